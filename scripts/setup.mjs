@@ -1,0 +1,97 @@
+// Sets up everything `npm start` and `npm test` need, and nothing twice: npm packages, the pinned Zig compiler, the native, WASM and RISC-V
+// builds, the TypeScript build. Uses only what Node ships, because it runs before anything is installed.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
+export const ZIG_VERSION = "0.17.1";
+const STAMPS = join(ROOT, ".toolchain", "stamps");
+const VENV = join(ROOT, ".toolchain", "zig-venv");
+
+function say(text) {
+  process.stderr.write(`${text}\n`);
+}
+
+function run(command, args, options = {}) {
+  const result = spawnSync(command, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"], ...options });
+  if (result.error) throw new Error(`cannot run ${command}: ${result.error.message}`);
+  if (result.status !== 0) throw new Error(`${command} ${args.join(" ")} failed with exit code ${result.status}`);
+}
+
+/** Files below `paths`, sorted, as one SHA-256: a step runs again only when this changes. */
+function fingerprint(paths) {
+  const hash = createHash("sha256").update(process.version).update(process.platform).update(process.arch);
+  const visit = (path) => {
+    if (!existsSync(path)) return;
+    if (statSync(path).isDirectory()) {
+      for (const name of readdirSync(path).sort()) {
+        if (!["node_modules", "dist", ".zig-cache", "zig-out"].includes(name) && !name.endsWith(".tsbuildinfo")) visit(join(path, name));
+      }
+    } else hash.update(path.slice(ROOT.length)).update("\0").update(readFileSync(path)).update("\0");
+  };
+  for (const path of paths) visit(join(ROOT, path));
+  return hash.digest("hex");
+}
+
+function step(name, inputs, outputs, message, action) {
+  const stamp = join(STAMPS, name);
+  const now = fingerprint(inputs);
+  const current = existsSync(stamp) && readFileSync(stamp, "utf8") === now && outputs.every((path) => existsSync(join(ROOT, path)));
+  if (current) return;
+  say(`> ${message}`);
+  action();
+  mkdirSync(STAMPS, { recursive: true });
+  writeFileSync(stamp, fingerprint(inputs));
+}
+
+function zigOnPath() {
+  const probe = spawnSync("zig", ["version"], { encoding: "utf8" });
+  return probe.status === 0 && probe.stdout.trim() === ZIG_VERSION;
+}
+
+/** The command line of the pinned compiler: a matching `zig` on PATH, or the `ziglang` wheel in a local virtual environment. */
+export function zigCommand() {
+  if (zigOnPath()) return ["zig"];
+  return [join(VENV, process.platform === "win32" ? "Scripts/python.exe" : "bin/python"), "-m", "ziglang"];
+}
+
+function installZig() {
+  if (zigOnPath()) return;
+  step("zig", ["scripts/setup.mjs"], [".toolchain/zig-venv"], `fetching Zig ${ZIG_VERSION} (the ziglang wheel, into .toolchain/)`, () => {
+    const python = ["python3", "python"].find((name) => spawnSync(name, ["--version"]).status === 0);
+    if (!python) throw new Error(`Python 3 is needed to fetch Zig ${ZIG_VERSION}; or put a zig ${ZIG_VERSION} on PATH`);
+    run(python, ["-m", "venv", VENV]);
+    const pip = join(VENV, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
+    run(pip, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", `ziglang==${ZIG_VERSION}`]);
+  });
+}
+
+export function zig(args) {
+  const [command, ...rest] = zigCommand();
+  run(command, [...rest, ...args]);
+}
+
+export function setup() {
+  step("npm", ["package-lock.json"], ["node_modules"], "installing npm packages", () => run("npm", ["ci", "--no-fund", "--no-audit"]));
+  installZig();
+  const sources = ["build.zig", "build.zig.zon", "kernels", "firmware/components/synapse", "sim/native", "sim/wasm", "sim/rv32"];
+  step("zig-build", sources, ["zig-out"], "building the runtime: native addon, WASM, RISC-V, ESP32-P4 library (once, a few minutes)", () =>
+    zig(["build"]),
+  );
+  const typescript = ["tsconfig.base.json", "tsconfig.json", "sim/src", "sim/tsconfig.json", "host/src", "host/tsconfig.json"];
+  step("tsc", typescript, ["sim/dist", "host/dist"], "compiling TypeScript", () =>
+    run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-b"]),
+  );
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    setup();
+  } catch (error) {
+    say(`setup: ${error.message}`);
+    process.exit(1);
+  }
+}
