@@ -1,0 +1,125 @@
+import { assertLength, PANEL, roundUp, type StorageType, type StorageTypeName } from "./storageType.js";
+
+/** One of GGUF's block formats: a fixed number of weights of one row in a fixed number of bytes. */
+export interface BlockCodec {
+  readonly name: StorageTypeName;
+  readonly bits: number;
+  /** Weights in a block. */
+  readonly weights: number;
+  /** The block's fields in order. An f16 counts as one element of two bytes, and stays whole in a panel. */
+  readonly fields: readonly { readonly count: number; readonly bytes: 1 | 2 }[];
+  /** Rounds `weights` values from `x[at]` into the zeroed block at `block[blockAt]`. */
+  quantize(x: Float32Array, at: number, block: Uint8Array, blockAt: number): void;
+  dequantize(block: Uint8Array, blockAt: number, out: Float32Array, at: number): void;
+}
+
+export function blockBytes(codec: BlockCodec): number {
+  return codec.fields.reduce((sum, field) => sum + field.count * field.bytes, 0);
+}
+
+/** Where each byte of a block goes in a panel's block: byte i of output n goes to `position[i] + n * width[i]`. */
+function interleaving(codec: BlockCodec): { position: Int32Array; width: Int32Array } {
+  const size = blockBytes(codec);
+  const position = new Int32Array(size);
+  const width = new Int32Array(size);
+  let start = 0;
+  for (const field of codec.fields) {
+    for (let element = 0; element < field.count; element++) {
+      for (let byte = 0; byte < field.bytes; byte++) {
+        const i = start + element * field.bytes + byte;
+        position[i] = (start + element * field.bytes) * PANEL + byte;
+        width[i] = field.bytes;
+      }
+    }
+    start += field.count * field.bytes;
+  }
+  return { position, width };
+}
+
+/** A storage type of GGUF blocks, 16 outputs interleaved field by field. */
+export function ggufType(codec: BlockCodec): StorageType {
+  const size = blockBytes(codec);
+  const { position, width } = interleaving(codec);
+  const bytes = (n: number, k: number) => roundUp(n, PANEL) * (k / codec.weights) * size;
+
+  const repack = (blocks: Uint8Array, n: number, k: number): Uint8Array => {
+    const blocksPerRow = k / codec.weights;
+    assertLength(blocks.length, n * blocksPerRow * size, "GGUF blocks");
+    const out = new Uint8Array(bytes(n, k));
+    for (let row = 0; row < n; row++) {
+      const lane = row % PANEL;
+      for (let b = 0; b < blocksPerRow; b++) {
+        const from = (row * blocksPerRow + b) * size;
+        const to = ((row - lane) * blocksPerRow + b * PANEL) * size;
+        for (let i = 0; i < size; i++) out[to + (position[i] as number) + lane * (width[i] as number)] = blocks[from + i] as number;
+      }
+    }
+    return out;
+  };
+
+  return {
+    name: codec.name,
+    bits: codec.bits,
+    kMultiple: codec.weights,
+    integer: true,
+    bytes,
+    repack,
+    encode(weights, n, k) {
+      assertLength(weights.length, n * k, "weights");
+      const count = (n * k) / codec.weights;
+      const blocks = new Uint8Array(count * size);
+      for (let b = 0; b < count; b++) codec.quantize(weights, b * codec.weights, blocks, b * size);
+      return repack(blocks, n, k);
+    },
+    decode(stored, n, k) {
+      assertLength(stored.length, bytes(n, k), "stored weights");
+      const blocksPerRow = k / codec.weights;
+      const weights = new Float32Array(n * k);
+      const block = new Uint8Array(size);
+      for (let row = 0; row < n; row++) {
+        const lane = row % PANEL;
+        for (let b = 0; b < blocksPerRow; b++) {
+          const from = ((row - lane) * blocksPerRow + b * PANEL) * size;
+          for (let i = 0; i < size; i++) block[i] = stored[from + (position[i] as number) + lane * (width[i] as number)] as number;
+          codec.dequantize(block, 0, weights, row * k + b * codec.weights);
+        }
+      }
+      return weights;
+    },
+  };
+}
+
+export function clamp(value: number, low: number, high: number): number {
+  return value < low ? low : value > high ? high : value;
+}
+
+/** Reads a half's bits from two bytes. */
+export function f16At(block: Uint8Array, at: number): number {
+  return (block[at] as number) | ((block[at + 1] as number) << 8);
+}
+
+export function setF16(block: Uint8Array, at: number, bits: number): void {
+  block[at] = bits & 255;
+  block[at + 1] = bits >> 8;
+}
+
+/** The value in `x[at..at+count)` of the largest magnitude, with its sign. */
+export function signedPeak(x: Float32Array, at: number, count: number): number {
+  let peak = 0;
+  for (let i = at; i < at + count; i++) {
+    if (Math.abs(x[i] as number) > Math.abs(peak)) peak = x[i] as number;
+  }
+  return peak;
+}
+
+/** Squared error of `x[at..at+count)` against `step` times integers of [low, high]. */
+export function roundingError(x: Float32Array, at: number, count: number, step: number, low: number, high: number): number {
+  const inverse = step === 0 ? 0 : 1 / step;
+  let error = 0;
+  for (let i = at; i < at + count; i++) {
+    const value = x[i] as number;
+    const difference = value - step * clamp(Math.round(value * inverse), low, high);
+    error += difference * difference;
+  }
+  return error;
+}

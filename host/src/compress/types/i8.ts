@@ -1,0 +1,66 @@
+import { maxMagnitude, rowScaleBytes, rowScales } from "./rowScaled.js";
+import { assertLength, PANEL, roundUp, type StorageType } from "./storageType.js";
+
+/** Fractions of the full range that are tried as a row's range: giving up the largest weight may serve all others. */
+const RANGES = [1, 0.99, 0.98, 0.96, 0.94, 0.92, 0.9, 0.87, 0.84, 0.8];
+
+function rowScale(weights: Float32Array, start: number, end: number): number {
+  const max = maxMagnitude(weights, start, end);
+  if (max === 0) return 0;
+  let best = 0;
+  let bestError = Number.POSITIVE_INFINITY;
+  for (const range of RANGES) {
+    const scale = Math.fround((max * range) / 127);
+    const inverse = scale > 0 ? 1 / scale : 0;
+    let error = 0;
+    for (let i = start; i < end && error < bestError; i++) {
+      const weight = weights[i] as number;
+      const difference = weight - scale * Math.min(127, Math.max(-127, Math.round(weight * inverse)));
+      error += difference * difference;
+    }
+    if (error < bestError) {
+      bestError = error;
+      best = scale;
+    }
+  }
+  return best;
+}
+
+const bytes = (n: number, k: number) => roundUp(n, PANEL) * roundUp(k, PANEL) + rowScaleBytes(n);
+
+/** One scale a row, symmetric, found by least squared error over a few ranges. */
+export const i8: StorageType = {
+  name: "i8",
+  bits: 8,
+  kMultiple: 1,
+  integer: true,
+  bytes,
+  encode(weights, n, k) {
+    assertLength(weights.length, n * k, "weights");
+    const out = new Uint8Array(bytes(n, k));
+    const scales = rowScales(out, n);
+    const kPadded = roundUp(k, PANEL);
+    for (let row = 0; row < n; row++) {
+      const scale = rowScale(weights, row * k, row * k + k);
+      scales.setFloat32(row * 4, scale, true);
+      const inverse = scale > 0 ? 1 / scale : 0;
+      let at = (row - (row % PANEL)) * kPadded + (row % PANEL);
+      for (let column = 0; column < k; column++, at += PANEL) {
+        out[at] = Math.min(127, Math.max(-127, Math.round((weights[row * k + column] as number) * inverse)));
+      }
+    }
+    return out;
+  },
+  decode(stored, n, k) {
+    assertLength(stored.length, bytes(n, k), "stored weights");
+    const scales = rowScales(stored, n);
+    const kPadded = roundUp(k, PANEL);
+    const weights = new Float32Array(n * k);
+    for (let row = 0; row < n; row++) {
+      const scale = scales.getFloat32(row * 4, true);
+      let at = (row - (row % PANEL)) * kPadded + (row % PANEL);
+      for (let column = 0; column < k; column++, at += PANEL) weights[row * k + column] = scale * (((stored[at] as number) << 24) >> 24);
+    }
+    return weights;
+  },
+};

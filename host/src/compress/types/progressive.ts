@@ -1,0 +1,194 @@
+import { maxMagnitude, rowScaleBytes, rowScales } from "./rowScaled.js";
+import { assertLength, PANEL, roundUp, type StorageType, type StorageTypeName } from "./storageType.js";
+
+/** Weights along K that share a 4-bit scale code. */
+export const GROUP = 32;
+
+/** What differs between the 4-bit and the 3-bit kind. */
+export interface ProgressiveCodec {
+  readonly name: StorageTypeName;
+  readonly bits: number;
+  /** Stored numbers are `low..high`, kept with `-low` added. */
+  readonly low: number;
+  readonly high: number;
+  /** w8 = clamp(q * m * factor, -128, 127). */
+  readonly factor: number;
+  /** Bytes of a group of one output. */
+  readonly groupBytes: number;
+  /** Stores 32 unsigned numbers of one output; byte j of the group belongs at `out[at + j * 16]`. */
+  write(stored: Uint8Array, out: Uint8Array, at: number): void;
+  read(bytes: Uint8Array, at: number, stored: Uint8Array): void;
+}
+
+/** The integer that code c (0..15) stands for: 1..8, then -1..-8. */
+export function codeMultiplier(code: number): number {
+  const magnitude = (code & 7) + 1;
+  return code & 8 ? -magnitude : magnitude;
+}
+
+/** Row ranges that are tried, as fractions of the largest magnitude: a smaller range gives finer group scales and clips a few weights. */
+const RANGES = [1.08, 1, 0.93, 0.86, 0.79, 0.72];
+
+class RowEncoder {
+  readonly codes: Uint8Array;
+  readonly stored: Uint8Array;
+  private readonly values: Float64Array;
+  private readonly codec: ProgressiveCodec;
+
+  constructor(codec: ProgressiveCodec, k: number) {
+    this.codec = codec;
+    this.codes = new Uint8Array(k / GROUP);
+    this.stored = new Uint8Array(k);
+    this.values = new Float64Array(k);
+  }
+
+  /** Finds the row's scale, each group's code and all stored numbers; returns the scale. */
+  encode(weights: Float32Array, start: number): number {
+    const k = this.values.length;
+    const max = maxMagnitude(weights, start, start + k);
+    let best = 0;
+    let bestError = Number.POSITIVE_INFINITY;
+    if (max > 0) {
+      for (const range of RANGES) {
+        const scale = Math.fround((max * range) / 128);
+        if (scale === 0) continue;
+        const error = this.search(weights, start, scale) * scale * scale;
+        if (error < bestError) {
+          bestError = error;
+          best = scale;
+        }
+      }
+    }
+    if (best === 0) {
+      this.codes.fill(0);
+      this.stored.fill(-this.codec.low);
+      return 0;
+    }
+    this.search(weights, start, best);
+    const refined = this.refine(weights, start, best);
+    const refinedError = this.search(weights, start, refined) * refined * refined;
+    if (refinedError <= bestError) return refined;
+    this.search(weights, start, best);
+    return best;
+  }
+
+  /** Chooses each group's code for a row scale; returns the squared error in units of the scale squared. */
+  private search(weights: Float32Array, start: number, scale: number): number {
+    const { values, codec } = this;
+    const inverse = 1 / scale;
+    for (let i = 0; i < values.length; i++) values[i] = (weights[start + i] as number) * inverse;
+    let total = 0;
+    for (let group = 0; group < this.codes.length; group++) {
+      const from = group * GROUP;
+      let bestCode = 0;
+      let bestError = Number.POSITIVE_INFINITY;
+      // Large steps fit most groups, so starting with them lets the others stop early.
+      for (let code = 15; code >= 0; code--) {
+        const error = this.groupError(from, codeMultiplier(code) * codec.factor, bestError);
+        if (error < bestError) {
+          bestError = error;
+          bestCode = code;
+        }
+      }
+      this.codes[group] = bestCode;
+      total += bestError;
+      this.store(from, codeMultiplier(bestCode) * codec.factor);
+    }
+    return total;
+  }
+
+  private groupError(from: number, step: number, limit: number): number {
+    const { values } = this;
+    const { low, high } = this.codec;
+    const inverse = 1 / step;
+    let error = 0;
+    for (let i = from; i < from + GROUP; ) {
+      // Looking at the limit after every eighth weight is cheaper than after each.
+      for (const end = i + 8; i < end; i++) {
+        const value = values[i] as number;
+        const q = Math.floor(value * inverse + 0.5);
+        const w8 = (q < low ? low : q > high ? high : q) * step;
+        const difference = value - (w8 > 127 ? 127 : w8);
+        error += difference * difference;
+      }
+      if (error >= limit) return error;
+    }
+    return error;
+  }
+
+  private store(from: number, step: number): void {
+    const { low, high } = this.codec;
+    for (let i = from; i < from + GROUP; i++) {
+      const q = Math.floor((this.values[i] as number) / step + 0.5);
+      this.stored[i] = (q < low ? low : q > high ? high : q) - low;
+    }
+  }
+
+  /** The scale of least squared error for the integers just chosen. */
+  private refine(weights: Float32Array, start: number, fallback: number): number {
+    let product = 0;
+    let square = 0;
+    for (let i = 0; i < this.stored.length; i++) {
+      const w8 = expand(this.codec, this.stored[i] as number, this.codes[Math.floor(i / GROUP)] as number);
+      product += (weights[start + i] as number) * w8;
+      square += w8 * w8;
+    }
+    const scale = square > 0 ? Math.fround(product / square) : 0;
+    return scale > 0 ? scale : fallback;
+  }
+}
+
+function expand(codec: ProgressiveCodec, stored: number, code: number): number {
+  return Math.max(-128, Math.min(127, (stored + codec.low) * codeMultiplier(code) * codec.factor));
+}
+
+/** A type of one f32 scale a row, one 4-bit code a group of 32, and numbers that expand to int8 in integers (after QServe's W4A8). */
+export function progressiveType(codec: ProgressiveCodec): StorageType {
+  const groupScaleBytes = (k: number) => Math.ceil(k / (2 * GROUP)) * PANEL;
+  const panelBytes = (k: number) => (k / GROUP) * codec.groupBytes * PANEL + groupScaleBytes(k);
+  const bytes = (n: number, k: number) => (roundUp(n, PANEL) / PANEL) * panelBytes(k) + rowScaleBytes(n);
+  /** Where output `row` keeps byte 0 of group 0, and its first group scale. */
+  const places = (row: number, k: number) => {
+    const panel = Math.floor(row / PANEL) * panelBytes(k) + (row % PANEL);
+    return { numbers: panel, scales: panel + panelBytes(k) - groupScaleBytes(k) };
+  };
+  return {
+    name: codec.name,
+    bits: codec.bits,
+    kMultiple: GROUP,
+    integer: true,
+    bytes,
+    encode(weights, n, k) {
+      assertLength(weights.length, n * k, "weights");
+      const out = new Uint8Array(bytes(n, k));
+      const scales = rowScales(out, n);
+      const encoder = new RowEncoder(codec, k);
+      for (let row = 0; row < n; row++) {
+        scales.setFloat32(row * 4, encoder.encode(weights, row * k), true);
+        const at = places(row, k);
+        for (let group = 0; group < k / GROUP; group++) {
+          codec.write(encoder.stored.subarray(group * GROUP, (group + 1) * GROUP), out, at.numbers + group * codec.groupBytes * PANEL);
+          const to = at.scales + (group >> 1) * PANEL;
+          out[to] = (out[to] as number) | ((encoder.codes[group] as number) << ((group & 1) * 4));
+        }
+      }
+      return out;
+    },
+    decode(stored, n, k) {
+      assertLength(stored.length, bytes(n, k), "stored weights");
+      const scales = rowScales(stored, n);
+      const weights = new Float32Array(n * k);
+      const numbers = new Uint8Array(GROUP);
+      for (let row = 0; row < n; row++) {
+        const scale = scales.getFloat32(row * 4, true);
+        const at = places(row, k);
+        for (let group = 0; group < k / GROUP; group++) {
+          codec.read(stored, at.numbers + group * codec.groupBytes * PANEL, numbers);
+          const code = ((stored[at.scales + (group >> 1) * PANEL] as number) >> ((group & 1) * 4)) & 15;
+          for (let i = 0; i < GROUP; i++) weights[row * k + group * GROUP + i] = scale * expand(codec, numbers[i] as number, code);
+        }
+      }
+      return weights;
+    },
+  };
+}

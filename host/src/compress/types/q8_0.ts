@@ -1,0 +1,36 @@
+import { f16Bits, f16Value } from "../float16.js";
+import { clamp, f16At, ggufType, roundingError, setF16, signedPeak } from "./ggufBlocks.js";
+
+const RANGES = [127, 127.25, 126.75, 127.5, 126.5, 128];
+
+/** Blocks of 32: w = d * q. */
+export const q8_0 = ggufType({
+  name: "q8_0",
+  bits: 8.5,
+  weights: 32,
+  fields: [
+    { count: 1, bytes: 2 },
+    { count: 32, bytes: 1 },
+  ],
+  quantize(x, at, block, blockAt) {
+    const peak = Math.abs(signedPeak(x, at, 32));
+    let best = 0;
+    let bestError = Number.POSITIVE_INFINITY;
+    for (const range of RANGES) {
+      const bits = f16Bits(peak / range);
+      const error = roundingError(x, at, 32, f16Value(bits), -127, 127);
+      if (error < bestError) {
+        bestError = error;
+        best = bits;
+      }
+    }
+    setF16(block, blockAt, best);
+    const d = f16Value(best);
+    const inverse = d > 0 ? 1 / d : 0;
+    for (let j = 0; j < 32; j++) block[blockAt + 2 + j] = clamp(Math.round((x[at + j] as number) * inverse), -127, 127);
+  },
+  dequantize(block, blockAt, out, at) {
+    const d = f16Value(f16At(block, blockAt));
+    for (let j = 0; j < 32; j++) out[at + j] = d * (((block[blockAt + 2 + j] as number) << 24) >> 24);
+  },
+});
