@@ -104,7 +104,7 @@ describe("seeded weights", () => {
       const checkpoint = await openCheckpoint(path);
       try {
         expect(await describeCheckpoint(checkpoint)).toEqual(twin.models.lewmSmall);
-        expect(checkpoint.metadata).toMatchObject({ trained: "false" });
+        expect(checkpoint.metadata).toMatchObject({ untrained: "true" });
       } finally {
         await checkpoint.close();
       }

@@ -18,7 +18,7 @@ export function seededCheckpoint(source: LewmDimensions | Shapes, seed: number):
     path: `seeded weights, seed ${seed}`,
     format: "safetensors",
     tensors,
-    metadata: { generator: "synapse seeded weights", seed: String(seed), trained: "false" },
+    metadata: { generator: "synapse seeded weights", seed: String(seed), untrained: "true" },
     close: async () => {},
   };
 }
