@@ -1,0 +1,109 @@
+//! The C ABI of include/synapse_device.h. Arguments are checked here; behind it, types hold.
+const std = @import("std");
+const Device = @import("device.zig").Device;
+const limits = @import("limits.zig");
+const ports = @import("port.zig");
+
+const Result = ports.Result;
+
+fn configProblem(config: *const ports.Config) ?[]const u8 {
+    if (config.size != @sizeOf(ports.Config)) return "config.size is not sizeof(synapse_device_config)";
+    if (config.threads < 1 or config.threads > limits.threads_max) return "config.threads is not in 1..64";
+    if (config.body_bytes_max < limits.body_bytes_min or config.body_bytes_max > limits.body_bytes_max) return "config.body_bytes_max is not in 65536..16777216";
+    if (config.exchange_count < 1 or config.exchange_count > limits.exchanges_max) return "config.exchange_count is not in 1..16";
+    return null;
+}
+
+fn explain(err: ?*ports.ErrorInfo, filled: ports.ErrorInfo, message: []const u8) Result {
+    const out = err orelse return @enumFromInt(filled.code);
+    if (out.size == @sizeOf(ports.ErrorInfo)) {
+        out.* = filled;
+        const n = @min(message.len, out.message.len - 1);
+        @memcpy(out.message[0..n], message[0..n]);
+    }
+    return @enumFromInt(filled.code);
+}
+
+fn argument(err: ?*ports.ErrorInfo, message: []const u8) Result {
+    return explain(err, .{ .code = @intFromEnum(Result.argument) }, message);
+}
+
+pub export fn synapse_device_api_version() u32 {
+    return 1;
+}
+
+pub export fn synapse_device_get_requirements(config: ?*const ports.Config, out_fast_bytes: ?*usize, out_slow_bytes: ?*usize) Result {
+    const given = config orelse return .argument;
+    if (configProblem(given) != null) return .argument;
+    const needs = Device.requirements(given);
+    (out_fast_bytes orelse return .argument).* = std.math.cast(usize, needs.fast_bytes) orelse return .argument;
+    (out_slow_bytes orelse return .argument).* = std.math.cast(usize, needs.slow_bytes) orelse return .argument;
+    return .ok;
+}
+
+pub export fn synapse_device_init(config: ?*const ports.Config, out_device: ?*?*Device, err: ?*ports.ErrorInfo) Result {
+    const given = config orelse return argument(err, "config is NULL");
+    const out = out_device orelse return argument(err, "out_device is NULL");
+    if (configProblem(given)) |message| return argument(err, message);
+    const port = given.port orelse return argument(err, "config.port is NULL");
+    if (port.size != @sizeOf(ports.Port)) return argument(err, "config.port->size is not sizeof(synapse_device_port)");
+    if (given.fast == null or given.slow == null) return argument(err, "a memory block is NULL");
+    const needs = Device.requirements(given);
+    const Region = struct { region: ports.Region, needed: u64, given: u64 };
+    for ([_]Region{ .{ .region = .fast, .needed = needs.fast_bytes, .given = given.fast_bytes }, .{ .region = .slow, .needed = needs.slow_bytes, .given = given.slow_bytes } }) |block| {
+        if (block.needed <= block.given) continue;
+        var text: [ports.error_message_bytes_max]u8 = undefined;
+        const missing = block.needed - block.given;
+        const message = std.fmt.bufPrint(&text, "the device core does not fit the board's {t} memory: {d} bytes are needed and {d} exist; {d} bytes are missing", .{ block.region, block.needed, block.given, missing }) catch unreachable;
+        return explain(err, .{
+            .code = @intFromEnum(Result.out_of_memory),
+            .region = @intFromEnum(block.region),
+            .bytes_needed = block.needed,
+            .bytes_missing = missing,
+        }, message);
+    }
+    out.* = Device.init(given);
+    return .ok;
+}
+
+pub export fn synapse_device_load_model(device: ?*Device, slot: ports.Text, file: ?[*]const u8, file_bytes: usize, err: ?*ports.ErrorInfo) Result {
+    const self = device orelse return argument(err, "device is NULL");
+    const start = file orelse return argument(err, "file is NULL");
+    if (!std.mem.isAligned(@intFromPtr(start), 64)) return argument(err, "file is not 64-byte aligned");
+    const result = self.loadModel(slot.slice(), @alignCast(start[0..file_bytes]));
+    if (result == .ok) return .ok;
+    return explain(err, self.load_error, std.mem.sliceTo(&self.load_error.message, 0));
+}
+
+pub export fn synapse_device_request_head(device: *Device, request: u32, method: ports.Text, target: ports.Text, headers: ?[*]const ports.Header, header_count: usize) void {
+    const list: []const ports.Header = if (headers) |start| start[0..header_count] else &.{};
+    device.requestHead(request, method.slice(), target.slice(), list);
+}
+
+pub export fn synapse_device_body_chunk(device: *Device, request: u32, bytes: ?[*]const u8, byte_count: usize) void {
+    if (bytes) |start| device.bodyChunk(request, start[0..byte_count]);
+}
+
+pub export fn synapse_device_request_end(device: *Device, request: u32) void {
+    device.requestEnd(request);
+}
+
+pub export fn synapse_device_request_closed(device: *Device, request: u32) void {
+    device.requestClosed(request);
+}
+
+pub export fn synapse_device_image_decoded(device: *Device, job: u32, rgb: ?[*]const u8, byte_count: usize, message: ports.Text) void {
+    device.imageDecoded(job, if (rgb) |start| start[0..byte_count] else null, message.slice());
+}
+
+pub export fn synapse_device_work(device: *Device) void {
+    device.work();
+}
+
+pub export fn synapse_device_work_done(device: *Device) void {
+    device.workDone();
+}
+
+pub export fn synapse_device_tick(device: *Device, now_us: u64) void {
+    device.tick(now_us);
+}

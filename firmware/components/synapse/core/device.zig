@@ -1,0 +1,396 @@
+//! The device: its memory, its requests in progress, and the order in which they get the one worker.
+const std = @import("std");
+const answers = @import("answer.zig");
+const Answer = answers.Answer;
+const exchanges = @import("exchange.zig");
+const Exchange = exchanges.Exchange;
+const http = @import("http.zig");
+const limits = @import("limits.zig");
+const memory = @import("memory.zig");
+const Model = @import("model.zig").Model;
+const ports = @import("port.zig");
+const problems = @import("problem.zig");
+const Problem = problems.Problem;
+const routes = @import("routes.zig");
+
+pub const version = "0.1.0";
+
+pub const Requirements = struct { fast_bytes: u64, slow_bytes: u64 };
+
+pub const Device = struct {
+    port: ports.Port,
+    config: ports.Config,
+    fast: memory.Block,
+    slow: memory.Block,
+    /// Where the blocks stood before the model took its part.
+    fast_mark: u64,
+    slow_mark: u64,
+    exchanges: []Exchange,
+    running: ?*Exchange = null,
+    /// The worker's verdict on the running exchange, read on the event side after work_done.
+    finished: bool = false,
+    sequence: u64 = 0,
+    started_us: u64,
+    /// Moving average of inference times, for Retry-After.
+    inference_us_mean: u64 = 0,
+    slot: problems.Bounded(32) = .{},
+    model: ?Model = null,
+    load_error: ports.ErrorInfo = .{},
+
+    pub fn requirements(config: *const ports.Config) Requirements {
+        const count: u64 = config.exchange_count;
+        return .{
+            .fast_bytes = memory.round(@sizeOf(Device)) + memory.round(@sizeOf(Exchange) * count),
+            .slow_bytes = memory.round(config.body_bytes_max) * count,
+        };
+    }
+
+    /// The configuration has been checked (abi.zig), and both blocks hold at least what `requirements` says.
+    pub fn init(config: *const ports.Config) *Device {
+        var fast: memory.Block = .init(config.fast.?[0..config.fast_bytes]);
+        var slow: memory.Block = .init(config.slow.?[0..config.slow_bytes]);
+        const device = &(fast.takeItems(Device, 1) catch unreachable)[0];
+        const slots = fast.takeItems(Exchange, config.exchange_count) catch unreachable;
+        for (slots) |*exchange| exchange.* = .{ .buffer = slow.take(config.body_bytes_max) catch unreachable };
+        const port = config.port.?.*;
+        device.* = .{
+            .port = port,
+            .config = config.*,
+            .fast = fast,
+            .slow = slow,
+            .fast_mark = fast.used,
+            .slow_mark = slow.used,
+            .exchanges = slots,
+            .started_us = port.ticks_us(port.user),
+        };
+        return device;
+    }
+
+    pub fn now(device: *const Device) u64 {
+        return device.port.ticks_us(device.port.user);
+    }
+
+    pub fn log(device: *const Device, level: ports.LogLevel, text: []const u8) void {
+        device.port.log(device.port.user, @intFromEnum(level), text.ptr, text.len);
+    }
+
+    /// Requests that hold an exchange.
+    pub fn inProgress(device: *const Device) u32 {
+        var count: u32 = 0;
+        for (device.exchanges) |*exchange| count += @intFromBool(exchange.state != .free);
+        return count;
+    }
+
+    /// Most steps of a rollout: the trajectory is kept where the body was.
+    pub fn stepsMax(device: *const Device) usize {
+        const model = device.model orelse return 0;
+        const predictor = model.predict orelse return 0;
+        const rows = device.config.body_bytes_max / (predictor.latent_elements * 4);
+        return @min(limits.rollout_steps_max, rows -| 1);
+    }
+
+    pub fn loadModel(device: *Device, slot: []const u8, file: []align(64) const u8) ports.Result {
+        if (device.inProgress() > 0) {
+            device.load_error = .{ .code = @intFromEnum(ports.Result.busy) };
+            const text = "requests are in progress; a model can only be loaded when there are none";
+            @memcpy(device.load_error.message[0..text.len], text);
+            return .busy;
+        }
+        device.model = null;
+        device.fast.used = device.fast_mark;
+        device.slow.used = device.slow_mark;
+        device.load_error = .{};
+        device.slot = .{};
+        device.slot.append(slot);
+        var model = Model.load(file, &device.config, &device.port, &device.fast, &device.slow, &device.load_error) catch return device.loadFailed();
+        const input_bytes = memory.round(Exchange.inputBytes(&model));
+        const wanted = input_bytes * device.exchanges.len;
+        if (wanted > device.slow.free()) {
+            const needed = device.slow.used + wanted;
+            device.load_error = .{
+                .code = @intFromEnum(ports.Result.model_memory),
+                .region = @intFromEnum(ports.Region.slow),
+                .bytes_needed = needed,
+                .bytes_missing = needed - device.slow.bytes.len,
+            };
+            _ = std.fmt.bufPrint(device.load_error.message[0 .. ports.error_message_bytes_max - 1], "the model's requests do not fit the board's slow memory (PSRAM): {d} bytes are needed and {d} exist; {d} bytes are missing", .{ needed, device.slow.bytes.len, needed - device.slow.bytes.len }) catch unreachable;
+            device.fast.used = device.fast_mark;
+            device.slow.used = device.slow_mark;
+            return device.loadFailed();
+        }
+        for (device.exchanges) |*exchange| exchange.divide(device.slow.take(input_bytes) catch unreachable, &model);
+        model.usage.slow_bytes += wanted;
+        device.model = model;
+        device.log(.info, "model loaded");
+        return .ok;
+    }
+
+    fn loadFailed(device: *Device) ports.Result {
+        device.log(.err, std.mem.sliceTo(&device.load_error.message, 0));
+        return @enumFromInt(device.load_error.code);
+    }
+
+    // ---- events
+
+    pub fn requestHead(device: *Device, request: u32, method: []const u8, target_text: []const u8, headers: []const ports.Header) void {
+        var answer: Answer = .{ .port = &device.port, .request = request, .head_only = std.mem.eql(u8, method, "HEAD") };
+        var problem: Problem = .{};
+        device.accept(request, method, target_text, headers, &answer, &problem) catch answer.problem(&problem);
+    }
+
+    fn accept(device: *Device, request: u32, method: []const u8, target_text: []const u8, headers: []const ports.Header, answer: *Answer, problem: *Problem) problems.Error!void {
+        if (target_text.len > limits.target_bytes_max) {
+            problem.* = Problem.init(414, "TARGET_TOO_LONG", "path and query have {d} bytes", .{target_text.len}).expecting("at most {d} bytes", .{limits.target_bytes_max});
+            return error.Problem;
+        }
+        const target: http.Target = .parse(target_text);
+        const found = switch (routes.match(method, target.path)) {
+            .found => |found| found,
+            .method_not_allowed => |allow| {
+                problem.* = Problem.init(405, "METHOD_NOT_ALLOWED", "the resource has no such method", .{}).expecting("{s}", .{allow});
+                problem.allow = allow;
+                return error.Problem;
+            },
+            .not_found => {
+                problem.* = Problem.init(404, "NOT_FOUND", "there is nothing at this path", .{}).expecting("one of the paths of the device API, such as /v1/device", .{});
+                return error.Problem;
+            },
+        };
+        const offers: []const []const u8 = switch (found.route.kind) {
+            .immediate => |immediate| immediate.offers,
+            .inference => &answers.media_types,
+        };
+        const offer = http.negotiate(http.header(headers, "accept"), mediaTypes(offers)) orelse {
+            problem.* = Problem.init(406, "NOT_ACCEPTABLE", "none of the accepted media types can be given", .{}).at("accept", .{});
+            for (offers, 0..) |name, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else " or ", name });
+            return error.Problem;
+        };
+        answer.format = if (offers.len > 1 and offer == 1) .cbor else .json;
+        if (target.parameter("latent")) |form| {
+            answer.latent_base64 = std.mem.eql(u8, form, "base64");
+            if (!answer.latent_base64 and !std.mem.eql(u8, form, "array")) {
+                problem.* = Problem.init(400, "QUERY_INVALID", "latents cannot be given in this form", .{}).at("latent", .{}).expecting("array or base64", .{});
+                return error.Problem;
+            }
+        }
+        switch (found.route.kind) {
+            .immediate => |immediate| return immediate.answer(device, .{ .headers = headers, .wildcard = found.wildcard }, answer, problem),
+            .inference => return device.admit(request, found.route, headers, answer, problem),
+        }
+    }
+
+    /// Checks what a head can tell about an inference request and gives it an exchange.
+    fn admit(device: *Device, request: u32, route: *const routes.Route, headers: []const ports.Header, answer: *const Answer, problem: *Problem) problems.Error!void {
+        const inference = &route.kind.inference;
+        if (http.header(headers, "content-encoding")) |coding| if (!std.ascii.eqlIgnoreCase(coding, "identity")) {
+            problem.* = Problem.init(415, "CONTENT_ENCODING", "the board takes no encoded bodies", .{}).at("content-encoding", .{}).expecting("a body without content-encoding", .{});
+            return error.Problem;
+        };
+        const body_type = acceptedType(inference.accepts, http.header(headers, "content-type")) orelse {
+            problem.* = Problem.init(415, "CONTENT_TYPE", "the route does not take this type of body", .{}).at("content-type", .{});
+            for (inference.accepts, 0..) |candidate, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else ", ", candidate.mediaType() });
+            return error.Problem;
+        };
+        if (http.header(headers, "content-length")) |text| {
+            const length = std.fmt.parseInt(u64, text, 10) catch {
+                problem.* = Problem.init(400, "CONTENT_LENGTH", "the length is not a number", .{}).at("content-length", .{}).expecting("decimal digits", .{});
+                return error.Problem;
+            };
+            if (length > device.config.body_bytes_max) return device.tooLarge(problem);
+        }
+        const model = if (device.model) |*model| model else {
+            problem.* = Problem.init(503, "NO_MODEL", "the board has no model that can run", .{}).expecting("a valid model in a slot; /v1/models says what is wrong", .{});
+            return error.Problem;
+        };
+        if (!inference.available(model)) {
+            problem.* = Problem.init(409, "MODEL_LACKS_ENTRY", "the active model cannot do this", .{}).expecting("a model with the entry that the route needs; /v1/models lists the routes that work", .{});
+            return error.Problem;
+        }
+        const exchange = for (device.exchanges) |*candidate| {
+            if (candidate.state == .free) break candidate;
+        } else {
+            problem.* = Problem.init(503, "QUEUE_FULL", "{d} requests are in progress, and that is all the board has room for", .{device.exchanges.len}).expecting("the same request later", .{});
+            problem.retry_after_s = device.retryAfter();
+            return error.Problem;
+        };
+        device.sequence += 1;
+        const time = device.now();
+        exchange.* = .{
+            .state = .receiving,
+            .request = request,
+            .sequence = device.sequence,
+            .route = route,
+            .body_type = body_type,
+            .answer_format = answer.format,
+            .latent_base64 = answer.latent_base64,
+            .timing = .{ .started_us = time },
+            .last_activity_us = time,
+            .buffer = exchange.buffer,
+            .input = exchange.input,
+            .image = exchange.image,
+            .latents = exchange.latents,
+            .actions = exchange.actions,
+        };
+    }
+
+    fn tooLarge(device: *const Device, problem: *Problem) problems.Error {
+        problem.* = Problem.init(413, "BODY_TOO_LARGE", "the body is larger than the board takes", .{}).at("content-length", .{}).expecting("at most {d} bytes", .{device.config.body_bytes_max});
+        return error.Problem;
+    }
+
+    fn retryAfter(device: *const Device) u32 {
+        const wait_us = device.inference_us_mean * device.exchanges.len;
+        return @intCast(std.math.clamp(wait_us / 1_000_000 + 1, 1, 60));
+    }
+
+    fn find(device: *Device, request: u32) ?*Exchange {
+        for (device.exchanges) |*exchange| {
+            if (exchange.state != .free and exchange.request == request) return exchange;
+        }
+        return null;
+    }
+
+    pub fn bodyChunk(device: *Device, request: u32, bytes: []const u8) void {
+        const exchange = device.find(request) orelse return;
+        if (exchange.state != .receiving) return;
+        exchange.last_activity_us = device.now();
+        if (bytes.len > exchange.buffer.len - exchange.received) {
+            device.tooLarge(&exchange.problem) catch {};
+            return device.fail(exchange);
+        }
+        @memcpy(exchange.buffer[exchange.received..][0..bytes.len], bytes);
+        exchange.received += bytes.len;
+    }
+
+    pub fn requestEnd(device: *Device, request: u32) void {
+        const exchange = device.find(request) orelse return;
+        if (exchange.state != .receiving) return;
+        exchange.timing.received_us = device.now();
+        exchange.route.kind.inference.parse(device, exchange) catch return device.fail(exchange);
+        if (exchange.encoded_image.len == 0) return device.enqueue(exchange);
+        exchange.state = .decoding;
+        const encoder = &device.model.?.encode.?;
+        // The port may answer from inside this call, so nothing may follow it.
+        device.port.decode_image(device.port.user, request, exchange.encoded_image.ptr, exchange.encoded_image.len, .of(exchange.encoded_type.mediaType()), encoder.width, encoder.height);
+    }
+
+    pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []const u8) void {
+        const exchange = device.find(job) orelse return;
+        if (exchange.state != .decoding) return;
+        if (exchange.abandoned) return release(exchange);
+        const pixels = rgb orelse {
+            exchange.problem = Problem.init(422, "IMAGE_UNREADABLE", "{s}", .{if (message.len > 0) message else "the picture cannot be decoded"})
+                .expecting("a whole {s} picture", .{exchange.encoded_type.mediaType()});
+            return device.fail(exchange);
+        };
+        if (pixels.len != exchange.image.len) {
+            exchange.problem = Problem.init(500, "INTERNAL", "the decoder gave {d} bytes instead of {d}", .{ pixels.len, exchange.image.len });
+            return device.fail(exchange);
+        }
+        @memcpy(exchange.image, pixels);
+        device.enqueue(exchange);
+    }
+
+    fn enqueue(device: *Device, exchange: *Exchange) void {
+        exchange.timing.queued_us = device.now();
+        exchange.state = .queued;
+        device.startNext();
+    }
+
+    fn startNext(device: *Device) void {
+        if (device.running != null) return;
+        var next: ?*Exchange = null;
+        for (device.exchanges) |*candidate| {
+            if (candidate.state == .queued and (next == null or candidate.sequence < next.?.sequence)) next = candidate;
+        }
+        const exchange = next orelse return;
+        exchange.state = .running;
+        exchange.timing.running_us = device.now();
+        device.running = exchange;
+        device.port.start_work(device.port.user);
+    }
+
+    /// On the worker. Touches the running exchange and the model only, both of which the event side leaves alone until workDone.
+    pub fn work(device: *Device) void {
+        const exchange = device.running orelse return;
+        const model = &device.model.?;
+        const start = device.now();
+        device.finished = false;
+        while (!device.finished and !exchange.cancelled.load(.acquire)) {
+            device.finished = exchange.route.kind.inference.step(model, exchange);
+            if (device.now() -| start >= limits.work_turn_us) break;
+        }
+        exchange.timing.inference_us += device.now() -| start;
+    }
+
+    pub fn workDone(device: *Device) void {
+        const exchange = device.running orelse return;
+        if (!device.finished and !exchange.abandoned) return device.port.start_work(device.port.user);
+        device.running = null;
+        if (!exchange.abandoned) device.reply(exchange);
+        release(exchange);
+        device.startNext();
+    }
+
+    fn reply(device: *Device, exchange: *Exchange) void {
+        const mean = device.inference_us_mean;
+        device.inference_us_mean = if (mean == 0) exchange.timing.inference_us else (mean * 7 + exchange.timing.inference_us) / 8;
+        var answer = device.answerOf(exchange);
+        const inference = &exchange.route.kind.inference;
+        for (inference.results(&device.model.?, exchange)) |value| {
+            if (std.math.isFinite(value)) continue;
+            exchange.problem = Problem.init(500, "RESULT_NOT_FINITE", "the model answered a number that is not finite", .{}).expecting("other inputs, or another model", .{});
+            return answer.problem(&exchange.problem);
+        }
+        inference.answer(device, exchange, &answer);
+    }
+
+    fn answerOf(device: *const Device, exchange: *const Exchange) Answer {
+        return .{ .port = &device.port, .request = exchange.request, .format = exchange.answer_format, .latent_base64 = exchange.latent_base64 };
+    }
+
+    fn fail(device: *Device, exchange: *Exchange) void {
+        var answer = device.answerOf(exchange);
+        answer.problem(&exchange.problem);
+        release(exchange);
+    }
+
+    fn release(exchange: *Exchange) void {
+        exchange.state = .free;
+    }
+
+    pub fn requestClosed(device: *Device, request: u32) void {
+        const exchange = device.find(request) orelse return;
+        switch (exchange.state) {
+            .free => {},
+            .receiving, .queued => release(exchange),
+            .decoding => exchange.abandoned = true,
+            .running => {
+                exchange.abandoned = true;
+                exchange.cancelled.store(true, .release);
+            },
+        }
+    }
+
+    pub fn tick(device: *Device, now_us: u64) void {
+        for (device.exchanges) |*exchange| {
+            if (exchange.state != .receiving) continue;
+            const idle = now_us -| exchange.last_activity_us > limits.receive_idle_us_max;
+            const slow = now_us -| exchange.timing.started_us > limits.receive_total_us_max;
+            if (!idle and !slow) continue;
+            exchange.problem = Problem.init(408, "BODY_TIMEOUT", "the body did not arrive in time", .{})
+                .expecting("data at least every {d} s, all of it within {d} s", .{ limits.receive_idle_us_max / 1_000_000, limits.receive_total_us_max / 1_000_000 });
+            device.fail(exchange);
+        }
+    }
+};
+
+fn acceptedType(accepts: []const exchanges.BodyType, content_type: ?[]const u8) ?exchanges.BodyType {
+    const body_type = exchanges.BodyType.of(http.mediaType(content_type orelse return null)) orelse return null;
+    return if (std.mem.indexOfScalar(exchanges.BodyType, accepts, body_type) == null) null else body_type;
+}
+
+/// Offers as negotiation compares them: every route offers one type with parameters, or several without.
+fn mediaTypes(offers: []const []const u8) []const []const u8 {
+    return if (offers.len == 1) &.{"text/html"} else offers;
+}

@@ -1,0 +1,118 @@
+//! One inference request from its head to its answer: its body, what was parsed from it, and its results, in memory taken at start.
+const std = @import("std");
+const limits = @import("limits.zig");
+const memory = @import("memory.zig");
+const Model = @import("model.zig").Model;
+const Problem = @import("problem.zig").Problem;
+const Route = @import("routes.zig").Route;
+const Format = @import("tokens.zig").Format;
+
+pub const BodyType = enum {
+    json,
+    cbor,
+    raw,
+    jpeg,
+    png,
+
+    pub fn of(media_type: []const u8) ?BodyType {
+        for (std.enums.values(BodyType)) |candidate| {
+            if (std.ascii.eqlIgnoreCase(media_type, candidate.mediaType())) return candidate;
+        }
+        return null;
+    }
+
+    pub fn mediaType(body_type: BodyType) []const u8 {
+        return switch (body_type) {
+            .json => "application/json",
+            .cbor => "application/cbor",
+            .raw => "application/octet-stream",
+            .jpeg => "image/jpeg",
+            .png => "image/png",
+        };
+    }
+};
+
+/// free -> receiving -> (decoding ->) queued -> running -> free. Decoding and running cannot be taken back from whoever does them: when the
+/// client leaves, the exchange is marked abandoned and freed when they are done.
+pub const State = enum { free, receiving, decoding, queued, running };
+
+pub const Timing = struct {
+    started_us: u64 = 0,
+    received_us: u64 = 0,
+    queued_us: u64 = 0,
+    running_us: u64 = 0,
+    /// Inference alone, on the worker.
+    inference_us: u64 = 0,
+};
+
+pub const Exchange = struct {
+    state: State = .free,
+    abandoned: bool = false,
+    /// Set on the event side and read by the worker, which then stops after the run it is in.
+    cancelled: std.atomic.Value(bool) = .init(false),
+    request: u32 = 0,
+    sequence: u64 = 0,
+    route: *const Route = undefined,
+    body_type: BodyType = .json,
+    answer_format: Format = .json,
+    latent_base64: bool = false,
+    timing: Timing = .{},
+    last_activity_us: u64 = 0,
+    problem: Problem = .{},
+
+    /// body_bytes_max, aligned to 64. After parsing it holds the results.
+    buffer: []align(memory.alignment) u8 = &.{},
+    received: usize = 0,
+
+    /// Scratch of the model's size: an image, then latents, then actions.
+    input: []align(memory.alignment) u8 = &.{},
+    image: []u8 = &.{},
+    latents: []f32 = &.{},
+    actions: []f32 = &.{},
+
+    /// What the client asked for: the image is still to be encoded; rows of history given; steps to roll out and done.
+    has_image: bool = false,
+    encoded_image: []const u8 = &.{},
+    encoded_type: BodyType = .jpeg,
+    history: usize = 0,
+    steps: usize = 0,
+    steps_done: usize = 0,
+    start_done: bool = false,
+
+    pub fn body(exchange: *Exchange) []u8 {
+        return exchange.buffer[0..exchange.received];
+    }
+
+    /// Row i of the results, over the body's memory.
+    pub fn result(exchange: *Exchange, index: usize, row_elements: usize) []f32 {
+        const all: [*]f32 = @ptrCast(exchange.buffer.ptr);
+        return all[index * row_elements ..][0..row_elements];
+    }
+
+    /// Bytes of scratch that an exchange needs for a model, at most.
+    pub fn inputBytes(model: *const Model) u64 {
+        var bytes: u64 = 0;
+        if (model.encode) |encoder| bytes += memory.round(encoder.image_bytes);
+        if (model.predict) |predictor| {
+            bytes += memory.round(@as(u64, predictor.history_max) * predictor.latent_elements * 4);
+            const rows: u64 = @max(limits.rollout_steps_max, predictor.history_max);
+            bytes += memory.round(rows * predictor.action_elements * 4);
+        }
+        return bytes;
+    }
+
+    /// Divides the scratch for a model; `input` has inputBytes(model) bytes.
+    pub fn divide(exchange: *Exchange, input: []align(memory.alignment) u8, model: *const Model) void {
+        exchange.input = input;
+        exchange.image = &.{};
+        exchange.latents = &.{};
+        exchange.actions = &.{};
+        var block: memory.Block = .init(input);
+        if (model.encode) |encoder| exchange.image = block.take(encoder.image_bytes) catch unreachable;
+        if (model.predict) |predictor| {
+            exchange.latents = block.takeItems(f32, predictor.history_max * predictor.latent_elements) catch unreachable;
+            const rows: usize = @max(limits.rollout_steps_max, predictor.history_max);
+            exchange.actions = block.takeItems(f32, rows * predictor.action_elements) catch unreachable;
+        }
+    }
+};

@@ -1,0 +1,116 @@
+//! What the core reads of a request's head: target, query, media types.
+const std = @import("std");
+const Header = @import("port.zig").Header;
+
+/// A header's value, or null. Of repeated headers the first counts.
+pub fn header(headers: []const Header, comptime lower_name: []const u8) ?[]const u8 {
+    for (headers) |candidate| {
+        if (std.ascii.eqlIgnoreCase(candidate.name.slice(), lower_name)) return std.mem.trim(u8, candidate.value.slice(), " \t");
+    }
+    return null;
+}
+
+pub const Target = struct {
+    path: []const u8,
+    query: []const u8,
+
+    pub fn parse(target: []const u8) Target {
+        const without_fragment = target[0 .. std.mem.indexOfScalar(u8, target, '#') orelse target.len];
+        const mark = std.mem.indexOfScalar(u8, without_fragment, '?') orelse return .{ .path = without_fragment, .query = "" };
+        return .{ .path = without_fragment[0..mark], .query = without_fragment[mark + 1 ..] };
+    }
+
+    /// A query parameter's raw value; the values that routes know need no percent-decoding.
+    pub fn parameter(target: Target, wanted: []const u8) ?[]const u8 {
+        var pairs = std.mem.splitScalar(u8, target.query, '&');
+        while (pairs.next()) |pair| {
+            const equals = std.mem.indexOfScalar(u8, pair, '=') orelse pair.len;
+            if (std.mem.eql(u8, pair[0..equals], wanted)) return if (equals == pair.len) "" else pair[equals + 1 ..];
+        }
+        return null;
+    }
+};
+
+/// The media type without its parameters.
+pub fn mediaType(value: []const u8) []const u8 {
+    const semicolon = std.mem.indexOfScalar(u8, value, ';') orelse value.len;
+    return std.mem.trim(u8, value[0..semicolon], " \t");
+}
+
+/// The index of the offered type that an Accept header prefers, or null when it refuses them all. Without a header, the first.
+/// RFC 9110 section 12.5.1: the most specific range decides a type's quality; equal quality goes to the earlier offer.
+pub fn negotiate(accept: ?[]const u8, offers: []const []const u8) ?usize {
+    const value = accept orelse return 0;
+    if (value.len == 0) return 0;
+    var best: ?usize = null;
+    var best_quality: u32 = 0;
+    for (offers, 0..) |offer, index| {
+        const quality = qualityOf(value, offer);
+        if (quality > best_quality) {
+            best = index;
+            best_quality = quality;
+        }
+    }
+    return best;
+}
+
+/// Thousandths.
+fn qualityOf(accept: []const u8, offer: []const u8) u32 {
+    var specificity: u32 = 0;
+    var quality: u32 = 0;
+    var ranges = std.mem.splitScalar(u8, accept, ',');
+    while (ranges.next()) |range_text| {
+        const range = mediaType(range_text);
+        const slash = std.mem.indexOfScalar(u8, offer, '/') orelse offer.len;
+        const matched: u32 = if (std.ascii.eqlIgnoreCase(range, offer))
+            3
+        else if (range.len == slash + 2 and std.mem.endsWith(u8, range, "/*") and std.ascii.eqlIgnoreCase(range[0..slash], offer[0..slash]))
+            2
+        else if (std.mem.eql(u8, range, "*/*") or std.mem.eql(u8, range, "*"))
+            1
+        else
+            0;
+        if (matched > specificity) {
+            specificity = matched;
+            quality = weight(range_text);
+        }
+    }
+    return quality;
+}
+
+fn weight(range: []const u8) u32 {
+    var parameters = std.mem.splitScalar(u8, range, ';');
+    _ = parameters.next();
+    while (parameters.next()) |parameter_text| {
+        const parameter = std.mem.trim(u8, parameter_text, " \t");
+        if (parameter.len < 3 or std.ascii.toLower(parameter[0]) != 'q' or parameter[1] != '=') continue;
+        const value = std.fmt.parseFloat(f32, parameter[2..]) catch return 0;
+        if (!(value >= 0 and value <= 1)) return 0;
+        return @intFromFloat(value * 1000);
+    }
+    return 1000;
+}
+
+/// Whether an Accept-Encoding header takes gzip.
+pub fn acceptsGzip(value: ?[]const u8) bool {
+    return qualityOf(value orelse return false, "gzip") > 0;
+}
+
+test "negotiation follows quality and specificity" {
+    const offers: []const []const u8 = &.{ "application/json", "application/cbor" };
+    try std.testing.expectEqual(@as(?usize, 0), negotiate(null, offers));
+    try std.testing.expectEqual(@as(?usize, 0), negotiate("*/*", offers));
+    try std.testing.expectEqual(@as(?usize, 1), negotiate("application/cbor", offers));
+    try std.testing.expectEqual(@as(?usize, 1), negotiate("application/json;q=0.5, application/*", offers));
+    try std.testing.expectEqual(@as(?usize, null), negotiate("text/html", offers));
+    try std.testing.expectEqual(@as(?usize, null), negotiate("application/json;q=0", offers));
+    try std.testing.expect(acceptsGzip("br, gzip;q=0.8"));
+    try std.testing.expect(!acceptsGzip("gzip;q=0, *"));
+}
+
+test "targets and parameters" {
+    const target: Target = .parse("/v1/encode?a=b&latent=base64#x");
+    try std.testing.expectEqualStrings("/v1/encode", target.path);
+    try std.testing.expectEqualStrings("base64", target.parameter("latent").?);
+    try std.testing.expectEqual(@as(?[]const u8, null), target.parameter("late"));
+}

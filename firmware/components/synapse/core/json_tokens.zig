@@ -1,0 +1,144 @@
+//! A JSON body as a stream of tokens. std.json's scanner does the grammar; strings are put together in place, over bytes that were
+//! already read, so that a base64 picture of a megabyte with escaped slashes needs no second buffer.
+const std = @import("std");
+const limits = @import("limits.zig");
+const tokens = @import("tokens.zig");
+const Token = tokens.Token;
+
+pub const JsonTokens = struct {
+    body: []u8,
+    scanner: std.json.Scanner,
+    /// Holds the scanner's nesting bits; FixedBufferAllocator keeps its growth inside.
+    stack_bytes: [512]u8 = undefined,
+    stack_allocator: std.heap.FixedBufferAllocator,
+    depth: usize = 0,
+
+    /// In place: the scanner keeps a pointer into this struct, so it must not move.
+    pub fn init(self: *JsonTokens, body: []u8) void {
+        self.body = body;
+        self.depth = 0;
+        self.stack_allocator = .init(&self.stack_bytes);
+        self.scanner = .initCompleteInput(self.stack_allocator.allocator(), body);
+    }
+
+    pub fn offset(self: *const JsonTokens) usize {
+        return self.scanner.cursor;
+    }
+
+    fn scan(self: *JsonTokens) tokens.Error!std.json.Token {
+        return self.scanner.next() catch |err| switch (err) {
+            error.OutOfMemory => error.TooDeep,
+            error.UnexpectedEndOfInput, error.BufferUnderrun => error.Truncated,
+            error.SyntaxError => error.Malformed,
+        };
+    }
+
+    pub fn next(self: *JsonTokens) tokens.Error!Token {
+        switch (try self.scan()) {
+            .object_begin => return self.begin(.object_begin),
+            .array_begin => return self.begin(.array_begin),
+            .object_end => {
+                self.depth -= 1;
+                return .object_end;
+            },
+            .array_end => {
+                self.depth -= 1;
+                return .array_end;
+            },
+            .true => return .{ .boolean = true },
+            .false => return .{ .boolean = false },
+            .null => return .null,
+            .end_of_document => return .end,
+            .number => |text| {
+                if (text.len > limits.number_bytes_max) return error.NumberTooLong;
+                const number = std.fmt.parseFloat(f32, text) catch return error.Malformed;
+                return .{ .number = number };
+            },
+            .string => |text| return .{ .text = self.mutable(text) },
+            .partial_string => |text| return .{ .text = try self.gather(self.mutable(text)) },
+            .partial_string_escaped_1 => |bytes| return .{ .text = try self.gatherEscaped(&bytes) },
+            .partial_string_escaped_2 => |bytes| return .{ .text = try self.gatherEscaped(&bytes) },
+            .partial_string_escaped_3 => |bytes| return .{ .text = try self.gatherEscaped(&bytes) },
+            .partial_string_escaped_4 => |bytes| return .{ .text = try self.gatherEscaped(&bytes) },
+            .partial_number, .allocated_number, .allocated_string => return error.Malformed,
+        }
+    }
+
+    /// A string that starts with an escape: every escape is longer than what it stands for, so its own bytes have room for it.
+    fn gatherEscaped(self: *JsonTokens, bytes: []const u8) tokens.Error![]u8 {
+        const first = self.body[self.scanner.cursor - bytes.len ..][0..bytes.len];
+        @memcpy(first, bytes);
+        return self.gather(first);
+    }
+
+    /// Moves the pieces that follow `first` behind it. The target never overtakes the scanner, which is ahead by at least the escapes.
+    fn gather(self: *JsonTokens, first: []u8) tokens.Error![]u8 {
+        const start = @intFromPtr(first.ptr) - @intFromPtr(self.body.ptr);
+        var end = start + first.len;
+        while (true) {
+            const piece: []const u8 = switch (try self.scan()) {
+                .string => |text| {
+                    end = self.move(end, text);
+                    return self.body[start..end];
+                },
+                .partial_string => |text| text,
+                .partial_string_escaped_1 => |*bytes| bytes,
+                .partial_string_escaped_2 => |*bytes| bytes,
+                .partial_string_escaped_3 => |*bytes| bytes,
+                .partial_string_escaped_4 => |*bytes| bytes,
+                else => return error.Malformed,
+            };
+            end = self.move(end, piece);
+        }
+    }
+
+    fn move(self: *JsonTokens, end: usize, piece: []const u8) usize {
+        std.debug.assert(end + piece.len <= self.scanner.cursor);
+        @memmove(self.body[end..][0..piece.len], piece);
+        return end + piece.len;
+    }
+
+    fn begin(self: *JsonTokens, token: Token) tokens.Error!Token {
+        self.depth += 1;
+        if (self.depth > limits.body_depth_max) return error.TooDeep;
+        return token;
+    }
+
+    fn mutable(self: *JsonTokens, text: []const u8) []u8 {
+        const start = @intFromPtr(text.ptr) - @intFromPtr(self.body.ptr);
+        return self.body[start..][0..text.len];
+    }
+};
+
+fn tokensOf(text: []const u8, buffer: []u8, self: *JsonTokens) void {
+    @memcpy(buffer[0..text.len], text);
+    self.init(buffer[0..text.len]);
+}
+
+test "escaped strings are put together in place" {
+    var buffer: [256]u8 = undefined;
+    var json: JsonTokens = undefined;
+    tokensOf("[\"a\\/b\\u20acc\\ud83d\\ude00\",\"\\n\",\"\",-1.5e0]", &buffer, &json);
+    try std.testing.expectEqual(Token.array_begin, try json.next());
+    try std.testing.expectEqualStrings("a/b\u{20ac}c\u{1f600}", (try json.next()).text);
+    try std.testing.expectEqualStrings("\n", (try json.next()).text);
+    try std.testing.expectEqualStrings("", (try json.next()).text);
+    try std.testing.expectEqual(@as(f64, -1.5), (try json.next()).number);
+    try std.testing.expectEqual(Token.array_end, try json.next());
+    try std.testing.expectEqual(Token.end, try json.next());
+}
+
+test "depth, number length and truncation are errors" {
+    var buffer: [256]u8 = undefined;
+    var json: JsonTokens = undefined;
+    tokensOf("[[[[[[[[[[[[[[[[[[", &buffer, &json);
+    for (0..limits.body_depth_max) |_| _ = try json.next();
+    try std.testing.expectError(error.TooDeep, json.next());
+    const digits: [limits.number_bytes_max + 1]u8 = @splat('1');
+    tokensOf(&digits, &buffer, &json);
+    try std.testing.expectError(error.NumberTooLong, json.next());
+    tokensOf("[1,", &buffer, &json);
+    _ = try json.next();
+    _ = try json.next();
+    try std.testing.expectError(error.Truncated, json.next());
+}

@@ -1,0 +1,25 @@
+//! Every bound of the device core that is not a choice of the board's configuration.
+
+/// Bounds of the configuration itself.
+pub const threads_max = 64;
+pub const body_bytes_min = 64 << 10;
+pub const body_bytes_max = 16 << 20;
+pub const exchanges_max = 16;
+
+/// Longest request target (path and query) that is looked at.
+pub const target_bytes_max = 1024;
+/// Nesting of JSON and CBOR bodies: the deepest body any route takes is three levels.
+pub const body_depth_max = 16;
+/// Longest number in a JSON body, in characters.
+pub const number_bytes_max = 64;
+/// Most actions of one rollout; a board with small bodies allows fewer and says so in /v1/device.
+pub const rollout_steps_max = 1000;
+/// Values wider than this are no latent or action that any supported model has.
+pub const row_elements_max = 1 << 16;
+
+/// A client that sends nothing for this long, or not everything within the second time, loses its request.
+pub const receive_idle_us_max = 10 * 1_000_000;
+pub const receive_total_us_max = 120 * 1_000_000;
+
+/// One turn of the worker: long rollouts are cut in turns, so that a request whose client left stops soon.
+pub const work_turn_us = 20_000;

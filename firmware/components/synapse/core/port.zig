@@ -1,0 +1,86 @@
+//! The C types of include/synapse_device.h. abi_test.zig holds the two against each other.
+const std = @import("std");
+
+pub const Result = enum(c_int) {
+    ok = 0,
+    argument = -1,
+    out_of_memory = -2,
+    model = -3,
+    model_memory = -4,
+    busy = -5,
+    _,
+};
+
+pub const Region = enum(u32) { none = 0, fast = 1, slow = 2, _ };
+
+pub const error_message_bytes_max = 240;
+
+pub const ErrorInfo = extern struct {
+    size: u32 = @sizeOf(ErrorInfo),
+    code: i32 = 0,
+    region: u32 = 0,
+    model_code: i32 = 0,
+    bytes_needed: u64 = 0,
+    bytes_missing: u64 = 0,
+    message: [error_message_bytes_max]u8 = @splat(0),
+};
+
+pub const Text = extern struct {
+    data: ?[*]const u8 = null,
+    bytes: usize = 0,
+
+    pub fn slice(text: Text) []const u8 {
+        const data = text.data orelse return "";
+        return data[0..text.bytes];
+    }
+
+    pub fn of(bytes: []const u8) Text {
+        return .{ .data = bytes.ptr, .bytes = bytes.len };
+    }
+};
+
+pub const Header = extern struct { name: Text, value: Text };
+
+pub const LogLevel = enum(u32) { err = 0, warn = 1, info = 2 };
+
+pub const Task = *const fn (context: ?*anyopaque, index: u32, thread: u32) callconv(.c) void;
+pub const ParallelFor = *const fn (user: ?*anyopaque, count: u32, task: Task, context: ?*anyopaque) callconv(.c) void;
+
+pub const Port = extern struct {
+    size: u32 = @sizeOf(Port),
+    user: ?*anyopaque = null,
+    log: *const fn (?*anyopaque, u32, [*]const u8, usize) callconv(.c) void,
+    ticks_us: *const fn (?*anyopaque) callconv(.c) u64,
+    random: *const fn (?*anyopaque, [*]u8, usize) callconv(.c) void,
+    send_head: *const fn (?*anyopaque, u32, u32, [*]const Header, usize) callconv(.c) void,
+    send_chunk: *const fn (?*anyopaque, u32, [*]const u8, usize) callconv(.c) void,
+    end: *const fn (?*anyopaque, u32) callconv(.c) void,
+    decode_image: *const fn (?*anyopaque, u32, [*]const u8, usize, Text, u32, u32) callconv(.c) void,
+    start_work: *const fn (?*anyopaque) callconv(.c) void,
+    parallel_for: ?ParallelFor = null,
+};
+
+pub const Config = extern struct {
+    size: u32 = @sizeOf(Config),
+    threads: u32 = 1,
+    body_bytes_max: u32 = 2 << 20,
+    exchange_count: u32 = 4,
+    chip_revision: u32 = 0,
+    simulated: u32 = 0,
+    cpu_hz: u64 = 0,
+    psram_hz: u64 = 0,
+    flash_hz: u64 = 0,
+    flash_bytes: u64 = 0,
+    device_id: Text = .{},
+    device_name: Text = .{},
+    board_id: Text = .{},
+    board_name: Text = .{},
+    chip: Text = .{},
+    radio: Text = .{},
+    engine: Text = .{},
+    fast: ?[*]align(64) u8 = null,
+    slow: ?[*]align(64) u8 = null,
+    fast_bytes: usize = 0,
+    slow_bytes: usize = 0,
+    port: ?*const Port = null,
+};

@@ -1,0 +1,89 @@
+//! An error answer: RFC 9457 problem details with a stable `code`, the offending field, and what would be right.
+const std = @import("std");
+
+/// Code that must fail with a problem writes it first and then returns this.
+pub const Error = error{Problem};
+
+pub const Problem = struct {
+    status: u16 = 500,
+    /// Stable and machine-readable; part of the contract with clients.
+    code: []const u8 = "INTERNAL",
+    detail: Bounded(240) = .{},
+    /// Where in the request: a header, a query parameter, or a path in the body such as `actions[3][1]`.
+    field: Bounded(96) = .{},
+    expected: Bounded(240) = .{},
+    /// Methods of the resource, for 405.
+    allow: []const u8 = "",
+    retry_after_s: u32 = 0,
+
+    pub fn init(status: u16, code: []const u8, comptime detail: []const u8, detail_args: anytype) Problem {
+        var problem: Problem = .{ .status = status, .code = code };
+        problem.detail.print(detail, detail_args);
+        return problem;
+    }
+
+    pub fn at(problem: Problem, comptime field: []const u8, args: anytype) Problem {
+        var copy = problem;
+        copy.field.print(field, args);
+        return copy;
+    }
+
+    pub fn expecting(problem: Problem, comptime expected: []const u8, args: anytype) Problem {
+        var copy = problem;
+        copy.expected.print(expected, args);
+        return copy;
+    }
+};
+
+/// Text in a fixed buffer; what does not fit is cut at a character's start.
+pub fn Bounded(comptime byte_count: usize) type {
+    return struct {
+        const Self = @This();
+        bytes: [byte_count]u8 = undefined,
+        len: usize = 0,
+
+        pub fn slice(self: *const Self) []const u8 {
+            return self.bytes[0..self.len];
+        }
+
+        pub fn append(self: *Self, text: []const u8) void {
+            var n = @min(text.len, byte_count - self.len);
+            while (n > 0 and n < text.len and text[n] & 0xc0 == 0x80) n -= 1;
+            @memcpy(self.bytes[self.len..][0..n], text[0..n]);
+            self.len += n;
+        }
+
+        pub fn print(self: *Self, comptime format: []const u8, args: anytype) void {
+            var buffer: [512]u8 = undefined;
+            var writer: std.Io.Writer = .fixed(&buffer);
+            writer.print(format, args) catch {}; // A full buffer is a cut text.
+            self.append(writer.buffered());
+        }
+    };
+}
+
+/// Reason phrases of the statuses that the core answers.
+pub fn title(status: u16) []const u8 {
+    return switch (status) {
+        400 => "Bad Request",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Content",
+        429 => "Too Many Requests",
+        503 => "Service Unavailable",
+        else => "Internal Server Error",
+    };
+}
+
+test "texts are cut between characters" {
+    var text: Bounded(4) = .{};
+    text.append("abc");
+    text.append("\u{20ac}");
+    try std.testing.expectEqualStrings("abc", text.slice());
+}

@@ -1,0 +1,94 @@
+//! The route table. A route is one file; adding one is a file and a line here.
+const std = @import("std");
+const Answer = @import("answer.zig").Answer;
+const Device = @import("device.zig").Device;
+const Exchange = @import("exchange.zig").Exchange;
+const BodyType = @import("exchange.zig").BodyType;
+const Model = @import("model.zig").Model;
+const Problem = @import("problem.zig").Problem;
+const ProblemError = @import("problem.zig").Error;
+const Header = @import("port.zig").Header;
+
+pub const Method = enum { GET, POST };
+
+/// What a route without a body sees of its request.
+pub const Request = struct {
+    headers: []const Header,
+    /// What stands for `*` in the route's path.
+    wildcard: []const u8,
+};
+
+/// Answered at once, on the event side.
+pub const Immediate = struct {
+    /// Media types it can answer with.
+    offers: []const []const u8,
+    /// Writes the whole answer, or fills the problem.
+    answer: *const fn (device: *Device, request: Request, answer: *Answer, problem: *Problem) ProblemError!void,
+};
+
+/// Answered after work: parse on the event side, step on the worker, answer on the event side.
+pub const Inference = struct {
+    accepts: []const BodyType,
+    /// Whether the model has what the route needs.
+    available: *const fn (model: *const Model) bool,
+    /// Reads the body into the exchange, or fills exchange.problem.
+    parse: *const fn (device: *const Device, exchange: *Exchange) ProblemError!void,
+    /// One model run; true when there is nothing left to do.
+    step: *const fn (model: *const Model, exchange: *Exchange) bool,
+    /// Result rows that the answer will show, to be checked for numbers that JSON cannot hold.
+    results: *const fn (model: *const Model, exchange: *Exchange) []const f32,
+    answer: *const fn (device: *const Device, exchange: *Exchange, answer: *Answer) void,
+};
+
+pub const Route = struct {
+    method: Method,
+    /// Matched literally, segment by segment; `*` stands for one segment.
+    path: []const u8,
+    kind: union(enum) { immediate: Immediate, inference: Inference },
+};
+
+pub const table = [_]Route{
+    @import("routes/page.zig").route,
+    @import("routes/device.zig").route,
+    @import("routes/models.zig").route,
+    @import("routes/models.zig").slot_route,
+    @import("routes/encode.zig").route,
+    @import("routes/predict.zig").route,
+    @import("routes/rollout.zig").route,
+};
+
+pub const Match = union(enum) {
+    found: struct { route: *const Route, wildcard: []const u8 },
+    /// The path exists with another method: the value of Allow.
+    method_not_allowed: []const u8,
+    not_found,
+};
+
+pub fn match(method: []const u8, path: []const u8) Match {
+    var allow: ?[]const u8 = null;
+    for (&table) |*route| {
+        const wildcard = matchPath(route.path, path) orelse continue;
+        const asked = if (std.mem.eql(u8, method, "HEAD")) "GET" else method;
+        if (std.mem.eql(u8, asked, @tagName(route.method))) return .{ .found = .{ .route = route, .wildcard = wildcard } };
+        allow = if (route.method == .GET) "GET, HEAD" else "POST";
+    }
+    return if (allow) |methods| .{ .method_not_allowed = methods } else .not_found;
+}
+
+fn matchPath(pattern: []const u8, path: []const u8) ?[]const u8 {
+    const star = std.mem.indexOfScalar(u8, pattern, '*') orelse return if (std.mem.eql(u8, pattern, path)) "" else null;
+    std.debug.assert(star == pattern.len - 1);
+    if (!std.mem.startsWith(u8, path, pattern[0..star])) return null;
+    const rest = path[star..];
+    return if (rest.len > 0 and std.mem.indexOfScalar(u8, rest, '/') == null) rest else null;
+}
+
+test "paths match exactly" {
+    try std.testing.expect(match("GET", "/v1/device") == .found);
+    try std.testing.expect(match("HEAD", "/v1/device") == .found);
+    try std.testing.expectEqualStrings("model_a", match("GET", "/v1/models/model_a").found.wildcard);
+    try std.testing.expect(match("GET", "/v1/models/a/b") == .not_found);
+    try std.testing.expect(match("GET", "/v1/device/") == .not_found);
+    try std.testing.expectEqualStrings("POST", match("GET", "/v1/encode").method_not_allowed);
+    try std.testing.expectEqualStrings("GET, HEAD", match("DELETE", "/").method_not_allowed);
+}

@@ -1,0 +1,87 @@
+//! GET /v1/device: what this board is and how it does.
+const std = @import("std");
+const Answer = @import("../answer.zig").Answer;
+const media_types = @import("../answer.zig").media_types;
+const Device = @import("../device.zig").Device;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const routes = @import("../routes.zig");
+const limits = @import("../limits.zig");
+const memory = @import("../memory.zig");
+const runtime = @import("../runtime.zig");
+const ports = @import("../port.zig");
+const version = @import("../device.zig").version;
+const models = @import("models.zig");
+
+pub const route: routes.Route = .{ .method = .GET, .path = "/v1/device", .kind = .{ .immediate = .{
+    .offers = &media_types,
+    .answer = report,
+} } };
+
+fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) ProblemError!void {
+    const config = &device.config;
+    answer.begin(200);
+    answer.objectBegin();
+    answer.field("id", config.device_id.slice());
+    answer.field("name", config.device_name.slice());
+    answer.fieldBoolean("simulated", config.simulated != 0);
+    answer.key("board");
+    answer.objectBegin();
+    answer.field("id", config.board_id.slice());
+    answer.field("name", config.board_name.slice());
+    answer.field("chip", config.chip.slice());
+    answer.key("chip_revision");
+    var revision: [16]u8 = undefined;
+    answer.text(std.fmt.bufPrint(&revision, "{d}.{d}", .{ config.chip_revision / 100, config.chip_revision % 100 }) catch unreachable);
+    answer.field("radio", config.radio.slice());
+    answer.objectEnd();
+    answer.key("firmware");
+    answer.objectBegin();
+    answer.field("name", "synapse");
+    answer.field("version", version);
+    answer.field("engine", config.engine.slice());
+    answer.field("isa", std.mem.span(runtime.syn_isa_name()));
+    answer.objectEnd();
+    answer.fieldUnsigned("uptime_us", device.now() -| device.started_us);
+    answer.key("clocks");
+    answer.objectBegin();
+    clock(answer, "cpu_hz", config.cpu_hz);
+    clock(answer, "psram_hz", config.psram_hz);
+    clock(answer, "flash_hz", config.flash_hz);
+    answer.objectEnd();
+    answer.key("memory");
+    answer.objectBegin();
+    region(answer, "fast", &device.fast);
+    region(answer, "slow", &device.slow);
+    answer.fieldUnsigned("flash_bytes", config.flash_bytes);
+    answer.objectEnd();
+    answer.key("queue");
+    answer.objectBegin();
+    answer.fieldUnsigned("in_progress", device.inProgress());
+    answer.fieldUnsigned("capacity", config.exchange_count);
+    answer.objectEnd();
+    answer.key("limits");
+    answer.objectBegin();
+    answer.fieldUnsigned("body_bytes_max", config.body_bytes_max);
+    answer.fieldUnsigned("body_depth_max", limits.body_depth_max);
+    answer.fieldUnsigned("rollout_steps_max", device.stepsMax());
+    answer.fieldUnsigned("receive_idle_us_max", limits.receive_idle_us_max);
+    answer.objectEnd();
+    models.slots(device, answer);
+    answer.objectEnd();
+    answer.end();
+}
+
+fn clock(answer: *Answer, name: []const u8, hz: u64) void {
+    answer.key(name);
+    if (hz == 0) answer.nothing() else answer.unsigned(hz);
+}
+
+fn region(answer: *Answer, name: []const u8, block: *const memory.Block) void {
+    answer.key(name);
+    answer.objectBegin();
+    answer.fieldUnsigned("bytes", block.bytes.len);
+    answer.fieldUnsigned("used_bytes", block.used);
+    answer.fieldUnsigned("free_bytes", block.free());
+    answer.objectEnd();
+}

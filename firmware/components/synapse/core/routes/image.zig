@@ -1,0 +1,62 @@
+//! A picture in a request: as the whole body, or as `image` and `type` in a JSON or CBOR object. Shared by the routes that take one.
+const std = @import("std");
+const Body = @import("../body.zig").Body;
+const exchanges = @import("../exchange.zig");
+const Exchange = exchanges.Exchange;
+const BodyType = exchanges.BodyType;
+const Encode = @import("../model.zig").Encode;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+
+/// The whole body is a picture.
+pub fn fromBody(exchange: *Exchange, encoder: *const Encode) ProblemError!void {
+    return take(exchange, encoder, exchange.body(), exchange.body_type, "", "content-type");
+}
+
+/// A picture found in an object; `media_type` is its `type` key.
+pub fn fromObject(exchange: *Exchange, encoder: *const Encode, bytes: []const u8, media_type: []const u8, comptime path: []const u8) ProblemError!void {
+    const image_type = BodyType.of(media_type);
+    if (image_type == null or image_type == .json or image_type == .cbor) {
+        exchange.problem = Problem.init(422, "IMAGE_TYPE", "the picture's type is none that the board decodes", .{})
+            .at(path ++ "type", .{})
+            .expecting("image/jpeg, image/png, or application/octet-stream for raw RGB", .{});
+        return error.Problem;
+    }
+    return take(exchange, encoder, bytes, image_type.?, path ++ "image", path ++ "image");
+}
+
+fn take(exchange: *Exchange, encoder: *const Encode, bytes: []const u8, image_type: BodyType, field: []const u8, type_field: []const u8) ProblemError!void {
+    exchange.has_image = true;
+    if (image_type == .raw) {
+        if (bytes.len != encoder.image_bytes) {
+            exchange.problem = Problem.init(422, "IMAGE_SIZE", "the raw picture has {d} bytes", .{bytes.len})
+                .at("{s}", .{field})
+                .expecting("{d} bytes: {d} x {d} pixels, RGB, rows from the top", .{ encoder.image_bytes, encoder.width, encoder.height });
+            return error.Problem;
+        }
+        @memcpy(exchange.image, bytes);
+        return;
+    }
+    const magic: []const u8 = if (image_type == .jpeg) "\xff\xd8\xff" else "\x89PNG\r\n\x1a\n";
+    if (!std.mem.startsWith(u8, bytes, magic)) {
+        exchange.problem = Problem.init(422, "IMAGE_UNREADABLE", "the bytes do not start as {s} does", .{image_type.mediaType()})
+            .at("{s}", .{type_field})
+            .expecting("the type that the picture really has: image/jpeg, image/png, or application/octet-stream for raw RGB", .{});
+        return error.Problem;
+    }
+    exchange.encoded_image = bytes;
+    exchange.encoded_type = image_type;
+}
+
+pub const fields = [_][]const u8{ "image", "type" };
+
+/// A picture while its object is being read: the keys come in any order.
+pub const Parts = struct {
+    bytes: []const u8 = "",
+    media_type: []const u8 = "",
+
+    /// `index` as in `fields`.
+    pub fn read(parts: *Parts, body: *Body, index: usize) ProblemError!void {
+        if (index == 0) parts.bytes = try body.blob() else parts.media_type = try body.text();
+    }
+};

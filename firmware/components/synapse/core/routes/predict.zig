@@ -1,0 +1,68 @@
+//! POST /v1/predict: a history of latents and the action taken at each, in; the latent that follows, out.
+const std = @import("std");
+const Answer = @import("../answer.zig").Answer;
+const Body = @import("../body.zig").Body;
+const Device = @import("../device.zig").Device;
+const Exchange = @import("../exchange.zig").Exchange;
+const Model = @import("../model.zig").Model;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const Route = @import("../routes.zig").Route;
+const reply = @import("reply.zig");
+
+pub const route: Route = .{ .method = .POST, .path = "/v1/predict", .kind = .{ .inference = .{
+    .accepts = &.{ .json, .cbor },
+    .available = available,
+    .parse = parse,
+    .step = step,
+    .results = results,
+    .answer = report,
+} } };
+
+fn available(model: *const Model) bool {
+    return model.predict != null;
+}
+
+const fields = [_][]const u8{ "history", "actions" };
+
+fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
+    const predictor = &device.model.?.predict.?;
+    var body: Body = undefined;
+    body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
+    var seen: u32 = 0;
+    var action_rows: usize = 0;
+    try body.object();
+    while (try body.field(0, &fields, &seen)) |index| switch (index) {
+        0 => exchange.history = try body.rows(exchange.latents, predictor.latent_elements),
+        else => action_rows = try body.rows(exchange.actions[0 .. predictor.history_max * predictor.action_elements], predictor.action_elements),
+    };
+    try body.require(&fields, seen, 0b11);
+    try body.end();
+    if (action_rows != exchange.history or exchange.history < predictor.history_min) {
+        exchange.problem = Problem.init(422, "BODY_INVALID", "{d} latents and {d} actions", .{ exchange.history, action_rows })
+            .at("actions", .{})
+            .expecting("as many actions as latents, {d} to {d} of each: action i is the one taken at latent i", .{ predictor.history_min, predictor.history_max });
+        return error.Problem;
+    }
+}
+
+fn step(model: *const Model, exchange: *Exchange) bool {
+    const predictor = &model.predict.?;
+    const rows = exchange.history;
+    model.runPredict(rows, exchange.latents[0 .. rows * predictor.latent_elements], exchange.actions[0 .. rows * predictor.action_elements], exchange.result(0, predictor.latent_elements));
+    return true;
+}
+
+fn results(model: *const Model, exchange: *Exchange) []const f32 {
+    return exchange.result(0, model.predict.?.latent_elements);
+}
+
+fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
+    answer.begin(200);
+    answer.objectBegin();
+    answer.key("latent");
+    answer.latent(results(&device.model.?, exchange));
+    reply.modelAndTiming(device, exchange, answer);
+    answer.objectEnd();
+    answer.end();
+}

@@ -1,0 +1,102 @@
+//! POST /v1/rollout: a start (latent or picture) and n actions in; the trajectory out, start included, so n + 1 latents.
+//! Each step predicts from the last latents and actions, as many as the model's history holds.
+const Answer = @import("../answer.zig").Answer;
+const Body = @import("../body.zig").Body;
+const Device = @import("../device.zig").Device;
+const Exchange = @import("../exchange.zig").Exchange;
+const Model = @import("../model.zig").Model;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const Route = @import("../routes.zig").Route;
+const image = @import("image.zig");
+const reply = @import("reply.zig");
+
+pub const route: Route = .{ .method = .POST, .path = "/v1/rollout", .kind = .{ .inference = .{
+    .accepts = &.{ .json, .cbor },
+    .available = available,
+    .parse = parse,
+    .step = step,
+    .results = results,
+    .answer = report,
+} } };
+
+fn available(model: *const Model) bool {
+    // A fixed history longer than one has no way to begin from a single start.
+    const predictor = model.predict orelse return false;
+    return predictor.history_min == 1;
+}
+
+const fields = [_][]const u8{ "start", "actions" };
+const start_fields = image.fields ++ [_][]const u8{"latent"};
+
+fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
+    const model = &device.model.?;
+    const predictor = &model.predict.?;
+    var body: Body = undefined;
+    body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
+    var parts: image.Parts = .{};
+    var seen: u32 = 0;
+    var start_seen: u32 = 0;
+    try body.object();
+    while (try body.field(0, &fields, &seen)) |index| switch (index) {
+        0 => {
+            try body.object();
+            while (try body.field("start".len, &start_fields, &start_seen)) |start_index| switch (start_index) {
+                0, 1 => try parts.read(&body, start_index),
+                else => try body.floats(exchange.latents[0..predictor.latent_elements]),
+            };
+        },
+        else => exchange.steps = try body.rows(exchange.actions[0 .. device.stepsMax() * predictor.action_elements], predictor.action_elements),
+    };
+    try body.require(&fields, seen, 0b11);
+    try body.end();
+    if (start_seen == 0b100) return;
+    if (start_seen != 0b011) {
+        exchange.problem = Problem.init(422, "BODY_INVALID", "the start is neither a latent nor a picture", .{})
+            .at("start", .{})
+            .expecting("{{\"latent\": ..}}, or {{\"image\": .., \"type\": ..}}", .{});
+        return error.Problem;
+    }
+    if (!model.canRollOutFromImage()) {
+        exchange.problem = Problem.init(409, "MODEL_LACKS_ENTRY", "the model cannot turn a picture into a latent that its predictor takes", .{})
+            .at("start.image", .{})
+            .expecting("a start latent, or a model with the entry \"encode\"", .{});
+        return error.Problem;
+    }
+    return image.fromObject(exchange, &model.encode.?, parts.bytes, parts.media_type, "start.");
+}
+
+fn step(model: *const Model, exchange: *Exchange) bool {
+    const predictor = &model.predict.?;
+    const width = predictor.latent_elements;
+    if (!exchange.start_done) {
+        if (exchange.has_image) model.runEncode(exchange.image, exchange.result(0, width)) else @memcpy(exchange.result(0, width), exchange.latents[0..width]);
+        exchange.start_done = true;
+        return false;
+    }
+    const done = exchange.steps_done;
+    const rows = @min(done + 1, predictor.history_max);
+    const first = done + 1 - rows;
+    const history = exchange.result(0, width * (done + 1))[first * width ..];
+    const actions = exchange.actions[first * predictor.action_elements .. (done + 1) * predictor.action_elements];
+    model.runPredict(rows, history, actions, exchange.result(done + 1, width));
+    exchange.steps_done += 1;
+    return exchange.steps_done == exchange.steps;
+}
+
+fn results(model: *const Model, exchange: *Exchange) []const f32 {
+    return exchange.result(0, (exchange.steps + 1) * model.predict.?.latent_elements);
+}
+
+fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
+    const width = device.model.?.predict.?.latent_elements;
+    answer.begin(200);
+    answer.objectBegin();
+    answer.key("trajectory");
+    answer.arrayBegin();
+    for (0..exchange.steps + 1) |i| answer.latent(exchange.result(i, width));
+    answer.arrayEnd();
+    reply.modelAndTiming(device, exchange, answer);
+    answer.objectEnd();
+    answer.end();
+}

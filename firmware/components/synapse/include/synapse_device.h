@@ -1,0 +1,135 @@
+/* Synapse device core: what a board is, without sockets, files or clocks.
+ *
+ * The core is fed events (a request's head, a piece of its body, a decoded image, a tick) and answers through the functions of a port.
+ * It never allocates, never blocks and never touches hardware. Events and port calls all happen on one thread, the event side; only
+ * synapse_device_work() runs elsewhere, on a worker that the port owns.
+ *
+ * Memory: the caller gives two blocks, `fast` (SRAM) and `slow` (PSRAM). The core takes its own share of both first
+ * (synapse_device_get_requirements says how much); what is left is what a model may use. A model that needs more is refused, and the error
+ * says which region lacks how many bytes.
+ */
+#ifndef SYNAPSE_DEVICE_H
+#define SYNAPSE_DEVICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SYNAPSE_DEVICE_API_VERSION 1u
+
+typedef enum synapse_device_result {
+  SYNAPSE_DEVICE_OK = 0,
+  SYNAPSE_DEVICE_ERROR_ARGUMENT = -1,      /* a null pointer, a wrong struct size, a value outside its stated range */
+  SYNAPSE_DEVICE_ERROR_OUT_OF_MEMORY = -2, /* the core itself does not fit the given blocks; see region and bytes_missing */
+  SYNAPSE_DEVICE_ERROR_MODEL = -3,         /* the runtime refused the model file; the message is the runtime's */
+  SYNAPSE_DEVICE_ERROR_MODEL_MEMORY = -4,  /* the model does not fit what is left of a block; see region and bytes_missing */
+  SYNAPSE_DEVICE_ERROR_BUSY = -5,          /* requests are in progress; a model can only be loaded when there are none */
+} synapse_device_result;
+
+typedef enum synapse_device_region { SYNAPSE_DEVICE_REGION_NONE = 0, SYNAPSE_DEVICE_REGION_FAST = 1, SYNAPSE_DEVICE_REGION_SLOW = 2 } synapse_device_region;
+
+/* The caller sets `size`; the rest is written on failure. */
+typedef struct synapse_device_error {
+  uint32_t size;
+  int32_t code;           /* the synapse_device_result */
+  uint32_t region;        /* synapse_device_region that is too small, or NONE */
+  int32_t model_code;     /* the runtime's syn_result when code is ERROR_MODEL, or 0 */
+  uint64_t bytes_needed;  /* of that region, by the core and the model together */
+  uint64_t bytes_missing;
+  char message[240];      /* a sentence, NUL-terminated */
+} synapse_device_error;
+
+typedef struct synapse_device synapse_device;
+
+/* A view of text; not NUL-terminated. */
+typedef struct synapse_device_text {
+  const char *data;
+  size_t bytes;
+} synapse_device_text;
+
+typedef struct synapse_device_header {
+  synapse_device_text name; /* any case in, lower case out */
+  synapse_device_text value;
+} synapse_device_header;
+
+enum { SYNAPSE_DEVICE_LOG_ERROR = 0, SYNAPSE_DEVICE_LOG_WARN = 1, SYNAPSE_DEVICE_LOG_INFO = 2 };
+
+/* What the core may ask of its surroundings. All functions are called on the event side, but parallel_for and ticks_us, which the worker
+ * calls too. Bytes given to a port function are valid only until it returns, except where said. */
+typedef struct synapse_device_port {
+  uint32_t size; /* sizeof(synapse_device_port) */
+  void *user;    /* first argument of every function */
+  void (*log)(void *user, uint32_t level, const char *text, size_t bytes);
+  uint64_t (*ticks_us)(void *user); /* monotonic */
+  void (*random)(void *user, uint8_t *out, size_t bytes);
+
+  /* The answer of a request: one head, any number of chunks, one end. Nothing follows end; a port that gets end while the body is still
+   * arriving discards the rest of the body, or closes the connection. */
+  void (*send_head)(void *user, uint32_t request, uint32_t status, const synapse_device_header *headers, size_t header_count);
+  void (*send_chunk)(void *user, uint32_t request, const uint8_t *bytes, size_t byte_count);
+  void (*end)(void *user, uint32_t request);
+
+  /* Decode a JPEG or PNG and resize it to width x height (bilinear, both axes independently), RGB, rows from the top. The port answers
+   * with synapse_device_image_decoded, from inside this call or later; `bytes` stay valid until then. `job` is the request's number. */
+  void (*decode_image)(void *user, uint32_t job, const uint8_t *bytes, size_t byte_count, synapse_device_text content_type, uint32_t width,
+                       uint32_t height);
+
+  /* Call synapse_device_work once on a worker, then synapse_device_work_done on the event side. Neither from inside this call. */
+  void (*start_work)(void *user);
+
+  /* As syn_parallel_for of synapse.h, or NULL. */
+  void (*parallel_for)(void *user, uint32_t count, void (*task)(void *context, uint32_t index, uint32_t thread), void *context);
+} synapse_device_port;
+
+/* Texts must stay valid as long as the device. A frequency of 0 means unknown. */
+typedef struct synapse_device_config {
+  uint32_t size; /* sizeof(synapse_device_config) */
+  uint32_t threads;          /* 1..64: how many tasks parallel_for runs at once */
+  uint32_t body_bytes_max;   /* 65,536..16,777,216: longest request body */
+  uint32_t exchange_count;   /* 1..16: inference requests in progress at once, the running one included */
+  uint32_t chip_revision;    /* major * 100 + minor */
+  uint32_t simulated;        /* 1 on a simulated board */
+  uint64_t cpu_hz, psram_hz, flash_hz;
+  uint64_t flash_bytes;
+  synapse_device_text device_id;   /* stable, unique: the MAC address on a board */
+  synapse_device_text device_name; /* for people */
+  synapse_device_text board_id, board_name, chip, radio;
+  synapse_device_text engine;      /* which build of the runtime: "native", "wasm", "esp32p4" */
+  void *fast, *slow;               /* 64-byte aligned */
+  size_t fast_bytes, slow_bytes;
+  const synapse_device_port *port; /* copied */
+} synapse_device_config;
+
+/* What the core itself needs, without any model. Only threads, body_bytes_max and exchange_count matter. */
+synapse_device_result synapse_device_get_requirements(const synapse_device_config *config, size_t *out_fast_bytes, size_t *out_slow_bytes);
+synapse_device_result synapse_device_init(const synapse_device_config *config, synapse_device **out_device, synapse_device_error *error);
+
+/* Opens the model and makes it the one that requests run. `file` is 64-byte aligned and stays as it is as long as the device uses it.
+ * When it fails the device has no model, keeps answering, and tells why in /v1/device. */
+synapse_device_result synapse_device_load_model(synapse_device *device, synapse_device_text slot, const void *file, size_t file_bytes,
+                                                synapse_device_error *error);
+
+/* Events. A request's number is not 0 and not used again until its end or, after a request_closed, until its image has been answered.
+ * The port need only pass the headers that the core reads: accept, accept-encoding, authorization, content-encoding, content-length,
+ * content-type, if-none-match. Events for unknown requests are ignored. */
+void synapse_device_request_head(synapse_device *device, uint32_t request, synapse_device_text method, synapse_device_text target,
+                                 const synapse_device_header *headers, size_t header_count);
+void synapse_device_body_chunk(synapse_device *device, uint32_t request, const uint8_t *bytes, size_t byte_count);
+void synapse_device_request_end(synapse_device *device, uint32_t request);
+void synapse_device_request_closed(synapse_device *device, uint32_t request); /* the client left; no answer is wanted */
+/* rgb is NULL when decoding failed; message then says why, in words for the client. */
+void synapse_device_image_decoded(synapse_device *device, uint32_t job, const uint8_t *rgb, size_t byte_count, synapse_device_text message);
+void synapse_device_work(synapse_device *device); /* on the worker */
+void synapse_device_work_done(synapse_device *device);
+/* At least once a second: slow and silent clients lose their request. */
+void synapse_device_tick(synapse_device *device, uint64_t now_us);
+
+uint32_t synapse_device_api_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
