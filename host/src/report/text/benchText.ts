@@ -1,0 +1,137 @@
+import type { EntryBench, OpCost } from "../../engine/benchModel.js";
+import { bar } from "../bars.js";
+import type { BoardEstimate } from "../boardEstimate.js";
+import { formatBytes, formatCount, formatInteger, formatMilliseconds, formatPercent } from "../format.js";
+import type { EngineSummary, ModelSummary } from "../runReport.js";
+import { renderTable } from "../table.js";
+import { headline, joinSections, section, type TextStyle } from "./style.js";
+
+export interface BenchReport {
+  readonly command: "bench";
+  readonly model: ModelSummary;
+  readonly engine: EngineSummary;
+  readonly openMs: number;
+  readonly board: string | undefined;
+  readonly entries: readonly EntryBench[];
+}
+
+/** Ops of a profile that are shown; the rest is one line. `--json` has all. */
+const OPS_SHOWN = 20;
+
+export function benchText(style: TextStyle, report: BenchReport, profile: boolean): string {
+  const { model, engine } = report;
+  return joinSections([
+    headline(
+      style,
+      [model.name, `${engine.name} (${engine.isa})`, `${engine.threads} thread${engine.threads === 1 ? "" : "s"}`],
+      model.untrained,
+    ),
+    entriesText(style, report.entries),
+    estimateText(style, report),
+    ...(profile ? report.entries.map((entry) => profileText(style, entry)) : []),
+  ]);
+}
+
+function entriesText(style: TextStyle, entries: readonly EntryBench[]): string {
+  const columns = [
+    { title: "entry" },
+    { title: "rows", align: "right" },
+    { title: "median", align: "right" },
+    { title: "p90", align: "right" },
+    { title: "min", align: "right" },
+    { title: "MACs", align: "right" },
+    { title: "weights", align: "right" },
+    { title: "GMAC/s", align: "right" },
+    { title: "runs", align: "right" },
+  ] as const;
+  const rows = entries.map((entry) => [
+    entry.entry,
+    `${entry.rows}`,
+    formatMilliseconds(entry.latencyMsP50),
+    formatMilliseconds(entry.latencyMsP90),
+    formatMilliseconds(entry.latencyMsMin),
+    formatCount(entry.macs),
+    formatBytes(entry.weightBytes),
+    entry.gmacPerSecond.toPrecision(3),
+    `${entry.runs}`,
+  ]);
+  return renderTable(columns, rows, style.paint.dim);
+}
+
+function estimateText(style: TextStyle, report: BenchReport): string | undefined {
+  const estimates = report.entries.flatMap(({ entry, boardEstimate }) => (boardEstimate ? [{ entry, estimate: boardEstimate }] : []));
+  const first = estimates[0];
+  if (!first) return undefined;
+  const columns = [
+    { title: "entry" },
+    { title: "estimate", align: "right" },
+    { title: "multiply", align: "right" },
+    { title: "read weights", align: "right" },
+    { title: "activations", align: "right" },
+  ] as const;
+  const rows = estimates.map(({ entry, estimate }) => [
+    entry,
+    `~${formatMilliseconds(estimate.latencyMs)}`,
+    ...[estimate.computeMs, estimate.weightReadMs, estimate.activationMs].map(formatMilliseconds),
+  ]);
+  const table = renderTable(columns, rows, style.paint.dim);
+  return section(style, `Estimate for ${report.board ?? "a board"}`, `${table}\n  ${style.paint.dim(misfitText(first.estimate))}`);
+}
+
+/** What has to stand beside every estimate. */
+export function misfitText({ misfit: [low, high] }: BoardEstimate): string {
+  const percent = (value: number) => `${value > 0 ? "+" : ""}${(value * 100).toFixed(0)} %`;
+  return `not measured: vector kernels at esp-dl's published speed; the model misses those figures by ${percent(low)} to ${percent(high)}`;
+}
+
+function profileText(style: TextStyle, entry: EntryBench): string {
+  const instructions = entry.ticksUnit === "instructions";
+  const columns = [
+    { title: "op" },
+    { title: "of" },
+    { title: instructions ? "instructions" : "time", align: "right" },
+    { title: "share", align: "right" },
+    { title: "" },
+    { title: "MACs", align: "right" },
+    { title: "weights", align: "right" },
+    { title: "activations", align: "right" },
+    { title: instructions ? "instr/MAC" : "GMAC/s", align: "right" },
+  ] as const;
+  const ops = [...entry.ops].sort((a, b) => b.ticks - a.ticks);
+  const most = ops[0]?.share ?? 1;
+  const row = ({ op, name, ticks, share, macs, weightBytes, activationBytes, ...speed }: OpCost) => [
+    op,
+    name.length > 44 ? `…${name.slice(-43)}` : name,
+    instructions ? formatInteger(ticks) : formatMilliseconds(ticks / 1e6),
+    formatPercent(share),
+    style.paint.cyan(bar(share / most, 10)),
+    macs > 0 ? formatCount(macs) : "",
+    weightBytes > 0 ? formatBytes(weightBytes) : "",
+    formatBytes(Math.round(activationBytes)),
+    (speed.instructionsPerMac ?? speed.gmacPerSecond)?.toPrecision(3) ?? "",
+  ];
+  const rest = ops.slice(OPS_SHOWN);
+  const restText = `  ${style.paint.dim(`(${rest.length} more ops, ${formatPercent(rest.reduce((sum, { share }) => sum + share, 0))}; --json has all)`)}`;
+  const byKind = kindsText(style, entry);
+  return section(
+    style,
+    `Profile of ${entry.entry}`,
+    `${byKind}\n\n${renderTable(columns, ops.slice(0, OPS_SHOWN).map(row), style.paint.dim)}${rest.length > 0 ? `\n${restText}` : ""}`,
+  );
+}
+
+function kindsText(style: TextStyle, entry: EntryBench): string {
+  const kinds = new Map<string, { count: number; share: number }>();
+  for (const { op, share } of entry.ops) {
+    const sum = kinds.get(op) ?? { count: 0, share: 0 };
+    kinds.set(op, { count: sum.count + 1, share: sum.share + share });
+  }
+  const rows = [...kinds]
+    .sort(([, a], [, b]) => b.share - a.share)
+    .map(([op, { count, share }]) => [op, `${count}`, formatPercent(share), style.paint.cyan(bar(share, 30))]);
+  return renderTable(
+    [{ title: "op" }, { title: "count", align: "right" }, { title: "share", align: "right" }, { title: "" }],
+    rows,
+    style.paint.dim,
+  );
+}
