@@ -1,0 +1,95 @@
+import { endianness } from "node:os";
+import { inputError } from "./errors.js";
+import { FileSource, isFolder } from "./fileSource.js";
+import { readGguf } from "./gguf.js";
+import { readHuggingFaceFolder } from "./huggingFaceFolder.js";
+import { MAX_HEADER_BYTES, readSafetensors } from "./safetensors.js";
+import { readShardIndex } from "./shards.js";
+import { readTorch } from "./torch.js";
+
+/** One named tensor of a checkpoint. Nothing of its data is read before `read` or `readF32`. */
+export interface CheckpointTensor {
+  readonly name: string;
+  /** Safetensors' spelling for scalar types ("F32", "F16", "BF16", "F64", "I8", "I64", "U8", "BOOL", ...), ggml's for blocks ("Q8_0", "Q4_K", ...). */
+  readonly dtype: string;
+  /** Row-major, outermost dimension first; GGUF's reversed dimensions are turned around. `[]` is a scalar. */
+  readonly shape: readonly number[];
+  /** Length of what `read` answers. */
+  readonly bytes: number;
+  /** The stored little-endian bytes, row-major and contiguous (torch's strides are resolved); GGUF blocks as they are. The caller owns them. */
+  read(): Promise<Uint8Array>;
+  /** The values as f32, row-major, rounded to nearest even; GGUF blocks are dequantised. Rejects with CHECKPOINT_NO_F32 for types without a rule. */
+  readF32(): Promise<Float32Array>;
+}
+
+/** An open checkpoint: headers are read and validated, tensor data stays in the file. Close it to release its file handles. */
+export interface Checkpoint {
+  readonly path: string;
+  readonly format: "safetensors" | "gguf" | "torch";
+  readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+  /**
+   * safetensors: `__metadata__`; GGUF: the key/values (numeric arrays are typed arrays, 64-bit integers that a number cannot hold are bigint);
+   * torch: strings, numbers and booleans beside the state_dict. A Hugging Face folder adds its parsed `config.json` as `config`.
+   */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a checkpoint by what the file holds, not by its extension: safetensors (one file or a shard index), GGUF, a torch zip state_dict, or a
+ * Hugging Face folder. Headers are validated completely, so every tensor listed can be read. The file is only ever read, never executed.
+ * @throws InputError when the path cannot be read or its content is not a valid checkpoint
+ */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  if (endianness() !== "LE") throw new Error("checkpoints are read through little-endian typed arrays; this machine is big-endian");
+  if (await isFolder(path)) return readHuggingFaceFolder(path, openCheckpointFile);
+  return openCheckpointFile(path);
+}
+
+async function openCheckpointFile(path: string): Promise<Checkpoint> {
+  const file = await FileSource.open(path);
+  try {
+    return await readByContent(file);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+const EXPECTED = "a safetensors, GGUF or torch zip (.pt) file, a model.safetensors.index.json, or a Hugging Face folder";
+
+async function readByContent(file: FileSource): Promise<Checkpoint> {
+  const start = Buffer.from(await file.readAt(0, Math.min(16, file.size)));
+  const text = start.toString("latin1");
+  // Safetensors has no magic number: a length that may be any bytes, then JSON. The other formats' first eight bytes are no plausible length.
+  const headerBytes = start.length < 8 ? 0n : start.readBigUInt64LE(0);
+  if (text[8] === "{" && headerBytes <= MAX_HEADER_BYTES) return readSafetensors(file);
+  if (text.startsWith("GGUF")) return readGguf(file);
+  if (text.startsWith("PK\x03\x04") || text.startsWith("PK\x05\x06")) return readTorch(file);
+  if (text.startsWith("version https://")) {
+    throw inputError(file.path, "CHECKPOINT_GIT_LFS_POINTER", "this is a Git LFS pointer, not the checkpoint", {
+      expected: "the file that `git lfs pull` fetches",
+    });
+  }
+  // The legacy torch format opens with its magic number, pickled: PROTO 2, LONG1 of 10 bytes.
+  if (text.startsWith("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")) {
+    throw inputError(file.path, "TORCH_LEGACY_FORMAT", "this is torch's old format from before version 1.6, a pickle without a zip", {
+      expected: 'a zip; re-save it in Python with torch.save(torch.load(path, map_location="cpu", weights_only=True), new_path)',
+    });
+  }
+  if (start[0] === 0x80 && (start[1] ?? 0xff) <= 5) {
+    throw inputError(file.path, "TORCH_PLAIN_PICKLE", "this is a plain pickle, which can run code when loaded", { expected: EXPECTED });
+  }
+  if (text[0] === "{") return readShardIndex(file, openCheckpointFile);
+  // A length beyond the limit: the reader says so.
+  if (text[8] === "{") return readSafetensors(file);
+  throw inputError(
+    file.path,
+    "CHECKPOINT_UNKNOWN_FORMAT",
+    file.size === 0 ? "the file is empty" : "the first bytes belong to no known checkpoint format",
+    {
+      where: "byte 0",
+      expected: EXPECTED,
+    },
+  );
+}

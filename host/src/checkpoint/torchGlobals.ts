@@ -1,0 +1,158 @@
+import { elementCount, SCALAR_BYTES } from "./dtypes.js";
+import { PickleGlobal, PickleOrderedDict, PickleTuple, type Reject } from "./pickle.js";
+
+/** One `data/N` record. `dtype` is undefined for an untyped storage. */
+export class TorchStorage {
+  readonly key: string;
+  readonly dtype: string | undefined;
+  readonly bytes: number;
+  constructor(key: string, dtype: string | undefined, bytes: number) {
+    this.key = key;
+    this.dtype = dtype;
+    this.bytes = bytes;
+  }
+}
+
+/** A tensor as a view of a storage; offset and strides count elements, and every element lies inside the storage. */
+export class TorchView {
+  readonly storage: TorchStorage;
+  readonly dtype: string;
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  constructor(storage: TorchStorage, dtype: string, offset: number, shape: readonly number[], strides: readonly number[]) {
+    this.storage = storage;
+    this.dtype = dtype;
+    this.offset = offset;
+    this.shape = shape;
+    this.strides = strides;
+  }
+}
+
+const RANK_MAX = 64;
+
+const STORAGE_DTYPES: readonly (readonly [storage: string, dtype: string])[] = [
+  ["FloatStorage", "F32"],
+  ["HalfStorage", "F16"],
+  ["BFloat16Storage", "BF16"],
+  ["DoubleStorage", "F64"],
+  ["CharStorage", "I8"],
+  ["ByteStorage", "U8"],
+  ["ShortStorage", "I16"],
+  ["IntStorage", "I32"],
+  ["LongStorage", "I64"],
+  ["BoolStorage", "BOOL"],
+  ["ComplexFloatStorage", "C64"],
+];
+
+const DTYPES: readonly (readonly [torch: string, dtype: string])[] = [
+  ["float32", "F32"],
+  ["float16", "F16"],
+  ["bfloat16", "BF16"],
+  ["float64", "F64"],
+  ["int8", "I8"],
+  ["uint8", "U8"],
+  ["int16", "I16"],
+  ["uint16", "U16"],
+  ["int32", "I32"],
+  ["uint32", "U32"],
+  ["int64", "I64"],
+  ["uint64", "U64"],
+  ["bool", "BOOL"],
+  ["complex64", "C64"],
+  ["float8_e4m3fn", "F8_E4M3"],
+  ["float8_e5m2", "F8_E5M2"],
+];
+
+/** A storage class; in a persistent id it says the element type. */
+class StorageType extends PickleGlobal {
+  readonly dtype: string | undefined;
+  constructor(name: string, dtype: string | undefined) {
+    super(name);
+    this.dtype = dtype;
+  }
+}
+
+class DtypeGlobal extends PickleGlobal {
+  readonly dtype: string;
+  constructor(name: string, dtype: string) {
+    super(name);
+    this.dtype = dtype;
+  }
+}
+
+function sizes(value: unknown, what: string, reject: Reject): readonly number[] {
+  const items = value instanceof PickleTuple ? value.items : undefined;
+  if (items === undefined || items.length > RANK_MAX || items.some((item) => elementCount([item]) === undefined)) {
+    return reject("TORCH_BAD_TENSOR", `the tensor's ${what} is not a tuple of sizes`, `at most ${RANK_MAX} non-negative integers`);
+  }
+  return items as readonly number[];
+}
+
+/** `torch._utils._rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)`, and v3, which adds the dtype of an untyped storage. */
+function rebuildTensor(version: 2 | 3) {
+  return (args: readonly unknown[], reject: Reject): TorchView => {
+    const [storage, offset, size, stride] = args;
+    const last = args[6];
+    if (!(storage instanceof TorchStorage)) return reject("TORCH_BAD_TENSOR", "a tensor is rebuilt from something that is no storage");
+    const dtype = version === 3 && last instanceof DtypeGlobal ? last.dtype : storage.dtype;
+    if (dtype === undefined) return reject("TORCH_BAD_TENSOR", "the tensor's element type is not said", "a typed storage or a torch dtype");
+    const itemBytes = SCALAR_BYTES.get(dtype) as number;
+    const shape = sizes(size, "shape", reject);
+    const strides = sizes(stride, "stride", reject);
+    if (typeof offset !== "number" || elementCount([offset]) === undefined)
+      return reject("TORCH_BAD_TENSOR", "the storage offset is no size");
+    if (shape.length !== strides.length)
+      return reject("TORCH_BAD_TENSOR", `${shape.length} dimensions have ${strides.length} strides`, "as many");
+    const elements = elementCount(shape);
+    if (elements === undefined) return reject("TORCH_BAD_TENSOR", "the product of the dimensions overflows");
+    // Sums beyond 2^53 are inexact but stay far above any storage.
+    const end = elements === 0 ? offset : shape.reduce((last, dimension, i) => last + (dimension - 1) * (strides[i] as number), offset) + 1;
+    if (end * itemBytes > storage.bytes) {
+      return reject(
+        "TORCH_TENSOR_OUT_OF_STORAGE",
+        `the tensor reaches element ${end}, its storage has ${Math.floor(storage.bytes / itemBytes)}`,
+      );
+    }
+    return new TorchView(storage, dtype, offset, shape, strides);
+  };
+}
+
+function rebuildParameter(args: readonly unknown[], reject: Reject): TorchView {
+  const [data] = args;
+  return data instanceof TorchView ? data : reject("TORCH_BAD_TENSOR", "a parameter is rebuilt from something that is no tensor");
+}
+
+/** Empty, as Python 3 pickles it: the entries follow as items. */
+function orderedDict(args: readonly unknown[], reject: Reject): PickleOrderedDict {
+  return args.length === 0 ? new PickleOrderedDict() : reject("PICKLE_MALFORMED", "an OrderedDict is made from arguments", "none");
+}
+
+/** Everything a state_dict may name, and what this program does instead of the Python function. */
+export const TORCH_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map(
+  [
+    new PickleGlobal("collections.OrderedDict", orderedDict),
+    new PickleGlobal("torch._utils._rebuild_tensor_v2", rebuildTensor(2)),
+    new PickleGlobal("torch._utils._rebuild_tensor_v3", rebuildTensor(3)),
+    new PickleGlobal("torch._utils._rebuild_parameter", rebuildParameter),
+    new PickleGlobal("torch._utils._rebuild_parameter_with_state", rebuildParameter),
+    new PickleGlobal("torch.Size", ([size], reject) => new PickleTuple(sizes(size, "size", reject))),
+    new PickleGlobal("torch.device", (args) => new PickleTuple(args)),
+    new StorageType("torch.UntypedStorage", undefined),
+    new StorageType("torch.storage.UntypedStorage", undefined),
+    new StorageType("torch.storage._UntypedStorage", undefined),
+    ...STORAGE_DTYPES.map(([storage, dtype]) => new StorageType(`torch.${storage}`, dtype)),
+    ...DTYPES.map(([torch, dtype]) => new DtypeGlobal(`torch.${torch}`, dtype)),
+  ].map((global) => [global.name, global]),
+);
+
+/** `("storage", type, key, location, elements)`; the length counts elements, or bytes when the storage is untyped. */
+export function readStorageId(id: unknown, reject: Reject): TorchStorage {
+  const [kind, type, key, , count] = id instanceof PickleTuple ? id.items : [];
+  if (kind !== "storage" || !(type instanceof StorageType) || typeof key !== "string" || typeof count !== "number") {
+    return reject("TORCH_BAD_STORAGE", "a persistent id does not describe a storage", '("storage", type, key, location, elements)');
+  }
+  const bytes = elementCount([count, type.dtype === undefined ? 1 : (SCALAR_BYTES.get(type.dtype) as number)]);
+  if (bytes === undefined) return reject("TORCH_BAD_STORAGE", `storage ${key} has ${count} elements`, "a size");
+  return new TorchStorage(key, type.dtype, bytes);
+}
