@@ -1,0 +1,47 @@
+import { Command } from "commander";
+import { benchPack } from "../../engine/benchPack.js";
+import { readBoardSpeed } from "../../engine/boardSpeed.js";
+import { benchText } from "../../report/text/benchText.js";
+import { type CliContext, print, printJson } from "../context.js";
+import { addCommonOptions, addEngineOptions, collect, type EngineOptions, integerOption } from "../options.js";
+import { createProgress } from "../progress.js";
+
+interface BenchOptions extends EngineOptions {
+  readonly entry?: readonly string[];
+  readonly profile?: boolean;
+  readonly runs: number;
+  readonly warmups: number;
+  readonly seed: number;
+  readonly board?: string;
+}
+
+const NOTES = `
+Inputs are seeded, of every entry's largest size. The board time is an estimate from counted work,
+fitted to speeds that others published; what it misses them by is printed beside it.
+On --engine rv32 the profile counts instructions, not time.`;
+
+export function benchCommand(context: CliContext): Command {
+  const command = new Command("bench")
+    .summary("measure latency, per op if asked")
+    .description("Measure how long every entry point takes here, what each op costs, and estimate the time on a board.")
+    .argument("<model>", "packed model (.syn)")
+    .option("--entry <name>", "only this entry point; may be repeated", collect)
+    .option("--profile", "show what each op costs")
+    .option("--runs <n>", "measured runs of each entry", integerOption(1, 100_000), 10)
+    .option("--warmups <n>", "runs before that", integerOption(0, 1000), 2)
+    .option("--seed <n>", "seed of the inputs", integerOption(1, 2 ** 32 - 1), 1)
+    .option("--board <file>", "board file to estimate for (default: 360 MHz, two cores)")
+    .addHelpText("after", NOTES);
+  addCommonOptions(addEngineOptions(command));
+  return command.action(async (model: string, options: BenchOptions) => {
+    const board = await readBoardSpeed(options.board);
+    const progress = createProgress(context, "bench");
+    const report = await benchPack(model, {
+      ...options,
+      board,
+      signal: context.signal,
+      onProgress: (done, total, label) => progress.update(done, total, label),
+    }).finally(progress.stop);
+    return options.json ? printJson(context, report) : print(context, benchText(context, report, options.profile ?? false));
+  });
+}

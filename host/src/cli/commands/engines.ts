@@ -1,0 +1,26 @@
+import { Command } from "commander";
+import { type EngineStatus, listEngines } from "../../engine/openEngine.js";
+import { renderTable } from "../../report/table.js";
+import { type CliContext, print, printJson } from "../context.js";
+import { addCommonOptions } from "../options.js";
+
+export function enginesCommand(context: CliContext): Command {
+  const command = new Command("engines")
+    .summary("show which builds of the runtime work here")
+    .description("Show which builds of the runtime work on this machine, the instruction set each uses, and why one does not.");
+  return addCommonOptions(command).action(async (options: { json?: boolean }) => {
+    const engines = await listEngines();
+    if (options.json) return printJson(context, { command: "engines", engines });
+    return print(context, enginesText(context, engines));
+  });
+}
+
+function enginesText({ paint }: CliContext, engines: readonly EngineStatus[]): string {
+  const rows = engines.map(({ name, available, isa, reason, about }) => [
+    paint.cyan(name),
+    available ? paint.green("ready") : paint.yellow("missing"),
+    isa ?? "",
+    reason ?? about,
+  ]);
+  return renderTable([{ title: "engine" }, { title: "" }, { title: "instructions" }, { title: "" }], rows, paint.dim);
+}

@@ -1,0 +1,61 @@
+import { Command } from "commander";
+import { packCheckpoint } from "../../engine/packCheckpoint.js";
+import { packReportText } from "../../report/text/packReportText.js";
+import { type CliContext, note, print, printJson } from "../context.js";
+import { addCommonOptions, type CommonOptions, collect } from "../options.js";
+import { createProgress } from "../progress.js";
+
+interface PackOptions extends CommonOptions {
+  readonly config: string;
+  readonly type?: readonly string[];
+  readonly board?: string;
+  readonly actionStats?: string;
+  readonly name?: string;
+  readonly golden: boolean;
+  readonly output?: string;
+}
+
+const NOTES = `
+Storage types: f32, f16, i8, q8_0, q4_0, q4_k, q6_k, i4, i3. A type by pattern goes before the default's
+turn: --type i8 --type 'predictor.*=q4_0'. Patterns match names of layers and of checkpoint tensors;
+* stands for any characters.
+
+Examples:
+  synapse-host pack lewm.safetensors --config configs/lewm.json --type i8 -o lewm.syn
+  synapse-host pack weights.pt --config configs/lewm.json --type i8,encoder.*=i4
+  synapse-host pack folder/ --config configs/lewm.json --action-stats stats.json
+
+stats.json is {"mean": [..], "std": [..]} of the environment's actions over the training set.`;
+
+export function packCommand(context: CliContext): Command {
+  const command = new Command("pack")
+    .summary("compile a checkpoint into one .syn file")
+    .description("Compile a checkpoint (safetensors, GGUF, torch .pt or a Hugging Face folder) into one packed model that boards run in place.")
+    .argument("<checkpoint>", "file or folder of the weights")
+    .requiredOption("--config <file>", "architecture and weight map (configs/*.json)")
+    .option("--type <types>", "storage type, or pattern=type; may be repeated (default: i8)", collect)
+    .option("--board <file>", "plan memory for this board and check that the model fits it")
+    .option("--action-stats <file>", "mean and standard deviation of the actions, folded into the model")
+    .option("--name <name>", "name of the model (default: the config's)")
+    .option("--no-golden", "leave out the self-test vectors")
+    .option("-o, --output <file>", "where to write (default: <name>.syn)")
+    .addHelpText("after", NOTES);
+  return addCommonOptions(command).action(async (checkpoint: string, options: PackOptions) => {
+    const progress = createProgress(context, "pack");
+    const report = await packCheckpoint({
+      checkpoint,
+      config: options.config,
+      types: options.type?.join(","),
+      board: options.board,
+      actionStats: options.actionStats,
+      name: options.name,
+      golden: options.golden,
+      output: options.output,
+      signal: context.signal,
+      onProgress: (done, total, label) => progress.update(done, total, label),
+    }).finally(progress.stop);
+    if (!options.json) print(context, packReportText(context, report));
+    else printJson(context, report);
+    for (const warning of report.warnings) note(context, `${context.paintError.yellow("warning:")} ${warning}`);
+  });
+}

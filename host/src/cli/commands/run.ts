@@ -1,0 +1,69 @@
+import { Command, InvalidArgumentError } from "commander";
+import type { InputFiles } from "../../engine/entryInputs.js";
+import { runEntry, runRollout } from "../../engine/runModel.js";
+import { rolloutText, runText } from "../../report/text/runText.js";
+import { type CliContext, print, printJson } from "../context.js";
+import { addCommonOptions, addEngineOptions, type EngineOptions } from "../options.js";
+import { createProgress } from "../progress.js";
+
+interface RunOptions extends EngineOptions {
+  readonly image?: string;
+  readonly actions?: string;
+  readonly latent?: string;
+  readonly tokens?: string;
+  readonly input?: ReadonlyMap<string, string>;
+}
+
+const EXAMPLES = `
+Examples:
+  synapse-host run lewm.syn encode photo.jpg
+  synapse-host run lewm.syn encode photo.jpg --json > start.json
+  synapse-host run lewm.syn predict --latent latents.json --actions actions.json
+  synapse-host run lewm.syn rollout --image photo.jpg --actions actions.json
+
+JSON files hold rows of numbers, [[..], ..], or one row, or an object with them under
+"actions" or "latents". Actions are one row a step: in the environment's units when the model
+was packed with action statistics, else normalised.`;
+
+export function runCommand(context: CliContext): Command {
+  const command = new Command("run")
+    .summary("run an entry point on files")
+    .description(
+      "Run an entry point of a packed model on files and show its outputs. `rollout` encodes a picture and predicts one latent an action.",
+    )
+    .argument("<model>", "packed model (.syn)")
+    .argument("<entry>", "entry point, or `rollout`")
+    .argument("[photo]", "picture (JPEG, PNG), as --image")
+    .option("--image <file>", "picture for the image input; scaled to the model's size")
+    .option("--actions <file>", "JSON rows for the action input")
+    .option("--latent <file>", "JSON rows for the latent input")
+    .option("--tokens <file>", "JSON row of token numbers")
+    .option("--input <port=file>", "JSON rows for the input of that name; may be repeated", portFile)
+    .addHelpText("after", EXAMPLES);
+  addCommonOptions(addEngineOptions(command));
+  return command.action(async (model: string, entry: string, photo: string | undefined, options: RunOptions) => {
+    const inputs: InputFiles = {
+      image: photo ?? options.image,
+      actions: options.actions,
+      latent: options.latent,
+      tokens: options.tokens,
+      byName: options.input ?? new Map(),
+    };
+    const request = { file: model, engine: options.engine, threads: options.threads, inputs, signal: context.signal };
+    if (entry === "rollout") {
+      const progress = createProgress(context, "rollout");
+      const report = await runRollout(request, (done, total) => progress.update(done, total, `step ${done} of ${total}`)).finally(
+        progress.stop,
+      );
+      return options.json ? printJson(context, report) : print(context, rolloutText(context, report));
+    }
+    const report = await runEntry(request, entry);
+    return options.json ? printJson(context, report) : print(context, runText(context, report));
+  });
+}
+
+function portFile(text: string, earlier: ReadonlyMap<string, string> = new Map()): ReadonlyMap<string, string> {
+  const [, port, file] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (!port || !file) throw new InvalidArgumentError("Expected <port>=<file>.");
+  return new Map(earlier).set(port, file);
+}

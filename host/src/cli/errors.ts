@@ -1,0 +1,66 @@
+import { CommanderError } from "commander";
+import { EngineError, InputError } from "synapse-sim";
+import type { CliContext } from "./context.js";
+import { EXIT } from "./exitCodes.js";
+
+/** What is printed of an error, and the exit code that follows. */
+export interface ErrorReport {
+  readonly exitCode: number;
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly hint: string | undefined;
+}
+
+/** What to do about an error, by code: only where it is not plain from the message. */
+const HINTS: Readonly<Record<string, string>> = {
+  MAGIC: "`synapse-host pack` makes .syn files from checkpoints",
+  DIGEST: "the file was damaged on its way: copy it again, or pack it again",
+  TRUNCATED: "the file was cut on its way: copy it again, or pack it again",
+  VERSION: "pack the model again with this version, or use the version that packed it",
+  GOLDEN: "this build of the runtime computes another result than the one that packed the model: run `npm run build`",
+  OUT_OF_MEMORY: "`synapse-host inspect` shows what the model needs",
+  BUILD_MISSING: "`npm run build` makes every build of the runtime",
+  QEMU_MISSING: "it is in the package qemu-system-misc (Debian, Ubuntu) or qemu (Homebrew); --engine native needs nothing",
+};
+
+/** Errors of an engine that are no fault of what the user gave. */
+const ENGINE_FAILURES: ReadonlySet<string> = new Set(["BUILD", "BUILD_MISSING", "TRAP", "STOPPED", "TIMEOUT"]);
+
+/** Thrown to end a command with an exit code when everything has been said already. */
+export class ExitRequest extends Error {
+  readonly exitCode: number;
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
+export function reportOf(error: unknown, interrupted: boolean): ErrorReport {
+  if (interrupted) return { exitCode: EXIT.interrupted, message: "interrupted", code: undefined, hint: undefined };
+  if (error instanceof InputError || error instanceof EngineError) {
+    const failure = error instanceof EngineError && ENGINE_FAILURES.has(error.code);
+    return { exitCode: failure ? EXIT.failure : EXIT.input, message: error.message, code: error.code, hint: HINTS[error.code] };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { exitCode: EXIT.failure, message: `internal error: ${message}`, code: undefined, hint: "run it with --verbose to see where" };
+}
+
+/** Prints an error as `error: <message> [CODE]` and a hint; with `verbose` the stack too. Answers the exit code. */
+export function printError(context: CliContext, error: unknown, verbose: boolean): number {
+  if (error instanceof ExitRequest) return error.exitCode;
+  // Commander has printed its own message, or the help that was asked for, already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.input;
+  const { paintError } = context;
+  const { exitCode, message, code, hint } = reportOf(error, context.signal.aborted);
+  const label = exitCode === EXIT.interrupted ? paintError.yellow("interrupted") : `${paintError.red("error:")} ${oneLine(message)}`;
+  context.stderr.write(`${label}${code ? paintError.dim(` [${code}]`) : ""}\n`);
+  if (hint && !verbose) context.stderr.write(`${paintError.dim("hint:")} ${hint}\n`);
+  if (verbose && error instanceof Error && error.stack) context.stderr.write(`${paintError.dim(error.stack)}\n`);
+  return exitCode;
+}
+
+/** Text that came from a file must neither break the line nor move the cursor. */
+function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to go.
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+}

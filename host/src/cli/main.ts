@@ -1,0 +1,31 @@
+import { type CliContext, createContext } from "./context.js";
+import { printError } from "./errors.js";
+import { createProgram } from "./program.js";
+
+/** Runs one command line (without the program's name) and answers its exit code. Never throws. */
+export async function main(args: readonly string[], context: CliContext): Promise<number> {
+  const verbose = args.includes("--verbose") || Boolean(context.env.SYNAPSE_DEBUG);
+  try {
+    const program = createProgram(context);
+    if (args.length === 0) program.help({ error: true });
+    await program.parseAsync(args, { from: "user" });
+    return 0;
+  } catch (error) {
+    return printError(context, error, verbose);
+  }
+}
+
+/** The program: runs the process's command line on its streams, with Ctrl-C, SIGTERM and a closed pipe handled. */
+export async function runProcess(): Promise<void> {
+  const abort = new AbortController();
+  const interrupt = () => {
+    // The second Ctrl-C of an impatient user must work even when a command does not look at the signal.
+    if (abort.signal.aborted) process.exit(130);
+    abort.abort(new Error("interrupted"));
+  };
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  // `synapse-host inspect x.syn | head` closes the pipe early; that is no failure.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  const context = createContext(process.stdout, process.stderr, process.env, abort.signal);
+  process.exitCode = await main(process.argv.slice(2), context);
+}

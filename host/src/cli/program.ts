@@ -1,0 +1,61 @@
+import { Command } from "commander";
+import { benchCommand } from "./commands/bench.js";
+import { compareCommand } from "./commands/compare.js";
+import { enginesCommand } from "./commands/engines.js";
+import { inspectCommand } from "./commands/inspect.js";
+import { packCommand } from "./commands/pack.js";
+import { runCommand } from "./commands/run.js";
+import { simCommand } from "./commands/sim.js";
+import type { CliContext } from "./context.js";
+import { EXIT_CODES_HELP } from "./exitCodes.js";
+import { VERSION } from "./version.js";
+
+const ABOUT = "Compile, inspect, run and simulate world models for the ESP32-P4.";
+
+const EPILOGUE = `
+Typical use:
+  synapse-host pack lewm.safetensors --config configs/lewm.json --type i8 -o lewm.syn
+  synapse-host inspect lewm.syn
+  synapse-host run lewm.syn encode photo.jpg
+  synapse-host compare lewm.syn lewm.safetensors --images photos/
+  synapse-host sim --board boards/waveshare-esp32-p4-wifi6.json --model lewm.syn
+
+Every command takes --json (one JSON document on stdout, nothing else) and --help.
+NO_COLOR turns colours off, FORCE_COLOR=1 turns them on; SYNAPSE_DEBUG=1 shows the stack of errors.
+
+${EXIT_CODES_HELP}`;
+
+/** The command line as a commander program. Commands throw; `main` turns that into messages and exit codes. */
+export function createProgram(context: CliContext): Command {
+  const { paint, paintError } = context;
+  const program = new Command("synapse-host");
+  program
+    .description(ABOUT)
+    .version(VERSION, "-V, --version", "print the version")
+    .helpOption("-h, --help", "show help")
+    .helpCommand("help [command]", "show help of a command")
+    .showSuggestionAfterError()
+    .configureHelp({
+      showGlobalOptions: false,
+      styleTitle: (text) => paint.bold(text),
+      styleCommandText: (text) => paint.cyan(text),
+      styleSubcommandTerm: (text) => paint.cyan(text),
+      styleOptionTerm: (text) => paint.cyan(text),
+      styleArgumentTerm: (text) => paint.cyan(text),
+    })
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+      getOutHelpWidth: () => context.width,
+      getErrHelpWidth: () => context.width,
+      getOutHasColors: () => paint.isColorSupported,
+      getErrHasColors: () => paintError.isColorSupported,
+      outputError: (text, write) => write(text.replace(/^error:/, paintError.red("error:"))),
+    })
+    .addHelpText("after", EPILOGUE)
+    .exitOverride();
+  for (const create of [packCommand, inspectCommand, runCommand, compareCommand, benchCommand, simCommand, enginesCommand]) {
+    program.addCommand(create(context).copyInheritedSettings(program).showHelpAfterError("(--help says more)"));
+  }
+  return program;
+}

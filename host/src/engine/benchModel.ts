@@ -1,0 +1,100 @@
+import type { EngineName, EntryInfo, OpProfile, Session } from "synapse-sim";
+import { type BoardEstimate, type BoardSpeed, estimateBoardTime } from "../report/boardEstimate.js";
+import { type LatencySummary, summariseLatency } from "../report/latency.js";
+import { seededInputs } from "./seededInputs.js";
+
+/** What one op costs in one run. */
+export interface OpCost {
+  readonly op: string;
+  readonly name: string;
+  readonly ticks: number;
+  /** Of all ticks of the entry. */
+  readonly share: number;
+  readonly macs: number;
+  readonly weightBytes: number;
+  readonly activationBytes: number;
+  /** Undefined where an engine has no clock or the op does not multiply. */
+  readonly gmacPerSecond: number | undefined;
+  readonly instructionsPerMac: number | undefined;
+}
+
+export interface EntryBench extends LatencySummary {
+  readonly entry: string;
+  readonly rows: number;
+  readonly macs: number;
+  readonly weightBytes: number;
+  readonly activationBytes: number;
+  readonly gmacPerSecond: number;
+  readonly ticksUnit: "ns" | "instructions";
+  readonly ops: readonly OpCost[];
+  readonly boardEstimate: BoardEstimate | undefined;
+}
+
+export interface BenchOptions {
+  readonly engine: EngineName;
+  readonly runs: number;
+  readonly warmups: number;
+  readonly seed: number;
+  /** Absent: no estimate. */
+  readonly board?: BoardSpeed | undefined;
+  readonly weightTypeOf?: ((tensorName: string) => string | undefined) | undefined;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Runs `entry` on seeded inputs of its largest size and measures every run by itself; the profile is of the measured runs only. */
+export async function benchEntry(session: Session, entry: EntryInfo, options: BenchOptions): Promise<EntryBench> {
+  const inputs = seededInputs(entry, entry.rowsMax, options.seed);
+  const latencies: number[] = [];
+  for (let run = -options.warmups; run < options.runs; run++) {
+    options.signal?.throwIfAborted();
+    options.onProgress?.(run + options.warmups, options.runs + options.warmups);
+    if (run === 0) await session.resetProfile();
+    const start = performance.now();
+    await session.run(entry.name, inputs, entry.rowsMax);
+    if (run >= 0) latencies.push(performance.now() - start);
+  }
+  const ops = costsOf(await session.profile(entry.name), options.engine);
+  const latency = summariseLatency(latencies);
+  const total = (key: "macs" | "weightBytes" | "activationBytes") => ops.reduce((sum, op) => sum + op[key], 0);
+  return {
+    entry: entry.name,
+    rows: entry.rowsMax,
+    ...latency,
+    macs: total("macs"),
+    weightBytes: total("weightBytes"),
+    activationBytes: total("activationBytes"),
+    gmacPerSecond: total("macs") / latency.latencyMsP50 / 1e6,
+    ticksUnit: options.engine === "rv32" ? "instructions" : "ns",
+    ops,
+    boardEstimate: options.board ? estimate(ops, options.board, options.weightTypeOf) : undefined,
+  };
+}
+
+function costsOf(profile: readonly OpProfile[], engine: EngineName): OpCost[] {
+  const ticksTotal = profile.reduce((sum, { ticks }) => sum + ticks, 0);
+  return profile.map(({ op, name, runs, ticks, macs, weightBytes, activationBytes }) => {
+    const perRun = Math.max(runs, 1);
+    const multiplies = macs > 0 && ticks > 0;
+    return {
+      op,
+      name,
+      ticks: ticks / perRun,
+      share: ticksTotal > 0 ? ticks / ticksTotal : 0,
+      macs: macs / perRun,
+      weightBytes: weightBytes / perRun,
+      activationBytes: activationBytes / perRun,
+      gmacPerSecond: multiplies && engine !== "rv32" ? macs / ticks : undefined,
+      instructionsPerMac: multiplies && engine === "rv32" ? ticks / macs : undefined,
+    };
+  });
+}
+
+/** The runtime's activations are f32, but for the picture, so elements are a quarter of the bytes. */
+function estimate(ops: readonly OpCost[], board: BoardSpeed, weightTypeOf: BenchOptions["weightTypeOf"]): BoardEstimate {
+  const work = ops.map(({ op, name, macs, weightBytes, activationBytes }) => {
+    const weightType = op === "linear" ? weightTypeOf?.(name) : undefined;
+    return { macs, weightBytes, activationElements: activationBytes / 4, ...(weightType ? { weightType } : {}) };
+  });
+  return estimateBoardTime(work, board);
+}

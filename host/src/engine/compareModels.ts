@@ -1,0 +1,163 @@
+import { type EntryInfo, InputError, type ModelInfo, type PortInfo, type Session } from "synapse-sim";
+import { type Similarity, type SimilaritySummary, similarity, summarise } from "../report/similarity.js";
+import { predictNext, rollout, type WorldModel, worldModelOf } from "./rollout.js";
+import { floatsOf, seededInputs, unitFloat, xorshift32 } from "./seededInputs.js";
+
+/** One of the two models that are compared: an open session and what it is. */
+export interface ComparedModel {
+  readonly source: string;
+  readonly info: ModelInfo;
+  readonly session: Session;
+}
+
+export interface ComparisonInputs {
+  /** Pictures, decoded for an image port. */
+  readonly images: readonly { readonly name: string; readonly decode: (port: PortInfo) => Promise<Uint8Array> }[];
+  /** Actions of every rollout, one row a step; seeded random ones of [-1, 1) for each picture when absent. */
+  readonly actions?: readonly Float32Array[] | undefined;
+  /** Steps at which rollouts are compared, ascending. */
+  readonly horizons: readonly number[];
+  readonly seed: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number, label: string) => void;
+}
+
+export interface ComparisonRow extends SimilaritySummary {
+  /** An entry's name, or `rollout 10`. */
+  readonly what: string;
+  readonly inputs: string;
+}
+
+/** Seeded runs of an entry that takes no picture. */
+const SEEDED_RUNS = 8;
+
+/**
+ * Holds `candidate` against `reference`, two models of the same entries. Every entry that takes a picture runs on all pictures, every
+ * other on seeded inputs. Of a world model, `predict` starts from the reference's latents, so that it shows the error of one step alone;
+ * a rollout of n steps starts from each model's own encoding and is compared at its last latent, so that it shows what accumulates.
+ * Throws InputError `COMPARE_SHAPES` when the two models differ in entries or ports.
+ */
+export async function compareModels(
+  candidate: ComparedModel,
+  reference: ComparedModel,
+  inputs: ComparisonInputs,
+): Promise<ComparisonRow[]> {
+  requireSameEntries(candidate, reference);
+  const world = candidate.info.entries.some(({ name }) => name === "predict") ? worldModelOf(candidate.info, candidate.source) : undefined;
+  const rows: ComparisonRow[] = [];
+  for (const entry of candidate.info.entries) {
+    if (entry.name === world?.predict.name) continue;
+    rows.push(await compareEntry(candidate, reference, entry, inputs));
+  }
+  if (world) rows.push(...(await compareRollouts(candidate, reference, world, inputs)));
+  return rows;
+}
+
+async function compareEntry(
+  candidate: ComparedModel,
+  reference: ComparedModel,
+  entry: EntryInfo,
+  inputs: ComparisonInputs,
+): Promise<ComparisonRow> {
+  const pictured = entry.inputs.length === 1 && entry.inputs[0]?.kind === "image";
+  const total = pictured ? inputs.images.length : SEEDED_RUNS;
+  const samples: Similarity[] = [];
+  for (let index = 0; index < total; index++) {
+    inputs.signal?.throwIfAborted();
+    inputs.onProgress?.(index, total, entry.name);
+    const given = pictured
+      ? [await (inputs.images[index] as ComparisonInputs["images"][number]).decode(entry.inputs[0] as PortInfo)]
+      : seededInputs(entry, entry.rowsMax, inputs.seed + index);
+    const actual = await candidate.session.run(entry.name, given, entry.rowsMax);
+    const expected = await reference.session.run(entry.name, given, entry.rowsMax);
+    samples.push(similarity(joinFloats(actual), joinFloats(expected)));
+  }
+  inputs.onProgress?.(total, total, entry.name);
+  return { what: entry.name, inputs: pictured ? `${total} pictures` : `${total} seeded`, ...summarise(samples) };
+}
+
+async function compareRollouts(
+  candidate: ComparedModel,
+  reference: ComparedModel,
+  world: WorldModel,
+  inputs: ComparisonInputs,
+): Promise<ComparisonRow[]> {
+  const stepsMax = inputs.actions?.length ?? (inputs.horizons.at(-1) as number);
+  const horizons = inputs.horizons.filter((horizon) => horizon <= stepsMax);
+  const oneStep: Similarity[] = [];
+  const atHorizon = horizons.map((): Similarity[] => []);
+  const starts = world.encode?.inputs[0]?.kind === "image" ? inputs.images.length : SEEDED_RUNS;
+  for (let index = 0; index < starts; index++) {
+    inputs.signal?.throwIfAborted();
+    const actions = inputs.actions ?? randomActions(stepsMax, world.actionSize, inputs.seed + index);
+    const [own, expectedStart] = await startLatents(candidate, reference, world, inputs, index);
+    const options = {
+      ...(inputs.signal ? { signal: inputs.signal } : {}),
+      onStep: (done: number) => inputs.onProgress?.(index * stepsMax + done, starts * stepsMax, "rollout"),
+    };
+    const expected = await rollout(reference.session, world, expectedStart, actions, options);
+    const actual = await rollout(candidate.session, world, own, actions, options);
+    for (const [at, horizon] of horizons.entries()) {
+      atHorizon[at]?.push(similarity(actual[horizon] as Float32Array, expected[horizon] as Float32Array));
+    }
+    for (let frames = 1; frames <= Math.min(world.historyMax, actions.length); frames++) {
+      const next = await predictNext(candidate.session, world, expected.slice(0, frames), actions.slice(0, frames));
+      oneStep.push(similarity(next, expected[frames] as Float32Array));
+    }
+  }
+  const origin = inputs.actions ? "given actions" : "random actions";
+  return [
+    { what: world.predict.name, inputs: `${starts} starts, 1 to ${world.historyMax} frames`, ...summarise(oneStep) },
+    ...horizons.map((horizon, at) => ({
+      what: `rollout ${horizon}`,
+      inputs: `${starts} starts, ${origin}`,
+      ...summarise(atHorizon[at] as Similarity[]),
+    })),
+  ];
+}
+
+async function startLatents(
+  candidate: ComparedModel,
+  reference: ComparedModel,
+  world: WorldModel,
+  inputs: ComparisonInputs,
+  index: number,
+): Promise<readonly [Float32Array, Float32Array]> {
+  const image = inputs.images[index];
+  const port = world.encode?.inputs[0];
+  if (!world.encode || port?.kind !== "image" || !image) {
+    const next = xorshift32(inputs.seed + index);
+    const latent = Float32Array.from({ length: world.latentSize }, () => unitFloat(next()));
+    return [latent, latent];
+  }
+  const pixels = [await image.decode(port)];
+  const own = await candidate.session.run(world.encode.name, pixels);
+  const expected = await reference.session.run(world.encode.name, pixels);
+  return [floatsOf(own[0] as Uint8Array), floatsOf(expected[0] as Uint8Array)];
+}
+
+/** Rows of uniform actions of [-1, 1): the same for the same seed everywhere. */
+export function randomActions(steps: number, actionSize: number, seed: number): Float32Array[] {
+  const next = xorshift32(seed);
+  return Array.from({ length: steps }, () => Float32Array.from({ length: actionSize }, () => unitFloat(next())));
+}
+
+function joinFloats(outputs: readonly Uint8Array[]): Float32Array {
+  return Float32Array.from(outputs.flatMap((output) => Array.from(floatsOf(output))));
+}
+
+function requireSameEntries(candidate: ComparedModel, reference: ComparedModel): void {
+  const ports = (list: readonly PortInfo[]) => list.map(({ name, type, shape }) => `${name} ${type} [${shape.join(",")}]`).join(", ");
+  const signature = ({ name, inputs, outputs }: EntryInfo) => `${name}(${ports(inputs)}) -> ${ports(outputs)}`;
+  for (const entry of candidate.info.entries) {
+    const other = reference.info.entries.find(({ name }) => name === entry.name);
+    if (other && signature(other) === signature(entry)) continue;
+    throw new InputError({
+      code: "COMPARE_SHAPES",
+      source: reference.source,
+      where: `entry ${entry.name}`,
+      message: other ? `is ${signature(other)}` : "is missing",
+      expected: `${signature(entry)}, as in ${candidate.source}`,
+    });
+  }
+}

@@ -1,0 +1,69 @@
+import { open, stat } from "node:fs/promises";
+import { InputError } from "synapse-sim";
+
+/** The system's error codes in words, for files that the user names. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file",
+  EACCES: "not readable for this user",
+  EPERM: "not readable for this user",
+  EISDIR: "is a folder",
+  ENOTDIR: "a part of the path is not a folder",
+  ELOOP: "too many symbolic links",
+  ENAMETOOLONG: "the name is too long",
+};
+
+/**
+ * Reads a whole file that the user named. Rejects with an InputError of code `FILE_<errno>`, `FILE_KIND` (a folder, a device) or
+ * `FILE_TOO_LARGE` before reading anything that is larger than `bytesMax`.
+ */
+export async function readInput(path: string, what: string, bytesMax: number): Promise<Uint8Array> {
+  try {
+    // Looked at before opening: opening a named pipe would wait for a writer.
+    const { size } = await regularFile(path, what);
+    if (size > bytesMax) throw tooLarge(path, what, size, bytesMax);
+    const handle = await open(path, "r");
+    try {
+      return new Uint8Array(await handle.readFile());
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw error instanceof InputError ? error : fileError(path, what, error as NodeJS.ErrnoException);
+  }
+}
+
+async function regularFile(path: string, what: string): Promise<{ size: number }> {
+  const found = await stat(path);
+  if (found.isFile()) return found;
+  throw new InputError({
+    code: "FILE_KIND",
+    source: path,
+    message: found.isDirectory() ? "is a folder" : "is not a regular file",
+    expected: what,
+  });
+}
+
+function tooLarge(path: string, what: string, size: number, bytesMax: number): InputError {
+  return new InputError({
+    code: "FILE_TOO_LARGE",
+    source: path,
+    message: `${size} bytes are too many`,
+    expected: `${what} of at most ${bytesMax} bytes`,
+  });
+}
+
+/** A typed error for a failed system call on a file that the user named. */
+export function fileError(path: string, what: string, error: NodeJS.ErrnoException): InputError {
+  const reason = REASONS[error.code ?? ""] ?? error.message;
+  return new InputError({ code: `FILE_${error.code ?? "UNREADABLE"}`, source: path, message: reason, expected: what });
+}
+
+/** Parses a JSON file; a syntax error is an InputError `JSON_SYNTAX` with the parser's place. */
+export async function readJsonInput(path: string, what: string, bytesMax: number): Promise<unknown> {
+  const bytes = await readInput(path, what, bytesMax);
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new InputError({ code: "JSON_SYNTAX", source: path, message: `not JSON: ${(error as Error).message}`, expected: what });
+  }
+}
