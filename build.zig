@@ -1,0 +1,104 @@
+//! Builds every form of the runtime: native addon, WebAssembly, bare-metal RISC-V, the ESP32-P4 library, and their tests.
+//! `zig build` makes them all; `zig build --help` lists the steps.
+
+const std = @import("std");
+
+pub fn build(b: *std.Build) void {
+    const native = b.standardTargetOptions(.{});
+    const optimize = b.option(std.lang.Optimize, "optimize", "for tests: Debug checks everything") orelse .safe;
+
+    const runtime: Runtime = .{ .b = b };
+    runtime.tests(native, optimize);
+    @import("sim/machines.zig").add(b, runtime);
+}
+
+const Runtime = struct {
+    b: *std.Build,
+
+    /// The runtime as a module for one target. On x86-64 the kernels of every instruction set are linked in and chosen when it starts.
+    fn module(self: Runtime, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize, root: []const u8) *std.Build.Module {
+        const b = self.b;
+        const has_objects = target.result.cpu.arch == .x86_64;
+        const options = b.addOptions();
+        options.addOption(bool, "x86_objects", has_objects);
+        options.addOption([]const u8, "isa", "");
+        const result = b.createModule(.{ .root_source_file = b.path(root), .target = target, .optimize = optimize, .strip = optimize != .debug });
+        result.addOptions("build_options", options);
+        if (has_objects) {
+            for (isas) |isa| result.addObject(self.kernels(target, isa));
+        }
+        return result;
+    }
+
+    const Isa = struct { name: []const u8, features: []const std.Target.x86.Feature };
+    const isas = [_]Isa{
+        .{ .name = "avx2", .features = &.{ .avx2, .fma, .f16c, .bmi, .bmi2, .lzcnt, .popcnt, .movbe } },
+        .{ .name = "avx512vnni", .features = &.{ .avx2, .fma, .f16c, .bmi, .bmi2, .lzcnt, .popcnt, .movbe, .sha, .avx512f, .avx512dq, .avx512bw, .avx512vl, .avx512vbmi, .avx512vnni } },
+    };
+
+    /// The kernels compiled for one x86 instruction set. Always optimised and unchecked: their inputs were validated when the model was opened.
+    fn kernels(self: Runtime, target: std.Build.ResolvedTarget, isa: Isa) *std.Build.Step.Compile {
+        const b = self.b;
+        var query: std.Target.Query = .{
+            .cpu_arch = .x86_64,
+            .os_tag = target.result.os.tag,
+            .abi = target.result.abi,
+            .cpu_model = .{ .explicit = &std.Target.x86.cpu.x86_64_v2 },
+        };
+        query.cpu_features_add = std.Target.x86.featureSet(isa.features);
+        const options = b.addOptions();
+        options.addOption(bool, "x86_objects", true);
+        options.addOption([]const u8, "isa", isa.name);
+        const root = b.createModule(.{
+            .root_source_file = b.path("kernels/src/kernel_object.zig"),
+            .target = b.resolveTargetQuery(query),
+            .optimize = .fast,
+            .strip = true,
+            .pic = true,
+        });
+        root.addOptions("build_options", options);
+        return b.addObject(.{ .name = b.fmt("kernels_{s}", .{isa.name}), .root_module = root });
+    }
+
+    /// The N-API addon that Node loads.
+    fn addon(self: Runtime, target: std.Build.ResolvedTarget) void {
+        const b = self.b;
+        const root = self.module(target, .fast, "sim/native/addon.zig");
+        root.addImport("synapse", self.module(target, .fast, "kernels/src/root.zig"));
+        root.link_libc = true;
+        const library = b.addLibrary(.{ .name = "synapse", .linkage = .dynamic, .root_module = root });
+        // Node gives the napi_* functions when it loads the addon.
+        library.linker_allow_shlib_undefined = true;
+        const install = b.addInstallFile(library.getEmittedBin(), "synapse.node");
+        b.getInstallStep().dependOn(&install.step);
+        b.step("addon", "the N-API addon for this machine").dependOn(&install.step);
+    }
+
+    /// The static library that the ESP-IDF component links: plain rv32imafc, single-float ABI, for every variant of the chip.
+    fn esp32p4Library(self: Runtime) void {
+        const b = self.b;
+        const root = self.module(chip(b), .fast, "kernels/src/static_library.zig");
+        const library = b.addLibrary(.{ .name = "synapse", .linkage = .static, .root_module = root });
+        const install = b.addInstallFile(library.getEmittedBin(), "lib/esp32p4/libsynapse.a");
+        b.getInstallStep().dependOn(&install.step);
+        b.step("esp32p4", "the static library for ESP32-P4").dependOn(&install.step);
+    }
+
+    /// The CPU of the ESP32-P4 without its vector unit: also what QEMU's `virt` machine runs.
+    pub fn chip(b: *std.Build) std.Build.ResolvedTarget {
+        return b.resolveTargetQuery(.{
+            .cpu_arch = .riscv32,
+            .os_tag = .freestanding,
+            .abi = .none,
+            .cpu_model = .{ .explicit = &std.Target.riscv.cpu.generic_rv32 },
+            .cpu_features_add = std.Target.riscv.featureSet(&.{ .m, .a, .f, .c, .zicsr, .zifencei }),
+        });
+    }
+
+    fn tests(self: Runtime, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {
+        const b = self.b;
+        const step = b.step("test", "run the runtime's own tests");
+        const compile = b.addTest(.{ .root_module = self.module(target, optimize, "kernels/src/root.zig") });
+        step.dependOn(&b.addRunArtifact(compile).step);
+    }
+};

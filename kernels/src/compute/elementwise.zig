@@ -1,0 +1,51 @@
+//! Ops that treat every element alone: add, mul, modulate, activation, copy.
+
+const vector = @import("../vector.zig");
+const norm = @import("norm.zig");
+const math = @import("../math.zig");
+const View = @import("view.zig").View;
+const OptionalView = @import("view.zig").OptionalView;
+const V = vector.V;
+
+pub const Kind = enum(u8) { add, mul, modulate, act, copy };
+
+pub const Args = extern struct {
+    kind: Kind,
+    act: math.Activation,
+    x: View,
+    out: View,
+    /// add, mul: the second operand. modulate: the shift.
+    b: OptionalView,
+    /// modulate: the scale.
+    c: OptionalView,
+};
+
+/// One part is one row.
+pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(64) u8) callconv(.c) void {
+    _ = scratch;
+    const args: *const Args = @ptrCast(@alignCast(context));
+    switch (args.kind) {
+        inline else => |kind| rows(kind, args, begin, end),
+    }
+}
+
+fn rows(comptime kind: Kind, args: *const Args, begin: u32, end: u32) void {
+    const cols: usize = args.x.cols;
+    for (begin..end) |r| {
+        const x = args.x.row(r);
+        const out = args.out.row(r);
+        var i: usize = 0;
+        while (i < cols) : (i += vector.lanes) {
+            const n = @min(cols - i, vector.lanes);
+            const value = norm.loadLanes(x + i, n);
+            const result: V = switch (kind) {
+                .add => value + norm.loadLanes(args.b.row(r).? + i, n),
+                .mul => value * norm.loadLanes(args.b.row(r).? + i, n),
+                .modulate => value * (@as(V, @splat(1)) + norm.loadLanes(args.c.row(r).? + i, n)) + norm.loadLanes(args.b.row(r).? + i, n),
+                .act => args.act.apply(value),
+                .copy => value,
+            };
+            norm.storeLanes(out + i, result, n);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Rows of f32 to int8 with one scale a row, the way every integer linear layer takes its input.
+
+const vector = @import("../vector.zig");
+const machine = @import("../isa/machine.zig");
+const V = vector.V;
+
+pub const Args = extern struct {
+    x: [*]const f32,
+    x_stride: u32,
+    k: u32,
+    /// k rounded up to 16; the columns after k become zero.
+    k_padded: u32,
+    out: [*]u8,
+    scales: [*]f32,
+    /// Sums of the int8 values over each 32 columns, `[rows][k / 32]`, for types with a minimum; or null.
+    sums: ?[*]i32,
+};
+
+/// One part is one row.
+pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(64) u8) callconv(.c) void {
+    _ = scratch;
+    const args: *const Args = @ptrCast(@alignCast(context));
+    for (begin..end) |r| {
+        const out = args.out + r * args.k_padded;
+        args.scales[r] = row(args.x + r * args.x_stride, args.k, out);
+        if (args.sums) |sums| {
+            for (0..args.k / 32) |block| {
+                var total: i32 = 0;
+                for (out[block * 32 ..][0..32]) |value| total += @as(i32, @as(i8, @bitCast(value -% machine.integer.activation_offset)));
+                sums[r * (args.k / 32) + block] = total;
+            }
+        }
+    }
+}
+
+/// Quantises one row of `k` values to `out`, padded to a multiple of 16 with zeros, and returns its scale: maximum magnitude / 127.
+pub inline fn row(x: [*]const f32, k: usize, out: [*]u8) f32 {
+    const tail = k % vector.lanes;
+    const whole = k - tail;
+    var largest: V = @splat(0);
+    var i: usize = 0;
+    while (i < whole) : (i += vector.lanes) largest = vector.larger(@abs(vector.load(x + i)), largest);
+    if (tail > 0) largest = vector.larger(@abs(vector.loadPart(x + whole, tail)), largest);
+    const magnitude = vector.maximum(largest);
+    const inverse: V = @splat(if (magnitude > 0) 127 / magnitude else 0);
+    i = 0;
+    while (i < whole) : (i += vector.lanes) storeLanes(out + i, vector.load(x + i) * inverse);
+    if (tail > 0) storeLanes(out + whole, vector.loadPart(x + whole, tail) * inverse);
+    return magnitude / 127;
+}
+
+/// Sixteen values already in units of the scale, rounded, limited and stored with the machine's offset.
+pub inline fn storeLanes(out: [*]u8, scaled: V) void {
+    const rounded = vector.roundToInt(vector.clamp(scaled, -127, 127));
+    const narrow: @Vector(16, u8) = @truncate(@as(@Vector(16, u32), @bitCast(rounded)));
+    out[0..16].* = narrow +% @as(@Vector(16, u8), @splat(machine.integer.activation_offset));
+}

@@ -1,0 +1,22 @@
+//! A matrix of f32 somewhere in memory: rows `stride` elements apart. A stride of 0 repeats one row.
+
+pub const View = extern struct {
+    data: [*]f32,
+    rows: u32,
+    cols: u32,
+    stride: u32,
+
+    pub inline fn row(self: *const View, index: usize) [*]f32 {
+        return self.data + index * self.stride;
+    }
+};
+
+/// An operand that may be absent (`data` null).
+pub const OptionalView = extern struct {
+    data: ?[*]const f32 = null,
+    stride: u32 = 0,
+
+    pub inline fn row(self: *const OptionalView, index: usize) ?[*]const f32 {
+        return (self.data orelse return null) + index * self.stride;
+    }
+};

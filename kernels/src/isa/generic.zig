@@ -1,0 +1,53 @@
+//! The definition of the integer inner loop, and its scalar implementation: what every other machine is compared with.
+//!
+//! A panel is `[k][16]` int8 weights. A machine may permute it once (`prepare`), 64 bytes at a time, into the order its instructions want;
+//! and it may store activations with an offset (`activation_offset`) that `Panel.corrections` takes out again.
+
+const Tile = @import("tile.zig").Tile;
+
+pub const name = "generic";
+/// Rows of activations that one call of `dotTile` handles best.
+pub const tile_rows = 1;
+pub const tile_rows_blocked = 1;
+pub const tile_rows_f32 = 2;
+pub const activation_offset = 0;
+/// Bytes of scratch that `widen` needs for each row and element of K.
+pub const widened_bytes = 0;
+/// Whether `prepare` changes anything.
+pub const permutes = false;
+
+pub inline fn prepareBlock(block: *align(16) [64]i8) void {
+    _ = block;
+}
+
+pub inline fn correction(panel: [*]align(16) const i8, k: usize) @Vector(16, i32) {
+    _ = panel;
+    _ = k;
+    return @splat(0);
+}
+
+pub inline fn widen(comptime rows: usize, tile: Tile, k: usize) void {
+    _ = .{ rows, tile, k };
+}
+
+/// acc[r][n] = sum over k of x[r][k] * panel[k][n], exact in int32. `k` is a multiple of 16.
+pub inline fn dotTile(
+    comptime rows: usize,
+    tile: Tile,
+    k_first: usize,
+    panel: [*]align(16) const i8,
+    k: usize,
+) [rows]@Vector(16, i32) {
+    const signed: [*]const i8 = @ptrCast(tile.x + k_first);
+    var acc: [rows][16]i32 = @splat(@splat(0));
+    for (0..k) |i| {
+        const weights = panel[i * 16 ..][0..16];
+        inline for (0..rows) |r| {
+            const value: i32 = signed[r * tile.x_stride + i];
+            inline for (0..16) |n| acc[r][n] +%= value *% @as(i32, weights[n]);
+        }
+    }
+    var result: [rows]@Vector(16, i32) = undefined;
+    inline for (0..rows) |r| result[r] = acc[r];
+    return result;
+}

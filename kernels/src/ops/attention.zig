@@ -1,0 +1,120 @@
+const limits = @import("../limits.zig");
+const storage = @import("../storage.zig");
+const Validator = @import("../validator.zig").Validator;
+const Error = @import("../errors.zig").Error;
+const runtime = @import("../run.zig");
+const f32_compute = @import("../compute/attention_f32.zig");
+const i8_compute = @import("../compute/attention_i8.zig");
+
+pub const Compute = enum(u8) { f32, i8 };
+
+pub const Params = struct {
+    q: u32,
+    k: u32,
+    v: u32,
+    out: u32,
+    heads: u32,
+    kv_heads: u32,
+    scale: f32,
+    causal: bool,
+    compute: Compute,
+    scratch: ?u32 = null,
+};
+
+pub fn validate(p: *const Params, v: *const Validator) Error!void {
+    const q = try v.matrix("q", p.q);
+    const k = try v.matrix("k", p.k);
+    const values = try v.matrix("v", p.v);
+    const out = try v.matrix("out", p.out);
+    if (p.heads == 0 or p.kv_heads == 0 or p.heads % p.kv_heads != 0) return v.fail("{d} heads cannot share {d} key/value heads", .{ p.heads, p.kv_heads });
+    if (q.cols % p.heads != 0) return v.fail("q has {d} columns, not a multiple of {d} heads", .{ q.cols, p.heads });
+    const dim = q.cols / p.heads;
+    if (dim > limits.head_dim_max) return v.fail("heads of {d}, at most {d}", .{ dim, limits.head_dim_max });
+    if (k.cols != p.kv_heads * dim) return v.fail("k has {d} columns, expected {d}", .{ k.cols, p.kv_heads * dim });
+    if (k.rows > limits.attention_keys_max) return v.fail("{d} keys, at most {d}", .{ k.rows, limits.attention_keys_max });
+    try v.same("v", values, k.rows, k.cols, k.dynamic);
+    try v.same("out", out, q.rows, q.cols, q.dynamic);
+    if (p.causal and (q.rows != k.rows or q.dynamic != k.dynamic)) return v.fail("causal with {d} rows and {d} keys, expected the same", .{ q.rows, k.rows });
+    const bytes = switch (p.compute) {
+        .f32 => 0,
+        .i8 => i8_compute.scratchBytes(q.rows, k.rows, p.heads, p.kv_heads, dim),
+    };
+    try v.scratch(p.scratch, bytes);
+}
+
+pub fn threadBytes(p: *const Params, v: *const Validator) usize {
+    const keys: usize = v.tensors[p.k].rows();
+    const dim: usize = v.tensors[p.q].cols() / p.heads;
+    return switch (p.compute) {
+        .f32 => f32_compute.threadBytes(keys, dim),
+        .i8 => i8_compute.threadBytes(keys, dim),
+    };
+}
+
+pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
+    const q = r.matrix(p.q);
+    const k = r.matrix(p.k);
+    const v = r.matrix(p.v);
+    const out = r.matrix(p.out);
+    const dim = q.cols / p.heads;
+    switch (p.compute) {
+        .f32 => {
+            const args: f32_compute.Args = .{
+                .q = q,
+                .k = k,
+                .v = v,
+                .out = out,
+                .heads = p.heads,
+                .heads_per_kv = p.heads / p.kv_heads,
+                .dim = dim,
+                .scale = p.scale,
+                .causal = p.causal,
+                .fused = !r.exact,
+            };
+            const blocks = (q.rows + f32_compute.rows_per_part - 1) / f32_compute.rows_per_part;
+            r.parallel.run(r.kernels.attention_f32, &args, p.heads * blocks, 1);
+        },
+        .i8 => {
+            const dim_padded = storage.roundUp(dim, 16);
+            const keys_padded = storage.roundUp(k.rows, 16);
+            var at = r.pointer(p.scratch.?);
+            const q_int8 = take(&at, @as(usize, q.rows) * p.heads * dim_padded);
+            const q_scales = take(&at, 4 * @as(usize, q.rows) * p.heads);
+            const k_panels = take(&at, @as(usize, p.kv_heads) * keys_padded * dim_padded);
+            const k_scales = take(&at, 4 * @as(usize, p.kv_heads) * keys_padded);
+            const v_panels = take(&at, @as(usize, p.kv_heads) * dim_padded * keys_padded);
+            const v_scales = take(&at, 4 * @as(usize, p.kv_heads) * dim_padded);
+            const args: i8_compute.Args = .{
+                .q = q,
+                .k = k,
+                .v = v,
+                .out = out,
+                .heads = p.heads,
+                .kv_heads = p.kv_heads,
+                .dim = dim,
+                .dim_padded = dim_padded,
+                .keys_padded = keys_padded,
+                .scale = p.scale,
+                .causal = p.causal,
+                .q_int8 = q_int8,
+                .q_scales = @ptrCast(@alignCast(q_scales)),
+                .k_panels = @ptrCast(@alignCast(k_panels)),
+                .k_scales = @ptrCast(@alignCast(k_scales)),
+                .v_panels = @ptrCast(@alignCast(v_panels)),
+                .v_scales = @ptrCast(@alignCast(v_scales)),
+            };
+            r.parallel.run(r.kernels.attention_quantize, &args, p.heads + 2 * p.kv_heads, 1);
+            const blocks = (q.rows + i8_compute.rows_per_part - 1) / i8_compute.rows_per_part;
+            r.parallel.run(r.kernels.attention_i8, &args, p.heads * blocks, 1);
+        },
+    }
+    return .{
+        .macs = 2 * @as(u64, q.rows) * k.rows * q.cols,
+        .activation_bytes = 2 * (runtime.matrixBytes(q) + runtime.matrixBytes(k)),
+    };
+}
+
+fn take(at: *[*]u8, bytes: usize) [*]u8 {
+    defer at.* += storage.roundUp(bytes, 64);
+    return at.*;
+}

@@ -1,0 +1,108 @@
+const storage = @import("../storage.zig");
+const Activation = @import("../math.zig").Activation;
+const Validator = @import("../validator.zig").Validator;
+const Error = @import("../errors.zig").Error;
+const runtime = @import("../run.zig");
+const compute = @import("../compute/linear.zig");
+const quantize = @import("../compute/quantize.zig");
+const Layout = @import("../compute/panel.zig").Layout;
+
+pub const Params = struct {
+    x: u32,
+    w: u32,
+    out: u32,
+    bias: ?u32 = null,
+    act: Activation = .none,
+    gate: ?u32 = null,
+    residual: ?u32 = null,
+    scratch: ?u32 = null,
+};
+
+/// Where the quantised input lies in the op's scratch.
+const Quantised = struct {
+    scales: u64,
+    sums: u64,
+    end: u64,
+
+    fn of(kind: storage.Type, rows: u64, k: u64) Quantised {
+        const scales = storage.roundUp(rows * storage.roundUp(k, 16), 64);
+        const sums = scales + storage.roundUp(4 * rows, 64);
+        return .{ .scales = scales, .sums = sums, .end = sums + if (kind == .q4_k) storage.roundUp(4 * rows * (k / 32), 64) else 0 };
+    }
+};
+
+pub fn validate(p: *const Params, v: *const Validator) Error!void {
+    const x = try v.matrix("x", p.x);
+    const w = try v.weight("w", p.w);
+    if (x.cols != w.k) return v.fail("x has {d} columns, w sums over {d}", .{ x.cols, w.k });
+    const out = try v.matrix("out", p.out);
+    try v.same("out", out, x.rows, w.n, x.dynamic);
+    try v.vector("bias", p.bias, w.n);
+    if (p.gate) |gate| try v.broadcast("gate", gate, out);
+    if (p.residual) |residual| try v.broadcast("residual", residual, out);
+    try v.scratch(p.scratch, if (w.type.isInteger()) Quantised.of(w.type, x.rows, w.k).end else 0);
+}
+
+pub fn threadBytes(p: *const Params, v: *const Validator) usize {
+    const w = &v.tensors[p.w];
+    const k: usize = w.shape[1];
+    return Layout.of(w.type, if (w.type.isInteger()) storage.roundUp(k, 16) else k).end;
+}
+
+pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
+    const w = &r.tensors[p.w];
+    const n: u64 = w.shape[0];
+    const k = w.shape[1];
+    const x = r.matrix(p.x);
+    const k_padded = storage.roundUp(k, 16);
+    const weights = r.pointer(p.w);
+    const panels = storage.roundUp(w.shape[0], 16) / 16;
+    const panel_bytes: usize = @intCast(storage.panelBytes(w.type, k));
+    var args: compute.Args = .{
+        .storage = w.type,
+        .act = p.act,
+        .fused = !r.exact,
+        .k = k,
+        .k_padded = k_padded,
+        .w = @alignCast(weights),
+        .panel_bytes = panel_bytes,
+        .w_scales = @ptrCast(@alignCast(weights)),
+        .x = x,
+        .x_int8 = undefined,
+        .x_scales = undefined,
+        .x_sums = undefined,
+        .out = r.matrix(p.out),
+        .bias = r.vector(p.bias),
+        .gate = r.broadcast(p.gate),
+        .residual = r.broadcast(p.residual),
+    };
+    if (w.type.isInteger()) {
+        if (storage.hasRowScales(w.type)) args.w_scales = @ptrCast(@alignCast(weights + panels * panel_bytes));
+        const scratch = r.pointer(p.scratch.?);
+        const layout: Quantised = .of(w.type, x.rows, k);
+        const scales: [*]f32 = @ptrCast(@alignCast(scratch + @as(usize, @intCast(layout.scales))));
+        const sums: [*]i32 = @ptrCast(@alignCast(scratch + @as(usize, @intCast(layout.sums))));
+        const rows: quantize.Args = .{
+            .x = x.data,
+            .x_stride = x.stride,
+            .k = k,
+            .k_padded = k_padded,
+            .out = scratch,
+            .scales = scales,
+            .sums = if (w.type == .q4_k) sums else null,
+        };
+        r.parallel.run(r.kernels.quantize_rows, &rows, x.rows, 16);
+        args.x_int8 = scratch;
+        args.x_scales = scales;
+        args.x_sums = sums;
+    }
+    // A hand-over to another thread costs about as much as some ten thousand multiply-adds.
+    const macs_of_panel = @as(u64, x.rows) * k * 16;
+    const chunk: u32 = @intCast(@max(1, @min(panels, 200_000 / @max(macs_of_panel, 1))));
+    r.parallel.run(r.kernels.linear, &args, panels, chunk);
+    return .{
+        .macs = @as(u64, x.rows) * n * k,
+        .weight_bytes = w.bytes,
+        .activation_bytes = runtime.matrixBytes(x) + runtime.matrixBytes(args.out),
+    };
+}

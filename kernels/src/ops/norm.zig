@@ -1,0 +1,51 @@
+//! `layer_norm` and `rms_norm`.
+
+const Validator = @import("../validator.zig").Validator;
+const Error = @import("../errors.zig").Error;
+const runtime = @import("../run.zig");
+const compute = @import("../compute/norm.zig");
+
+pub const LayerNorm = Norm(.layer_norm);
+pub const RmsNorm = Norm(.rms_norm);
+
+fn Norm(comptime kind: enum { layer_norm, rms_norm }) type {
+    return struct {
+        pub const Params = if (kind == .layer_norm) struct {
+            x: u32,
+            out: u32,
+            eps: f32,
+            gamma: ?u32 = null,
+            beta: ?u32 = null,
+        } else struct {
+            x: u32,
+            out: u32,
+            eps: f32,
+            gamma: ?u32 = null,
+        };
+
+        pub fn validate(p: *const Params, v: *const Validator) Error!void {
+            const x = try v.matrix("x", p.x);
+            try v.same("out", try v.matrix("out", p.out), x.rows, x.cols, x.dynamic);
+            try v.vector("gamma", p.gamma, x.cols);
+            if (kind == .layer_norm) try v.vector("beta", p.beta, x.cols);
+            if (!(p.eps >= 0)) return v.fail("eps is negative", .{});
+        }
+
+        pub fn threadBytes(p: *const Params, v: *const Validator) usize {
+            _ = .{ p, v };
+            return 0;
+        }
+
+        pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
+            const args: compute.Args = .{
+                .x = r.matrix(p.x),
+                .out = r.matrix(p.out),
+                .gamma = r.vector(p.gamma),
+                .beta = if (kind == .layer_norm) r.vector(p.beta) else null,
+                .eps = p.eps,
+            };
+            r.parallel.run(if (kind == .layer_norm) r.kernels.layer_norm else r.kernels.rms_norm, &args, args.x.rows, 32);
+            return .{ .activation_bytes = 2 * runtime.matrixBytes(args.x) };
+        }
+    };
+}

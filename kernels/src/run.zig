@@ -1,0 +1,67 @@
+//! What an op's run works with: where tensors are, how many rows there are, which kernels and threads to use.
+
+const storage = @import("storage.zig");
+const Tensor = @import("tensor.zig").Tensor;
+const Table = @import("kernel_table.zig").Table;
+const Parallel = @import("parallel.zig").Parallel;
+const View = @import("compute/view.zig").View;
+const OptionalView = @import("compute/view.zig").OptionalView;
+
+pub const Bases = struct {
+    constant: [*]const u8,
+    fast: [*]u8,
+    slow: [*]u8,
+    state: [*]u8,
+};
+
+pub const Run = struct {
+    tensors: []const Tensor,
+    bases: Bases,
+    /// Rows of dynamic tensors in this run.
+    rows: u32,
+    exact: bool,
+    kernels: *const Table,
+    parallel: Parallel,
+
+    pub fn pointer(self: *const Run, index: u32) [*]u8 {
+        const tensor = &self.tensors[index];
+        return switch (tensor.place) {
+            // Constants are only ever read; one pointer type for operands keeps kernels simple.
+            .constant => @constCast(self.bases.constant + tensor.offset),
+            .fast => self.bases.fast + tensor.offset,
+            .slow => self.bases.slow + tensor.offset,
+            .state => self.bases.state + tensor.offset,
+        };
+    }
+
+    pub fn rowsOf(self: *const Run, tensor: *const Tensor) u32 {
+        return if (tensor.dynamic) self.rows * tensor.rowsPerDynamicRow() else tensor.rows();
+    }
+
+    pub fn matrix(self: *const Run, index: u32) View {
+        const tensor = &self.tensors[index];
+        return .{ .data = @ptrCast(@alignCast(self.pointer(index))), .rows = self.rowsOf(tensor), .cols = tensor.cols(), .stride = tensor.stride };
+    }
+
+    /// An operand combined with every row: one row repeats.
+    pub fn broadcast(self: *const Run, index: ?u32) OptionalView {
+        const tensor = &self.tensors[index orelse return .{}];
+        const one = tensor.rows() == 1 and !tensor.dynamic;
+        return .{ .data = @ptrCast(@alignCast(self.pointer(index.?))), .stride = if (one) 0 else tensor.stride };
+    }
+
+    pub fn vector(self: *const Run, index: ?u32) ?[*]const f32 {
+        return @ptrCast(@alignCast(self.pointer(index orelse return null)));
+    }
+};
+
+/// What an op costs, for profiles.
+pub const Cost = struct {
+    macs: u64 = 0,
+    weight_bytes: u64 = 0,
+    activation_bytes: u64 = 0,
+};
+
+pub fn matrixBytes(view: View) u64 {
+    return @as(u64, view.rows) * view.cols * 4;
+}

@@ -1,0 +1,163 @@
+//! One run-time instance of a model: regions, state and profile. Opening and running never allocate.
+
+const std = @import("std");
+const header = @import("header.zig");
+const op_list = @import("op.zig");
+const dispatch = @import("dispatch.zig");
+const storage = @import("storage.zig");
+const limits = @import("limits.zig");
+const Model = @import("model.zig").Model;
+const Tensor = @import("tensor.zig").Tensor;
+const Run = @import("run.zig").Run;
+const Cost = @import("run.zig").Cost;
+const ParallelFor = @import("parallel.zig").ParallelFor;
+const Result = @import("errors.zig").Result;
+const Table = @import("kernel_table.zig").Table;
+
+/// `syn_ticks`
+pub const Ticks = *const fn (user: ?*anyopaque) callconv(.c) u64;
+
+pub const Profile = struct {
+    runs: u32 = 0,
+    ticks: u64 = 0,
+    macs: u64 = 0,
+    weight_bytes: u64 = 0,
+    activation_bytes: u64 = 0,
+};
+
+pub const Regions = struct {
+    session: []align(64) u8,
+    fast: []align(64) u8,
+    slow: []align(64) u8,
+    state: []align(64) u8,
+    thread: []align(64) u8,
+};
+
+pub const Session = struct {
+    model: *const Model,
+    fast: [*]align(64) u8,
+    slow: [*]align(64) u8,
+    state: [*]align(64) u8,
+    thread: [*]align(64) u8,
+    threads: u32,
+    parallel_for: ?ParallelFor,
+    ticks: ?Ticks,
+    user: ?*anyopaque,
+    kernels: *const Table,
+    /// One for each op of each entry, in order.
+    profiles: []Profile,
+
+    pub fn bytes(model: *const Model) usize {
+        return std.mem.alignForward(usize, @sizeOf(Session), 16) + @sizeOf(Profile) * @as(usize, model.op_count);
+    }
+
+    /// Regions are at least as large as required; the C API has checked that.
+    pub fn open(model: *const Model, regions: Regions, threads: u32, parallel_for: ?ParallelFor, ticks: ?Ticks, user: ?*anyopaque) *Session {
+        const self: *Session = @ptrCast(regions.session.ptr);
+        const profiles: [*]Profile = @ptrCast(@alignCast(regions.session.ptr + std.mem.alignForward(usize, @sizeOf(Session), 16)));
+        self.* = .{
+            .model = model,
+            .fast = regions.fast.ptr,
+            .slow = regions.slow.ptr,
+            .state = regions.state.ptr,
+            .thread = regions.thread.ptr,
+            .threads = threads,
+            .parallel_for = parallel_for,
+            .ticks = ticks,
+            .user = user,
+            .kernels = dispatch.table(),
+            .profiles = profiles[0..model.op_count],
+        };
+        @memset(self.profiles, .{});
+        self.reset();
+        return self;
+    }
+
+    pub fn reset(self: *Session) void {
+        @memset(self.state[0..self.model.regions.state], 0);
+    }
+
+    pub fn pointer(self: *const Session, tensor: *const Tensor) [*]u8 {
+        return switch (tensor.place) {
+            .fast => self.fast + tensor.offset,
+            .slow => self.slow + tensor.offset,
+            .state => self.state + tensor.offset,
+            // Ports are activations: open refuses others.
+            .constant => unreachable,
+        };
+    }
+
+    pub fn run(self: *Session, entry_index: u32, rows: u32) void {
+        const model = self.model;
+        const context: Run = .{
+            .tensors = model.tensors,
+            .bases = .{ .constant = model.file.ptr, .fast = self.fast, .slow = self.slow, .state = self.state },
+            .rows = rows,
+            .exact = model.exact,
+            .kernels = self.kernels,
+            .parallel = .{ .function = self.parallel_for, .user = self.user, .threads = self.threads, .scratch = self.thread, .scratch_bytes = model.thread_bytes },
+        };
+        for (model.entries[entry_index].ops, self.profilesOf(entry_index)) |*record, *profile| {
+            const begin = self.now();
+            const cost: Cost = switch (record.op) {
+                inline else => |*params, tag| op_list.implementation(tag).run(params, &context),
+            };
+            profile.runs += 1;
+            profile.ticks += self.now() -% begin;
+            profile.macs += cost.macs;
+            profile.weight_bytes += cost.weight_bytes;
+            profile.activation_bytes += cost.activation_bytes;
+        }
+    }
+
+    fn now(self: *const Session) u64 {
+        return if (self.ticks) |ticks| ticks(self.user) else 0;
+    }
+
+    pub fn profilesOf(self: *const Session, entry_index: u32) []Profile {
+        var first: usize = 0;
+        for (self.model.entries[0..entry_index]) |*entry| first += entry.ops.len;
+        return self.profiles[first..][0..self.model.entries[entry_index].ops.len];
+    }
+
+    /// Bytes of a port in a run of `rows` rows.
+    pub fn portBytes(self: *const Session, port: *const header.Port, rows: u32) usize {
+        const tensor = &self.model.tensors[port.tensor];
+        const all: usize = tensor.bytes;
+        return if (tensor.dynamic) all / tensor.shape[0] * rows else all;
+    }
+
+    /// Runs a self-test vector and compares the digest of its outputs.
+    pub fn selfTest(self: *Session, golden: *const header.Golden) bool {
+        self.reset();
+        const entry = &self.model.entries[golden.entry];
+        var state = golden.seed;
+        for (entry.inputs) |*port| {
+            const tensor = &self.model.tensors[port.tensor];
+            const data = self.pointer(tensor);
+            const size = self.portBytes(port, golden.rows);
+            switch (tensor.type) {
+                .u8 => for (data[0..size]) |*byte| {
+                    byte.* = @intCast(xorshift(&state) >> 24);
+                },
+                .f32 => for (@as([*]f32, @ptrCast(@alignCast(data)))[0 .. size / 4]) |*value| {
+                    value.* = @as(f32, @floatFromInt(xorshift(&state) >> 8)) * 0x1p-23 - 1;
+                },
+                else => @memset(data[0..size], 0),
+            }
+        }
+        self.run(golden.entry, golden.rows);
+        var hash = std.crypto.hash.sha2.Sha256.init(.{});
+        for (entry.outputs) |*port| hash.update(self.pointer(&self.model.tensors[port.tensor])[0..self.portBytes(port, golden.rows)]);
+        return std.mem.eql(u8, &hash.finalResult(), golden.digest);
+    }
+};
+
+fn xorshift(state: *u32) u32 {
+    var s = state.*;
+    s ^= s << 13;
+    s ^= s >> 17;
+    s ^= s << 5;
+    state.* = s;
+    return s;
+}

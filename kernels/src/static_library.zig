@@ -1,0 +1,5 @@
+//! Root of the static library: the C API and nothing else.
+
+comptime {
+    @import("root.zig").c_api.exportAll();
+}

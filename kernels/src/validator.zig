@@ -1,0 +1,97 @@
+//! What ops ask about their operands when a model is opened. Every answer that an op's run relies on is checked here, once.
+
+const storage = @import("storage.zig");
+const limits = @import("limits.zig");
+const Tensor = @import("tensor.zig").Tensor;
+const Report = @import("errors.zig").Report;
+const Error = @import("errors.zig").Error;
+
+/// An operand as a matrix: all dimensions but the last make rows.
+pub const Matrix = struct { rows: u32, cols: u32, dynamic: bool, constant: bool };
+
+pub const Weight = struct { type: storage.Type, n: u32, k: u32 };
+
+pub const Validator = struct {
+    tensors: []const Tensor,
+    rows_max: u32,
+    /// Where the op's description begins in the file, for errors.
+    at: u32,
+    op: []const u8,
+    report: *Report,
+
+    pub fn fail(self: *const Validator, comptime format: []const u8, args: anytype) Error {
+        return self.report.fail(.op, self.at, "byte {d}: {s}: " ++ format, .{ self.at, self.op } ++ args);
+    }
+
+    pub fn tensor(self: *const Validator, what: []const u8, index: u32) Error!*const Tensor {
+        if (index >= self.tensors.len) return self.fail("{s} is tensor {d} of {d}", .{ what, index, self.tensors.len });
+        const found = &self.tensors[index];
+        if (found.dynamic and (found.rank < 2 or found.shape[0] != self.rows_max)) {
+            return self.fail("{s} is dynamic and begins with {d}, expected rows_max {d}", .{ what, found.shape[0], self.rows_max });
+        }
+        return found;
+    }
+
+    fn matrixOf(found: *const Tensor) Matrix {
+        return .{ .rows = found.rows(), .cols = found.cols(), .dynamic = found.dynamic, .constant = found.place == .constant };
+    }
+
+    /// An f32 activation.
+    pub fn matrix(self: *const Validator, what: []const u8, index: u32) Error!Matrix {
+        const found = try self.tensor(what, index);
+        if (found.place == .constant or found.type != .f32) return self.fail("{s} must be an f32 activation", .{what});
+        return matrixOf(found);
+    }
+
+    /// An f32 activation or an f32 constant.
+    pub fn matrixOrConstant(self: *const Validator, what: []const u8, index: u32) Error!Matrix {
+        const found = try self.tensor(what, index);
+        if (found.type != .f32) return self.fail("{s} must be f32", .{what});
+        return matrixOf(found);
+    }
+
+    /// An operand that is combined with `like` element by element: the same rows, or one row for all.
+    pub fn broadcast(self: *const Validator, what: []const u8, index: u32, like: Matrix) Error!void {
+        const operand = try self.matrixOrConstant(what, index);
+        if (operand.cols != like.cols) return self.fail("{s} has {d} columns, expected {d}", .{ what, operand.cols, like.cols });
+        const one = operand.rows == 1 and !operand.dynamic;
+        const equal = operand.rows == like.rows and operand.dynamic == like.dynamic;
+        const covers = operand.constant and operand.rows >= like.rows;
+        if (!one and !equal and !covers) return self.fail("{s} has {d} rows, expected 1 or {d}", .{ what, operand.rows, like.rows });
+    }
+
+    pub fn same(self: *const Validator, what: []const u8, operand: Matrix, rows: u32, cols: u32, dynamic: bool) Error!void {
+        if (operand.rows != rows or operand.cols != cols or operand.dynamic != dynamic) {
+            return self.fail("{s} is {d} x {d}, expected {d} x {d}", .{ what, operand.rows, operand.cols, rows, cols });
+        }
+    }
+
+    /// A dense f32 constant of `length` elements.
+    pub fn vector(self: *const Validator, what: []const u8, index: ?u32, length: u32) Error!void {
+        const found = try self.tensor(what, index orelse return);
+        if (found.place != .constant or found.type != .f32) return self.fail("{s} must be an f32 constant", .{what});
+        if (found.rows() != 1 or found.cols() != length) return self.fail("{s} has {d} x {d} elements, expected {d}", .{ what, found.rows(), found.cols(), length });
+    }
+
+    /// A constant that holds panels of a linear weight; its size was checked against its type when it was read.
+    pub fn weight(self: *const Validator, what: []const u8, index: u32) Error!Weight {
+        const found = try self.tensor(what, index);
+        if (found.place != .constant or found.rank != 2) return self.fail("{s} must be a constant of two dimensions", .{what});
+        const n = found.shape[0];
+        const k = found.shape[1];
+        if (found.bytes != storage.linearBytes(found.type, n, k)) {
+            return self.fail("{s} has {d} bytes, a linear weight {d} x {d} of {t} has {d}", .{ what, found.bytes, n, k, found.type, storage.linearBytes(found.type, n, k) });
+        }
+        if (k > limits.reduction_max) return self.fail("{s} sums over {d}, at most {d}", .{ what, k, limits.reduction_max });
+        return .{ .type = found.type, .n = n, .k = k };
+    }
+
+    /// The op's scratch must have at least `bytes`.
+    pub fn scratch(self: *const Validator, index: ?u32, bytes: u64) Error!void {
+        if (bytes == 0 and index == null) return;
+        const found = try self.tensor("scratch", index orelse return self.fail("needs scratch of {d} bytes and has none", .{bytes}));
+        if (found.place == .constant or found.type != .u8 or found.dynamic or !found.isDense()) return self.fail("scratch must be a dense u8 activation of fixed size", .{});
+        if (found.bytes < bytes) return self.fail("scratch has {d} bytes, needs {d}", .{ found.bytes, bytes });
+        if (found.offset % 64 != 0) return self.fail("scratch begins at {d}, expected a multiple of 64", .{found.offset});
+    }
+};
