@@ -1,3 +1,5 @@
+import { f16Values } from "../checkpoint/half.js";
+
 const f32View = new Float32Array(1);
 const u32View = new Uint32Array(f32View.buffer);
 
@@ -28,20 +30,9 @@ function roundShift(value: number, shift: number): number {
   return rest > half || (rest === half && (kept & 1) === 1) ? kept + 1 : kept;
 }
 
-let table: Float32Array | undefined;
-
-function decodeOne(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >>> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
-
 /** The value of a half, exact. */
 export function f16Value(bits: number): number {
-  table ??= Float32Array.from({ length: 65536 }, (_, i) => decodeOne(i));
-  return table[bits] as number;
+  return f16Values()[bits] as number;
 }
 
 /** `value` rounded to the nearest half, as a number. */

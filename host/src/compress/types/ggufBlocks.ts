@@ -90,7 +90,7 @@ export function ggufType(codec: BlockCodec): StorageType {
 }
 
 export function clamp(value: number, low: number, high: number): number {
-  return value < low ? low : value > high ? high : value;
+  return value < low ? low : Math.min(value, high);
 }
 
 /** Reads a half's bits from two bytes. */

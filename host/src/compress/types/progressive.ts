@@ -107,8 +107,8 @@ class RowEncoder {
       for (const end = i + 8; i < end; i++) {
         const value = values[i] as number;
         const q = Math.floor(value * inverse + 0.5);
-        const w8 = (q < low ? low : q > high ? high : q) * step;
-        const difference = value - (w8 > 127 ? 127 : w8);
+        const w8 = (q < low ? low : Math.min(q, high)) * step;
+        const difference = value - Math.min(w8, 127);
         error += difference * difference;
       }
       if (error >= limit) return error;
@@ -120,7 +120,7 @@ class RowEncoder {
     const { low, high } = this.codec;
     for (let i = from; i < from + GROUP; i++) {
       const q = Math.floor((this.values[i] as number) / step + 0.5);
-      this.stored[i] = (q < low ? low : q > high ? high : q) - low;
+      this.stored[i] = (q < low ? low : Math.min(q, high)) - low;
     }
   }
 

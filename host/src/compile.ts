@@ -1,0 +1,227 @@
+import type { Checkpoint } from "./checkpoint/checkpoint.js";
+import { parseTypePolicy, type TypePolicy } from "./compress/policy.js";
+import { storageTypes } from "./compress/types/index.js";
+import { roundUp, type StorageTypeName } from "./compress/types/storageType.js";
+import type { ModelConfig, Statistics } from "./lower/configSchema.js";
+import { lower } from "./lower/lower.js";
+import { parseConfig } from "./lower/parseConfig.js";
+import { type Constant, constantsOf, elements, operands, type Program } from "./lower/program.js";
+import { type ConstantPlace, emitHeader } from "./pack/emit.js";
+import { ALIGNMENT } from "./pack/layout.js";
+import { type Blob, writePack } from "./pack/writePack.js";
+import { type Plan, planMemory } from "./plan/plan.js";
+
+export interface CompileProgress {
+  /** Constants encoded so far, of `total`. */
+  readonly done: number;
+  readonly total: number;
+  /** The tensor in work. */
+  readonly name: string;
+}
+
+export interface CompileOptions {
+  readonly checkpoint: Pick<Checkpoint, "path" | "tensors">;
+  /** A parsed JSON value; it is checked here. */
+  readonly config: unknown;
+  /** The config's file name, for messages. */
+  readonly configSource?: string;
+  /** As of `--type`, e.g. `i8,encoder.*=q8_0`; default `i8`. */
+  readonly types?: string | TypePolicy;
+  /** Bytes of region `fast` (SRAM) that one session may use. */
+  readonly fastBytes: number;
+  /** Replaces the config's statistics of these names. */
+  readonly statistics?: Readonly<Record<string, Statistics>>;
+  readonly attentionCompute?: "i8" | "f32";
+  readonly numeric?: "exact" | "reference";
+  /** Added to the pack's `meta`. */
+  readonly meta?: Readonly<Record<string, unknown>>;
+  /** Name of the pack; the config's when absent. */
+  readonly name?: string;
+  /** Program and version that write the file. */
+  readonly generator?: string;
+  readonly onProgress?: (progress: CompileProgress) => void;
+}
+
+export interface TensorReport {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly type: StorageTypeName;
+  /** Whether it is a linear weight, in panels. */
+  readonly linear: boolean;
+  readonly bytes: number;
+  readonly elements: number;
+  /** Checkpoint tensors it was made of. */
+  readonly sources: readonly string[];
+  /** Signal to rounding noise in decibels; Infinity when nothing was lost. */
+  readonly snrDb: number;
+  /** Cosine between the values before and after. */
+  readonly cosine: number;
+  /** GGUF blocks were taken over without loss. */
+  readonly repacked: boolean;
+  /** Why the type is not the default that was asked for. */
+  readonly fallback?: string;
+}
+
+export interface CompileReport {
+  readonly name: string;
+  readonly numeric: "exact" | "reference";
+  readonly fileBytes: number;
+  /** Weights and vectors, without header and padding. */
+  readonly constantBytes: number;
+  readonly values: number;
+  readonly bytesByType: Readonly<Partial<Record<StorageTypeName, number>>>;
+  readonly tensors: readonly TensorReport[];
+  readonly statistics: Readonly<Record<string, Statistics | null>>;
+  readonly program: Program;
+  readonly plan: Plan;
+}
+
+export interface Compiled {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly report: CompileReport;
+}
+
+export const DEFAULT_GENERATOR = "synapse-host 0.1.0";
+
+/**
+ * Compiles a checkpoint into a `.syn` file: lowers the config to a program, stores weights in the types asked for, plans memory. The same
+ * input gives the same bytes. Rejects with InputErrors of codes `CONFIG_*`, `WEIGHT_*`, `TYPE_*` and `PACK_*`.
+ */
+export async function compile(options: CompileOptions): Promise<Compiled> {
+  const { checkpoint, configSource = "config", types = "i8" } = options;
+  const config = parseConfig(options.config, configSource);
+  const policy = typeof types === "string" ? parseTypePolicy(types) : types;
+  const { program, statistics } = lower({ ...options, config, configSource, checkpoint, policy });
+  const plan = planMemory(program, options.fastBytes);
+
+  const places = new Map<Constant, ConstantPlace>();
+  const blobs: Blob[] = [];
+  const tensors: TensorReport[] = [];
+  const constants = constantsOf(program);
+  let end = 0;
+  for (const constant of constants) {
+    options.onProgress?.({ done: tensors.length, total: constants.length, name: constant.name });
+    const { bytes, report } = await store(constant);
+    const offset = roundUp(end, ALIGNMENT);
+    places.set(constant, { offset, bytes: bytes.length });
+    blobs.push({ offset, bytes });
+    tensors.push(report);
+    end = offset + bytes.length;
+  }
+  options.onProgress?.({ done: constants.length, total: constants.length, name: "" });
+
+  const identity = {
+    name: options.name ?? config.name,
+    generator: options.generator ?? DEFAULT_GENERATOR,
+    meta: packMeta(config, program, statistics, options.meta),
+  };
+  const bytes = writePack(emitHeader(program, plan, places, identity), blobs, configSource);
+  return {
+    bytes,
+    report: {
+      ...totals(tensors),
+      name: identity.name,
+      numeric: program.numeric,
+      fileBytes: bytes.length,
+      tensors,
+      statistics,
+      program,
+      plan,
+    },
+  };
+}
+
+function totals(tensors: readonly TensorReport[]): Pick<CompileReport, "constantBytes" | "values" | "bytesByType"> {
+  const bytesByType: Partial<Record<StorageTypeName, number>> = {};
+  for (const { type, bytes } of tensors) bytesByType[type] = (bytesByType[type] ?? 0) + bytes;
+  return {
+    constantBytes: tensors.reduce((sum, { bytes }) => sum + bytes, 0),
+    values: tensors.reduce((sum, tensor) => sum + tensor.elements, 0),
+    bytesByType,
+  };
+}
+
+function packMeta(
+  config: ModelConfig,
+  program: Program,
+  statistics: Readonly<Record<string, Statistics | null>>,
+  extra: CompileOptions["meta"],
+): Record<string, unknown> {
+  const known = Object.fromEntries(Object.entries(statistics).filter(([, value]) => value !== null));
+  return {
+    architecture: config.name,
+    ...(config.description === undefined ? {} : { description: config.description }),
+    ...(config.licence === undefined ? {} : { licence: config.licence }),
+    ...(Object.keys(known).length === 0 ? {} : { statistics: known }),
+    attention: program.entries.some(({ ops }) => ops.some((op) => op.op === "attention" && op.compute === "i8")) ? "i8" : "f32",
+    ...extra,
+  };
+}
+
+/** Encodes one constant and measures what was lost. */
+async function store(constant: Constant): Promise<{ bytes: Uint8Array; report: TensorReport }> {
+  const values = await constant.load();
+  const count = elements(constant.shape);
+  if (values.length !== count)
+    throw new RangeError(`${constant.name} has ${values.length} values for shape [${constant.shape.join(", ")}]`);
+  const known = {
+    name: constant.name,
+    shape: constant.shape,
+    type: constant.type,
+    elements: count,
+    sources: constant.sources,
+    ...(constant.fallback === undefined ? {} : { fallback: constant.fallback }),
+  };
+  if (constant.layout === "plain") {
+    const bytes = new Uint8Array(values.length * 4);
+    const view = new DataView(bytes.buffer);
+    values.forEach((value, i) => {
+      view.setFloat32(i * 4, value, true);
+    });
+    return { bytes, report: { ...known, linear: false, bytes: bytes.length, snrDb: Number.POSITIVE_INFINITY, cosine: 1, repacked: false } };
+  }
+  const [n, k] = constant.shape as [number, number];
+  const type = storageTypes[constant.type];
+  const blocks = await constant.loadBlocks?.();
+  const bytes = blocks !== undefined && type.repack !== undefined ? type.repack(blocks, n, k) : type.encode(values, n, k);
+  return {
+    bytes,
+    report: { ...known, linear: true, bytes: bytes.length, ...fidelity(values, type.decode(bytes, n, k)), repacked: blocks !== undefined },
+  };
+}
+
+/** Signal-to-noise ratio in decibels and cosine of stored against true values. */
+export function fidelity(values: Float32Array, stored: Float32Array): { snrDb: number; cosine: number } {
+  let signal = 0;
+  let noise = 0;
+  let product = 0;
+  let power = 0;
+  for (let i = 0; i < values.length; i++) {
+    const a = values[i] as number;
+    const b = stored[i] as number;
+    signal += a * a;
+    power += b * b;
+    product += a * b;
+    noise += (a - b) * (a - b);
+  }
+  if (noise === 0) return { snrDb: Number.POSITIVE_INFINITY, cosine: 1 };
+  return { snrDb: 10 * Math.log10(signal / noise), cosine: signal === 0 || power === 0 ? 0 : product / Math.sqrt(signal * power) };
+}
+
+/** Number of ops of each name in a program, for reports. */
+export function opCounts(program: Program): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { ops } of program.entries) for (const { op } of ops) counts[op] = (counts[op] ?? 0) + 1;
+  return counts;
+}
+
+/** Multiply-accumulates of an entry's linear layers and attention at its full number of rows. */
+export function entryMacs(program: Program, entry: string): number {
+  const ops = program.entries.find(({ name }) => name === entry)?.ops ?? [];
+  return ops.reduce((sum, op) => {
+    const rows = operands(op).find(({ key }) => key === "out")?.tensor.shape[0] as number;
+    if (op.op === "linear") return sum + rows * elements(op.w.shape);
+    if (op.op === "attention") return sum + 2 * rows * (op.k.shape[0] as number) * (op.q.shape[1] as number);
+    return sum;
+  }, 0);
+}

@@ -1,0 +1,14 @@
+export * from "./checkpoint/index.js";
+export * from "./compile.js";
+export { chooseType, globMatches, parseTypePolicy, type TypeChoice, type TypePolicy, type TypeRule } from "./compress/policy.js";
+export { storageTypes } from "./compress/types/index.js";
+export { type StorageType, type StorageTypeName, storageTypeNames } from "./compress/types/storageType.js";
+export type { EntryConfig, MlpConfig, ModelConfig, PartConfig, Statistics, TransformerConfig } from "./lower/configSchema.js";
+export { type Lowered, type LowerOptions, lower } from "./lower/lower.js";
+export { parseConfig } from "./lower/parseConfig.js";
+export type { Activation, Constant, Entry, Op, Port, Program, Storage, Tensor } from "./lower/program.js";
+export { atomicWrite } from "./pack/atomicWrite.js";
+export { addGolden, defaultGolden, type GoldenSpec, goldenInputs } from "./pack/golden.js";
+export { isConstant, type PackHeader, type TensorHeader } from "./pack/header.js";
+export { type ReadPack, readPack } from "./pack/readPack.js";
+export { type EntryPlan, type Plan, type PlannedBuffer, planMemory } from "./plan/plan.js";

@@ -1,0 +1,169 @@
+import { InputError } from "synapse-sim";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { type TypePolicy, unusedRules } from "../compress/policy.js";
+import { EntryBuilder, type LoweringContext } from "./builder.js";
+import type { EntryConfig, ModelConfig, PartConfig, Statistics } from "./configSchema.js";
+import { configError, type Lowering } from "./lowering.js";
+import { lowerMlp } from "./lowerMlp.js";
+import { lowerTransformer } from "./lowerTransformer.js";
+import type { Activation, Entry, Port, Program } from "./program.js";
+import { WeightSource } from "./weightSource.js";
+
+export interface LowerOptions {
+  readonly config: ModelConfig;
+  /** The config's file name, for messages. */
+  readonly configSource: string;
+  readonly checkpoint: Pick<Checkpoint, "path" | "tensors">;
+  readonly policy: TypePolicy;
+  /** What the policy came from, for messages. */
+  readonly policySource?: string;
+  /** Statistics that replace those of the config, by name. */
+  readonly statistics?: Readonly<Record<string, Statistics>>;
+  /** How attention computes; by default in int8 where its projections are of an integer type. */
+  readonly attentionCompute?: "i8" | "f32";
+  /** By default `reference` when every linear layer is f32, else `exact`. */
+  readonly numeric?: "exact" | "reference";
+}
+
+export interface Lowered {
+  readonly program: Program;
+  /** The statistics in use; null where none were given. */
+  readonly statistics: Readonly<Record<string, Statistics | null>>;
+}
+
+/** Turns a config and the names and shapes of a checkpoint into a program. Reads no weights. Throws InputErrors of codes `CONFIG_*`, `WEIGHT_*`, `TYPE_*`. */
+export function lower(options: LowerOptions): Lowered {
+  const { config, configSource, checkpoint, policy, policySource = "--type" } = options;
+  const weights = new WeightSource(checkpoint, configSource);
+  const statistics = mergeStatistics(options);
+  const context: LoweringContext = {
+    policy,
+    policySource,
+    attentionCompute: options.attentionCompute,
+    weights: new Map(),
+    vectors: new Map(),
+  };
+  const entries = Object.entries(config.entries).map(([name, entry]) => {
+    const lowering: Lowering = { builder: new EntryBuilder(context), weights, configSource, checkpointSource: checkpoint.path, statistics };
+    return lowerEntry(lowering, config, name, entry);
+  });
+  if (entries.length === 0 || entries.length > 32) {
+    throw configError({ configSource }, "CONFIG_ENTRIES", "entries", `has ${entries.length} entries`, "1 to 32");
+  }
+  weights.checkAllUsed(config.ignore);
+  checkRules(policy, policySource, context);
+  const linears = [...context.weights.values()];
+  const numeric = options.numeric ?? (linears.every(({ type }) => type === "f32") ? "reference" : "exact");
+  return { program: { name: config.name, numeric, entries }, statistics: Object.fromEntries(statistics) };
+}
+
+function mergeStatistics({ config, configSource, statistics = {} }: LowerOptions): Map<string, Statistics | null> {
+  const merged = new Map(Object.entries(config.statistics));
+  for (const [name, value] of Object.entries(statistics)) {
+    if (!merged.has(name)) {
+      throw configError(
+        { configSource },
+        "CONFIG_STATISTICS",
+        `statistics.${name}`,
+        "was given, but the config declares no such statistics",
+        [...merged.keys()].join(", ") || "none",
+      );
+    }
+    merged.set(name, value);
+  }
+  return merged;
+}
+
+function checkRules(policy: TypePolicy, source: string, context: LoweringContext): void {
+  const names = [...context.weights].map(([name, { sources }]) => [name, ...sources]);
+  const [unused] = unusedRules(policy, names);
+  if (unused === undefined) return;
+  throw new InputError({
+    code: "TYPE_RULE_UNUSED",
+    source,
+    where: `rule "${unused.pattern}=${unused.type}"`,
+    message: "matches no linear weight",
+    expected: `a pattern of names such as ${names
+      .slice(0, 3)
+      .map(([name]) => `"${name}"`)
+      .join(", ")}`,
+  });
+}
+
+function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry: EntryConfig): Entry {
+  const path = `entries.${name}`;
+  const values = new Map<string, Activation>();
+  const inputs: Port[] = Object.keys(entry.inputs).map((input) => {
+    const port = lowerInput(lowering, config, path, input, entry);
+    values.set(input, port.tensor);
+    return port;
+  });
+  entry.steps.forEach((step, i) => {
+    const where = `${path}.steps[${i}]`;
+    const value = (key: "x" | "condition", wanted: string) => {
+      const found = values.get(wanted);
+      if (found !== undefined) return found;
+      throw configError(
+        lowering,
+        "CONFIG_NAME",
+        `${where}.${key}`,
+        `"${wanted}" is neither an input nor an earlier step's result`,
+        [...values.keys()].join(", "),
+      );
+    };
+    const part = config.parts[step.part];
+    if (part === undefined)
+      throw configError(lowering, "CONFIG_NAME", `${where}.part`, `there is no part "${step.part}"`, Object.keys(config.parts).join(", "));
+    if (values.has(step.as))
+      throw configError(lowering, "CONFIG_NAME", `${where}.as`, `"${step.as}" is already an input or a result`, "another name");
+    const condition = step.condition === undefined ? undefined : value("condition", step.condition);
+    values.set(step.as, lowerPart(lowering, step.part, part, value("x", step.x), condition));
+  });
+  const outputs = Object.entries(entry.outputs).map(([output, kind]): Port => {
+    const tensor = values.get(output);
+    if (tensor === undefined || output in entry.inputs) {
+      throw configError(
+        lowering,
+        "CONFIG_NAME",
+        `${path}.outputs.${output}`,
+        "is not the result of a step",
+        entry.steps.map((step) => step.as).join(", "),
+      );
+    }
+    return { name: output, kind, tensor };
+  });
+  checkPorts(lowering, path, inputs, outputs);
+  return { name, rowsMax: entry.rowsMax ?? 1, inputs, outputs, ops: lowering.builder.ops };
+}
+
+function lowerPart(lowering: Lowering, name: string, part: PartConfig, x: Activation, condition: Activation | undefined): Activation {
+  if (part.kind === "transformer") return lowerTransformer(lowering, name, part, x, condition);
+  if (condition !== undefined) throw configError(lowering, "CONFIG_CONDITION", `parts.${name}`, "an mlp takes no condition");
+  return lowerMlp(lowering, name, part, x);
+}
+
+function lowerInput(lowering: Lowering, config: ModelConfig, path: string, name: string, entry: EntryConfig): Port {
+  const input = entry.inputs[name] as EntryConfig["inputs"][string];
+  const { builder } = lowering;
+  if (input.kind !== "image") {
+    const tensor = builder.activation(name, entry.rowsMax ?? 1, input.width, entry.rowsMax !== undefined);
+    return { name, kind: input.kind, tensor };
+  }
+  for (const step of entry.steps) {
+    const part = config.parts[step.part];
+    if (step.x !== name || part?.kind !== "transformer" || part.embedding.kind !== "patches") continue;
+    const [height, width] = part.embedding.image;
+    return { name, kind: "image", tensor: builder.tensor(name, "u8", [height, width, 3], false) };
+  }
+  throw configError(lowering, "CONFIG_INPUT", `${path}.inputs.${name}`, "no step gives this image to a part that embeds patches");
+}
+
+function checkPorts(lowering: Lowering, path: string, inputs: readonly Port[], outputs: readonly Port[]): void {
+  for (const [key, ports] of [
+    ["inputs", inputs],
+    ["outputs", outputs],
+  ] as const) {
+    if (ports.length === 0 || ports.length > 16)
+      throw configError(lowering, "CONFIG_PORTS", `${path}.${key}`, `has ${ports.length} of them`, "1 to 16");
+  }
+}

@@ -1,0 +1,76 @@
+import { InputError } from "synapse-sim";
+import type { z } from "zod";
+import { type ModelConfig, modelConfig } from "./configSchema.js";
+
+/** Checks a parsed JSON value against the config schema. Throws `CONFIG_SCHEMA` with the JSON path of the first mistake and what would be right. */
+export function parseConfig(value: unknown, source: string): ModelConfig {
+  const result = modelConfig.safeParse(value, { reportInput: true });
+  if (result.success) return result.data;
+  throw schemaError("CONFIG_SCHEMA", result.error, source);
+}
+
+/** Turns the first issue of a failed zod parse into an InputError. */
+export function schemaError(code: string, error: z.ZodError, source: string): InputError {
+  const issue = deepest(error.issues[0] as z.core.$ZodIssue);
+  const more = error.issues.length - 1;
+  const { message, expected } = describe(issue);
+  return new InputError({
+    code,
+    source,
+    where: pathText(issue.path),
+    message: more > 0 ? `${message} (and ${more} more)` : message,
+    ...(expected === undefined ? {} : { expected }),
+  });
+}
+
+/** A JSON path as people write it: `parts.encoder.layers[0].act`. */
+export function pathText(path: readonly PropertyKey[]): string {
+  let text = "";
+  for (const step of path) text += typeof step === "number" ? `[${step}]` : text === "" ? String(step) : `.${String(step)}`;
+  return text === "" ? "the top level" : text;
+}
+
+/** A plain union reports each alternative's issues; those of the alternative that got furthest say most. */
+function deepest(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue;
+  const inner = issue.errors.flat().sort((a, b) => b.path.length - a.path.length)[0];
+  return inner === undefined || inner.path.length === 0 ? issue : { ...inner, path: [...issue.path, ...inner.path] };
+}
+
+function describe(issue: z.core.$ZodIssue): { message: string; expected?: string } {
+  const given = show(issue.input);
+  switch (issue.code) {
+    case "unrecognized_keys":
+      return {
+        message: `unknown key ${issue.keys.map((text) => `"${text}"`).join(", ")}`,
+        expected: "only the keys that docs/config.md names",
+      };
+    case "invalid_type":
+      return issue.input === undefined
+        ? { message: "is missing", expected: `a value of type ${issue.expected}` }
+        : { message: `${given} is of the wrong type`, expected: issue.expected };
+    case "invalid_value":
+      return { message: `${given} is not allowed`, expected: `one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}` };
+    case "too_small":
+      return { message: `${given} is too small`, expected: `${issue.inclusive === false ? "more than" : "at least"} ${issue.minimum}` };
+    case "too_big":
+      return { message: `${given} is too large`, expected: `${issue.inclusive === false ? "less than" : "at most"} ${issue.maximum}` };
+    case "invalid_union":
+      return issue.discriminator === undefined
+        ? { message: `${given} fits none of the alternatives`, expected: "a text or an array of texts" }
+        : { message: `"${issue.discriminator}" is missing or unknown`, ...optionsOf(issue) };
+    default:
+      return { message: issue.message };
+  }
+}
+
+function optionsOf(issue: z.core.$ZodIssueInvalidUnion): { expected: string } | Record<string, never> {
+  const options = (issue as unknown as { options?: readonly unknown[] }).options;
+  return options === undefined ? {} : { expected: `one of ${options.map((option) => JSON.stringify(option)).join(", ")}` };
+}
+
+function show(input: unknown): string {
+  if (input === undefined) return "nothing";
+  const text = JSON.stringify(input) ?? String(input);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}

@@ -1,0 +1,89 @@
+import { InputError } from "synapse-sim";
+import type { Checkpoint, CheckpointTensor } from "../checkpoint/checkpoint.js";
+import { globMatches } from "../compress/policy.js";
+import { elements } from "./program.js";
+import { nearestNames } from "./spelling.js";
+
+/** A checkpoint tensor that was found under one of its spellings. `name` is the first spelling, whichever the checkpoint uses. */
+export interface FoundTensor {
+  readonly name: string;
+  readonly tensor: CheckpointTensor;
+  readonly shape: readonly number[];
+}
+
+/** Finds the checkpoint's tensors by the spellings a config gives, and remembers which were used. */
+export class WeightSource {
+  private readonly checkpoint: Pick<Checkpoint, "path" | "tensors">;
+  private readonly configSource: string;
+  private readonly used = new Set<string>();
+
+  constructor(checkpoint: Pick<Checkpoint, "path" | "tensors">, configSource: string) {
+    this.checkpoint = checkpoint;
+    this.configSource = configSource;
+  }
+
+  /**
+   * The tensor under the first spelling that exists. `where` is the config's JSON path. Dimensions of 1 are not compared, so that a
+   * convolution of kernel 1 is a linear layer and `[1, 1, n]` a vector. Throws `WEIGHT_MISSING` or `WEIGHT_SHAPE`.
+   */
+  find(where: string, spellings: readonly string[], shape: readonly number[]): FoundTensor {
+    const { tensors, path } = this.checkpoint;
+    const spelling = spellings.find((candidate) => tensors.has(candidate));
+    if (spelling === undefined) {
+      const near = nearestNames(spellings, tensors.keys(), 3);
+      throw new InputError({
+        code: "WEIGHT_MISSING",
+        source: path,
+        where: `${this.configSource} ${where}`,
+        message: `the checkpoint has no tensor ${spellings.map((text) => `"${text}"`).join(" or ")}`,
+        expected: `shape [${shape.join(", ")}]${near.length > 0 ? `; the nearest names are ${near.map((text) => `"${text}"`).join(", ")}` : ""}`,
+      });
+    }
+    const tensor = tensors.get(spelling) as CheckpointTensor;
+    const squeeze = (dimensions: readonly number[]) => dimensions.filter((dimension) => dimension !== 1).join(", ");
+    if (squeeze(tensor.shape) !== squeeze(shape)) {
+      throw new InputError({
+        code: "WEIGHT_SHAPE",
+        source: path,
+        where: `${this.configSource} ${where}`,
+        message: `tensor "${spelling}" has shape [${tensor.shape.join(", ")}]`,
+        expected: `[${shape.join(", ")}]`,
+      });
+    }
+    this.used.add(spelling);
+    return { name: spellings[0] as string, tensor, shape };
+  }
+
+  /** Throws `WEIGHT_EXTRA` when the checkpoint holds tensors that no part of the config reads and no pattern of `ignore` covers. */
+  checkAllUsed(ignore: readonly string[]): void {
+    const extra = [...this.checkpoint.tensors.keys()].filter(
+      (name) => !this.used.has(name) && !ignore.some((pattern) => globMatches(pattern, name)),
+    );
+    if (extra.length === 0) return;
+    const shown = extra.slice(0, 5).map((name) => `"${name}"`);
+    throw new InputError({
+      code: "WEIGHT_EXTRA",
+      source: this.checkpoint.path,
+      message: `the config does not use ${extra.length} of the checkpoint's tensors: ${shown.join(", ")}${extra.length > shown.length ? ", ..." : ""}`,
+      expected: `a config that describes the whole checkpoint, or patterns in "ignore" of ${this.configSource}`,
+    });
+  }
+}
+
+/** The tensor's values, checked for length and for numbers that are not finite (`WEIGHT_NOT_FINITE`). */
+export async function loadFinite(found: FoundTensor, source: string): Promise<Float32Array> {
+  const values = await found.tensor.readF32();
+  if (values.length !== elements(found.shape))
+    throw new RangeError(`${found.tensor.name}: read ${values.length} values of shape [${found.shape.join(", ")}]`);
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new InputError({
+      code: "WEIGHT_NOT_FINITE",
+      source,
+      where: `tensor "${found.tensor.name}", element ${bad}`,
+      message: `the value is ${values[bad]}`,
+      expected: "finite numbers",
+    });
+  }
+  return values;
+}

@@ -1,0 +1,232 @@
+import { InputError } from "synapse-sim";
+import { storageTypes } from "../compress/types/index.js";
+import { roundUp } from "../compress/types/storageType.js";
+import { schemaError } from "../lower/parseConfig.js";
+import { elements, operandKeys } from "../lower/program.js";
+import { type ActivationHeader, type ConstantHeader, isConstant, type OpHeader, type PackHeader, packHeader } from "./header.js";
+import {
+  ALIGNMENT,
+  ELEMENTS_MAX,
+  HEADER_BYTES_MAX,
+  MAGIC,
+  NESTING_MAX,
+  PREFIX_BYTES,
+  SHA256_OFFSET,
+  VERSION_MAJOR,
+  VERSION_MINOR,
+} from "./layout.js";
+import { CborError, decodeStrictCbor } from "./strictCbor.js";
+import { packDigest } from "./writePack.js";
+
+/** An open pack. The bytes stay the caller's; constants are decoded when asked for. */
+export interface ReadPack {
+  readonly fileBytes: number;
+  readonly headerBytes: number;
+  readonly blobsOffset: number;
+  readonly sha256: string;
+  readonly header: PackHeader;
+  /** Whether a tensor is a linear layer's weight, stored in panels. */
+  isPanels(tensor: number): boolean;
+  /** A constant's stored bytes, without a copy. */
+  stored(tensor: number): Uint8Array;
+  /** A constant's values, row-major. */
+  decode(tensor: number): Float32Array;
+}
+
+/**
+ * Reads and checks a `.syn` file: prefix, digest, header, every offset, size and operand number. `source` names it in messages. Throws
+ * InputError of a code `PACK_*`. The runtime's own check is stricter about the shapes of ops.
+ */
+export function readPack(bytes: Uint8Array, source: string): ReadPack {
+  const { headerBytes, blobsOffset } = checkPrefix(bytes, source);
+  const header = decodeHeader(bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + headerBytes), source);
+  const weights = checkOps(header, source);
+  header.tensors.forEach((tensor, i) => {
+    const where = `tensors[${i}]`;
+    if (elements(tensor.shape) > ELEMENTS_MAX)
+      throw packError(source, "PACK_TENSOR", where, `shape [${tensor.shape.join(", ")}] has too many elements`, `at most ${ELEMENTS_MAX}`);
+    if (isConstant(tensor)) checkConstant(tensor, weights.has(i), blobsOffset, bytes.length, where, source);
+    else checkActivation(tensor, header, where, source);
+  });
+  const constant = (i: number): ConstantHeader => {
+    const tensor = header.tensors[i];
+    if (tensor === undefined || !isConstant(tensor)) throw new RangeError(`tensor ${i} is not a constant`);
+    return tensor;
+  };
+  const stored = (i: number) => bytes.subarray(constant(i).offset, constant(i).offset + constant(i).bytes);
+  return {
+    fileBytes: bytes.length,
+    headerBytes,
+    blobsOffset,
+    sha256: Buffer.from(bytes.subarray(SHA256_OFFSET, PREFIX_BYTES)).toString("hex"),
+    header,
+    isPanels: (i) => weights.has(i),
+    stored,
+    decode(i) {
+      const { type, shape } = constant(i);
+      if (weights.has(i)) return storageTypes[type].decode(stored(i), shape[0] as number, shape[1] as number);
+      const copy = stored(i).slice();
+      return new Float32Array(copy.buffer);
+    },
+  };
+}
+
+function packError(source: string, code: string, where: string | undefined, message: string, expected?: string): InputError {
+  return new InputError({
+    code,
+    source,
+    message,
+    ...(where === undefined ? {} : { where }),
+    ...(expected === undefined ? {} : { expected }),
+  });
+}
+
+function checkPrefix(bytes: Uint8Array, source: string): { headerBytes: number; blobsOffset: number } {
+  const fail = (code: string, offset: number, message: string, expected?: string) =>
+    packError(source, code, `byte ${offset}`, message, expected);
+  if (bytes.length < PREFIX_BYTES)
+    throw fail("PACK_TRUNCATED", bytes.length, `the file has ${bytes.length} bytes`, `a prefix of ${PREFIX_BYTES}`);
+  if (MAGIC.some((byte, i) => bytes[i] !== byte))
+    throw fail("PACK_MAGIC", 0, "this is not a .syn file", "the magic bytes 89 53 59 4e 0d 0a 1a 0a");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const major = view.getUint16(8, true);
+  const minor = view.getUint16(10, true);
+  if (major !== VERSION_MAJOR || minor > VERSION_MINOR) {
+    throw fail(
+      "PACK_VERSION",
+      8,
+      `the file has version ${major}.${minor}`,
+      `${VERSION_MAJOR}.${VERSION_MINOR}: pack the model again, or update this program`,
+    );
+  }
+  const headerBytes = view.getUint32(12, true);
+  const fileBytes = view.getUint32(16, true);
+  const blobsOffset = view.getUint32(20, true);
+  if (headerBytes < 1 || headerBytes > HEADER_BYTES_MAX)
+    throw fail("PACK_PREFIX", 12, `a header of ${headerBytes} bytes`, `1 to ${HEADER_BYTES_MAX}`);
+  if (blobsOffset !== roundUp(PREFIX_BYTES + headerBytes, ALIGNMENT)) {
+    throw fail("PACK_PREFIX", 20, `blobs at ${blobsOffset}`, String(roundUp(PREFIX_BYTES + headerBytes, ALIGNMENT)));
+  }
+  if (fileBytes < blobsOffset)
+    throw fail("PACK_PREFIX", 16, `a file of ${fileBytes} bytes would end before its blobs`, `at least ${blobsOffset}`);
+  if (fileBytes > bytes.length)
+    throw fail("PACK_TRUNCATED", bytes.length, `the file has ${bytes.length} bytes`, `${fileBytes}, as its prefix says`);
+  if (fileBytes < bytes.length)
+    throw fail("PACK_PREFIX", fileBytes, `${bytes.length - fileBytes} bytes follow the end of the file`, `${fileBytes} bytes`);
+  if (view.getUint32(24, true) !== 0 || view.getUint32(28, true) !== 0)
+    throw fail("PACK_PREFIX", 24, "the reserved bytes are not zero", "0");
+  const digest = packDigest(bytes);
+  if (digest.some((byte, i) => bytes[SHA256_OFFSET + i] !== byte)) {
+    throw fail("PACK_DIGEST", SHA256_OFFSET, "the bytes are not those that were packed: the SHA-256 differs", "an undamaged copy");
+  }
+  return { headerBytes, blobsOffset };
+}
+
+function decodeHeader(bytes: Uint8Array, source: string): PackHeader {
+  let value: unknown;
+  try {
+    value = decodeStrictCbor(bytes, NESTING_MAX);
+  } catch (error) {
+    if (!(error instanceof CborError)) throw error;
+    throw packError(source, "PACK_CBOR", `byte ${PREFIX_BYTES + error.offset}`, error.message, "a header as docs/format.md describes");
+  }
+  const result = packHeader.safeParse(value, { reportInput: true });
+  if (!result.success) throw schemaError("PACK_HEADER", result.error, source);
+  return result.data;
+}
+
+/** Checks that operands and ports exist and are of the right kind; answers the tensors that are weights of linear layers. */
+function checkOps(header: PackHeader, source: string): Set<number> {
+  const weights = new Set<number>();
+  const others = new Set<number>();
+  header.entries.forEach((entry, e) => {
+    entry.ops.forEach((op, o) => {
+      const where = `entries[${e}].ops[${o}]`;
+      for (const [key, i] of operandNumbers(op)) {
+        const tensor = header.tensors[i];
+        if (tensor === undefined)
+          throw packError(source, "PACK_OP", `${where}.${key}`, `there is no tensor ${i}`, `0 to ${header.tensors.length - 1}`);
+        const mustBeConstant = ["w", "bias", "gamma", "beta"].includes(key);
+        const mustBeActivation = ["out", "scratch", "q", "k", "v", "a"].includes(key) || (key === "x" && op.op !== "copy");
+        if (isConstant(tensor) ? mustBeActivation : mustBeConstant) {
+          throw packError(
+            source,
+            "PACK_OP",
+            `${where}.${key}`,
+            `tensor ${i} is ${isConstant(tensor) ? "a constant" : "an activation"}`,
+            "the other kind",
+          );
+        }
+        (key === "w" ? weights : others).add(i);
+      }
+    });
+    for (const [key, ports] of [
+      ["inputs", entry.inputs],
+      ["outputs", entry.outputs],
+    ] as const) {
+      ports.forEach((port, p) => {
+        const tensor = header.tensors[port.tensor];
+        const where = `entries[${e}].${key}[${p}].tensor`;
+        if (tensor === undefined || isConstant(tensor) || tensor.stride !== undefined) {
+          throw packError(
+            source,
+            "PACK_PORT",
+            where,
+            `tensor ${port.tensor} is missing, a constant, or has a stride`,
+            "the number of a dense activation",
+          );
+        }
+      });
+    }
+  });
+  for (const i of weights) {
+    if (others.has(i))
+      throw packError(source, "PACK_TENSOR", `tensors[${i}]`, "is a linear weight and used elementwise too", "one of the two");
+  }
+  return weights;
+}
+
+export function operandNumbers(op: OpHeader): [string, number][] {
+  const fields = op as unknown as Record<string, unknown>;
+  // `scale` and `shift` are operands of modulate, but numbers of attention and lists of patchify.
+  const numbers = operandKeys.filter((key) => typeof fields[key] === "number" && !(op.op === "attention" && key === "scale"));
+  return numbers.map((key) => [key, fields[key] as number]);
+}
+
+function checkConstant(
+  tensor: ConstantHeader,
+  panels: boolean,
+  blobsOffset: number,
+  fileBytes: number,
+  where: string,
+  source: string,
+): void {
+  const { type, shape, offset, bytes } = tensor;
+  const fail = (message: string, expected?: string) => packError(source, "PACK_TENSOR", where, `"${tensor.name}": ${message}`, expected);
+  if (offset < blobsOffset || offset % ALIGNMENT !== 0) throw fail(`offset ${offset}`, `a multiple of ${ALIGNMENT} from ${blobsOffset}`);
+  if (offset + bytes > fileBytes) throw fail(`${bytes} bytes at ${offset} reach beyond the file`, `an end at ${fileBytes} or before`);
+  if (panels) {
+    const [n, k] = shape;
+    if (shape.length !== 2 || n === undefined || k === undefined)
+      throw fail(`a linear weight of shape [${shape.join(", ")}]`, "two dimensions");
+    const { kMultiple } = storageTypes[type];
+    if (k % kMultiple !== 0) throw fail(`type ${type} with rows of ${k}`, `a multiple of ${kMultiple}`);
+    if (bytes !== storageTypes[type].bytes(n, k)) throw fail(`${bytes} bytes`, `${storageTypes[type].bytes(n, k)}`);
+  } else {
+    if (type !== "f32") throw fail(`type ${type}, but it is no linear weight`, "f32");
+    if (bytes !== elements(shape) * 4) throw fail(`${bytes} bytes`, `${elements(shape) * 4}`);
+  }
+}
+
+function checkActivation(tensor: ActivationHeader, header: PackHeader, where: string, source: string): void {
+  const { shape, offset, region, stride, type } = tensor;
+  const fail = (message: string, expected?: string) => packError(source, "PACK_TENSOR", where, `"${tensor.name}": ${message}`, expected);
+  if (offset % 4 !== 0) throw fail(`offset ${offset}`, "a multiple of 4");
+  const columns = shape[1];
+  if (stride !== undefined && (shape.length !== 2 || columns === undefined || stride < columns)) {
+    throw fail(`stride ${stride} for shape [${shape.join(", ")}]`, "two dimensions and a stride of at least the columns");
+  }
+  const span = stride === undefined ? elements(shape) : ((shape[0] as number) - 1) * stride + (columns as number);
+  const end = offset + span * (type === "u8" ? 1 : 4);
+  if (end > header.regions[region]) throw fail(`ends at byte ${end} of region ${region}`, `${header.regions[region]} or before`);
+}
