@@ -46,10 +46,23 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   return openCheckpointFile(path);
 }
 
-async function openCheckpointFile(path: string): Promise<Checkpoint> {
+function openCheckpointFile(path: string): Promise<Checkpoint> {
+  return openFile(path, (file) => readShardIndex(file, openShard));
+}
+
+/** A shard is no index in turn: an index could list itself. */
+function openShard(path: string): Promise<Checkpoint> {
+  return openFile(path, (file) => {
+    throw inputError(file.path, "SHARD_INDEX_NESTED", "a shard index lists another index", { expected: "checkpoint files" });
+  });
+}
+
+type ReadIndex = (file: FileSource) => Promise<Checkpoint>;
+
+async function openFile(path: string, readIndex: ReadIndex): Promise<Checkpoint> {
   const file = await FileSource.open(path);
   try {
-    return await readByContent(file);
+    return await readByContent(file, readIndex);
   } catch (error) {
     await file.close();
     throw error;
@@ -58,7 +71,7 @@ async function openCheckpointFile(path: string): Promise<Checkpoint> {
 
 const EXPECTED = "a safetensors, GGUF or torch zip (.pt) file, a model.safetensors.index.json, or a Hugging Face folder";
 
-async function readByContent(file: FileSource): Promise<Checkpoint> {
+async function readByContent(file: FileSource, readIndex: ReadIndex): Promise<Checkpoint> {
   const start = Buffer.from(await file.readAt(0, Math.min(16, file.size)));
   const text = start.toString("latin1");
   // Safetensors has no magic number: a length that may be any bytes, then JSON. The other formats' first eight bytes are no plausible length.
@@ -80,7 +93,7 @@ async function readByContent(file: FileSource): Promise<Checkpoint> {
   if (start[0] === 0x80 && (start[1] ?? 0xff) <= 5) {
     throw inputError(file.path, "TORCH_PLAIN_PICKLE", "this is a plain pickle, which can run code when loaded", { expected: EXPECTED });
   }
-  if (text[0] === "{") return readShardIndex(file, openCheckpointFile);
+  if (text[0] === "{") return readIndex(file);
   // A length beyond the limit: the reader says so.
   if (text[8] === "{") return readSafetensors(file);
   throw inputError(

@@ -1,5 +1,6 @@
 import { readSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
+import { InputError } from "synapse-sim";
 import { inputError } from "./errors.js";
 
 // Node refuses single reads of 2 GiB and more.
@@ -7,6 +8,7 @@ const READ_BYTES_MAX = 1 << 30;
 
 /** What a failed file system call about `path` means to the user. */
 export function unreadable(path: string, error: unknown): Error {
+  if (error instanceof InputError) return error;
   const code = (error as NodeJS.ErrnoException).code;
   if (code === "ENOENT" || code === "ENOTDIR") {
     return inputError(path, "CHECKPOINT_NOT_FOUND", "no such file or folder", { expected: "the path of a checkpoint" });

@@ -76,13 +76,6 @@ async function openShard(
       expected: `at most ${SHARDS_MAX}`,
     });
   }
-  if (name.endsWith(".json")) {
-    // An index that lists an index could list itself.
-    throw inputError(source, "SHARD_INDEX_BAD_FILE_NAME", `${quote(name)} is not a checkpoint file`, {
-      where: "weight_map",
-      expected: "checkpoint files",
-    });
-  }
   const shard = await openFile(join(dirname(source), name));
   shards.set(name, shard);
   const first = [...shards.values()][0];
