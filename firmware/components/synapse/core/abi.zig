@@ -1,8 +1,9 @@
 //! The C ABI of include/synapse_device.h. Arguments are checked here; behind it, types hold.
 const std = @import("std");
-const Device = @import("device.zig").Device;
+pub const Device = @import("device.zig").Device;
 const limits = @import("limits.zig");
-const ports = @import("port.zig");
+/// For hosts written in Zig, which need no second description of the C types.
+pub const ports = @import("port.zig");
 
 const Result = ports.Result;
 

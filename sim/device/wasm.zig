@@ -1,0 +1,149 @@
+//! A simulated board as a WASM module: one instance, one board. The host's functions are imported from the module "port"; bytes cross as
+//! address and length in this module's memory, which may grow in any call that takes memory, so views must be fetched anew after each.
+const std = @import("std");
+const boards = @import("board.zig");
+const Board = boards.Board;
+const ports = boards.ports;
+
+const allocator = std.heap.wasm_allocator;
+
+const host = struct {
+    extern "port" fn log(level: u32, text: [*]const u8, bytes: usize) void;
+    extern "port" fn ticks_us() f64;
+    extern "port" fn random(out: [*]u8, bytes: usize) void;
+    extern "port" fn send_head(request: u32, status: u32, headers: [*]const u8, bytes: usize) void;
+    extern "port" fn send_chunk(request: u32, bytes: [*]const u8, byte_count: usize) void;
+    extern "port" fn end(request: u32) void;
+    extern "port" fn decode_image(job: u32, bytes: [*]const u8, byte_count: usize, media_type: [*]const u8, type_bytes: usize, width: u32, height: u32) void;
+    extern "port" fn start_work() void;
+};
+
+const port_table: ports.Port = .{
+    .log = struct {
+        fn call(_: ?*anyopaque, level: u32, text: [*]const u8, bytes: usize) callconv(.c) void {
+            host.log(level, text, bytes);
+        }
+    }.call,
+    .ticks_us = struct {
+        fn call(_: ?*anyopaque) callconv(.c) u64 {
+            return @intFromFloat(host.ticks_us());
+        }
+    }.call,
+    .random = struct {
+        fn call(_: ?*anyopaque, out: [*]u8, bytes: usize) callconv(.c) void {
+            host.random(out, bytes);
+        }
+    }.call,
+    .send_head = struct {
+        fn call(_: ?*anyopaque, request: u32, status: u32, headers: [*]const ports.Header, count: usize) callconv(.c) void {
+            var buffer: [2048]u8 = undefined;
+            const flat = boards.flattenHeaders(headers[0..count], &buffer);
+            host.send_head(request, status, flat.ptr, flat.len);
+        }
+    }.call,
+    .send_chunk = struct {
+        fn call(_: ?*anyopaque, request: u32, bytes: [*]const u8, count: usize) callconv(.c) void {
+            host.send_chunk(request, bytes, count);
+        }
+    }.call,
+    .end = struct {
+        fn call(_: ?*anyopaque, request: u32) callconv(.c) void {
+            host.end(request);
+        }
+    }.call,
+    .decode_image = struct {
+        fn call(_: ?*anyopaque, job: u32, bytes: [*]const u8, count: usize, media_type: ports.Text, width: u32, height: u32) callconv(.c) void {
+            const name = media_type.slice();
+            host.decode_image(job, bytes, count, name.ptr, name.len, width, height);
+        }
+    }.call,
+    .start_work = struct {
+        fn call(_: ?*anyopaque) callconv(.c) void {
+            host.start_work();
+        }
+    }.call,
+};
+
+var board: ?*Board = null;
+
+/// Memory for the host to write arguments in.
+export fn board_alloc(bytes: usize) ?[*]u8 {
+    return (allocator.alloc(u8, bytes) catch return null).ptr;
+}
+
+export fn board_free(start: [*]u8, bytes: usize) void {
+    allocator.free(start[0..bytes]);
+}
+
+/// 0, or -1 when the options are not those of board.zig, -2 when there is no memory.
+export fn board_create(options: [*]const u8, bytes: usize) i32 {
+    board = Board.create(allocator, allocator, options[0..bytes], port_table) catch |err| return switch (err) {
+        error.Options => -1,
+        error.OutOfMemory => -2,
+    };
+    return 0;
+}
+
+export fn board_reserve_model(bytes: usize) ?[*]u8 {
+    return (board.?.reserveModel(allocator, bytes) catch return null).ptr;
+}
+
+export fn board_start() i32 {
+    return @intFromEnum(board.?.start());
+}
+
+export fn board_load(slot: [*]const u8, bytes: usize) i32 {
+    return @intFromEnum(board.?.load(slot[0..bytes]));
+}
+
+export fn board_error_message() [*]const u8 {
+    return board.?.errorMessage().ptr;
+}
+
+export fn board_error_message_bytes() usize {
+    return board.?.errorMessage().len;
+}
+
+export fn board_error_region() u32 {
+    return board.?.last_error.region;
+}
+
+export fn board_error_bytes_missing() f64 {
+    return @floatFromInt(board.?.last_error.bytes_missing);
+}
+
+export fn board_error_model_code() i32 {
+    return board.?.last_error.model_code;
+}
+
+export fn board_request_head(request: u32, flat: [*]const u8, bytes: usize) void {
+    board.?.requestHead(request, flat[0..bytes]);
+}
+
+export fn board_body_chunk(request: u32, bytes: [*]const u8, count: usize) void {
+    boards.core.synapse_device_body_chunk(board.?.device.?, request, bytes, count);
+}
+
+export fn board_request_end(request: u32) void {
+    boards.core.synapse_device_request_end(board.?.device.?, request);
+}
+
+export fn board_request_closed(request: u32) void {
+    boards.core.synapse_device_request_closed(board.?.device.?, request);
+}
+
+export fn board_image_decoded(job: u32, rgb: ?[*]const u8, count: usize, message: [*]const u8, message_bytes: usize) void {
+    boards.core.synapse_device_image_decoded(board.?.device.?, job, rgb, count, .of(message[0..message_bytes]));
+}
+
+export fn board_work() void {
+    boards.core.synapse_device_work(board.?.device.?);
+}
+
+export fn board_work_done() void {
+    boards.core.synapse_device_work_done(board.?.device.?);
+}
+
+export fn board_tick(now_us: f64) void {
+    boards.core.synapse_device_tick(board.?.device.?, @intFromFloat(now_us));
+}

@@ -1,0 +1,252 @@
+import { readFile } from "node:fs/promises";
+import { buildFile } from "../engine/builds.js";
+import { InputError } from "../errors.js";
+import { decodeImage } from "../image/decodeImage.js";
+import { type Board, modelPartitions } from "./boardSchema.js";
+import type { CoreOptions, CorePort, DeviceCore, LoadFailure, LogLevel } from "./deviceCore.js";
+import { createNativeCore } from "./nativeCore.js";
+import { createWasmCore } from "./wasmCore.js";
+
+export type BoardEngine = "native" | "wasm";
+
+export interface SimulatedBoardOptions {
+  readonly board: Board;
+  /** A packed model; it is put in the board's first model partition. */
+  readonly model: Uint8Array;
+  /** Names the model in errors. */
+  readonly modelSource?: string;
+  readonly engine?: BoardEngine;
+  /** Of this board among others: stable identity and a name for people. */
+  readonly deviceId?: string;
+  readonly deviceName?: string;
+  readonly log?: (level: LogLevel, text: string) => void;
+}
+
+export interface BoardRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
+export interface BoardResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** Where an answer goes, piece by piece: one head, chunks, one end. */
+export interface ResponseSink {
+  head(status: number, headers: readonly (readonly [string, string])[]): void;
+  chunk(bytes: Uint8Array): void;
+  end(): void;
+}
+
+/** The request's side of an exchange under way. */
+export interface OpenRequest {
+  write(bytes: Uint8Array): void;
+  end(): void;
+  /** The client left. */
+  close(): void;
+}
+
+const TICK_MS = 500;
+const MHZ = 1_000_000;
+
+/**
+ * A board in software: the device core that the firmware runs, with the memory, flash and partitions of a board file around it. What does
+ * not fit a real board does not fit this one.
+ */
+export class SimulatedBoard {
+  readonly board: Board;
+  readonly engine: BoardEngine;
+  #core: DeviceCore | undefined;
+  #sinks = new Map<number, ResponseSink>();
+  #nextRequest = 1;
+  #timer: NodeJS.Timeout | undefined;
+  #crash: Error | undefined;
+  #log: (level: LogLevel, text: string) => void;
+
+  private constructor(options: SimulatedBoardOptions) {
+    this.board = options.board;
+    this.engine = options.engine ?? "native";
+    this.#log = options.log ?? (() => undefined);
+  }
+
+  /**
+   * Starts a board with a model in its flash. Throws an InputError that says by how many bytes a model does not fit: code
+   * `MODEL_EXCEEDS_FLASH` (its partition), `MODEL_EXCEEDS_SRAM` or `MODEL_EXCEEDS_PSRAM`; `MODEL_INVALID` when the runtime refuses it;
+   * `BOARD_TOO_SMALL` when the core alone does not fit.
+   */
+  static async create(options: SimulatedBoardOptions): Promise<SimulatedBoard> {
+    const slot = slotFor(options);
+    const simulated = new SimulatedBoard(options);
+    const coreOptions = coreOptionsOf(options, simulated.engine);
+    const core =
+      simulated.engine === "native"
+        ? createNativeCore(coreOptions, simulated.#port)
+        : await createWasmCore(await readFile(buildFile("synapse-board.wasm")), coreOptions, simulated.#port);
+    const failure = core.load(slot, options.model);
+    if (failure) {
+      await core.close();
+      throw loadError(failure, options);
+    }
+    simulated.#core = core;
+    simulated.#timer = setInterval(() => simulated.#core?.tick(), TICK_MS).unref();
+    return simulated;
+  }
+
+  /** Feeds one request to the core as it arrives; its answer goes to `sink`, maybe before the body has ended. */
+  open(head: Omit<BoardRequest, "body">, sink: ResponseSink): OpenRequest {
+    const core = this.#core;
+    if (core === undefined || this.#crash) throw this.#crash ?? new Error("the board is closed");
+    const request = this.#nextRequest;
+    this.#nextRequest = request === 0xffff_ffff ? 1 : request + 1;
+    this.#sinks.set(request, sink);
+    core.requestHead(request, head.method, head.target, coreHeaders(head.headers ?? {}));
+    return {
+      write: (bytes) => core.bodyChunk(request, bytes),
+      end: () => core.requestEnd(request),
+      close: () => {
+        if (this.#sinks.delete(request)) core.requestClosed(request);
+      },
+    };
+  }
+
+  /** One whole request and its whole answer. */
+  handle(request: BoardRequest): Promise<BoardResponse> {
+    return new Promise((resolve, reject) => {
+      if (this.#core === undefined || this.#crash) return reject(this.#crash ?? new Error("the board is closed"));
+      let status = 0;
+      let headers: Record<string, string> = {};
+      const chunks: Uint8Array[] = [];
+      const length = request.body === undefined ? {} : { "content-length": String(request.body.length) };
+      const open = this.open(
+        { method: request.method, target: request.target, headers: { ...length, ...request.headers } },
+        {
+          head: (answered, list) => {
+            status = answered;
+            headers = Object.fromEntries(list);
+          },
+          chunk: (bytes) => chunks.push(bytes),
+          end: () => (this.#crash ? reject(this.#crash) : resolve({ status, headers, body: Buffer.concat(chunks) })),
+        },
+      );
+      if (request.body !== undefined) open.write(request.body);
+      open.end();
+    });
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    const core = this.#core;
+    this.#core = undefined;
+    await core?.close();
+    for (const sink of this.#takeSinks()) sink.end();
+  }
+
+  #takeSinks(): ResponseSink[] {
+    const sinks = [...this.#sinks.values()];
+    this.#sinks.clear();
+    return sinks;
+  }
+
+  #port: CorePort = {
+    log: (level, text) => this.#log(level, text),
+    sendHead: (request, status, headers) => this.#sinks.get(request)?.head(status, headers),
+    sendChunk: (request, bytes) => this.#sinks.get(request)?.chunk(bytes),
+    end: (request) => {
+      const sink = this.#sinks.get(request);
+      this.#sinks.delete(request);
+      sink?.end();
+    },
+    decodeImage: (job, bytes, _mediaType, width, height) => {
+      decodeImage(bytes, { width, height }).then(
+        (rgb) => this.#core?.imageDecoded(job, rgb, ""),
+        (error: Error) => this.#core?.imageDecoded(job, undefined, error.message),
+      );
+    },
+    crashed: (error) => {
+      this.#crash = error;
+      this.#log("error", error.message);
+      for (const sink of this.#takeSinks()) sink.end();
+    },
+  };
+}
+
+/** The headers that the core reads; it needs no others. */
+const CORE_HEADERS = [
+  "accept",
+  "accept-encoding",
+  "authorization",
+  "content-encoding",
+  "content-length",
+  "content-type",
+  "if-none-match",
+];
+
+function coreHeaders(headers: Readonly<Record<string, string>>): [string, string][] {
+  return Object.entries(headers)
+    .map(([name, value]): [string, string] => [name.toLowerCase(), value.replaceAll("\0", "")])
+    .filter(([name]) => CORE_HEADERS.includes(name));
+}
+
+function slotFor(options: SimulatedBoardOptions): string {
+  const [partition] = modelPartitions(options.board);
+  const source = options.modelSource ?? "model";
+  if (partition === undefined) {
+    throw new InputError({
+      code: "BOARD_HAS_NO_MODEL_PARTITION",
+      source: options.board.id,
+      where: "partitions",
+      message: "no partition can hold a model",
+      expected: "a data partition with a subtype of 64 to 254",
+    });
+  }
+  const missing = options.model.length - partition.size;
+  if (missing > 0) {
+    throw new InputError({
+      code: "MODEL_EXCEEDS_FLASH",
+      source,
+      message: `the model has ${options.model.length} bytes and partition "${partition.name}" of ${options.board.name} has ${partition.size}: ${missing} bytes are missing`,
+      expected: "a smaller model (fewer bits a weight), or a board with a larger partition",
+    });
+  }
+  return partition.name;
+}
+
+function coreOptionsOf(options: SimulatedBoardOptions, engine: BoardEngine): CoreOptions {
+  const { board } = options;
+  return {
+    deviceId: options.deviceId ?? "02:00:00:00:00:01",
+    deviceName: options.deviceName ?? `simulated ${board.name}`,
+    boardId: board.id,
+    boardName: board.name,
+    chip: board.chip,
+    radio: board.radio,
+    engine,
+    chipRevision: board.chipRevision.major * 100 + board.chipRevision.minor,
+    cpuHz: board.cpu.mhz * MHZ,
+    psramHz: board.psram.mhz * MHZ,
+    flashHz: board.flash.mhz * MHZ,
+    flashBytes: board.flash.bytes,
+    fastBytes: board.sram.freeBytes,
+    slowBytes: board.psram.bytes - board.psram.reservedBytes,
+    threads: board.cpu.cores,
+    bodyBytesMax: board.requests.bodyBytesMax,
+    exchangeCount: board.requests.countMax,
+  };
+}
+
+function loadError(failure: LoadFailure, options: SimulatedBoardOptions): InputError {
+  const source = options.modelSource ?? "model";
+  if (failure.kind === "model") return new InputError({ code: "MODEL_INVALID", source, message: failure.message });
+  if (failure.kind === "core") return new InputError({ code: "BOARD_TOO_SMALL", source: options.board.id, message: failure.message });
+  return new InputError({
+    code: failure.region === "fast" ? "MODEL_EXCEEDS_SRAM" : "MODEL_EXCEEDS_PSRAM",
+    source,
+    message: failure.message,
+    expected: `a model that fits ${options.board.name}, or a board with ${failure.bytesMissing} bytes more`,
+  });
+}

@@ -1,0 +1,125 @@
+import { z } from "zod";
+import { InputError } from "../errors.js";
+
+/** ESP-IDF's own rules: an app starts at a multiple of 64 KiB, data at a multiple of a flash sector. */
+const APP_ALIGNMENT_BYTES = 65_536;
+const SECTOR_BYTES = 4_096;
+/** Below this lie the bootloader and the partition table (0x8000, one sector). */
+const FIRST_PARTITION_OFFSET = 0x9000;
+
+const positive = z.int().positive();
+const name = z.string().min(1).max(64);
+
+const partitionSchema = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9_-]{1,15}$/, "1 to 15 letters, digits, _ or -"),
+  type: z.enum(["app", "data"]),
+  /** A name that ESP-IDF knows, or a number; 0x40 to 0xFE are the user's, and hold models. */
+  subtype: z.union([z.string().min(1), z.int().min(0).max(0xfe)]),
+  offset: z.int().nonnegative(),
+  size: positive,
+});
+
+const boardSchema = z.strictObject({
+  id: z.string().regex(/^[a-z0-9-]{1,63}$/, "1 to 63 lower-case letters, digits or -"),
+  name,
+  chip: z.literal("ESP32-P4"),
+  chipRevision: z.strictObject({ major: z.int().min(0).max(99), minor: z.int().min(0).max(99) }),
+  cpu: z.strictObject({ cores: z.int().min(1).max(2), mhz: z.int().min(40).max(1000) }),
+  /** L2MEM: `freeBytes` is what cache, system and drivers leave for Synapse. */
+  sram: z.strictObject({
+    freeBytes: z.int().min(16_384).max(768 * 1024),
+    cacheBytes: z.literal([128, 256, 512].map((kib) => kib * 1024)),
+  }),
+  /** `reservedBytes` is what the rest of the firmware (network buffers, heap) keeps for itself. */
+  psram: z.strictObject({
+    bytes: positive.max(64 * 1024 * 1024),
+    reservedBytes: z.int().nonnegative(),
+    mhz: z.int().min(20).max(250),
+  }),
+  flash: z.strictObject({
+    bytes: positive.max(128 * 1024 * 1024),
+    mhz: z.int().min(20).max(120),
+    mode: z.enum(["qio", "qout", "dio", "dout"]),
+  }),
+  radio: name,
+  requests: z.strictObject({ bodyBytesMax: z.int().min(65_536).max(16_777_216), countMax: z.int().min(1).max(16) }),
+  partitions: z.array(partitionSchema).min(1).max(95),
+});
+
+export type Board = z.infer<typeof boardSchema>;
+export type Partition = Board["partitions"][number];
+
+/** `partitions[2].size`. */
+function jsonPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === "number") return `${text}[${key}]`;
+    return text === "" ? String(key) : `${text}.${String(key)}`;
+  }, "");
+}
+
+/**
+ * Reads a board file's text. `source` names it in errors. Throws an InputError that names the JSON path: `BOARD_JSON` when it is not JSON,
+ * `BOARD_INVALID` when a value is missing, unknown or out of range, `BOARD_PARTITIONS` when the partition table cannot exist.
+ */
+export function parseBoard(text: string, source: string): Board {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new InputError({ code: "BOARD_JSON", source, message: (cause as Error).message, expected: "a JSON object" });
+  }
+  const parsed = boardSchema.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const where = jsonPath(issue?.path ?? []);
+    throw new InputError({ code: "BOARD_INVALID", source, message: issue?.message ?? "invalid", ...(where === "" ? {} : { where }) });
+  }
+  checkMemory(parsed.data, source);
+  checkPartitions(parsed.data, source);
+  return parsed.data;
+}
+
+function checkMemory(board: Board, source: string): void {
+  if (board.psram.reservedBytes < board.psram.bytes) return;
+  throw new InputError({
+    code: "BOARD_INVALID",
+    source,
+    where: "psram.reservedBytes",
+    message: `${board.psram.reservedBytes} bytes reserved of ${board.psram.bytes}`,
+    expected: "fewer than psram.bytes",
+  });
+}
+
+function checkPartitions(board: Board, source: string): void {
+  const fail = (index: number, key: string, message: string, expected: string): never => {
+    throw new InputError({ code: "BOARD_PARTITIONS", source, where: `partitions[${index}].${key}`, message, expected });
+  };
+  const names = new Set<string>();
+  board.partitions.forEach((partition, index) => {
+    if (names.has(partition.name)) fail(index, "name", `"${partition.name}" appears twice`, "a name of its own");
+    names.add(partition.name);
+    const alignment = partition.type === "app" ? APP_ALIGNMENT_BYTES : SECTOR_BYTES;
+    if (partition.offset % alignment !== 0) fail(index, "offset", `${partition.offset} is not aligned`, `a multiple of ${alignment}`);
+    if (partition.size % SECTOR_BYTES !== 0) fail(index, "size", `${partition.size} is not whole sectors`, `a multiple of ${SECTOR_BYTES}`);
+    if (partition.offset < FIRST_PARTITION_OFFSET) {
+      fail(index, "offset", `${partition.offset} lies over the bootloader or the partition table`, `at least ${FIRST_PARTITION_OFFSET}`);
+    }
+    const end = partition.offset + partition.size;
+    if (end > board.flash.bytes) {
+      const excess = end - board.flash.bytes;
+      fail(index, "size", `the partition ends ${excess} bytes behind the flash`, `at most ${partition.size - excess} bytes at this offset`);
+    }
+    board.partitions.slice(0, index).forEach((other) => {
+      if (partition.offset < other.offset + other.size && other.offset < end) {
+        fail(index, "offset", `"${partition.name}" overlaps "${other.name}"`, "partitions that do not overlap");
+      }
+    });
+  });
+}
+
+/** The partitions that hold models: data of a user subtype, in flash order. */
+export function modelPartitions(board: Board): Partition[] {
+  return board.partitions
+    .filter((partition) => partition.type === "data" && typeof partition.subtype === "number" && partition.subtype >= 0x40)
+    .sort((a, b) => a.offset - b.offset);
+}

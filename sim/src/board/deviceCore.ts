@@ -1,0 +1,91 @@
+/** Sizes and names of a board as the device core takes them (sim/device/board.zig). */
+export interface CoreOptions {
+  readonly deviceId: string;
+  readonly deviceName: string;
+  readonly boardId: string;
+  readonly boardName: string;
+  readonly chip: string;
+  readonly radio: string;
+  readonly engine: string;
+  /** major * 100 + minor */
+  readonly chipRevision: number;
+  readonly cpuHz: number;
+  readonly psramHz: number;
+  readonly flashHz: number;
+  readonly flashBytes: number;
+  readonly fastBytes: number;
+  readonly slowBytes: number;
+  readonly threads: number;
+  readonly bodyBytesMax: number;
+  readonly exchangeCount: number;
+}
+
+export type LogLevel = "error" | "warn" | "info";
+
+/** What the core asks of its host. Byte arrays are the receiver's to keep. */
+export interface CorePort {
+  log(level: LogLevel, text: string): void;
+  sendHead(request: number, status: number, headers: readonly (readonly [string, string])[]): void;
+  sendChunk(request: number, bytes: Uint8Array): void;
+  end(request: number): void;
+  /** Answer with `imageDecoded`, at any later time. */
+  decodeImage(job: number, bytes: Uint8Array, mediaType: string, width: number, height: number): void;
+  /** The core has ended in a trap; no call reaches it any more. */
+  crashed(error: Error): void;
+}
+
+/** Why a model could not be loaded. */
+export interface LoadFailure {
+  readonly kind: "memory" | "model" | "core";
+  /** The region that is too small. */
+  readonly region: "fast" | "slow" | undefined;
+  readonly bytesMissing: number;
+  readonly message: string;
+}
+
+/** The device core of one board, in one of its builds. */
+export interface DeviceCore {
+  /** Opens the model in the board's memory; undefined when it is running. */
+  load(slot: string, model: Uint8Array): LoadFailure | undefined;
+  requestHead(request: number, method: string, target: string, headers: readonly (readonly [string, string])[]): void;
+  bodyChunk(request: number, bytes: Uint8Array): void;
+  requestEnd(request: number): void;
+  requestClosed(request: number): void;
+  /** `rgb` undefined: decoding failed, and `message` says why. */
+  imageDecoded(job: number, rgb: Uint8Array | undefined, message: string): void;
+  tick(): void;
+  close(): Promise<void>;
+}
+
+export const LOG_LEVELS: readonly LogLevel[] = ["error", "warn", "info"];
+
+/** Headers as they cross into the core and out of it: names and values, each ended by a zero byte. */
+export function flattenHeaders(headers: readonly (readonly [string, string])[]): string {
+  return headers.map(([name, value]) => `${name}\0${value}\0`).join("");
+}
+
+export function unflattenHeaders(flat: string): [string, string][] {
+  const parts = flat.split("\0");
+  const headers: [string, string][] = [];
+  for (let i = 0; i + 1 < parts.length; i += 2) headers.push([parts[i] ?? "", parts[i + 1] ?? ""]);
+  return headers;
+}
+
+/** Result codes of include/synapse_device.h. */
+const RESULT_OUT_OF_MEMORY = -2;
+const RESULT_MODEL = -3;
+const RESULT_MODEL_MEMORY = -4;
+
+export function loadFailure(result: number, region: number, bytesMissing: number, message: string): LoadFailure | undefined {
+  if (result === 0) return undefined;
+  const memory = result === RESULT_OUT_OF_MEMORY || result === RESULT_MODEL_MEMORY;
+  return {
+    kind: memory ? "memory" : result === RESULT_MODEL ? "model" : "core",
+    region: region === 1 ? "fast" : region === 2 ? "slow" : undefined,
+    bytesMissing,
+    message,
+  };
+}
+
+/** A monotonic clock in microseconds. */
+export const nowMicroseconds = (): number => (globalThis as unknown as { performance: { now(): number } }).performance.now() * 1000;

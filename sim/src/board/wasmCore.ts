@@ -1,0 +1,153 @@
+import {
+  type CoreOptions,
+  type CorePort,
+  type DeviceCore,
+  flattenHeaders,
+  LOG_LEVELS,
+  type LoadFailure,
+  loadFailure,
+  nowMicroseconds,
+  unflattenHeaders,
+} from "./deviceCore.js";
+
+/** The part of the WebAssembly JavaScript interface that is used; browsers and Node have it alike. */
+interface WasmApi {
+  instantiate(bytes: Uint8Array, imports: object): Promise<{ readonly instance: { readonly exports: Record<string, unknown> } }>;
+}
+interface Globals {
+  readonly WebAssembly: WasmApi;
+  readonly crypto: { getRandomValues(bytes: Uint8Array): Uint8Array };
+  readonly setTimeout: (action: () => void, milliseconds: number) => unknown;
+}
+const { WebAssembly: wasm, crypto, setTimeout: later } = globalThis as unknown as Globals;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/**
+ * The device core as a WASM module; `bytes` are those of `synapse-board.wasm`. Inference runs on the calling thread, in turns of about 20 ms
+ * or one model run, whichever is longer; between turns other requests are served.
+ */
+export async function createWasmCore(bytes: Uint8Array, options: CoreOptions, port: CorePort): Promise<DeviceCore> {
+  const core = new WasmCore(port);
+  const { instance } = await wasm.instantiate(bytes, { port: core.imports });
+  core.start(instance.exports, options);
+  return core;
+}
+
+class WasmCore implements DeviceCore {
+  readonly imports: Record<string, (...args: number[]) => number | undefined>;
+  #exports: Record<string, (...args: number[]) => number> = {};
+  #memory: { readonly buffer: ArrayBuffer } = { buffer: new ArrayBuffer(0) };
+  #port: CorePort;
+  #ended = false;
+  #failure: LoadFailure | undefined;
+
+  constructor(port: CorePort) {
+    this.#port = port;
+    this.imports = {
+      log: (level = 0, at = 0, bytes = 0) => void port.log(LOG_LEVELS[level] ?? "info", this.#text(at, bytes)),
+      ticks_us: () => nowMicroseconds(),
+      random: (at = 0, bytes = 0) => void crypto.getRandomValues(new Uint8Array(this.#memory.buffer, at, bytes)),
+      send_head: (request = 0, status = 0, at = 0, bytes = 0) => void port.sendHead(request, status, unflattenHeaders(this.#text(at, bytes))),
+      send_chunk: (request = 0, at = 0, bytes = 0) => void port.sendChunk(request, this.#copy(at, bytes)),
+      end: (request = 0) => void port.end(request),
+      decode_image: (job = 0, at = 0, bytes = 0, typeAt = 0, typeBytes = 0, width = 0, height = 0) =>
+        void port.decodeImage(job, this.#copy(at, bytes), this.#text(typeAt, typeBytes), width, height),
+      start_work: () =>
+        void later(() => {
+          this.#call("board_work");
+          this.#call("board_work_done");
+        }, 0),
+    };
+  }
+
+  start(exports: Record<string, unknown>, options: CoreOptions): void {
+    this.#exports = exports as Record<string, (...args: number[]) => number>;
+    this.#memory = exports.memory as { readonly buffer: ArrayBuffer };
+    const created = this.#with(encoder.encode(JSON.stringify(options)), (at, bytes) => this.#call("board_create", at, bytes));
+    if (created !== 0) throw new Error(`the board's core cannot be created (${created === -2 ? "out of memory" : "options refused"})`);
+    this.#failure = this.#failureOf(this.#call("board_start"));
+  }
+
+  load(slot: string, model: Uint8Array): LoadFailure | undefined {
+    if (this.#failure) return this.#failure;
+    const at = this.#call("board_reserve_model", model.length);
+    if (at === 0) throw new Error(`no memory for a model of ${model.length} bytes`);
+    new Uint8Array(this.#memory.buffer, at, model.length).set(model);
+    return this.#with(encoder.encode(slot), (slotAt, bytes) => this.#failureOf(this.#call("board_load", slotAt, bytes)));
+  }
+
+  requestHead(request: number, method: string, target: string, headers: readonly (readonly [string, string])[]): void {
+    const flat = encoder.encode(`${method}\0${target}\0${flattenHeaders(headers)}`);
+    this.#with(flat, (at, bytes) => this.#call("board_request_head", request, at, bytes));
+  }
+
+  bodyChunk(request: number, body: Uint8Array): void {
+    this.#with(body, (at, bytes) => this.#call("board_body_chunk", request, at, bytes));
+  }
+
+  requestEnd(request: number): void {
+    this.#call("board_request_end", request);
+  }
+
+  requestClosed(request: number): void {
+    this.#call("board_request_closed", request);
+  }
+
+  imageDecoded(job: number, rgb: Uint8Array | undefined, message: string): void {
+    this.#with(encoder.encode(message), (messageAt, messageBytes) => {
+      if (rgb === undefined) return this.#call("board_image_decoded", job, 0, 0, messageAt, messageBytes);
+      return this.#with(rgb, (at, bytes) => this.#call("board_image_decoded", job, at, bytes, messageAt, messageBytes));
+    });
+  }
+
+  tick(): void {
+    this.#call("board_tick", nowMicroseconds());
+  }
+
+  async close(): Promise<void> {
+    this.#ended = true;
+    this.#exports = {};
+    this.#memory = { buffer: new ArrayBuffer(0) };
+  }
+
+  #failureOf(result: number): LoadFailure | undefined {
+    if (result === 0 || this.#ended) return undefined;
+    const message = this.#text(this.#call("board_error_message"), this.#call("board_error_message_bytes"));
+    return loadFailure(result, this.#call("board_error_region"), this.#call("board_error_bytes_missing"), message);
+  }
+
+  #call(name: string, ...args: number[]): number {
+    if (this.#ended) return 0;
+    const target = this.#exports[name];
+    if (target === undefined) throw new Error(`the WASM board exports no ${name}: rebuild it`);
+    try {
+      return target(...args) ?? 0;
+    } catch (cause) {
+      // After a trap the module's memory may be half-written, so nothing is run on it again.
+      this.#ended = true;
+      this.#port.crashed(new Error(`the WASM board trapped in ${name}: ${(cause as Error).message}`));
+      return 0;
+    }
+  }
+
+  /** Calls with a copy of `data` in the module's memory. */
+  #with<Result>(data: Uint8Array, use: (at: number, bytes: number) => Result): Result {
+    const at = this.#call("board_alloc", Math.max(1, data.length));
+    if (!this.#ended && at === 0) throw new Error(`no memory in the WASM board for ${data.length} bytes`);
+    if (!this.#ended) new Uint8Array(this.#memory.buffer, at, data.length).set(data);
+    const result = use(at, data.length);
+    this.#call("board_free", at, Math.max(1, data.length));
+    return result;
+  }
+
+  // Views are made anew each time: growing the memory detaches its old buffer.
+  #copy(at: number, bytes: number): Uint8Array {
+    return new Uint8Array(this.#memory.buffer, at >>> 0, bytes).slice();
+  }
+
+  #text(at: number, bytes: number): string {
+    return decoder.decode(new Uint8Array(this.#memory.buffer, at >>> 0, bytes));
+  }
+}
