@@ -4,7 +4,8 @@
 const std = @import("std");
 
 /// JSON of `{"pointerBytes":4,"structs":{name:{"bytes":n,"fields":{name:[offset,type]}}},"results":{value:name},"functions":[name]}`.
-/// Evaluate it at comptime. `structs` and `functions` are anonymous structs whose field names are the C names.
+/// Evaluate it at comptime. The field names of `structs` are the C names, its fields the types;
+/// `functions` are pairs of a C name and a function.
 pub fn generate(comptime structs: anytype, comptime Result: type, comptime functions: anytype) []const u8 {
     @setEvalBranchQuota(200_000);
     var text: []const u8 = std.fmt.comptimePrint("{{\"pointerBytes\":{d},\"structs\":{{", .{@sizeOf(usize)});
@@ -17,8 +18,8 @@ pub fn generate(comptime structs: anytype, comptime Result: type, comptime funct
         text = text ++ (if (index == 0) "" else ",") ++ std.fmt.comptimePrint("\"{d}\":\"{s}\"", .{ value, upper(name) });
     }
     text = text ++ "},\"functions\":[";
-    for (@typeInfo(@TypeOf(functions)).@"struct".field_names, 0..) |name, index| {
-        text = text ++ (if (index == 0) "\"" else ",\"") ++ name ++ "\"";
+    for (0..functions.len) |index| {
+        text = text ++ (if (index == 0) "\"" else ",\"") ++ functions[index][0] ++ "\"";
     }
     return text ++ "]}";
 }
@@ -59,7 +60,7 @@ fn upper(comptime name: []const u8) []const u8 {
 test "the manifest names offsets, kinds and values as the compiler laid them out" {
     const Sample = extern struct { size: u32, pointer: ?*const u8, list: [4]u32, long: u64 };
     const Outcome = enum(i32) { ok = 0, argument = -1 };
-    const json = comptime generate(.{ .syn_sample = Sample }, Outcome, .{ .syn_call = {} });
+    const json = comptime generate(.{ .syn_sample = Sample }, Outcome, .{.{ "syn_call", {} }});
     const parsed = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, json, .{});
     defer parsed.deinit();
     const sample = parsed.value.object.get("structs").?.object.get("syn_sample").?.object;

@@ -38,16 +38,16 @@ fn ticks(_: ?*anyopaque) callconv(.c) u64 {
 }
 
 const manifest = guest.manifest.generate(guest.abi.structs, guest.abi.Result, guest.abi.functions);
-const function_names = @typeInfo(@TypeOf(guest.abi.functions)).@"struct".field_names;
+const functions = guest.abi.functions;
 
 /// Functions are numbered as in the manifest; the machine's own follow.
 fn call(function: u32, arguments: []align(1) const u32) ?u32 {
-    inline for (function_names, 0..) |name, index| {
-        if (function == index) return invoke(@field(guest.abi.functions, name), arguments);
+    inline for (functions, 0..) |pair, index| {
+        if (function == index) return invoke(pair[1], arguments);
     }
     return switch (function) {
-        function_names.len => invoke(machineAlloc, arguments),
-        function_names.len + 1 => invoke(machineFree, arguments),
+        functions.len => invoke(machineAlloc, arguments),
+        functions.len + 1 => invoke(machineFree, arguments),
         else => null,
     };
 }

@@ -52,5 +52,5 @@ export fn syn_wasm_manifest_len() usize {
 }
 
 comptime {
-    _ = guest.abi;
+    guest.abi.exportAll();
 }

@@ -1,0 +1,111 @@
+import { PackBuilder } from "./packBuilder.js";
+import { inputMultiple, randomWeight, roundUp, type StorageType } from "./packWeights.js";
+import { Xorshift32 } from "./random.js";
+
+export interface SmallPackOptions {
+  readonly seed?: number;
+  /** How attention computes; `f32` keeps linear layers as the only quantised part. */
+  readonly attention?: "f32" | "i8";
+  readonly goldens?: readonly { readonly entry: string; readonly rows: number; readonly seed: number; readonly digest: Uint8Array }[];
+  readonly meta?: Readonly<Record<string, unknown>>;
+}
+
+/** Widths are no multiples of 16 where the storage type leaves the choice, so that every tail is taken. */
+const WIDTH = { 1: { heads: 2, dim: 26 }, 32: { heads: 2, dim: 48 }, 256: { heads: 4, dim: 64 } } as const;
+export const SMALL_ROWS_MAX = 5;
+
+/** Columns of the small model's input for a storage type. */
+export function smallWidth(type: StorageType): number {
+  const { heads, dim } = WIDTH[inputMultiple(type) as 1 | 32 | 256];
+  return heads * dim;
+}
+
+/** Bytes of scratch that a linear layer of a type needs for `rows` rows and `k` inputs (docs/format.md, "Op"). */
+export function linearScratch(type: StorageType, rows: number, k: number): number {
+  if (type === "f32" || type === "f16") return 0;
+  const sums = type === "q4_k" ? roundUp(4 * rows * (k / 32), 64) : 0;
+  return roundUp(rows * roundUp(k, 16), 64) + roundUp(4 * rows, 64) + sums;
+}
+
+export function attentionScratch(rows: number, heads: number, dim: number): number {
+  const dimPadded = roundUp(dim, 16);
+  const rowsPadded = roundUp(rows, 16);
+  const sizes = [rows * heads * dimPadded, 4 * rows * heads, heads * rowsPadded * dimPadded, 4 * heads * rowsPadded];
+  return [...sizes, heads * dimPadded * rowsPadded, 4 * heads * dimPadded].reduce((sum, size) => sum + roundUp(size, 64), 0);
+}
+
+/**
+ * A model of a few kilobytes that takes most ways through the runtime. Entry `encode`: `x` f32 [rows, width], dynamic, goes through layer
+ * norm, attention with a residual, and a GELU layer to `z` f32 [rows, width/2 + 3]. Entry `step`: adds `u` f32 [1, 8] to a state and
+ * answers the sum. Weights come from the seed.
+ */
+export function smallPack(type: StorageType, options: SmallPackOptions = {}): Uint8Array {
+  const random = new Xorshift32(options.seed ?? 0x51a11);
+  const { heads, dim } = WIDTH[inputMultiple(type) as 1 | 32 | 256];
+  const width = heads * dim;
+  const outputs = Math.floor(width / 2) + 3;
+  const rows = SMALL_ROWS_MAX;
+  const pack = new PackBuilder(`small-${type}`);
+  const values = (count: number, scale: number, offset = 0) => Float32Array.from({ length: count }, () => random.unit() * scale + offset);
+  const weight = (name: string, n: number, k: number) => pack.constant(name, type, [n, k], randomWeight(type, n, k, random));
+
+  const gamma = pack.vector("norm.weight", [width], values(width, 0.5, 1));
+  const beta = pack.vector("norm.bias", [width], values(width, 0.1));
+  const qkvWeight = weight("qkv.weight", 3 * width, width);
+  const qkvBias = pack.vector("qkv.bias", [3 * width], values(3 * width, 0.1));
+  const outWeight = weight("out.weight", width, width);
+  const gate = pack.vector("out.gate", [1, width], values(width, 1));
+  const upWeight = weight("up.weight", outputs, width);
+  const upBias = pack.vector("up.bias", [outputs], values(outputs, 0.1));
+
+  const dynamic = { dynamic: true };
+  const x = pack.activation("x", [rows, width], dynamic);
+  const normed = pack.activation("normed", [rows, width], dynamic);
+  const qkv = pack.activation("qkv", [rows, 3 * width], { dynamic: true, region: "slow" });
+  const part = (name: string, index: number) =>
+    pack.activation(name, [rows, width], { dynamic: true, view: { of: qkv, elements: index * width } });
+  const [q, k, v] = [part("q", 0), part("k", 1), part("v", 2)];
+  const mixed = pack.activation("mixed", [rows, width], dynamic);
+  const y = pack.activation("y", [rows, width], dynamic);
+  const z = pack.activation("z", [rows, outputs], dynamic);
+  const linear = pack.scratch(linearScratch(type, rows, width));
+  const compute = options.attention ?? (type === "f32" || type === "f16" ? "f32" : "i8");
+  const attention = pack.scratch(compute === "i8" ? attentionScratch(rows, heads, dim) : 0);
+
+  const u = pack.activation("u", [1, 8]);
+  const sum = pack.activation("sum", [1, 8], { region: "state" });
+  const total = pack.activation("total", [1, 8]);
+
+  pack.entry(
+    "encode",
+    rows,
+    [{ name: "x", tensor: x, kind: "tensor" }],
+    [{ name: "z", tensor: z, kind: "latent" }],
+    [
+      { op: "layer_norm", x, out: normed, eps: 1e-5, gamma, beta },
+      { op: "linear", x: normed, w: qkvWeight, out: qkv, bias: qkvBias, ...linear },
+      { op: "attention", q, k, v, out: mixed, heads, kv_heads: heads, scale: dim ** -0.5, causal: true, compute, ...attention },
+      { op: "linear", x: mixed, w: outWeight, out: y, gate, residual: x, ...linear },
+      { op: "linear", x: y, w: upWeight, out: z, bias: upBias, act: "gelu", ...linear },
+    ],
+  );
+  pack.entry(
+    "step",
+    1,
+    [{ name: "u", tensor: u, kind: "action" }],
+    [{ name: "total", tensor: total, kind: "tensor" }],
+    [
+      { op: "add", a: sum, b: u, out: sum },
+      { op: "copy", x: sum, out: total },
+    ],
+  );
+  for (const golden of options.goldens ?? []) pack.golden(golden);
+  if (options.meta) pack.meta(options.meta);
+  return pack.build();
+}
+
+/** An input for `encode` of `rows` rows, numbers in [-1, 1). */
+export function smallInput(type: StorageType, rows: number, seed = 7): Uint8Array {
+  const random = new Xorshift32(seed);
+  return new Uint8Array(Float32Array.from({ length: rows * smallWidth(type) }, () => random.unit()).buffer);
+}
