@@ -91,6 +91,12 @@ describe("a shard index", () => {
     expect((await refusal(index([]))).code).toBe("SHARD_INDEX_NO_WEIGHT_MAP");
   });
 
+  it("is refused when a file name is nested as deep as the index is long", async () => {
+    const path = index({});
+    writeFileSync(path, `{"weight_map":{"a":${"[".repeat(2e5)}${"]".repeat(2e5)}}}`);
+    expect((await refusal(path)).code).toBe("SHARD_INDEX_BAD_FILE_NAME");
+  });
+
   it("cannot contain itself under another name", async () => {
     writeFileSync(join(folder, "loop.safetensors"), JSON.stringify({ weight_map: { a: "loop.safetensors" } }));
     expect((await refusal(index({ a: "loop.safetensors" }))).code).toBe("SHARD_INDEX_NESTED");

@@ -40,6 +40,8 @@ const ROWS: readonly (readonly [id: number, name: string, blockElements: number,
   [34, "TQ1_0", 256, 54],
   [35, "TQ2_0", 256, 66],
   [39, "MXFP4", 32, 17],
+  [40, "NVFP4", 64, 36],
+  [41, "Q1_0", 128, 18],
 ];
 
 const TYPES: readonly GgmlType[] = ROWS.map(([id, name, blockElements, blockBytes]) => ({ id, name, blockElements, blockBytes }));

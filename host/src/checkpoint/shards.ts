@@ -56,10 +56,15 @@ export async function readShardIndex(file: FileSource, openFile: (path: string) 
 /** Only plain file names: an index must not reach outside its folder. */
 function checkedName(source: string, tensor: string, shard: unknown): string {
   if (typeof shard !== "string" || shard === "" || shard === "." || shard === ".." || /[/\\\0:]/.test(shard)) {
-    throw inputError(source, "SHARD_INDEX_BAD_FILE_NAME", `${quote(String(shard))} is not a plain file name`, {
-      where: `weight_map ${quote(tensor)}`,
-      expected: "the name of a file beside the index",
-    });
+    throw inputError(
+      source,
+      "SHARD_INDEX_BAD_FILE_NAME",
+      `${typeof shard === "string" ? quote(shard) : "the value"} is not a plain file name`,
+      {
+        where: `weight_map ${quote(tensor)}`,
+        expected: "the name of a file beside the index",
+      },
+    );
   }
   return shard;
 }

@@ -33,7 +33,8 @@ export function findStateDict(source: string, root: unknown): StateDict {
     }
     value = wrapper === undefined ? undefined : dict.get(wrapper);
   }
-  const keys = root instanceof Map ? [...root.keys()].slice(0, 8).map((key) => quote(String(key))) : [];
+  const keys =
+    root instanceof Map ? [...root.keys()].slice(0, 8).map((key) => (typeof key === "string" ? quote(key) : `a ${typeof key}`)) : [];
   const found = root instanceof Map ? `a dict with the keys ${keys.join(", ")}${root.size > keys.length ? ", ..." : ""}` : "no dict";
   throw inputError(source, "TORCH_NO_STATE_DICT", `no state_dict was found in it: it holds ${found}`, {
     where: "data.pkl",
