@@ -19,15 +19,17 @@ interface Layout {
   readonly panel: (k: number) => readonly Field[];
   /** A scale for each output follows all panels. */
   readonly scales: boolean;
+  /** Smallest biased exponent of the block scales, such that block sums stay near 1; 0 takes subnormal halves in. */
+  readonly halfExponent: number;
 }
 
 const repeat = (count: number, fields: readonly Field[]): Field[] => Array.from({ length: count }, () => fields).flat();
 
 /** The table "Storage types" of docs/format.md. */
 const LAYOUTS: Readonly<Record<StorageType, Layout>> = {
-  f32: { multiple: 1, panel: (k) => [[k, "f32"]], scales: false },
-  f16: { multiple: 1, panel: (k) => [[k, "f16 signed"]], scales: false },
-  i8: { multiple: 1, panel: (k) => [[k, "byte"]], scales: true },
+  f32: { multiple: 1, panel: (k) => [[k, "f32"]], scales: false, halfExponent: 0 },
+  f16: { multiple: 1, panel: (k) => [[k, "f16 signed"]], scales: false, halfExponent: 0 },
+  i8: { multiple: 1, panel: (k) => [[k, "byte"]], scales: true, halfExponent: 0 },
   q8_0: {
     multiple: 32,
     panel: (k) =>
@@ -36,6 +38,7 @@ const LAYOUTS: Readonly<Record<StorageType, Layout>> = {
         [32, "byte"],
       ]),
     scales: false,
+    halfExponent: 4,
   },
   q4_0: {
     multiple: 32,
@@ -45,6 +48,7 @@ const LAYOUTS: Readonly<Record<StorageType, Layout>> = {
         [16, "byte"],
       ]),
     scales: false,
+    halfExponent: 8,
   },
   q4_k: {
     multiple: 256,
@@ -56,6 +60,7 @@ const LAYOUTS: Readonly<Record<StorageType, Layout>> = {
         [128, "byte"],
       ]),
     scales: false,
+    halfExponent: 2,
   },
   q6_k: {
     multiple: 256,
@@ -67,8 +72,9 @@ const LAYOUTS: Readonly<Record<StorageType, Layout>> = {
         [1, "f16"],
       ]),
     scales: false,
+    halfExponent: 0,
   },
-  i4: { multiple: 32, panel: (k) => [...repeat(k / 32, [[16, "byte"]]), [Math.ceil(k / 64), "byte"]], scales: true },
+  i4: { multiple: 32, panel: (k) => [...repeat(k / 32, [[16, "byte"]]), [Math.ceil(k / 64), "byte"]], scales: true, halfExponent: 0 },
   i3: {
     multiple: 32,
     panel: (k) => [
@@ -79,6 +85,7 @@ const LAYOUTS: Readonly<Record<StorageType, Layout>> = {
       [Math.ceil(k / 64), "byte"],
     ],
     scales: true,
+    halfExponent: 0,
   },
 };
 
@@ -98,16 +105,17 @@ export function randomWeight(type: StorageType, n: number, k: number, random: Xo
   const chunks: Uint8Array[] = [];
   for (let panel = 0; panel < panels; panel += 1) {
     const lanes = Math.min(LANES, n - panel * LANES);
-    for (const [rows, element] of layout.panel(k)) chunks.push(randomField(rows, lanes, element, k, random));
+    for (const [rows, element] of layout.panel(k)) chunks.push(randomField(rows, lanes, element, k, layout.halfExponent, random));
     if (type === "i8") chunks.push(new Uint8Array((roundUp(k, LANES) - k) * LANES));
   }
   if (layout.scales) {
-    for (let panel = 0; panel < panels; panel += 1) chunks.push(randomField(1, Math.min(LANES, n - panel * LANES), "f32 scale", k, random));
+    for (let panel = 0; panel < panels; panel += 1)
+      chunks.push(randomField(1, Math.min(LANES, n - panel * LANES), "f32 scale", k, 0, random));
   }
   return concatenate(chunks);
 }
 
-function randomField(rows: number, lanes: number, element: Element, k: number, random: Xorshift32): Uint8Array {
+function randomField(rows: number, lanes: number, element: Element, k: number, exponent: number, random: Xorshift32): Uint8Array {
   const size = ELEMENT_BYTES[element];
   const bytes = new Uint8Array(rows * LANES * size);
   const view = new DataView(bytes.buffer);
@@ -116,8 +124,8 @@ function randomField(rows: number, lanes: number, element: Element, k: number, r
       const at = (row * LANES + lane) * size;
       const word = random.next();
       if (element === "byte") view.setUint8(at, word >>> 24);
-      // Halves between 2^-13 and 2^-10: sign 0, exponent 2..4, any fraction.
-      else if (element === "f16") view.setUint16(at, ((2 + (word % 3)) << 10) | ((word >>> 8) & 1023), true);
+      // Positive halves over three powers of two.
+      else if (element === "f16") view.setUint16(at, ((exponent + (word % 3)) << 10) | ((word >>> 8) & 1023), true);
       // Halves between 2^-7 and 2^-4 of either sign.
       else if (element === "f16 signed") view.setUint16(at, ((word & 1) << 15) | ((8 + (word % 3)) << 10) | ((word >>> 8) & 1023), true);
       else if (element === "f32 scale") view.setFloat32(at, (0.5 + (word >>> 9) * 2 ** -23) / (64 * Math.sqrt(k)), true);
