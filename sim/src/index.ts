@@ -1,2 +1,8 @@
+export { type Board, modelPartitions, type Partition, parseBoard } from "./board/boardSchema.js";
+export { readBoard } from "./board/readBoard.js";
 export * from "./engine/engine.js";
+export { openRv32Engine, type Rv32Options } from "./engine/rv32.js";
+export { createWasmEngine } from "./engine/wasm.js";
+export { openWasmEngine } from "./engine/wasmNode.js";
 export * from "./errors.js";
+export { decodeImage } from "./image/decodeImage.js";
