@@ -1,0 +1,140 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { compile, fidelity } from "./compile.js";
+import { storageTypeNames } from "./compress/types/storageType.js";
+import { Interpreter } from "./pack/interpret.js";
+import { readPack } from "./pack/readPack.js";
+import { LEWM_SMALL } from "./parity/lewmShapes.js";
+import { seededCheckpoint } from "./parity/seededCheckpoint.js";
+import { LewmForward } from "./testing/lewmForward.js";
+import { seededNormals, seededRandom } from "./testing/seededRandom.js";
+
+const config = JSON.parse(readFileSync(new URL("../../configs/lewm-test.json", import.meta.url), "utf8"));
+const checkpoint = seededCheckpoint(LEWM_SMALL, 11);
+const pixels = (() => {
+  const random = seededRandom(5);
+  return Uint8Array.from({ length: 28 * 28 * 3 }, () => Math.floor((random() + 1) * 128));
+})();
+const latents = Array.from({ length: 3 }, (_, t) => Array.from(seededNormals(20 + t, 32)));
+const actions = Array.from({ length: 3 }, (_, t) => Array.from(seededNormals(40 + t, 10)));
+
+const pack = async (types: string, extra: object = {}, fastBytes = 8192) =>
+  readPack((await compile({ checkpoint, config, types, fastBytes, ...extra })).bytes, "test.syn");
+const largest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((max, value, i) => Math.max(max, Math.abs(value - (b[i] as number))), 0);
+
+describe("a packed LeWM computes what LeWM is defined as", () => {
+  it("encode: image to latent", async () => {
+    const oracle = await LewmForward.load(checkpoint, LEWM_SMALL);
+    const [latent] = new Interpreter(await pack("f32")).run("encode", [pixels], 1);
+    expect(largest(latent as Float32Array, oracle.encode(pixels))).toBeLessThan(1e-4);
+  });
+
+  it.each([1, 2, 3])("predict from %i frames", async (frames) => {
+    const oracle = await LewmForward.load(checkpoint, LEWM_SMALL);
+    const [x, a] = [latents.slice(0, frames), actions.slice(0, frames)];
+    const [prediction] = new Interpreter(await pack("f32")).run("predict", [x.flat(), a.flat()], frames);
+    expect(largest(prediction as Float32Array, oracle.predict(x, a).flat())).toBeLessThan(1e-4);
+  });
+
+  it("standardises raw actions with the statistics it is given, and carries them", async () => {
+    const oracle = await LewmForward.load(checkpoint, LEWM_SMALL);
+    const action = { mean: [0.3, -2], std: [0.5, 4] };
+    const opened = await pack("f32", { statistics: { action } });
+    const standardised = actions.map((row) =>
+      row.map((value, i) => (value - (action.mean[i % 2] as number)) / (action.std[i % 2] as number)),
+    );
+    const [prediction] = new Interpreter(opened).run("predict", [latents.flat(), actions.flat()], 3);
+    expect(largest(prediction as Float32Array, oracle.predict(latents, standardised).flat())).toBeLessThan(1e-4);
+    expect(opened.header.meta).toMatchObject({ statistics: { action } });
+  });
+
+  it("gives inner values to whoever asks for them as outputs", async () => {
+    const oracle = await LewmForward.load(checkpoint, LEWM_SMALL);
+    const exposed = structuredClone(config);
+    exposed.entries.encode.outputs.class_token = "tensor";
+    exposed.entries.predict.outputs.action_embedding = "tensor";
+    const interpreter = new Interpreter(await pack("f32", { config: exposed }));
+    const [latent, token] = interpreter.run("encode", [pixels], 1);
+    expect(largest(token as Float32Array, oracle.classToken(pixels))).toBeLessThan(1e-4);
+    expect(largest(latent as Float32Array, oracle.encode(pixels))).toBeLessThan(1e-4);
+    const [, embedding] = interpreter.run("predict", [latents.flat(), actions.flat()], 3);
+    expect(largest(embedding as Float32Array, oracle.actionEmbedding(actions).flat())).toBeLessThan(1e-4);
+  });
+
+  it.each([
+    ["f16", 0.99999],
+    ["i8", 0.999],
+    ["q8_0", 0.999],
+    ["q4_0", 0.97],
+    ["i4", 0.97],
+    ["i3", 0.85],
+  ] as const)("type %s keeps the latent's direction", async (types, cosine) => {
+    const oracle = await LewmForward.load(checkpoint, LEWM_SMALL);
+    const [latent] = new Interpreter(await pack(types)).run("encode", [pixels], 1);
+    expect(fidelity(Float32Array.from(oracle.encode(pixels)), latent as Float32Array).cosine).toBeGreaterThan(cosine);
+  });
+});
+
+describe("compile", () => {
+  it.each(storageTypeNames)("the same input gives the same bytes (%s)", async (types) => {
+    const first = await compile({ checkpoint, config, types, fastBytes: 8192 });
+    const second = await compile({ checkpoint, config, types, fastBytes: 8192 });
+    expect(Buffer.compare(first.bytes, second.bytes)).toBe(0);
+  });
+
+  it("is exact unless every linear layer is f32, and computes attention as its projections are stored", async () => {
+    const attention = (opened: Awaited<ReturnType<typeof pack>>) =>
+      new Set(opened.header.entries.flatMap(({ ops }) => ops.flatMap((op) => (op.op === "attention" ? [op.compute] : []))));
+    const reference = await pack("f32");
+    expect(reference.header.numeric).toBe("reference");
+    expect([...attention(reference)]).toEqual(["f32"]);
+    const exact = await pack("i8");
+    expect(exact.header.numeric).toBe("exact");
+    expect([...attention(exact)]).toEqual(["i8"]);
+    const mixed = await pack("f32,predictor.*=i8", { attentionCompute: "f32" });
+    expect(mixed.header.numeric).toBe("exact");
+    expect([...attention(mixed)]).toEqual(["f32"]);
+  });
+
+  it("reports every tensor with its type, its size and what rounding cost", async () => {
+    const { report, bytes } = await compile({ checkpoint, config, types: "i4", fastBytes: 8192 });
+    expect(report.fileBytes).toBe(bytes.length);
+    expect(report.constantBytes).toBe(report.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0));
+    const patch = report.tensors.find(({ name }) => name === "encoder.patch.weight");
+    expect(patch).toMatchObject({ type: "i8", linear: true, shape: [32, 147] });
+    expect(patch?.fallback).toContain("not a multiple of 32");
+    const actionWeight = report.tensors.find(({ name }) => name === "action_encoder.1.weight");
+    expect(actionWeight).toMatchObject({ type: "f32", snrDb: Number.POSITIVE_INFINITY });
+    const qkv = report.tensors.find(({ name }) => name === "encoder.layers.0.attention.qkv.weight");
+    expect(qkv?.type).toBe("i4");
+    expect(qkv?.snrDb).toBeGreaterThan(15);
+    expect(qkv?.sources).toContain("encoder.encoder.layer.0.attention.attention.query.weight");
+  });
+
+  it("counts its progress up to the number of constants", async () => {
+    const seen: number[] = [];
+    const { report } = await compile({ checkpoint, config, fastBytes: 8192, onProgress: ({ done }) => seen.push(done) });
+    expect(seen).toEqual(Array.from({ length: report.tensors.length + 1 }, (_, i) => i));
+  });
+
+  it("reads the encoder under its other spelling into the very same weights", async () => {
+    const renamed = new Map(
+      [...checkpoint.tensors].map(([name, tensor]) => {
+        const other = name
+          .replace(".encoder.layer.", ".layers.")
+          .replace("attention.attention.query", "attention.q_proj")
+          .replace("attention.attention.key", "attention.k_proj")
+          .replace("attention.attention.value", "attention.v_proj")
+          .replace("attention.output.dense", "attention.o_proj")
+          .replace("intermediate.dense", "mlp.fc1")
+          .replace(/(layers\.\d+)\.output\.dense/, "$1.mlp.fc2");
+        return [other, tensor] as const;
+      }),
+    );
+    expect([...renamed.keys()].filter((name) => !checkpoint.tensors.has(name)).length).toBe(2 * 16);
+    const first = await compile({ checkpoint, config, types: "i8", fastBytes: 8192 });
+    const second = await compile({ checkpoint: { path: "renamed", tensors: renamed }, config, types: "i8", fastBytes: 8192 });
+    expect(Buffer.compare(first.bytes, second.bytes)).toBe(0);
+  });
+});
