@@ -9,14 +9,16 @@ pub fn build(b: *std.Build) void {
 
     const runtime: Runtime = .{ .b = b };
     runtime.tests(native, optimize);
+    runtime.addon(native);
     @import("sim/machines.zig").add(b, runtime);
+    @import("sim/device/build.zig").add(b, runtime, native, optimize);
 }
 
 const Runtime = struct {
     b: *std.Build,
 
     /// The runtime as a module for one target. On x86-64 the kernels of every instruction set are linked in and chosen when it starts.
-    fn module(self: Runtime, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize, root: []const u8) *std.Build.Module {
+    pub fn module(self: Runtime, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize, root: []const u8) *std.Build.Module {
         const b = self.b;
         const has_objects = target.result.cpu.arch == .x86_64;
         const options = b.addOptions();
@@ -63,36 +65,20 @@ const Runtime = struct {
     /// The N-API addon that Node loads.
     fn addon(self: Runtime, target: std.Build.ResolvedTarget) void {
         const b = self.b;
-        const root = self.module(target, .fast, "sim/native/addon.zig");
-        root.addImport("synapse", self.module(target, .fast, "kernels/src/root.zig"));
-        root.link_libc = true;
+        const root = b.createModule(.{
+            .root_source_file = b.path("sim/native/addon.zig"),
+            .target = target,
+            .optimize = .fast,
+            .strip = true,
+            .link_libc = true,
+            .imports = &.{.{ .name = "synapse", .module = self.module(target, .fast, "kernels/src/root.zig") }},
+        });
         const library = b.addLibrary(.{ .name = "synapse", .linkage = .dynamic, .root_module = root });
         // Node gives the napi_* functions when it loads the addon.
         library.linker_allow_shlib_undefined = true;
         const install = b.addInstallFile(library.getEmittedBin(), "synapse.node");
         b.getInstallStep().dependOn(&install.step);
         b.step("addon", "the N-API addon for this machine").dependOn(&install.step);
-    }
-
-    /// The static library that the ESP-IDF component links: plain rv32imafc, single-float ABI, for every variant of the chip.
-    fn esp32p4Library(self: Runtime) void {
-        const b = self.b;
-        const root = self.module(chip(b), .fast, "kernels/src/static_library.zig");
-        const library = b.addLibrary(.{ .name = "synapse", .linkage = .static, .root_module = root });
-        const install = b.addInstallFile(library.getEmittedBin(), "lib/esp32p4/libsynapse.a");
-        b.getInstallStep().dependOn(&install.step);
-        b.step("esp32p4", "the static library for ESP32-P4").dependOn(&install.step);
-    }
-
-    /// The CPU of the ESP32-P4 without its vector unit: also what QEMU's `virt` machine runs.
-    pub fn chip(b: *std.Build) std.Build.ResolvedTarget {
-        return b.resolveTargetQuery(.{
-            .cpu_arch = .riscv32,
-            .os_tag = .freestanding,
-            .abi = .none,
-            .cpu_model = .{ .explicit = &std.Target.riscv.cpu.generic_rv32 },
-            .cpu_features_add = std.Target.riscv.featureSet(&.{ .m, .a, .f, .c, .zicsr, .zifencei }),
-        });
     }
 
     fn tests(self: Runtime, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {

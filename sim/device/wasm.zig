@@ -5,6 +5,11 @@ const boards = @import("board.zig");
 const Board = boards.Board;
 const ports = boards.ports;
 
+comptime {
+    // The runtime's C API, which the core calls.
+    @import("synapse").c_api.exportAll();
+}
+
 const allocator = std.heap.wasm_allocator;
 
 const host = struct {

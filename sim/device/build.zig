@@ -1,0 +1,71 @@
+//! Build steps of the device core (firmware/components/synapse/core): its tests, and the simulated board as a WASM module.
+//! The root's `build.zig` calls `add` with its way of making the runtime's module.
+
+const std = @import("std");
+
+const component = "firmware/components/synapse/";
+
+/// `runtime.module(target, optimize, root)` answers the runtime compiled for a target.
+pub fn add(b: *std.Build, runtime: anytype, native: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {
+    const core: Core = .init(b);
+    core.wasm(runtime);
+    core.tests(runtime, native, optimize);
+}
+
+pub const Core = struct {
+    b: *std.Build,
+    page_gz: std.Build.LazyPath,
+
+    pub fn init(b: *std.Build) Core {
+        const tool = b.addExecutable(.{
+            .name = "gzip",
+            .root_module = b.createModule(.{ .root_source_file = b.path(component ++ "tools/gzip.zig"), .target = b.graph.host, .optimize = .safe }),
+        });
+        const compress = b.addRunArtifact(tool);
+        compress.addFileArg(b.path(component ++ "web/index.html"));
+        return .{ .b = b, .page_gz = compress.addOutputFileArg("index.html.gz") };
+    }
+
+    /// The device core as a module. It parses what strangers send, so its checks stay on in every build.
+    pub fn module(core: Core, target: std.Build.ResolvedTarget, root: []const u8, optimize: std.lang.Optimize) *std.Build.Module {
+        const b = core.b;
+        const result = b.createModule(.{ .root_source_file = b.path(root), .target = target, .optimize = optimize, .strip = optimize != .debug });
+        result.addAnonymousImport("page_html", .{ .root_source_file = b.path(component ++ "web/index.html") });
+        result.addAnonymousImport("page_html_gz", .{ .root_source_file = core.page_gz });
+        return result;
+    }
+
+    fn wasm(core: Core, runtime: anytype) void {
+        const b = core.b;
+        const features = std.Target.wasm.featureSet(&.{ .simd128, .bulk_memory });
+        const target = b.resolveTargetQuery(.{ .cpu_arch = .wasm32, .os_tag = .freestanding, .cpu_features_add = features });
+        const root = b.createModule(.{
+            .root_source_file = b.path("sim/device/wasm.zig"),
+            .target = target,
+            .optimize = .safe,
+            .strip = true,
+            .single_threaded = true,
+            .imports = &.{
+                .{ .name = "synapse_device", .module = core.module(target, component ++ "core/abi.zig", .safe) },
+                .{ .name = "synapse", .module = runtime.module(target, .fast, "kernels/src/root.zig") },
+            },
+        });
+        const exe = b.addExecutable(.{ .name = "synapse-board", .root_module = root });
+        exe.entry = .disabled;
+        exe.rdynamic = true;
+        exe.stack_size = 256 << 10;
+        const install = b.addInstallFile(exe.getEmittedBin(), "synapse-board.wasm");
+        b.getInstallStep().dependOn(&install.step);
+        b.step("board-wasm", "build synapse-board.wasm, the simulated board").dependOn(&install.step);
+    }
+
+    fn tests(core: Core, runtime: anytype, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {
+        const b = core.b;
+        const root = core.module(target, component ++ "core/root_test.zig", optimize);
+        root.addImport("synapse", runtime.module(target, .fast, "kernels/src/root.zig"));
+        root.addAnonymousImport("test_model", .{ .root_source_file = b.path("sim/fixtures/lewm-test.syn") });
+        const run = b.addRunArtifact(b.addTest(.{ .root_module = root }));
+        b.step("test-device", "run the device core's own tests").dependOn(&run.step);
+        if (b.top_level_steps.get("test")) |all| all.step.dependOn(&run.step);
+    }
+};
