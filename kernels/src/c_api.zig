@@ -373,5 +373,8 @@ pub const functions = .{
 
 /// Exports the C API from the compilation that calls this at comptime.
 pub fn exportAll() void {
-    inline for (functions) |function| @export(&function[1], .{ .name = function[0] });
+    inline for (functions) |function| {
+        const body = function[1];
+        @export(&body, .{ .name = function[0] });
+    }
 }
