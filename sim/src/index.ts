@@ -1,6 +1,7 @@
 export { type Board, modelPartitions, type Partition, parseBoard } from "./board/boardSchema.js";
 export { readBoard } from "./board/readBoard.js";
 export * from "./engine/engine.js";
+export { allocateAligned, openNativeEngine } from "./engine/native.js";
 export { openRv32Engine, type Rv32Options } from "./engine/rv32.js";
 export { createWasmEngine } from "./engine/wasm.js";
 export { openWasmEngine } from "./engine/wasmNode.js";

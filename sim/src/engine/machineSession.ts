@@ -1,12 +1,5 @@
-import {
-  EngineError,
-  type EntryInfo,
-  type ModelInfo,
-  type OpProfile,
-  type PortInfo,
-  type Session,
-  type SessionRequirements,
-} from "./engine.js";
+import { EngineError, type EntryInfo, type ModelInfo, type OpProfile, type Session, type SessionRequirements } from "./engine.js";
+import { checkInputs, findEntry, portBytes } from "./entryInputs.js";
 import { type Machine, Struct } from "./machine.js";
 import { Buffers, callChecked, callForStruct, callForWords, readCString, readText, withBuffers } from "./machineCalls.js";
 
@@ -79,13 +72,7 @@ export class MachineSession implements Session {
   }
 
   #entry(name: string): { readonly index: number; readonly entry: EntryInfo } {
-    const index = this.#info.entries.findIndex((entry) => entry.name === name);
-    const entry = this.#info.entries[index];
-    if (entry === undefined) {
-      const known = this.#info.entries.map((each) => each.name).join(", ");
-      throw new EngineError("NOT_FOUND", `the model ${this.#info.name} has no entry ${JSON.stringify(name)}; it has ${known}`);
-    }
-    return { index, entry };
+    return findEntry(this.#info, name);
   }
 
   run(name: string, inputs: readonly Uint8Array[], rows?: number): Promise<Uint8Array[]> {
@@ -170,28 +157,4 @@ export class MachineSession implements Session {
     this.#onClose();
     await this.#buffers.free();
   }
-}
-
-function checkInputs(entry: EntryInfo, inputs: readonly Uint8Array[], rows: number): void {
-  if (!Number.isInteger(rows) || rows < 1 || rows > entry.rowsMax) {
-    throw new EngineError("ARGUMENT", `${entry.name} runs on 1 to ${entry.rowsMax} rows; ${rows} were asked for`);
-  }
-  if (inputs.length !== entry.inputs.length) {
-    throw new EngineError("ARGUMENT", `${entry.name} takes ${entry.inputs.length} inputs; ${inputs.length} were given`);
-  }
-  for (const [index, port] of entry.inputs.entries()) {
-    const given = inputs[index]?.length ?? 0;
-    const expected = portBytes(port, rows);
-    if (given !== expected) {
-      const shape = port.dynamic ? [rows, ...port.shape.slice(1)] : port.shape;
-      throw new EngineError(
-        "ARGUMENT",
-        `input ${JSON.stringify(port.name)} of ${entry.name} has ${given} bytes; expected ${expected} (${port.type} [${shape.join(", ")}])`,
-      );
-    }
-  }
-}
-
-function portBytes(port: PortInfo, rows: number): number {
-  return port.dynamic ? (port.bytesMax / (port.shape[0] ?? 1)) * rows : port.bytesMax;
 }
