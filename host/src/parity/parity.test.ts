@@ -1,0 +1,174 @@
+import { readFileSync } from "node:fs";
+import { decodeImage, type EngineName, type Session } from "synapse-sim";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compile } from "../compile.js";
+import { type OpenedModel, openModelBytes } from "../engine/openModelFile.js";
+import { rollout, worldModelOf } from "../engine/rollout.js";
+import { bytesOf, floatsOf } from "../engine/seededInputs.js";
+import { similarity } from "../report/similarity.js";
+import { type Dinov2Dimensions, dinov2Shapes } from "./dinov2Shapes.js";
+import { type FixtureArray, fixtureBytes, loadFixture } from "./fixtures.js";
+import type { LewmDimensions, Shapes } from "./lewmShapes.js";
+import { seededActions, seededImage } from "./seeded.js";
+import { seededCheckpoint } from "./seededCheckpoint.js";
+
+/** Latents have a standard deviation near 1. PyTorch's own f32 is 3e-6 off its f64, so this leaves room for another order of additions. */
+const F32_ERROR_MAX = 1e-4;
+/** One encode or one predicted step with int8 weights and activations. */
+const I8_COSINE_MIN = 0.999;
+/** The same after up to 50 predicted steps, each of which adds its own rounding. */
+const I8_ROLLOUT_COSINE_MIN = 0.99;
+
+/** SRAM of an ESP32-P4 that a plan may use; results do not depend on it. */
+const FAST_BYTES = 512 * 1024;
+
+type Types = "f32" | "i8";
+
+interface Opened {
+  readonly opened: OpenedModel;
+  readonly session: Session;
+}
+
+/** Compiles a config of this repository with seeded weights and opens it. `edit` may add outputs to look inside. */
+async function openSeeded(
+  configFile: string,
+  weights: LewmDimensions | Shapes,
+  seed: number,
+  types: Types,
+  engine: EngineName,
+  edit: (config: { entries: Record<string, { outputs: Record<string, string> }> }) => void,
+): Promise<Opened> {
+  const config = JSON.parse(readFileSync(new URL(`../../../configs/${configFile}`, import.meta.url), "utf8"));
+  edit(config);
+  const checkpoint = seededCheckpoint(weights, seed);
+  const { bytes } = await compile({ checkpoint, config, configSource: configFile, types, fastBytes: FAST_BYTES });
+  const opened = await openModelBytes(bytes, configFile, engine);
+  return { opened, session: await opened.model.createSession({ threads: 2 }) };
+}
+
+/** The named outputs of one run. */
+async function run(
+  { opened, session }: Opened,
+  entry: string,
+  inputs: readonly Uint8Array[],
+  rows = 1,
+): Promise<Record<string, Float32Array>> {
+  const outputs = await session.run(entry, inputs, rows);
+  const ports = opened.model.info.entries.find(({ name }) => name === entry)?.outputs ?? [];
+  return Object.fromEntries(ports.map(({ name }, i) => [name, floatsOf(outputs[i] as Uint8Array)]));
+}
+
+function row(array: FixtureArray, index: number): Float32Array {
+  const size = array.values.length / (array.shape[0] as number);
+  return array.values.slice(index * size, (index + 1) * size);
+}
+
+function rows(values: Float32Array, count: number, width: number): Float32Array[] {
+  return Array.from({ length: count }, (_, i) => values.slice(i * width, (i + 1) * width));
+}
+
+function expectNear(what: string, types: Types, actual: Float32Array | undefined, expected: Float32Array, cosineMin = I8_COSINE_MIN): void {
+  const { cosine, maxAbsError } = similarity(actual ?? new Float32Array(), expected);
+  if (types === "f32") expect(maxAbsError, `${what}: largest error`).toBeLessThanOrEqual(F32_ERROR_MAX);
+  else expect(cosine, `${what}: cosine`).toBeGreaterThanOrEqual(cosineMin);
+}
+
+const LEWM_CASES: ReadonlyArray<{ fixture: string; config: string; types: Types; engine: EngineName }> = [
+  { fixture: "lewm-small", config: "lewm-test.json", types: "f32", engine: "native" },
+  { fixture: "lewm-small", config: "lewm-test.json", types: "i8", engine: "native" },
+  { fixture: "lewm-small", config: "lewm-test.json", types: "f32", engine: "wasm" },
+  { fixture: "lewm-small", config: "lewm-test.json", types: "i8", engine: "wasm" },
+  { fixture: "lewm-true", config: "lewm.json", types: "f32", engine: "native" },
+  { fixture: "lewm-true", config: "lewm.json", types: "i8", engine: "native" },
+];
+
+describe.each(LEWM_CASES)("$fixture against PyTorch, $types on $engine", ({ fixture: name, config, types, engine }) => {
+  const fixture = loadFixture<LewmDimensions>(name);
+  const { seed, dimensions } = fixture;
+  const latents = fixture.array("latents");
+  const frameCount = latents.shape[0] as number;
+  let model: Opened;
+
+  beforeAll(async () => {
+    model = await openSeeded(config, dimensions, seed, types, engine, ({ entries }) => {
+      (entries.encode as { outputs: Record<string, string> }).outputs.class_token = "tensor";
+      (entries.predict as { outputs: Record<string, string> }).outputs.action_embedding = "tensor";
+    });
+  }, 120_000);
+
+  afterAll(async () => {
+    await model?.session.close();
+    await model?.opened.close();
+  });
+
+  it("encodes seeded pictures", async () => {
+    for (let i = 0; i < frameCount; i++) {
+      const outputs = await run(model, "encode", [seededImage(`image.${i}`, seed, dimensions.image)]);
+      expectNear(`class token of image ${i}`, types, outputs.class_token, row(fixture.array("class_tokens"), i));
+      expectNear(`latent of image ${i}`, types, outputs.latent, row(latents, i));
+    }
+  }, 60_000);
+
+  it.runIf(dimensions.image === 224)(
+    "encodes a photograph",
+    async () => {
+      const pixels = await decodeImage(fixtureBytes("coffee-224.png"), { width: 224, height: 224 });
+      const outputs = await run(model, "encode", [pixels]);
+      expectNear("class token", types, outputs.class_token, row(fixture.array("photo_class_token"), 0));
+      expectNear("latent", types, outputs.latent, row(fixture.array("photo_latent"), 0));
+    },
+    60_000,
+  );
+
+  it("predicts from 1, 2 and 3 frames", async () => {
+    const { width, actionIn, historyFrames } = dimensions;
+    const actions = seededActions("actions", seed, historyFrames, actionIn);
+    for (let frames = 1; frames <= historyFrames; frames++) {
+      const inputs = [bytesOf(latents.values.slice(0, frames * width)), bytesOf(actions.slice(0, frames * actionIn))];
+      const outputs = await run(model, "predict", inputs, frames);
+      const expected = fixture.array(`predict_${frames}`);
+      for (let i = 0; i < frames; i++) {
+        const place = `frame ${i} of ${frames}`;
+        expectNear(`prediction at ${place}`, types, outputs.prediction?.slice(i * width, (i + 1) * width), row(expected, i));
+        const embedding = outputs.action_embedding?.slice(i * width, (i + 1) * width);
+        expectNear(`action embedding at ${place}`, types, embedding, row(fixture.array("action_embeddings"), i));
+      }
+    }
+  });
+
+  it("rolls out 50 steps", async () => {
+    const expected = fixture.array("rollout");
+    const steps = expected.shape[0] as number;
+    const actions = rows(seededActions("actions", seed, steps, dimensions.actionIn), steps, dimensions.actionIn);
+    const predicted = await rollout(model.session, worldModelOf(model.opened.model.info, config), row(latents, 0), actions);
+    expect(predicted).toHaveLength(steps + 1);
+    const errors = predicted.slice(1).map((latent, step) => similarity(latent, row(expected, step)));
+    const listed = [1, 2, 3, 5, 10, 20, 30, 40, 50].map((step) => {
+      const { cosine, maxAbsError } = errors[step - 1] as (typeof errors)[number];
+      return `${step}: ${maxAbsError.toExponential(1)} (cosine ${cosine.toFixed(6)})`;
+    });
+    console.info(`${name} ${types} ${engine}, largest error of a predicted latent by step: ${listed.join(", ")}`);
+    for (let step = 0; step < steps; step++) {
+      expectNear(`step ${step + 1}`, types, predicted[step + 1], row(expected, step), I8_ROLLOUT_COSINE_MIN);
+    }
+  }, 60_000);
+});
+
+describe.each(["f32", "i8"] as const)("DINOv2 against PyTorch, %s", (types) => {
+  it("gives every token of seeded pictures", async () => {
+    const fixture = loadFixture<Dinov2Dimensions>("dinov2-small");
+    const { seed, dimensions } = fixture;
+    const expected = fixture.array("tokens");
+    const model = await openSeeded("dinov2-test.json", dinov2Shapes(dimensions), seed, types, "native", () => {});
+    try {
+      const [entry] = model.opened.model.info.entries;
+      for (let i = 0; i < (expected.shape[0] as number); i++) {
+        const [output] = await model.session.run(entry?.name ?? "", [seededImage(`image.${i}`, seed, dimensions.image)]);
+        expectNear(`tokens of image ${i}`, types, floatsOf(output as Uint8Array), row(expected, i));
+      }
+    } finally {
+      await model.session.close();
+      await model.opened.close();
+    }
+  });
+});
