@@ -6,7 +6,12 @@ const address = (text: string, internal = false): NetworkInterfaceInfo =>
   ({ address: text, family: "IPv4", internal, netmask: "", mac: "", cidr: null }) as NetworkInterfaceInfo;
 
 test("a home network wins over containers and public addresses", () => {
-  const interfaces = { lo: [address("127.0.0.1", true)], docker0: [address("172.17.0.1")], eth1: [address("8.8.4.4")], wlan0: [address("192.168.1.20")] };
+  const interfaces = {
+    lo: [address("127.0.0.1", true)],
+    docker0: [address("172.17.0.1")],
+    eth1: [address("8.8.4.4")],
+    wlan0: [address("192.168.1.20")],
+  };
   expect(lanAddress(interfaces)).toBe("192.168.1.20");
 });
 

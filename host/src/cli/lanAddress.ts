@@ -6,7 +6,9 @@ const VIRTUAL = /^(docker|br-|veth|virbr|vmnet|vboxnet|tun|tap|wg|utun|llw|awdl)
 /** The IPv4 address under which others in the local network reach this machine; undefined without a network. */
 export function lanAddress(interfaces: ReturnType<typeof networkInterfaces> = networkInterfaces()): string | undefined {
   const candidates = Object.entries(interfaces).flatMap(([name, addresses]) =>
-    (addresses ?? []).filter(({ family, internal }) => family === "IPv4" && !internal).map(({ address }) => ({ address, virtual: VIRTUAL.test(name) })),
+    (addresses ?? [])
+      .filter(({ family, internal }) => family === "IPv4" && !internal)
+      .map(({ address }) => ({ address, virtual: VIRTUAL.test(name) })),
   );
   const isPrivate = (address: string) => /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)/.test(address);
   const rank = (candidate: { address: string; virtual: boolean }) => (candidate.virtual ? 2 : 0) + (isPrivate(candidate.address) ? 0 : 1);

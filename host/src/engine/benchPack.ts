@@ -1,10 +1,9 @@
-import type { EngineName } from "synapse-sim";
-import { InputError } from "synapse-sim";
+import { type EngineName, InputError } from "synapse-sim";
+import { readPack } from "../pack/readPack.js";
+import type { BoardSpeed } from "../report/boardEstimate.js";
 import type { BenchReport } from "../report/text/benchText.js";
 import { benchEntry } from "./benchModel.js";
-import type { NamedBoardSpeed } from "./boardSpeed.js";
 import { openModelFile } from "./openModelFile.js";
-import { readPackHeader } from "./packHeader.js";
 import { summariseEngine, summariseModel } from "./runModel.js";
 
 export interface BenchPackOptions {
@@ -15,7 +14,7 @@ export interface BenchPackOptions {
   readonly runs: number;
   readonly warmups: number;
   readonly seed: number;
-  readonly board: NamedBoardSpeed;
+  readonly board: { readonly name: string; readonly speed: BoardSpeed };
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, label: string) => void;
 }
@@ -35,7 +34,7 @@ export async function benchPack(file: string, options: BenchPackOptions): Promis
       });
     }
     const chosen = options.entry ? entries.filter(({ name }) => options.entry?.includes(name)) : entries;
-    const types = new Map(readPackHeader(opened.file, file).tensors.map(({ name, type }) => [name, type]));
+    const types = new Map(readPack(opened.file, file).header.tensors.map(({ name, type }) => [name, type]));
     const measured = [];
     for (const entry of chosen) {
       const session = await opened.model.createSession({ threads: options.threads });

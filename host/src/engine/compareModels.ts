@@ -1,7 +1,7 @@
 import { type EntryInfo, InputError, type ModelInfo, type PortInfo, type Session } from "synapse-sim";
 import { type Similarity, type SimilaritySummary, similarity, summarise } from "../report/similarity.js";
 import { predictNext, rollout, type WorldModel, worldModelOf } from "./rollout.js";
-import { floatsOf, seededInputs, unitFloat, xorshift32 } from "./seededInputs.js";
+import { floatsOf, seededInputs, seededRows } from "./seededInputs.js";
 
 /** One of the two models that are compared: an open session and what it is. */
 export interface ComparedModel {
@@ -89,7 +89,7 @@ async function compareRollouts(
   const starts = world.encode?.inputs[0]?.kind === "image" ? inputs.images.length : SEEDED_RUNS;
   for (let index = 0; index < starts; index++) {
     inputs.signal?.throwIfAborted();
-    const actions = inputs.actions ?? randomActions(stepsMax, world.actionSize, inputs.seed + index);
+    const actions = inputs.actions ?? seededRows(stepsMax, world.actionSize, inputs.seed + index);
     const [own, expectedStart] = await startLatents(candidate, reference, world, inputs, index);
     const options = {
       ...(inputs.signal ? { signal: inputs.signal } : {}),
@@ -126,20 +126,13 @@ async function startLatents(
   const image = inputs.images[index];
   const port = world.encode?.inputs[0];
   if (!world.encode || port?.kind !== "image" || !image) {
-    const next = xorshift32(inputs.seed + index);
-    const latent = Float32Array.from({ length: world.latentSize }, () => unitFloat(next()));
+    const latent = seededRows(1, world.latentSize, inputs.seed + index)[0] as Float32Array;
     return [latent, latent];
   }
   const pixels = [await image.decode(port)];
   const own = await candidate.session.run(world.encode.name, pixels);
   const expected = await reference.session.run(world.encode.name, pixels);
   return [floatsOf(own[0] as Uint8Array), floatsOf(expected[0] as Uint8Array)];
-}
-
-/** Rows of uniform actions of [-1, 1): the same for the same seed everywhere. */
-export function randomActions(steps: number, actionSize: number, seed: number): Float32Array[] {
-  const next = xorshift32(seed);
-  return Array.from({ length: steps }, () => Float32Array.from({ length: actionSize }, () => unitFloat(next())));
 }
 
 function joinFloats(outputs: readonly Uint8Array[]): Float32Array {

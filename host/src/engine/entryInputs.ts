@@ -54,12 +54,7 @@ export async function readEntryInputs(entry: EntryInfo, files: InputFiles): Prom
 export async function readImagePort(port: PortInfo, file: string): Promise<Uint8Array> {
   const bytes = await readInput(file, "a JPEG or PNG picture", IMAGE_BYTES_MAX);
   const [height, width] = port.shape as readonly [number, number, number];
-  try {
-    return await decodeImage(bytes, { width, height });
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    throw new InputError({ code: error.code, source: file, message: error.message.replace(`${error.source}: `, "") });
-  }
+  return decodeImage(bytes, { width, height }, file);
 }
 
 async function readRowsPort(port: PortInfo, file: string, rowsMax: number): Promise<Uint8Array> {

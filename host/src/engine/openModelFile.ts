@@ -44,7 +44,10 @@ function packError(error: EngineError, source: string): InputError {
   return new InputError({ code: error.code, source, message: error.message, ...where });
 }
 
-/** True for packs of made-up weights: their outputs mean nothing, and whoever shows one says so. */
+/**
+ * True for made-up weights: their outputs mean nothing, and whoever shows one says so. Takes the `meta` of a pack or the metadata of a
+ * checkpoint, where every value is text.
+ */
 export function isUntrained(meta: Readonly<Record<string, unknown>>): boolean {
-  return meta.untrained === true;
+  return meta.untrained === true || meta.untrained === "true";
 }

@@ -1,45 +1,16 @@
-import type { EntryInfo, PortInfo } from "synapse-sim";
+import type { EntryInfo } from "synapse-sim";
+import { goldenInputs } from "../pack/golden.js";
 
-/** The xorshift32 generator of docs/format.md ("golden"). `seed` is 1..2^32-1. */
-export function xorshift32(seed: number): () => number {
-  let state = seed >>> 0;
-  if (state === 0) throw new RangeError("an xorshift32 seed is not zero");
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    return state;
-  };
-}
-
-/** A float of [-1, 1) from 24 random bits, as golden vectors take it; exact in f32. */
-export function unitFloat(random: number): number {
-  return (random >>> 8) * 2 ** -23 - 1;
-}
-
-/** Elements that a port has for a run on `rows` rows. */
-export function portElements(port: PortInfo, rows: number): number {
-  const [first, ...others] = port.shape;
-  return others.reduce((product, size) => product * size, port.dynamic ? rows : (first as number));
-}
-
-/** The inputs of a golden vector of docs/format.md: one sequence through all ports in order, element by element. */
+/** Seeded inputs of a run on `rows` rows, as golden vectors have them (docs/format.md); `seed` is 1..2^32-1. */
 export function seededInputs(entry: EntryInfo, rows: number, seed: number): Uint8Array[] {
-  const next = xorshift32(seed);
-  return entry.inputs.map((port) => seededPort(port, portElements(port, rows), next));
+  return goldenInputs(entry.inputs, rows, seed);
 }
 
-function seededPort(port: PortInfo, elements: number, next: () => number): Uint8Array {
-  switch (port.type) {
-    case "u8":
-      return Uint8Array.from({ length: elements }, () => next() >>> 24);
-    case "f32":
-      return bytesOf(Float32Array.from({ length: elements }, () => unitFloat(next())));
-    case "i32":
-      // The sequence moves on for every element, although token 0 is always taken.
-      return bytesOf(Int32Array.from({ length: elements }, () => next() & 0));
-  }
+/** Rows of uniform numbers of [-1, 1): the same for the same seed everywhere. */
+export function seededRows(rows: number, columns: number, seed: number): Float32Array[] {
+  const [bytes] = goldenInputs([{ type: "f32", shape: [rows, columns], dynamic: false }], 1, seed);
+  const values = floatsOf(bytes as Uint8Array);
+  return Array.from({ length: rows }, (_, row) => values.slice(row * columns, (row + 1) * columns));
 }
 
 /** The bytes of a typed array, without copying. Every machine that runs Node is little-endian, as the runtime's tensors are. */
@@ -49,9 +20,6 @@ export function bytesOf(values: Float32Array | Int32Array): Uint8Array {
 
 /** Output bytes as floats; copies when the bytes are not aligned. */
 export function floatsOf(bytes: Uint8Array): Float32Array {
-  return new Float32Array(
-    bytes.byteOffset % 4 === 0 ? bytes.buffer : bytes.slice().buffer,
-    bytes.byteOffset % 4 === 0 ? bytes.byteOffset : 0,
-    bytes.byteLength / 4,
-  );
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
 }

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { benchPack } from "../../engine/benchPack.js";
-import { readBoardSpeed } from "../../engine/boardSpeed.js";
+import { boardSpeed, findBoard } from "../../engine/boards.js";
+import { REFERENCE_BOARD } from "../../report/boardEstimate.js";
 import { benchText } from "../../report/text/benchText.js";
 import { type CliContext, print, printJson } from "../context.js";
 import { addCommonOptions, addEngineOptions, collect, type EngineOptions, integerOption } from "../options.js";
@@ -20,6 +21,8 @@ Inputs are seeded, of every entry's largest size. The board time is an estimate 
 fitted to speeds that others published; what it misses them by is printed beside it.
 On --engine rv32 the profile counts instructions, not time.`;
 
+const DEFAULT_BOARD = { name: "an ESP32-P4 at 360 MHz with two cores", speed: { ...REFERENCE_BOARD, cores: 2 } };
+
 export function benchCommand(context: CliContext): Command {
   const command = new Command("bench")
     .summary("measure latency, per op if asked")
@@ -30,15 +33,15 @@ export function benchCommand(context: CliContext): Command {
     .option("--runs <n>", "measured runs of each entry", integerOption(1, 100_000), 10)
     .option("--warmups <n>", "runs before that", integerOption(0, 1000), 2)
     .option("--seed <n>", "seed of the inputs", integerOption(1, 2 ** 32 - 1), 1)
-    .option("--board <file>", "board file to estimate for (default: 360 MHz, two cores)")
+    .option("--board <file>", "board to estimate for: a file, or its name in boards/ (default: 360 MHz, two cores)")
     .addHelpText("after", NOTES);
   addCommonOptions(addEngineOptions(command));
   return command.action(async (model: string, options: BenchOptions) => {
-    const board = await readBoardSpeed(options.board);
+    const board = options.board ? await findBoard(options.board) : undefined;
     const progress = createProgress(context, "bench");
     const report = await benchPack(model, {
       ...options,
-      board,
+      board: board ? { name: board.name, speed: boardSpeed(board) } : DEFAULT_BOARD,
       signal: context.signal,
       onProgress: (done, total, label) => progress.update(done, total, label),
     }).finally(progress.stop);

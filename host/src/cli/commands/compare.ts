@@ -23,7 +23,9 @@ from each model's own encoding and shows what has accumulated after n steps.`;
 export function compareCommand(context: CliContext): Command {
   const command = new Command("compare")
     .summary("measure what packing changed")
-    .description("Compare a packed model with its checkpoint in f32: cosine and largest error of every entry point, and of rollouts of 10, 20 and 50 steps.")
+    .description(
+      "Compare a packed model with its checkpoint in f32: cosine and largest error of every entry point, and of rollouts of 10, 20 and 50 steps.",
+    )
     .argument("<model>", "packed model (.syn)")
     .argument("<checkpoint>", "the checkpoint that it was packed from")
     .option("--images <folder>", "pictures to encode: a folder, or one file")

@@ -17,7 +17,7 @@ export function inspectCommand(context: CliContext): Command {
     .argument("<model>", "packed model (.syn)")
     .option("--ops", "list every op")
     .option("--tensors", "list every tensor")
-    .option("--board <file>", "board to check; may be repeated (default: all in boards/)", collect);
+    .option("--board <file>", "board to check: a file, or its name in boards/; may be repeated (default: all of them)", collect);
   return addCommonOptions(command).action(async (model: string, options: InspectOptions) => {
     const report = await inspectFile(model, options.board);
     if (options.json) return printJson(context, report);

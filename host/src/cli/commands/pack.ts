@@ -16,9 +16,9 @@ interface PackOptions extends CommonOptions {
 }
 
 const NOTES = `
-Storage types: f32, f16, i8, q8_0, q4_0, q4_k, q6_k, i4, i3. A type by pattern goes before the default's
-turn: --type i8 --type 'predictor.*=q4_0'. Patterns match names of layers and of checkpoint tensors;
-* stands for any characters.
+Storage types: f32, f16, i8, q8_0, q4_0, q4_k, q6_k, i4, i3. --type i8 --type 'predictor.*=q4_0' stores
+the predictor's layers as q4_0 and all others as i8. Patterns match names in the pack and in the
+checkpoint; * stands for any characters, ? for one. The first pattern that matches counts.
 
 Examples:
   synapse-host pack lewm.safetensors --config configs/lewm.json --type i8 -o lewm.syn
@@ -30,11 +30,13 @@ stats.json is {"mean": [..], "std": [..]} of the environment's actions over the 
 export function packCommand(context: CliContext): Command {
   const command = new Command("pack")
     .summary("compile a checkpoint into one .syn file")
-    .description("Compile a checkpoint (safetensors, GGUF, torch .pt or a Hugging Face folder) into one packed model that boards run in place.")
+    .description(
+      "Compile a checkpoint (safetensors, GGUF, torch .pt or a Hugging Face folder) into one packed model that boards run in place.",
+    )
     .argument("<checkpoint>", "file or folder of the weights")
     .requiredOption("--config <file>", "architecture and weight map (configs/*.json)")
     .option("--type <types>", "storage type, or pattern=type; may be repeated (default: i8)", collect)
-    .option("--board <file>", "plan memory for this board and check that the model fits it")
+    .option("--board <file>", "plan memory for this board, and refuse a model that does not fit it")
     .option("--action-stats <file>", "mean and standard deviation of the actions, folded into the model")
     .option("--name <name>", "name of the model (default: the config's)")
     .option("--no-golden", "leave out the self-test vectors")

@@ -1,7 +1,7 @@
 import type { EntryBench, OpCost } from "../../engine/benchModel.js";
 import { bar } from "../bars.js";
 import type { BoardEstimate } from "../boardEstimate.js";
-import { formatBytes, formatCount, formatInteger, formatMilliseconds, formatPercent } from "../format.js";
+import { formatBytes, formatCount, formatInteger, formatMilliseconds, formatPercent, plural } from "../format.js";
 import type { EngineSummary, ModelSummary } from "../runReport.js";
 import { renderTable } from "../table.js";
 import { headline, joinSections, section, type TextStyle } from "./style.js";
@@ -111,7 +111,7 @@ function profileText(style: TextStyle, entry: EntryBench): string {
     (speed.instructionsPerMac ?? speed.gmacPerSecond)?.toPrecision(3) ?? "",
   ];
   const rest = ops.slice(OPS_SHOWN);
-  const restText = `  ${style.paint.dim(`(${rest.length} more ops, ${formatPercent(rest.reduce((sum, { share }) => sum + share, 0))}; --json has all)`)}`;
+  const restText = `  ${style.paint.dim(`(${plural(rest.length, "more op")}, ${formatPercent(rest.reduce((sum, { share }) => sum + share, 0))}; --json has all)`)}`;
   const byKind = kindsText(style, entry);
   return section(
     style,

@@ -73,3 +73,12 @@ export function entriesText(
   );
   return section(style, "Entry points", lines.join("\n"));
 }
+
+const REGION_USE = { fast: "activations in SRAM", slow: "activations in PSRAM", state: "kept between runs" } as const;
+
+/** What one session needs of each region. */
+export function memoryText(style: TextStyle, regions: PackSummary["regions"]): string {
+  const rows = (["fast", "slow", "state"] as const).map((region) => [region, formatBytes(regions[region]), REGION_USE[region]]);
+  const columns = [{ title: "region" }, { title: "size", align: "right" }, { title: "" }] as const;
+  return section(style, "Memory of one session", renderTable(columns, rows, style.paint.dim));
+}

@@ -1,0 +1,168 @@
+import { readdir, stat } from "node:fs/promises";
+import { basename, extname, join } from "node:path";
+import { type EngineName, InputError } from "synapse-sim";
+import { openCheckpoint } from "../checkpoint/index.js";
+import { compile } from "../compile.js";
+import { readPack } from "../pack/readPack.js";
+import { type CompareReport, passes } from "../report/text/compareText.js";
+import { type ComparedModel, type ComparisonInputs, compareModels } from "./compareModels.js";
+import { readImagePort } from "./entryInputs.js";
+import { isUntrained, type OpenedModel, openModelBytes, openModelFile } from "./openModelFile.js";
+import { fileError, readJsonInput } from "./readInput.js";
+import { worldModelOf } from "./rollout.js";
+import { readActions } from "./runModel.js";
+
+/** Rollouts are compared after these many steps. */
+export const HORIZONS = [10, 20, 50] as const;
+
+const PICTURES = new Set([".jpg", ".jpeg", ".png"]);
+const CONFIG_BYTES_MAX = 4 << 20;
+/** The reference runs on this machine alone, so its plan may use any memory. */
+const REFERENCE_FAST_BYTES = 1 << 24;
+
+export interface ComparePackOptions {
+  readonly engine: EngineName;
+  readonly threads: number;
+  /** A folder of pictures or one picture; needed when an entry takes one. */
+  readonly images?: string;
+  readonly actions?: string;
+  /** Path of the configuration; the one in the pack when absent. */
+  readonly config?: string;
+  readonly seed: number;
+  readonly minCosine?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number, label: string) => void;
+}
+
+/** Packs `checkpoint` as f32 in memory with the configuration of the pack at `file` and compares the two on the same inputs. */
+export async function comparePack(file: string, checkpoint: string, options: ComparePackOptions): Promise<CompareReport> {
+  const opened = await openModelFile(file, options.engine);
+  try {
+    const reference = await openReference(opened, file, checkpoint, options);
+    try {
+      const images = await pictures(opened, options.images);
+      const world = opened.model.info.entries.some(({ name }) => name === "predict") ? worldModelOf(opened.model.info, file) : undefined;
+      const actions = options.actions && world ? await readActions(options.actions, world.actionSize) : undefined;
+      const { signal, onProgress, seed } = options;
+      const inputs: ComparisonInputs = {
+        images,
+        actions,
+        horizons: HORIZONS,
+        seed,
+        ...(signal ? { signal } : {}),
+        ...(onProgress ? { onProgress } : {}),
+      };
+      const rows = await withSessions(opened, file, reference, checkpoint, options.threads, (a, b) => compareModels(a, b, inputs));
+      return {
+        command: "compare",
+        model: basename(file),
+        reference: basename(checkpoint),
+        engine: `${opened.engine.name} (${opened.engine.isa})`,
+        untrained: isUntrained(opened.model.info.meta),
+        rows,
+        minCosine: options.minCosine,
+        pass: rows.every((row) => passes(row, options.minCosine)),
+      };
+    } finally {
+      await reference.close();
+    }
+  } finally {
+    await opened.close();
+  }
+}
+
+async function openReference(opened: OpenedModel, file: string, checkpointPath: string, options: ComparePackOptions): Promise<OpenedModel> {
+  const config = options.config ? await readJsonInput(options.config, "a model's configuration", CONFIG_BYTES_MAX) : configOf(opened, file);
+  const checkpoint = await openCheckpoint(checkpointPath);
+  try {
+    const statistics = opened.model.info.meta.statistics as Parameters<typeof compile>[0]["statistics"];
+    const { bytes } = await compile({
+      checkpoint,
+      config,
+      configSource: options.config ?? `${file} meta.config`,
+      types: "f32",
+      attentionCompute: "f32",
+      numeric: "reference",
+      fastBytes: REFERENCE_FAST_BYTES,
+      ...(statistics ? { statistics } : {}),
+      onProgress: ({ done, total, name }) => {
+        options.signal?.throwIfAborted();
+        options.onProgress?.(done, total, name);
+      },
+    });
+    return await openModelBytes(bytes, checkpointPath, "native");
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+function configOf(opened: OpenedModel, file: string): unknown {
+  const config = readPack(opened.file, file).header.meta?.config;
+  if (config !== undefined) return config;
+  throw new InputError({
+    code: "CONFIG_MISSING",
+    source: file,
+    message: "the pack does not carry the configuration it was made with",
+    expected: "--config <file>",
+  });
+}
+
+async function withSessions<Answer>(
+  candidate: OpenedModel,
+  candidateSource: string,
+  reference: OpenedModel,
+  referenceSource: string,
+  threads: number,
+  use: (candidate: ComparedModel, reference: ComparedModel) => Promise<Answer>,
+): Promise<Answer> {
+  const own = await candidate.model.createSession({ threads });
+  try {
+    const other = await reference.model.createSession({ threads });
+    try {
+      return await use(
+        { source: candidateSource, info: candidate.model.info, session: own },
+        { source: referenceSource, info: reference.model.info, session: other },
+      );
+    } finally {
+      await other.close();
+    }
+  } finally {
+    await own.close();
+  }
+}
+
+/** The pictures of a folder, in the order of their names, or the one picture named. */
+async function pictures(opened: OpenedModel, path: string | undefined): Promise<ComparisonInputs["images"]> {
+  const needed = opened.model.info.entries.some(({ inputs }) => inputs.some(({ kind }) => kind === "image"));
+  if (!path) {
+    if (!needed) return [];
+    throw new InputError({
+      code: "INPUT_MISSING",
+      source: "command line",
+      message: "the model takes pictures",
+      expected: "--images <folder>",
+    });
+  }
+  const files = await pictureFiles(path);
+  if (files.length === 0)
+    throw new InputError({
+      code: "NO_PICTURES",
+      source: path,
+      message: "holds no pictures",
+      expected: "files that end in .jpg, .jpeg or .png",
+    });
+  return files.map((name) => ({ name, decode: (port) => readImagePort(port, name) }));
+}
+
+async function pictureFiles(path: string): Promise<string[]> {
+  try {
+    if (!(await stat(path)).isDirectory()) return [path];
+    const names = await readdir(path);
+    return names
+      .filter((name) => PICTURES.has(extname(name).toLowerCase()))
+      .sort()
+      .map((name) => join(path, name));
+  } catch (error) {
+    throw fileError(path, "a folder of pictures", error as NodeJS.ErrnoException);
+  }
+}

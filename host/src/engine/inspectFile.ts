@@ -1,0 +1,22 @@
+import { basename } from "node:path";
+import { readPack } from "../pack/readPack.js";
+import { type InspectReport, inspectPack } from "../report/inspectPack.js";
+import { boardFit, sessionNeeds } from "./boardFit.js";
+import { findBoard, knownBoards } from "./boards.js";
+import { openModelFile } from "./openModelFile.js";
+
+/** Validates the pack at `file` with the runtime and answers everything there is to say of it; `boards` as of `findBoard`, or all known. */
+export async function inspectFile(file: string, boards?: readonly string[]): Promise<InspectReport> {
+  const candidates = boards ? await Promise.all(boards.map(findBoard)) : await knownBoards();
+  // The WASM build's sizes are those of a 32-bit machine, as the board is.
+  const opened = await openModelFile(file, "wasm");
+  try {
+    const { header, sha256 } = readPack(opened.file, file);
+    const fits = [];
+    for (const board of candidates) fits.push(boardFit(board, opened.file.length, await sessionNeeds(opened.model, board.cpu.cores)));
+    const validatedBy = opened.engine.name;
+    return inspectPack({ file: basename(file), fileBytes: opened.file.length, sha256, validatedBy, header, boards: fits });
+  } finally {
+    await opened.close();
+  }
+}

@@ -1,0 +1,178 @@
+import { type Board, InputError } from "synapse-sim";
+import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
+import { compile } from "../compile.js";
+import { type Statistics, statisticsSchema } from "../lower/configSchema.js";
+import { schemaError } from "../lower/parseConfig.js";
+import { atomicWrite } from "../pack/atomicWrite.js";
+import { addGolden } from "../pack/golden.js";
+import { readPack } from "../pack/readPack.js";
+import type { BoardFit } from "../report/inspectPack.js";
+import { type PackSummary, summarisePack } from "../report/packSummary.js";
+import { boardFit, sessionNeeds } from "./boardFit.js";
+import { findBoard, knownBoards } from "./boards.js";
+import { openEngine } from "./openEngine.js";
+import { isUntrained, openModelBytes, openModelFile } from "./openModelFile.js";
+import { readJsonInput } from "./readInput.js";
+
+const CONFIG_BYTES_MAX = 4 << 20;
+
+/** SRAM that the planner leaves for the device core, the session and the scratch of two threads. */
+const SRAM_RESERVED_BYTES = 96 * 1024;
+/** SRAM of a plan for no board in particular: what the boards known have free at most. */
+const SRAM_FREE_BYTES = 512_000;
+
+export interface PackRequest {
+  /** A path, or an open checkpoint, which is not closed here. */
+  readonly checkpoint: string | Checkpoint;
+  /** Path of the configuration. */
+  readonly config: string;
+  /** As of `--type`; i8 when absent. */
+  readonly types?: string | undefined;
+  /** A board's file or name. */
+  readonly board?: string | undefined;
+  /** Path of a JSON file with `mean` and `std`. */
+  readonly actionStats?: string | undefined;
+  readonly name?: string | undefined;
+  readonly golden: boolean;
+  readonly output?: string | undefined;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number, label: string) => void;
+}
+
+/** The answer of `synapse-host pack`. */
+export interface PackReport {
+  readonly command: "pack";
+  readonly output: string;
+  readonly name: string;
+  readonly checkpoint: { readonly path: string; readonly format: string };
+  readonly config: string;
+  readonly types: string;
+  readonly numeric: "exact" | "reference";
+  readonly untrained: boolean;
+  readonly fileBytes: number;
+  readonly sha256: string;
+  readonly goldenCount: number;
+  readonly summary: PackSummary;
+  /** Storage types that had to be others than asked for, and why. */
+  readonly fallbacks: readonly { readonly tensor: string; readonly type: string; readonly reason: string }[];
+  readonly boards: readonly BoardFit[];
+  readonly elapsedMs: number;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Compiles a checkpoint, adds golden vectors, checks the result with the runtime and writes it, in this order: a file that appears is whole
+ * and valid. Rejects with InputErrors, `MODEL_DOES_NOT_FIT` when a board was named that cannot hold the model.
+ */
+export async function packCheckpoint(request: PackRequest): Promise<PackReport> {
+  const start = performance.now();
+  const config = await readJsonInput(request.config, "a model's configuration", CONFIG_BYTES_MAX);
+  const board = request.board ? await findBoard(request.board) : undefined;
+  const types = request.types ?? "i8";
+  const statistics = request.actionStats ? { action: await readStatistics(request.actionStats) } : undefined;
+  const checkpoint = typeof request.checkpoint === "string" ? await openCheckpoint(request.checkpoint) : request.checkpoint;
+  try {
+    const untrained = isUntrained(checkpoint.metadata);
+    const { bytes, report } = await compile({
+      checkpoint,
+      config,
+      configSource: request.config,
+      types,
+      fastBytes: (board?.sram.freeBytes ?? SRAM_FREE_BYTES) - SRAM_RESERVED_BYTES,
+      ...(statistics ? { statistics } : {}),
+      ...(request.name === undefined ? {} : { name: request.name }),
+      meta: { types, config, ...(untrained ? { untrained: true } : {}) },
+      onProgress: ({ done, total, name }) => {
+        request.signal?.throwIfAborted();
+        request.onProgress?.(done, total, name);
+      },
+    });
+    const packed = request.golden ? await withGolden(bytes) : bytes;
+    request.signal?.throwIfAborted();
+    const source = typeof request.checkpoint === "string" ? request.checkpoint : checkpoint.path;
+    const boards = await validate(packed, source, board);
+    const output = request.output ?? `${report.name}.syn`;
+    await atomicWrite(output, packed);
+    await verifyWritten(output, request.golden);
+    const { header, sha256 } = readPack(packed, output);
+    return {
+      command: "pack",
+      output,
+      name: header.name,
+      checkpoint: { path: source, format: checkpoint.format },
+      config: request.config,
+      types,
+      numeric: header.numeric,
+      untrained,
+      fileBytes: packed.length,
+      sha256,
+      goldenCount: header.golden?.length ?? 0,
+      summary: summarisePack(header),
+      fallbacks: report.tensors.flatMap(({ name, type, fallback }) => (fallback ? [{ tensor: name, type, reason: fallback }] : [])),
+      boards,
+      elapsedMs: performance.now() - start,
+      warnings: warningsOf(report.statistics),
+    };
+  } finally {
+    if (typeof request.checkpoint === "string") await checkpoint.close();
+  }
+}
+
+async function readStatistics(file: string): Promise<Statistics> {
+  const result = statisticsSchema.safeParse(await readJsonInput(file, 'JSON of the form {"mean": [..], "std": [..]}', CONFIG_BYTES_MAX));
+  if (result.success) return result.data;
+  throw schemaError("STATISTICS_SCHEMA", result.error, file);
+}
+
+async function withGolden(bytes: Uint8Array): Promise<Uint8Array> {
+  const engine = await openEngine("native");
+  try {
+    return await addGolden(bytes, engine);
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Opens the pack with the runtime and holds its needs against `board`, which must hold it, or all known boards, which need not. */
+async function validate(packed: Uint8Array, source: string, board: Board | undefined): Promise<BoardFit[]> {
+  const opened = await openModelBytes(packed, source, "wasm");
+  try {
+    const fits: BoardFit[] = [];
+    for (const candidate of board ? [board] : await knownBoards()) {
+      fits.push(boardFit(candidate, packed.length, await sessionNeeds(opened.model, candidate.cpu.cores)));
+    }
+    if (board) requireFit(fits[0] as BoardFit, source);
+    return fits;
+  } finally {
+    await opened.close();
+  }
+}
+
+function requireFit({ board, fits, lines }: BoardFit, source: string): void {
+  if (fits) return;
+  const short = lines.filter(({ neededBytes, availableBytes }) => neededBytes > availableBytes);
+  const parts = short.map(({ memory, neededBytes, availableBytes }) => `${neededBytes - availableBytes} bytes of ${memory}`);
+  throw new InputError({
+    code: "MODEL_DOES_NOT_FIT",
+    source,
+    message: `the packed model does not fit ${board}: ${parts.join(" and ")} are missing; nothing was written`,
+    expected: "smaller storage types (--type i4), or a larger board",
+  });
+}
+
+/** Reads the file back and runs its self-test, so that what is said to be done is on the disk and works. */
+async function verifyWritten(output: string, selfTest: boolean): Promise<void> {
+  const opened = await openModelFile(output, selfTest ? "native" : "wasm");
+  try {
+    const session = await opened.model.createSession();
+    await session.selfTest().finally(() => session.close());
+  } finally {
+    await opened.close();
+  }
+}
+
+function warningsOf(statistics: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(statistics)
+    .filter(([, value]) => value === null)
+    .map(([name]) => `no statistics of "${name}" were given (--action-stats), so the model takes values that are standardised already`);
+}
