@@ -71,7 +71,10 @@ const Runtime = struct {
             .optimize = .fast,
             .strip = true,
             .link_libc = true,
-            .imports = &.{.{ .name = "synapse", .module = self.module(target, .fast, "kernels/src/root.zig") }},
+            .imports = &.{
+                .{ .name = "synapse", .module = self.module(target, .fast, "kernels/src/root.zig") },
+                .{ .name = "board", .module = @import("sim/device/build.zig").Core.init(b).board(target) },
+            },
         });
         const library = b.addLibrary(.{ .name = "synapse", .linkage = .dynamic, .root_module = root });
         // Node gives the napi_* functions when it loads the addon.

@@ -61,7 +61,7 @@ pub const Board = struct {
     }
 
     /// Where the host writes the model file before `start`.
-    pub fn reserveModel(board: *Board, pages: std.mem.Allocator, byte_count: usize) error{OutOfMemory}![]u8 {
+    pub fn reserveModel(board: *Board, pages: std.mem.Allocator, byte_count: usize) error{OutOfMemory}![]align(64) u8 {
         freePages(pages, board.model);
         board.model = &.{};
         board.model = try rawPages(pages, byte_count);
@@ -97,9 +97,10 @@ pub const Board = struct {
         return core.synapse_device_init(&config, &board.device, &board.last_error);
     }
 
-    pub fn load(board: *Board, slot: []const u8) ports.Result {
+    /// `file` stays as it is as long as the board does; it may be what `reserveModel` gave.
+    pub fn load(board: *Board, slot: []const u8, file: []align(64) const u8) ports.Result {
         board.last_error = .{};
-        return core.synapse_device_load_model(board.device, .of(slot), board.model.ptr, board.model.len, &board.last_error);
+        return core.synapse_device_load_model(board.device, .of(slot), file.ptr, file.len, &board.last_error);
     }
 
     pub fn errorMessage(board: *const Board) []const u8 {

@@ -35,6 +35,17 @@ pub const Core = struct {
         return result;
     }
 
+    /// One simulated board around the core (board.zig), for the Node addon.
+    pub fn board(core: Core, target: std.Build.ResolvedTarget) *std.Build.Module {
+        return core.b.createModule(.{
+            .root_source_file = core.b.path("sim/device/board.zig"),
+            .target = target,
+            .optimize = .safe,
+            .strip = true,
+            .imports = &.{.{ .name = "synapse_device", .module = core.module(target, component ++ "core/abi.zig", .safe) }},
+        });
+    }
+
     fn wasm(core: Core, runtime: anytype) void {
         const b = core.b;
         const features = std.Target.wasm.featureSet(&.{ .simd128, .bulk_memory });

@@ -98,7 +98,7 @@ export fn board_start() i32 {
 }
 
 export fn board_load(slot: [*]const u8, bytes: usize) i32 {
-    return @intFromEnum(board.?.load(slot[0..bytes]));
+    return @intFromEnum(board.?.load(slot[0..bytes], board.?.model));
 }
 
 export fn board_error_message() [*]const u8 {

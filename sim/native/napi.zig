@@ -38,6 +38,10 @@ extern fn napi_create_typedarray(Env, u32, usize, Value, usize, *Value) u32;
 extern fn napi_get_typedarray_info(Env, Value, ?*u32, ?*usize, ?*?[*]u8, ?*Value, ?*usize) u32;
 extern fn napi_create_reference(Env, Value, u32, *Ref) u32;
 extern fn napi_delete_reference(Env, Ref) u32;
+extern fn napi_get_reference_value(Env, Ref, *?Value) u32;
+extern fn napi_get_named_property(Env, Value, [*:0]const u8, *Value) u32;
+extern fn napi_call_function(Env, Value, Value, usize, [*]const Value, ?*Value) u32;
+extern fn napi_get_and_clear_last_exception(Env, *Value) u32;
 extern fn napi_create_error(Env, ?Value, Value, *Value) u32;
 extern fn napi_throw(Env, Value) u32;
 extern fn napi_create_promise(Env, *Deferred, *Value) u32;
@@ -183,6 +187,18 @@ pub fn reference(env: Env, value: Value) Error!Ref {
 
 pub fn release(env: Env, value: Ref) void {
     _ = napi_delete_reference(env, value);
+}
+
+/// Calls a method of a kept object. For callbacks that answer nothing: what they throw is dropped.
+pub fn callMethod(env: Env, target: Ref, name: [*:0]const u8, values: []const Value) Error!void {
+    var receiver: ?Value = null;
+    try check(napi_get_reference_value(env, target, &receiver));
+    const object_value = receiver orelse return error.JavaScript;
+    var function: Value = undefined;
+    try check(napi_get_named_property(env, object_value, name, &function));
+    if (napi_call_function(env, object_value, function, values.len, values.ptr, null) == 0) return;
+    var exception: Value = undefined;
+    try check(napi_get_and_clear_last_exception(env, &exception));
 }
 
 /// An Error with `code` and `offset`; the TypeScript side makes an EngineError of it.

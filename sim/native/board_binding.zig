@@ -1,0 +1,305 @@
+//! JavaScript's view of a simulated board: the device core (sim/device/board.zig) with a port of JavaScript functions. The core's events and
+//! the port's functions all run on JavaScript's thread; only the core's work runs on one of libuv's.
+
+const std = @import("std");
+const napi = @import("napi.zig");
+const memory = @import("memory.zig");
+const Pool = @import("pool.zig").Pool;
+const boards = @import("board");
+const synapse = @import("synapse");
+const ports = boards.ports;
+const core = boards.core;
+const Env = napi.Env;
+const Value = napi.Value;
+
+comptime {
+    // The device core knows the runtime by the names of its C API.
+    synapse.c_api.exportAll();
+}
+
+pub const functions = .{
+    .{ "boardCreate", create },
+    .{ "boardLoad", load },
+    .{ "boardError", lastError },
+    .{ "boardRequestHead", requestHead },
+    .{ "boardBodyChunk", bodyChunk },
+    .{ "boardRequestEnd", requestEnd },
+    .{ "boardRequestClosed", requestClosed },
+    .{ "boardImageDecoded", imageDecoded },
+    .{ "boardTick", tick },
+    .{ "boardClose", close },
+};
+
+const pages = std.heap.page_allocator;
+
+const Handle = struct {
+    env: Env,
+    board: *boards.Board,
+    /// The object with JavaScript's side of the port.
+    port: napi.Ref,
+    /// The model's array, where it is used in place.
+    model: ?napi.Ref = null,
+    pool: Pool = .{},
+    work: napi.Work = undefined,
+    working: bool = false,
+    closed: bool = false,
+    freed: bool = false,
+    /// JavaScript's own view of this handle: keeps it from being collected while the board is open.
+    external: ?napi.Ref = null,
+
+    fn free(self: *Handle, env: Env) void {
+        if (self.freed) return;
+        self.freed = true;
+        self.pool.join();
+        if (self.model) |model| napi.release(env, model);
+        if (self.external) |external| napi.release(env, external);
+        napi.release(env, self.port);
+        self.board.destroy(pages);
+    }
+};
+
+/// boardCreate(options: Uint8Array of JSON, port: object): External. Throws when the options are not those of board.zig.
+fn create(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 2);
+    const options = try napi.bytesOf(env, arguments[0]);
+    const handle = memory.create(Handle) catch return memory.exhausted(env, @sizeOf(Handle));
+    errdefer memory.destroy(handle);
+    const board = boards.Board.create(std.heap.c_allocator, pages, options, port(handle)) catch |err| return switch (err) {
+        error.Options => error.JavaScript,
+        error.OutOfMemory => memory.exhausted(env, 0),
+    };
+    errdefer board.destroy(pages);
+    handle.* = .{ .env = env, .board = board, .port = try napi.reference(env, arguments[1]) };
+    errdefer napi.release(env, handle.port);
+    const value = try napi.external(env, handle, finalize);
+    handle.external = try napi.reference(env, value);
+    handle.pool.start(board.options.value.threads);
+    return value;
+}
+
+fn finalize(env: Env, data: ?*anyopaque, hint: ?*anyopaque) callconv(.c) void {
+    _ = hint;
+    const handle: *Handle = @ptrCast(@alignCast(data.?));
+    handle.free(env);
+    memory.destroy(handle);
+}
+
+fn handleOf(env: Env, value: Value) napi.Error!*Handle {
+    const handle = try napi.externalData(Handle, env, value);
+    if (handle.closed) return napi.throw(env, try napi.failure(env, "CLOSED", "the board was closed", 0));
+    handle.env = env;
+    return handle;
+}
+
+/// boardLoad(board, slot: Uint8Array, model: Uint8Array): the core's result. Starts the core first. An aligned model is used in place and
+/// must not change.
+fn load(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 3);
+    const handle = try handleOf(env, arguments[0]);
+    const slot = try napi.bytesOf(env, arguments[1]);
+    const given = try napi.bytesOf(env, arguments[2]);
+    const board = handle.board;
+    if (board.device == null) {
+        const started = board.start();
+        if (started != .ok) return number(env, @intFromEnum(started));
+    }
+    const in_place = given.len > 0 and @intFromPtr(given.ptr) % 64 == 0;
+    if (in_place) {
+        const model = try napi.reference(env, arguments[2]);
+        if (handle.model) |old| napi.release(env, old);
+        handle.model = model;
+        return number(env, @intFromEnum(board.load(slot, @alignCast(given))));
+    }
+    const copy = board.reserveModel(pages, given.len) catch return memory.exhausted(env, given.len);
+    @memcpy(copy, given);
+    return number(env, @intFromEnum(board.load(slot, copy)));
+}
+
+fn number(env: Env, value: anytype) napi.Error!Value {
+    return napi.number(env, value);
+}
+
+/// boardError(board): {message, region, bytesMissing} of the last load.
+fn lastError(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
+    const result = try napi.object(env);
+    try napi.set(env, result, "message", try napi.string(env, handle.board.errorMessage()));
+    try napi.set(env, result, "region", try number(env, handle.board.last_error.region));
+    try napi.set(env, result, "bytesMissing", try number(env, handle.board.last_error.bytes_missing));
+    return result;
+}
+
+/// A running board and a request's number, for the events.
+const Event = struct { handle: *Handle, device: *core.Device, request: u32 };
+
+fn event(env: Env, board: Value, request: Value) napi.Error!Event {
+    const handle = try handleOf(env, board);
+    const device = handle.board.device orelse return error.JavaScript;
+    return .{ .handle = handle, .device = device, .request = try napi.unsigned(env, request) };
+}
+
+/// boardRequestHead(board, request, flat: Uint8Array)
+fn requestHead(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 3);
+    const under_way = try event(env, arguments[0], arguments[1]);
+    under_way.handle.board.requestHead(under_way.request, try napi.bytesOf(env, arguments[2]));
+    return napi.undefinedValue(env);
+}
+
+/// boardBodyChunk(board, request, bytes: Uint8Array)
+fn bodyChunk(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 3);
+    const under_way = try event(env, arguments[0], arguments[1]);
+    const bytes = try napi.bytesOf(env, arguments[2]);
+    core.synapse_device_body_chunk(under_way.device, under_way.request, bytes.ptr, bytes.len);
+    return napi.undefinedValue(env);
+}
+
+/// boardRequestEnd(board, request)
+fn requestEnd(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 2);
+    const under_way = try event(env, arguments[0], arguments[1]);
+    core.synapse_device_request_end(under_way.device, under_way.request);
+    return napi.undefinedValue(env);
+}
+
+/// boardRequestClosed(board, request)
+fn requestClosed(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 2);
+    const under_way = try event(env, arguments[0], arguments[1]);
+    core.synapse_device_request_closed(under_way.device, under_way.request);
+    return napi.undefinedValue(env);
+}
+
+/// boardImageDecoded(board, job, rgb: Uint8Array, message: Uint8Array); an empty rgb means that decoding failed.
+fn imageDecoded(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 4);
+    const under_way = try event(env, arguments[0], arguments[1]);
+    const rgb = try napi.bytesOf(env, arguments[2]);
+    const message = try napi.bytesOf(env, arguments[3]);
+    core.synapse_device_image_decoded(under_way.device, under_way.request, if (rgb.len > 0) rgb.ptr else null, rgb.len, .of(message));
+    return napi.undefinedValue(env);
+}
+
+/// boardTick(board)
+fn tick(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
+    if (handle.board.device) |device| core.synapse_device_tick(device, microseconds(null));
+    return napi.undefinedValue(env);
+}
+
+/// boardClose(board): gives its memory back, after the work under way if there is any.
+fn close(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const handle = try napi.externalData(Handle, env, (try napi.arguments(env, call, 1))[0]);
+    handle.closed = true;
+    if (!handle.working) handle.free(env);
+    return napi.undefinedValue(env);
+}
+
+fn microseconds(user: ?*anyopaque) callconv(.c) u64 {
+    _ = user;
+    var time: std.c.timespec = undefined;
+    _ = std.c.clock_gettime(.MONOTONIC, &time);
+    return @as(u64, @intCast(time.sec)) * 1_000_000 + @as(u64, @intCast(time.nsec)) / 1000;
+}
+
+fn execute(env: Env, data: ?*anyopaque) callconv(.c) void {
+    _ = env;
+    const handle: *Handle = @ptrCast(@alignCast(data.?));
+    core.synapse_device_work(handle.board.device.?);
+}
+
+fn complete(env: Env, status: u32, data: ?*anyopaque) callconv(.c) void {
+    // The status tells of cancelled work, which nobody does here.
+    _ = status;
+    const handle: *Handle = @ptrCast(@alignCast(data.?));
+    handle.env = env;
+    handle.working = false;
+    napi.deleteWork(env, handle.work);
+    if (!handle.closed) return core.synapse_device_work_done(handle.board.device.?);
+    handle.free(env);
+}
+
+fn port(handle: *Handle) ports.Port {
+    return .{
+        .user = handle,
+        .log = calls.log,
+        .ticks_us = microseconds,
+        .random = calls.random,
+        .send_head = calls.sendHead,
+        .send_chunk = calls.sendChunk,
+        .end = calls.end,
+        .decode_image = calls.decodeImage,
+        .start_work = calls.startWork,
+        .parallel_for = calls.parallelFor,
+    };
+}
+
+/// The port's functions. A value that cannot be made means that JavaScript has no memory left; the answer is then lost.
+const calls = struct {
+    fn of(user: ?*anyopaque) *Handle {
+        return @ptrCast(@alignCast(user.?));
+    }
+
+    fn log(user: ?*anyopaque, level: u32, text: [*]const u8, bytes: usize) callconv(.c) void {
+        const handle = of(user);
+        const env = handle.env;
+        const values = [_]Value{ number(env, level) catch return, napi.string(env, text[0..bytes]) catch return };
+        napi.callMethod(env, handle.port, "log", &values) catch {};
+    }
+
+    fn random(user: ?*anyopaque, out: [*]u8, bytes: usize) callconv(.c) void {
+        const handle = of(user);
+        const env = handle.env;
+        // JavaScript fills the array; the core must never go on with bytes that are not random.
+        var filled: []u8 = undefined;
+        const values = [_]Value{napi.newBytes(env, bytes, &filled) catch @panic("no memory for random bytes")};
+        napi.callMethod(env, handle.port, "random", &values) catch @panic("no source of random bytes");
+        @memcpy(out[0..bytes], filled);
+    }
+
+    fn sendHead(user: ?*anyopaque, request: u32, status: u32, headers: [*]const ports.Header, count: usize) callconv(.c) void {
+        const handle = of(user);
+        const env = handle.env;
+        var buffer: [2048]u8 = undefined;
+        const flat = boards.flattenHeaders(headers[0..count], &buffer);
+        const values = [_]Value{ number(env, request) catch return, number(env, status) catch return, napi.string(env, flat) catch return };
+        napi.callMethod(env, handle.port, "sendHead", &values) catch {};
+    }
+
+    fn sendChunk(user: ?*anyopaque, request: u32, bytes: [*]const u8, count: usize) callconv(.c) void {
+        const handle = of(user);
+        const env = handle.env;
+        const values = [_]Value{ number(env, request) catch return, napi.copyOf(env, bytes[0..count]) catch return };
+        napi.callMethod(env, handle.port, "sendChunk", &values) catch {};
+    }
+
+    fn end(user: ?*anyopaque, request: u32) callconv(.c) void {
+        const handle = of(user);
+        const values = [_]Value{number(handle.env, request) catch return};
+        napi.callMethod(handle.env, handle.port, "end", &values) catch {};
+    }
+
+    fn decodeImage(user: ?*anyopaque, job: u32, bytes: [*]const u8, count: usize, media_type: ports.Text, width: u32, height: u32) callconv(.c) void {
+        const handle = of(user);
+        const env = handle.env;
+        const values = [_]Value{
+            number(env, job) catch return,
+            napi.copyOf(env, bytes[0..count]) catch return,
+            napi.string(env, media_type.slice()) catch return,
+            number(env, width) catch return,
+            number(env, height) catch return,
+        };
+        napi.callMethod(env, handle.port, "decodeImage", &values) catch {};
+    }
+
+    fn startWork(user: ?*anyopaque) callconv(.c) void {
+        const handle = of(user);
+        napi.queueWork(handle.env, "synapse board", execute, complete, handle, &handle.work) catch return;
+        handle.working = true;
+    }
+
+    fn parallelFor(user: ?*anyopaque, count: u32, task: ports.Task, context: ?*anyopaque) callconv(.c) void {
+        Pool.parallelFor(&of(user).pool, count, task, context);
+    }
+};
