@@ -55,7 +55,12 @@ export async function callChecked(machine: Machine, what: string, name: string, 
   const details = new Struct(machine.manifest, "syn_error", machine.read(error, new Struct(machine.manifest, "syn_error").bytes.length));
   const message = details.array("message");
   const end = message.indexOf(0);
-  throw new EngineError(code, UTF8.decode(end < 0 ? message : message.subarray(0, end)) || `${what}: ${code}`, details.get("offset"));
+  const offset = details.get("offset");
+  throw new EngineError(
+    code,
+    UTF8.decode(end < 0 ? message : message.subarray(0, end)) || `${what}: ${code}`,
+    offset > 0 ? offset : undefined,
+  );
 }
 
 /** Calls a function that fills one struct of the C API, named after `args`. */

@@ -71,17 +71,21 @@ function call<T>(body: () => T): T {
 class NativeEngine implements Engine {
   readonly name = "native";
   readonly isa: string;
+  #closed = false;
 
   constructor() {
     this.isa = nativeAddon().isa();
   }
 
   async openModel(file: Uint8Array): Promise<Model> {
+    if (this.#closed) throw new EngineError("ARGUMENT", "the native engine is closed");
     return new NativeModel(call(() => nativeAddon().modelOpen(file)));
   }
 
   /** Nothing to stop: models and sessions are closed one by one, or when they are collected. */
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
 }
 
 /** Rejects with an EngineError `BUILD_MISSING` when the addon has not been built. */
@@ -92,6 +96,8 @@ export async function openNativeEngine(): Promise<Engine> {
 class NativeModel implements Model {
   readonly info: ModelInfo;
   readonly #handle: ModelHandle;
+  readonly #sessions = new Set<NativeSession>();
+  #closed = false;
 
   constructor(handle: ModelHandle) {
     this.#handle = handle;
@@ -101,18 +107,26 @@ class NativeModel implements Model {
 
   /** `threads`: 1 to 64; as many as the machine has cores when left out. */
   async createSession(options: { readonly threads?: number } = {}): Promise<Session> {
+    if (this.#closed) throw new EngineError("ARGUMENT", `the model ${JSON.stringify(this.info.name)} is closed`);
     const threads = options.threads ?? Math.min(availableParallelism(), 64);
     if (!Number.isInteger(threads) || threads < 1 || threads > 64)
       throw new EngineError("ARGUMENT", `threads is ${threads}; expected 1 to 64`);
     const requirements = call(() => nativeAddon().sessionRequirements(this.#handle, threads));
-    return new NativeSession(
+    const session = new NativeSession(
       call(() => nativeAddon().sessionOpen(this.#handle, threads)),
       this.info,
       requirements,
+      () => this.#sessions.delete(session),
     );
+    this.#sessions.add(session);
+    return session;
   }
 
+  /** Closes its sessions too. */
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const session of [...this.#sessions]) await session.close();
     nativeAddon().modelRelease(this.#handle);
   }
 }
@@ -121,9 +135,11 @@ class NativeSession implements Session {
   readonly requirements: SessionRequirements;
   readonly #handle: SessionHandle;
   readonly #info: ModelInfo;
+  readonly #onClose: () => void;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(handle: SessionHandle, info: ModelInfo, requirements: SessionRequirements) {
+  constructor(handle: SessionHandle, info: ModelInfo, requirements: SessionRequirements, onClose: () => void) {
+    this.#onClose = onClose;
     this.#handle = handle;
     this.#info = info;
     this.requirements = requirements;
@@ -177,6 +193,7 @@ class NativeSession implements Session {
   }
 
   close(): Promise<void> {
+    this.#onClose();
     return this.#next(() => nativeAddon().sessionClose(this.#handle));
   }
 }

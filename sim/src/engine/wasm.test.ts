@@ -1,0 +1,45 @@
+import { readFile, stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+import { describe, expect, test } from "vitest";
+import { buildFile } from "./builds.js";
+import { engineSuite } from "./engineSuite.js";
+import { createWasmEngine } from "./wasm.js";
+import { openWasmEngine } from "./wasmNode.js";
+
+engineSuite("WASM with SIMD", { open: () => openWasmEngine("wasm"), mutations: 100, everyHeaderByte: true });
+engineSuite("WASM without SIMD", { open: () => openWasmEngine("wasm-baseline"), mutations: 100 });
+
+describe("what a browser loads", () => {
+  test("the engine is at most 160 KB", async () => {
+    expect((await stat(buildFile("synapse.wasm"))).size).toBeLessThanOrEqual(160 * 1024);
+  });
+
+  test("the wrapper is at most 32 KB, minified or not, and needs nothing of Node", async () => {
+    const bundle = await rolldown({ input: fileURLToPath(new URL("./wasm.ts", import.meta.url)), platform: "browser" });
+    for (const minify of [false, true]) {
+      const { output } = await bundle.generate({ format: "esm", minify });
+      expect(output).toHaveLength(1);
+      expect(output[0].imports).toEqual([]);
+      expect(Buffer.byteLength(output[0].code)).toBeLessThanOrEqual(32 * 1024);
+    }
+    await bundle.close();
+  });
+
+  test("the module imports a clock and nothing else", async () => {
+    const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: { Module: WasmModuleApi } };
+    for (const name of ["synapse.wasm", "synapse-baseline.wasm"]) {
+      const imports = wasm.Module.imports(new wasm.Module(await readFile(buildFile(name))));
+      expect(imports).toEqual([{ module: "env", name: "syn_clock_ns", kind: "function" }]);
+    }
+  });
+
+  test("bytes that are no module are refused", async () => {
+    await expect(createWasmEngine(new Uint8Array(100))).rejects.toMatchObject({ code: "BUILD" });
+  });
+});
+
+interface WasmModuleApi {
+  new (bytes: Uint8Array): object;
+  imports(module: object): { readonly module: string; readonly name: string; readonly kind: string }[];
+}
