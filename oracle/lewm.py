@@ -274,10 +274,10 @@ class LeWM(nn.Module):
         return torch.stack(history[1:], dim=1)
 
 
-def preprocess(rgb: np.ndarray) -> Tensor:
-    """uint8 [B, H, W, 3] -> f32 [B, 3, H, W], scaled to 0..1 and normalised by IMAGE_MEAN and IMAGE_STD."""
+def preprocess(rgb: np.ndarray, mean: tuple[float, ...] = IMAGE_MEAN, std: tuple[float, ...] = IMAGE_STD) -> Tensor:
+    """uint8 [B, H, W, 3] -> f32 [B, 3, H, W], scaled to 0..1 and normalised by channel."""
     pixels = torch.from_numpy(np.ascontiguousarray(rgb)).permute(0, 3, 1, 2).float() / 255
-    return (pixels - torch.tensor(IMAGE_MEAN).view(3, 1, 1)) / torch.tensor(IMAGE_STD).view(3, 1, 1)
+    return (pixels - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
 
 
 def shapes(dimensions: Dimensions) -> dict[str, tuple[int, ...]]:

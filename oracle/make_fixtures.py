@@ -22,6 +22,7 @@ from torch import Tensor
 import dinov2
 import lewm
 import seeded
+import vit
 
 FIXTURES = Path(__file__).resolve().parent.parent / "host" / "src" / "parity" / "fixtures"
 PHOTO = FIXTURES / "coffee-224.png"
@@ -90,6 +91,11 @@ def dinov2_fixture(name: str, dimensions: dinov2.Dimensions) -> None:
     write(name, dimensions, {"tokens": dinov2.tokens(model, lewm.preprocess(images(IMAGES, dimensions.image)))})
 
 
+def vit_fixture(name: str, dimensions: vit.Dimensions) -> None:
+    model = vit.load_seeded(dimensions, SEED)
+    write(name, dimensions, {"logits": vit.logits(model, lewm.preprocess(images(IMAGES, dimensions.image), vit.IMAGE_MEAN, vit.IMAGE_STD))})
+
+
 def digest(value: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
 
@@ -109,6 +115,7 @@ def twin() -> None:
         ("lewmTrue", lewm.shapes(lewm.TRUE)),
         ("lewmSmall", lewm.shapes(lewm.SMALL)),
         ("dinov2Small", dinov2.shapes(dinov2.SMALL)),
+        ("vitTinyClassifier", vit.shapes(vit.TINY)),
     ):
         models[name] = {
             "tensors": len(shapes),
@@ -134,3 +141,4 @@ if __name__ == "__main__":
     lewm_fixture("lewm-true", lewm.TRUE)
     lewm_fixture("lewm-small", lewm.SMALL)
     dinov2_fixture("dinov2-small", dinov2.SMALL)
+    vit_fixture("vit-tiny-classifier", vit.TINY)

@@ -6,14 +6,19 @@ import { type OpenedModel, openModelBytes } from "../engine/openModelFile.js";
 import { rollout, worldModelOf } from "../engine/rollout.js";
 import { bytesOf, floatsOf } from "../engine/seededInputs.js";
 import { similarity } from "../report/similarity.js";
-import { type Dinov2Dimensions, dinov2Shapes } from "./dinov2Shapes.js";
+import { dinov2Shapes } from "./dinov2Shapes.js";
 import { type FixtureArray, fixtureBytes, loadFixture } from "./fixtures.js";
-import type { LewmDimensions, Shapes } from "./lewmShapes.js";
+import type { LewmDimensions } from "./lewmShapes.js";
 import { seededActions, seededImage } from "./seeded.js";
 import { seededCheckpoint } from "./seededCheckpoint.js";
+import type { Shapes } from "./shapes.js";
+import { type VitClassifierDimensions, type VitDimensions, vitClassifierShapes } from "./vitShapes.js";
 
-/** Latents have a standard deviation near 1. PyTorch's own f32 is 3e-6 off its f64, so this leaves room for another order of additions. */
-const F32_ERROR_MAX = 1e-4;
+/**
+ * Latents have a standard deviation near 1. What is promised is 1e-4. PyTorch's own f32 is 3e-6 off its f64, so a fifth of that leaves room
+ * for another order of additions, and a LayerNorm epsilon of 1e-5 in place of 1e-12 (off by 4e-5) still shows.
+ */
+const F32_ERROR_MAX = 2e-5;
 /** One encode or one predicted step with int8 weights and activations. */
 const I8_COSINE_MIN = 0.999;
 /** The same after up to 50 predicted steps, each of which adds its own rounding. */
@@ -109,16 +114,14 @@ describe.each(LEWM_CASES)("$fixture against PyTorch, $types on $engine", ({ fixt
     }
   }, 60_000);
 
-  it.runIf(dimensions.image === 224)(
-    "encodes a photograph",
-    async () => {
+  if (dimensions.image === 224) {
+    it("encodes a photograph", async () => {
       const pixels = await decodeImage(fixtureBytes("coffee-224.png"), { width: 224, height: 224 });
       const outputs = await run(model, "encode", [pixels]);
       expectNear("class token", types, outputs.class_token, row(fixture.array("photo_class_token"), 0));
       expectNear("latent", types, outputs.latent, row(fixture.array("photo_latent"), 0));
-    },
-    60_000,
-  );
+    }, 60_000);
+  }
 
   it("predicts from 1, 2 and 3 frames", async () => {
     const { width, actionIn, historyFrames } = dimensions;
@@ -154,21 +157,35 @@ describe.each(LEWM_CASES)("$fixture against PyTorch, $types on $engine", ({ fixt
   }, 60_000);
 });
 
-describe.each(["f32", "i8"] as const)("DINOv2 against PyTorch, %s", (types) => {
-  it("gives every token of seeded pictures", async () => {
-    const fixture = loadFixture<Dinov2Dimensions>("dinov2-small");
-    const { seed, dimensions } = fixture;
-    const expected = fixture.array("tokens");
-    const model = await openSeeded("dinov2-test.json", dinov2Shapes(dimensions), seed, types, "native", () => {});
-    try {
-      const [entry] = model.opened.model.info.entries;
-      for (let i = 0; i < (expected.shape[0] as number); i++) {
-        const [output] = await model.session.run(entry?.name ?? "", [seededImage(`image.${i}`, seed, dimensions.image)]);
-        expectNear(`tokens of image ${i}`, types, floatsOf(output as Uint8Array), row(expected, i));
+const VISION_CASES: ReadonlyArray<{
+  config: string;
+  fixture: string;
+  array: string;
+  shapes: (dimensions: VitClassifierDimensions) => Shapes;
+}> = [
+  { config: "dinov2-test.json", fixture: "dinov2-small", array: "tokens", shapes: (dimensions: VitDimensions) => dinov2Shapes(dimensions) },
+  { config: "vit-tiny-classifier.json", fixture: "vit-tiny-classifier", array: "logits", shapes: vitClassifierShapes },
+];
+
+describe.each(VISION_CASES)("$config against PyTorch", ({ config, fixture: name, array, shapes }) => {
+  it.each(["f32", "i8"] as const)(
+    "gives the right answer for seeded pictures in %s",
+    async (types) => {
+      const fixture = loadFixture<VitClassifierDimensions>(name);
+      const { seed, dimensions } = fixture;
+      const expected = fixture.array(array);
+      const model = await openSeeded(config, shapes(dimensions), seed, types, "native", () => {});
+      try {
+        const [entry] = model.opened.model.info.entries;
+        for (let i = 0; i < (expected.shape[0] as number); i++) {
+          const [output] = await model.session.run(entry?.name ?? "", [seededImage(`image.${i}`, seed, dimensions.image)]);
+          expectNear(`${array} of image ${i}`, types, floatsOf(output as Uint8Array), row(expected, i));
+        }
+      } finally {
+        await model.session.close();
+        await model.opened.close();
       }
-    } finally {
-      await model.session.close();
-      await model.opened.close();
-    }
-  });
+    },
+    60_000,
+  );
 });

@@ -8,11 +8,14 @@ import { fixtureJson, loadFixture, sha256 } from "./fixtures.js";
 import { LEWM_SMALL, LEWM_TRUE, type LewmDimensions, lewmShapes } from "./lewmShapes.js";
 import { Stream, seededActions, seededImage, seededNormal } from "./seeded.js";
 import { seededCheckpoint, seededValues, writeSeededCheckpoint } from "./seededCheckpoint.js";
+import { VIT_TINY_CLASSIFIER, vitClassifierShapes } from "./vitShapes.js";
 
 interface Twin {
   readonly seed: number;
   readonly words: readonly number[];
-  readonly models: Readonly<Record<"lewmTrue" | "lewmSmall" | "dinov2Small", { tensors: number; values: number; sha256: string }>>;
+  readonly models: Readonly<
+    Record<"lewmTrue" | "lewmSmall" | "dinov2Small" | "vitTinyClassifier", { tensors: number; values: number; sha256: string }>
+  >;
   readonly lewmSmallTensors: Readonly<Record<string, { shape: readonly number[]; sha256: string }>>;
   readonly images: Readonly<Record<string, string>>;
   readonly actions: string;
@@ -57,9 +60,12 @@ describe("numbers that Python and TypeScript generate alike", () => {
     expect(made.values).toBe(18_042_672);
   }, 60_000);
 
-  it("makes the small models", async () => {
+  it("makes the other models", async () => {
     expect(await describeCheckpoint(seededCheckpoint(LEWM_SMALL, twin.seed))).toEqual(twin.models.lewmSmall);
     expect(await describeCheckpoint(seededCheckpoint(dinov2Shapes(DINOV2_SMALL), twin.seed))).toEqual(twin.models.dinov2Small);
+    expect(await describeCheckpoint(seededCheckpoint(vitClassifierShapes(VIT_TINY_CLASSIFIER), twin.seed))).toEqual(
+      twin.models.vitTinyClassifier,
+    );
   });
 
   it("draws the same pictures and actions", () => {
@@ -72,6 +78,7 @@ describe("numbers that Python and TypeScript generate alike", () => {
     expect(loadFixture<LewmDimensions>("lewm-true").dimensions).toEqual(LEWM_TRUE);
     expect(loadFixture<LewmDimensions>("lewm-small").dimensions).toEqual(LEWM_SMALL);
     expect(loadFixture("dinov2-small").dimensions).toEqual(DINOV2_SMALL);
+    expect(loadFixture("vit-tiny-classifier").dimensions).toEqual(VIT_TINY_CLASSIFIER);
   });
 });
 

@@ -1,7 +1,8 @@
 import { type Checkpoint, type CheckpointTensor, writeSafetensors } from "../checkpoint/index.js";
-import { type LewmDimensions, lewmShapes, type Shapes } from "./lewmShapes.js";
+import { type LewmDimensions, lewmShapes } from "./lewmShapes.js";
 import { distributionOf } from "./recipe.js";
 import { seededNormal } from "./seeded.js";
+import type { Shapes } from "./shapes.js";
 
 /** What BatchNorm's step counter holds; inference does not read it. */
 const BATCHES_TRACKED = 1000n;
