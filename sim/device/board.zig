@@ -28,6 +28,8 @@ pub const Options = struct {
 };
 
 const headers_max = 16;
+/// Of a host's build, for each thread. Not the board's memory, so it is not taken from `fastBytes`; pages that no model uses cost nothing.
+const scratch_bytes_per_thread = 1 << 20;
 
 pub const Board = struct {
     allocator: std.mem.Allocator,
@@ -35,6 +37,7 @@ pub const Board = struct {
     port: ports.Port,
     fast: []align(64) u8 = &.{},
     slow: []align(64) u8 = &.{},
+    scratch: []align(64) u8 = &.{},
     model: []align(64) u8 = &.{},
     device: ?*core.Device = null,
     last_error: ports.ErrorInfo = .{},
@@ -49,12 +52,15 @@ pub const Board = struct {
         board.fast = try rawPages(pages, options.value.fastBytes);
         errdefer freePages(pages, board.fast);
         board.slow = try rawPages(pages, options.value.slowBytes);
+        errdefer freePages(pages, board.slow);
+        board.scratch = try rawPages(pages, std.math.mul(usize, options.value.threads, scratch_bytes_per_thread) catch return error.OutOfMemory);
         return board;
     }
 
     pub fn destroy(board: *Board, pages: std.mem.Allocator) void {
         freePages(pages, board.fast);
         freePages(pages, board.slow);
+        freePages(pages, board.scratch);
         freePages(pages, board.model);
         board.options.deinit();
         board.allocator.destroy(board);
@@ -91,6 +97,8 @@ pub const Board = struct {
             .slow = board.slow.ptr,
             .fast_bytes = board.fast.len,
             .slow_bytes = board.slow.len,
+            .scratch = board.scratch.ptr,
+            .scratch_bytes = board.scratch.len,
             .port = &board.port,
         };
         board.last_error = .{};

@@ -68,7 +68,11 @@ pub const Model = struct {
 
         var needs: runtime.SessionRequirements = .{};
         try check(runtime.syn_session_get_requirements(opened, config.threads, &needs), err);
-        const fast_needed = fast.used + memory.round(needs.session_bytes) + memory.round(needs.fast_bytes) + memory.round(needs.thread_bytes);
+        var apart: memory.Block = .init(if (config.scratch) |start| start[0..config.scratch_bytes] else &.{});
+        const scratch = if (config.scratch != null) &apart else fast;
+        if (needs.thread_bytes > scratch.bytes.len) return tooLarge(err, .fast, needs.thread_bytes, scratch);
+        const scratch_in_fast = if (config.scratch != null) 0 else memory.round(needs.thread_bytes);
+        const fast_needed = fast.used + memory.round(needs.session_bytes) + memory.round(needs.fast_bytes) + scratch_in_fast;
         const slow_needed = slow.used + memory.round(needs.slow_bytes) + memory.round(needs.state_bytes);
         if (fast_needed > fast.bytes.len) return tooLarge(err, .fast, fast_needed, fast);
         if (slow_needed > slow.bytes.len) return tooLarge(err, .slow, slow_needed, slow);
@@ -76,7 +80,7 @@ pub const Model = struct {
             .threads = config.threads,
             .session = (fast.take(needs.session_bytes) catch unreachable).ptr,
             .fast = (fast.take(needs.fast_bytes) catch unreachable).ptr,
-            .thread = (fast.take(needs.thread_bytes) catch unreachable).ptr,
+            .thread = (scratch.take(needs.thread_bytes) catch unreachable).ptr,
             .slow = (slow.take(needs.slow_bytes) catch unreachable).ptr,
             .state = (slow.take(needs.state_bytes) catch unreachable).ptr,
             .session_bytes = needs.session_bytes,

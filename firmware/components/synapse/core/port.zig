@@ -82,5 +82,7 @@ pub const Config = extern struct {
     slow: ?[*]align(64) u8 = null,
     fast_bytes: usize = 0,
     slow_bytes: usize = 0,
+    scratch: ?[*]align(64) u8 = null,
+    scratch_bytes: usize = 0,
     port: ?*const Port = null,
 };

@@ -100,6 +100,10 @@ typedef struct synapse_device_config {
   synapse_device_text engine;      /* which build of the runtime: "native", "wasm", "esp32p4" */
   void *fast, *slow;               /* 64-byte aligned */
   size_t fast_bytes, slow_bytes;
+  /* Scratch of the model's threads, 64-byte aligned. NULL: taken from `fast`, as on a board. A simulated board gives it apart, because the
+   * scratch of a host's build (wider vectors, more of it) is not what the chip's build needs. */
+  void *scratch;
+  size_t scratch_bytes;
   const synapse_device_port *port; /* copied */
 } synapse_device_config;
 
