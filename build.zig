@@ -4,7 +4,8 @@
 const std = @import("std");
 
 pub fn build(b: *std.Build) void {
-    const native = b.standardTargetOptions(.{});
+    // The baseline processor, not this one: what is built here runs elsewhere, and chooses its kernels when it starts.
+    const native = b.standardTargetOptions(.{ .default_target = .{ .cpu_model = .baseline } });
     const optimize = b.option(std.lang.Optimize, "optimize", "for tests: Debug checks everything") orelse .safe;
 
     const runtime: Runtime = .{ .b = b };
@@ -87,7 +88,9 @@ const Runtime = struct {
     fn tests(self: Runtime, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {
         const b = self.b;
         const step = b.step("test", "run the runtime's own tests");
-        const compile = b.addTest(.{ .root_module = self.module(target, optimize, "kernels/src/root.zig") });
+        const root = self.module(target, optimize, "kernels/src/root.zig");
+        root.addAnonymousImport("synapse.h", .{ .root_source_file = b.path("kernels/include/synapse.h") });
+        const compile = b.addTest(.{ .root_module = root });
         step.dependOn(&b.addRunArtifact(compile).step);
     }
 };

@@ -16,4 +16,6 @@ test {
     _ = @import("storage.zig");
     _ = @import("storage/expanded.zig");
     _ = @import("c_api.zig");
+    _ = @import("kernels_test.zig");
+    _ = @import("header_test.zig");
 }
