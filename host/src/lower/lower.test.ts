@@ -1,0 +1,260 @@
+import { readFileSync } from "node:fs";
+import { InputError } from "synapse-sim";
+import { describe, expect, it } from "vitest";
+import { parseTypePolicy } from "../compress/policy.js";
+import { dinov2Shapes } from "../parity/dinov2Shapes.js";
+import { LEWM_SMALL, LEWM_TRUE, lewmShapes } from "../parity/lewmShapes.js";
+import { seededCheckpoint } from "../parity/seededCheckpoint.js";
+import { lower } from "./lower.js";
+import { parseConfig } from "./parseConfig.js";
+import type { Op, Program } from "./program.js";
+
+const read = (name: string) => JSON.parse(readFileSync(new URL(`../../../configs/${name}.json`, import.meta.url), "utf8"));
+
+// biome-ignore lint/suspicious/noExplicitAny: tests break configs in every way, also in ways their type forbids.
+type Json = any;
+type Shapes = Map<string, readonly number[]>;
+
+function lowerWith(edit: (config: Json) => void = () => {}, types = "i8", editShapes: (shapes: Shapes) => void = () => {}): Program {
+  const config = read("lewm-test");
+  edit(config);
+  const shapes: Shapes = new Map(lewmShapes(LEWM_SMALL));
+  editShapes(shapes);
+  const checkpoint = seededCheckpoint(shapes, 1);
+  return lower({ config: parseConfig(config, "c.json"), configSource: "c.json", checkpoint, policy: parseTypePolicy(types) }).program;
+}
+
+function errorOf(run: () => unknown): InputError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof InputError) return error;
+    throw error;
+  }
+  throw new Error("no error");
+}
+
+const names = (ops: readonly Op[]) => ops.map(({ op }) => op).join(" ");
+
+describe("the program of LeWM", () => {
+  const program = lowerWith();
+  const [encode, predict] = program.entries;
+
+  it("encode: patches beside the class token, pre-norm blocks, projector", () => {
+    const block = "layer_norm linear attention linear layer_norm linear linear";
+    // The last block projects the class token's query apart: nothing else leaves it.
+    const last = "layer_norm linear linear attention linear layer_norm linear linear";
+    expect(names(encode?.ops ?? [])).toBe(`copy patchify linear ${block} ${last} layer_norm linear linear`);
+    expect(encode?.inputs.map(({ name, kind, tensor }) => [name, kind, tensor.type, tensor.shape])).toEqual([
+      ["image", "image", "u8", [28, 28, 3]],
+    ]);
+    expect(encode?.outputs.map(({ name, kind, tensor }) => [name, kind, tensor.shape])).toEqual([["latent", "latent", [1, 32]]]);
+    expect(encode?.rowsMax).toBe(1);
+  });
+
+  it("predict: positions, adaLN with two norms before each half, pred_proj", () => {
+    const block = "linear layer_norm modulate layer_norm linear attention linear layer_norm modulate layer_norm linear linear";
+    expect(names(predict?.ops ?? [])).toBe(`linear linear linear add act ${block} ${block} layer_norm linear linear`);
+    expect(predict?.rowsMax).toBe(3);
+    expect(predict?.inputs.every(({ tensor }) => tensor.dynamic && tensor.shape[0] === 3)).toBe(true);
+  });
+
+  it("reads query, key, value, shift, scale and gate in place, as columns of one tensor", () => {
+    const attention = predict?.ops.find(({ op }) => op === "attention");
+    if (attention?.op !== "attention") throw new Error("no attention");
+    expect([attention.q, attention.k, attention.v].map(({ byteOffset, stride, storage }) => [byteOffset, stride, storage])).toEqual(
+      [0, 256, 512].map((byteOffset) => [byteOffset, 192, attention.q.storage]),
+    );
+    expect(attention).toMatchObject({ heads: 4, kv_heads: 4, scale: 0.25, causal: true, compute: "i8" });
+    const modulates = predict?.ops.filter(({ op }) => op === "modulate") as Extract<Op, { op: "modulate" }>[];
+    const places = modulates
+      .slice(0, 2)
+      .map(({ shift, scale }) => [shift, scale].map((tensor) => (tensor.kind === "activation" ? tensor.byteOffset / 4 : "constant")));
+    expect(places).toEqual([
+      [0, 32],
+      [96, 128],
+    ]);
+    const gated = predict?.ops.filter((op) => op.op === "linear" && op.gate !== undefined) as Extract<Op, { op: "linear" }>[];
+    expect(gated.slice(0, 2).map(({ gate }) => (gate?.kind === "activation" ? gate.byteOffset / 4 : "constant"))).toEqual([64, 160]);
+  });
+
+  it("uses the epsilons of the reference, which differ by place", () => {
+    const epsilons = (entry: typeof encode) =>
+      new Set(entry?.ops.flatMap((op) => (op.op === "layer_norm" ? [`${op.eps} ${op.gamma === undefined ? "plain" : "affine"}`] : [])));
+    expect(epsilons(encode)).toEqual(new Set(["1e-12 affine"]));
+    expect(epsilons(predict)).toEqual(new Set(["0.000001 plain", "0.00001 affine"]));
+  });
+
+  it("uses all 303 tensors of the true model, in 12 and 6 layers", () => {
+    const checkpoint = seededCheckpoint(LEWM_TRUE, 1);
+    expect(checkpoint.tensors.size).toBe(303);
+    const config = parseConfig(read("lewm"), "lewm.json");
+    const { entries } = lower({ config, configSource: "lewm.json", checkpoint, policy: parseTypePolicy("i8") }).program;
+    expect(entries.map(({ ops }) => ops.filter(({ op }) => op === "attention").length)).toEqual([12, 6]);
+  });
+});
+
+describe("other architectures are a JSON file", () => {
+  it.each([
+    ["dinov2-small", "encode", [1370, 384], { image: 518, patch: 14, width: 384, layers: 12, heads: 6, mlp: 1536 }],
+    ["dinov2-test", "encode", [17, 64], { image: 56, patch: 14, width: 64, layers: 3, heads: 4, mlp: 192 }],
+  ] as const)("%s", (name, entry, shape, dimensions) => {
+    const config = parseConfig(read(name), name);
+    const { program } = lower({
+      config,
+      configSource: name,
+      checkpoint: seededCheckpoint(dinov2Shapes(dimensions), 1),
+      policy: parseTypePolicy("i8"),
+    });
+    expect(program.entries.map(({ name, outputs }) => [name, outputs[0]?.tensor.shape])).toEqual([[entry, shape]]);
+  });
+
+  it("a ViT classifier", () => {
+    const shapes: Shapes = new Map();
+    for (const [name, shape] of lewmShapes({ ...LEWM_TRUE, patch: 16 })) {
+      if (name.startsWith("encoder.")) shapes.set(`vit.${name.slice("encoder.".length)}`, shape);
+    }
+    shapes.set("classifier.weight", [1000, 192]).set("classifier.bias", [1000]);
+    const config = parseConfig(read("vit-tiny-classifier"), "vit");
+    const { program } = lower({ config, configSource: "vit", checkpoint: seededCheckpoint(shapes, 1), policy: parseTypePolicy("i4") });
+    expect(program.entries[0]?.outputs[0]?.tensor.shape).toEqual([1, 1000]);
+  });
+});
+
+describe("mistakes in a config are named with their place", () => {
+  const cases: [string, (config: Json) => void, string, RegExp][] = [
+    ["an unknown key", (c) => (c.parts.encoder.rope = true), "CONFIG_SCHEMA", /parts\.encoder: unknown key "rope"|parts\.encoder.*"rope"/],
+    ["a missing key", (c) => delete c.parts.encoder.width, "CONFIG_SCHEMA", /parts\.encoder\.width.*missing.*number/],
+    [
+      "a position that no op can run",
+      (c) => (c.parts.encoder.position = "rope"),
+      "CONFIG_SCHEMA",
+      /parts\.encoder\.position.*"rope".*"learned", "none"/,
+    ],
+    ["an unknown part", (c) => (c.parts.encoder.kind = "mamba"), "CONFIG_SCHEMA", /parts\.encoder\.kind/],
+    [
+      "an unknown activation",
+      (c) => (c.parts.projector.layers[2].act = "swish"),
+      "CONFIG_SCHEMA",
+      /parts\.projector\.layers\[2\]\.act.*"swish".*"silu"/,
+    ],
+    ["a pattern without {i}", (c) => (c.parts.encoder.weights.layer.q = "q"), "CONFIG_SCHEMA", /parts\.encoder\.weights\.layer\.q.*\{i\}/],
+    ["not an object", (c) => (c.parts = []), "CONFIG_SCHEMA", /parts/],
+    [
+      "a step of an unknown part",
+      (c) => (c.entries.encode.steps[1].part = "projektor"),
+      "CONFIG_NAME",
+      /entries\.encode\.steps\[1\]\.part.*projektor.*projector/,
+    ],
+    [
+      "a step on an unknown value",
+      (c) => (c.entries.encode.steps[1].x = "token"),
+      "CONFIG_NAME",
+      /entries\.encode\.steps\[1\]\.x.*"token".*class_token/,
+    ],
+    ["an output that nothing computes", (c) => (c.entries.encode.outputs = { z: "latent" }), "CONFIG_NAME", /entries\.encode\.outputs\.z/],
+    ["no outputs", (c) => (c.entries.encode.outputs = {}), "CONFIG_PORTS", /entries\.encode\.outputs.*1 to 16/],
+    ["a width that does not follow", (c) => (c.parts.projector.width = 48), "CONFIG_WIDTH", /parts\.projector.*\[1, 32\].*rows of 48/],
+    [
+      "an image that patches do not divide",
+      (c) => (c.parts.encoder.embedding.image = [28, 30]),
+      "CONFIG_PATCH",
+      /parts\.encoder\.embedding\.image.*30.*multiples of 7/,
+    ],
+    ["more tokens than attention takes", (c) => (c.parts.encoder.embedding.image = [700, 700]), "CONFIG_TOKENS", /10001 tokens.*4096/],
+    ["heads that do not divide", (c) => (c.parts.encoder.attention.kvHeads = 3), "CONFIG_HEADS", /parts\.encoder\.attention\.kvHeads/],
+    [
+      "a condition that is not given",
+      (c) => delete c.entries.predict.steps[1].condition,
+      "CONFIG_CONDITION",
+      /parts\.predictor\.conditioning/,
+    ],
+    [
+      "a condition that is not wanted",
+      (c) => delete c.parts.predictor.conditioning,
+      "CONFIG_CONDITION",
+      /parts\.predictor\.conditioning.*action_encoder/,
+    ],
+    [
+      "a weight key that is missing",
+      (c) => delete c.parts.encoder.weights.layer.k,
+      "CONFIG_WEIGHTS",
+      /parts\.encoder\.weights\.layer\.k.*\[32, 32\]/,
+    ],
+    [
+      "a weight key of no use",
+      (c) => (c.parts.encoder.weights.layer.gate = "{i}"),
+      "CONFIG_WEIGHTS",
+      /parts\.encoder\.weights\.layer\.gate/,
+    ],
+    [
+      "a BatchNorm after nothing linear",
+      (c) => c.parts.projector.layers.shift(),
+      "CONFIG_ORDER",
+      /parts\.projector\.layers\[0\].*right after a linear/,
+    ],
+    ["statistics that nobody declared", (c) => delete c.statistics, "CONFIG_STATISTICS", /action.*not declared/],
+    [
+      "statistics of the wrong length",
+      (c) => (c.statistics.action = { mean: [1, 2, 3], std: [1, 1, 1] }),
+      "CONFIG_STATISTICS",
+      /statistics\.action.*3 means.*rows of 10/,
+    ],
+    ["a deviation of zero", (c) => (c.statistics.action = { mean: [1], std: [0] }), "CONFIG_SCHEMA", /statistics\.action/],
+    [
+      "more rows than positions",
+      (c) => Object.assign(c.parts.predictor, { positions: 2 }),
+      "CONFIG_POSITIONS",
+      /parts\.predictor\.positions.*at least 3/,
+    ],
+  ];
+  it.each(cases)("%s", (_, edit, code, message) => {
+    const error = errorOf(() => lowerWith(edit));
+    expect(error.code).toBe(code);
+    expect(error.message).toMatch(message);
+    expect(error.source).toBe("c.json");
+  });
+
+  it.each([[null], [1], ["x"], [[]], [{}]])("a config that is %j", (value) => {
+    expect(errorOf(() => parseConfig(value, "c.json")).code).toBe("CONFIG_SCHEMA");
+  });
+});
+
+describe("a checkpoint that does not fit is named with what would", () => {
+  it("a missing tensor: both spellings, the shape, the nearest names", () => {
+    const query = "encoder.encoder.layer.1.attention.attention.query.weight";
+    const error = errorOf(() =>
+      lowerWith(undefined, undefined, (shapes) => {
+        shapes.delete(query);
+        shapes.set("encoder.encoder.layer.1.attention.attention.qeury.weight", [32, 32]);
+      }),
+    );
+    expect(error.code).toBe("WEIGHT_MISSING");
+    expect(error.where).toBe("c.json parts.encoder.weights.layer.q (i = 1)");
+    expect(error.message).toContain(`"${query}" or "encoder.layers.1.attention.q_proj.weight"`);
+    expect(error.expected).toContain("[32, 32]");
+    expect(error.expected).toContain("qeury");
+  });
+
+  it("a tensor of another shape: both shapes", () => {
+    const error = errorOf(() => lowerWith(undefined, undefined, (shapes) => shapes.set("projector.net.0.weight", [32, 64])));
+    expect(error.code).toBe("WEIGHT_SHAPE");
+    expect(error.message).toMatch(/parts\.projector\.layers\[0\].*projector\.net\.0\.weight.*\[32, 64\].*expected \[64, 32\]/);
+  });
+
+  it("tensors left over: a config of fewer layers does not pass silently", () => {
+    const error = errorOf(() => lowerWith((config) => (config.parts.encoder.layers = 1)));
+    expect(error.code).toBe("WEIGHT_EXTRA");
+    expect(error.message).toMatch(/16 of the checkpoint's tensors.*encoder\.encoder\.layer\.1\./);
+  });
+
+  it("a type rule that matches nothing", () => {
+    expect(errorOf(() => lowerWith(undefined, "i8,encodr.*=f16")).code).toBe("TYPE_RULE_UNUSED");
+  });
+
+  it("a type rule that does not fit its tensor", () => {
+    const error = errorOf(() => lowerWith(undefined, "i8,*patch*=i4"));
+    expect(error.code).toBe("TYPE_CONSTRAINT");
+    expect(error.message).toMatch(/encoder\.patch\.weight.*147/);
+  });
+});
