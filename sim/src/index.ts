@@ -1,3 +1,12 @@
+export {
+  type BoardEngine,
+  type BoardRequest,
+  type BoardResponse,
+  type OpenRequest,
+  type ResponseSink,
+  SimulatedBoard,
+  type SimulatedBoardOptions,
+} from "./board/board.js";
 export { type Board, modelPartitions, type Partition, parseBoard } from "./board/boardSchema.js";
 export { readBoard } from "./board/readBoard.js";
 export * from "./engine/engine.js";
@@ -7,3 +16,4 @@ export { createWasmEngine } from "./engine/wasm.js";
 export { openWasmEngine } from "./engine/wasmNode.js";
 export * from "./errors.js";
 export { decodeImage } from "./image/decodeImage.js";
+export { type BoardServer, type ServeOptions, serveBoard } from "./server/serveBoard.js";

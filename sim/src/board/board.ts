@@ -176,15 +176,7 @@ export class SimulatedBoard {
 }
 
 /** The headers that the core reads; it needs no others. */
-const CORE_HEADERS = [
-  "accept",
-  "accept-encoding",
-  "authorization",
-  "content-encoding",
-  "content-length",
-  "content-type",
-  "if-none-match",
-];
+const CORE_HEADERS = ["accept", "accept-encoding", "authorization", "content-encoding", "content-length", "content-type", "if-none-match"];
 
 function coreHeaders(headers: Readonly<Record<string, string>>): [string, string][] {
   return Object.entries(headers)

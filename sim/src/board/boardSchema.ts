@@ -27,7 +27,10 @@ const boardSchema = z.strictObject({
   cpu: z.strictObject({ cores: z.int().min(1).max(2), mhz: z.int().min(40).max(1000) }),
   /** L2MEM: `freeBytes` is what cache, system and drivers leave for Synapse. */
   sram: z.strictObject({
-    freeBytes: z.int().min(16_384).max(768 * 1024),
+    freeBytes: z
+      .int()
+      .min(16_384)
+      .max(768 * 1024),
     cacheBytes: z.literal([128, 256, 512].map((kib) => kib * 1024)),
   }),
   /** `reservedBytes` is what the rest of the firmware (network buffers, heap) keeps for itself. */

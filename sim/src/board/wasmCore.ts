@@ -49,7 +49,8 @@ class WasmCore implements DeviceCore {
       log: (level = 0, at = 0, bytes = 0) => void port.log(LOG_LEVELS[level] ?? "info", this.#text(at, bytes)),
       ticks_us: () => nowMicroseconds(),
       random: (at = 0, bytes = 0) => void crypto.getRandomValues(new Uint8Array(this.#memory.buffer, at, bytes)),
-      send_head: (request = 0, status = 0, at = 0, bytes = 0) => void port.sendHead(request, status, unflattenHeaders(this.#text(at, bytes))),
+      send_head: (request = 0, status = 0, at = 0, bytes = 0) =>
+        void port.sendHead(request, status, unflattenHeaders(this.#text(at, bytes))),
       send_chunk: (request = 0, at = 0, bytes = 0) => void port.sendChunk(request, this.#copy(at, bytes)),
       end: (request = 0) => void port.end(request),
       decode_image: (job = 0, at = 0, bytes = 0, typeAt = 0, typeBytes = 0, width = 0, height = 0) =>

@@ -42,7 +42,12 @@ export async function decodeImage(
 /** One channel a pixel to three equal ones. */
 function expandGray(gray: Uint8Array, pixels: number, source: string): Uint8Array {
   if (gray.length !== pixels) {
-    throw new InputError({ code: "IMAGE_UNREADABLE", source, message: "the picture has an unknown number of channels", expected: "gray or RGB" });
+    throw new InputError({
+      code: "IMAGE_UNREADABLE",
+      source,
+      message: "the picture has an unknown number of channels",
+      expected: "gray or RGB",
+    });
   }
   const rgb = new Uint8Array(pixels * 3);
   for (let i = 0; i < pixels; i++) rgb.fill(gray[i] ?? 0, i * 3, i * 3 + 3);

@@ -1,0 +1,137 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { OpenRequest, SimulatedBoard } from "../board/board.js";
+import { InputError } from "../errors.js";
+
+/** A head that takes longer, a request that takes longer, and a connection on which nothing moves, are cut off. */
+const HEAD_MS_MAX = 10_000;
+const REQUEST_MS_MAX = 130_000;
+const SILENT_MS_MAX = 150_000;
+const KEEP_ALIVE_MS = 5_000;
+const HEAD_BYTES_MAX = 8_192;
+const CONNECTIONS_MAX = 64;
+/** A client that was answered before its body ended has this long to read the answer before its connection is closed. */
+const LINGER_MS = 1_000;
+
+export interface ServeOptions {
+  /** 0: any free port. */
+  readonly port: number;
+  /** Default `127.0.0.1`: only this machine. `0.0.0.0` serves the local network. */
+  readonly host?: string;
+}
+
+export interface BoardServer {
+  readonly host: string;
+  readonly port: number;
+  /** `http://host:port`, with `127.0.0.1` when it listens everywhere. */
+  readonly url: string;
+  /** Closes all connections; the board itself stays open. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves a simulated board over HTTP. Throws an InputError with code `PORT_UNAVAILABLE` when the address cannot be listened on.
+ */
+export async function serveBoard(board: SimulatedBoard, options: ServeOptions): Promise<BoardServer> {
+  const server = createServer({ maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_MS_MAX, requestTimeout: REQUEST_MS_MAX });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.maxConnections = CONNECTIONS_MAX;
+  server.setTimeout(SILENT_MS_MAX, (socket) => socket.destroy());
+  server.on("request", (request, response) => exchange(board, request, response, false));
+  server.on("checkContinue", (request, response) => exchange(board, request, response, true));
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+    socket.end(malformedHead(error.code === "HPE_HEADER_OVERFLOW"));
+  });
+  const host = options.host ?? "127.0.0.1";
+  await listen(server, host, options.port);
+  const { port } = server.address() as AddressInfo;
+  const shown = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  return {
+    host,
+    port,
+    url: `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const taken = error.code === "EADDRINUSE";
+      const message = taken ? "another program listens there" : error.message;
+      reject(new InputError({ code: "PORT_UNAVAILABLE", source: `${host}:${port}`, message, expected: "a free port; 0 takes any" }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+/** Carries one request to the board and its answer back. */
+function exchange(board: SimulatedBoard, request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
+  let answered = false;
+  let open: OpenRequest | undefined;
+  const sink = {
+    head: (status: number, headers: readonly (readonly [string, string])[]) => {
+      if (response.headersSent || response.destroyed) return;
+      for (const [name, value] of headers) response.setHeader(name, value);
+      // What is left of a body that nobody wants would be taken for the next request.
+      if (!request.complete) response.setHeader("connection", "close");
+      response.writeHead(status);
+    },
+    chunk: (bytes: Uint8Array) => void response.write(bytes),
+    end: () => {
+      answered = true;
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+      if (request.complete) return;
+      request.resume();
+      const { socket } = request;
+      setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    },
+  };
+  try {
+    open = board.open({ method: request.method ?? "", target: request.url ?? "", headers: flatHeaders(request) }, sink);
+  } catch {
+    // The board was closed, or has crashed: what a real one would do is not answer at all.
+    return void request.socket.destroy();
+  }
+  const opened = open;
+  if (answered) return;
+  if (awaitsContinue) response.writeContinue();
+  request.on("data", (bytes: Buffer) => {
+    if (!answered) opened.write(bytes);
+  });
+  request.on("end", () => {
+    if (!answered) opened.end();
+  });
+  response.on("close", () => {
+    if (!answered) opened.close();
+  });
+}
+
+function flatHeaders(request: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return headers;
+}
+
+/** Heads are parsed by the port, not by the core, so the port answers for them; in the core's form. */
+function malformedHead(tooLarge: boolean): string {
+  const [status, title, code, detail, expected] = tooLarge
+    ? [431, "Request Header Fields Too Large", "HEAD_TOO_LARGE", "the request's head is too large", `at most ${HEAD_BYTES_MAX} bytes`]
+    : [400, "Bad Request", "HEAD_MALFORMED", "the request's head is not HTTP/1.1", "a request as RFC 9112 describes it"];
+  const body = JSON.stringify({ title, status, code, detail, expected });
+  const head = [
+    `HTTP/1.1 ${status} ${title}`,
+    "content-type: application/problem+json",
+    `content-length: ${body.length}`,
+    "connection: close",
+  ];
+  return `${head.join("\r\n")}\r\n\r\n${body}`;
+}
