@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { EF_RISCV_FLOAT_ABI_SINGLE, EF_RISCV_RVC, EM_RISCV, readArchive, readElf } from "../testing/elf.js";
+import { buildFile } from "./builds.js";
+
+const root = new URL("../../../", import.meta.url);
+const page = readFileSync(new URL("docs/esp32p4-library.md", root), "utf8");
+const header = readFileSync(new URL("kernels/include/synapse.h", root), "utf8");
+const objects = () => readArchive(readFileSync(buildFile("lib/esp32p4/libsynapse.a"))).map((member) => readElf(member.data));
+
+/** The entries in backquotes of the list under a heading of the page: what is documented is what is allowed. */
+function listed(heading: string): string[] {
+  const section = page.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? "";
+  const lines = section.split("\n").filter((line) => line.startsWith("- "));
+  return lines.flatMap((line) => [...(line.split(":")[0] ?? "").matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ""));
+}
+
+/** Whether a section's name is one of the patterns, of which `.text*` stands for `.text` and `.text.anything`. */
+function matches(name: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => (pattern.endsWith("*") ? `${name}.`.startsWith(`${pattern.slice(0, -1)}.`) : name === pattern));
+}
+
+describe("the ESP32-P4 library links into an ESP-IDF application", () => {
+  test("every object is RV32 with compressed instructions and the ilp32f calling convention", () => {
+    expect(objects().length).toBeGreaterThan(0);
+    for (const object of objects()) {
+      expect(object.machine).toBe(EM_RISCV);
+      expect(object.flags).toBe(EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_SINGLE);
+    }
+  });
+
+  test("sections that take memory are of the documented kinds", () => {
+    const allowed = listed("Sections that take memory");
+    expect(allowed).toContain(".text*");
+    for (const object of objects()) {
+      const taking = object.sections.filter((section) => section.allocated && section.bytes > 0);
+      expect(taking.filter((section) => !matches(section.name, allowed)).map((section) => section.name)).toEqual([]);
+    }
+  });
+
+  test("other sections are of those that ESP-IDF's linker scripts name", () => {
+    const allowed = listed("Other sections");
+    expect(allowed).toContain(".riscv.attributes");
+    for (const object of objects()) {
+      const others = object.sections.filter((section) => !section.allocated && section.name !== "");
+      expect(others.filter((section) => !matches(section.name, allowed)).map((section) => section.name)).toEqual([]);
+    }
+  });
+
+  test("nothing is undefined but the documented symbols", () => {
+    const allowed = new Set(listed("Symbols it needs"));
+    expect(allowed).toContain("memcpy");
+    const defined = new Set(objects().flatMap((object) => object.symbols.filter((symbol) => symbol.defined).map((symbol) => symbol.name)));
+    const needed = objects().flatMap((object) => object.symbols.filter((symbol) => symbol.name !== "" && !symbol.defined));
+    expect(needed.map((symbol) => symbol.name).filter((name) => !defined.has(name) && !allowed.has(name))).toEqual([]);
+  });
+
+  test("it offers every function of synapse.h and no other global name", () => {
+    const declared = [...header.matchAll(/^(?:syn_result|const char \*|uint32_t) ?(syn_\w+)\(/gm)].map((match) => match[1] ?? "");
+    expect(declared.length).toBeGreaterThan(15);
+    const offered = objects().flatMap((object) => object.symbols.filter((symbol) => symbol.defined && symbol.global));
+    expect(offered.map((symbol) => symbol.name).sort()).toEqual(declared.sort());
+  });
+});
