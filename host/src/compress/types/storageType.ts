@@ -37,7 +37,7 @@ export function checkConstraint(type: StorageType, k: number, source: string, wh
     source,
     where,
     message: `type ${type.name} needs rows of a multiple of ${type.kMultiple} weights, but these have ${k}`,
-    expected: k % 32 === 0 ? "i8, i4, i3, q8_0, q4_0, f16 or f32" : "i8, f16 or f32",
+    expected: `${k % 32 === 0 ? "i8, i4, i3, q8_0, q4_0, f16 or f32" : "i8, f16 or f32"} for this tensor, by a rule before or a narrower pattern`,
   });
 }
 
