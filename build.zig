@@ -91,6 +91,9 @@ const Runtime = struct {
         const root = self.module(target, optimize, "kernels/src/root.zig");
         root.addAnonymousImport("synapse.h", .{ .root_source_file = b.path("kernels/include/synapse.h") });
         const compile = b.addTest(.{ .root_module = root });
-        step.dependOn(&b.addRunArtifact(compile).step);
+        const run = b.addRunArtifact(compile);
+        // Run every time, so that the summary counts the tests.
+        run.has_side_effects = true;
+        step.dependOn(&run.step);
     }
 };

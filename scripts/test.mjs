@@ -1,0 +1,82 @@
+// `npm test`: sets up what is missing, checks format, types and lint, runs the Zig and TypeScript tests, and ends with one count over all.
+// `npm test -- host/src/pack` runs the TypeScript tests of one folder only.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT, setup, zigCommand } from "./setup.mjs";
+
+const REPORT = join(ROOT, ".toolchain", "vitest.json");
+
+/** Runs a program with its output shown, and returns its exit code. */
+function show(command, args) {
+  const result = spawnSync(command, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] });
+  if (result.error) throw new Error(`cannot run ${command}: ${result.error.message}`);
+  return result.status ?? 1;
+}
+
+function title(text) {
+  process.stdout.write(`\n== ${text}\n`);
+}
+
+/** One check that passes or fails as a whole. */
+function check(name, command, args) {
+  title(name);
+  const passed = show(command, args) === 0;
+  return passed ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+/** The Zig tests of the runtime and the device core; counted from the build summary. */
+function zigTests() {
+  title("Zig tests: runtime and device core");
+  const [command, ...rest] = zigCommand();
+  const result = spawnSync(command, [...rest, "build", "test", "--summary", "all"], { cwd: ROOT, encoding: "utf8", maxBuffer: 1 << 28 });
+  const output = `${result.stdout}${result.stderr}`;
+  const counts = [...output.matchAll(/run test[^\n]*?(\d+) pass(?:ed)?/g)].map((match) => Number(match[1]));
+  const passed = counts.reduce((sum, count) => sum + count, 0);
+  const failed = [...output.matchAll(/run test[^\n]*?(\d+) fail(?:ed)?/g)].reduce((sum, match) => sum + Number(match[1]), 0);
+  if (result.status !== 0) {
+    process.stdout.write(output);
+    return { passed, failed: Math.max(failed, 1) };
+  }
+  if (passed === 0) {
+    process.stdout.write(`${output}\nno Zig test was counted\n`);
+    return { passed: 0, failed: 1 };
+  }
+  process.stdout.write(`${passed} Zig tests passed\n`);
+  return { passed, failed: 0 };
+}
+
+function typescriptTests(filters) {
+  title("TypeScript tests");
+  mkdirSync(join(ROOT, ".toolchain"), { recursive: true });
+  rmSync(REPORT, { force: true });
+  const status = show(process.execPath, [
+    join("node_modules", "vitest", "vitest.mjs"),
+    "run",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${REPORT}`,
+    ...filters,
+  ]);
+  const report = JSON.parse(readFileSync(REPORT, "utf8"));
+  const failed = report.numFailedTests + (status !== 0 && report.numFailedTests === 0 ? 1 : 0);
+  return { passed: report.numPassedTests, failed, skipped: report.numPendingTests };
+}
+
+const filters = process.argv.slice(2);
+try {
+  setup();
+  const results = filters.length > 0 ? [typescriptTests(filters)] : [
+    check("Lint and format", process.execPath, [join("node_modules", "@biomejs", "biome", "bin", "biome"), "check", "."]),
+    zigTests(),
+    typescriptTests([]),
+  ];
+  const total = (key) => results.reduce((sum, result) => sum + (result[key] ?? 0), 0);
+  const skipped = total("skipped");
+  process.stdout.write(`\n${total("passed")} passed, ${total("failed")} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
+  process.exitCode = total("failed") > 0 ? 1 : 0;
+} catch (error) {
+  process.stderr.write(`test: ${error.message}\n`);
+  process.stdout.write("\n0 passed, 1 failed\n");
+  process.exitCode = 1;
+}
