@@ -1,9 +1,13 @@
 import { readFileSync } from "node:fs";
+import { openWasmEngine } from "synapse-sim";
 import { describe, expect, it } from "vitest";
 import { compile, fidelity } from "./compile.js";
 import { storageTypeNames } from "./compress/types/storageType.js";
+import { addGolden } from "./pack/golden.js";
+import { type GoldenHeader, isConstant } from "./pack/header.js";
 import { Interpreter } from "./pack/interpret.js";
 import { readPack } from "./pack/readPack.js";
+import { writePack } from "./pack/writePack.js";
 import { LEWM_SMALL } from "./parity/lewmShapes.js";
 import { seededCheckpoint } from "./parity/seededCheckpoint.js";
 import { LewmForward } from "./testing/lewmForward.js";
@@ -137,4 +141,85 @@ describe("compile", () => {
     const second = await compile({ checkpoint: { path: "renamed", tensors: renamed }, config, types: "i8", fastBytes: 8192 });
     expect(Buffer.compare(first.bytes, second.bytes)).toBe(0);
   });
+
+  it("takes GGUF blocks over as they are where the same type is asked for, also for stacked tensors", async () => {
+    const blocks = new Map(checkpoint.tensors);
+    for (const part of ["query", "key", "value"]) {
+      const name = `encoder.encoder.layer.0.attention.attention.${part}.weight`;
+      // Scales of 2^-6 and numbers counting up: nothing that an encoder would choose by itself.
+      const rows = Uint8Array.from({ length: 32 * 34 }, (_, i) => (i % 34 === 0 ? 0 : i % 34 === 1 ? 0x24 : (i * 7) & 63));
+      const values = Float32Array.from({ length: 1024 }, (_, i) => (rows[Math.floor(i / 32) * 34 + 2 + (i % 32)] as number) / 64);
+      blocks.set(name, { name, dtype: "Q8_0", shape: [32, 32], bytes: rows.length, read: async () => rows, readF32: async () => values });
+    }
+    const { report, bytes } = await compile({
+      checkpoint: { path: "blocks.gguf", tensors: blocks },
+      config,
+      types: "q8_0",
+      fastBytes: 8192,
+    });
+    const name = "encoder.layers.0.attention.qkv.weight";
+    expect(report.tensors.find((tensor) => tensor.name === name)).toMatchObject({ repacked: true, snrDb: Number.POSITIVE_INFINITY });
+    expect(report.tensors.filter(({ repacked }) => repacked).length).toBe(1);
+    const opened = readPack(bytes, "test.syn");
+    const decoded = opened.decode(opened.header.tensors.findIndex((tensor) => tensor.name === name));
+    expect(decoded.length).toBe(96 * 32);
+    expect(decoded[33]).toBe((((34 + 3) * 7) & 63) / 64);
+  });
+
+  it("refuses weights that are not finite, and says which", async () => {
+    const name = "encoder.encoder.layer.1.output.dense.weight";
+    const good = checkpoint.tensors.get(name);
+    const broken = new Map(checkpoint.tensors);
+    if (good === undefined) throw new Error("no such tensor");
+    broken.set(name, { ...good, readF32: async () => (await good.readF32()).fill(Number.NaN, 7, 8) });
+    await expect(compile({ checkpoint: { path: "broken.pt", tensors: broken }, config, fastBytes: 8192 })).rejects.toMatchObject({
+      code: "WEIGHT_NOT_FINITE",
+      source: "broken.pt",
+      where: `tensor "${name}", element 7`,
+    });
+  });
 });
+
+describe("self-test vectors", () => {
+  it("are computed by an engine, accepted by it, and refused when the pack computes something else", async () => {
+    const engine = await openWasmEngine();
+    try {
+      const { bytes } = await compile({ checkpoint, config, types: "i8", fastBytes: 8192 });
+      const golden = await addGolden(bytes, engine);
+      const { header } = readPack(golden, "test.syn");
+      expect(header.golden?.map(({ entry, rows }) => [entry, rows])).toEqual([
+        ["encode", 1],
+        ["predict", 3],
+      ]);
+      const selfTest = async (file: Uint8Array) => {
+        const model = await engine.openModel(file);
+        const session = await model.createSession();
+        await session.selfTest().finally(() => session.close().then(() => model.close()));
+      };
+      await selfTest(golden);
+      expect(Buffer.compare(await addGolden(golden, engine), golden)).toBe(0);
+
+      const [first, ...others] = header.golden ?? [];
+      const wrong = { ...first, seed: 99 } as GoldenHeader;
+      await expect(selfTest(repackHeader(golden, [wrong, ...others]))).rejects.toMatchObject({ code: "GOLDEN" });
+    } finally {
+      await engine.close();
+    }
+  });
+
+  it("are left out of packs that promise no equal bytes", async () => {
+    const engine = await openWasmEngine();
+    try {
+      const { bytes } = await compile({ checkpoint, config, types: "f32", fastBytes: 8192 });
+      expect(await addGolden(bytes, engine)).toBe(bytes);
+    } finally {
+      await engine.close();
+    }
+  });
+});
+
+function repackHeader(file: Uint8Array, golden: GoldenHeader[]): Uint8Array {
+  const { header, blobsOffset } = readPack(file, "test.syn");
+  const tensors = header.tensors.map((tensor) => (isConstant(tensor) ? { ...tensor, offset: tensor.offset - blobsOffset } : tensor));
+  return writePack({ ...header, tensors, golden }, [{ offset: 0, bytes: file.subarray(blobsOffset) }]);
+}

@@ -212,7 +212,6 @@ describe("strict CBOR", () => {
     fc.assert(
       fc.property(value, (item) => {
         expect(decodeStrictCbor(encoder.encode(item), 16)).toEqual(normal(item));
-        );
       }),
       { numRuns: 300 },
     );

@@ -47,7 +47,7 @@ function layHeader(header: PackHeader, source: string): { headerBytes: Uint8Arra
   for (;;) {
     const at = blobsOffset;
     const tensors = header.tensors.map((tensor) => (isConstant(tensor) ? { ...tensor, offset: tensor.offset + at } : tensor));
-    const headerBytes = encoder.encode({ ...header, tensors });
+    const headerBytes = encoder.encode(inOrder({ ...header, tensors }));
     if (headerBytes.length > HEADER_BYTES_MAX) {
       throw tooLarge(
         source,
@@ -59,6 +59,20 @@ function layHeader(header: PackHeader, source: string): { headerBytes: Uint8Arra
     if (needed === blobsOffset) return { headerBytes: Uint8Array.from(headerBytes), blobsOffset };
     blobsOffset = needed;
   }
+}
+
+/** The keys in the order of docs/format.md, so that equal headers have equal bytes however they were put together. */
+function inOrder({ name, generator, numeric, regions, tensors, entries, golden, meta }: PackHeader): PackHeader {
+  return {
+    name,
+    generator,
+    numeric,
+    regions,
+    tensors,
+    entries,
+    ...(golden === undefined ? {} : { golden }),
+    ...(meta === undefined ? {} : { meta }),
+  };
 }
 
 function tooLarge(source: string, message: string, expected: string): InputError {
