@@ -61,18 +61,9 @@ function layHeader(header: PackHeader, source: string): { headerBytes: Uint8Arra
   }
 }
 
-/** The keys in the order of docs/format.md, so that equal headers have equal bytes however they were put together. */
-function inOrder({ name, generator, numeric, regions, tensors, entries, golden, meta }: PackHeader): PackHeader {
-  return {
-    name,
-    generator,
-    numeric,
-    regions,
-    tensors,
-    entries,
-    ...(golden === undefined ? {} : { golden }),
-    ...(meta === undefined ? {} : { meta }),
-  };
+/** The optional keys last, so that equal headers have equal bytes however they were put together. */
+function inOrder({ golden, meta, ...others }: PackHeader): PackHeader {
+  return { ...others, ...(golden === undefined ? {} : { golden }), ...(meta === undefined ? {} : { meta }) };
 }
 
 function tooLarge(source: string, message: string, expected: string): InputError {
