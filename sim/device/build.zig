@@ -76,6 +76,8 @@ pub const Core = struct {
         root.addImport("synapse", runtime.module(target, .fast, "kernels/src/root.zig"));
         root.addAnonymousImport("test_model", .{ .root_source_file = b.path("sim/fixtures/lewm-test.syn") });
         const run = b.addRunArtifact(b.addTest(.{ .root_module = root }));
+        // Run every time, so that the summary counts the tests.
+        run.has_side_effects = true;
         b.step("test-device", "run the device core's own tests").dependOn(&run.step);
         if (b.top_level_steps.get("test")) |all| all.step.dependOn(&run.step);
     }

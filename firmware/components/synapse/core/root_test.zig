@@ -1,4 +1,10 @@
 //! Gathers the core's tests.
+
+comptime {
+    // The core calls the runtime through its C API; here both are one program.
+    @import("synapse").c_api.exportAll();
+}
+
 test {
     _ = @import("abi.zig");
     _ = @import("answer.zig");
