@@ -16,5 +16,4 @@ export { createWasmEngine } from "./engine/wasm.js";
 export { openWasmEngine } from "./engine/wasmNode.js";
 export * from "./errors.js";
 export { decodeImage } from "./image/decodeImage.js";
-export { lanAddress } from "./server/lanAddress.js";
 export { type BoardServer, type ServeOptions, serveBoard } from "./server/serveBoard.js";
