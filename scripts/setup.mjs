@@ -77,7 +77,18 @@ export function zig(args) {
 export function setup() {
   step("npm", ["package-lock.json"], ["node_modules"], "installing npm packages", () => run("npm", ["ci", "--no-fund", "--no-audit"]));
   installZig();
-  const sources = ["build.zig", "build.zig.zon", "kernels", "firmware/components/synapse", "sim/native", "sim/wasm", "sim/rv32"];
+  const sources = [
+    "build.zig",
+    "build.zig.zon",
+    "kernels",
+    "firmware/components/synapse",
+    "sim/native",
+    "sim/wasm",
+    "sim/rv32",
+    "sim/guest",
+    "sim/device",
+    "sim/machines.zig",
+  ];
   step("zig-build", sources, ["zig-out"], "building the runtime: native addon, WASM, RISC-V, ESP32-P4 library (once, a few minutes)", () =>
     zig(["build"]),
   );

@@ -10,6 +10,7 @@ pub fn add(b: *std.Build, runtime: anytype) void {
     addWasm(b, runtime, "synapse-baseline", .empty);
     addRv32(b, runtime);
     addEsp32p4(b, runtime);
+    addTests(b);
 }
 
 /// The largest file and its session must fit; more than this is refused rather than asked from the host.
@@ -90,4 +91,14 @@ fn install(b: *std.Build, artifact: *std.Build.Step.Compile, path: []const u8, n
     const step = b.addInstallFile(artifact.getEmittedBin(), path);
     b.getInstallStep().dependOn(&step.step);
     b.step(name, b.fmt("build {s}", .{path})).dependOn(&step.step);
+}
+
+/// The tests of what the machines share, run on the host.
+fn addTests(b: *std.Build) void {
+    const root = b.createModule(.{ .root_source_file = b.path("sim/guest/guest.zig"), .target = b.graph.host, .optimize = .safe });
+    const run = b.addRunArtifact(b.addTest(.{ .root_module = root }));
+    // Run every time, so that the summary counts the tests.
+    run.has_side_effects = true;
+    b.step("test-machines", "run the tests of what the WASM and RV32 machines share").dependOn(&run.step);
+    if (b.top_level_steps.get("test")) |all| all.step.dependOn(&run.step);
 }
