@@ -10,7 +10,7 @@ export function boardFit(board: Board, fileBytes: number, needs: SessionRequirem
   const flash = modelPartitions(board)[0]?.size ?? 0;
   const bodies = board.requests.bodyBytesMax * board.requests.countMax;
   const lines = [
-    { memory: "flash (model partition)", neededBytes: fileBytes, availableBytes: flash },
+    { memory: "flash", neededBytes: fileBytes, availableBytes: flash },
     { memory: "SRAM", neededBytes: needs.fastBytes + needs.sessionBytes + needs.threadBytes, availableBytes: board.sram.freeBytes },
     {
       memory: "PSRAM",

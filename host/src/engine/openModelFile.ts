@@ -41,7 +41,8 @@ export async function openModelBytes(file: Uint8Array, source: string, engineNam
 
 function packError(error: EngineError, source: string): InputError {
   const where = error.offset ? { where: `byte ${error.offset}` } : {};
-  return new InputError({ code: error.code, source, message: error.message, ...where });
+  // The runtime's messages begin with the place as well.
+  return new InputError({ code: error.code, source, message: error.message.replace(/^byte \d+: /, ""), ...where });
 }
 
 /**

@@ -31,7 +31,7 @@ export function renderTable(
   paintTitle = (title: string) => title,
 ): string {
   const table = new Table({
-    head: columns.map(({ title }) => paintTitle(title)),
+    head: columns.map(({ title }) => (title === "" ? "" : paintTitle(title))),
     colAligns: columns.map(({ align }) => align ?? "left"),
     chars: BORDERLESS,
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
@@ -47,7 +47,9 @@ export function renderFields(
 ): string {
   const present = fields.filter((field): field is readonly [string, string] => field[1] !== undefined);
   const width = Math.max(0, ...present.map(([label]) => label.length));
-  return present.map(([label, value]) => `  ${paintLabel(label)}${" ".repeat(width - label.length + 2)}${value}`).join("\n");
+  return present
+    .map(([label, value]) => `  ${label === "" ? "" : paintLabel(label)}${" ".repeat(width - label.length + 2)}${value}`)
+    .join("\n");
 }
 
 function trimLines(text: string): string {

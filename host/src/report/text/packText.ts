@@ -5,7 +5,7 @@ import { renderFields, renderTable } from "../table.js";
 import { section, type TextStyle } from "./style.js";
 
 /** Layers that are shown before the rest becomes one line. */
-const LAYERS_SHOWN = 12;
+const LAYERS_SHOWN = 24;
 
 /** Size by storage type and by layer, with bars. */
 export function sizesText(style: TextStyle, summary: PackSummary): string {

@@ -1,0 +1,37 @@
+import qrcode from "qrcode";
+import type { RunningBoard } from "../engine/startBoard.js";
+import { renderFields } from "../report/table.js";
+import { headline, joinSections } from "../report/text/style.js";
+import type { CliContext } from "./context.js";
+
+/** Where a simulated board can be reached, with a QR code for a phone when `qr` and this is a terminal. */
+export async function boardText(context: CliContext, running: RunningBoard, qr: boolean): Promise<string> {
+  const { paint } = context;
+  const lines = renderFields(
+    [
+      ["page", paint.cyan(`${running.url}/`)],
+      ["for a phone", running.lanUrl ? paint.cyan(`${running.lanUrl}/`) : undefined],
+    ],
+    paint.dim,
+  );
+  const parts = [`simulated ${running.board.name}`, running.model.file, running.engine];
+  return joinSections([
+    headline(context, parts, running.model.untrained),
+    lines,
+    qr && context.stdout.isTTY ? await qrText(running.lanUrl) : undefined,
+  ]);
+}
+
+async function qrText(url: string | undefined): Promise<string | undefined> {
+  if (!url) return undefined;
+  const code = await qrcode.toString(`${url}/`, { type: "terminal", small: true, errorCorrectionLevel: "L" });
+  return code.trimEnd();
+}
+
+/** Resolves when the user presses Ctrl-C or the process is asked to end. */
+export function untilInterrupted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

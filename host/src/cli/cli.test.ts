@@ -1,0 +1,212 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { similarity } from "../report/similarity.js";
+import { repoPath, runProgram, smallCheckpoint, startProgram } from "./testing/cliHarness.js";
+
+const CAT = repoPath("samples", "cat.jpg");
+const ROCKET = repoPath("samples", "rocket-portrait.jpg");
+const ACTIONS = repoPath("samples", "actions.json");
+const TIMEOUT_MS = 120_000;
+
+let files: Awaited<ReturnType<typeof smallCheckpoint>>;
+const synapse = (...args: string[]) => runProgram(args, files.folder);
+
+/** Runs a command with --json that must succeed, and answers its document; the document is all that is on stdout. */
+async function json(...args: string[]) {
+  const { code, stdout, stderr } = await synapse(...args, "--json");
+  expect({ code, stderr: stderr.replace(/^warning: .*\n/gm, "") }).toEqual({ code: 0, stderr: "" });
+  return JSON.parse(stdout);
+}
+
+beforeAll(async () => {
+  files = await smallCheckpoint();
+  const { code, stderr } = await synapse("pack", "small.safetensors", "--config", files.config, "-o", "small.syn");
+  expect(code, stderr).toBe(0);
+}, TIMEOUT_MS);
+afterAll(() => files.remove());
+
+describe("pack", () => {
+  test("says what it wrote, and a warning does not disturb the JSON", { timeout: TIMEOUT_MS }, async () => {
+    const { code, stdout, stderr } = await synapse(
+      "pack",
+      "small.safetensors",
+      "--config",
+      files.config,
+      "-o",
+      "again.syn",
+      "--type",
+      "i8,predictor.*=q8_0",
+      "--json",
+    );
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^warning: no statistics of "action"/);
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({ command: "pack", output: "again.syn", numeric: "exact", untrained: true, goldenCount: 2 });
+    expect(report.summary.byType.map(({ name }: { name: string }) => name)).toContain("q8_0");
+    expect(report.fileBytes).toBe((await readFile(join(files.folder, "again.syn"))).length);
+  });
+
+  test("the same input gives the same bytes", { timeout: TIMEOUT_MS }, async () => {
+    await json("pack", "small.safetensors", "--config", files.config, "-o", "same.syn");
+    expect(await readFile(join(files.folder, "same.syn"))).toEqual(await readFile(join(files.folder, "small.syn")));
+  });
+
+  test("action statistics change the model and are carried in it", { timeout: TIMEOUT_MS }, async () => {
+    await writeFile(join(files.folder, "stats.json"), '{"mean": [0.5, -0.5], "std": [2, 4]}');
+    const report = await json("pack", "small.safetensors", "--config", files.config, "--action-stats", "stats.json", "-o", "stats.syn");
+    expect(report.warnings).toEqual([]);
+    expect((await json("inspect", "stats.syn")).meta.statistics.action).toEqual({ mean: [0.5, -0.5], std: [2, 4] });
+  });
+
+  test("a model that does not fit the board is refused by how much, and nothing is written", { timeout: TIMEOUT_MS }, async () => {
+    const board = JSON.parse(await readFile(repoPath("boards", "esp32-p4-function-ev.json"), "utf8"));
+    board.partitions = [{ name: "model_a", type: "data", subtype: 64, offset: 4325376, size: 65536 }];
+    await writeFile(join(files.folder, "tiny.json"), JSON.stringify(board));
+    const { code, stdout, stderr } = await synapse(
+      "pack",
+      "small.safetensors",
+      "--config",
+      files.config,
+      "--board",
+      "tiny.json",
+      "-o",
+      "no.syn",
+    );
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/does not fit .*: \d+ bytes of flash are missing.*\[MODEL_DOES_NOT_FIT\]/);
+    expect((await readdir(files.folder)).filter((name) => name.includes("no.syn"))).toEqual([]);
+  });
+});
+
+describe("inspect", () => {
+  test("names entry points, sizes, program, memory and boards", { timeout: TIMEOUT_MS }, async () => {
+    const report = await json("inspect", "small.syn");
+    expect(report.entries.map(({ name, rowsMax }: { name: string; rowsMax: number }) => [name, rowsMax])).toEqual([
+      ["encode", 1],
+      ["predict", 3],
+    ]);
+    expect(report.entries[0].inputs).toEqual([{ name: "image", kind: "image", type: "u8", shape: [28, 28, 3], dynamic: false }]);
+    expect(report.untrained).toBe(true);
+    expect(report.boards.length).toBeGreaterThan(1);
+    for (const { fits, lines } of report.boards) {
+      expect(fits).toBe(true);
+      expect(lines.map(({ memory }: { memory: string }) => memory)).toEqual(["flash", "SRAM", "PSRAM"]);
+    }
+    const bytes = report.weights.byType.reduce((sum: number, row: { bytes: number }) => sum + row.bytes, 0);
+    expect(bytes).toBe(report.weights.constants.bytes);
+    expect(report.ops.encode.length).toBe(report.programs[0].ops);
+  });
+
+  test("text says untrained and lists ops and tensors when asked", { timeout: TIMEOUT_MS }, async () => {
+    const { stdout } = await synapse("inspect", "small.syn", "--ops", "--tensors");
+    for (const text of ["untrained", "Entry points", "Weights", "Program", "Boards", "Ops of predict", "Tensors", "patchify"])
+      expect(stdout).toContain(text);
+    // No colours in a pipe.
+    expect(stdout).not.toContain("\u001b");
+  });
+});
+
+describe("run", () => {
+  test("every build of the runtime gives the same latent", { timeout: TIMEOUT_MS }, async () => {
+    const native = await json("run", "small.syn", "encode", CAT, "--threads", "2");
+    expect(native.outputs).toEqual([{ name: "latent", kind: "latent", type: "f32", shape: [1, 32], values: expect.any(Array) }]);
+    expect(native.outputs[0].values).toHaveLength(32);
+    for (const engine of ["wasm", "wasm-baseline"]) {
+      expect((await json("run", "small.syn", "encode", CAT, "--engine", engine)).outputs).toEqual(native.outputs);
+    }
+  });
+
+  test("a portrait photo is turned upright as its EXIF tag says", { timeout: TIMEOUT_MS }, async () => {
+    const { default: sharp } = await import("sharp");
+    const upright = join(files.folder, "upright.png");
+    await sharp(ROCKET).autoOrient().png().toFile(upright);
+    const lying = join(files.folder, "lying.png");
+    await sharp(ROCKET).png().toFile(lying);
+    const latent = async (photo: string) => (await json("run", "small.syn", "encode", photo)).outputs[0].values;
+    const phone = await latent(ROCKET);
+    // Turning before or after scaling rounds differently, which int8 activations amplify; a lying rocket is another picture.
+    expect(similarity(phone, await latent(upright)).cosine).toBeGreaterThan(0.999);
+    expect(similarity(phone, await latent(lying)).cosine).toBeLessThan(0.99);
+  });
+
+  test("the answer of one run is the input of the next, and rollout is the same steps in a row", { timeout: TIMEOUT_MS }, async () => {
+    const [latent] = (await json("run", "small.syn", "encode", CAT)).outputs;
+    await writeFile(join(files.folder, "latent.json"), JSON.stringify({ latent: latent.values }));
+    const actions = JSON.parse(await readFile(ACTIONS, "utf8"));
+    await writeFile(join(files.folder, "one.json"), JSON.stringify([actions[0]]));
+    const [next] = (await json("run", "small.syn", "predict", "--latent", "latent.json", "--actions", "one.json")).outputs;
+    const report = await json("run", "small.syn", "rollout", "--image", CAT, "--actions", ACTIONS);
+    expect(report).toMatchObject({ command: "rollout", steps: actions.length, historyMax: 3 });
+    expect(report.latents).toHaveLength(actions.length + 1);
+    expect(report.latents[0]).toEqual(latent.values);
+    expect(report.latents[1]).toEqual(next.values);
+  });
+
+  test("the picture of a latent is in the text", { timeout: TIMEOUT_MS }, async () => {
+    const { stdout } = await synapse("run", "small.syn", "encode", CAT);
+    expect(stdout).toMatch(/untrained/);
+    expect(stdout).toMatch(/latent {2}32 values {3}norm/);
+    expect(stdout).toMatch(/[▁▂▃▄▅▆▇█]{32}/);
+  });
+});
+
+describe("compare", () => {
+  test("int8 is near f32 in every row, and the bar decides the exit code", { timeout: TIMEOUT_MS }, async () => {
+    const report = await json("compare", "small.syn", "small.safetensors", "--images", repoPath("samples"), "--min-cosine", "0.9");
+    expect(report.rows.map(({ what }: { what: string }) => what)).toEqual(["encode", "predict", "rollout 10", "rollout 20", "rollout 50"]);
+    for (const row of report.rows) expect(row.cosineWorst).toBeGreaterThan(0.99);
+    expect(report.pass).toBe(true);
+    const failed = await synapse("compare", "small.syn", "small.safetensors", "--images", CAT, "--min-cosine", "1");
+    expect(failed.code).toBe(1);
+    expect(failed.stdout).toContain("below");
+  });
+
+  test("an f32 pack against itself is as good as equal", { timeout: TIMEOUT_MS }, async () => {
+    await json("pack", "small.safetensors", "--config", files.config, "--type", "f32", "-o", "f32.syn");
+    const report = await json("compare", "f32.syn", "small.safetensors", "--images", CAT, "--actions", ACTIONS);
+    // Ten actions allow a rollout of ten steps only.
+    expect(report.rows.map(({ what }: { what: string }) => what)).toEqual(["encode", "predict", "rollout 10"]);
+  });
+});
+
+test("bench measures every entry, profiles every op and labels its estimate", { timeout: TIMEOUT_MS }, async () => {
+  const report = await json("bench", "small.syn", "--runs", "3", "--board", "waveshare-esp32-p4-wifi6");
+  expect(report.entries.map(({ entry, runs }: { entry: string; runs: number }) => [entry, runs])).toEqual([
+    ["encode", 3],
+    ["predict", 3],
+  ]);
+  for (const entry of report.entries) {
+    expect(entry.latencyMsP50).toBeGreaterThan(0);
+    expect(entry.ops.reduce((sum: number, { share }: { share: number }) => sum + share, 0)).toBeCloseTo(1, 6);
+    expect(entry.boardEstimate).toMatchObject({ label: "estimate", misfit: [expect.any(Number), expect.any(Number)] });
+  }
+  const { stdout } = await synapse("bench", "small.syn", "--runs", "1", "--profile", "--entry", "encode");
+  expect(stdout).toContain("Estimate for");
+  expect(stdout).toContain("not measured");
+  expect(stdout).toContain("Profile of encode");
+});
+
+test("engines lists all four builds", { timeout: TIMEOUT_MS }, async () => {
+  const { engines } = await json("engines");
+  expect(engines.map(({ name }: { name: string }) => name)).toEqual(["native", "wasm", "wasm-baseline", "rv32"]);
+  expect(engines[0].available).toBe(true);
+});
+
+test("sim serves the model until Ctrl-C, and then ends with 0", { timeout: TIMEOUT_MS }, async () => {
+  const { document, stop } = await startProgram(
+    ["sim", "--board", "waveshare-esp32-p4-wifi6", "--model", "small.syn", "--port", "0", "--host", "127.0.0.1"],
+    files.folder,
+  );
+  expect(document).toMatchObject({ command: "sim", lanUrl: null, board: "waveshare-esp32-p4-wifi6", model: { untrained: true } });
+  const answer = await fetch(`${document.url}/v1/encode`, {
+    method: "POST",
+    headers: { "content-type": "image/jpeg" },
+    body: await readFile(CAT),
+  });
+  expect(answer.status).toBe(200);
+  const { latent } = (await answer.json()) as { latent: number[] };
+  const run = await json("run", "small.syn", "encode", CAT);
+  expect(Array.from(Float32Array.from(latent))).toEqual(Array.from(Float32Array.from(run.outputs[0].values)));
+  expect(await stop()).toBe(0);
+});

@@ -1,0 +1,88 @@
+import { readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { findBoard } from "../engine/boards.js";
+import { demoPack } from "../engine/demoPack.js";
+import { startBoardSomewhere } from "../engine/startBoard.js";
+import { formatMilliseconds } from "../report/format.js";
+import { renderFields } from "../report/table.js";
+import { latentText } from "../report/text/latentText.js";
+import { joinSections, section } from "../report/text/style.js";
+import { boardText, untilInterrupted } from "./boardText.js";
+import { type CliContext, note, print } from "./context.js";
+import { printError } from "./errors.js";
+import { createProgress } from "./progress.js";
+
+export interface DemoOptions {
+  /** The repository. */
+  readonly root: string;
+  readonly port: number;
+  /** Ends after the first answer, and serves this machine alone. */
+  readonly once: boolean;
+  /** As of `demoPack`. */
+  readonly buildKey: string;
+}
+
+const BOARD = "waveshare-esp32-p4-wifi6";
+const PHOTO = ["samples", "cat.jpg"];
+
+/** What `POST /v1/encode` answers, as far as it is shown. */
+interface EncodeAnswer {
+  readonly latent: readonly number[];
+  readonly timing: { readonly decode_us: number; readonly inference_us: number; readonly total_us: number };
+}
+
+/** `npm start`: packs the demo model, starts a simulated board, sends it a photo over HTTP, shows the answer, and serves until Ctrl-C. */
+export async function runDemo(context: CliContext, options: DemoOptions): Promise<number> {
+  try {
+    await demo(context, options);
+    return 0;
+  } catch (error) {
+    return printError(context, error, Boolean(context.env.SYNAPSE_DEBUG));
+  }
+}
+
+async function demo(context: CliContext, { root, port, once, buildKey }: DemoOptions): Promise<void> {
+  const progress = createProgress(context, "packing the demo model");
+  const model = await demoPack({
+    folder: join(root, ".toolchain", "demo"),
+    config: join(root, "configs", "lewm.json"),
+    board: BOARD,
+    buildKey,
+    signal: context.signal,
+    onProgress: (done, total, label) => progress.update(done, total, label),
+  }).finally(progress.stop);
+  const running = await startBoardSomewhere({
+    board: await findBoard(BOARD),
+    model,
+    engine: "native",
+    host: once ? "127.0.0.1" : "0.0.0.0",
+    port: once ? 0 : port,
+    log: (text) => note(context, context.paintError.dim(text)),
+  });
+  try {
+    const photo = join(root, ...PHOTO);
+    const answer = await encodePhoto(`${running.url}/v1/encode`, photo, context.signal);
+    print(context, joinSections([await boardText(context, running, !once), answerText(context, photo, answer)]));
+    if (once) return;
+    print(context, `\nOpen the page and send it a photo of your own. ${context.paint.dim("Ctrl-C stops it.")}`);
+    await untilInterrupted(context.signal);
+  } finally {
+    await running.close();
+  }
+}
+
+async function encodePhoto(url: string, photo: string, signal: AbortSignal): Promise<EncodeAnswer & { httpMs: number }> {
+  const body = await readFile(photo);
+  const start = performance.now();
+  const response = await fetch(url, { method: "POST", headers: { "content-type": "image/jpeg" }, body, signal });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text}`);
+  return { ...(JSON.parse(text) as EncodeAnswer), httpMs: performance.now() - start };
+}
+
+function answerText(context: CliContext, photo: string, { latent, timing, httpMs }: EncodeAnswer & { httpMs: number }): string {
+  const ms = (us: number) => formatMilliseconds(us / 1000);
+  const times = `inference ${ms(timing.inference_us)}, decoding the picture ${ms(timing.decode_us)}, whole request ${formatMilliseconds(httpMs)} (this machine, not a board)`;
+  const body = `${latentText(context, "latent", Float32Array.from(latent))}\n${renderFields([["took", times]], context.paint.dim)}`;
+  return section(context, `POST /v1/encode with ${PHOTO.slice(0, -1).join("/")}/${basename(photo)}`, body);
+}

@@ -1,0 +1,73 @@
+import { basename } from "node:path";
+import { type Board, type BoardEngine, type BoardServer, InputError, SimulatedBoard, serveBoard } from "synapse-sim";
+import { readPack } from "../pack/readPack.js";
+import { lanAddress } from "./lanAddress.js";
+import { isUntrained, PACK_BYTES_MAX } from "./openModelFile.js";
+import { readInput } from "./readInput.js";
+
+export interface StartBoardRequest {
+  readonly board: Board;
+  /** Path of the packed model. */
+  readonly model: string;
+  readonly engine: BoardEngine;
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly log: (text: string) => void;
+}
+
+/** A simulated board that answers over HTTP. */
+export interface RunningBoard {
+  readonly board: Board;
+  readonly model: { readonly file: string; readonly name: string; readonly untrained: boolean };
+  readonly engine: BoardEngine;
+  /** For this machine. */
+  readonly url: string;
+  /** For others in the local network; undefined when it is served to this machine alone, or there is no network. */
+  readonly lanUrl: string | undefined;
+  readonly server: BoardServer;
+  close(): Promise<void>;
+}
+
+/** Puts a model on a simulated board and serves it. Rejects with an InputError when the model does not fit or the port is taken. */
+export async function startBoard(request: StartBoardRequest): Promise<RunningBoard> {
+  const file = await readInput(request.model, "a .syn file", PACK_BYTES_MAX);
+  const { header } = readPack(file, request.model);
+  const simulated = await SimulatedBoard.create({
+    board: request.board,
+    model: file,
+    modelSource: request.model,
+    engine: request.engine,
+    log: (level, text) => request.log(`${level}: ${text}`),
+  });
+  try {
+    const server = await serveBoard(simulated, { port: request.port, host: request.host });
+    const everywhere = request.host === "0.0.0.0" || request.host === "::";
+    const address = everywhere ? lanAddress() : undefined;
+    return {
+      board: request.board,
+      model: { file: basename(request.model), name: header.name, untrained: isUntrained(header.meta ?? {}) },
+      engine: request.engine,
+      url: server.url,
+      lanUrl: address ? `http://${address}:${server.port}` : undefined,
+      server,
+      close: async () => {
+        await server.close();
+        await simulated.close();
+      },
+    };
+  } catch (error) {
+    await simulated.close();
+    throw error;
+  }
+}
+
+/** As `startBoard`, on any free port when the one asked for is taken. */
+export async function startBoardSomewhere(request: StartBoardRequest): Promise<RunningBoard> {
+  try {
+    return await startBoard(request);
+  } catch (error) {
+    if (!(error instanceof InputError && error.code === "PORT_UNAVAILABLE")) throw error;
+    return startBoard({ ...request, port: 0 });
+  }
+}
