@@ -74,12 +74,14 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 function exchange(board: SimulatedBoard, request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
   let answered = false;
   let open: OpenRequest | undefined;
+  const { "transfer-encoding": coding, "content-length": length } = request.headers;
+  const bodyPending = () => (coding !== undefined || Number(length ?? 0) > 0) && !request.complete;
   const sink = {
     head: (status: number, headers: readonly (readonly [string, string])[]) => {
       if (response.headersSent || response.destroyed) return;
       for (const [name, value] of headers) response.setHeader(name, value);
       // What is left of a body that nobody wants would be taken for the next request.
-      if (!request.complete) response.setHeader("connection", "close");
+      if (bodyPending()) response.setHeader("connection", "close");
       response.writeHead(status);
     },
     chunk: (bytes: Uint8Array) => void response.write(bytes),
@@ -87,7 +89,7 @@ function exchange(board: SimulatedBoard, request: IncomingMessage, response: Ser
       answered = true;
       if (!response.headersSent) response.writeHead(500);
       response.end();
-      if (request.complete) return;
+      if (!bodyPending()) return;
       request.resume();
       const { socket } = request;
       setTimeout(() => socket.destroy(), LINGER_MS).unref();
