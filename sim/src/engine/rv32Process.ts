@@ -75,6 +75,10 @@ export class Rv32Process {
     this.#hold(false);
   }
 
+  get processId(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** Resolves when the machine has said that it listens; what is sent earlier is lost. */
   started(timeoutMs: number): Promise<number[]> {
     return this.request([], timeoutMs);
