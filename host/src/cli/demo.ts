@@ -57,7 +57,9 @@ async function demo(context: CliContext, { root, port, once, buildKey }: DemoOpt
     engine: "native",
     host: once ? "127.0.0.1" : "0.0.0.0",
     port: once ? 0 : port,
-    log: (text) => note(context, context.paintError.dim(text)),
+    log: (level, text) => {
+      if (level !== "info") note(context, `board ${level}: ${text}`);
+    },
   });
   try {
     const photo = join(root, ...PHOTO);

@@ -13,7 +13,7 @@ export interface StartBoardRequest {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  readonly log: (text: string) => void;
+  readonly log: (level: "error" | "warn" | "info", text: string) => void;
 }
 
 /** A simulated board that answers over HTTP. */
@@ -38,7 +38,7 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
     model: file,
     modelSource: request.model,
     engine: request.engine,
-    log: (level, text) => request.log(`${level}: ${text}`),
+    log: request.log,
   });
   try {
     const server = await serveBoard(simulated, { port: request.port, host: request.host });

@@ -35,7 +35,14 @@ export function simCommand(context: CliContext): Command {
   return addCommonOptions(command).action(async (options: SimOptions) => {
     const board = await findBoard(options.board);
     const { model, engine, host, port } = options;
-    const running = await startBoard({ board, model, engine, host, port, log: (text) => note(context, context.paintError.dim(text)) });
+    const running = await startBoard({
+      board,
+      model,
+      engine,
+      host,
+      port,
+      log: (level, text) => note(context, context.paintError.dim(`board ${level}: ${text}`)),
+    });
     try {
       const { url, lanUrl } = running;
       if (options.json) printJson(context, { command: "sim", url, lanUrl: lanUrl ?? null, board: board.id, model: running.model, engine });
