@@ -166,6 +166,13 @@ describe("compile", () => {
     expect(decoded[33]).toBe((((34 + 3) * 7) & 63) / 64);
   });
 
+  it("refuses a name or meta that the format has no room for", async () => {
+    const long = compile({ checkpoint, config, fastBytes: 8192, name: "x".repeat(64) });
+    await expect(long).rejects.toMatchObject({ code: "PACK_HEADER", where: "name" });
+    const deep = Array.from({ length: 20 }).reduce<object>((inner) => ({ inner }), {});
+    await expect(compile({ checkpoint, config, fastBytes: 8192, meta: { deep } })).rejects.toMatchObject({ code: "PACK_CBOR" });
+  });
+
   it("refuses weights that are not finite, and says which", async () => {
     const name = "encoder.encoder.layer.1.output.dense.weight";
     const good = checkpoint.tensors.get(name);

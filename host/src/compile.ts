@@ -8,6 +8,7 @@ import { parseConfig } from "./lower/parseConfig.js";
 import { type Constant, constantsOf, elements, operands, type Program } from "./lower/program.js";
 import { type ConstantPlace, emitHeader } from "./pack/emit.js";
 import { ALIGNMENT } from "./pack/layout.js";
+import { readPack } from "./pack/readPack.js";
 import { type Blob, writePack } from "./pack/writePack.js";
 import { type Plan, planMemory } from "./plan/plan.js";
 
@@ -116,6 +117,8 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
     meta: packMeta(config, program, statistics, options.meta),
   };
   const bytes = writePack(emitHeader(program, plan, places, identity), blobs, configSource);
+  // What a caller gives as name or meta may not fit the format; nobody should learn that from a board.
+  readPack(bytes, configSource);
   return {
     bytes,
     report: {

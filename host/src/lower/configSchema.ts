@@ -79,7 +79,7 @@ const patches = z.strictObject({
   kind: z.literal("patches"),
   /** Height and width of the image in pixels. */
   image: z.tuple([z.int().min(1).max(8192), z.int().min(1).max(8192)]),
-  patch: z.int().min(1).max(256),
+  patch: z.int().min(1).max(128),
   bias: z.boolean().default(true),
   classToken: z.boolean(),
   registers: z.int().min(0).max(256).default(0),

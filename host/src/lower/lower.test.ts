@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import fc from "fast-check";
 import { InputError } from "synapse-sim";
 import { describe, expect, it } from "vitest";
 import { parseTypePolicy } from "../compress/policy.js";
@@ -256,5 +257,50 @@ describe("a checkpoint that does not fit is named with what would", () => {
     const error = errorOf(() => lowerWith(undefined, "i8,*patch*=i4"));
     expect(error.code).toBe("TYPE_CONSTRAINT");
     expect(error.message).toMatch(/encoder\.patch\.weight.*147/);
+  });
+});
+
+describe("any config", () => {
+  /** Every place in a JSON value. */
+  function places(value: Json, path: (string | number)[] = []): (string | number)[][] {
+    if (typeof value !== "object" || value === null) return [path];
+    return [path, ...Object.keys(value).flatMap((key) => places(value[key], [...path, key]))];
+  }
+  const base = read("lewm-test");
+  const all = places(base).filter((path) => path.length > 0);
+  const replacement = fc.oneof(
+    fc.constantFrom("constructor", "__proto__", "none", "learned", "rows", "i", "{i}", "encoder", "latents", "image"),
+    fc.integer({ min: -2, max: 70000 }),
+    fc.double(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.constantFrom([], {}, [1], { kind: "none" }, { kind: "rms_norm", eps: 0 }),
+  );
+
+  it("gives a program or an InputError", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.constantFrom(...all), fc.option(replacement)), { minLength: 1, maxLength: 3 }), (changes) => {
+        const edit = (config: Json) => {
+          for (const [path, value] of changes) {
+            const parent = path.slice(0, -1).reduce((inner, key) => inner?.[key], config);
+            const key = path.at(-1) as string;
+            if (typeof parent !== "object" || parent === null) continue;
+            if (value === null) delete parent[key];
+            else parent[key] = value;
+          }
+        };
+        try {
+          lowerWith(edit);
+        } catch (error) {
+          expect(error).toBeInstanceOf(InputError);
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it("may name things as every object names its own", () => {
+    expect(errorOf(() => lowerWith((config) => (config.entries.encode.steps[1].part = "constructor"))).code).toBe("CONFIG_NAME");
+    expect(errorOf(() => lowerWith((config) => (config.entries.encode.outputs = { toString: "latent" }))).code).toBe("CONFIG_NAME");
   });
 });

@@ -111,7 +111,7 @@ function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry
         [...values.keys()].join(", "),
       );
     };
-    const part = config.parts[step.part];
+    const part = own(config.parts, step.part);
     if (part === undefined)
       throw configError(lowering, "CONFIG_NAME", `${where}.part`, `there is no part "${step.part}"`, Object.keys(config.parts).join(", "));
     if (values.has(step.as))
@@ -121,7 +121,7 @@ function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry
   });
   const outputs = Object.entries(entry.outputs).map(([output, kind]): Port => {
     const tensor = values.get(output);
-    if (tensor === undefined || output in entry.inputs) {
+    if (tensor === undefined || Object.hasOwn(entry.inputs, output)) {
       throw configError(
         lowering,
         "CONFIG_NAME",
@@ -134,6 +134,11 @@ function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry
   });
   checkPorts(lowering, path, inputs, outputs);
   return { name, rowsMax: entry.rowsMax ?? 1, inputs, outputs, ops: lowering.builder.ops };
+}
+
+/** A record's own value: a part named `constructor` must not find what every object inherits. */
+function own<Value>(record: Readonly<Record<string, Value>>, key: string): Value | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
 function lowerPart(lowering: Lowering, name: string, part: PartConfig, x: Activation, condition: Activation | undefined): Activation {
@@ -150,7 +155,7 @@ function lowerInput(lowering: Lowering, config: ModelConfig, path: string, name:
     return { name, kind: input.kind, tensor };
   }
   for (const step of entry.steps) {
-    const part = config.parts[step.part];
+    const part = own(config.parts, step.part);
     if (step.x !== name || part?.kind !== "transformer" || part.embedding.kind !== "patches") continue;
     const [height, width] = part.embedding.image;
     return { name, kind: "image", tensor: builder.tensor(name, "u8", [height, width, 3], false) };

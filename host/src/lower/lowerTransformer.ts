@@ -6,6 +6,9 @@ import { PartWeights } from "./partWeights.js";
 import type { Activation } from "./program.js";
 import { loadFinite } from "./weightSource.js";
 
+/** Columns of all heads together; beyond it a linear layer would sum over more than int32 holds. */
+const INNER_MAX = 65536;
+
 /** Lowers a transformer part: embedding, blocks, the choice of rows, the last norm. */
 export function lowerTransformer(
   lowering: Lowering,
@@ -49,6 +52,15 @@ function checkConfig(lowering: Lowering, path: string, config: TransformerConfig
       `${path}.attention.kvHeads`,
       `${kvHeads} does not divide the ${heads} heads`,
       "a divisor of heads",
+    );
+  }
+  if (heads * config.attention.headDim > INNER_MAX) {
+    throw configError(
+      lowering,
+      "CONFIG_HEADS",
+      `${path}.attention`,
+      `${heads} heads of ${config.attention.headDim} are too wide`,
+      `at most ${INNER_MAX} columns together`,
     );
   }
   if (config.layerScale && config.conditioning !== undefined) {

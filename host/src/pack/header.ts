@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { storageTypeNames } from "../compress/types/storageType.js";
 import { activationFunctions } from "../lower/program.js";
-import { DIMENSION_MAX, ENTRIES_MAX, GOLDEN_MAX, OPS_MAX, PORTS_MAX, TENSORS_MAX } from "./layout.js";
+import { DIMENSION_MAX, ENTRIES_MAX, GOLDEN_MAX, OPS_MAX, PORTS_MAX, REGION_BYTES_MAX, TENSORS_MAX } from "./layout.js";
 
 const u32 = z.int().min(0).max(0xffffffff);
+const regionBytes = z.int().min(0).max(REGION_BYTES_MAX);
 const index = z
   .int()
   .min(0)
@@ -110,7 +111,7 @@ export const packHeader = z.strictObject({
   name,
   generator: name,
   numeric: z.enum(["exact", "reference"]),
-  regions: z.strictObject({ fast: u32, slow: u32, state: u32 }),
+  regions: z.strictObject({ fast: regionBytes, slow: regionBytes, state: regionBytes }),
   tensors: z.array(tensor).max(TENSORS_MAX),
   entries: z.array(entry).max(ENTRIES_MAX),
   golden: z.array(golden).max(GOLDEN_MAX).optional(),

@@ -14,3 +14,6 @@ export const GOLDEN_MAX = 16;
 export const DIMENSION_MAX = 2 ** 24;
 export const ELEMENTS_MAX = 2 ** 31 - 1;
 export const NESTING_MAX = 16;
+export const REGION_BYTES_MAX = 2 ** 30;
+/** Columns that a linear layer sums over: 127 * 128 * K stays below 2^31. */
+export const REDUCTION_MAX = 2 ** 17;

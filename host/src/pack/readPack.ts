@@ -11,6 +11,7 @@ import {
   MAGIC,
   NESTING_MAX,
   PREFIX_BYTES,
+  REDUCTION_MAX,
   SHA256_OFFSET,
   VERSION_MAJOR,
   VERSION_MINOR,
@@ -209,6 +210,7 @@ function checkConstant(
     const [n, k] = shape;
     if (shape.length !== 2 || n === undefined || k === undefined)
       throw fail(`a linear weight of shape [${shape.join(", ")}]`, "two dimensions");
+    if (k > REDUCTION_MAX) throw fail(`a linear weight that sums over ${k}`, `at most ${REDUCTION_MAX}`);
     const { kMultiple } = storageTypes[type];
     if (k % kMultiple !== 0) throw fail(`type ${type} with rows of ${k}`, `a multiple of ${kMultiple}`);
     if (bytes !== storageTypes[type].bytes(n, k)) throw fail(`${bytes} bytes`, `${storageTypes[type].bytes(n, k)}`);
