@@ -13,6 +13,7 @@ pub fn build(b: *std.Build) void {
     runtime.addon(native);
     @import("sim/machines.zig").add(b, runtime);
     @import("sim/device/build.zig").add(b, runtime, native, optimize);
+    @import("kernels/fuzz/build.zig").add(b, runtime, native);
 }
 
 const Runtime = struct {
@@ -34,13 +35,13 @@ const Runtime = struct {
     }
 
     const Isa = struct { name: []const u8, features: []const std.Target.x86.Feature };
-    const isas = [_]Isa{
+    pub const isas = [_]Isa{
         .{ .name = "avx2", .features = &.{ .avx2, .fma, .f16c, .bmi, .bmi2, .lzcnt, .popcnt, .movbe } },
         .{ .name = "avx512vnni", .features = &.{ .avx2, .fma, .f16c, .bmi, .bmi2, .lzcnt, .popcnt, .movbe, .sha, .avx512f, .avx512dq, .avx512bw, .avx512vl, .avx512vbmi, .avx512vnni } },
     };
 
     /// The kernels compiled for one x86 instruction set. Always optimised and unchecked: their inputs were validated when the model was opened.
-    fn kernels(self: Runtime, target: std.Build.ResolvedTarget, isa: Isa) *std.Build.Step.Compile {
+    pub fn kernels(self: Runtime, target: std.Build.ResolvedTarget, isa: Isa) *std.Build.Step.Compile {
         const b = self.b;
         var query: std.Target.Query = .{
             .cpu_arch = .x86_64,
