@@ -101,6 +101,8 @@ fn addAarch64(b: *std.Build, runtime: anytype) void {
         .root_source_file = b.path("sim/native/addon.zig"),
         .target = target,
         .optimize = .fast,
+        // Zig 0.17.1 crashes when it writes debug information for this target.
+        .strip = true,
         .link_libc = true,
         .imports = &.{
             .{ .name = "synapse", .module = runtime.module(target, .fast, "kernels/src/root.zig") },

@@ -65,7 +65,7 @@ fn invoke(comptime function: anytype, arguments: []align(1) const u32) ?u32 {
 fn fromWord(comptime T: type, word: u32) T {
     return switch (@typeInfo(T)) {
         .int => @bitCast(word),
-        .@"enum" => @enumFromInt(@as(i32, @bitCast(word))),
+        .@"enum" => @fromBackingInt(@intCast(@as(i32, @bitCast(word)))),
         else => @ptrFromInt(word),
     };
 }
@@ -74,19 +74,19 @@ fn toWord(comptime T: type, value: T) u32 {
     return switch (@typeInfo(T)) {
         .void => 0,
         .int => @bitCast(value),
-        .@"enum" => @bitCast(@intFromEnum(value)),
+        .@"enum" => @bitCast(@backingInt(value)),
         else => @intFromPtr(value),
     };
 }
 
 fn refuse(reason: Refusal) noreturn {
-    serial.send(&.{ Answer.refused, @intFromEnum(reason) });
+    serial.send(&.{ Answer.refused, @backingInt(reason) });
     board.exit(2);
 }
 
 fn serve(words: []align(1) const u32) void {
     if (words.len == 0) refuse(.command);
-    switch (@as(Command, @enumFromInt(words[0]))) {
+    switch (@as(Command, @fromBackingInt(@intCast(words[0])))) {
         .hello => {
             if (words.len != 2) refuse(.command);
             const heap_start: [*]u8 = @ptrCast(&__heap_start);
