@@ -133,12 +133,12 @@ pub const Body = struct {
         while (true) : (count += 1) {
             const token = try self.next();
             if (token == .array_end) break;
-            if (count >= row.len) return self.failExpecting("{d} numbers", .{row.len}, "more than {d} numbers", .{row.len});
+            if (count >= row.len) return self.failExpecting("{d} numbers", .{row.len}, "the row has more than {d} numbers", .{row.len});
             self.path.print("[{d}]", .{count});
             row[count] = try self.finite(token);
             self.path.len = base_len;
         }
-        if (count != row.len) return self.failExpecting("{d} numbers", .{row.len}, "{d} numbers", .{count});
+        if (count != row.len) return self.failExpecting("{d} numbers", .{row.len}, "the row has {d} numbers", .{count});
     }
 
     fn finite(self: *Body, token: Token) ProblemError!f32 {
@@ -149,7 +149,7 @@ pub const Body = struct {
     }
 
     fn unpack(self: *Body, bytes: []const u8, row: []f32) ProblemError!void {
-        if (bytes.len != row.len * 4) return self.failExpecting("{d} bytes: {d} little-endian f32", .{ row.len * 4, row.len }, "{d} bytes", .{bytes.len});
+        if (bytes.len != row.len * 4) return self.failExpecting("{d} bytes: {d} little-endian f32", .{ row.len * 4, row.len }, "the row has {d} bytes", .{bytes.len});
         @memcpy(std.mem.sliceAsBytes(row), bytes);
         for (row) |value| {
             if (!std.math.isFinite(value)) return self.failExpecting("finite numbers", .{}, "a number is not finite", .{});
@@ -170,12 +170,12 @@ pub const Body = struct {
         while (true) : (count += 1) {
             const token = try self.next();
             if (token == .array_end) break;
-            if (count == rows_max) return self.failExpecting("1 to {d} rows", .{rows_max}, "more than {d} rows", .{rows_max});
+            if (count == rows_max) return self.failExpecting("1 to {d} rows", .{rows_max}, "there are more than {d} rows", .{rows_max});
             self.path.print("[{d}]", .{count});
             try self.floatsAfter(token, values[count * width ..][0..width]);
             self.path.len = base_len;
         }
-        if (count == 0) return self.failExpecting("1 to {d} rows", .{rows_max}, "no rows", .{});
+        if (count == 0) return self.failExpecting("1 to {d} rows", .{rows_max}, "there are no rows", .{});
         return count;
     }
 
@@ -183,7 +183,7 @@ pub const Body = struct {
         const row_bytes = width * 4;
         const count = bytes.len / row_bytes;
         if (bytes.len % row_bytes != 0 or count == 0 or count > values.len / width)
-            return self.failExpecting("1 to {d} rows of {d} bytes", .{ values.len / width, row_bytes }, "{d} bytes", .{bytes.len});
+            return self.failExpecting("1 to {d} rows of {d} bytes", .{ values.len / width, row_bytes }, "the rows have {d} bytes", .{bytes.len});
         try self.unpack(bytes, values[0 .. count * width]);
         return count;
     }

@@ -11,6 +11,8 @@ test {
     _ = @import("body.zig");
     _ = @import("cbor_tokens.zig");
     _ = @import("device.zig");
+    _ = @import("device_fuzz.zig");
+    _ = @import("device_test.zig");
     _ = @import("exchange.zig");
     _ = @import("http.zig");
     _ = @import("json_tokens.zig");

@@ -1,0 +1,191 @@
+//! A port for tests: keeps every answer, decodes a picture when told to, and runs the worker when pumped.
+const std = @import("std");
+const abi = @import("abi.zig");
+const ports = @import("port.zig");
+const Device = @import("device.zig").Device;
+
+pub const model align(64) = @embedFile("test_model").*;
+pub const latent_elements = 32;
+pub const action_elements = 10;
+pub const image_bytes = 28 * 28 * 3;
+pub const body_bytes_max = 64 << 10;
+pub const exchange_count = 3;
+const requests_max = 64;
+
+var fast_block: [512_000]u8 align(64) = undefined;
+var slow_block: [4 << 20]u8 align(64) = undefined;
+
+pub const Reply = struct {
+    status: u32 = 0,
+    headers: [1024]u8 = undefined,
+    headers_len: usize = 0,
+    body: std.ArrayList(u8) = .empty,
+    ended: u32 = 0,
+    heads: u32 = 0,
+
+    pub fn hasHeader(reply: *const Reply, line: []const u8) bool {
+        return std.mem.indexOf(u8, reply.headers[0..reply.headers_len], line) != null;
+    }
+};
+
+pub const Host = struct {
+    replies: [requests_max]Reply = @splat(.{}),
+    device: *Device = undefined,
+    port: ports.Port = undefined,
+    clock_us: u64 = 1_000_000,
+    work_wanted: bool = false,
+    decode_now: bool = true,
+    decode_fails: bool = false,
+    /// The job that waits for its picture when decode_now is off; 0 for none.
+    pending_decode: [requests_max]bool = @splat(false),
+    next: u32 = 1,
+
+    /// In place: the port points at the host.
+    pub fn start(host: *Host) !void {
+        host.* = .{};
+        host.port = .{
+            .user = host,
+            .log = log,
+            .ticks_us = ticks,
+            .random = random,
+            .send_head = sendHead,
+            .send_chunk = sendChunk,
+            .end = end,
+            .decode_image = decodeImage,
+            .start_work = startWork,
+        };
+        const config = host.configuration();
+        var device: ?*Device = null;
+        var err: ports.ErrorInfo = .{};
+        try std.testing.expectEqual(ports.Result.ok, abi.synapse_device_init(&config, &device, &err));
+        host.device = device.?;
+    }
+
+    pub fn startWithModel(host: *Host) !void {
+        try host.start();
+        try std.testing.expectEqual(ports.Result.ok, abi.synapse_device_load_model(host.device, .of("model_a"), &model, model.len, null));
+    }
+
+    pub fn configuration(host: *Host) ports.Config {
+        return .{
+            .body_bytes_max = body_bytes_max,
+            .exchange_count = exchange_count,
+            .chip_revision = 103,
+            .device_id = .of("02:00:00:00:00:01"),
+            .device_name = .of("a \"test\" board"),
+            .fast = &fast_block,
+            .fast_bytes = fast_block.len,
+            .slow = &slow_block,
+            .slow_bytes = slow_block.len,
+            .port = &host.port,
+        };
+    }
+
+    pub fn stop(host: *Host) void {
+        for (&host.replies) |*given| given.body.deinit(std.testing.allocator);
+    }
+
+    pub fn reply(host: *Host, request: u32) *Reply {
+        return &host.replies[request];
+    }
+
+    /// Sends a head with content-type and accept, each left out when empty.
+    pub fn head(host: *Host, method: []const u8, target: []const u8, content_type: []const u8, accept: []const u8) u32 {
+        const request = host.next;
+        host.next += 1;
+        var headers: [2]ports.Header = undefined;
+        var count: usize = 0;
+        for ([_][2][]const u8{ .{ "Content-Type", content_type }, .{ "accept", accept } }) |pair| {
+            if (pair[1].len == 0) continue;
+            headers[count] = .{ .name = .of(pair[0]), .value = .of(pair[1]) };
+            count += 1;
+        }
+        host.device.requestHead(request, method, target, headers[0..count]);
+        return request;
+    }
+
+    /// A whole request, worked off.
+    pub fn send(host: *Host, method: []const u8, target: []const u8, content_type: []const u8, accept: []const u8, body: []const u8) *Reply {
+        const request = host.head(method, target, content_type, accept);
+        // In two pieces, as bodies come.
+        host.device.bodyChunk(request, body[0 .. body.len / 2]);
+        host.device.bodyChunk(request, body[body.len / 2 ..]);
+        host.device.requestEnd(request);
+        host.pump();
+        return host.reply(request);
+    }
+
+    pub fn json(host: *Host, target: []const u8, body: []const u8) *Reply {
+        return host.send("POST", target, "application/json", "", body);
+    }
+
+    /// Works until there is nothing to do.
+    pub fn pump(host: *Host) void {
+        while (host.work_wanted) host.turn();
+    }
+
+    pub fn turn(host: *Host) void {
+        host.work_wanted = false;
+        host.device.work();
+        host.device.workDone();
+    }
+
+    pub fn finishDecode(host: *Host, job: u32) void {
+        if (!host.pending_decode[job]) return;
+        host.pending_decode[job] = false;
+        host.decoded(job);
+    }
+
+    fn decoded(host: *Host, job: u32) void {
+        if (host.decode_fails) return host.device.imageDecoded(job, null, "the picture ends in the middle");
+        var rgb: [image_bytes]u8 = undefined;
+        for (&rgb, 0..) |*value, i| value.* = @truncate(i * 7);
+        host.device.imageDecoded(job, &rgb, "");
+    }
+
+    fn of(user: ?*anyopaque) *Host {
+        return @ptrCast(@alignCast(user.?));
+    }
+
+    fn log(_: ?*anyopaque, _: u32, _: [*]const u8, _: usize) callconv(.c) void {}
+
+    fn ticks(user: ?*anyopaque) callconv(.c) u64 {
+        const host = of(user);
+        host.clock_us += 10;
+        return host.clock_us;
+    }
+
+    fn random(_: ?*anyopaque, out: [*]u8, bytes: usize) callconv(.c) void {
+        @memset(out[0..bytes], 4);
+    }
+
+    fn sendHead(user: ?*anyopaque, request: u32, status: u32, headers: [*]const ports.Header, count: usize) callconv(.c) void {
+        const given = of(user).reply(request);
+        given.status = status;
+        given.heads += 1;
+        for (headers[0..count]) |header| {
+            const line = std.fmt.bufPrint(given.headers[given.headers_len..], "{s}: {s}\n", .{ header.name.slice(), header.value.slice() }) catch unreachable;
+            given.headers_len += line.len;
+        }
+    }
+
+    fn sendChunk(user: ?*anyopaque, request: u32, bytes: [*]const u8, count: usize) callconv(.c) void {
+        const given = of(user).reply(request);
+        std.debug.assert(given.heads == 1 and given.ended == 0);
+        given.body.appendSlice(std.testing.allocator, bytes[0..count]) catch unreachable;
+    }
+
+    fn end(user: ?*anyopaque, request: u32) callconv(.c) void {
+        of(user).reply(request).ended += 1;
+    }
+
+    fn decodeImage(user: ?*anyopaque, job: u32, _: [*]const u8, _: usize, _: ports.Text, width: u32, height: u32) callconv(.c) void {
+        const host = of(user);
+        std.debug.assert(width * height * 3 == image_bytes);
+        if (host.decode_now) host.decoded(job) else host.pending_decode[job] = true;
+    }
+
+    fn startWork(user: ?*anyopaque) callconv(.c) void {
+        of(user).work_wanted = true;
+    }
+};
