@@ -66,11 +66,14 @@ function typescriptTests(filters) {
 const filters = process.argv.slice(2);
 try {
   setup();
-  const results = filters.length > 0 ? [typescriptTests(filters)] : [
-    check("Lint and format", process.execPath, [join("node_modules", "@biomejs", "biome", "bin", "biome"), "check", "."]),
-    zigTests(),
-    typescriptTests([]),
-  ];
+  const results =
+    filters.length > 0
+      ? [typescriptTests(filters)]
+      : [
+          check("Lint and format", process.execPath, [join("node_modules", "@biomejs", "biome", "bin", "biome"), "check", "."]),
+          zigTests(),
+          typescriptTests([]),
+        ];
   const total = (key) => results.reduce((sum, result) => sum + (result[key] ?? 0), 0);
   const skipped = total("skipped");
   process.stdout.write(`\n${total("passed")} passed, ${total("failed")} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
