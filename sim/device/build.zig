@@ -75,6 +75,8 @@ pub const Core = struct {
         const root = core.module(target, component ++ "core/root_test.zig", optimize);
         root.addImport("synapse", runtime.module(target, .fast, "kernels/src/root.zig"));
         root.addAnonymousImport("test_model", .{ .root_source_file = b.path("sim/fixtures/lewm-test.syn") });
+        const header = b.addTranslateC(.{ .root_source_file = b.path(component ++ "include/synapse_device.h"), .target = target, .optimize = optimize, .link_libc = true });
+        root.addImport("synapse_device_h", header.createModule());
         const run = b.addRunArtifact(b.addTest(.{ .root_module = root }));
         // Run every time, so that the summary counts the tests.
         run.has_side_effects = true;

@@ -7,6 +7,7 @@ comptime {
 
 test {
     _ = @import("abi.zig");
+    _ = @import("abi_test.zig");
     _ = @import("answer.zig");
     _ = @import("body.zig");
     _ = @import("cbor_tokens.zig");
