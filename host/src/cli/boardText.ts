@@ -18,13 +18,14 @@ export async function boardText(context: CliContext, running: RunningBoard, qr: 
   return joinSections([
     headline(context, parts, running.model.untrained),
     lines,
-    qr && context.stdout.isTTY ? await qrText(running.lanUrl) : undefined,
+    qr && context.stdout.isTTY ? await qrText(running.lanUrl, paint.isColorSupported) : undefined,
   ]);
 }
 
-async function qrText(url: string | undefined): Promise<string | undefined> {
+/** With colours black on white, as every phone reads it; without them in the terminal's own. */
+async function qrText(url: string | undefined, colors: boolean): Promise<string | undefined> {
   if (!url) return undefined;
-  const code = await qrcode.toString(`${url}/`, { type: "terminal", small: true, errorCorrectionLevel: "L" });
+  const code = await qrcode.toString(`${url}/`, { type: colors ? "terminal" : "utf8", small: true, errorCorrectionLevel: "L" });
   return code.trimEnd();
 }
 

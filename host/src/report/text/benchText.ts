@@ -33,6 +33,7 @@ export function benchText(style: TextStyle, report: BenchReport, profile: boolea
 }
 
 function entriesText(style: TextStyle, entries: readonly EntryBench[]): string {
+  const emulated = entries[0]?.ticksUnit === "instructions";
   const columns = [
     { title: "entry" },
     { title: "rows", align: "right" },
@@ -41,7 +42,7 @@ function entriesText(style: TextStyle, entries: readonly EntryBench[]): string {
     { title: "min", align: "right" },
     { title: "MACs", align: "right" },
     { title: "weights", align: "right" },
-    { title: "GMAC/s", align: "right" },
+    { title: emulated ? "instr/MAC" : "GMAC/s", align: "right" },
     { title: "runs", align: "right" },
   ] as const;
   const rows = entries.map((entry) => [
@@ -52,10 +53,15 @@ function entriesText(style: TextStyle, entries: readonly EntryBench[]): string {
     formatMilliseconds(entry.latencyMsMin),
     formatCount(entry.macs),
     formatBytes(entry.weightBytes),
-    entry.gmacPerSecond.toPrecision(3),
+    (emulated ? instructionsPerMac(entry) : entry.gmacPerSecond).toPrecision(3),
     `${entry.runs}`,
   ]);
-  return renderTable(columns, rows, style.paint.dim);
+  const remark = emulated ? `\n  ${style.paint.dim("times are the emulator's; instructions are the chip's, without its vector unit")}` : "";
+  return `${renderTable(columns, rows, style.paint.dim)}${remark}`;
+}
+
+function instructionsPerMac({ ops, macs }: EntryBench): number {
+  return ops.reduce((sum, { ticks }) => sum + ticks, 0) / macs;
 }
 
 function estimateText(style: TextStyle, report: BenchReport): string | undefined {
