@@ -100,7 +100,7 @@ export class SimulatedBoard {
   /** Feeds one request to the core as it arrives; its answer goes to `sink`, maybe before the body has ended. */
   open(head: Omit<BoardRequest, "body">, sink: ResponseSink): OpenRequest {
     const core = this.#core;
-    if (core === undefined || this.#crash) throw this.#crash ?? new Error("the board is closed");
+    if (core === undefined || this.#crash) throw this.#crash ?? closed();
     const request = this.#nextRequest;
     this.#nextRequest = request === 0xffff_ffff ? 1 : request + 1;
     this.#sinks.set(request, sink);
@@ -117,7 +117,7 @@ export class SimulatedBoard {
   /** One whole request and its whole answer. */
   handle(request: BoardRequest): Promise<BoardResponse> {
     return new Promise((resolve, reject) => {
-      if (this.#core === undefined || this.#crash) return reject(this.#crash ?? new Error("the board is closed"));
+      if (this.#core === undefined || this.#crash) return reject(this.#crash ?? closed());
       let status = 0;
       let headers: Record<string, string> = {};
       const chunks: Uint8Array[] = [];
@@ -130,7 +130,8 @@ export class SimulatedBoard {
             headers = Object.fromEntries(list);
           },
           chunk: (bytes) => chunks.push(bytes),
-          end: () => (this.#crash ? reject(this.#crash) : resolve({ status, headers, body: Buffer.concat(chunks) })),
+          // An end without a head: the board was closed or has crashed.
+          end: () => (status === 0 ? reject(this.#crash ?? closed()) : resolve({ status, headers, body: Buffer.concat(chunks) })),
         },
       );
       if (request.body !== undefined) open.write(request.body);
@@ -174,6 +175,8 @@ export class SimulatedBoard {
     },
   };
 }
+
+const closed = (): Error => new Error("the board is closed");
 
 /** The headers that the core reads; it needs no others. */
 const CORE_HEADERS = ["accept", "accept-encoding", "authorization", "content-encoding", "content-length", "content-type", "if-none-match"];

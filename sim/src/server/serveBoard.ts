@@ -87,7 +87,8 @@ function exchange(board: SimulatedBoard, request: IncomingMessage, response: Ser
     chunk: (bytes: Uint8Array) => void response.write(bytes),
     end: () => {
       answered = true;
-      if (!response.headersSent) response.writeHead(500);
+      // An end without a head: the board was closed or has crashed, and does not answer any more.
+      if (!response.headersSent) return void request.socket.destroy();
       response.end();
       if (!bodyPending()) return;
       request.resume();

@@ -13,6 +13,7 @@ pub fn modelAndTiming(device: *const Device, exchange: *const Exchange, answer: 
     answer.fieldBoolean("untrained", model.untrained);
     answer.objectEnd();
     const timing = &exchange.timing;
+    // receive: from the head to the end of the body; decode: reading the body, a picture's pixels included; queue: waiting for the worker.
     answer.key("timing");
     answer.objectBegin();
     answer.fieldUnsigned("receive_us", timing.received_us -| timing.started_us);

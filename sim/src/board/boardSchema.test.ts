@@ -1,0 +1,59 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { InputError } from "../errors.js";
+import { modelPartitions, parseBoard } from "./boardSchema.js";
+
+const BOARDS = new URL("../../../boards/", import.meta.url);
+const waveshare = readFileSync(new URL("waveshare-esp32-p4-wifi6.json", BOARDS), "utf8");
+
+/** The Waveshare board with one value replaced; undefined removes it. */
+function edited(path: readonly (string | number)[], value: unknown): string {
+  const board = JSON.parse(waveshare);
+  const last = path.at(-1) as string;
+  const target = path.slice(0, -1).reduce((node, key) => node[key], board);
+  if (value === undefined) delete target[last];
+  else target[last] = value;
+  return JSON.stringify(board);
+}
+
+function refusal(text: string): InputError {
+  try {
+    parseBoard(text, "board.json");
+  } catch (error) {
+    if (error instanceof InputError) return error;
+    throw error;
+  }
+  throw new Error("the board was accepted");
+}
+
+describe("board files", () => {
+  it.each(readdirSync(BOARDS))("%s is valid and has room for a model", (name) => {
+    const board = parseBoard(readFileSync(new URL(name, BOARDS), "utf8"), name);
+    expect(modelPartitions(board).length).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ["psram is missing", edited(["psram"], undefined), "BOARD_INVALID", "psram"],
+    ["a size is text", edited(["sram", "freeBytes"], "512000"), "BOARD_INVALID", "sram.freeBytes"],
+    ["an unknown cache size", edited(["sram", "cacheBytes"], 1000), "BOARD_INVALID", "sram.cacheBytes"],
+    ["more is reserved than exists", edited(["psram", "reservedBytes"], 33554432), "BOARD_INVALID", "psram.reservedBytes"],
+    ["a partition's name is too long", edited(["partitions", 1, "name"], "a-name-of-sixteen"), "BOARD_INVALID", "partitions[1].name"],
+    ["two partitions share a name", edited(["partitions", 1, "name"], "nvs"), "BOARD_PARTITIONS", "partitions[1].name"],
+    ["an app is not aligned to 64 KiB", edited(["partitions", 3, "offset"], 135168), "BOARD_PARTITIONS", "partitions[3].offset"],
+    ["a size is not whole sectors", edited(["partitions", 0, "size"], 24577), "BOARD_PARTITIONS", "partitions[0].size"],
+    ["a partition lies over the bootloader", edited(["partitions", 0, "offset"], 4096), "BOARD_PARTITIONS", "partitions[0].offset"],
+    ["partitions overlap", edited(["partitions", 1, "offset"], 36864), "BOARD_PARTITIONS", "partitions[1].offset"],
+    ["a partition ends behind the flash", edited(["flash", "bytes"], 16777216), "BOARD_PARTITIONS", "partitions[5].size"],
+  ])("%s: the error names the place", (_title, text, code, where) => {
+    expect(refusal(text)).toMatchObject({ code, where, source: "board.json" });
+  });
+
+  it("says that a file is not JSON, or not an object", () => {
+    expect(refusal("{").code).toBe("BOARD_JSON");
+    expect(refusal("[]").code).toBe("BOARD_INVALID");
+  });
+
+  it("refuses keys that it does not know", () => {
+    expect(refusal(edited(["wifi"], true))).toMatchObject({ code: "BOARD_INVALID" });
+  });
+});

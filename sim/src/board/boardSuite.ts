@@ -1,0 +1,207 @@
+import { readFileSync } from "node:fs";
+import { decode, encode } from "cbor-x";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type BoardEngine, type BoardResponse, SimulatedBoard } from "./board.js";
+import { type Board, parseBoard } from "./boardSchema.js";
+
+const ROOT = new URL("../../../", import.meta.url);
+export const MODEL = readFileSync(new URL("sim/fixtures/lewm-test.syn", ROOT));
+export const LATENT = 32;
+export const ACTION = 10;
+export const SIDE = 28;
+
+export function testBoard(edit: (board: Board) => void = () => undefined): Board {
+  const board = parseBoard(readFileSync(new URL("boards/waveshare-esp32-p4-wifi6.json", ROOT), "utf8"), "board");
+  edit(board);
+  return board;
+}
+
+export const sample = (name: string): Uint8Array => readFileSync(new URL(`samples/${name}`, ROOT));
+
+export function jsonOf(response: { readonly body: Uint8Array }): Record<string, unknown> {
+  return JSON.parse(new TextDecoder().decode(response.body));
+}
+
+const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+const actions = (count: number): number[][] =>
+  Array.from({ length: count }, (_, step) => Array.from({ length: ACTION }, (_, i) => Math.sin(step + i)));
+
+/** What every build of the board does. */
+export function boardSuite(engine: BoardEngine): void {
+  describe(`the ${engine} board`, () => {
+    let board: SimulatedBoard;
+    beforeAll(async () => {
+      board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
+    });
+    afterAll(() => board?.close());
+
+    const post = (target: string, type: string, body: Uint8Array, accept = "application/json"): Promise<BoardResponse> =>
+      board.handle({ method: "POST", target, headers: { "content-type": type, accept }, body });
+    const latentOf = async (name: string): Promise<number[]> =>
+      jsonOf(await post("/v1/encode", "image/jpeg", sample(name))).latent as number[];
+
+    it("describes itself and its model", async () => {
+      const device = jsonOf(await board.handle({ method: "GET", target: "/v1/device" }));
+      expect(device).toMatchObject({
+        simulated: true,
+        board: { chip: "ESP32-P4", chip_revision: "1.3" },
+        firmware: { engine },
+        memory: { fast: { bytes: 512000 }, slow: { bytes: 29360128 } },
+        slots: [{ slot: "model_a", state: "VALID", name: "lewm-test", untrained: true }],
+      });
+      const model = jsonOf(await board.handle({ method: "GET", target: "/v1/models/model_a" }));
+      expect(model).toMatchObject({ entries: [{ name: "encode" }, { name: "predict" }], meta: { untrained: true } });
+    });
+
+    it("encodes a JPEG to the same latent in every form of answer", async () => {
+      const asJson = await post("/v1/encode", "image/jpeg", sample("coffee.jpg"));
+      expect(asJson.status).toBe(200);
+      const { latent, model, timing } = jsonOf(asJson) as { latent: number[]; model: unknown; timing: Record<string, number> };
+      expect(latent).toHaveLength(LATENT);
+      expect(model).toMatchObject({ name: "lewm-test", untrained: true });
+      expect(Object.keys(timing)).toEqual(["receive_us", "decode_us", "queue_us", "inference_us", "total_us"]);
+      const asBase64 = jsonOf(await post("/v1/encode?latent=base64", "image/jpeg", sample("coffee.jpg"))).latent as string;
+      const asCbor = decode((await post("/v1/encode", "image/jpeg", sample("coffee.jpg"), "application/cbor")).body).latent as number[];
+      expect([...new Float32Array(Uint8Array.from(Buffer.from(asBase64, "base64")).buffer)]).toEqual(latent.map(Math.fround));
+      expect(asCbor).toEqual(latent.map(Math.fround));
+    });
+
+    it("takes raw pixels, and a CBOR body made by another library", async () => {
+      const pixels = new Uint8Array(SIDE * SIDE * 3).fill(128);
+      const raw = jsonOf(await post("/v1/encode", "application/octet-stream", pixels)).latent;
+      const body = encode({ image: pixels, type: "application/octet-stream" });
+      expect(jsonOf(await post("/v1/encode", "application/cbor", body)).latent).toEqual(raw);
+    });
+
+    it("honours the EXIF orientation of a phone's picture", async () => {
+      const upright = await sharp(sample("rocket-portrait.jpg")).autoOrient().png().toBuffer();
+      const onItsSide = await sharp(sample("rocket-portrait.jpg")).png().toBuffer();
+      const latent = await latentOf("rocket-portrait.jpg");
+      const distanceTo = async (png: Uint8Array) => {
+        const other = jsonOf(await post("/v1/encode", "image/png", png)).latent as number[];
+        return Math.hypot(...other.map((value, i) => value - (latent[i] ?? Number.NaN)));
+      };
+      // Turning before or after resizing rounds pixels differently, by one in 255.
+      expect(await distanceTo(upright)).toBeLessThan((await distanceTo(onItsSide)) / 10);
+    });
+
+    it("rolls out what it predicts, from a latent and from a picture", async () => {
+      const start = await latentOf("cat.jpg");
+      const plan = actions(5);
+      const fromLatent = jsonOf(await post("/v1/rollout", "application/json", json({ start: { latent: start }, actions: plan })));
+      const trajectory = fromLatent.trajectory as number[][];
+      expect(trajectory).toHaveLength(6);
+      expect(trajectory[0]).toEqual(start);
+      const image = Buffer.from(sample("cat.jpg")).toString("base64");
+      const fromImage = jsonOf(
+        await post("/v1/rollout", "application/json", json({ actions: plan, start: { type: "image/jpeg", image } })),
+      );
+      expect(fromImage.trajectory).toEqual(trajectory);
+      const last = jsonOf(
+        await post("/v1/predict", "application/json", json({ history: trajectory.slice(2, 5), actions: plan.slice(2, 5) })),
+      );
+      expect(last.latent).toEqual(trajectory[5]);
+    });
+
+    it("takes latents and actions as Float32Array in CBOR", async () => {
+      const start = Float32Array.from(await latentOf("cat.jpg"));
+      const plan = actions(3);
+      const cborBody = encode({ start: { latent: start }, actions: plan.map((row) => Float32Array.from(row)) });
+      const cbor = jsonOf(await post("/v1/rollout", "application/cbor", cborBody));
+      const rounded = plan.map((row) => row.map(Math.fround));
+      const plain = jsonOf(await post("/v1/rollout", "application/json", json({ start: { latent: [...start] }, actions: rounded })));
+      expect(cbor.trajectory).toEqual(plain.trajectory);
+    });
+
+    it("rolls out a thousand steps, and not one more", async () => {
+      const start = await latentOf("cat.jpg");
+      const long = await post("/v1/rollout?latent=base64", "application/json", json({ start: { latent: start }, actions: actions(1000) }));
+      expect(jsonOf(long).trajectory).toHaveLength(1001);
+      const longer = await post("/v1/rollout", "application/json", json({ start: { latent: start }, actions: actions(1001) }));
+      expect([longer.status, jsonOf(longer).field]).toEqual([422, "actions"]);
+    });
+
+    it.each<[string, string, string, Uint8Array, number, string]>([
+      ["half a JPEG", "/v1/encode", "image/jpeg", sample("cat.jpg").subarray(0, 4000), 422, "IMAGE_UNREADABLE"],
+      ["a text that calls itself a JPEG", "/v1/encode", "image/jpeg", json("hello"), 422, "IMAGE_UNREADABLE"],
+      ["an unknown type", "/v1/encode", "image/webp", json(""), 415, "CONTENT_TYPE"],
+      ["a body that is too long", "/v1/encode", "image/jpeg", new Uint8Array(2097153), 413, "BODY_TOO_LARGE"],
+      ["too few numbers", "/v1/predict", "application/json", json({ history: [[1]], actions: [[1]] }), 422, "BODY_INVALID"],
+      ["half a JSON", "/v1/predict", "application/json", new TextEncoder().encode('{"history":'), 400, "BODY_MALFORMED"],
+      ["half a CBOR", "/v1/predict", "application/cbor", encode({ history: [1] }).subarray(0, 5), 400, "BODY_MALFORMED"],
+      ["an unknown key", "/v1/predict", "application/json", json({ hstory: [] }), 422, "BODY_INVALID"],
+    ])("explains %s", async (_title, target, type, body, status, code) => {
+      const response = await post(target, type, body);
+      expect(response.headers["content-type"]).toBe("application/problem+json");
+      const problem = jsonOf(response);
+      expect(problem).toMatchObject({ status, code });
+      expect(response.status).toBe(status);
+      expect(problem.expected).toBeTruthy();
+    });
+
+    it("answers every one of many requests at once, or says that it is full", async () => {
+      const responses = await Promise.all(Array.from({ length: 12 }, () => post("/v1/encode", "image/jpeg", sample("cat.jpg"))));
+      const answered = responses.filter(({ status }) => status === 200);
+      const refused = responses.filter(({ status }) => status !== 200);
+      expect(answered.length).toBeGreaterThanOrEqual(testBoard().requests.countMax);
+      const expected = await latentOf("cat.jpg");
+      for (const response of answered) expect(jsonOf(response).latent).toEqual(expected);
+      for (const response of refused) {
+        expect(jsonOf(response)).toMatchObject({ status: 503, code: "QUEUE_FULL" });
+        expect(Number(response.headers["retry-after"])).toBeGreaterThanOrEqual(1);
+      }
+    });
+
+    it("refuses a model that does not fit, and says by how many bytes", async () => {
+      const create = (edit: (board: Board) => void) => SimulatedBoard.create({ board: testBoard(edit), model: MODEL, engine });
+      // Just enough for the core itself: four bodies of 2 MiB.
+      const bodies = 4 * 2097152;
+      await expect(
+        create((edited) => {
+          edited.psram.reservedBytes = edited.psram.bytes - bodies - 64;
+        }),
+      ).rejects.toMatchObject({ code: "MODEL_EXCEEDS_PSRAM", message: expect.stringMatching(/\d+ bytes are missing/) });
+      await expect(
+        create((edited) => {
+          edited.psram.reservedBytes = edited.psram.bytes - bodies + 64;
+        }),
+      ).rejects.toMatchObject({ message: expect.stringContaining("64 bytes are missing") });
+      await expect(
+        create((edited) => {
+          edited.sram.freeBytes = 16384;
+        }),
+      ).rejects.toMatchObject({ code: "MODEL_EXCEEDS_SRAM", message: expect.stringMatching(/\d+ bytes are missing/) });
+      await expect(
+        create((edited) => {
+          for (const partition of edited.partitions) if (partition.name === "model_a") partition.size = 4096;
+        }),
+      ).rejects.toMatchObject({
+        code: "MODEL_EXCEEDS_FLASH",
+        message: expect.stringContaining(`${MODEL.length - 4096} bytes are missing`),
+      });
+    });
+
+    it("refuses a damaged model with the runtime's words", async () => {
+      const damaged = Uint8Array.from(MODEL);
+      damaged[damaged.length >> 1] = (damaged[damaged.length >> 1] ?? 0) ^ 1;
+      await expect(SimulatedBoard.create({ board: testBoard(), model: damaged, modelSource: "x.syn", engine })).rejects.toMatchObject({
+        code: "MODEL_INVALID",
+        source: "x.syn",
+      });
+    });
+
+    it("can be closed while it works", async () => {
+      const other = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
+      const answer = other.handle({
+        method: "POST",
+        target: "/v1/encode",
+        headers: { "content-type": "application/octet-stream" },
+        body: new Uint8Array(SIDE * SIDE * 3),
+      });
+      await other.close();
+      await expect(answer).rejects.toThrow("closed");
+      await expect(other.handle({ method: "GET", target: "/v1/device" })).rejects.toThrow("closed");
+    });
+  });
+}

@@ -1,0 +1,110 @@
+import { request } from "node:http";
+import { connect } from "node:net";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { SimulatedBoard } from "../board/board.js";
+import { MODEL, sample, testBoard } from "../board/boardSuite.js";
+import { type BoardServer, serveBoard } from "./serveBoard.js";
+
+let board: SimulatedBoard;
+let server: BoardServer;
+
+beforeAll(async () => {
+  board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
+  server = await serveBoard(board, { port: 0 });
+});
+afterAll(async () => {
+  await server?.close();
+  await board?.close();
+});
+
+/** Sends bytes as they are and answers all that comes back until the server closes the connection. */
+function rawExchange(text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(server.port, "127.0.0.1", () => socket.write(text));
+    let answer = "";
+    socket.on("data", (bytes) => {
+      answer += bytes;
+    });
+    socket.on("close", () => resolve(answer));
+    socket.on("error", reject);
+  });
+}
+
+test("a picture over HTTP", async () => {
+  const response = await fetch(`${server.url}/v1/encode`, {
+    method: "POST",
+    headers: { "content-type": "image/jpeg" },
+    body: Uint8Array.from(sample("coffee.jpg")),
+  });
+  expect(response.status).toBe(200);
+  expect(((await response.json()) as { latent: number[] }).latent).toHaveLength(32);
+});
+
+test("the page comes compressed, whole and once", async () => {
+  const bytes = await new Promise<Buffer>((resolve, reject) => {
+    request(`${server.url}/`, { headers: { "accept-encoding": "gzip" } }, (response) => {
+      expect(response.headers["content-encoding"]).toBe("gzip");
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk) => chunks.push(chunk));
+      response.on("end", () => resolve(Buffer.concat(chunks)));
+    })
+      .on("error", reject)
+      .end();
+  });
+  const page = gunzipSync(bytes).toString();
+  expect(page).toMatch(/^<!doctype html>[\s\S]*<\/html>\s*$/);
+  // Nothing may be loaded from elsewhere.
+  expect(page).not.toMatch(/(src|href)="https?:/);
+  const first = await fetch(`${server.url}/`);
+  const again = await fetch(`${server.url}/`, { headers: { "if-none-match": first.headers.get("etag") ?? "" } });
+  expect(again.status).toBe(304);
+});
+
+test("HEAD has a head and no body; a connection is used again", async () => {
+  const response = await fetch(`${server.url}/v1/device`, { method: "HEAD" });
+  expect(response.status).toBe(200);
+  expect(await response.text()).toBe("");
+  const answered = await fetch(`${server.url}/v1/device`);
+  expect(answered.headers.get("connection")).toBe("keep-alive");
+});
+
+test("an answer that comes before the body ends closes the connection", async () => {
+  const head = "POST /v1/encode HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\ncontent-length: 99999999\r\n\r\nabc";
+  const answer = await rawExchange(head);
+  expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  expect(answer).toContain('"code":"BODY_TOO_LARGE"');
+});
+
+test("a client that expects 100-continue is refused before it sends", async () => {
+  const head = "POST /v1/encode HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-type: text/css\r\ncontent-length: 9\r\n\r\n";
+  expect(await rawExchange(head)).toMatch(/^HTTP\/1\.1 415 /);
+});
+
+test("what is not HTTP, and a head that is too large, are answered as problems", async () => {
+  expect(await rawExchange("hello\r\n\r\n")).toContain('"code":"HEAD_MALFORMED"');
+  expect(await rawExchange(`GET / HTTP/1.1\r\nx: ${"y".repeat(20_000)}\r\n\r\n`)).toContain('"code":"HEAD_TOO_LARGE"');
+});
+
+test("a client that leaves in the middle leaves nothing behind", async () => {
+  for (let i = 0; i < 8; i++) {
+    await new Promise<void>((resolve) => {
+      const socket = connect(server.port, "127.0.0.1", () => {
+        socket.write("POST /v1/encode HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\ncontent-length: 1000\r\n\r\nabc", () => {
+          socket.destroy();
+          resolve();
+        });
+      });
+    });
+  }
+  await expect
+    .poll(async () => {
+      const device = (await (await fetch(`${server.url}/v1/device`)).json()) as { queue: { in_progress: number } };
+      return device.queue.in_progress;
+    })
+    .toBe(0);
+});
+
+test("a taken port is said", async () => {
+  await expect(serveBoard(board, { port: server.port })).rejects.toMatchObject({ code: "PORT_UNAVAILABLE" });
+});
