@@ -73,6 +73,9 @@ pub const Layout = struct {
                     for (0..layout.goldens) |_| try reader.skip();
                 },
                 .meta => {
+                    const value_at = reader.position;
+                    _ = try reader.map(limits.header_bytes_max);
+                    reader.position = value_at;
                     try reader.skip();
                     layout.meta_end = @intCast(reader.position);
                 },

@@ -2,6 +2,8 @@
 
 pub const header_bytes_max = 4 << 20;
 pub const cbor_depth_max = 16;
+/// What a double holds exactly: hosts decode `meta` with numbers of 64-bit floats.
+pub const cbor_integer_max = (1 << 53) - 1;
 pub const tensors_max = 16_384;
 pub const entries_max = 32;
 pub const ports_max = 16;

@@ -102,11 +102,11 @@ pub const Session = struct {
             const cost: Cost = switch (record.op) {
                 inline else => |*params, tag| op_list.implementation(tag).run(params, &context),
             };
-            profile.runs += 1;
-            profile.ticks += self.now() -% begin;
-            profile.macs += cost.macs;
-            profile.weight_bytes += cost.weight_bytes;
-            profile.activation_bytes += cost.activation_bytes;
+            profile.runs +|= 1;
+            profile.ticks +|= self.now() -% begin;
+            profile.macs +|= cost.macs;
+            profile.weight_bytes +|= cost.weight_bytes;
+            profile.activation_bytes +|= cost.activation_bytes;
         }
     }
 

@@ -43,10 +43,11 @@ pub const Validator = struct {
         return matrixOf(found);
     }
 
-    /// An f32 activation or an f32 constant.
+    /// An f32 activation or an f32 constant in rows.
     pub fn matrixOrConstant(self: *const Validator, what: []const u8, index: u32) Error!Matrix {
         const found = try self.tensor(what, index);
         if (found.type != .f32) return self.fail("{s} must be f32", .{what});
+        try self.rowMajor(what, found);
         return matrixOf(found);
     }
 
@@ -66,10 +67,17 @@ pub const Validator = struct {
         }
     }
 
+    /// A constant of two dimensions may be a weight in panels, which is no matrix to read row by row.
+    fn rowMajor(self: *const Validator, what: []const u8, found: *const Tensor) Error!void {
+        const dense = @as(u64, found.rows()) * found.cols() * 4;
+        if (found.place == .constant and found.bytes != dense) return self.fail("{s} is stored in panels of {d} bytes, expected {d} bytes in rows", .{ what, found.bytes, dense });
+    }
+
     /// A dense f32 constant of `length` elements.
     pub fn vector(self: *const Validator, what: []const u8, index: ?u32, length: u32) Error!void {
         const found = try self.tensor(what, index orelse return);
         if (found.place != .constant or found.type != .f32) return self.fail("{s} must be an f32 constant", .{what});
+        try self.rowMajor(what, found);
         if (found.rows() != 1 or found.cols() != length) return self.fail("{s} has {d} x {d} elements, expected {d}", .{ what, found.rows(), found.cols(), length });
     }
 
