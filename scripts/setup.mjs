@@ -75,7 +75,7 @@ export function zig(args) {
 }
 
 export function setup() {
-  step("npm", ["package-lock.json"], ["node_modules"], "installing npm packages", () => run("npm", ["ci", "--no-fund", "--no-audit"]));
+  step("npm", ["package-lock.json"], ["node_modules"], "installing npm packages", () => run("npm", ["ci", "--no-fund", "--no-audit", "--ignore-scripts", "--loglevel=error"]));
   installZig();
   const sources = [
     "build.zig",
