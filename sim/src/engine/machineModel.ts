@@ -1,4 +1,4 @@
-import { type CborError, decodeCbor } from "./cborDecode.js";
+import { decodeMeta } from "./decodeMeta.js";
 import { EngineError, type EntryInfo, type Model, type ModelInfo, type PortInfo, type Session } from "./engine.js";
 import { type Machine, Struct } from "./machine.js";
 import { Buffers, callChecked, callForStruct, readText, withBuffers } from "./machineCalls.js";
@@ -82,14 +82,6 @@ async function readInfo(machine: Machine, model: number): Promise<ModelInfo> {
     entries,
     meta: info.get("meta") === 0 ? {} : decodeMeta(machine.read(info.get("meta"), info.get("meta_bytes"))),
   };
-}
-
-function decodeMeta(bytes: Uint8Array): Readonly<Record<string, unknown>> {
-  try {
-    return decodeCbor(bytes) as Record<string, unknown>;
-  } catch (cause) {
-    throw new EngineError("CBOR", `meta: ${(cause as CborError).message}`);
-  }
 }
 
 async function readEntry(machine: Machine, model: number, index: number): Promise<EntryInfo> {

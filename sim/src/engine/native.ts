@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { buildFile } from "./builds.js";
-import { decodeCbor } from "./cborDecode.js";
+import { decodeMeta } from "./decodeMeta.js";
 import {
   type Engine,
   EngineError,
@@ -102,7 +102,12 @@ class NativeModel implements Model {
   constructor(handle: ModelHandle) {
     this.#handle = handle;
     const { meta, ...info } = nativeAddon().modelInfo(handle);
-    this.info = { ...info, meta: meta === undefined ? {} : (decodeCbor(meta) as Record<string, unknown>) };
+    try {
+      this.info = { ...info, meta: meta === undefined ? {} : decodeMeta(meta) };
+    } catch (cause) {
+      nativeAddon().modelRelease(handle);
+      throw cause;
+    }
   }
 
   /** `threads`: 1 to 64; as many as the machine has cores when left out. */
