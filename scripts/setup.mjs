@@ -15,8 +15,8 @@ function say(text) {
   process.stderr.write(`${text}\n`);
 }
 
-function run(command, args, options = {}) {
-  const result = spawnSync(command, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"], ...options });
+export function run(command, args, options = {}) {
+  const result = spawnSync(command, args, { cwd: ROOT, stdio: ["ignore", 2, "inherit"], ...options });
   if (result.error) throw new Error(`cannot run ${command}: ${result.error.message}`);
   if (result.status !== 0) throw new Error(`${command} ${args.join(" ")} failed with exit code ${result.status}`);
 }
@@ -36,7 +36,8 @@ function fingerprint(paths) {
   return hash.digest("hex");
 }
 
-function step(name, inputs, outputs, message, action) {
+/** Runs `action` unless `inputs` are as they were when it last ended well and `outputs` are there. */
+export function step(name, inputs, outputs, message, action) {
   const stamp = join(STAMPS, name);
   const now = fingerprint(inputs);
   const current = existsSync(stamp) && readFileSync(stamp, "utf8") === now && outputs.every((path) => existsSync(join(ROOT, path)));
@@ -75,7 +76,9 @@ export function zig(args) {
 }
 
 export function setup() {
-  step("npm", ["package-lock.json"], ["node_modules"], "installing npm packages", () => run("npm", ["ci", "--no-fund", "--no-audit", "--ignore-scripts", "--loglevel=error"]));
+  step("npm", ["package-lock.json"], ["node_modules"], "installing npm packages", () =>
+    run("npm", ["ci", "--no-fund", "--no-audit", "--ignore-scripts", "--loglevel=error"]),
+  );
   installZig();
   const sources = [
     "build.zig",
