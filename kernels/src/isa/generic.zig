@@ -7,8 +7,8 @@ const Tile = @import("tile.zig").Tile;
 
 pub const name = "generic";
 /// Rows of activations that one call of `dotTile` handles best.
-pub const tile_rows = 1;
-pub const tile_rows_blocked = 1;
+pub const tile_rows = 2;
+pub const tile_rows_blocked = 2;
 pub const tile_rows_f32 = 2;
 pub const activation_offset = 0;
 /// Bytes of scratch that `widen` needs for each row and element of K.
@@ -39,13 +39,20 @@ pub inline fn dotTile(
     k: usize,
 ) [rows]@Vector(16, i32) {
     const signed: [*]const i8 = @ptrCast(tile.x + k_first);
-    var acc: [rows][16]i32 = @splat(@splat(0));
-    for (0..k) |i| {
-        const weights = panel[i * 16 ..][0..16];
-        inline for (0..rows) |r| {
-            const value: i32 = signed[r * tile.x_stride + i];
-            inline for (0..16) |n| acc[r][n] +%= value *% @as(i32, weights[n]);
+    // Compilers compute all products of a step before they add them: eight sums and eight products stay in the registers of a 32-register
+    // core beside the weights they need, sixteen of each would be kept on the stack.
+    const columns: usize = @max(8 / rows, 2);
+    var acc: [rows][16]i32 = undefined;
+    inline for (0..16 / columns) |part| {
+        var sums: [rows][columns]i32 = @splat(@splat(0));
+        for (0..k) |i| {
+            const weights = panel[i * 16 + part * columns ..][0..columns];
+            inline for (0..rows) |r| {
+                const value: i32 = signed[r * tile.x_stride + i];
+                inline for (0..columns) |n| sums[r][n] +%= value *% @as(i32, weights[n]);
+            }
         }
+        inline for (0..rows) |r| acc[r][part * columns ..][0..columns].* = sums[r];
     }
     var result: [rows]@Vector(16, i32) = undefined;
     inline for (0..rows) |r| result[r] = acc[r];

@@ -31,6 +31,8 @@ const description = switch (kind) {
 pub const name: [:0]const u8 = description.name;
 /// Rows of activations that one call of the f32 inner loop handles best.
 pub const tile_rows_f32 = description.tile_rows_f32;
+/// Outputs that the f32 inner loop sums at once: where there are no vectors, as many sums as stay in registers beside the weights they need.
+pub const columns_f32 = if (kind == .generic) 8 else 16;
 
 /// Whether a fused multiply-add costs one instruction. Elsewhere it would be a library call.
 pub const has_fma = switch (builtin.cpu.arch) {
