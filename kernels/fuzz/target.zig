@@ -2,12 +2,14 @@
 //! enough every entry runs with one row and with all, in memory that ends at a guard page.
 //!
 //! Beyond not crashing, these must hold: an error names its code and a sentence; `requirements` and `open` agree; an entry's outputs do not
-//! depend on what lies behind its regions or in the threads' scratch; nothing outside a region is written.
+//! depend on what lies behind its regions or in the threads' scratch; nothing outside a region is written; and an op reads its operands alone
+//! and writes its output and scratch alone.
 
 const std = @import("std");
 const synapse = @import("synapse");
 const Guarded = @import("guarded.zig").Guarded;
 const cost = @import("cost.zig");
+const isolate = @import("isolate.zig");
 const api = synapse.c_api;
 const Model = synapse.Model;
 const Session = synapse.Session;
@@ -136,6 +138,13 @@ fn runAll(model: *const Model, threads: u32, fill: u8) ?u64 {
         runEntry(session, @intCast(index), 1, &digest);
         if (entry.rows_max > 1) runEntry(session, @intCast(index), entry.rows_max, &digest);
         if (api.sessionRun(session, @intCast(index), entry.rows_max + 1) != .argument) @panic("a row too many");
+    }
+    if (threads == 1 and fill == 0) {
+        for (model.entries, 0..) |*entry, index| {
+            isolate.runEntry(session, @intCast(index), 1, given[4]);
+            if (entry.rows_max > 1) isolate.runEntry(session, @intCast(index), entry.rows_max, given[4]);
+        }
+        for (regions) |region| region.check();
     }
     for (0..model.goldens.len) |index| switch (api.sessionSelfTest(session, @intCast(index))) {
         .ok, .golden => {},
