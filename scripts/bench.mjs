@@ -19,7 +19,7 @@ ${Object.entries(SECTIONS)
   .join("\n")}
 
   --quick   fewer runs and storage types
-  --json    one JSON object on standard output
+  --json    one JSON object on standard output (npm run --silent bench -- --json)
   --help    this text
 `;
 
