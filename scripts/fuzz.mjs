@@ -104,8 +104,9 @@ async function main() {
   for (const variant of variants) {
     const share = Math.max(1, Math.floor(seconds / variants.length));
     const { code, last, tail, found } = await fuzz(build(clang, variant), variant, share);
-    const [, execs, cov, rate] = /^#(\d+)\s.*cov: (\d+).*exec\/s: (\d+)/.exec(last) ?? [];
-    console.log(`fuzz ${variant}: ${execs ?? 0} execs in ${share} s (${rate ?? 0}/s), coverage ${cov ?? 0} edges`);
+    const cov = /cov: (\d+)/.exec(last)?.[1];
+    const execs = Number(/^Done (\d+) runs/m.exec(tail)?.[1] ?? /^#(\d+)/.exec(last)?.[1] ?? 0);
+    console.log(`fuzz ${variant}: ${execs} execs in ${share} s (${Math.round(execs / share)}/s), coverage ${cov ?? 0} edges`);
     if (code !== 0) {
       console.error(tail);
       console.error(`fuzz ${variant}: failed on ${found.join(", ") || "an input that was not kept"}`);

@@ -139,6 +139,34 @@ pub const Document = struct {
         self.splice(of.begin, of.end, &out);
     }
 
+    /// Changes a number wherever it stands: dimensions that must agree still do.
+    pub fn replaceEverywhere(self: *Document, old: u64, new: u64) void {
+        var index = self.count;
+        // From the end, so that what comes before stays where it was read.
+        while (index > 0) {
+            index -= 1;
+            if (self.items[index].major == .unsigned and self.items[index].value == old) self.replaceHead(&self.items[index], new);
+        }
+    }
+
+    /// From a tensor's name on, finds `shape` and `bytes` and makes the constant one row shorter.
+    pub fn resizeConstant(self: *Document, from: *const Item, prng: *std.Random.SplitMix64) void {
+        const start = (@intFromPtr(from) - @intFromPtr(&self.items)) / @sizeOf(Item);
+        const near = self.items[start..@min(start + 16, self.count)];
+        var rows: ?*const Item = null;
+        for (near, 0..) |*key, index| {
+            if (key.major != .text or index + 2 >= near.len) continue;
+            if (std.mem.eql(u8, self.content(key), "shape")) rows = &near[index + 2];
+            const shape = rows orelse continue;
+            if (!std.mem.eql(u8, self.content(key), "bytes")) continue;
+            if (shape.major != .unsigned or shape.value < 2 or near[index + 1].major != .unsigned) return;
+            const left = 1 + prng.next() % (shape.value - 1);
+            self.replaceHead(&near[index + 1], near[index + 1].value / shape.value *| left);
+            self.replaceHead(shape, left);
+            return;
+        }
+    }
+
     /// Removes, repeats or swaps elements of an array (`step` 1) or pairs of a map (`step` 2).
     pub fn changeElements(self: *Document, of: *const Item, step: usize, prng: *std.Random.SplitMix64) void {
         if (of.value == 0) return;

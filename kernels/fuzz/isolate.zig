@@ -1,5 +1,5 @@
-//! Runs an entry op by op and holds each op to its operands: with every other byte of the regions and of the thread's scratch changed, it must
-//! write the same result, and it may write nothing but `out` and its scratch. Regions end at guard pages; this finds what stays inside them.
+//! Runs an entry op by op and holds each op to its operands: with every other byte of the regions, the blobs and the thread's scratch changed, it
+//! must write the same result, and it may write nothing but `out` and its scratch. Regions end at guard pages; this finds what stays inside them.
 
 const std = @import("std");
 const synapse = @import("synapse");
@@ -8,8 +8,8 @@ const Session = synapse.Session;
 const Tensor = std.meta.Elem(@FieldType(Model, "tensors"));
 const Entry = std.meta.Elem(@FieldType(Model, "entries"));
 
-/// Fast, slow and state together, at most.
-const bytes_max = 64 << 10;
+/// Fast, slow, state and blobs together, at most.
+const bytes_max = 128 << 10;
 
 const operand: u8 = 1;
 const out: u8 = 2;
@@ -54,17 +54,22 @@ pub fn runEntry(session: *Session, index: u32, rows: u32, thread: []u8) void {
     }
 }
 
-/// The three regions of a session, one after the other.
+/// The three regions of a session and the blobs of its file, one after the other.
 const Memory = struct {
-    parts: [3][]u8,
+    parts: [4][]u8,
+    blobs_offset: u32,
 
     fn of(session: *Session) Memory {
         const sizes = session.model.regions;
-        return .{ .parts = .{ session.fast[0..sizes.fast], session.slow[0..sizes.slow], session.state[0..sizes.state] } };
+        const file = session.model.file;
+        const blobs_offset = std.mem.readInt(u32, file[20..24], .little);
+        // The file is a copy of the target's own, which may be written.
+        const blobs: []u8 = @constCast(file[blobs_offset..]);
+        return .{ .parts = .{ session.fast[0..sizes.fast], session.slow[0..sizes.slow], session.state[0..sizes.state], blobs }, .blobs_offset = blobs_offset };
     }
 
     fn length(self: Memory) usize {
-        return self.parts[0].len + self.parts[1].len + self.parts[2].len;
+        return self.begin(4);
     }
 
     fn copy(self: Memory, buffer: *[bytes_max]u8, direction: enum { from, to }) usize {
@@ -79,12 +84,19 @@ const Memory = struct {
         return at;
     }
 
-    fn offsetOf(self: Memory, tensor: *const Tensor) ?usize {
-        return tensor.offset + switch (tensor.place) {
-            .constant => return null,
-            .fast => 0,
-            .slow => self.parts[0].len,
-            .state => self.parts[0].len + self.parts[1].len,
+    /// Where part `index` begins.
+    fn begin(self: Memory, index: usize) usize {
+        var sum: usize = 0;
+        for (self.parts[0..index]) |part| sum += part.len;
+        return sum;
+    }
+
+    fn offsetOf(self: Memory, tensor: *const Tensor) usize {
+        return switch (tensor.place) {
+            .fast => tensor.offset,
+            .slow => self.begin(1) + tensor.offset,
+            .state => self.begin(2) + tensor.offset,
+            .constant => self.begin(3) + tensor.offset - self.blobs_offset,
         };
     }
 };
@@ -102,7 +114,11 @@ fn markOperands(model: *const Model, params: anytype, rows: u32, memory: Memory)
 }
 
 fn markTensor(tensor: *const Tensor, rows: u32, memory: Memory, kind: u8) void {
-    const begin = memory.offsetOf(tensor) orelse return;
+    const begin = memory.offsetOf(tensor);
+    if (tensor.place == .constant) {
+        for (marks[begin..][0..tensor.bytes]) |*byte| byte.* |= kind;
+        return;
+    }
     const size: usize = if (tensor.type == .u8) 1 else 4;
     const count: usize = if (tensor.dynamic) tensor.rows() / tensor.shape[0] * rows else tensor.rows();
     for (0..count) |row| {

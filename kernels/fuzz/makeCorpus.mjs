@@ -19,6 +19,9 @@ function seedPack(type, act) {
   const random = new Xorshift32(0x5eed);
   const { k, n } = SHAPES[inputMultiple(type)];
   const pack = new PackBuilder(`seed-${type}`);
+  // Models of floats alone may fuse, and their attention is the op that needs most scratch of a thread.
+  const isFloat = type === "f32" || type === "f16";
+  if (isFloat) pack.numeric("reference");
   const vector = (name, shape) => {
     const size = shape.reduce((product, value) => product * value, 1);
     return pack.vector(
@@ -38,9 +41,9 @@ function seedPack(type, act) {
   const right = pack.activation("right", [ROWS, k], { dynamic: true, view: { of: wide, elements: k } });
   const heads = pack.activation("heads", [ROWS, 2, k / 2], dynamic);
   const y = pack.activation("y", [ROWS, n], dynamic);
-  const memory = pack.activation("memory", [5, k / 2], { region: "state" });
+  const memory = pack.activation("memory", [ROWS - 1, k / 2], { region: "state" });
   const scratch = pack.scratch(linearScratch(type, ROWS, k));
-  const mixing = pack.scratch(attentionScratch(ROWS, 2, k / 2));
+  const mixing = isFloat ? { compute: "f32" } : { compute: "i8", ...pack.scratch(attentionScratch(ROWS, 2, k / 2)) };
   const port = (name, tensor, kind = "tensor") => ({ name, tensor, kind });
   pack.entry(
     "run",
@@ -54,7 +57,7 @@ function seedPack(type, act) {
       { op: "modulate", x: right, shift: beta, scale: gamma, out: right },
       { op: "mul", a: right, b: left, out: right },
       { op: "act", x: right, out: right, act },
-      { op: "attention", q: left, k: right, v: left, out: x, heads: 2, kv_heads: 2, scale: 0.25, causal: true, compute: "i8", ...mixing },
+      { op: "attention", q: left, k: right, v: left, out: x, heads: 2, kv_heads: 2, scale: 0.25, causal: true, ...mixing },
       { op: "attention", q: left, k: memory, v: memory, out: x, heads: 2, kv_heads: 1, scale: 0.25, causal: false, compute: "f32" },
       { op: "attention", q: x, k: right, v: left, out: right, heads: 2, kv_heads: 2, scale: 0.25, causal: true, compute: "f32" },
       { op: "linear", x: right, w: weight, out: y, bias, act, gate, ...scratch },
@@ -72,7 +75,7 @@ function seedPack(type, act) {
     [port("patches", patches, "tokens")],
     [{ op: "patchify", x: image, out: patches, patch: 4, scale: [0.004, 0.005, 0.006], shift: [-2, -1.5, -1] }],
   );
-  const action = pack.activation("action", [5, k / 2]);
+  const action = pack.activation("action", [ROWS - 1, k / 2]);
   pack.entry(
     "step",
     1,

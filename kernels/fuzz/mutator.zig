@@ -70,7 +70,7 @@ const words = [_][]const u8{ "f32", "f16", "i8", "q8_0", "q4_0", "q4_k", "q6_k",
 const floats = [_]u32{ 0, 0x8000_0000, 0x3f80_0000, 0xbf80_0000, 0x7f7f_ffff, 0xff7f_ffff, 1, 0x7f80_0000, 0x7fc0_0000, 0x3727_c5ac };
 
 fn edit(doc: *Document, prng: *std.Random.SplitMix64) void {
-    switch (prng.next() % 8) {
+    switch (prng.next() % 10) {
         0, 1, 2 => if (doc.pick(.unsigned, prng)) |item| {
             const old = item.value;
             const value = switch (prng.next() % 6) {
@@ -95,9 +95,21 @@ fn edit(doc: *Document, prng: *std.Random.SplitMix64) void {
             if (byte == 0xf4 or byte == 0xf5) return doc.replaceByte(item, byte ^ 1);
             doc.replaceFloat(item, floats[prng.next() % floats.len]);
         },
+        7 => if (doc.pick(.unsigned, prng)) |item| doc.replaceEverywhere(item.value, near(item.value, prng)),
+        8 => if (doc.pick(.text, prng)) |item| doc.resizeConstant(item, prng),
         else => if (doc.pick(.unsigned, prng)) |item| {
             // Multiples of 64 are what offsets and sizes are made of.
             doc.replaceHead(item, item.value +% (1 + prng.next() % 4) * 64);
         },
     }
+}
+
+/// A number of rows or columns that could stand in place of another.
+fn near(value: u64, prng: *std.Random.SplitMix64) u64 {
+    return switch (prng.next() % 4) {
+        0 => value +% 1,
+        1 => value -| 1,
+        2 => value / 2,
+        else => value *% 2,
+    };
 }
