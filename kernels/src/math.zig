@@ -10,51 +10,90 @@
 
 const vector = @import("vector.zig");
 const V = vector.V;
-const I = vector.I;
 
-inline fn horner(x: V, comptime coefficients: []const f32) V {
-    var result: V = @splat(coefficients[coefficients.len - 1]);
+inline fn horner(x: anytype, comptime coefficients: []const f32) @TypeOf(x) {
+    var result: @TypeOf(x) = @splat(coefficients[coefficients.len - 1]);
     comptime var i = coefficients.len - 1;
     inline while (i > 0) {
         i -= 1;
-        result = result * x + @as(V, @splat(coefficients[i]));
+        result = result * x + of(x, coefficients[i]);
     }
     return result;
 }
 
-/// e^x = 2^n e^r with |r| <= ln2 / 2; e^r = 1 + r + r^2 Q(r). ln 2 is split in two so that r keeps its low bits.
+/// A constant in every lane of a vector like `x`.
+inline fn of(x: anytype, comptime value: f32) @TypeOf(x) {
+    return @splat(value);
+}
+
+const elementary = struct {
+    /// e^x = 2^n e^r with |r| <= ln2 / 2; e^r = 1 + r + r^2 Q(r). ln 2 is split in two so that r keeps its low bits.
+    inline fn expOf(_: void, x: anytype) @TypeOf(x) {
+        const limited = vector.clamp(x, -87.33, 88.37);
+        const n = vector.roundToFloat(limited * of(x, 1.44269504));
+        const r = (limited - n * of(x, 0.693359375)) - n * of(x, -2.12194440e-4);
+        const q = horner(r, &.{ 0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368735201656818, 0.001381455920636654 });
+        const fraction = (r * r) * q + r + of(x, 1);
+        const exponent = vector.roundToInt(n) +% @as(@TypeOf(vector.roundToInt(n)), @splat(127));
+        return fraction * @as(@TypeOf(x), @bitCast(exponent << @splat(23)));
+    }
+
+    /// x P(x^2) / Q(x^2), minimax in relative error on |x| <= 3.92, where erf rounds to 1.
+    inline fn erfOf(_: void, x: anytype) @TypeOf(x) {
+        const limited = vector.clamp(x, -3.92, 3.92);
+        const t = limited * limited;
+        const p = horner(t, &.{ 1.1283791065216064, 0.19040662050247192, 0.052748747169971466, 0.003765624715015292, 0.00028488310636021197, 2.0500888240349013e-06 });
+        const q = horner(t, &.{ 1.0, 0.5020762085914612, 0.11410918086767197, 0.014969232492148876, 0.0011625378392636776, 3.8091751775937155e-05 });
+        return vector.clamp(limited * p / q, -1, 1);
+    }
+
+    /// Near zero a polynomial, elsewhere 1 - 2 / (e^2|x| + 1).
+    inline fn tanhOf(_: void, x: anytype) @TypeOf(x) {
+        const magnitude = @abs(x);
+        const t = x * x;
+        const small = x + (x * t) * horner(t, &.{ -0.3333328068256378, 0.13331420719623566, -0.05373779684305191, 0.0206325463950634, -0.005697384011000395 });
+        const e = expOf({}, magnitude + magnitude);
+        const large = of(x, 1) - of(x, 2) / (e + of(x, 1));
+        const signed = @select(f32, x < of(x, 0), -large, large);
+        return @select(f32, magnitude < of(x, 0.625), small, signed);
+    }
+
+    inline fn sigmoidOf(_: void, x: anytype) @TypeOf(x) {
+        return of(x, 1) / (of(x, 1) + expOf({}, -x));
+    }
+
+    inline fn activation(act: Activation, x: anytype) @TypeOf(x) {
+        return switch (act) {
+            .none => x,
+            .gelu => (of(x, 0.5) * x) * (of(x, 1) + erfOf({}, x * of(x, 0.70710678))),
+            .gelu_tanh => (of(x, 0.5) * x) * (of(x, 1) + tanhOf({}, of(x, 0.7978845608) * (x + of(x, 0.044715) * (x * x * x)))),
+            .quick_gelu => x * sigmoidOf({}, of(x, 1.702) * x),
+            .silu => x * sigmoidOf({}, x),
+            .relu => @select(f32, x > of(x, 0), x, of(x, 0)),
+            .relu2 => blk: {
+                const positive = @select(f32, x > of(x, 0), x, of(x, 0));
+                break :blk positive * positive;
+            },
+            .sigmoid => sigmoidOf({}, x),
+            .tanh => tanhOf({}, x),
+        };
+    }
+};
+
 pub inline fn exp(x: V) V {
-    const limited = vector.clamp(x, -87.33, 88.37);
-    const n = vector.roundToFloat(limited * @as(V, @splat(1.44269504)));
-    const r = (limited - n * @as(V, @splat(0.693359375))) - n * @as(V, @splat(-2.12194440e-4));
-    const q = horner(r, &.{ 0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368735201656818, 0.001381455920636654 });
-    const fraction = (r * r) * q + r + @as(V, @splat(1));
-    const exponent = vector.roundToInt(n) +% @as(I, @splat(127));
-    return fraction * @as(V, @bitCast(exponent << @splat(23)));
+    return vector.eachLane(elementary.expOf, {}, x);
 }
 
-/// x P(x^2) / Q(x^2), minimax in relative error on |x| <= 3.92, where erf rounds to 1.
 pub inline fn erf(x: V) V {
-    const limited = vector.clamp(x, -3.92, 3.92);
-    const t = limited * limited;
-    const p = horner(t, &.{ 1.1283791065216064, 0.19040662050247192, 0.052748747169971466, 0.003765624715015292, 0.00028488310636021197, 2.0500888240349013e-06 });
-    const q = horner(t, &.{ 1.0, 0.5020762085914612, 0.11410918086767197, 0.014969232492148876, 0.0011625378392636776, 3.8091751775937155e-05 });
-    return vector.clamp(limited * p / q, -1, 1);
+    return vector.eachLane(elementary.erfOf, {}, x);
 }
 
-/// Near zero a polynomial, elsewhere 1 - 2 / (e^2|x| + 1).
 pub inline fn tanh(x: V) V {
-    const magnitude: V = @abs(x);
-    const t = x * x;
-    const small = x + (x * t) * horner(t, &.{ -0.3333328068256378, 0.13331420719623566, -0.05373779684305191, 0.0206325463950634, -0.005697384011000395 });
-    const e = exp(magnitude + magnitude);
-    const large = @as(V, @splat(1)) - @as(V, @splat(2)) / (e + @as(V, @splat(1)));
-    const signed = @select(f32, x < @as(V, @splat(0)), -large, large);
-    return @select(f32, magnitude < @as(V, @splat(0.625)), small, signed);
+    return vector.eachLane(elementary.tanhOf, {}, x);
 }
 
 pub inline fn sigmoid(x: V) V {
-    return @as(V, @splat(1)) / (@as(V, @splat(1)) + exp(-x));
+    return vector.eachLane(elementary.sigmoidOf, {}, x);
 }
 
 pub const Activation = enum(u8) {
@@ -69,23 +108,7 @@ pub const Activation = enum(u8) {
     tanh,
 
     pub inline fn apply(self: Activation, x: V) V {
-        const zero: V = @splat(0);
-        const half: V = @splat(0.5);
-        const one: V = @splat(1);
-        return switch (self) {
-            .none => x,
-            .gelu => (half * x) * (one + erf(x * @as(V, @splat(0.70710678)))),
-            .gelu_tanh => (half * x) * (one + tanh(@as(V, @splat(0.7978845608)) * (x + @as(V, @splat(0.044715)) * (x * x * x)))),
-            .quick_gelu => x * sigmoid(@as(V, @splat(1.702)) * x),
-            .silu => x * sigmoid(x),
-            .relu => @select(f32, x > zero, x, zero),
-            .relu2 => blk: {
-                const positive = @select(f32, x > zero, x, zero);
-                break :blk positive * positive;
-            },
-            .sigmoid => sigmoid(x),
-            .tanh => tanh(x),
-        };
+        return vector.eachLane(elementary.activation, self, x);
     }
 };
 

@@ -69,6 +69,9 @@ pub const Session = struct {
             .profiles = profiles[0..model.op_count],
         };
         @memset(self.profiles, .{});
+        // A pack may read what it never wrote; it must not find another program's memory there.
+        @memset(self.fast[0..model.regions.fast], 0);
+        @memset(self.slow[0..model.regions.slow], 0);
         self.reset();
         return self;
     }

@@ -1,6 +1,8 @@
 //! Sixteen f32 lanes: the shape every f32 loop of the runtime has, on every build. Hardware with narrower vectors, or none, does the same
 //! operations on the same lanes in the same order, so results are equal to the bit.
 
+const machine = @import("isa/machine.zig");
+
 pub const lanes = 16;
 pub const V = @Vector(lanes, f32);
 pub const I = @Vector(lanes, i32);
@@ -50,25 +52,42 @@ pub inline fn maximum(value: V) f32 {
     return best;
 }
 
+/// Vectors of any number of lanes, so that elementary functions can be compiled for one lane where there are no vectors.
+fn Integers(comptime Floats: type) type {
+    return @Vector(@typeInfo(Floats).vector.len, i32);
+}
+
 /// Round half to even for |value| <= 2^22, as integers.
-pub inline fn roundToInt(value: V) I {
-    const magic: V = @splat(0x1.8p23);
-    const shifted: I = @bitCast(value + magic);
-    return shifted -% @as(I, @splat(@as(i32, @bitCast(@as(f32, 0x1.8p23)))));
+pub inline fn roundToInt(value: anytype) Integers(@TypeOf(value)) {
+    const magic: @TypeOf(value) = @splat(0x1.8p23);
+    const shifted: Integers(@TypeOf(value)) = @bitCast(value + magic);
+    return shifted -% @as(@TypeOf(shifted), @splat(@as(i32, @bitCast(@as(f32, 0x1.8p23)))));
 }
 
 /// Round half to even for |value| <= 2^22, as floats.
-pub inline fn roundToFloat(value: V) V {
-    const magic: V = @splat(0x1.8p23);
+pub inline fn roundToFloat(value: anytype) @TypeOf(value) {
+    const magic: @TypeOf(value) = @splat(0x1.8p23);
     return (value + magic) - magic;
 }
 
 /// Limits to [low, high]; NaN becomes `low`.
-pub inline fn clamp(value: V, comptime low: f32, comptime high: f32) V {
-    const low_lanes: V = @splat(low);
-    const high_lanes: V = @splat(high);
-    const above = @select(f32, value > low_lanes, value, low_lanes);
-    return @select(f32, above < high_lanes, above, high_lanes);
+pub inline fn clamp(value: anytype, comptime low: f32, comptime high: f32) @TypeOf(value) {
+    const T = @TypeOf(value);
+    const above = @select(f32, value > @as(T, @splat(low)), value, @as(T, @splat(low)));
+    return @select(f32, above < @as(T, @splat(high)), above, @as(T, @splat(high)));
+}
+
+/// A function of single elements over sixteen lanes: at once, or in a loop where the machine has no vectors, so that its code stands once and
+/// not sixteen times. Both do the same operations on each lane.
+pub inline fn eachLane(comptime function: anytype, extra: anytype, x: V) V {
+    if (machine.has_vectors) return function(extra, x);
+    const in: [lanes]f32 = x;
+    var out: [lanes]f32 = undefined;
+    for (in, &out) |value, *result| {
+        const one: @Vector(1, f32) = .{value};
+        result.* = function(extra, one)[0];
+    }
+    return out;
 }
 
 test "sum follows the documented tree" {

@@ -117,6 +117,8 @@ fn nanoseconds(user: ?*anyopaque) callconv(.c) u64 {
 fn finalize(env: Env, data: ?*anyopaque, hint: ?*anyopaque) callconv(.c) void {
     _ = hint;
     const handle: *Handle = @ptrCast(@alignCast(data.?));
+    // Only when the process ends in the middle of a run: another thread still works in this memory.
+    if (handle.busy) return;
     handle.free(env);
     memory.destroy(handle);
 }

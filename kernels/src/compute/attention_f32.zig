@@ -38,7 +38,7 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
     for (begin..end) |index| {
         const first = index % blocks * rows_per_part;
         const last = @min(first + rows_per_part, args.q.rows);
-        if (args.fused) block(true, args, index / blocks, first, last, scratch) else block(false, args, index / blocks, first, last, scratch);
+        if (machine.has_fma and args.fused) block(true, args, index / blocks, first, last, scratch) else block(false, args, index / blocks, first, last, scratch);
     }
 }
 

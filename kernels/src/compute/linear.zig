@@ -42,7 +42,7 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
             .u8, .i32 => unreachable,
             inline .f32, .f16 => |kind| {
                 const weights = panels.expandFloat(kind, stored, args.k, scratch);
-                if (args.fused) floatPanel(true, args, p, weights) else floatPanel(false, args, p, weights);
+                if (machine.has_fma and args.fused) floatPanel(true, args, p, weights) else floatPanel(false, args, p, weights);
             },
             inline else => |kind| {
                 const panel = panels.expandInteger(kind, stored, args.k_padded, scratch);

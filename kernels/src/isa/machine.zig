@@ -34,6 +34,13 @@ pub const tile_rows_f32 = description.tile_rows_f32;
 /// Outputs that the f32 inner loop sums at once: where there are no vectors, as many sums as stay in registers beside the weights they need.
 pub const columns_f32 = if (kind == .generic) 8 else 16;
 
+/// Whether f32 vectors are instructions and not sixteen times the same scalar code.
+pub const has_vectors = switch (builtin.cpu.arch) {
+    .x86_64, .aarch64 => true,
+    .wasm32 => builtin.cpu.has(.wasm, .simd128),
+    else => false,
+};
+
 /// Whether a fused multiply-add costs one instruction. Elsewhere it would be a library call.
 pub const has_fma = switch (builtin.cpu.arch) {
     .x86_64 => builtin.cpu.has(.x86, .fma),
