@@ -14,23 +14,20 @@ pub fn fields(comptime T: type, reader: *cbor.Reader, count: u32, at: usize) Err
     for (0..count) |_| {
         const key_at = reader.position;
         const key = try reader.text(limits.port_name_bytes_max);
-        const known = inline for (info.field_names, info.field_types, 0..) |field, Field, i| {
-            if (std.mem.eql(u8, key, field)) {
-                if (seen[i]) return reader.report.fail(.header, key_at, "byte {d}: key \"{s}\" stands twice", .{ key_at, field });
-                seen[i] = true;
-                @field(result, field) = try value(Field, reader);
-                break true;
-            }
-        } else false;
-        if (!known) return reader.report.fail(.header, key_at, "byte {d}: unknown key \"{s}\"", .{ key_at, key });
-    }
-    inline for (info.field_names, info.field_types, info.field_attrs, 0..) |field, Field, attributes, i| {
-        if (!seen[i]) {
-            if (attributes.defaultValue(Field)) |default| {
-                @field(result, field) = default;
-            } else return reader.report.fail(.header, at, "byte {d}: key \"{s}\" is missing", .{ at, field });
+        const index = indexOf(info.field_names, key) orelse return reader.report.fail(.header, key_at, "byte {d}: unknown key \"{s}\"", .{ key_at, key });
+        if (seen[index]) return reader.report.fail(.header, key_at, "byte {d}: key \"{s}\" stands twice", .{ key_at, key });
+        seen[index] = true;
+        inline for (info.field_names, info.field_types, 0..) |field, Field, i| {
+            if (index == i) @field(result, field) = try value(Field, reader);
         }
     }
+    var missing: ?[]const u8 = null;
+    inline for (info.field_names, info.field_types, info.field_attrs, 0..) |field, Field, attributes, i| {
+        if (attributes.defaultValue(Field)) |default| {
+            if (!seen[i]) @field(result, field) = default;
+        } else if (!seen[i]) missing = field;
+    }
+    if (missing) |field| return reader.report.fail(.header, at, "byte {d}: key \"{s}\" is missing", .{ at, field });
     return result;
 }
 
@@ -57,8 +54,20 @@ fn value(comptime T: type, reader: *cbor.Reader) Error!T {
 pub fn name(comptime T: type, reader: *cbor.Reader) Error!T {
     const at = reader.position;
     const text = try reader.text(limits.port_name_bytes_max);
-    inline for (@typeInfo(T).@"enum".field_names) |candidate| {
-        if (std.mem.eql(u8, text, candidate)) return @field(T, candidate);
+    const info = @typeInfo(T).@"enum";
+    const index = indexOf(info.field_names, text) orelse return reader.report.fail(.header, at, "byte {d}: unknown name \"{s}\"", .{ at, text });
+    const values = comptime blk: {
+        var all: [info.field_names.len]T = undefined;
+        for (&all, info.field_names) |*each, field| each.* = @field(T, field);
+        break :blk all;
+    };
+    return values[index];
+}
+
+/// Out of line and not unrolled: the header knows some hundred names.
+noinline fn indexOf(names: []const [:0]const u8, text: []const u8) ?usize {
+    for (names, 0..) |candidate, index| {
+        if (std.mem.eql(u8, candidate, text)) return index;
     }
-    return reader.report.fail(.header, at, "byte {d}: unknown name \"{s}\"", .{ at, text });
+    return null;
 }

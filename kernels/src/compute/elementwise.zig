@@ -3,6 +3,7 @@
 const vector = @import("../vector.zig");
 const norm = @import("norm.zig");
 const math = @import("../math.zig");
+const machine = @import("../isa/machine.zig");
 const View = @import("view.zig").View;
 const OptionalView = @import("view.zig").OptionalView;
 const V = vector.V;
@@ -24,12 +25,13 @@ pub const Args = extern struct {
 pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(64) u8) callconv(.c) void {
     _ = scratch;
     const args: *const Args = @ptrCast(@alignCast(context));
-    switch (args.kind) {
+    // One loop for each kind, or where there are no vectors, one loop for all: its code is long already.
+    if (machine.has_vectors) switch (args.kind) {
         inline else => |kind| rows(kind, args, begin, end),
-    }
+    } else rows(args.kind, args, begin, end);
 }
 
-fn rows(comptime kind: Kind, args: *const Args, begin: u32, end: u32) void {
+inline fn rows(kind: Kind, args: *const Args, begin: u32, end: u32) void {
     const cols: usize = args.x.cols;
     for (begin..end) |r| {
         const x = args.x.row(r);

@@ -3,6 +3,7 @@
 //! (Lin et al. 2024, arXiv 2405.04532), with 4-bit multipliers that need no shift.
 
 const Expanded = @import("expanded.zig").Expanded;
+const machine = @import("../isa/machine.zig");
 
 const Bytes = @Vector(16, u8);
 const Wide = @Vector(16, i16);
@@ -46,10 +47,18 @@ pub fn expandI3(bytes: [*]const u8, k: usize, out: Expanded) void {
         const factor = multipliers(codes, g) * @as(Wide, @splat(4));
         const low = values + g * 12;
         const high = low + 8;
-        inline for (0..32) |i| {
-            const two: Bytes = (@as(Bytes, low[i % 8]) >> @splat(2 * (i / 8))) & @as(Bytes, @splat(3));
-            const one: Bytes = (@as(Bytes, high[i % 4]) >> @splat(i / 4)) & @as(Bytes, @splat(1));
-            out.weights[g * 32 + i] = weight(two | one << @splat(2), 4, factor);
+        // With vectors the shifts want to be constants; without, the code should stand once and not 32 times.
+        if (machine.has_vectors) {
+            inline for (0..32) |i| out.weights[g * 32 + i] = weightI3(low[i % 8], high[i % 4], i, factor);
+        } else for (0..32) |i| {
+            out.weights[g * 32 + i] = weightI3(low[i % 8], high[i % 4], i, factor);
         }
     }
+}
+
+/// The sixteen weights at place `i` of a group, from the bytes that hold them.
+inline fn weightI3(low: [16]u8, high: [16]u8, i: usize, factor: Wide) @Vector(16, i8) {
+    const two: Bytes = (@as(Bytes, low) >> @splat(@intCast(2 * (i / 8)))) & @as(Bytes, @splat(3));
+    const one: Bytes = (@as(Bytes, high) >> @splat(@intCast(i / 4))) & @as(Bytes, @splat(1));
+    return weight(two | one << @splat(2), 4, factor);
 }
