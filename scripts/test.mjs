@@ -25,6 +25,11 @@ function check(name, command, args) {
   return passed ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 
+/** A command line split as `check` wants it. */
+function withArguments([command, ...first], more) {
+  return [command, [...first, ...more]];
+}
+
 /** The Zig tests of the runtime and the device core; counted from the build summary. */
 function zigTests() {
   title("Zig tests: runtime and device core");
@@ -72,6 +77,7 @@ try {
       : [
           check("Lint and format", process.execPath, [join("node_modules", "@biomejs", "biome", "bin", "biome"), "check", "."]),
           zigTests(),
+          check("The addon compiles for 64-bit Arm", ...withArguments(zigCommand(), ["build", "addon-aarch64"])),
           typescriptTests([]),
         ];
   const total = (key) => results.reduce((sum, result) => sum + (result[key] ?? 0), 0);

@@ -10,7 +10,6 @@ pub fn add(b: *std.Build, runtime: anytype) void {
     addWasm(b, runtime, "synapse-baseline", .empty);
     addRv32(b, runtime);
     addEsp32p4(b, runtime);
-    addAarch64(b, runtime);
     addTests(b);
 }
 
@@ -92,27 +91,6 @@ fn install(b: *std.Build, artifact: *std.Build.Step.Compile, path: []const u8, n
     const step = b.addInstallFile(artifact.getEmittedBin(), path);
     b.getInstallStep().dependOn(&step.step);
     b.step(name, b.fmt("build {s}", .{path})).dependOn(&step.step);
-}
-
-/// The Node addon for 64-bit Arm Linux, made only when asked for: it shows that the runtime compiles there.
-fn addAarch64(b: *std.Build, runtime: anytype) void {
-    const target = b.resolveTargetQuery(.{ .cpu_arch = .aarch64, .os_tag = .linux, .abi = .gnu });
-    const root = b.createModule(.{
-        .root_source_file = b.path("sim/native/addon.zig"),
-        .target = target,
-        .optimize = .fast,
-        // Zig 0.17.1 crashes when it writes debug information for this target.
-        .strip = true,
-        .link_libc = true,
-        .imports = &.{
-            .{ .name = "synapse", .module = runtime.module(target, .fast, "kernels/src/root.zig") },
-            .{ .name = "board", .module = @import("device/build.zig").Core.init(b).board(target) },
-        },
-    });
-    const library = b.addLibrary(.{ .name = "synapse-aarch64", .linkage = .dynamic, .root_module = root });
-    library.linker_allow_shlib_undefined = true;
-    const step = b.addInstallFile(library.getEmittedBin(), "aarch64/synapse.node");
-    b.step("addon-aarch64", "build aarch64/synapse.node, the addon for 64-bit Arm Linux").dependOn(&step.step);
 }
 
 /// The tests of what the machines share, run on the host.
