@@ -22,4 +22,5 @@ test {
     _ = @import("port.zig");
     _ = @import("problem.zig");
     _ = @import("routes.zig");
+    _ = @import("runtime_test.zig");
 }
