@@ -1,0 +1,94 @@
+"""A training config: one JSON file with the model's dimensions, the data to collect and how to train."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from .model import Dimensions
+
+CONFIGS = Path(__file__).resolve().parent / "configs"
+FRAMESKIP = 5
+ACTION_SIZE = 2
+
+
+@dataclass(frozen=True)
+class Data:
+    """`episodes` in all, of which the last `held_out` are never trained on. `action_noise`: standard deviations added to the expert's actions, taken in turn."""
+
+    episodes: int
+    held_out: int
+    steps_max: int
+    action_noise: list[float]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """`position_std`: standard deviation of the encoder's position embeddings at the start. `bf16`: linear algebra in bfloat16 where the hardware has it."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+    weight_decay: float
+    warmup_steps: int
+    clip: float
+    dropout: float
+    sigreg_weight: float
+    position_std: float
+    bf16: bool
+    seed: int
+
+
+@dataclass(frozen=True)
+class Config:
+    name: str
+    description: str
+    dimensions: Dimensions
+    data: Data
+    training: Training
+
+    def as_dict(self) -> dict:
+        return dataclasses.asdict(self)
+
+
+def parse(document: dict, where: str = "config") -> Config:
+    """Throws ValueError that names the keys that are missing or unknown."""
+    parts = {"dimensions": Dimensions, "data": Data, "training": Training}
+    _check(document, Config, where)
+    built = {}
+    for key, kind in parts.items():
+        _check(document[key], kind, f"{where}.{key}")
+        built[key] = kind(**document[key])
+    config = Config(name=document["name"], description=document["description"], **built)
+    d = config.dimensions
+    if d.image <= 0 or d.patch <= 0 or d.image % d.patch != 0 or 224 % d.image != 0:
+        raise ValueError(f"{where}.dimensions: image {d.image} must divide 224 and be a multiple of patch {d.patch}")
+    if d.width % d.encoder_heads != 0:
+        raise ValueError(f"{where}.dimensions: width {d.width} is not a multiple of encoder_heads {d.encoder_heads}")
+    if d.action_in != FRAMESKIP * ACTION_SIZE:
+        raise ValueError(f"{where}.dimensions: action_in {d.action_in} must be frameskip x action size = {FRAMESKIP * ACTION_SIZE}")
+    if not 0 < config.data.held_out < config.data.episodes:
+        raise ValueError(f"{where}.data: held_out {config.data.held_out} must be in 1..episodes - 1 = {config.data.episodes - 1}")
+    return config
+
+
+def _check(document: object, kind: type, where: str) -> None:
+    if not isinstance(document, dict):
+        raise ValueError(f"{where}: expected an object")
+    wanted = {field.name for field in dataclasses.fields(kind)}
+    if missing := sorted(wanted - document.keys()):
+        raise ValueError(f"{where}: missing {', '.join(missing)}")
+    if unknown := sorted(document.keys() - wanted):
+        raise ValueError(f"{where}: unknown {', '.join(unknown)}")
+
+
+def load(name: str) -> Config:
+    """A config by its name in training/configs or by the path of a JSON file."""
+    path = Path(name) if name.endswith(".json") else CONFIGS / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.json")))
+        raise ValueError(f"no config {name!r}; known: {known}, or give a path that ends in .json")
+    return parse(json.loads(path.read_text()), str(path))

@@ -1,0 +1,78 @@
+"""What tells a healthy latent space from a collapsed one, and curves of a training log."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+
+def latent_std(latents: Tensor) -> float:
+    """latents [N, width] -> the mean over columns of their standard deviation. SIGReg pulls it to 1; 0 is collapse."""
+    return latents.float().std(dim=0).mean().item()
+
+
+def effective_rank(latents: Tensor) -> float:
+    """exp of the entropy of the covariance's normalised eigenvalues (Roy and Vetterli 2007): 1 .. width."""
+    eigenvalues = torch.linalg.eigvalsh(latents.float().cpu().T.cov()).clamp_min(0)
+    share = eigenvalues / eigenvalues.sum().clamp_min(1e-12)
+    return torch.special.entr(share).sum().exp().item()
+
+
+def linear_probe_r2(latents: Tensor, positions: Tensor, test_latents: Tensor, test_positions: Tensor) -> float:
+    """Least squares with intercept from latents [N, width] to positions [N, 2]; R2 on the test set, averaged over x and y."""
+    mean = positions.double().mean(dim=0)
+    design = _with_ones(latents)
+    # A small ridge keeps the solution finite where latents have collapsed.
+    gram = design.T @ design + 1e-6 * len(design) * torch.eye(design.shape[1], dtype=torch.float64)
+    weights = torch.linalg.solve(gram, design.T @ (positions.double() - mean))
+    left = (test_positions.double() - mean - _with_ones(test_latents) @ weights).square().sum(dim=0)
+    total = (test_positions.double() - test_positions.double().mean(dim=0)).square().sum(dim=0)
+    return (1 - left / total).mean().item()
+
+
+def _with_ones(latents: Tensor) -> Tensor:
+    latents = latents.double().cpu()
+    return torch.cat([latents, torch.ones(len(latents), 1, dtype=torch.float64)], dim=1)
+
+
+def read_log(path: Path) -> list[dict]:
+    """Records of a JSONL log; none where the file does not exist. A last line that was cut off while being written is left out."""
+    records = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return records
+
+
+def draw_curves(records: list[dict], path: Path, title: str) -> None:
+    """One panel for each quantity over training steps, as PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    panels = [
+        ("prediction_loss", "prediction loss", "log"),
+        ("sigreg", "SIGReg statistic", "log"),
+        ("latent_std", "latent standard deviation", "linear"),
+        ("effective_rank", "effective rank", "linear"),
+        ("probe_r2", "position probe R2, held out", "linear"),
+        ("prediction_error_relative", "1-step error / latent variance, held out", "log"),
+    ]
+    figure, axes = plt.subplots(2, 3, figsize=(13, 6.5), constrained_layout=True)
+    for axis, (key, label, scale) in zip(axes.flat, panels):
+        points = [(record["step"], record[key]) for record in records if key in record]
+        if points:
+            axis.plot(*zip(*points), linewidth=1)
+            axis.set_yscale(scale)
+        axis.set_title(label, fontsize=10)
+        axis.set_xlabel("step", fontsize=8)
+        axis.grid(alpha=0.3)
+    figure.suptitle(title)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)

@@ -1,0 +1,216 @@
+"""The training loop. Step n depends on the seed, the config and the state after step n - 1 only, so a run that was stopped goes on as if it had not been."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from .config import Config, parse
+from .data import ActionStatistics, Episodes, Windows
+from .diagnostics import draw_curves, effective_rank, latent_std, linear_probe_r2, read_log
+from .loss import SIGReg
+from .model import LeWM
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.jsonl"
+CURVES = "curves.png"
+CACHED_IMAGE_MAX = 64
+
+
+def initialize(model: LeWM, seed: int, position_std: float) -> None:
+    """Starting weights: those of the published training (ViT: truncated normal 0.02; adaLN: zero; predictor positions: normal 1; the rest: PyTorch's),
+    but for the encoder's position embeddings, whose standard deviation is `position_std`."""
+    torch.manual_seed(seed)
+    for module in model.modules():
+        if isinstance(module, (nn.Linear, nn.Conv1d, nn.LayerNorm, nn.BatchNorm1d)):
+            module.reset_parameters()
+    for module in model.encoder.modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            nn.init.zeros_(module.bias)
+    nn.init.trunc_normal_(model.encoder.embeddings.cls_token, std=0.02)
+    nn.init.normal_(model.encoder.embeddings.position_embeddings, std=position_std)
+    nn.init.normal_(model.predictor.pos_embedding)
+    for layer in model.predictor.transformer.layers:
+        nn.init.zeros_(layer.adaLN_modulation[1].weight)
+        nn.init.zeros_(layer.adaLN_modulation[1].bias)
+
+
+def learning_rate(step: int, peak: float, warmup_steps: int, steps: int) -> float:
+    """Linear warm-up, then a cosine to 0 at `steps`."""
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup_steps) / max(1, steps - warmup_steps))))
+
+
+@dataclass(frozen=True)
+class Losses:
+    total: Tensor
+    prediction: Tensor
+    sigreg: Tensor
+    latents: Tensor
+
+
+def losses(model: LeWM, sigreg: SIGReg, directions: Tensor, pixels: Tensor, actions: Tensor, sigreg_weight: float, bf16: bool) -> Losses:
+    """LeWM's objective: mean squared error of the next latents plus SIGReg. Gradients flow into the targets too: SIGReg alone prevents collapse.
+
+    pixels [B, T + 1, 3, H, W], actions [B, T, action_in].
+    """
+    batch, frames = pixels.shape[:2]
+    with torch.autocast(pixels.device.type, torch.bfloat16, enabled=bf16):
+        latents = model.encode(pixels.flatten(0, 1)).unflatten(0, (batch, frames))
+        predicted = model.predict(latents[:, :-1], model.action_encoder(actions))
+    latents, predicted = latents.float(), predicted.float()
+    prediction = (predicted - latents[:, 1:]).square().mean()
+    statistic = sigreg(latents.transpose(0, 1), directions)
+    return Losses(prediction + sigreg_weight * statistic, prediction, statistic, latents.detach().flatten(0, 1))
+
+
+class Trainer:
+    """`folder` receives checkpoint.pt, log.jsonl and curves.png. If it has a checkpoint already, training goes on from there."""
+
+    def __init__(self, config: Config, episodes: Episodes, folder: Path, device: torch.device) -> None:
+        self.config, self.folder, self.device = config, folder, device
+        settings, dimensions = config.training, config.dimensions
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        trained = episodes.part(slice(0, len(episodes) - config.data.held_out))
+        held_out = episodes.part(slice(len(episodes) - config.data.held_out, None))
+        self.statistics = ActionStatistics.of(trained)
+        frames = dimensions.history_frames + 1
+        cached = device.type == "cpu" and dimensions.image <= CACHED_IMAGE_MAX
+        self.windows = Windows(trained, self.statistics, frames, dimensions.image, device, cached)
+        self.held_out = Windows(held_out, self.statistics, frames, dimensions.image, device)
+        self.model = LeWM(dimensions, settings.dropout)
+        initialize(self.model, settings.seed, settings.position_std)
+        self.model.to(device).train()
+        self.sigreg = SIGReg()
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        self.step, self.seconds = 0, 0.0
+        if (folder / CHECKPOINT).exists():
+            self._resume()
+
+    def train_step(self) -> dict:
+        """One optimisation step; its log record."""
+        settings, step = self.config.training, self.step
+        begun = time.perf_counter()
+        pixels, actions, _ = self.windows.sample(settings.batch, settings.seed, step)
+        generator = torch.Generator().manual_seed(int(np.random.SeedSequence([settings.seed, step]).generate_state(1)[0]))
+        directions = self.sigreg.directions(self.config.dimensions.width, generator)
+        # Dropout draws from the default generator, so it too must depend on the step alone.
+        torch.manual_seed(int(np.random.SeedSequence([settings.seed, step, 1]).generate_state(1)[0]))
+        rate = learning_rate(step, settings.learning_rate, settings.warmup_steps, settings.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        result = losses(self.model, self.sigreg, directions, pixels, actions, settings.sigreg_weight, settings.bf16)
+        result.total.backward()
+        gradient = nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
+        self.optimizer.step()
+        self.step += 1
+        self.seconds += time.perf_counter() - begun
+        record = {"step": self.step, "learning_rate": rate, "loss": result.total.item(), "prediction_loss": result.prediction.item()}
+        record |= {"sigreg": result.sigreg.item(), "gradient_norm": gradient.item(), "latent_std": latent_std(result.latents)}
+        return record | {"seconds": round(self.seconds, 2), "latents": result.latents}
+
+    def run(self, until: int, log_every: int = 10, probe_every: int = 250, save_every_s: float = 180.0) -> None:
+        """Trains to step `until` (the config's number of steps at most) and saves at the end, on Ctrl-C, and every `save_every_s` seconds."""
+        until = min(until, self.config.training.steps)
+        saved = time.monotonic()
+        bar = tqdm(total=until, initial=self.step, unit="step", dynamic_ncols=True)
+        try:
+            while self.step < until:
+                record = self.train_step()
+                latents = record.pop("latents")
+                if not math.isfinite(record["loss"]):
+                    raise FloatingPointError(f"the loss is {record['loss']} at step {self.step}; the last checkpoint is from before")
+                bar.update(1)
+                bar.set_postfix(loss=f"{record['loss']:.4f}", pred=f"{record['prediction_loss']:.4f}", sigreg=f"{record['sigreg']:.3f}", std=f"{record['latent_std']:.2f}")
+                if self.step % log_every == 0 or self.step == until:
+                    record["effective_rank"] = effective_rank(latents)
+                    if self.step % probe_every == 0 or self.step == until:
+                        record |= self.probe()
+                        tqdm.write(f"step {self.step}: probe R2 {record['probe_r2']:.3f}, 1-step error {record['prediction_error_relative']:.4f} of the variance")
+                    with open(self.folder / LOG, "a") as log:
+                        log.write(json.dumps(record) + "\n")
+                if time.monotonic() - saved > save_every_s:
+                    self.save()
+                    saved = time.monotonic()
+        except KeyboardInterrupt:
+            tqdm.write(f"stopped at step {self.step}")
+        finally:
+            bar.close()
+        self.save()
+
+    @torch.no_grad()
+    def probe(self, count: int = 512) -> dict:
+        """On held-out windows, in eval mode: linear probe of the position, and the 1-step error relative to the latents' variance."""
+        self.model.eval()
+        latents, positions, errors = [], [], []
+        for part in range(8):
+            pixels, actions, states = self.held_out.sample(count // 4, 7, part)
+            encoded = self.model.encode(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+            predicted = self.model.predict(encoded[:, :-1], self.model.action_encoder(actions))
+            errors.append((predicted - encoded[:, 1:]).square().mean().item())
+            latents.append(encoded.flatten(0, 1).cpu())
+            positions.append(states.flatten(0, 1))
+        self.model.train()
+        half = len(latents) // 2
+        train, test = torch.cat(latents[:half]), torch.cat(latents[half:])
+        return {
+            "probe_r2": linear_probe_r2(train, torch.cat(positions[:half]), test, torch.cat(positions[half:])),
+            "prediction_error_relative": float(np.mean(errors)) / test.var(dim=0).mean().item(),
+        }
+
+    def save(self) -> None:
+        """Writes the checkpoint beside the old one and then replaces it, so that a crash leaves one of the two."""
+        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step, "seconds": self.seconds}
+        state |= {"config": self.config.as_dict(), "action": vars(self.statistics), "device": device_name(self.device)}
+        partial = self.folder / f"{CHECKPOINT}.partial"
+        torch.save(state, partial)
+        os.replace(partial, self.folder / CHECKPOINT)
+        draw_curves(read_log(self.folder / LOG), self.folder / CURVES, f"{self.config.name}, step {self.step}")
+
+    def _resume(self) -> None:
+        state = torch.load(self.folder / CHECKPOINT, map_location=self.device, weights_only=True)
+        if state["config"]["dimensions"] != self.config.as_dict()["dimensions"]:
+            raise ValueError(f"{self.folder / CHECKPOINT} is of a model with other dimensions than config {self.config.name!r}; choose another folder")
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        # Steps after the checkpoint are done again, so their records go.
+        kept = [record for record in read_log(self.folder / LOG) if record["step"] <= self.step]
+        (self.folder / LOG).write_text("".join(json.dumps(record) + "\n" for record in kept))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A checkpoint, ready for inference."""
+
+    model: LeWM
+    config: Config
+    statistics: ActionStatistics
+    step: int
+    seconds: float
+    device: str
+
+
+def load_checkpoint(path: Path, device: torch.device) -> Trained:
+    state = torch.load(path, map_location=device, weights_only=True)
+    config = parse(state["config"], f"{path}: config")
+    model = LeWM(config.dimensions)
+    model.load_state_dict(state["model"])
+    return Trained(model.to(device).eval(), config, ActionStatistics(**state["action"]), state["step"], state["seconds"], state["device"])
+
+
+def device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
