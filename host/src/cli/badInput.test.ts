@@ -26,6 +26,7 @@ beforeAll(async () => {
   await writeFile(at("words.json"), '[["left", "right"]]');
   await writeFile(at("photo.jpg"), (await readFile(CAT)).subarray(0, 3000));
   await mkdir(at("no-pictures"));
+  await writeFile(at("short.rgb"), "RGB");
 }, TIMEOUT_MS);
 afterAll(() => files.remove());
 
@@ -44,6 +45,7 @@ const TABLE: readonly (readonly [command: string, code: string, says: RegExp])[]
   ["run @/m.syn classify", "ENTRY_UNKNOWN", /no entry "classify"; expected encode, predict, rollout/],
   ["run @/m.syn encode", "INPUT_MISSING", /needs image .* expected a picture, or --image <file>/],
   ["run @/m.syn encode @/missing.jpg", "FILE_ENOENT", /missing\.jpg: no such file; expected a JPEG or PNG picture/],
+  ["run @/m.syn encode @/short.rgb", "IMAGE_RAW_SIZE", /short\.rgb: raw RGB of 3 bytes; expected 2352 bytes \(28 x 28 x 3\)/],
   ["run @/m.syn encode @/photo.jpg", "IMAGE_UNREADABLE", /photo\.jpg: the picture cannot be decoded/],
   ["run @/m.syn encode @/short.json", "IMAGE_UNREADABLE", /short\.json/],
   ["run @/m.syn predict --latent @/short.json --actions @/short.json", "ROWS_LATENT", /short\.json at \$\[0\]: 2 numbers; expected 32/],

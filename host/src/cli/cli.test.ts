@@ -1,5 +1,6 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { decodeImage } from "synapse-sim";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { similarity } from "../report/similarity.js";
 import { repoPath, runProgram, smallCheckpoint, startProgram } from "./testing/cliHarness.js";
@@ -115,6 +116,13 @@ describe("run", () => {
     for (const engine of ["wasm", "wasm-baseline"]) {
       expect((await json("run", "small.syn", "encode", CAT, "--engine", engine)).outputs).toEqual(native.outputs);
     }
+  });
+
+  test("raw RGB of the model's size is the same picture", { timeout: TIMEOUT_MS }, async () => {
+    const raw = join(files.folder, "cat.rgb");
+    await writeFile(raw, await decodeImage(await readFile(CAT), { width: 28, height: 28 }));
+    const outputs = async (picture: string) => (await json("run", "small.syn", "encode", picture)).outputs;
+    expect(await outputs(raw)).toEqual(await outputs(CAT));
   });
 
   test("a portrait photo is turned upright as its EXIF tag says", { timeout: TIMEOUT_MS }, async () => {

@@ -54,7 +54,20 @@ export async function readEntryInputs(entry: EntryInfo, files: InputFiles): Prom
 export async function readImagePort(port: PortInfo, file: string): Promise<Uint8Array> {
   const bytes = await readInput(file, "a JPEG or PNG picture", IMAGE_BYTES_MAX);
   const [height, width] = port.shape as readonly [number, number, number];
+  // Raw RGB is told by its name: a JPEG could have the same length by chance.
+  if (/\.(rgb|raw)$/i.test(file)) return checkRawImage(bytes, width, height, file);
   return decodeImage(bytes, { width, height }, file);
+}
+
+/** Raw RGB, rows from the top, has exactly the model's size: it says nothing about its own. */
+function checkRawImage(bytes: Uint8Array, width: number, height: number, file: string): Uint8Array {
+  if (bytes.length === width * height * 3) return bytes;
+  throw new InputError({
+    code: "IMAGE_RAW_SIZE",
+    source: file,
+    message: `raw RGB of ${bytes.length} bytes`,
+    expected: `${width * height * 3} bytes (${width} x ${height} x 3)`,
+  });
 }
 
 async function readRowsPort(port: PortInfo, file: string, rowsMax: number): Promise<Uint8Array> {

@@ -22,7 +22,7 @@ checkpoint; * stands for any characters, ? for one. The first pattern that match
 
 Examples:
   synapse-host pack lewm.safetensors --config configs/lewm.json --type i8 -o lewm.syn
-  synapse-host pack weights.pt --config configs/lewm.json --type i8,encoder.*=i4
+  synapse-host pack weights.pt --config configs/lewm.json --type i8,encoder.layers.*=i4
   synapse-host pack folder/ --config configs/lewm.json --action-stats stats.json
 
 stats.json is {"mean": [..], "std": [..]} of the environment's actions over the training set.`;

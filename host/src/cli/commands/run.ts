@@ -33,7 +33,7 @@ export function runCommand(context: CliContext): Command {
     )
     .argument("<model>", "packed model (.syn)")
     .argument("<entry>", "entry point, or `rollout`")
-    .argument("[photo]", "picture (JPEG, PNG), as --image")
+    .argument("[photo]", "picture (JPEG, PNG, raw .rgb), as --image")
     .option("--image <file>", "picture for the image input; scaled to the model's size")
     .option("--actions <file>", "JSON rows for the action input")
     .option("--latent <file>", "JSON rows for the latent input")
