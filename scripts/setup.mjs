@@ -64,7 +64,11 @@ function installZig() {
   step("zig", ["scripts/setup.mjs"], [".toolchain/zig-venv"], `fetching Zig ${ZIG_VERSION} (the ziglang wheel, into .toolchain/)`, () => {
     const python = ["python3", "python"].find((name) => spawnSync(name, ["--version"]).status === 0);
     if (!python) throw new Error(`Python 3 is needed to fetch Zig ${ZIG_VERSION}; or put a zig ${ZIG_VERSION} on PATH`);
-    run(python, ["-m", "venv", VENV]);
+    try {
+      run(python, ["-m", "venv", VENV]);
+    } catch (error) {
+      throw new Error(`${error.message}; Debian and Ubuntu keep this part of Python in a package: apt-get install python3-venv`);
+    }
     const pip = join(VENV, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
     run(pip, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", `ziglang==${ZIG_VERSION}`]);
   });
