@@ -27,7 +27,8 @@ class Data:
 
 @dataclass(frozen=True)
 class Training:
-    """`position_std`: standard deviation of the encoder's position embeddings at the start. `bf16`: linear algebra in bfloat16 where the hardware has it."""
+    """`encoder_std`, `patch_std`, `position_std`: standard deviations that the encoder's linear layers, its patch embedding, and its position embeddings and class
+    token start with. `bf16`: linear algebra in bfloat16 where the hardware has it."""
 
     steps: int
     batch: int
@@ -37,6 +38,8 @@ class Training:
     clip: float
     dropout: float
     sigreg_weight: float
+    encoder_std: float
+    patch_std: float
     position_std: float
     bf16: bool
     seed: int

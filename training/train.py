@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .config import Config, parse
+from .config import Config, Training, parse
 from .data import ActionStatistics, Episodes, Windows
 from .diagnostics import draw_curves, effective_rank, latent_std, linear_probe_r2, read_log
 from .loss import SIGReg
@@ -26,23 +27,55 @@ CURVES = "curves.png"
 CACHED_IMAGE_MAX = 64
 
 
-def initialize(model: LeWM, seed: int, position_std: float) -> None:
-    """Starting weights: those of the published training (ViT: truncated normal 0.02; adaLN: zero; predictor positions: normal 1; the rest: PyTorch's),
-    but for the encoder's position embeddings, whose standard deviation is `position_std`."""
-    torch.manual_seed(seed)
+def initialize(model: LeWM, settings: Training) -> None:
+    """Starting weights of the published training, except for the three standard deviations that the config chooses for the encoder.
+
+    adaLN starts at zero, the predictor's positions at standard deviation 1, the rest as PyTorch starts it. The published 0.02 suits a wide ViT; at small widths it
+    leaves attention uniform and the class token nearly constant, which BatchNorm hides and int8 activations do not.
+    """
+    torch.manual_seed(settings.seed)
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv1d, nn.LayerNorm, nn.BatchNorm1d)):
             module.reset_parameters()
     for module in model.encoder.modules():
-        if isinstance(module, (nn.Linear, nn.Conv2d)):
-            nn.init.trunc_normal_(module.weight, std=0.02)
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=settings.encoder_std)
             nn.init.zeros_(module.bias)
-    nn.init.trunc_normal_(model.encoder.embeddings.cls_token, std=0.02)
-    nn.init.normal_(model.encoder.embeddings.position_embeddings, std=position_std)
+    embeddings = model.encoder.embeddings
+    nn.init.trunc_normal_(embeddings.patch_embeddings.projection.weight, std=settings.patch_std)
+    nn.init.zeros_(embeddings.patch_embeddings.projection.bias)
+    nn.init.trunc_normal_(embeddings.cls_token, std=settings.position_std)
+    nn.init.trunc_normal_(embeddings.position_embeddings, std=settings.position_std)
     nn.init.normal_(model.predictor.pos_embedding)
     for layer in model.predictor.transformer.layers:
         nn.init.zeros_(layer.adaLN_modulation[1].weight)
         nn.init.zeros_(layer.adaLN_modulation[1].bias)
+
+
+@torch.no_grad()
+def calibrate_batch_norm(model: LeWM, windows: Windows, batches: int = 8, batch: int = 128) -> None:
+    """Replaces BatchNorm's running statistics by averages over training windows with the weights as they are.
+
+    While the encoder still moves, a running average is that of a model some steps ago; a small shift of the nearly constant part of the class token is many of its
+    standard deviations. With the learning rate at 0 the two are the same.
+    """
+    was_training = model.training
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        # None makes PyTorch average over all batches alike.
+        norm.momentum = None
+    model.eval()
+    for norm in norms:
+        norm.train()
+    for number in range(batches):
+        pixels, actions, _ = windows.sample(batch, 11, number)
+        latents = model.encode(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+        model.predict(latents[:, :-1], model.action_encoder(actions))
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum
+    model.train(was_training)
 
 
 def learning_rate(step: int, peak: float, warmup_steps: int, steps: int) -> float:
@@ -91,7 +124,7 @@ class Trainer:
         self.windows = Windows(trained, self.statistics, frames, dimensions.image, device, cached)
         self.held_out = Windows(held_out, self.statistics, frames, dimensions.image, device)
         self.model = LeWM(dimensions, settings.dropout)
-        initialize(self.model, settings.seed, settings.position_std)
+        initialize(self.model, settings)
         self.model.to(device).train()
         self.sigreg = SIGReg()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
@@ -126,7 +159,7 @@ class Trainer:
         """Trains to step `until` (the config's number of steps at most) and saves at the end, on Ctrl-C, and every `save_every_s` seconds."""
         until = min(until, self.config.training.steps)
         saved = time.monotonic()
-        bar = tqdm(total=until, initial=self.step, unit="step", dynamic_ncols=True)
+        bar = tqdm(total=until, initial=self.step, unit="step", dynamic_ncols=True, mininterval=1)
         try:
             while self.step < until:
                 record = self.train_step()
@@ -152,18 +185,17 @@ class Trainer:
         self.save()
 
     @torch.no_grad()
-    def probe(self, count: int = 512) -> dict:
+    def probe(self) -> dict:
         """On held-out windows, in eval mode: linear probe of the position, and the 1-step error relative to the latents' variance."""
-        self.model.eval()
+        model = self.calibrated()
         latents, positions, errors = [], [], []
         for part in range(8):
-            pixels, actions, states = self.held_out.sample(count // 4, 7, part)
-            encoded = self.model.encode(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
-            predicted = self.model.predict(encoded[:, :-1], self.model.action_encoder(actions))
+            pixels, actions, states = self.held_out.sample(self.config.training.batch, 7, part)
+            encoded = model.encode(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+            predicted = model.predict(encoded[:, :-1], model.action_encoder(actions))
             errors.append((predicted - encoded[:, 1:]).square().mean().item())
             latents.append(encoded.flatten(0, 1).cpu())
             positions.append(states.flatten(0, 1))
-        self.model.train()
         half = len(latents) // 2
         train, test = torch.cat(latents[:half]), torch.cat(latents[half:])
         return {
@@ -171,9 +203,15 @@ class Trainer:
             "prediction_error_relative": float(np.mean(errors)) / test.var(dim=0).mean().item(),
         }
 
+    def calibrated(self) -> LeWM:
+        """A copy for inference. Training itself never sees its statistics."""
+        model = copy.deepcopy(self.model)
+        calibrate_batch_norm(model, self.windows, batch=self.config.training.batch)
+        return model.eval()
+
     def save(self) -> None:
         """Writes the checkpoint beside the old one and then replaces it, so that a crash leaves one of the two."""
-        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step, "seconds": self.seconds}
+        state = {"model": self.model.state_dict(), "inference": self.calibrated().state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step, "seconds": self.seconds}
         state |= {"config": self.config.as_dict(), "action": vars(self.statistics), "device": device_name(self.device)}
         partial = self.folder / f"{CHECKPOINT}.partial"
         torch.save(state, partial)
@@ -208,7 +246,7 @@ def load_checkpoint(path: Path, device: torch.device) -> Trained:
     state = torch.load(path, map_location=device, weights_only=True)
     config = parse(state["config"], f"{path}: config")
     model = LeWM(config.dimensions)
-    model.load_state_dict(state["model"])
+    model.load_state_dict(state["inference"])
     return Trained(model.to(device).eval(), config, ActionStatistics(**state["action"]), state["step"], state["seconds"], state["device"])
 
 

@@ -1,0 +1,121 @@
+"""Writes a trained model as a folder that needs nothing of this package: weights, configs, held-out episodes with their latents, and a model card."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from . import env
+from .config import ACTION_SIZE, FRAMESKIP
+from .data import Episodes
+from .evaluate import REPORT, held_out
+from .model import IMAGE_MEAN, IMAGE_STD, Dimensions, LeWM, preprocess
+from .model_card import model_card
+from .synapse import synapse_config
+from .train import CURVES, Trained, load_checkpoint
+
+EPISODES = 50
+EPISODE_FRAMES_MAX = 12
+MINIMUM_FRAMES = 4
+
+
+def save_weights(model: LeWM, path: Path) -> None:
+    """f16 safetensors with the published keys. BatchNorm's counter stays an integer."""
+    state = {key: value.cpu().half().contiguous() if value.is_floating_point() else value.cpu() for key, value in model.state_dict().items()}
+    for key, value in state.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise ValueError(f"{key} has values that float16 cannot hold")
+    save_file(state, path)
+
+
+def load_weights(path: Path, dimensions: Dimensions) -> LeWM:
+    """The model of an exported folder's weights, in float32 and eval mode."""
+    model = LeWM(dimensions)
+    model.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()})
+    return model.eval()
+
+
+def export(checkpoint: Path, data: Path, evaluation: Path, out: Path) -> None:
+    """The report in `evaluation` must be of this checkpoint. An existing folder of that name is replaced once the new one is whole."""
+    trained = load_checkpoint(checkpoint, torch.device("cpu"))
+    report = json.loads((evaluation / REPORT).read_text())
+    if report["name"] != trained.config.name or report["step"] != trained.step:
+        raise ValueError(
+            f"{evaluation / REPORT} is of {report['name']} at step {report['step']}, the checkpoint of {trained.config.name} at step {trained.step}: evaluate it first"
+        )
+    partial = out.with_name(f"{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    save_weights(trained.model, partial / "model.safetensors")
+    statistics = vars(trained.statistics)
+    _write(partial / "config.json", describe(trained, report))
+    _write(partial / "synapse.json", synapse_config(trained.config, trained.statistics))
+    _write(partial / "action-stats.json", statistics)
+    # What is compared with the runtime later must come from the weights as they are stored.
+    stored = load_weights(partial / "model.safetensors", trained.config.dimensions)
+    write_episodes(stored, held_out(trained.config, Episodes.load(data)), partial / "eval")
+    pictures = [name for name in ("door.gif", "door.png") if (evaluation / name).exists()]
+    for source in [evaluation / name for name in (*pictures, REPORT)] + [checkpoint.parent / CURVES]:
+        shutil.copyfile(source, partial / source.name)
+    (partial / "README.md").write_text(model_card(trained, report, pictures))
+    shutil.rmtree(out, ignore_errors=True)
+    partial.rename(out)
+    total = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
+    print(f"{out}: {total / 1e6:.2f} MB")
+
+
+def describe(trained: Trained, report: dict) -> dict:
+    """config.json: architecture, inputs, how it was trained and how well it works."""
+    return {
+        "name": trained.config.name,
+        "description": trained.config.description,
+        "architecture": "LeWM (arXiv 2603.19312)",
+        "dimensions": dataclasses.asdict(trained.config.dimensions),
+        "image": {
+            "size": trained.config.dimensions.image,
+            "from": f"TwoRoom frames of {env.IMAGE} pixels, each block of {env.IMAGE // trained.config.dimensions.image} x {env.IMAGE // trained.config.dimensions.image} replaced by its mean",
+            "mean": list(IMAGE_MEAN),
+            "std": list(IMAGE_STD),
+        },
+        "action": {"size": ACTION_SIZE, "frameskip": FRAMESKIP, **vars(trained.statistics)},
+        "data": dataclasses.asdict(trained.config.data),
+        "training": dataclasses.asdict(trained.config.training) | {"step": trained.step, "seconds": round(trained.seconds), "device": trained.device},
+        "metrics": {key: report[key] for key in ("latents", "recorded", "door", "cem")},
+    }
+
+
+@torch.no_grad()
+def write_episodes(model: LeWM, episodes: Episodes, folder: Path) -> None:
+    """50 episodes, the first half `calibration-NN`, the others `test-NN`. Each has frames FRAMESKIP steps apart (PNG: two decoders agree on every bit), the raw
+    actions between them, positions, and PyTorch's latents."""
+    chosen = [index for index in range(len(episodes)) if int(episodes.lengths[index]) >= FRAMESKIP * (MINIMUM_FRAMES - 1)][:EPISODES]
+    if len(chosen) < EPISODES:
+        raise ValueError(f"{EPISODES} held-out episodes of at least {MINIMUM_FRAMES} frames are needed, there are {len(chosen)}")
+    for number, index in enumerate(chosen):
+        split, place = ("calibration", number) if number < EPISODES // 2 else ("test", number - EPISODES // 2)
+        target = folder / f"{split}-{place:02d}"
+        target.mkdir(parents=True)
+        frames = min(int(episodes.lengths[index]) // FRAMESKIP + 1, EPISODE_FRAMES_MAX)
+        states = episodes.states[index, : FRAMESKIP * frames : FRAMESKIP][:frames]
+        actions = episodes.actions[index, : FRAMESKIP * (frames - 1)].reshape(frames - 1, FRAMESKIP * ACTION_SIZE)
+        pixels = env.render(states, model.dimensions.image).permute(0, 2, 3, 1).numpy()
+        for at, picture in enumerate(pixels):
+            Image.fromarray(picture).save(target / f"frame-{at:02d}.png", optimize=True)
+        latents = model.encode(preprocess(pixels))
+        _write(target / "episode.json", {"actions": _rows(actions), "positions": _rows(states), "latents": _rows(latents)}, indent=None)
+
+
+def _rows(values: torch.Tensor) -> list[list[float]]:
+    """Numbers with the 7 digits that a float32 has."""
+    return [[float(f"{value:.7g}") for value in row] for row in np.asarray(values, dtype=np.float32)]
+
+
+def _write(path: Path, document: dict, indent: int | None = 1) -> None:
+    path.write_text(json.dumps(document, indent=indent) + "\n")

@@ -1,0 +1,84 @@
+"""The model card: plain words around the numbers of an evaluation."""
+
+from __future__ import annotations
+
+from .train import Trained
+
+POLICIES = {
+    "model": "**planning with this model**",
+    "random": "random actions",
+    "straight_line": "straight toward the goal (is told positions)",
+    "expert_without_noise": "expert (is told positions and the door)",
+}
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _success_rows(report: dict) -> str:
+    lines = ["| | recorded goals | goals through the door |", "|---|---|---|"]
+    for key, label in POLICIES.items():
+        cells = []
+        for pairs in ("recorded", "door"):
+            result = report[pairs][key]
+            low, high = result["success_ci95"]
+            cells.append(f"{_percent(result['success'])} ({_percent(low)} to {_percent(high)})")
+        lines.append(f"| {label} | {cells[0]} | {cells[1]} |")
+    return "\n".join(lines)
+
+
+def model_card(trained: Trained, report: dict, pictures: list[str]) -> str:
+    """README.md of a model folder."""
+    config, latents, cem = trained.config, report["latents"], report["cem"]
+    d, settings = config.dimensions, config.training
+    parameters = sum(value.numel() for value in trained.model.parameters())
+    errors = latents["prediction_error_relative"]
+    pairs = report["recorded"]["model"]["pairs"]
+    images = "\n\n".join(f"![five episodes of walking to a goal in the other room]({name})" for name in pictures)
+    return f"""# {config.name}
+
+A LeWM world model (arXiv 2603.19312) of TwoRoom, trained from scratch on frames and actions alone: {parameters:,} parameters, {d.image} x {d.image} pixels, latents of
+{d.width} numbers. It encodes a frame, predicts the next latents from actions, and so can plan a way to a goal that is given as a picture.
+
+## How it was made
+
+Trained for {trained.step:,} of the {settings.steps:,} steps of its schedule, batch {settings.batch}, in {trained.seconds / 3600:.1f} hours on {trained.device}. Data: {config.data.episodes - config.data.held_out:,} episodes
+of the environment's expert with action noise {' and '.join(f'{noise:g}' for noise in config.data.action_noise)}; {config.data.held_out} more episodes were held out. Prediction loss plus {settings.sigreg_weight:g} x SIGReg, AdamW with rate {settings.learning_rate:g}.
+The environment is `swm/TwoRoom-v1` of stable-worldmodel with its default colours, wall and door.
+
+![loss and collapse diagnostics over training](curves.png)
+
+## How well it works
+
+Success of reaching a goal within {cem['budget']} steps, {pairs} fixed pairs, 95 % confidence intervals. Recorded goals are states {cem['horizon'] * cem['frameskip']} steps later in held-out episodes, as
+stable-worldmodel evaluates; goals through the door lie in the other room. Planning is CEM with {cem['samples']} samples, {cem['iterations']} iterations, {cem['elites']} elites, horizon {cem['horizon']} x {cem['frameskip']}.
+
+{_success_rows(report)}
+
+Of the recorded pairs {report['recorded']['pairs_near_at_start']} start within reach of the goal, and none of them needs to avoid the wall: compare with the straight line.
+
+| latents, on held-out episodes | |
+|---|---|
+| position read by a linear probe, R2 | {latents['probe_r2']:.3f} |
+| prediction error / latent variance after 1, 5, 10, 20 steps | {', '.join(f"{errors[step]:.4f}" for step in ('1', '5', '10', '20'))} |
+| surprise tells a teleported dot from a normal step, AUROC | {latents['surprise_auroc']:.3f} |
+| effective rank, of {d.width} | {latents['effective_rank']:.1f} |
+
+{images}
+
+## Where it fails
+
+It knows one room layout, one dot and one set of colours; nothing else was ever shown to it. Goals farther than {cem['horizon'] * cem['frameskip']} steps lie beyond the planning horizon, so that the first plan only
+approaches them. Frames must be drawn as the environment draws them and reduced by averaging blocks; another resize shifts the latents.
+
+## Files
+
+`model.safetensors` (float16, published keys), `config.json` (architecture, inputs, training record, metrics), `synapse.json` (for `synapse-host pack`), `action-stats.json`,
+`evaluation.json`, and `eval/`: held-out episodes, `calibration-NN` for choosing quantisation and `test-NN` for judging it, each with frames, raw actions, positions and the latents that
+PyTorch computes from the stored weights.
+
+```
+synapse-host pack models/{config.name}/model.safetensors --config models/{config.name}/synapse.json -o {config.name}.syn
+```
+"""

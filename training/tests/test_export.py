@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from training.evaluate import REPORT
+from training.export import export, load_weights
+from training.model import preprocess
+from training.train import CHECKPOINT, load_checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def exported(trained: Path) -> Path:
+    out = trained / "models" / "tiny"
+    export(trained / "run" / CHECKPOINT, trained / "episodes.npz", trained / "evaluation", out)
+    return out
+
+
+def test_exported_weights_give_the_same_latents(trained: Path, exported: Path) -> None:
+    checkpoint = load_checkpoint(trained / "run" / CHECKPOINT, torch.device("cpu"))
+    stored = load_weights(exported / "model.safetensors", checkpoint.config.dimensions)
+    for key, value in checkpoint.model.state_dict().items():
+        expected = value.half().float() if value.is_floating_point() else value
+        assert torch.equal(stored.state_dict()[key], expected), key
+    for split in ("calibration-00", "test-24"):
+        folder = exported / "eval" / split
+        episode = json.loads((folder / "episode.json").read_text())
+        pixels = np.stack([np.array(Image.open(file)) for file in sorted(folder.glob("*.png"))])
+        assert len(pixels) == len(episode["latents"]) == len(episode["actions"]) + 1
+        with torch.no_grad():
+            np.testing.assert_allclose(stored.encode(preprocess(pixels)).numpy(), episode["latents"], atol=1e-5)
+
+
+def test_the_folder_says_what_it_is(exported: Path) -> None:
+    config = json.loads((exported / "config.json").read_text())
+    assert config["training"]["step"] == 3 and len(config["action"]["mean"]) == 2
+    assert len(list((exported / "eval").iterdir())) == 50
+    card = (exported / "README.md").read_text()
+    assert "3 fixed pairs" in card and "door.gif" in card and (exported / "door.gif").exists()
+
+
+def test_a_report_of_another_step_is_refused(trained: Path, tmp_path: Path) -> None:
+    report = json.loads((trained / "evaluation" / REPORT).read_text())
+    (tmp_path / REPORT).write_text(json.dumps(report | {"step": 1}))
+    with pytest.raises(ValueError, match="evaluate it first"):
+        export(trained / "run" / CHECKPOINT, trained / "episodes.npz", tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(shutil.which("node") is None or not (ROOT / "host" / "dist" / "cli").exists(), reason="synapse-host is not built")
+def test_the_packer_reads_it(exported: Path, tmp_path: Path) -> None:
+    command = ["node", str(ROOT / "host" / "bin" / "synapse-host.js"), "pack", str(exported / "model.safetensors"), "--config", str(exported / "synapse.json")]
+    done = subprocess.run([*command, "--no-golden", "--json", "-o", str(tmp_path / "tiny.syn")], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["warnings"] == []
+
+
+def test_wrong_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "training", "collect", "--config", "nothing", "--out", str(tmp_path / "x.npz")], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "known: lewm-tworoom" in done.stderr
