@@ -25,6 +25,8 @@ pub const Options = struct {
     threads: u32,
     bodyBytesMax: u32,
     exchangeCount: u32,
+    resetCount: u32 = 0,
+    resetReason: []const u8 = "power-on",
 };
 
 const headers_max = 16;
@@ -100,6 +102,8 @@ pub const Board = struct {
             .scratch = board.scratch.ptr,
             .scratch_bytes = board.scratch.len,
             .port = &board.port,
+            .reset_count = options.resetCount,
+            .reset_reason = .of(options.resetReason),
         };
         board.last_error = .{};
         return core.synapse_device_init(&config, &board.device, &board.last_error);

@@ -3,16 +3,28 @@ const std = @import("std");
 const ports = @import("port.zig");
 const Format = @import("tokens.zig").Format;
 const Problem = @import("problem.zig").Problem;
+const Metrics = @import("metrics.zig").Metrics;
+const route_unmatched = @import("metrics.zig").route_unmatched;
 const title = @import("problem.zig").title;
 
 pub const media_types = [_][]const u8{ "application/json", "application/cbor" };
 const headers_max = 8;
 
+pub const event_media_type = "text/event-stream";
+
+/// How far an answer in server-sent events is: asked for, or begun.
+pub const Events = enum { none, wanted, begun };
+
 pub const Answer = struct {
     port: *const ports.Port,
+    metrics: *Metrics,
+    /// Under which the answer is counted.
+    route: usize = route_unmatched,
     request: u32,
     format: Format = .json,
     latent_base64: bool = false,
+    /// Server-sent events: the head is sent before the work, the answer is the event `result` or `error`.
+    events: Events = .none,
     /// HEAD: everything but the body.
     head_only: bool = false,
     buffer: [1024]u8 = undefined,
@@ -21,6 +33,7 @@ pub const Answer = struct {
     comma: bool = false,
 
     pub fn head(self: *Answer, status: u16, content_type: []const u8, extra: []const [2][]const u8) void {
+        self.metrics.answered(self.route, status);
         var headers: [headers_max]ports.Header = undefined;
         headers[0] = .{ .name = .of("content-type"), .value = .of(content_type) };
         headers[1] = .{ .name = .of("x-content-type-options"), .value = .of("nosniff") };
@@ -30,10 +43,30 @@ pub const Answer = struct {
 
     /// The head of a JSON or CBOR answer.
     pub fn begin(self: *Answer, status: u16) void {
+        if (self.events == .begun) return self.eventBegin("result");
         self.head(status, media_types[@intFromEnum(self.format)], &.{ .{ "cache-control", "no-store" }, .{ "vary", "accept" } });
     }
 
+    /// The head of an answer in server-sent events (HTML Living Standard, section 9.2). Its data are single lines of JSON.
+    pub fn eventsHead(self: *Answer) void {
+        self.head(200, event_media_type, &.{.{ "cache-control", "no-store" }});
+        self.events = .begun;
+    }
+
+    pub fn eventBegin(self: *Answer, name: []const u8) void {
+        self.raw("event: ");
+        self.raw(name);
+        self.raw("\ndata: ");
+        self.comma = false;
+    }
+
+    pub fn eventEnd(self: *Answer) void {
+        self.raw("\n\n");
+        self.flush();
+    }
+
     pub fn end(self: *Answer) void {
+        if (self.events == .begun) self.eventEnd();
         self.flush();
         self.port.end(self.port.user, self.request);
     }
@@ -236,7 +269,7 @@ pub const Answer = struct {
             extra[count] = .{ "allow", wrong.allow };
             count += 1;
         }
-        self.head(wrong.status, "application/problem+json", extra[0..count]);
+        if (self.events == .begun) self.eventBegin("error") else self.head(wrong.status, "application/problem+json", extra[0..count]);
         self.objectBegin();
         self.field("title", title(wrong.status));
         self.fieldUnsigned("status", wrong.status);

@@ -6,6 +6,8 @@ const exchanges = @import("exchange.zig");
 const Exchange = exchanges.Exchange;
 const http = @import("http.zig");
 const limits = @import("limits.zig");
+const LogRing = @import("log_ring.zig").LogRing;
+const Metrics = @import("metrics.zig").Metrics;
 const memory = @import("memory.zig");
 const Model = @import("model.zig").Model;
 const ports = @import("port.zig");
@@ -36,12 +38,14 @@ pub const Device = struct {
     slot: problems.Bounded(32) = .{},
     model: ?Model = null,
     load_error: ports.ErrorInfo = .{},
+    metrics: *Metrics,
+    log_ring: *LogRing,
 
     pub fn requirements(config: *const ports.Config) Requirements {
         const count: u64 = config.exchange_count;
         return .{
             .fast_bytes = memory.round(@sizeOf(Device)) + memory.round(@sizeOf(Exchange) * count),
-            .slow_bytes = memory.round(config.body_bytes_max) * count,
+            .slow_bytes = memory.round(config.body_bytes_max) * count + memory.round(@sizeOf(Metrics)) + memory.round(@sizeOf(LogRing)),
         };
     }
 
@@ -52,6 +56,10 @@ pub const Device = struct {
         const device = &(fast.takeItems(Device, 1) catch unreachable)[0];
         const slots = fast.takeItems(Exchange, config.exchange_count) catch unreachable;
         for (slots) |*exchange| exchange.* = .{ .buffer = slow.take(config.body_bytes_max) catch unreachable };
+        const metrics = &(slow.takeItems(Metrics, 1) catch unreachable)[0];
+        metrics.* = .{};
+        const log_ring = &(slow.takeItems(LogRing, 1) catch unreachable)[0];
+        log_ring.* = .{};
         const port = config.port.?.*;
         device.* = .{
             .port = port,
@@ -61,16 +69,26 @@ pub const Device = struct {
             .fast_mark = fast.used,
             .slow_mark = slow.used,
             .exchanges = slots,
+            .metrics = metrics,
+            .log_ring = log_ring,
             .started_us = port.ticks_us(port.user),
         };
+        device.log(.info, "device core " ++ version ++ " started");
         return device;
+    }
+
+    /// Why the board last started.
+    pub fn resetReason(device: *const Device) []const u8 {
+        return if (device.config.reset_reason.bytes == 0) "unknown" else device.config.reset_reason.slice();
     }
 
     pub fn now(device: *const Device) u64 {
         return device.port.ticks_us(device.port.user);
     }
 
+    /// To the port, and to the ring that GET /v1/log shows.
     pub fn log(device: *const Device, level: ports.LogLevel, text: []const u8) void {
+        device.log_ring.append(device.now(), level, text);
         device.port.log(device.port.user, @intFromEnum(level), text.ptr, text.len);
     }
 
@@ -133,7 +151,7 @@ pub const Device = struct {
     // ---- events
 
     pub fn requestHead(device: *Device, request: u32, method: []const u8, target_text: []const u8, headers: []const ports.Header) void {
-        var answer: Answer = .{ .port = &device.port, .request = request, .head_only = std.mem.eql(u8, method, "HEAD") };
+        var answer: Answer = .{ .port = &device.port, .metrics = device.metrics, .request = request, .head_only = std.mem.eql(u8, method, "HEAD") };
         var problem: Problem = .{};
         device.accept(request, method, target_text, headers, &answer, &problem) catch answer.problem(&problem);
     }
@@ -158,14 +176,16 @@ pub const Device = struct {
         };
         const offers: []const []const u8 = switch (found.route.kind) {
             .immediate => |immediate| immediate.offers,
-            .inference => &answers.media_types,
+            .inference => |inference| inference.offers,
         };
-        const offer = http.negotiate(http.header(headers, "accept"), mediaTypes(offers)) orelse {
+        answer.route = routes.indexOf(found.route);
+        const offer = http.negotiate(http.header(headers, "accept"), offers) orelse {
             problem.* = Problem.init(406, "NOT_ACCEPTABLE", "none of the accepted media types can be given", .{}).at("accept", .{});
             for (offers, 0..) |name, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else " or ", name });
             return error.Problem;
         };
-        answer.format = if (offers.len > 1 and offer == 1) .cbor else .json;
+        answer.format = if (std.mem.eql(u8, offers[offer], answers.media_types[1])) .cbor else .json;
+        answer.events = if (std.mem.eql(u8, offers[offer], answers.event_media_type)) .wanted else .none;
         if (target.parameter("latent")) |form| {
             answer.latent_base64 = std.mem.eql(u8, form, "base64");
             if (!answer.latent_base64 and !std.mem.eql(u8, form, "array")) {
@@ -174,7 +194,7 @@ pub const Device = struct {
             }
         }
         switch (found.route.kind) {
-            .immediate => |immediate| return immediate.answer(device, .{ .headers = headers, .wildcard = found.wildcard }, answer, problem),
+            .immediate => |immediate| return immediate.answer(device, .{ .headers = headers, .target = target, .wildcard = found.wildcard }, answer, problem),
             .inference => return device.admit(request, found.route, headers, answer, problem),
         }
     }
@@ -186,7 +206,7 @@ pub const Device = struct {
             problem.* = Problem.init(415, "CONTENT_ENCODING", "the board takes no encoded bodies", .{}).at("content-encoding", .{}).expecting("a body without content-encoding", .{});
             return error.Problem;
         };
-        const body_type = acceptedType(inference.accepts, http.header(headers, "content-type")) orelse {
+        const body_type = if (inference.accepts.len == 0) .raw else acceptedType(inference.accepts, http.header(headers, "content-type")) orelse {
             problem.* = Problem.init(415, "CONTENT_TYPE", "the route does not take this type of body", .{}).at("content-type", .{});
             for (inference.accepts, 0..) |candidate, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else ", ", candidate.mediaType() });
             return error.Problem;
@@ -223,6 +243,7 @@ pub const Device = struct {
             .body_type = body_type,
             .answer_format = answer.format,
             .latent_base64 = answer.latent_base64,
+            .events = answer.events,
             .timing = .{ .started_us = time },
             .last_activity_us = time,
             .buffer = exchange.buffer,
@@ -267,33 +288,53 @@ pub const Device = struct {
         if (exchange.state != .receiving) return;
         exchange.timing.received_us = device.now();
         exchange.route.kind.inference.parse(device, exchange) catch return device.fail(exchange);
-        if (exchange.encoded_image.len == 0) return device.enqueue(exchange);
+        device.decodeNext(exchange);
+    }
+
+    /// Has the next picture decoded that is not yet; after the last one the request waits for the worker.
+    fn decodeNext(device: *Device, exchange: *Exchange) void {
+        const index = for (&exchange.pictures, 0..) |*picture, i| {
+            if (picture.encoded.len > 0) break i;
+        } else return device.enqueue(exchange);
+        const picture = &exchange.pictures[index];
         exchange.state = .decoding;
+        exchange.decoding = index;
         const encoder = &device.model.?.encode.?;
         // The port may answer from inside this call, so nothing may follow it.
-        device.port.decode_image(device.port.user, request, exchange.encoded_image.ptr, exchange.encoded_image.len, .of(exchange.encoded_type.mediaType()), encoder.width, encoder.height);
+        device.port.decode_image(device.port.user, exchange.request, picture.encoded.ptr, picture.encoded.len, .of(picture.encoded_type.mediaType()), encoder.width, encoder.height);
     }
 
     pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []const u8) void {
         const exchange = device.find(job) orelse return;
         if (exchange.state != .decoding) return;
         if (exchange.abandoned) return release(exchange);
+        const picture = &exchange.pictures[exchange.decoding];
         const pixels = rgb orelse {
             exchange.problem = Problem.init(422, "IMAGE_UNREADABLE", "{s}", .{if (message.len > 0) message else "the picture cannot be decoded"})
-                .expecting("a whole {s} picture", .{exchange.encoded_type.mediaType()});
+                .at("{s}", .{picture.field})
+                .expecting("a whole {s} picture", .{picture.encoded_type.mediaType()});
             return device.fail(exchange);
         };
         if (pixels.len != exchange.image.len) {
             exchange.problem = Problem.init(500, "INTERNAL", "the decoder gave {d} bytes instead of {d}", .{ pixels.len, exchange.image.len });
             return device.fail(exchange);
         }
-        @memcpy(exchange.image, pixels);
-        device.enqueue(exchange);
+        // The first picture has memory of its own. A second one is the last thing read from the body, so its pixels take the body's place.
+        const place = if (exchange.decoding == 0) exchange.image else exchange.buffer[0..pixels.len];
+        @memcpy(place, pixels);
+        picture.pixels = place;
+        picture.encoded = &.{};
+        device.decodeNext(exchange);
     }
 
     fn enqueue(device: *Device, exchange: *Exchange) void {
         exchange.timing.queued_us = device.now();
         exchange.state = .queued;
+        if (exchange.events == .wanted) {
+            var answer = device.answerOf(exchange);
+            answer.eventsHead();
+            exchange.events = .begun;
+        }
         device.startNext();
     }
 
@@ -313,11 +354,10 @@ pub const Device = struct {
     /// On the worker. Touches the running exchange and the model only, both of which the event side leaves alone until workDone.
     pub fn work(device: *Device) void {
         const exchange = device.running orelse return;
-        const model = &device.model.?;
         const start = device.now();
         device.finished = false;
         while (!device.finished and !exchange.cancelled.load(.acquire)) {
-            device.finished = exchange.route.kind.inference.step(model, exchange);
+            device.finished = exchange.route.kind.inference.step(device, exchange);
             if (device.now() -| start >= limits.work_turn_us) break;
         }
         exchange.timing.inference_us += device.now() -| start;
@@ -333,9 +373,11 @@ pub const Device = struct {
     }
 
     fn reply(device: *Device, exchange: *Exchange) void {
+        device.metrics.inference[routes.indexOf(exchange.route)].observe(exchange.timing.inference_us);
         const mean = device.inference_us_mean;
         device.inference_us_mean = if (mean == 0) exchange.timing.inference_us else (mean * 7 + exchange.timing.inference_us) / 8;
         var answer = device.answerOf(exchange);
+        if (exchange.refused) return answer.problem(&exchange.problem);
         const inference = &exchange.route.kind.inference;
         for (inference.results(&device.model.?, exchange)) |value| {
             if (std.math.isFinite(value)) continue;
@@ -346,7 +388,7 @@ pub const Device = struct {
     }
 
     fn answerOf(device: *const Device, exchange: *const Exchange) Answer {
-        return .{ .port = &device.port, .request = exchange.request, .format = exchange.answer_format, .latent_base64 = exchange.latent_base64 };
+        return .{ .port = &device.port, .metrics = device.metrics, .route = routes.indexOf(exchange.route), .events = exchange.events, .request = exchange.request, .format = exchange.answer_format, .latent_base64 = exchange.latent_base64 };
     }
 
     fn fail(device: *Device, exchange: *Exchange) void {
@@ -361,6 +403,7 @@ pub const Device = struct {
 
     pub fn requestClosed(device: *Device, request: u32) void {
         const exchange = device.find(request) orelse return;
+        device.metrics.abandoned +%= 1;
         switch (exchange.state) {
             .free => {},
             .receiving, .queued => release(exchange),
@@ -388,9 +431,4 @@ pub const Device = struct {
 fn acceptedType(accepts: []const exchanges.BodyType, content_type: ?[]const u8) ?exchanges.BodyType {
     const body_type = exchanges.BodyType.of(http.mediaType(content_type orelse return null)) orelse return null;
     return if (std.mem.indexOfScalar(exchanges.BodyType, accepts, body_type) == null) null else body_type;
-}
-
-/// Offers as negotiation compares them: every route offers one type with parameters, or several without.
-fn mediaTypes(offers: []const []const u8) []const []const u8 {
-    return if (offers.len == 1) &.{"text/html"} else offers;
 }

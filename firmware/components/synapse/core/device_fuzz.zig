@@ -18,7 +18,7 @@ const json_bodies = [_][]const u8{
     "\xbf\x67history\x9f\xff\x67actions\x9f\x9f\xf9\x3c\x00\xff\xff\xff",
     "\xff\xd8\xff\xe0 picture",
 };
-const targets = [_][]const u8{ "/v1/encode", "/v1/predict", "/v1/rollout", "/v1/rollout?latent=base64", "/v1/device", "/v1/models/model_a", "/", "/?", "", "/v1/encode#" };
+const targets = [_][]const u8{ "/v1/selftest", "/v1/metrics", "/v1/log?after=1&level=warn", "/v1/encode", "/v1/predict", "/v1/rollout", "/v1/rollout?latent=base64", "/v1/device", "/v1/models/model_a", "/", "/?", "", "/v1/encode#" };
 const methods = [_][]const u8{ "POST", "POST", "POST", "GET", "HEAD", "", "PUT" };
 const types = [_][]const u8{ "application/json", "application/json", "application/cbor", "image/jpeg", "image/png", "application/octet-stream", "text/html; charset=x", "" };
 const accepts = [_][]const u8{ "", "", "*/*", "application/cbor", "application/json;q=0.1, application/*;q=x", ";;q=,", "text/html" };

@@ -176,6 +176,11 @@ const deep: [limits.body_depth_max + 4]u8 = @splat('[');
 
 const malformed = [_]Case{
     .{ .target = "/v2", .status = 404, .code = "NOT_FOUND" },
+    .{ .target = "/v1/log?level=loud", .method = "GET", .status = 400, .code = "QUERY_INVALID", .field = "level" },
+    .{ .target = "/v1/log?after=", .method = "GET", .status = 400, .code = "QUERY_INVALID", .field = "after" },
+    .{ .target = "/v1/log?after=99999999999999999999", .method = "GET", .status = 400, .code = "QUERY_INVALID", .field = "after" },
+    .{ .target = "/v1/metrics", .method = "GET", .accept = "application/json", .status = 406, .code = "NOT_ACCEPTABLE", .field = "accept" },
+    .{ .target = "/v1/selftest", .body = "{}", .status = 422, .code = "BODY_INVALID" },
     .{ .target = "/v1/models/b", .method = "GET", .status = 404, .code = "SLOT_UNKNOWN", .field = "slot" },
     .{ .method = "PUT", .status = 405, .code = "METHOD_NOT_ALLOWED" },
     .{ .method = "GET", .target = "/v1/device", .accept = "image/png", .status = 406, .code = "NOT_ACCEPTABLE", .field = "accept" },
@@ -405,5 +410,5 @@ test "wrong configurations are refused" {
     var config = host.configuration();
     config.slow_bytes = 1000;
     try expectEqual(ports.Result.out_of_memory, abi.synapse_device_init(&config, &device, &err));
-    try expectEqual(memory.round(hosts.body_bytes_max) * hosts.exchange_count - 1000, err.bytes_missing);
+    try expectEqual(Device.requirements(&config).slow_bytes - 1000, err.bytes_missing);
 }

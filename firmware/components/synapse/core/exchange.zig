@@ -3,8 +3,10 @@ const std = @import("std");
 const limits = @import("limits.zig");
 const memory = @import("memory.zig");
 const Model = @import("model.zig").Model;
+const Predict = @import("model.zig").Predict;
 const Problem = @import("problem.zig").Problem;
 const Route = @import("routes.zig").Route;
+const Events = @import("answer.zig").Events;
 const Format = @import("tokens.zig").Format;
 
 pub const BodyType = enum {
@@ -36,6 +38,17 @@ pub const BodyType = enum {
 /// client leaves, the exchange is marked abandoned and freed when they are done.
 pub const State = enum { free, receiving, decoding, queued, running };
 
+pub const Picture = struct {
+    given: bool = false,
+    /// Where the client put it.
+    field: []const u8 = "",
+    /// As it came, until it is decoded.
+    encoded: []const u8 = &.{},
+    encoded_type: BodyType = .jpeg,
+    /// [height][width][3]
+    pixels: []const u8 = &.{},
+};
+
 pub const Timing = struct {
     started_us: u64 = 0,
     received_us: u64 = 0,
@@ -56,6 +69,7 @@ pub const Exchange = struct {
     body_type: BodyType = .json,
     answer_format: Format = .json,
     latent_base64: bool = false,
+    events: Events = .none,
     timing: Timing = .{},
     last_activity_us: u64 = 0,
     problem: Problem = .{},
@@ -70,14 +84,19 @@ pub const Exchange = struct {
     latents: []f32 = &.{},
     actions: []f32 = &.{},
 
-    /// What the client asked for: the image is still to be encoded; rows of history given; steps to roll out and done.
-    has_image: bool = false,
-    encoded_image: []const u8 = &.{},
-    encoded_type: BodyType = .jpeg,
+    /// Pictures that the client sent. The first one's pixels lie in `image`; a second one's in the body's memory.
+    pictures: [2]Picture = @splat(.{}),
+    /// The one that the port is decoding.
+    decoding: usize = 0,
+    /// Rows of history given; steps to do and done.
     history: usize = 0,
     steps: usize = 0,
     steps_done: usize = 0,
     start_done: bool = false,
+    /// A bit for each test vector that passed.
+    passed: u32 = 0,
+    /// Set by a step that found, with the device's state at its turn, that the request cannot be served; `problem` says why.
+    refused: bool = false,
 
     pub fn body(exchange: *Exchange) []u8 {
         return exchange.buffer[0..exchange.received];
@@ -89,12 +108,17 @@ pub const Exchange = struct {
         return all[index * row_elements ..][0..row_elements];
     }
 
+    /// Latents that a request may bring: a history, or a start and a goal.
+    fn latentRows(predictor: *const Predict) u32 {
+        return @max(predictor.history_max, 2);
+    }
+
     /// Bytes of scratch that an exchange needs for a model, at most.
     pub fn inputBytes(model: *const Model) u64 {
         var bytes: u64 = 0;
         if (model.encode) |encoder| bytes += memory.round(encoder.image_bytes);
         if (model.predict) |predictor| {
-            bytes += memory.round(@as(u64, predictor.history_max) * predictor.latent_elements * 4);
+            bytes += memory.round(@as(u64, latentRows(&predictor)) * predictor.latent_elements * 4);
             const rows: u64 = @max(limits.rollout_steps_max, predictor.history_max);
             bytes += memory.round(rows * predictor.action_elements * 4);
         }
@@ -110,7 +134,7 @@ pub const Exchange = struct {
         var block: memory.Block = .init(input);
         if (model.encode) |encoder| exchange.image = block.take(encoder.image_bytes) catch unreachable;
         if (model.predict) |predictor| {
-            exchange.latents = block.takeItems(f32, predictor.history_max * predictor.latent_elements) catch unreachable;
+            exchange.latents = block.takeItems(f32, latentRows(&predictor) * predictor.latent_elements) catch unreachable;
             const rows: usize = @max(limits.rollout_steps_max, predictor.history_max);
             exchange.actions = block.takeItems(f32, rows * predictor.action_elements) catch unreachable;
         }

@@ -38,14 +38,14 @@ pub fn mediaType(value: []const u8) []const u8 {
 }
 
 /// The index of the offered type that an Accept header prefers, or null when it refuses them all. Without a header, the first.
-/// RFC 9110 section 12.5.1: the most specific range decides a type's quality; equal quality goes to the earlier offer.
+/// An offer's own parameters do not matter. RFC 9110 section 12.5.1: the most specific range decides a type's quality; equal quality goes to the earlier offer.
 pub fn negotiate(accept: ?[]const u8, offers: []const []const u8) ?usize {
     const value = accept orelse return 0;
     if (value.len == 0) return 0;
     var best: ?usize = null;
     var best_quality: u32 = 0;
     for (offers, 0..) |offer, index| {
-        const quality = qualityOf(value, offer);
+        const quality = qualityOf(value, mediaType(offer));
         if (quality > best_quality) {
             best = index;
             best_quality = quality;

@@ -6,6 +6,8 @@ pub const body_bytes_min = 64 << 10;
 pub const body_bytes_max = 16 << 20;
 pub const exchanges_max = 16;
 
+/// Routes that the metrics have room for.
+pub const routes_max = 32;
 /// Longest request target (path and query) that is looked at.
 pub const target_bytes_max = 1024;
 /// Nesting of JSON and CBOR bodies: the deepest body any route takes is three levels.

@@ -140,6 +140,11 @@ pub const Model = struct {
         @memcpy(std.mem.sliceAsBytes(next), rows_out[last..][0 .. next.len * 4]);
     }
 
+    /// Runs one of the pack's test vectors; false when the outputs are not those promised. On the worker.
+    pub fn selfTest(model: *const Model, vector: u32) bool {
+        return runtime.syn_session_self_test(model.session, vector) == runtime.ok;
+    }
+
     // The runtime promises that an opened model's runs fail only on wrong arguments, and these arguments come from the model itself.
     fn input(model: *const Model, entry: u32, index: u32) []u8 {
         var data: ?[*]u8 = null;

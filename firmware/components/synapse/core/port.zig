@@ -85,4 +85,6 @@ pub const Config = extern struct {
     scratch: ?[*]align(64) u8 = null,
     scratch_bytes: usize = 0,
     port: ?*const Port = null,
+    reset_count: u32 = 0,
+    reset_reason: Text = .{},
 };

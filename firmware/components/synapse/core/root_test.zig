@@ -17,10 +17,13 @@ test {
     _ = @import("exchange.zig");
     _ = @import("http.zig");
     _ = @import("json_tokens.zig");
+    _ = @import("log_ring.zig");
     _ = @import("memory.zig");
+    _ = @import("metrics.zig");
     _ = @import("model.zig");
     _ = @import("port.zig");
     _ = @import("problem.zig");
     _ = @import("routes.zig");
     _ = @import("runtime_test.zig");
+    _ = @import("status_routes_test.zig");
 }

@@ -8,12 +8,16 @@ const Model = @import("model.zig").Model;
 const Problem = @import("problem.zig").Problem;
 const ProblemError = @import("problem.zig").Error;
 const Header = @import("port.zig").Header;
+const Target = @import("http.zig").Target;
+const limits = @import("limits.zig");
+const media_types = @import("answer.zig").media_types;
 
 pub const Method = enum { GET, POST };
 
 /// What a route without a body sees of its request.
 pub const Request = struct {
     headers: []const Header,
+    target: Target,
     /// What stands for `*` in the route's path.
     wildcard: []const u8,
 };
@@ -28,13 +32,16 @@ pub const Immediate = struct {
 
 /// Answered after work: parse on the event side, step on the worker, answer on the event side.
 pub const Inference = struct {
+    /// Media types of the body; none for a route that takes no body.
     accepts: []const BodyType,
+    /// Media types it can answer with.
+    offers: []const []const u8 = &media_types,
     /// Whether the model has what the route needs.
     available: *const fn (model: *const Model) bool,
     /// Reads the body into the exchange, or fills exchange.problem.
     parse: *const fn (device: *const Device, exchange: *Exchange) ProblemError!void,
-    /// One model run; true when there is nothing left to do.
-    step: *const fn (model: *const Model, exchange: *Exchange) bool,
+    /// One model run; true when there is nothing left to do. Touches the exchange, the model and what belongs to it, nothing else.
+    step: *const fn (device: *Device, exchange: *Exchange) bool,
     /// Result rows that the answer will show, to be checked for numbers that JSON cannot hold.
     results: *const fn (model: *const Model, exchange: *Exchange) []const f32,
     answer: *const fn (device: *const Device, exchange: *Exchange, answer: *Answer) void,
@@ -55,7 +62,19 @@ pub const table = [_]Route{
     @import("routes/encode.zig").route,
     @import("routes/predict.zig").route,
     @import("routes/rollout.zig").route,
+    @import("routes/selftest.zig").route,
+    @import("routes/metrics.zig").route,
+    @import("routes/log.zig").route,
 };
+
+comptime {
+    std.debug.assert(table.len <= limits.routes_max);
+}
+
+/// A route's number, under which its requests are counted.
+pub fn indexOf(route: *const Route) usize {
+    return (@intFromPtr(route) - @intFromPtr(&table)) / @sizeOf(Route);
+}
 
 pub const Match = union(enum) {
     found: struct { route: *const Route, wildcard: []const u8 },

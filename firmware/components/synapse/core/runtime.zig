@@ -90,5 +90,6 @@ pub extern fn syn_session_open(model: *const Handle, config: *const SessionConfi
 pub extern fn syn_session_input(session: *SessionHandle, entry: u32, index: u32, out_data: *?[*]u8, out_bytes_max: *usize) c_int;
 pub extern fn syn_session_output(session: *SessionHandle, entry: u32, index: u32, out_data: *?[*]const u8, out_bytes_max: *usize) c_int;
 pub extern fn syn_session_run(session: *SessionHandle, entry: u32, rows: u32) c_int;
+pub extern fn syn_session_self_test(session: *SessionHandle, golden: u32) c_int;
 pub extern fn syn_result_name(result: c_int) [*:0]const u8;
 pub extern fn syn_isa_name() [*:0]const u8;

@@ -105,6 +105,8 @@ typedef struct synapse_device_config {
   void *scratch;
   size_t scratch_bytes;
   const synapse_device_port *port; /* copied */
+  uint32_t reset_count;              /* since the board was first powered */
+  synapse_device_text reset_reason;  /* of the last start: "power-on", "watchdog", ...; letters, digits and dashes. Empty: unknown */
 } synapse_device_config;
 
 /* What the core itself needs, without any model. Only threads, body_bytes_max and exchange_count matter. */

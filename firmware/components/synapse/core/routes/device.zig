@@ -43,6 +43,11 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.field("isa", std.mem.span(runtime.syn_isa_name()));
     answer.objectEnd();
     answer.fieldUnsigned("uptime_us", device.now() -| device.started_us);
+    answer.key("reset");
+    answer.objectBegin();
+    answer.field("reason", device.resetReason());
+    answer.fieldUnsigned("count", config.reset_count);
+    answer.objectEnd();
     answer.key("clocks");
     answer.objectBegin();
     clock(answer, "cpu_hz", config.cpu_hz);

@@ -36,11 +36,12 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     while (try body.field(0, &image.fields, &seen)) |index| try parts.read(&body, index);
     try body.require(&image.fields, seen, 0b11);
     try body.end();
-    return image.fromObject(exchange, encoder, parts.bytes, parts.media_type, "");
+    return image.fromObject(exchange, 0, encoder, parts.bytes, parts.media_type, "");
 }
 
-fn step(model: *const Model, exchange: *Exchange) bool {
-    model.runEncode(exchange.image, exchange.result(0, model.encode.?.latent_elements));
+fn step(device: *Device, exchange: *Exchange) bool {
+    const model = &device.model.?;
+    model.runEncode(exchange.pictures[0].pixels, exchange.result(0, model.encode.?.latent_elements));
     return true;
 }
 

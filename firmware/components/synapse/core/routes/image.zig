@@ -10,11 +10,11 @@ const ProblemError = @import("../problem.zig").Error;
 
 /// The whole body is a picture.
 pub fn fromBody(exchange: *Exchange, encoder: *const Encode) ProblemError!void {
-    return take(exchange, encoder, exchange.body(), exchange.body_type, "", "content-type");
+    return take(exchange, 0, encoder, exchange.body(), exchange.body_type, "", "content-type");
 }
 
-/// A picture found in an object; `media_type` is its `type` key.
-pub fn fromObject(exchange: *Exchange, encoder: *const Encode, bytes: []const u8, media_type: []const u8, comptime path: []const u8) ProblemError!void {
+/// Picture `index` of the exchange, found in an object; `media_type` is its `type` key.
+pub fn fromObject(exchange: *Exchange, comptime index: usize, encoder: *const Encode, bytes: []const u8, media_type: []const u8, comptime path: []const u8) ProblemError!void {
     const image_type = BodyType.of(media_type);
     if (image_type == null or image_type == .json or image_type == .cbor) {
         exchange.problem = Problem.init(422, "IMAGE_TYPE", "the picture's type is none that the board decodes", .{})
@@ -22,11 +22,13 @@ pub fn fromObject(exchange: *Exchange, encoder: *const Encode, bytes: []const u8
             .expecting("image/jpeg, image/png, or application/octet-stream for raw RGB", .{});
         return error.Problem;
     }
-    return take(exchange, encoder, bytes, image_type.?, path ++ "image", path ++ "image");
+    return take(exchange, index, encoder, bytes, image_type.?, path ++ "image", path ++ "image");
 }
 
-fn take(exchange: *Exchange, encoder: *const Encode, bytes: []const u8, image_type: BodyType, field: []const u8, type_field: []const u8) ProblemError!void {
-    exchange.has_image = true;
+fn take(exchange: *Exchange, comptime index: usize, encoder: *const Encode, bytes: []const u8, image_type: BodyType, field: []const u8, type_field: []const u8) ProblemError!void {
+    const picture = &exchange.pictures[index];
+    picture.given = true;
+    picture.field = field;
     if (image_type == .raw) {
         if (bytes.len != encoder.image_bytes) {
             exchange.problem = Problem.init(422, "IMAGE_SIZE", "the raw picture has {d} bytes", .{bytes.len})
@@ -34,7 +36,9 @@ fn take(exchange: *Exchange, encoder: *const Encode, bytes: []const u8, image_ty
                 .expecting("{d} bytes: {d} x {d} pixels, RGB, rows from the top", .{ encoder.image_bytes, encoder.width, encoder.height });
             return error.Problem;
         }
-        @memcpy(exchange.image, bytes);
+        // The first picture has memory of its own; a second one stays where it is in the body.
+        if (index == 0) @memcpy(exchange.image, bytes);
+        picture.pixels = if (index == 0) exchange.image else bytes;
         return;
     }
     const magic: []const u8 = if (image_type == .jpeg) "\xff\xd8\xff" else "\x89PNG\r\n\x1a\n";
@@ -44,8 +48,14 @@ fn take(exchange: *Exchange, encoder: *const Encode, bytes: []const u8, image_ty
             .expecting("the type that the picture really has: image/jpeg, image/png, or application/octet-stream for raw RGB", .{});
         return error.Problem;
     }
-    exchange.encoded_image = bytes;
-    exchange.encoded_type = image_type;
+    if (index > 0 and encoder.image_bytes > exchange.buffer.len) {
+        exchange.problem = Problem.init(422, "IMAGE_SIZE", "the board's memory for a request cannot hold the pixels of two pictures", .{})
+            .at("{s}", .{field})
+            .expecting("a latent; POST /v1/encode turns a picture into one", .{});
+        return error.Problem;
+    }
+    picture.encoded = bytes;
+    picture.encoded_type = image_type;
 }
 
 pub const fields = [_][]const u8{ "image", "type" };

@@ -86,6 +86,7 @@ fn describe(device: *const Device, answer: *Answer) error{}!void {
         .{ .name = "encode", .has = routes_encode.available(model) },
         .{ .name = "predict", .has = routes_predict.available(model) },
         .{ .name = "rollout", .has = routes_rollout.available(model) },
+        .{ .name = "selftest", .has = model.info.golden_count > 0 },
     };
     answer.key("routes");
     answer.arrayBegin();

@@ -33,7 +33,7 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     var action_rows: usize = 0;
     try body.object();
     while (try body.field(0, &fields, &seen)) |index| switch (index) {
-        0 => exchange.history = try body.rows(exchange.latents, predictor.latent_elements),
+        0 => exchange.history = try body.rows(exchange.latents[0 .. predictor.history_max * predictor.latent_elements], predictor.latent_elements),
         else => action_rows = try body.rows(exchange.actions[0 .. predictor.history_max * predictor.action_elements], predictor.action_elements),
     };
     try body.require(&fields, seen, 0b11);
@@ -46,7 +46,8 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     }
 }
 
-fn step(model: *const Model, exchange: *Exchange) bool {
+fn step(device: *Device, exchange: *Exchange) bool {
+    const model = &device.model.?;
     const predictor = &model.predict.?;
     const rows = exchange.history;
     model.runPredict(rows, exchange.latents[0 .. rows * predictor.latent_elements], exchange.actions[0 .. rows * predictor.action_elements], exchange.result(0, predictor.latent_elements));

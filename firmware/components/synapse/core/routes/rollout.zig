@@ -63,14 +63,15 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
             .expecting("a start latent, or a model with the entry \"encode\"", .{});
         return error.Problem;
     }
-    return image.fromObject(exchange, &model.encode.?, parts.bytes, parts.media_type, "start.");
+    return image.fromObject(exchange, 0, &model.encode.?, parts.bytes, parts.media_type, "start.");
 }
 
-fn step(model: *const Model, exchange: *Exchange) bool {
+fn step(device: *Device, exchange: *Exchange) bool {
+    const model = &device.model.?;
     const predictor = &model.predict.?;
     const width = predictor.latent_elements;
     if (!exchange.start_done) {
-        if (exchange.has_image) model.runEncode(exchange.image, exchange.result(0, width)) else @memcpy(exchange.result(0, width), exchange.latents[0..width]);
+        if (exchange.pictures[0].given) model.runEncode(exchange.pictures[0].pixels, exchange.result(0, width)) else @memcpy(exchange.result(0, width), exchange.latents[0..width]);
         exchange.start_done = true;
         return false;
     }

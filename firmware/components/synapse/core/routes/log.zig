@@ -1,0 +1,66 @@
+//! GET /v1/log?level=&after=: the lines of the log that are kept, oldest first.
+const std = @import("std");
+const Answer = @import("../answer.zig").Answer;
+const media_types = @import("../answer.zig").media_types;
+const Device = @import("../device.zig").Device;
+const LogLevel = @import("../port.zig").LogLevel;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const routes = @import("../routes.zig");
+
+pub const route: routes.Route = .{ .method = .GET, .path = "/v1/log", .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } } };
+
+fn label(level: LogLevel) []const u8 {
+    return switch (level) {
+        .err => "error",
+        .warn => "warn",
+        .info => "info",
+    };
+}
+
+fn report(device: *Device, request: routes.Request, answer: *Answer, problem: *Problem) ProblemError!void {
+    var least: LogLevel = .info;
+    if (request.target.parameter("level")) |text| {
+        least = for (std.enums.values(LogLevel)) |level| {
+            if (std.mem.eql(u8, text, label(level))) break level;
+        } else {
+            problem.* = Problem.init(400, "QUERY_INVALID", "there is no such level", .{}).at("level", .{}).expecting("error, warn or info", .{});
+            return error.Problem;
+        };
+    }
+    var after: u64 = 0;
+    if (request.target.parameter("after")) |text| {
+        after = decimal(text) orelse {
+            problem.* = Problem.init(400, "QUERY_INVALID", "the sequence number is not one", .{}).at("after", .{}).expecting("1 to 15 decimal digits: the \"next\" of an earlier answer", .{});
+            return error.Problem;
+        };
+    }
+    const ring = device.log_ring;
+    answer.begin(200);
+    answer.objectBegin();
+    answer.key("entries");
+    answer.arrayBegin();
+    var n = @max(ring.first(), after + 1);
+    while (n <= ring.written) : (n += 1) {
+        const entry = ring.get(n);
+        if (@intFromEnum(entry.level) > @intFromEnum(least)) continue;
+        answer.objectBegin();
+        answer.fieldUnsigned("sequence", n);
+        answer.fieldUnsigned("uptime_us", entry.time_us -| device.started_us);
+        answer.field("level", label(entry.level));
+        answer.field("text", entry.text.slice());
+        answer.objectEnd();
+    }
+    answer.arrayEnd();
+    answer.fieldUnsigned("next", ring.written);
+    // Lines that the client has not seen and that are gone.
+    answer.fieldUnsigned("dropped", ring.first() - 1 -| after);
+    answer.objectEnd();
+    answer.end();
+}
+
+fn decimal(text: []const u8) ?u64 {
+    if (text.len == 0 or text.len > 15) return null;
+    for (text) |byte| if (!std.ascii.isDigit(byte)) return null;
+    return std.fmt.parseInt(u64, text, 10) catch null;
+}
