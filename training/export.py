@@ -50,19 +50,21 @@ def export(checkpoint: Path, data: Path, evaluation: Path, out: Path) -> None:
         raise ValueError(
             f"{evaluation / REPORT} is of {report['name']} at step {report['step']}, the checkpoint of {trained.config.name} at step {trained.step}: evaluate it first"
         )
+    pictures = [name for name in ("door.gif", "door.png") if (evaluation / name).exists()]
+    copied = [evaluation / name for name in (*pictures, REPORT)] + [checkpoint.parent / CURVES]
+    if missing := [str(file) for file in copied if not file.exists()]:
+        raise ValueError(f"missing {', '.join(missing)}; the checkpoint must lie where training wrote it")
     partial = out.with_name(f"{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     save_weights(trained.model, partial / "model.safetensors")
-    statistics = vars(trained.statistics)
     _write(partial / "config.json", describe(trained, report))
     _write(partial / "synapse.json", synapse_config(trained.config, trained.statistics))
-    _write(partial / "action-stats.json", statistics)
+    _write(partial / "action-stats.json", vars(trained.statistics))
     # What is compared with the runtime later must come from the weights as they are stored.
     stored = load_weights(partial / "model.safetensors", trained.config.dimensions)
     write_episodes(stored, held_out(trained.config, Episodes.load(data)), partial / "eval")
-    pictures = [name for name in ("door.gif", "door.png") if (evaluation / name).exists()]
-    for source in [evaluation / name for name in (*pictures, REPORT)] + [checkpoint.parent / CURVES]:
+    for source in copied:
         shutil.copyfile(source, partial / source.name)
     (partial / "README.md").write_text(model_card(trained, report, pictures))
     shutil.rmtree(out, ignore_errors=True)

@@ -114,6 +114,8 @@ class Trainer:
     def __init__(self, config: Config, episodes: Episodes, folder: Path, device: torch.device) -> None:
         self.config, self.folder, self.device = config, folder, device
         settings, dimensions = config.training, config.dimensions
+        # cuBLAS reads its setting when it is first used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
         folder.mkdir(parents=True, exist_ok=True)
         trained = episodes.part(slice(0, len(episodes) - config.data.held_out))
