@@ -56,22 +56,59 @@ function zigOnPath() {
 /** The command line of the pinned compiler: a matching `zig` on PATH, or the `ziglang` wheel in a local virtual environment. */
 export function zigCommand() {
   if (zigOnPath()) return ["zig"];
-  return [join(VENV, process.platform === "win32" ? "Scripts/python.exe" : "bin/python"), "-m", "ziglang"];
+  return [venvPython(VENV), "-m", "ziglang"];
+}
+
+/** Makes a virtual environment and answers its Python. */
+function makeVenv(folder) {
+  const python = ["python3", "python"].find((name) => spawnSync(name, ["--version"]).status === 0);
+  if (!python) throw new Error("Python 3 is needed and not on PATH");
+  try {
+    run(python, ["-m", "venv", folder]);
+  } catch (error) {
+    throw new Error(`${error.message}; Debian and Ubuntu keep this part of Python in a package: apt-get install python3-venv`);
+  }
+  return venvPython(folder);
+}
+
+function venvPython(folder) {
+  return join(folder, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
+}
+
+function pip(python, args) {
+  run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...args]);
 }
 
 function installZig() {
   if (zigOnPath()) return;
-  step("zig", ["scripts/setup.mjs"], [".toolchain/zig-venv"], `fetching Zig ${ZIG_VERSION} (the ziglang wheel, into .toolchain/)`, () => {
-    const python = ["python3", "python"].find((name) => spawnSync(name, ["--version"]).status === 0);
-    if (!python) throw new Error(`Python 3 is needed to fetch Zig ${ZIG_VERSION}; or put a zig ${ZIG_VERSION} on PATH`);
-    try {
-      run(python, ["-m", "venv", VENV]);
-    } catch (error) {
-      throw new Error(`${error.message}; Debian and Ubuntu keep this part of Python in a package: apt-get install python3-venv`);
-    }
-    const pip = join(VENV, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
-    run(pip, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", `ziglang==${ZIG_VERSION}`]);
-  });
+  step("zig", ["scripts/setup.mjs"], [".toolchain/zig-venv"], `fetching Zig ${ZIG_VERSION} (the ziglang wheel, into .toolchain/)`, () =>
+    pip(makeVenv(VENV), [`ziglang==${ZIG_VERSION}`]),
+  );
+}
+
+const TRAINING_VENV = join(ROOT, ".toolchain", "training");
+
+/** The Python of `training/`, or undefined when it has not been set up. */
+export function trainingPython() {
+  const python = venvPython(TRAINING_VENV);
+  return existsSync(python) ? python : undefined;
+}
+
+/** PyTorch and what the training's tests compare with: some gigabytes, so only when asked for. */
+export function setupTraining() {
+  step(
+    "training",
+    ["training/pyproject.toml"],
+    [".toolchain/training"],
+    "installing PyTorch for training/ (some gigabytes, into .toolchain/)",
+    () => {
+      const python = makeVenv(TRAINING_VENV);
+      pip(python, ["./training[test]"]);
+      // The reference environment and model; its own dependencies would bring simulators that TwoRoom does not need.
+      pip(python, ["--no-deps", "stable-worldmodel==0.1.1", "einops==0.8.2"]);
+      pip(python, ["gymnasium", "transformers==5.23.0"]);
+    },
+  );
 }
 
 export function zig(args) {
@@ -107,7 +144,8 @@ export function setup() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    setup();
+    if (process.argv[2] === "training") setupTraining();
+    else setup();
   } catch (error) {
     say(`setup: ${error.message}`);
     process.exit(1);

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT, setup, zigCommand } from "./setup.mjs";
+import { ROOT, setup, setupTraining, trainingPython, zigCommand } from "./setup.mjs";
 
 const REPORT = join(ROOT, ".toolchain", "vitest.json");
 
@@ -68,6 +68,22 @@ function typescriptTests(filters) {
   return { passed: report.numPassedTests, failed, skipped: report.numPendingTests };
 }
 
+/** The tests of training/: where PyTorch is set up, and always on a build server. */
+function trainingTests() {
+  title("Training tests");
+  if (process.env.CI) setupTraining();
+  const python = trainingPython();
+  if (python === undefined) {
+    process.stdout.write("left out: PyTorch is not set up; `npm run setup:training` installs it (some gigabytes)\n");
+    return { passed: 0, failed: 0 };
+  }
+  const result = spawnSync(python, ["-m", "pytest", "training"], { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  process.stdout.write(result.stdout);
+  const count = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(result.stdout.trimEnd().split("\n").at(-1) ?? "")?.[1] ?? 0);
+  const failed = count("failed") + count("error");
+  return { passed: count("passed"), failed: result.status !== 0 && failed === 0 ? 1 : failed, skipped: count("skipped") };
+}
+
 const filters = process.argv.slice(2);
 try {
   setup();
@@ -79,6 +95,7 @@ try {
           zigTests(),
           check("The addon compiles for 64-bit Arm", ...withArguments(zigCommand(), ["build", "addon-aarch64"])),
           typescriptTests([]),
+          trainingTests(),
         ];
   const total = (key) => results.reduce((sum, result) => sum + (result[key] ?? 0), 0);
   const skipped = total("skipped");
