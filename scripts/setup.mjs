@@ -103,10 +103,9 @@ export function setupTraining() {
     "installing PyTorch for training/ (some gigabytes, into .toolchain/)",
     () => {
       const python = makeVenv(TRAINING_VENV);
-      pip(python, ["./training[test]"]);
-      // The reference environment and model; its own dependencies would bring simulators that TwoRoom does not need.
-      pip(python, ["--no-deps", "stable-worldmodel==0.1.1", "einops==0.8.2"]);
-      pip(python, ["gymnasium", "transformers==5.23.0"]);
+      pip(python, ["./training[test,reference]"]);
+      // The reference environment and model, without its other dependencies: they would bring simulators that TwoRoom does not need.
+      pip(python, ["--no-deps", "stable-worldmodel==0.1.1"]);
     },
   );
 }
