@@ -5,6 +5,23 @@ import { boardSuite, jsonOf, MODEL, sample, testBoard } from "./boardSuite.js";
 boardSuite("native");
 boardSuite("wasm");
 
+test("both builds plan the same, byte for byte", async () => {
+  const picture = (name: string) => ({ image: Buffer.from(sample(name)).toString("base64"), type: "image/jpeg" });
+  const body = new TextEncoder().encode(JSON.stringify({ start: picture("cat.jpg"), goal: picture("coffee.jpg"), horizon: 4, seed: 42 }));
+  const plans = await Promise.all(
+    (["native", "wasm"] as const).map(async (engine) => {
+      const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
+      const headers = { "content-type": "application/json" };
+      const response = await board.handle({ method: "POST", target: "/v1/plan?latent=base64", headers, body });
+      await board.close();
+      const { actions, trajectory, cost } = jsonOf(response);
+      return { actions, trajectory, cost };
+    }),
+  );
+  expect(plans[0]?.actions).toHaveLength(4);
+  expect(plans[0]).toEqual(plans[1]);
+});
+
 test("both builds answer the same bytes", async () => {
   const latents = await Promise.all(
     (["native", "wasm"] as const).map(async (engine) => {

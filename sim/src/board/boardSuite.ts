@@ -122,6 +122,45 @@ export function boardSuite(engine: BoardEngine): void {
       expect([longer.status, jsonOf(longer).field]).toEqual([422, "actions"]);
     });
 
+    it("is not surprised by what it predicted, and is by something else", async () => {
+      const [action] = actions(1);
+      const observe = async (body: object) => jsonOf(await post("/v1/observe", "application/json", json({ stream: "film", ...body })));
+      const image = Buffer.from(sample("cat.jpg")).toString("base64");
+      const first = await observe({ image, type: "image/jpeg", reset: true });
+      expect(first).toMatchObject({ stream: "film", frame: 1, surprise: null, count: 0, mean: null, deviation: null, evicted: null });
+      expect(first.latent).toEqual(await latentOf("cat.jpg"));
+      const predicted = jsonOf(await post("/v1/predict", "application/json", json({ history: [first.latent], actions: [action] }))).latent;
+      expect(await observe({ latent: predicted, action })).toMatchObject({ frame: 2, surprise: 0, count: 1, mean: 0 });
+      const other = await observe({ latent: await latentOf("rocket-portrait.jpg"), action });
+      expect(other.surprise).toBeGreaterThan(0);
+      expect(other.mean).toBeCloseTo((other.surprise as number) / 2, 5);
+    });
+
+    it("plans from picture to picture, and tells its progress as events", async () => {
+      const picture = (name: string) => ({ image: Buffer.from(sample(name)).toString("base64"), type: "image/jpeg" });
+      const budget = { samples: 8, iterations: 3, elites: 3 };
+      const request = json({ start: picture("cat.jpg"), goal: picture("coffee.jpg"), horizon: 2, budget, seed: 5 });
+      const plan = jsonOf(await post("/v1/plan", "application/json", request));
+      expect(plan).toMatchObject({ horizon: 2, budget, seed: 5, predictions: 8 * 3 * 2 + 2 });
+      const rolled = await post(
+        "/v1/rollout",
+        "application/json",
+        json({ start: { latent: await latentOf("cat.jpg") }, actions: plan.actions }),
+      );
+      expect(plan.trajectory).toEqual(jsonOf(rolled).trajectory);
+      const streamed = await post("/v1/plan", "application/json", request, "text/event-stream");
+      expect(streamed.headers["content-type"]).toBe("text/event-stream");
+      const events = new TextDecoder().decode(streamed.body).trimEnd().split("\n\n");
+      expect(events.map((event) => /^event: (\w+)\ndata: \{.*\}$/.exec(event)?.[1])).toEqual([
+        "progress",
+        "progress",
+        "progress",
+        "result",
+      ]);
+      const result = JSON.parse(events[3]?.split("data: ")[1] ?? "");
+      expect(result.actions).toEqual(plan.actions);
+    });
+
     it("tells how it does: metrics, log and self-test", async () => {
       await latentOf("coffee.jpg");
       const metrics = await board.handle({ method: "GET", target: "/v1/metrics" });

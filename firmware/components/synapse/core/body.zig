@@ -104,6 +104,23 @@ pub const Body = struct {
         };
     }
 
+    pub fn boolean(self: *Body) ProblemError!bool {
+        return switch (try self.next()) {
+            .boolean => |value| value,
+            else => |token| self.failExpecting("true or false", .{}, "{s} where a boolean belongs", .{name(token)}),
+        };
+    }
+
+    /// A whole number, least..most, most < 2^53.
+    pub fn unsigned(self: *Body, least: u64, most: u64) ProblemError!u64 {
+        const token = try self.next();
+        if (token != .number) return self.failExpecting("a whole number, {d} to {d}", .{ least, most }, "{s} where a number belongs", .{name(token)});
+        const value = token.number;
+        const inside = value >= @as(f64, @floatFromInt(least)) and value <= @as(f64, @floatFromInt(most));
+        if (!inside or @floor(value) != value) return self.failExpecting("a whole number, {d} to {d}", .{ least, most }, "the number is not one of those", .{});
+        return @intFromFloat(value);
+    }
+
     /// Bytes: a CBOR byte string, or base64 text, which is decoded in place.
     pub fn blob(self: *Body) ProblemError![]u8 {
         return switch (try self.next()) {

@@ -13,6 +13,7 @@ const Model = @import("model.zig").Model;
 const ports = @import("port.zig");
 const problems = @import("problem.zig");
 const Problem = problems.Problem;
+const Streams = @import("streams.zig").Streams;
 const routes = @import("routes.zig");
 
 pub const version = "0.1.0";
@@ -37,6 +38,7 @@ pub const Device = struct {
     inference_us_mean: u64 = 0,
     slot: problems.Bounded(32) = .{},
     model: ?Model = null,
+    streams: Streams = .{},
     load_error: ports.ErrorInfo = .{},
     metrics: *Metrics,
     log_ring: *LogRing,
@@ -115,6 +117,7 @@ pub const Device = struct {
             return .busy;
         }
         device.model = null;
+        device.streams = .{};
         device.fast.used = device.fast_mark;
         device.slow.used = device.slow_mark;
         device.load_error = .{};
@@ -122,7 +125,8 @@ pub const Device = struct {
         device.slot.append(slot);
         var model = Model.load(file, &device.config, &device.port, &device.fast, &device.slow, &device.load_error) catch return device.loadFailed();
         const input_bytes = memory.round(Exchange.inputBytes(&model));
-        const wanted = input_bytes * device.exchanges.len;
+        const stream_bytes = if (model.predict) |*predictor| Streams.bytes(predictor) else 0;
+        const wanted = input_bytes * device.exchanges.len + stream_bytes;
         if (wanted > device.slow.free()) {
             const needed = device.slow.used + wanted;
             device.load_error = .{
@@ -137,6 +141,7 @@ pub const Device = struct {
             return device.loadFailed();
         }
         for (device.exchanges) |*exchange| exchange.divide(device.slow.take(input_bytes) catch unreachable, &model);
+        if (model.predict) |*predictor| device.streams = Streams.init(&device.slow, predictor) catch unreachable;
         model.usage.slow_bytes += wanted;
         device.model = model;
         device.log(.info, "model loaded");
@@ -358,18 +363,29 @@ pub const Device = struct {
         device.finished = false;
         while (!device.finished and !exchange.cancelled.load(.acquire)) {
             device.finished = exchange.route.kind.inference.step(device, exchange);
-            if (device.now() -| start >= limits.work_turn_us) break;
+            if (exchange.turn_over or device.now() -| start >= limits.work_turn_us) break;
         }
         exchange.timing.inference_us += device.now() -| start;
     }
 
     pub fn workDone(device: *Device) void {
         const exchange = device.running orelse return;
-        if (!device.finished and !exchange.abandoned) return device.port.start_work(device.port.user);
+        if (!device.finished and !exchange.abandoned) {
+            device.tellProgress(exchange);
+            return device.port.start_work(device.port.user);
+        }
         device.running = null;
         if (!exchange.abandoned) device.reply(exchange);
         release(exchange);
         device.startNext();
+    }
+
+    fn tellProgress(device: *Device, exchange: *Exchange) void {
+        exchange.turn_over = false;
+        const tell = exchange.route.kind.inference.progress orelse return;
+        if (exchange.events != .begun) return;
+        var answer = device.answerOf(exchange);
+        tell(device, exchange, &answer);
     }
 
     fn reply(device: *Device, exchange: *Exchange) void {

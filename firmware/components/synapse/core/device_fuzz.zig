@@ -13,15 +13,18 @@ const json_bodies = [_][]const u8{
     "{\"history\":[[0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7]],\"actions\":[[0,1,2,3,4,5,6,7,8,9]]}",
     "{\"start\":{\"latent\":[0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7]},\"actions\":[[0,1,2,3,4,5,6,7,8,9],[0,1,2,3,4,5,6,7,8,9]]}",
     "{\"start\":{\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image\\/jpeg\"},\"actions\":[[0,1,2,3,4,5,6,7,8,9]]}",
+    "{\"stream\":\"a\",\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image\\/jpeg\",\"action\":[0,1,2,3,4,5,6,7,8,9]}",
+    "{\"start\":{\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image/jpeg\"},\"goal\":{\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image/png\"},\"horizon\":2,\"budget\":{\"samples\":3,\"iterations\":2,\"elites\":2}}",
+    "{\"start\":{\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image/jpeg\"},\"goal\":{\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image/jpeg\"},\"seed\":3,\"budget\":{\"samples\":3,\"iterations\":2,\"elites\":2}}",
     "{\"image\":\"/9j/4AAQ\",\"type\":\"image/jpeg\"}",
     "\xa2\x65start\xa1\x66latent\xd8\x55\x43abc\x67actions\x81\x8a\x00\x01\x00\x01\x00\x01\x00\x01\x00\xfa\x3f\x80\x00\x00",
     "\xbf\x67history\x9f\xff\x67actions\x9f\x9f\xf9\x3c\x00\xff\xff\xff",
     "\xff\xd8\xff\xe0 picture",
 };
-const targets = [_][]const u8{ "/v1/selftest", "/v1/metrics", "/v1/log?after=1&level=warn", "/v1/encode", "/v1/predict", "/v1/rollout", "/v1/rollout?latent=base64", "/v1/device", "/v1/models/model_a", "/", "/?", "", "/v1/encode#" };
+const targets = [_][]const u8{ "/v1/plan", "/v1/plan", "/v1/observe", "/v1/observe", "/v1/selftest", "/v1/metrics", "/v1/log?after=1&level=warn", "/v1/encode", "/v1/predict", "/v1/rollout", "/v1/rollout?latent=base64", "/v1/device", "/v1/models/model_a", "/", "/?", "", "/v1/encode#" };
 const methods = [_][]const u8{ "POST", "POST", "POST", "GET", "HEAD", "", "PUT" };
 const types = [_][]const u8{ "application/json", "application/json", "application/cbor", "image/jpeg", "image/png", "application/octet-stream", "text/html; charset=x", "" };
-const accepts = [_][]const u8{ "", "", "*/*", "application/cbor", "application/json;q=0.1, application/*;q=x", ";;q=,", "text/html" };
+const accepts = [_][]const u8{ "", "", "*/*", "application/cbor", "text/event-stream", "application/json;q=0.1, application/*;q=x", ";;q=,", "text/html" };
 
 fn pick(random: std.Random, comptime list: anytype) []const u8 {
     return list[random.uintLessThan(usize, list.len)];

@@ -6,6 +6,8 @@ const Model = @import("model.zig").Model;
 const Predict = @import("model.zig").Predict;
 const Problem = @import("problem.zig").Problem;
 const Route = @import("routes.zig").Route;
+const Plan = @import("routes/plan.zig").Plan;
+const Observation = @import("routes/observe.zig").Observation;
 const Events = @import("answer.zig").Events;
 const Format = @import("tokens.zig").Format;
 
@@ -95,6 +97,10 @@ pub const Exchange = struct {
     start_done: bool = false,
     /// A bit for each test vector that passed.
     passed: u32 = 0,
+    observation: Observation = .{},
+    plan: Plan = .{},
+    /// Set by a step that wants the event side to look at it before the next one.
+    turn_over: bool = false,
     /// Set by a step that found, with the device's state at its turn, that the request cannot be served; `problem` says why.
     refused: bool = false,
 

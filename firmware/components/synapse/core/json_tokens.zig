@@ -51,6 +51,8 @@ pub const JsonTokens = struct {
             .end_of_document => return .end,
             .number => |text| {
                 if (text.len > limits.number_bytes_max) return error.NumberTooLong;
+                // Whole numbers that f64 holds exactly keep all their digits: seeds need them.
+                if (std.fmt.parseInt(u53, text, 10)) |whole| return .{ .number = @floatFromInt(whole) } else |_| {}
                 const number = std.fmt.parseFloat(f32, text) catch return error.Malformed;
                 return .{ .number = number };
             },

@@ -16,6 +16,22 @@ pub const body_depth_max = 16;
 pub const number_bytes_max = 64;
 /// Most actions of one rollout; a board with small bodies allows fewer and says so in /v1/device.
 pub const rollout_steps_max = 1000;
+/// Streams that POST /v1/observe remembers; the one unused for longest makes room for a new one.
+pub const streams_max = 8;
+pub const stream_name_bytes_max = 32;
+/// Bounds of POST /v1/plan, and what it takes when the client does not say: a budget of a board's size.
+pub const plan_samples_max = 300;
+pub const plan_iterations_max = 30;
+pub const plan_elites_max = 30;
+pub const plan_horizon_max = 32;
+/// samples * iterations * horizon
+pub const plan_predictions_max = 45_000;
+pub const plan_samples_default = 24;
+pub const plan_iterations_default = 4;
+pub const plan_elites_default = 4;
+pub const plan_horizon_default = 5;
+/// Progress is told after every iteration, and when this much time has passed.
+pub const plan_progress_us = 1_000_000;
 /// Values wider than this are no latent or action that any supported model has.
 pub const row_elements_max = 1 << 16;
 

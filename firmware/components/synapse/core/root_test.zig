@@ -11,19 +11,25 @@ test {
     _ = @import("answer.zig");
     _ = @import("body.zig");
     _ = @import("cbor_tokens.zig");
+    _ = @import("cem.zig");
     _ = @import("device.zig");
     _ = @import("device_fuzz.zig");
     _ = @import("device_test.zig");
     _ = @import("exchange.zig");
+    _ = @import("flash/all_test.zig");
     _ = @import("http.zig");
     _ = @import("json_tokens.zig");
     _ = @import("log_ring.zig");
     _ = @import("memory.zig");
     _ = @import("metrics.zig");
     _ = @import("model.zig");
+    _ = @import("normal.zig");
+    _ = @import("observe_test.zig");
+    _ = @import("plan_test.zig");
     _ = @import("port.zig");
     _ = @import("problem.zig");
     _ = @import("routes.zig");
     _ = @import("runtime_test.zig");
     _ = @import("status_routes_test.zig");
+    _ = @import("streams.zig");
 }

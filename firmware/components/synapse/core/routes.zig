@@ -45,6 +45,8 @@ pub const Inference = struct {
     /// Result rows that the answer will show, to be checked for numbers that JSON cannot hold.
     results: *const fn (model: *const Model, exchange: *Exchange) []const f32,
     answer: *const fn (device: *const Device, exchange: *Exchange, answer: *Answer) void,
+    /// Tells how far the work is, between two turns, when the client takes server-sent events.
+    progress: ?*const fn (device: *const Device, exchange: *Exchange, answer: *Answer) void = null,
 };
 
 pub const Route = struct {
@@ -62,6 +64,8 @@ pub const table = [_]Route{
     @import("routes/encode.zig").route,
     @import("routes/predict.zig").route,
     @import("routes/rollout.zig").route,
+    @import("routes/observe.zig").route,
+    @import("routes/plan.zig").route,
     @import("routes/selftest.zig").route,
     @import("routes/metrics.zig").route,
     @import("routes/log.zig").route,

@@ -10,7 +10,7 @@ pub const action_elements = 10;
 pub const image_bytes = 28 * 28 * 3;
 pub const body_bytes_max = 64 << 10;
 pub const exchange_count = 3;
-const requests_max = 64;
+const requests_max = 128;
 
 var fast_block: [512_000]u8 align(64) = undefined;
 var slow_block: [4 << 20]u8 align(64) = undefined;

@@ -13,7 +13,7 @@ pub const Token = union(enum) {
     text: []u8,
     /// CBOR only.
     bytes: []u8,
-    /// JSON: already rounded to the nearest f32, once. CBOR: as sent. Infinite when beyond the range.
+    /// JSON: whole and below 2^53 as sent; else already rounded to the nearest f32, once. CBOR: as sent. Infinite when beyond the range.
     number: f64,
     boolean: bool,
     null,

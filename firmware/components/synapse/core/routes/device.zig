@@ -70,6 +70,15 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.fieldUnsigned("body_bytes_max", config.body_bytes_max);
     answer.fieldUnsigned("body_depth_max", limits.body_depth_max);
     answer.fieldUnsigned("rollout_steps_max", device.stepsMax());
+    answer.fieldUnsigned("streams_max", limits.streams_max);
+    answer.key("plan");
+    answer.objectBegin();
+    answer.fieldUnsigned("horizon_max", limits.plan_horizon_max);
+    answer.fieldUnsigned("samples_max", limits.plan_samples_max);
+    answer.fieldUnsigned("iterations_max", limits.plan_iterations_max);
+    answer.fieldUnsigned("elites_max", limits.plan_elites_max);
+    answer.fieldUnsigned("predictions_max", limits.plan_predictions_max);
+    answer.objectEnd();
     answer.fieldUnsigned("receive_idle_us_max", limits.receive_idle_us_max);
     answer.objectEnd();
     models.slots(device, answer);

@@ -86,6 +86,8 @@ fn describe(device: *const Device, answer: *Answer) error{}!void {
         .{ .name = "encode", .has = routes_encode.available(model) },
         .{ .name = "predict", .has = routes_predict.available(model) },
         .{ .name = "rollout", .has = routes_rollout.available(model) },
+        .{ .name = "observe", .has = routes_observe.available(model) },
+        .{ .name = "plan", .has = routes_rollout.available(model) },
         .{ .name = "selftest", .has = model.info.golden_count > 0 },
     };
     answer.key("routes");
@@ -96,6 +98,7 @@ fn describe(device: *const Device, answer: *Answer) error{}!void {
 
 const routes_encode = @import("encode.zig").route.kind.inference;
 const routes_predict = @import("predict.zig").route.kind.inference;
+const routes_observe = @import("observe.zig").route.kind.inference;
 const routes_rollout = @import("rollout.zig").route.kind.inference;
 
 fn details(model: *const Model, answer: *Answer) void {

@@ -5,10 +5,9 @@ const Body = @import("../body.zig").Body;
 const Device = @import("../device.zig").Device;
 const Exchange = @import("../exchange.zig").Exchange;
 const Model = @import("../model.zig").Model;
-const Problem = @import("../problem.zig").Problem;
 const ProblemError = @import("../problem.zig").Error;
 const Route = @import("../routes.zig").Route;
-const image = @import("image.zig");
+const frames = @import("frame.zig");
 const reply = @import("reply.zig");
 
 pub const route: Route = .{ .method = .POST, .path = "/v1/rollout", .kind = .{ .inference = .{
@@ -27,43 +26,22 @@ fn available(model: *const Model) bool {
 }
 
 const fields = [_][]const u8{ "start", "actions" };
-const start_fields = image.fields ++ [_][]const u8{"latent"};
 
 fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     const model = &device.model.?;
     const predictor = &model.predict.?;
     var body: Body = undefined;
     body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
-    var parts: image.Parts = .{};
+    var start: frames.Frame = .{};
     var seen: u32 = 0;
-    var start_seen: u32 = 0;
     try body.object();
     while (try body.field(0, &fields, &seen)) |index| switch (index) {
-        0 => {
-            try body.object();
-            while (try body.field("start".len, &start_fields, &start_seen)) |start_index| switch (start_index) {
-                0, 1 => try parts.read(&body, start_index),
-                else => try body.floats(exchange.latents[0..predictor.latent_elements]),
-            };
-        },
+        0 => try start.readObject(&body, exchange.latents[0..predictor.latent_elements]),
         else => exchange.steps = try body.rows(exchange.actions[0 .. device.stepsMax() * predictor.action_elements], predictor.action_elements),
     };
     try body.require(&fields, seen, 0b11);
     try body.end();
-    if (start_seen == 0b100) return;
-    if (start_seen != 0b011) {
-        exchange.problem = Problem.init(422, "BODY_INVALID", "the start is neither a latent nor a picture", .{})
-            .at("start", .{})
-            .expecting("{{\"latent\": ..}}, or {{\"image\": .., \"type\": ..}}", .{});
-        return error.Problem;
-    }
-    if (!model.canRollOutFromImage()) {
-        exchange.problem = Problem.init(409, "MODEL_LACKS_ENTRY", "the model cannot turn a picture into a latent that its predictor takes", .{})
-            .at("start.image", .{})
-            .expecting("a start latent, or a model with the entry \"encode\"", .{});
-        return error.Problem;
-    }
-    return image.fromObject(exchange, 0, &model.encode.?, parts.bytes, parts.media_type, "start.");
+    return start.finish(device, exchange, 0, "start.");
 }
 
 fn step(device: *Device, exchange: *Exchange) bool {

@@ -1,0 +1,153 @@
+//! POST /v1/observe: one frame of a named stream and the action taken since the frame before; how surprising the frame is, out.
+//! Surprise is the Euclidean distance between the latent that the model predicted from the stream's last frames and actions, and the
+//! latent that came.
+const std = @import("std");
+const Answer = @import("../answer.zig").Answer;
+const Body = @import("../body.zig").Body;
+const Device = @import("../device.zig").Device;
+const Exchange = @import("../exchange.zig").Exchange;
+const Model = @import("../model.zig").Model;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const Route = @import("../routes.zig").Route;
+const limits = @import("../limits.zig");
+const streams = @import("../streams.zig");
+const frames = @import("frame.zig");
+const reply = @import("reply.zig");
+
+pub const route: Route = .{ .method = .POST, .path = "/v1/observe", .kind = .{ .inference = .{
+    .accepts = &.{ .json, .cbor },
+    .available = available,
+    .parse = parse,
+    .step = step,
+    .results = results,
+    .answer = report,
+} } };
+
+/// What the client asked for, and what came of it.
+pub const Observation = struct {
+    name: streams.Name = .{},
+    has_action: bool = false,
+    restart: bool = false,
+    evicted: streams.Name = .{},
+    frame: u64 = 0,
+    surprise: ?f64 = null,
+    z_score: ?f64 = null,
+    statistics: streams.Statistics = .{},
+};
+
+fn available(model: *const Model) bool {
+    return model.predict != null;
+}
+
+const fields = frames.fields ++ [_][]const u8{ "stream", "action", "reset" };
+const stream_bit = 1 << frames.fields.len;
+const action_bit = 2 << frames.fields.len;
+
+fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
+    const predictor = &device.model.?.predict.?;
+    const observation = &exchange.observation;
+    var body: Body = undefined;
+    body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
+    var frame: frames.Frame = .{};
+    var seen: u32 = 0;
+    try body.object();
+    while (try body.field(0, &fields, &seen)) |index| switch (index) {
+        0...frames.fields.len - 1 => try frame.read(&body, index, exchange.latents[0..predictor.latent_elements]),
+        frames.fields.len => observation.name = try streamName(&body),
+        frames.fields.len + 1 => try body.floats(exchange.actions[0..predictor.action_elements]),
+        else => observation.restart = try body.boolean(),
+    };
+    try body.require(&fields, seen, stream_bit);
+    try body.end();
+    observation.has_action = seen & action_bit != 0;
+    frame.seen = seen & (stream_bit - 1);
+    return frame.finish(device, exchange, 0, "");
+}
+
+fn streamName(body: *Body) ProblemError!streams.Name {
+    const text = try body.text();
+    const valid = text.len >= 1 and text.len <= limits.stream_name_bytes_max and for (text) |byte| {
+        if (!std.ascii.isAlphanumeric(byte) and std.mem.indexOfScalar(u8, "._-", byte) == null) break false;
+    } else true;
+    if (!valid) return body.failExpecting("1 to {d} letters, digits, dots, dashes and underscores", .{limits.stream_name_bytes_max}, "this is no name of a stream", .{});
+    var name: streams.Name = .{};
+    name.append(text);
+    return name;
+}
+
+/// First the latent, then all the rest: a request that is cancelled in between has changed nothing.
+fn step(device: *Device, exchange: *Exchange) bool {
+    const model = &device.model.?;
+    const predictor = &model.predict.?;
+    const observation = &exchange.observation;
+    const latent = exchange.result(0, predictor.latent_elements);
+    if (!exchange.start_done) {
+        if (exchange.pictures[0].given) model.runEncode(exchange.pictures[0].pixels, latent) else @memcpy(latent, exchange.latents[0..latent.len]);
+        exchange.start_done = true;
+        exchange.history = 1;
+        return !finite(latent);
+    }
+    const stream = device.streams.find(observation.name, observation.restart, &observation.evicted);
+    if (stream.rows > 0) {
+        if (!observation.has_action) {
+            exchange.problem = Problem.init(422, "BODY_INVALID", "the stream has {d} frames, so the action taken since the last one is needed", .{stream.frames})
+                .at("action", .{})
+                .expecting("{d} numbers, or \"reset\": true for a first frame", .{predictor.action_elements});
+            exchange.refused = true;
+            return true;
+        }
+        const action = stream.actions[(stream.rows - 1) * predictor.action_elements ..][0..predictor.action_elements];
+        @memcpy(action, exchange.actions[0..action.len]);
+        if (stream.rows >= predictor.history_min) {
+            const predicted = exchange.result(1, latent.len);
+            model.runPredict(stream.rows, stream.latents[0 .. stream.rows * latent.len], stream.actions[0 .. stream.rows * action.len], predicted);
+            exchange.history = 2;
+            if (!finite(predicted)) return true;
+            const surprise = streams.distance(predicted, latent);
+            observation.surprise = surprise;
+            observation.z_score = stream.surprise.zScore(surprise);
+            stream.surprise.add(surprise);
+        }
+    }
+    stream.append(latent, predictor);
+    observation.frame = stream.frames;
+    observation.statistics = stream.surprise;
+    return true;
+}
+
+fn finite(row: []const f32) bool {
+    for (row) |value| if (!std.math.isFinite(value)) return false;
+    return true;
+}
+
+/// The frame's latent, and the predicted one when there is one.
+fn results(model: *const Model, exchange: *Exchange) []const f32 {
+    return exchange.result(0, exchange.history * model.predict.?.latent_elements);
+}
+
+fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
+    const observation = &exchange.observation;
+    answer.begin(200);
+    answer.objectBegin();
+    answer.field("stream", observation.name.slice());
+    answer.fieldUnsigned("frame", observation.frame);
+    optional(answer, "surprise", observation.surprise);
+    optional(answer, "z_score", observation.z_score);
+    const statistics = &observation.statistics;
+    answer.fieldUnsigned("count", statistics.count);
+    optional(answer, "mean", if (statistics.count > 0) statistics.mean else null);
+    optional(answer, "deviation", statistics.deviation());
+    answer.key("evicted");
+    if (observation.evicted.len > 0) answer.text(observation.evicted.slice()) else answer.nothing();
+    answer.key("latent");
+    answer.latent(exchange.result(0, device.model.?.predict.?.latent_elements));
+    reply.modelAndTiming(device, exchange, answer);
+    answer.objectEnd();
+    answer.end();
+}
+
+fn optional(answer: *Answer, name: []const u8, value: ?f64) void {
+    answer.key(name);
+    if (value) |number| answer.double(number) else answer.nothing();
+}
