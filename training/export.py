@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from . import env
 from .config import ACTION_SIZE, FRAMESKIP
 from .data import Episodes
-from .evaluate import REPORT, held_out
+from .evaluate import DOOR_STEPS, REPORT, held_out
 from .model import IMAGE_MEAN, IMAGE_STD, Dimensions, LeWM, preprocess
 from .model_card import model_card
 from .synapse import synapse_config
@@ -50,7 +50,7 @@ def export(checkpoint: Path, data: Path, evaluation: Path, out: Path) -> None:
         raise ValueError(
             f"{evaluation / REPORT} is of {report['name']} at step {report['step']}, the checkpoint of {trained.config.name} at step {trained.step}: evaluate it first"
         )
-    pictures = [name for name in ("door.gif", "door.png") if (evaluation / name).exists()]
+    pictures = [f"{name}.{kind}" for name in DOOR_STEPS for kind in ("gif", "png")]
     copied = [evaluation / name for name in (*pictures, REPORT)] + [checkpoint.parent / CURVES]
     if missing := [str(file) for file in copied if not file.exists()]:
         raise ValueError(f"missing {', '.join(missing)}; the checkpoint must lie where training wrote it")
@@ -89,7 +89,7 @@ def describe(trained: Trained, report: dict) -> dict:
         "action": {"size": ACTION_SIZE, "frameskip": FRAMESKIP, **vars(trained.statistics)},
         "data": dataclasses.asdict(trained.config.data),
         "training": dataclasses.asdict(trained.config.training) | {"step": trained.step, "seconds": round(trained.seconds), "device": trained.device},
-        "metrics": {key: report[key] for key in ("latents", "recorded", "door", "cem")},
+        "metrics": {key: report[key] for key in ("latents", "recorded", *DOOR_STEPS, "cem")},
     }
 
 

@@ -46,7 +46,7 @@ def test_the_folder_says_what_it_is(exported: Path) -> None:
     assert config["training"]["step"] == 3 and len(config["action"]["mean"]) == 2
     assert len(list((exported / "eval").iterdir())) == 50
     card = (exported / "README.md").read_text()
-    assert "3 fixed pairs" in card and "door.gif" in card and (exported / "door.gif").exists()
+    assert "3 fixed pairs" in card and "door_near.gif" in card and (exported / "door_near.gif").exists()
 
 
 def test_a_report_of_another_step_is_refused(trained: Path, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_cem_finds_actions_that_reach_the_goal() -> None:
 
 
 def test_door_pairs_need_the_door() -> None:
-    starts, goals = door_pairs(20)
+    starts, goals = door_pairs(20, (10, 30))
     assert len(starts) == 20
     assert closed_loop(oracle, starts, goals).success.all()
     assert closed_loop(straight_line, starts, goals).success.float().mean() < 0.8
