@@ -1,0 +1,13 @@
+//! Gathers the tests of flash, model slots and settings.
+test {
+    _ = @import("flash.zig");
+    _ = @import("sim_flash.zig");
+    _ = @import("record_ring.zig");
+    _ = @import("slot_state.zig");
+    _ = @import("slots.zig");
+    _ = @import("slots_test.zig");
+    _ = @import("power_cut_test.zig");
+    _ = @import("settings_pairs.zig");
+    _ = @import("journal.zig");
+    _ = @import("journal_test.zig");
+}

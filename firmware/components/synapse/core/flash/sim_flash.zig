@@ -1,0 +1,283 @@
+//! NOR flash for tests. Sectors must be erased before they are written, wear is counted, sectors wear out, and power can be cut in the middle
+//! of any operation. Stricter than the part: writing what is not erased, or into a sector whose erase was cut short, counts as a violation.
+const std = @import("std");
+const flash = @import("flash.zig");
+
+/// What the operation under way leaves when power goes. Erases and writes are operations, reads are not.
+pub const Cut = enum {
+    /// Nothing happened.
+    dropped,
+    /// A random number of bytes from the start was erased or written.
+    torn,
+    /// The first half was.
+    half,
+    /// An erase is complete, a write left its bytes erased.
+    unwritten,
+    /// After a random prefix, every bit that was to change has changed or not.
+    rotten,
+    /// As rotten, and the undecided bits read differently each time until the sector is erased.
+    unstable,
+    /// It is complete, and nothing came after it.
+    completed,
+};
+
+pub const cuts = std.enums.values(Cut);
+
+pub const Wear = enum {
+    /// A worn sector's erase reports a failure.
+    fails,
+    /// It reports success and leaves some bits at 0.
+    lies,
+};
+
+pub const SimFlash = struct {
+    allocator: std.mem.Allocator,
+    /// Offset and length of each area.
+    spans: []const Span,
+    bytes: []u8,
+    /// Bits that read randomly.
+    undecided: []u8,
+    wear: []u32,
+    /// Sectors whose last erase was cut short.
+    half_erased: []bool,
+    prng: std.Random.DefaultPrng,
+    /// Operations since the start, or since `restore`.
+    operations: u64 = 0,
+    cut_at: ?u64 = null,
+    cut: Cut = .dropped,
+    powered: bool = true,
+    violations: u32 = 0,
+    wear_max: u32 = std.math.maxInt(u32),
+    wear_as: Wear = .fails,
+
+    pub const Span = struct { offset: u32, bytes: u32 };
+
+    /// `areas` are lengths in bytes, multiples of a sector.
+    pub fn init(allocator: std.mem.Allocator, areas: []const u32, seed: u64) !SimFlash {
+        const spans = try allocator.alloc(Span, areas.len);
+        var total: u32 = 0;
+        for (spans, areas) |*span, bytes| {
+            std.debug.assert(bytes % flash.sector_bytes == 0);
+            span.* = .{ .offset = total, .bytes = bytes };
+            total += bytes;
+        }
+        const sim: SimFlash = .{
+            .allocator = allocator,
+            .spans = spans,
+            .bytes = try allocator.alloc(u8, total),
+            .undecided = try allocator.alloc(u8, total),
+            .wear = try allocator.alloc(u32, total / flash.sector_bytes),
+            .half_erased = try allocator.alloc(bool, total / flash.sector_bytes),
+            .prng = .init(seed),
+        };
+        @memset(sim.bytes, 0xff);
+        @memset(sim.undecided, 0);
+        @memset(sim.wear, 0);
+        @memset(sim.half_erased, false);
+        return sim;
+    }
+
+    pub fn deinit(sim: *SimFlash) void {
+        sim.allocator.free(sim.spans);
+        sim.allocator.free(sim.bytes);
+        sim.allocator.free(sim.undecided);
+        sim.allocator.free(sim.wear);
+        sim.allocator.free(sim.half_erased);
+    }
+
+    pub fn area(sim: *SimFlash, id: u32) flash.Area {
+        return .{ .user = sim, .calls = &calls, .id = id, .bytes = sim.spans[id].bytes };
+    }
+
+    pub fn contents(sim: *SimFlash, id: u32) []u8 {
+        const span = sim.spans[id];
+        return sim.bytes[span.offset..][0..span.bytes];
+    }
+
+    /// Power goes in the middle of operation `at`, counted from now.
+    pub fn cutAt(sim: *SimFlash, at: u64, cut: Cut) void {
+        sim.cut_at = sim.operations + at;
+        sim.cut = cut;
+    }
+
+    pub fn powerOn(sim: *SimFlash) void {
+        sim.powered = true;
+        sim.cut_at = null;
+    }
+
+    pub const Image = struct { bytes: []u8, undecided: []u8, half_erased: []bool };
+
+    pub fn save(sim: *const SimFlash, allocator: std.mem.Allocator) !Image {
+        return .{ .bytes = try allocator.dupe(u8, sim.bytes), .undecided = try allocator.dupe(u8, sim.undecided), .half_erased = try allocator.dupe(bool, sim.half_erased) };
+    }
+
+    pub fn restore(sim: *SimFlash, image: *const Image) void {
+        @memcpy(sim.bytes, image.bytes);
+        @memcpy(sim.undecided, image.undecided);
+        @memcpy(sim.half_erased, image.half_erased);
+        sim.operations = 0;
+        sim.powerOn();
+    }
+
+    /// Whether this operation is the one that the power cut hits.
+    fn begin(sim: *SimFlash) bool {
+        const hit = sim.cut_at != null and sim.operations == sim.cut_at.?;
+        sim.operations += 1;
+        if (hit) sim.powered = false;
+        return hit;
+    }
+
+    /// Bytes from the start of `total` that a cut leaves changed.
+    fn reached(sim: *SimFlash, total: usize) usize {
+        return switch (sim.cut) {
+            .dropped, .unwritten => 0,
+            .half => total / 2,
+            .completed => total,
+            .torn, .rotten, .unstable => sim.prng.random().uintLessThan(usize, total),
+        };
+    }
+
+    /// Leaves the bits of `mask` in `byte`, which were on their way from `from`, somewhere between.
+    fn leaveUndecided(sim: *SimFlash, byte: usize, mask: u8) void {
+        if (sim.cut == .rotten) sim.bytes[byte] ^= sim.prng.random().int(u8) & mask;
+        if (sim.cut == .unstable) sim.undecided[byte] |= mask;
+    }
+
+    const calls: flash.Calls = .{ .read = read, .erase = erase, .write = write };
+
+    fn of(user: ?*anyopaque) *SimFlash {
+        return @ptrCast(@alignCast(user.?));
+    }
+
+    fn read(user: ?*anyopaque, id: u32, offset: u32, out: [*]u8, count: usize) callconv(.c) flash.Result {
+        const sim = of(user);
+        if (!sim.powered) return .failed;
+        const start = sim.spans[id].offset + offset;
+        for (out[0..count], sim.bytes[start..][0..count], sim.undecided[start..][0..count]) |*byte, stored, mask| {
+            byte.* = if (mask == 0) stored else stored ^ (sim.prng.random().int(u8) & mask);
+        }
+        return .ok;
+    }
+
+    fn erase(user: ?*anyopaque, id: u32, offset: u32) callconv(.c) flash.Result {
+        const sim = of(user);
+        if (!sim.powered) return .failed;
+        const start = sim.spans[id].offset + offset;
+        const sector = start / flash.sector_bytes;
+        const worn = sim.wear[sector] >= sim.wear_max;
+        const hit = sim.begin();
+        if (worn and sim.wear_as == .fails) return .failed;
+        sim.wear[sector] += 1;
+        const whole = flash.sector_bytes;
+        const n = if (hit and sim.cut != .unwritten) sim.reached(whole) else whole;
+        @memset(sim.bytes[start..][0..n], 0xff);
+        @memset(sim.undecided[start..][0..n], 0);
+        if (n < whole) {
+            for (start + n..start + whole) |i| sim.leaveUndecided(i, ~sim.bytes[i]);
+            sim.half_erased[sector] = sim.half_erased[sector] or sim.cut != .dropped;
+        } else sim.half_erased[sector] = false;
+        if (worn) for (0..whole / 64) |_| {
+            sim.bytes[start + sim.prng.random().uintLessThan(usize, whole)] &= ~(@as(u8, 1) << sim.prng.random().int(u3));
+        };
+        return if (hit) .failed else .ok;
+    }
+
+    fn write(user: ?*anyopaque, id: u32, offset: u32, data: [*]const u8, count: usize) callconv(.c) flash.Result {
+        const sim = of(user);
+        if (!sim.powered) return .failed;
+        const start = sim.spans[id].offset + offset;
+        const hit = sim.begin();
+        for (start..start + count) |i| {
+            const sector = i / flash.sector_bytes;
+            const erased = sim.bytes[i] | sim.undecided[i] == 0xff;
+            if (sim.wear[sector] > sim.wear_max) continue;
+            if (erased and !sim.half_erased[sector]) continue;
+            sim.violations += 1;
+            break;
+        }
+        const n = if (hit) sim.reached(count) else count;
+        for (sim.bytes[start..][0..n], data[0..n]) |*byte, value| byte.* &= value;
+        if (n < count) for (start + n..start + count) |i| sim.leaveUndecided(i, sim.bytes[i] & ~data[i - start]);
+        return if (hit) .failed else .ok;
+    }
+};
+
+test "bits only go from 1 to 0 until the sector is erased, and writing what is not erased is a violation" {
+    var sim: SimFlash = try .init(std.testing.allocator, &.{ flash.sector_bytes, flash.sector_bytes }, 1);
+    defer sim.deinit();
+    const area = sim.area(1);
+    const data: [32]u8 = @splat(0x5a);
+    const other: [32]u8 = @splat(0xa5);
+    try area.write(32, &data);
+    try std.testing.expect(try area.equals(32, &data));
+    try std.testing.expect(try area.blank(0, 32));
+    try std.testing.expectEqual(@as(u32, 0), sim.violations);
+    try area.write(32, &other);
+    try std.testing.expect(try area.equals(32, &@as([32]u8, @splat(0))));
+    try std.testing.expectEqual(@as(u32, 1), sim.violations);
+    try area.eraseSector(0);
+    try std.testing.expect(try area.blank(0, flash.sector_bytes));
+    try std.testing.expectEqualSlices(u32, &.{ 0, 1 }, sim.wear);
+}
+
+test "an area cannot be left" {
+    var sim: SimFlash = try .init(std.testing.allocator, &.{ flash.sector_bytes, flash.sector_bytes }, 1);
+    defer sim.deinit();
+    const area = sim.area(0);
+    var data: [64]u8 = @splat(0);
+    try std.testing.expectError(error.FlashFailed, area.read(flash.sector_bytes - 32, &data));
+    try std.testing.expectError(error.FlashFailed, area.read(std.math.maxInt(u32), &data));
+    try std.testing.expectError(error.FlashFailed, area.write(flash.sector_bytes - 32, &data));
+    try std.testing.expectError(error.FlashFailed, area.write(8, &data));
+    try std.testing.expectError(error.FlashFailed, area.eraseSector(1));
+    try std.testing.expectEqual(@as(u64, 0), sim.operations);
+}
+
+test "a cut leaves what its mode says, and nothing works until power is back" {
+    const seed = std.testing.random_seed;
+    errdefer std.debug.print("seed: 0x{x}\n", .{seed});
+    var sim: SimFlash = try .init(std.testing.allocator, &.{2 * flash.sector_bytes}, seed);
+    defer sim.deinit();
+    const area = sim.area(0);
+    const data: [64]u8 = @splat(0);
+    for (cuts) |cut| {
+        try area.eraseSector(0);
+        sim.cutAt(1, cut);
+        try area.write(0, &data);
+        try std.testing.expect(sim.powered);
+        try std.testing.expectError(error.FlashFailed, area.write(64, &data));
+        var out: [128]u8 = undefined;
+        try std.testing.expectError(error.FlashFailed, area.read(0, &out));
+        try std.testing.expectError(error.FlashFailed, area.eraseSector(0));
+        sim.powerOn();
+        try area.read(0, &out);
+        try std.testing.expect(std.mem.allEqual(u8, out[0..64], 0));
+        const zeros = std.mem.indexOfNone(u8, out[64..], &.{0}) orelse 64;
+        switch (cut) {
+            .dropped, .unwritten => try std.testing.expect(std.mem.allEqual(u8, out[64..], 0xff)),
+            .half => try std.testing.expectEqual(@as(usize, 32), zeros),
+            .completed => try std.testing.expectEqual(@as(usize, 64), zeros),
+            .torn => try std.testing.expect(std.mem.allEqual(u8, out[64 + zeros ..], 0xff)),
+            .rotten, .unstable => {},
+        }
+        try area.eraseSector(0);
+        try area.write(flash.sector_bytes - data.len, &data);
+        sim.cutAt(0, cut);
+        try std.testing.expectError(error.FlashFailed, area.eraseSector(0));
+        sim.powerOn();
+        try std.testing.expectEqual(cut == .unwritten or cut == .completed, try area.blank(0, flash.sector_bytes));
+    }
+}
+
+test "worn sectors fail, or lie and are caught by reading back" {
+    var sim: SimFlash = try .init(std.testing.allocator, &.{flash.sector_bytes}, 1);
+    defer sim.deinit();
+    sim.wear_max = 2;
+    const area = sim.area(0);
+    const data: [flash.sector_bytes]u8 = @splat(0xff);
+    for (0..2) |_| try area.eraseSector(0);
+    try std.testing.expectError(error.FlashFailed, area.eraseSector(0));
+    sim.wear_as = .lies;
+    try area.eraseSector(0);
+    try std.testing.expectError(error.FlashFailed, area.writeChecked(0, &data));
+}
