@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -49,6 +50,8 @@ def main() -> int:
     except (ValueError, FileNotFoundError, FloatingPointError) as error:
         print(f"training: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -62,6 +65,9 @@ def _run(arguments: argparse.Namespace) -> int:
         from .data import Episodes
         from .train import Trainer
 
+        # A polite kill saves too. Programs started in the background ignore Ctrl-C unless they ask for it.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.default_int_handler)
         config = configs.load(arguments.config)
         trainer = Trainer(config, Episodes.load(arguments.data), arguments.out, torch.device(arguments.device))
         trainer.run(arguments.steps or config.training.steps, probe_every=arguments.probe_every, save_every_s=arguments.save_every)
