@@ -15,15 +15,20 @@ pub fn add(b: *std.Build, runtime: anytype, native: std.Build.ResolvedTarget, op
 pub const Core = struct {
     b: *std.Build,
     page_gz: std.Build.LazyPath,
+    openapi_gz: std.Build.LazyPath,
 
     pub fn init(b: *std.Build) Core {
         const tool = b.addExecutable(.{
             .name = "gzip",
             .root_module = b.createModule(.{ .root_source_file = b.path(component ++ "tools/gzip.zig"), .target = b.graph.host, .optimize = .safe }),
         });
+        return .{ .b = b, .page_gz = compressed(b, tool, "index.html"), .openapi_gz = compressed(b, tool, "openapi.json") };
+    }
+
+    fn compressed(b: *std.Build, tool: *std.Build.Step.Compile, comptime name: []const u8) std.Build.LazyPath {
         const compress = b.addRunArtifact(tool);
-        compress.addFileArg(b.path(component ++ "web/index.html"));
-        return .{ .b = b, .page_gz = compress.addOutputFileArg("index.html.gz") };
+        compress.addFileArg(b.path(component ++ "web/" ++ name));
+        return compress.addOutputFileArg(name ++ ".gz");
     }
 
     /// The device core as a module. It parses what strangers send, so its checks stay on in every build.
@@ -32,6 +37,8 @@ pub const Core = struct {
         const result = b.createModule(.{ .root_source_file = b.path(root), .target = target, .optimize = optimize, .strip = optimize != .debug });
         result.addAnonymousImport("page_html", .{ .root_source_file = b.path(component ++ "web/index.html") });
         result.addAnonymousImport("page_html_gz", .{ .root_source_file = core.page_gz });
+        result.addAnonymousImport("openapi_json", .{ .root_source_file = b.path(component ++ "web/openapi.json") });
+        result.addAnonymousImport("openapi_json_gz", .{ .root_source_file = core.openapi_gz });
         return result;
     }
 

@@ -6,6 +6,8 @@ const memory = @import("memory.zig");
 const ports = @import("port.zig");
 const Device = @import("device.zig").Device;
 const CborTokens = @import("cbor_tokens.zig").CborTokens;
+const Document = @import("openapi_test.zig").Document;
+const routes = @import("routes.zig");
 const hosts = @import("test_host.zig");
 const Host = hosts.Host;
 const expect = std.testing.expect;
@@ -244,11 +246,18 @@ test "wrong requests are told what is wrong, where, and what would be right" {
     var host: Host = undefined;
     try host.startWithModel();
     defer host.stop();
+    const api: Document = try .open();
+    defer api.close();
     for (malformed, 0..) |case, i| {
         errdefer std.debug.print("case {d}: {s} {s} {s}\n", .{ i, case.method, case.target[0..@min(40, case.target.len)], case.body });
         const reply = host.send(case.method, case.target, case.content_type, case.accept, case.body);
         errdefer std.debug.print("answer: {s}\n", .{reply.body.items});
         try expectEqual(case.status, reply.status);
+        const target = case.target[0 .. std.mem.indexOfScalar(u8, case.target, '?') orelse case.target.len];
+        switch (routes.match(case.method, target)) {
+            .found => |found| try expect(Document.documents(api.operation(found.route.method, found.route.path).?, reply.status)),
+            else => {},
+        }
         try expect(reply.hasHeader("content-type: application/problem+json"));
         const problem = try parse(reply);
         defer problem.deinit();

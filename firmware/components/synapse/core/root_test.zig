@@ -25,6 +25,7 @@ test {
     _ = @import("model.zig");
     _ = @import("normal.zig");
     _ = @import("observe_test.zig");
+    _ = @import("openapi_test.zig");
     _ = @import("plan_test.zig");
     _ = @import("port.zig");
     _ = @import("problem.zig");

@@ -58,6 +58,7 @@ pub const Route = struct {
 
 pub const table = [_]Route{
     @import("routes/page.zig").route,
+    @import("routes/openapi.zig").route,
     @import("routes/device.zig").route,
     @import("routes/models.zig").route,
     @import("routes/models.zig").slot_route,

@@ -1,0 +1,18 @@
+//! GET /openapi.json: what the board says over HTTP, in OpenAPI 3.1. openapi_test.zig holds it against the route table.
+const Answer = @import("../answer.zig").Answer;
+const Device = @import("../device.zig").Device;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const routes = @import("../routes.zig");
+const Asset = @import("asset.zig").Asset;
+
+pub const document: Asset = .init("application/json", @embedFile("openapi_json"), @embedFile("openapi_json_gz"));
+
+pub const route: routes.Route = .{ .method = .GET, .path = "/openapi.json", .kind = .{ .immediate = .{
+    .offers = &.{document.content_type},
+    .answer = send,
+} } };
+
+fn send(_: *Device, request: routes.Request, answer: *Answer, _: *Problem) ProblemError!void {
+    document.send(request, answer, &.{});
+}
