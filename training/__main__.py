@@ -13,7 +13,9 @@ from . import config as configs
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m training", description="Trains LeWM on TwoRoom, evaluates it in closed loop and exports it for packing.")
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description="Trains LeWM on TwoRoom, evaluates it in closed loop and exports it for packing."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
 
     collect = commands.add_parser("collect", help="run the noisy expert and store states and actions")
@@ -74,7 +76,15 @@ def _run(arguments: argparse.Namespace) -> int:
     elif arguments.command == "evaluate":
         from .evaluate import evaluate
 
-        evaluate(arguments.checkpoint, arguments.data, arguments.out, torch.device(arguments.device), arguments.pairs, arguments.samples, arguments.iterations)
+        evaluate(
+            arguments.checkpoint,
+            arguments.data,
+            arguments.out,
+            torch.device(arguments.device),
+            arguments.pairs,
+            arguments.samples,
+            arguments.iterations,
+        )
     else:
         from .export import export
 

@@ -16,7 +16,8 @@ ACTION_SIZE = 2
 
 @dataclass(frozen=True)
 class Data:
-    """`episodes` in all, of which the last `held_out` are never trained on. `action_noise`: standard deviations added to the expert's actions, taken in turn."""
+    """`episodes` in all, of which the last `held_out` are never trained on. `action_noise`: standard deviations added to the expert's
+    actions, taken in turn."""
 
     episodes: int
     held_out: int
@@ -27,8 +28,8 @@ class Data:
 
 @dataclass(frozen=True)
 class Training:
-    """`encoder_std`, `patch_std`, `position_std`: standard deviations that the encoder's linear layers, its patch embedding, and its position embeddings and class
-    token start with. `bf16`: linear algebra in bfloat16 where the hardware has it."""
+    """`encoder_std`, `patch_std`, `position_std`: standard deviations that the encoder's linear layers, its patch embedding, and its
+    position embeddings and class token start with. `bf16`: linear algebra in bfloat16 where the hardware has it."""
 
     steps: int
     batch: int

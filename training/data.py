@@ -1,7 +1,7 @@
 """Episodes of the noisy expert: collecting, storing, and cutting them into training windows.
 
-An episode file holds states and actions only. Frames are a function of the state and are drawn when they are needed, so the file stays small and the same
-file serves every image size.
+An episode file holds states and actions only. Frames are a function of the state and are drawn when they are needed, so the file stays
+small and the same file serves every image size.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from .model import normalize
 
 @dataclass(frozen=True)
 class Episodes:
-    """states float32 [E, steps + 1, 2], actions float32 [E, steps, 2], lengths int64 [E] (actions taken; what follows is zero), goals float32 [E, 2]."""
+    """states float32 [E, steps + 1, 2], actions float32 [E, steps, 2], lengths int64 [E] (actions taken; what follows is zero), goals
+    float32 [E, 2]."""
 
     states: Tensor
     actions: Tensor
@@ -45,9 +46,11 @@ class Episodes:
 
 
 def collect(data: Data) -> Episodes:
-    """Runs all episodes side by side: uniform start and goal, expert plus normal noise, clipped to -1..1, until the goal is reached or `steps_max`.
+    """Runs all episodes side by side: uniform start and goal, expert plus normal noise, clipped to -1..1, until the goal is reached or
+    `steps_max`.
 
-    The reference collects with noise 3, which leaves the expert a slight drift; smaller noise adds straight runs and passages through the door.
+    The reference collects with noise 3, which leaves the expert a slight drift; smaller noise adds straight runs and passages through the
+    door.
     """
     generator = torch.Generator().manual_seed(data.seed)
     position = env.sample_positions(data.episodes, generator)
@@ -93,7 +96,9 @@ class ActionStatistics:
 class Windows:
     """Sequences of `frames` frames, FRAMESKIP steps apart, with the actions between them."""
 
-    def __init__(self, episodes: Episodes, statistics: ActionStatistics, frames: int, image: int, device: torch.device, cached: bool = False) -> None:
+    def __init__(
+        self, episodes: Episodes, statistics: ActionStatistics, frames: int, image: int, device: torch.device, cached: bool = False
+    ) -> None:
         """`cached`: draws all frames once, into memory, which pays where drawing is slow next to training."""
         self.episodes, self.statistics, self.frames, self.image, self.device = episodes, statistics, frames, image, device
         self.span = FRAMESKIP * (frames - 1)
@@ -109,7 +114,8 @@ class Windows:
         return len(self.episode)
 
     def batch(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Window numbers [B] -> pixels f32 [B, frames, 3, image, image] normalised, actions f32 [B, frames - 1, 10] z-scored, states f32 [B, frames, 2]."""
+        """Window numbers [B] -> pixels f32 [B, frames, 3, image, image] normalised, actions f32 [B, frames - 1, 10] z-scored, states f32
+        [B, frames, 2]."""
         episode, start = self.episode[chosen], self.start[chosen]
         at = start.unsqueeze(1) + FRAMESKIP * torch.arange(self.frames)
         states = self.episodes.states[episode.unsqueeze(1), at]

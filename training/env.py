@@ -1,8 +1,8 @@
 """TwoRoom (`swm/TwoRoom-v1` of stable-worldmodel) for many agents at once: dynamics, frames and the expert, without a simulator.
 
-A red dot moves in a square of 224 pixels that a vertical wall with one door divides. States are the dot's centre [x, y] in pixels. The environment's
-optional variations (colours, more doors, a horizontal wall) are at their defaults, as in the published data set. Every formula is evaluated in
-float32 in the order in which the reference evaluates it, so that states and frames agree bit for bit on a CPU.
+A red dot moves in a square of 224 pixels that a vertical wall with one door divides. States are the dot's centre [x, y] in pixels. The
+environment's optional variations (colours, more doors, a horizontal wall) are at their defaults, as in the published data set. Every
+formula is evaluated in float32 in the order in which the reference evaluates it, so that states and frames agree bit for bit on a CPU.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ DOT_REACH = 42
 
 
 def step(position: Tensor, action: Tensor) -> Tensor:
-    """One step. position [..., 2] pixels, action [..., 2] (clamped to -1..1) -> the next position. Walls stop the dot, the wall with a push back."""
+    """One step. position [..., 2] pixels, action [..., 2] (clamped to -1..1) -> the next position. Walls stop the dot, the wall with a
+    push back."""
     target = position + action.clamp(-1.0, 1.0) * SPEED
     target = target.clamp(BORDER + RADIUS, IMAGE - BORDER - RADIUS)
     x, y = target.unbind(-1)
@@ -59,7 +60,8 @@ def sample_positions(count: int, generator: torch.Generator) -> Tensor:
 
 
 def expert(position: Tensor, goal: Tensor) -> Tensor:
-    """The reference's expert without noise: unit vectors [..., 2] toward the door while the goal is in the other room, else toward the goal."""
+    """The reference's expert without noise: unit vectors [..., 2] toward the door while the goal is in the other room, else toward the
+    goal."""
     door = torch.tensor([WALL_CENTER, DOOR_CENTER])
     other_room = (position[..., 0] > WALL_CENTER) != (goal[..., 0] > WALL_CENTER)
     far_from_door = torch.linalg.vector_norm(door - position, dim=-1) > DOOR_REACHED

@@ -32,7 +32,8 @@ def held_out(config: Config, episodes: Episodes) -> Episodes:
 
 
 def recorded_pairs(config: Config, episodes: Episodes, count: int) -> tuple[Tensor, Tensor]:
-    """Starts and goals [count, 2] as stable-worldmodel takes them: states of held-out episodes at noise 3 (the first of the config's), 25 steps apart."""
+    """Starts and goals [count, 2] as stable-worldmodel takes them: states of held-out episodes at noise 3 (the first of the config's), 25
+    steps apart."""
     part = held_out(config, episodes)
     number = torch.arange(len(episodes) - len(part), len(episodes))
     last_start = torch.where(number % len(config.data.action_noise) == 0, part.lengths - GOAL_OFFSET, -1)
@@ -46,7 +47,8 @@ def recorded_pairs(config: Config, episodes: Episodes, count: int) -> tuple[Tens
 
 
 def door_pairs(count: int, steps: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Starts and goals [count, 2] in different rooms, so that every way leads through the door. The noiseless expert needs a number of steps in the range `steps`."""
+    """Starts and goals [count, 2] in different rooms, so that every way leads through the door. The noiseless expert needs a number of
+    steps in the range `steps`."""
     generator = torch.Generator().manual_seed(SEED)
     starts, goals = env.sample_positions(400 * count, generator), env.sample_positions(400 * count, generator)
     low, high = env.BORDER + env.RADIUS, env.IMAGE - env.BORDER - env.RADIUS
@@ -138,7 +140,14 @@ def evaluate(checkpoint: Path, data: Path, out: Path, device: torch.device, pair
     out.mkdir(parents=True, exist_ok=True)
     solver = CEM(samples=samples, iterations=iterations, elites=min(30, samples))
     report = {"name": trained.config.name, "step": trained.step, "train_seconds": round(trained.seconds), "trained_on": trained.device}
-    report["cem"] = {"samples": samples, "iterations": iterations, "elites": solver.elites, "horizon": solver.horizon, "frameskip": FRAMESKIP, "budget": BUDGET}
+    report["cem"] = {
+        "samples": samples,
+        "iterations": iterations,
+        "elites": solver.elites,
+        "horizon": solver.horizon,
+        "frameskip": FRAMESKIP,
+        "budget": BUDGET,
+    }
     report["latents"] = latent_report(trained, held_out(trained.config, episodes), device)
     print(json.dumps(report["latents"], indent=1), flush=True)
     report["recorded"], _ = _planning(trained, *recorded_pairs(trained.config, episodes, pairs), solver)

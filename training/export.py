@@ -1,4 +1,5 @@
-"""Writes a trained model as a folder that needs nothing of this package: weights, configs, held-out episodes with their latents, and a model card."""
+"""Writes a trained model as a folder that needs nothing of this package: weights, configs, held-out episodes with their latents, and a
+model card."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ MINIMUM_FRAMES = 4
 
 def save_weights(model: LeWM, path: Path) -> None:
     """f16 safetensors with the published keys. BatchNorm's counter stays an integer."""
-    state = {key: value.cpu().half().contiguous() if value.is_floating_point() else value.cpu() for key, value in model.state_dict().items()}
+    state = {
+        key: value.cpu().half().contiguous() if value.is_floating_point() else value.cpu() for key, value in model.state_dict().items()
+    }
     for key, value in state.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise ValueError(f"{key} has values that float16 cannot hold")
@@ -48,7 +51,8 @@ def export(checkpoint: Path, data: Path, evaluation: Path, out: Path) -> None:
     report = json.loads((evaluation / REPORT).read_text())
     if report["name"] != trained.config.name or report["step"] != trained.step:
         raise ValueError(
-            f"{evaluation / REPORT} is of {report['name']} at step {report['step']}, the checkpoint of {trained.config.name} at step {trained.step}: evaluate it first"
+            f"{evaluation / REPORT} is of {report['name']} at step {report['step']}, the checkpoint of {trained.config.name} at step "
+            f"{trained.step}: evaluate it first"
         )
     pictures = [f"{name}.{kind}" for name in DOOR_STEPS for kind in ("gif", "png")]
     copied = [evaluation / name for name in (*pictures, REPORT)] + [checkpoint.parent / CURVES]
@@ -75,6 +79,7 @@ def export(checkpoint: Path, data: Path, evaluation: Path, out: Path) -> None:
 
 def describe(trained: Trained, report: dict) -> dict:
     """config.json: architecture, inputs, how it was trained and how well it works."""
+    block = env.IMAGE // trained.config.dimensions.image
     return {
         "name": trained.config.name,
         "description": trained.config.description,
@@ -82,21 +87,22 @@ def describe(trained: Trained, report: dict) -> dict:
         "dimensions": dataclasses.asdict(trained.config.dimensions),
         "image": {
             "size": trained.config.dimensions.image,
-            "from": f"TwoRoom frames of {env.IMAGE} pixels, each block of {env.IMAGE // trained.config.dimensions.image} x {env.IMAGE // trained.config.dimensions.image} replaced by its mean",
+            "from": f"TwoRoom frames of {env.IMAGE} pixels, each block of {block} x {block} replaced by its mean",
             "mean": list(IMAGE_MEAN),
             "std": list(IMAGE_STD),
         },
         "action": {"size": ACTION_SIZE, "frameskip": FRAMESKIP, **vars(trained.statistics)},
         "data": dataclasses.asdict(trained.config.data),
-        "training": dataclasses.asdict(trained.config.training) | {"step": trained.step, "seconds": round(trained.seconds), "device": trained.device},
+        "training": dataclasses.asdict(trained.config.training)
+        | {"step": trained.step, "seconds": round(trained.seconds), "device": trained.device},
         "metrics": {key: report[key] for key in ("latents", "recorded", *DOOR_STEPS, "cem")},
     }
 
 
 @torch.no_grad()
 def write_episodes(model: LeWM, episodes: Episodes, folder: Path) -> None:
-    """50 episodes, the first half `calibration-NN`, the others `test-NN`. Each has frames FRAMESKIP steps apart (PNG: two decoders agree on every bit), the raw
-    actions between them, positions, and PyTorch's latents."""
+    """50 episodes, the first half `calibration-NN`, the others `test-NN`. Each has frames FRAMESKIP steps apart (PNG: two decoders agree
+    on every bit), the raw actions between them, positions, and PyTorch's latents."""
     chosen = [index for index in range(len(episodes)) if int(episodes.lengths[index]) >= FRAMESKIP * (MINIMUM_FRAMES - 1)][:EPISODES]
     if len(chosen) < EPISODES:
         raise ValueError(f"{EPISODES} held-out episodes of at least {MINIMUM_FRAMES} frames are needed, there are {len(chosen)}")

@@ -1,8 +1,8 @@
 """SIGReg, the regulariser that keeps LeWM's latents from collapsing (Balestriero and LeCun, LeJEPA, arXiv 2511.08544).
 
-A latent distribution is an isotropic Gaussian exactly if every one-dimensional projection of it is a standard Gaussian. The statistic of Epps and
-Pulley measures that for a projection x: N times the integral over t of |mean exp(i t x) - exp(-t^2 / 2)|^2 exp(-t^2 / 2), here over [-3, 3] by the
-trapezoidal rule.
+A latent distribution is an isotropic Gaussian exactly if every one-dimensional projection of it is a standard Gaussian. The statistic of
+Epps and Pulley measures that for a projection x: N times the integral over t of |mean exp(i t x) - exp(-t^2 / 2)|^2 exp(-t^2 / 2), here
+over [-3, 3] by the trapezoidal rule.
 """
 
 from __future__ import annotations

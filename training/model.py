@@ -1,7 +1,7 @@
 """LeWM (Maes et al. 2026, arXiv 2603.19312) in plain PyTorch, with the state_dict keys of the published checkpoints.
 
-Written from the paper and the published code. `LeWM` starts in eval mode: no dropout, BatchNorm with running statistics. `oracle/check_reference.py`
-holds it against `stable-worldmodel` and the Hugging Face ViT.
+Written from the paper and the published code. `LeWM` starts in eval mode: no dropout, BatchNorm with running statistics.
+`oracle/check_reference.py` holds it against `stable-worldmodel` and the Hugging Face ViT.
 """
 
 from __future__ import annotations
@@ -264,7 +264,8 @@ class LeWM(nn.Module):
         return self.pred_proj(out.flatten(0, 1)).view_as(out)
 
     def rollout(self, latent: Tensor, actions: Tensor) -> Tensor:
-        """latent [B, width], actions [B, T, action_in] -> the T predicted latents [B, T, width]. Each sees at most the last history_frames."""
+        """latent [B, width], actions [B, T, action_in] -> the T predicted latents [B, T, width]. Each sees at most the last
+        history_frames."""
         embeddings = self.action_encoder(actions)
         history = [latent]
         for step in range(actions.shape[1]):
@@ -280,7 +281,9 @@ def preprocess(rgb: np.ndarray, mean: tuple[float, ...] = IMAGE_MEAN, std: tuple
 
 def normalize(pixels: Tensor, mean: tuple[float, ...] = IMAGE_MEAN, std: tuple[float, ...] = IMAGE_STD) -> Tensor:
     """uint8 [..., 3, H, W] on any device -> f32, scaled to 0..1 and normalised by channel."""
-    return (pixels.float() / 255 - torch.tensor(mean, device=pixels.device).view(3, 1, 1)) / torch.tensor(std, device=pixels.device).view(3, 1, 1)
+    return (pixels.float() / 255 - torch.tensor(mean, device=pixels.device).view(3, 1, 1)) / torch.tensor(std, device=pixels.device).view(
+        3, 1, 1
+    )
 
 
 def shapes(dimensions: Dimensions) -> dict[str, tuple[int, ...]]:

@@ -43,45 +43,53 @@ def model_card(trained: Trained, report: dict, pictures: list[str]) -> str:
     images = "\n\n".join(f"![five episodes of walking to a goal in the other room]({name})" for name in pictures if name.endswith("gif"))
     return f"""# {config.name}
 
-A LeWM world model (arXiv 2603.19312) of TwoRoom, trained from scratch on frames and actions alone: {parameters:,} parameters, {d.image} x {d.image} pixels, latents of
-{d.width} numbers. It encodes a frame, predicts the next latents from actions, and so can plan a way to a goal that is given as a picture.
+A LeWM world model (arXiv 2603.19312) of TwoRoom, trained from scratch on frames and actions alone: {parameters:,} parameters, {d.image} x
+{d.image} pixels, latents of {d.width} numbers. It encodes a frame, predicts the next latents from actions, and so can plan a way to a goal
+that is given as a picture.
 
 ## How it was made
 
-Trained for {trained.step:,} of the {settings.steps:,} steps of its schedule, batch {settings.batch}, in {trained.seconds / 3600:.1f} hours on {trained.device}. Data: {config.data.episodes - config.data.held_out:,} episodes
-of the environment's expert with action noise {' and '.join(f'{noise:g}' for noise in config.data.action_noise)}; {config.data.held_out} more episodes were held out. Prediction loss plus {settings.sigreg_weight:g} x SIGReg, AdamW with rate {settings.learning_rate:g}.
-The environment is `swm/TwoRoom-v1` of stable-worldmodel with its default colours, wall and door.
+Trained for {trained.step:,} of the {settings.steps:,} steps of its schedule, batch {settings.batch}, in {trained.seconds / 3600:.1f} hours
+on {trained.device}. Data: {config.data.episodes - config.data.held_out:,} episodes of the environment's expert with action noise
+{" and ".join(f"{noise:g}" for noise in config.data.action_noise)}; {config.data.held_out} more episodes were held out. Prediction loss
+plus {settings.sigreg_weight:g} x SIGReg, AdamW with rate {settings.learning_rate:g}. The environment is `swm/TwoRoom-v1` of
+stable-worldmodel with its default colours, wall and door.
 
 ![loss and collapse diagnostics over training](curves.png)
 
 ## How well it works
 
-Success of reaching a goal within {cem['budget']} steps, {pairs} fixed pairs, 95 % confidence intervals. Recorded goals are states {cem['horizon'] * cem['frameskip']} steps later in held-out episodes, as
-stable-worldmodel evaluates. Goals through the door lie in the other room, {near[0]} to {near[1]} or {far[0]} to {far[1]} steps away for an expert. Planning is CEM with {cem['samples']} samples, {cem['iterations']} iterations, {cem['elites']} elites, horizon {cem['horizon']} x {cem['frameskip']}.
+Success of reaching a goal within {cem["budget"]} steps, {pairs} fixed pairs, 95 % confidence intervals. Recorded goals are states
+{cem["horizon"] * cem["frameskip"]} steps later in held-out episodes, as stable-worldmodel evaluates. Goals through the door lie in the
+other room, {near[0]} to {near[1]} or {far[0]} to {far[1]} steps away for an expert. Planning is CEM with {cem["samples"]} samples,
+{cem["iterations"]} iterations, {cem["elites"]} elites, horizon {cem["horizon"]} x {cem["frameskip"]}.
 
 {_success_rows(report)}
 
-Of the recorded pairs {report['recorded']['pairs_near_at_start']} start within reach of the goal, and hardly one has a wall in its way: compare with the straight line.
+Of the recorded pairs {report["recorded"]["pairs_near_at_start"]} start within reach of the goal, and hardly one has a wall in its way:
+compare with the straight line.
 
 | latents, on held-out episodes | |
 |---|---|
-| position read by a linear probe, R2 | {latents['probe_r2']:.3f} |
-| prediction error / latent variance after 1, 5, 10, 20 steps | {', '.join(f"{errors[step]:.4f}" for step in ('1', '5', '10', '20'))} |
-| surprise tells a teleported dot from a normal step, AUROC | {latents['surprise_auroc']:.3f} |
-| effective rank, of {d.width} | {latents['effective_rank']:.1f} |
+| position read by a linear probe, R2 | {latents["probe_r2"]:.3f} |
+| prediction error / latent variance after 1, 5, 10, 20 steps | {", ".join(f"{errors[step]:.4f}" for step in ("1", "5", "10", "20"))} |
+| surprise tells a teleported dot from a normal step, AUROC | {latents["surprise_auroc"]:.3f} |
+| effective rank, of {d.width} | {latents["effective_rank"]:.1f} |
 
 {images}
 
 ## Where it fails
 
-It knows one room layout, one dot and one set of colours; nothing else was ever shown to it. SIGReg spreads a plane of positions over {d.width} dimensions, so that the distance between
-latents grows over the first 50 pixels or so and is about the same for all that is farther: toward far goals a plan has little to go by. Frames must be drawn as the environment draws them and reduced by averaging blocks; another resize shifts the latents.
+It knows one room layout, one dot and one set of colours; nothing else was ever shown to it. SIGReg spreads a plane of positions over
+{d.width} dimensions, so that the distance between latents grows over the first 50 pixels or so and is about the same for all that is
+farther: toward far goals a plan has little to go by. Frames must be drawn as the environment draws them and reduced by averaging blocks;
+another resize shifts the latents.
 
 ## Files
 
-`model.safetensors` (float16, published keys), `config.json` (architecture, inputs, training record, metrics), `synapse.json` (for `synapse-host pack`), `action-stats.json`,
-`evaluation.json`, and `eval/`: held-out episodes, `calibration-NN` for choosing quantisation and `test-NN` for judging it, each with frames, raw actions, positions and the latents that
-PyTorch computes from the stored weights.
+`model.safetensors` (float16, published keys), `config.json` (architecture, inputs, training record, metrics), `synapse.json` (for
+`synapse-host pack`), `action-stats.json`, `evaluation.json`, and `eval/`: held-out episodes, `calibration-NN` for choosing quantisation
+and `test-NN` for judging it, each with frames, raw actions, positions and the latents that PyTorch computes from the stored weights.
 
 ```
 synapse-host pack models/{config.name}/model.safetensors --config models/{config.name}/synapse.json -o {config.name}.syn

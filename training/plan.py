@@ -31,8 +31,8 @@ class CEM:
     def plan(self, model: LeWM, latents: Tensor, goals: Tensor, generator: torch.Generator) -> Tensor:
         """latents, goals [B, width] -> z-scored actions [B, horizon, action_in] that bring the last predicted latent nearest to the goal.
 
-        Starts at mean 0 and standard deviation 1; candidate 0 is the mean; each iteration takes mean and standard deviation from the elites;
-        the answer is the last mean.
+        Starts at mean 0 and standard deviation 1; candidate 0 is the mean; each iteration takes mean and standard deviation from the
+        elites; the answer is the last mean.
         """
         batch = max(1, self.rows_max // self.samples)
         return torch.cat([self._plan(model, z, g, generator) for z, g in zip(latents.split(batch), goals.split(batch))])

@@ -1,4 +1,5 @@
-"""The packer's config for a model of this package: the architecture of `configs/lewm.json` with the dimensions and action statistics of a training run."""
+"""The packer's config for a model of this package: the architecture of `configs/lewm.json` with the dimensions and action statistics of a
+training run."""
 
 from __future__ import annotations
 
@@ -109,7 +110,14 @@ def _predictor(d: Dimensions) -> dict:
         "position": "learned",
         "conditioning": {"kind": "adaln_zero", "width": d.width, "act": "silu", "norm": {"kind": "layer_norm", "eps": 1e-6}},
         "norm": {"kind": "layer_norm", "eps": 1e-5},
-        "attention": {"heads": d.predictor_heads, "headDim": d.predictor_head_dim, "causal": True, "qkv": "fused", "qkvBias": False, "outBias": True},
+        "attention": {
+            "heads": d.predictor_heads,
+            "headDim": d.predictor_head_dim,
+            "causal": True,
+            "qkv": "fused",
+            "qkvBias": False,
+            "outBias": True,
+        },
         "ffn": {"kind": "mlp", "hidden": d.predictor_mlp, "act": "gelu", "bias": True},
         "finalNorm": {"kind": "layer_norm", "eps": 1e-5},
         "weights": {

@@ -1,4 +1,5 @@
-"""The training loop. Step n depends on the seed, the config and the state after step n - 1 only, so a run that was stopped goes on as if it had not been."""
+"""The training loop. Step n depends on the seed, the config and the state after step n - 1 only, so a run that was stopped goes on as if
+it had not been."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ CACHED_IMAGE_MAX = 64
 def initialize(model: LeWM, settings: Training) -> None:
     """Starting weights of the published training, except for the three standard deviations that the config chooses for the encoder.
 
-    adaLN starts at zero, the predictor's positions at standard deviation 1, the rest as PyTorch starts it. The published 0.02 suits a wide ViT; at small widths it
-    leaves attention uniform and the class token nearly constant, which BatchNorm hides and int8 activations do not.
+    adaLN starts at zero, the predictor's positions at standard deviation 1, the rest as PyTorch starts it. The published 0.02 suits a wide
+    ViT; at small widths it leaves attention uniform and the class token nearly constant, which BatchNorm hides and int8 activations do not.
     """
     torch.manual_seed(settings.seed)
     for module in model.modules():
@@ -56,8 +57,8 @@ def initialize(model: LeWM, settings: Training) -> None:
 def calibrate_batch_norm(model: LeWM, windows: Windows, batches: int = 8, batch: int = 128) -> None:
     """Replaces BatchNorm's running statistics by averages over training windows with the weights as they are.
 
-    While the encoder still moves, a running average is that of a model some steps ago; a small shift of the nearly constant part of the class token is many of its
-    standard deviations. With the learning rate at 0 the two are the same.
+    While the encoder still moves, a running average is that of a model some steps ago; a small shift of the nearly constant part of the
+    class token is many of its standard deviations. With the learning rate at 0 the two are the same.
     """
     was_training = model.training
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
@@ -94,7 +95,8 @@ class Losses:
 
 
 def losses(model: LeWM, sigreg: SIGReg, directions: Tensor, pixels: Tensor, actions: Tensor, sigreg_weight: float, bf16: bool) -> Losses:
-    """LeWM's objective: mean squared error of the next latents plus SIGReg. Gradients flow into the targets too: SIGReg alone prevents collapse.
+    """LeWM's objective: mean squared error of the next latents plus SIGReg. Gradients flow into the targets too: SIGReg alone prevents
+    collapse.
 
     pixels [B, T + 1, 3, H, W], actions [B, T, action_in].
     """
@@ -158,7 +160,8 @@ class Trainer:
         return record | {"seconds": round(self.seconds, 2), "latents": result.latents}
 
     def run(self, until: int, log_every: int = 10, probe_every: int = 250, save_every_s: float = 180.0) -> None:
-        """Trains to step `until` (the config's number of steps at most) and saves at the end, on Ctrl-C, and every `save_every_s` seconds."""
+        """Trains to step `until` (the config's number of steps at most) and saves at the end, on Ctrl-C, and every `save_every_s`
+        seconds."""
         until = min(until, self.config.training.steps)
         saved = time.monotonic()
         bar = tqdm(total=until, initial=self.step, unit="step", dynamic_ncols=True, mininterval=1)
@@ -169,12 +172,20 @@ class Trainer:
                 if not math.isfinite(record["loss"]):
                     raise FloatingPointError(f"the loss is {record['loss']} at step {self.step}; the last checkpoint is from before")
                 bar.update(1)
-                bar.set_postfix(loss=f"{record['loss']:.4f}", pred=f"{record['prediction_loss']:.4f}", sigreg=f"{record['sigreg']:.3f}", std=f"{record['latent_std']:.2f}")
+                bar.set_postfix(
+                    loss=f"{record['loss']:.4f}",
+                    pred=f"{record['prediction_loss']:.4f}",
+                    sigreg=f"{record['sigreg']:.3f}",
+                    std=f"{record['latent_std']:.2f}",
+                )
                 if self.step % log_every == 0 or self.step == until:
                     record["effective_rank"] = effective_rank(latents)
                     if self.step % probe_every == 0 or self.step == until:
                         record |= self.probe()
-                        tqdm.write(f"step {self.step}: probe R2 {record['probe_r2']:.3f}, 1-step error {record['prediction_error_relative']:.4f} of the variance")
+                        tqdm.write(
+                            f"step {self.step}: probe R2 {record['probe_r2']:.3f}, 1-step error "
+                            f"{record['prediction_error_relative']:.4f} of the variance"
+                        )
                     with open(self.folder / LOG, "a") as log:
                         log.write(json.dumps(record) + "\n")
                 if time.monotonic() - saved > save_every_s:
@@ -213,7 +224,13 @@ class Trainer:
 
     def save(self) -> None:
         """Writes the checkpoint beside the old one and then replaces it, so that a crash leaves one of the two."""
-        state = {"model": self.model.state_dict(), "inference": self.calibrated().state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step, "seconds": self.seconds}
+        state = {
+            "model": self.model.state_dict(),
+            "inference": self.calibrated().state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
         state |= {"config": self.config.as_dict(), "action": vars(self.statistics), "device": device_name(self.device)}
         partial = self.folder / f"{CHECKPOINT}.partial"
         torch.save(state, partial)
@@ -223,7 +240,9 @@ class Trainer:
     def _resume(self) -> None:
         state = torch.load(self.folder / CHECKPOINT, map_location=self.device, weights_only=True)
         if state["config"]["dimensions"] != self.config.as_dict()["dimensions"]:
-            raise ValueError(f"{self.folder / CHECKPOINT} is of a model with other dimensions than config {self.config.name!r}; choose another folder")
+            raise ValueError(
+                f"{self.folder / CHECKPOINT} is of a model with other dimensions than config {self.config.name!r}; choose another folder"
+            )
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]

@@ -69,5 +69,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, episodes: Episodes) -> Pat
     folder = tmp_path_factory.mktemp("trained")
     episodes.save(folder / "episodes.npz")
     Trainer(TINY, episodes, folder / "run", torch.device("cpu")).run(3, log_every=1)
-    evaluate(folder / "run" / CHECKPOINT, folder / "episodes.npz", folder / "evaluation", torch.device("cpu"), pairs=3, samples=8, iterations=2)
+    evaluate(
+        folder / "run" / CHECKPOINT, folder / "episodes.npz", folder / "evaluation", torch.device("cpu"), pairs=3, samples=8, iterations=2
+    )
     return folder

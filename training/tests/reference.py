@@ -1,7 +1,7 @@
 """Modules of an installed stable-worldmodel by their files, because importing the package would start its simulators and data sets.
 
-Run as a program (`python -m training.tests.reference`), writes fixtures/tworoom.npz and fixtures/lewm.npz: what the reference answers, for tests without it. Needs
-`pip install --no-deps stable-worldmodel==0.1.1`, einops, gymnasium and transformers.
+Run as a program (`python -m training.tests.reference`), writes fixtures/tworoom.npz and fixtures/lewm.npz: what the reference answers, for
+tests without it. Needs `pip install --no-deps stable-worldmodel==0.1.1`, einops, gymnasium and transformers.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def load(path: str) -> ModuleType:
 
 
 def two_room() -> tuple[type, type]:
-    """The classes TwoRoomEnv and ExpertPolicy. Their imports meet a bare package that has the modules `spaces`, `utils` and `policy` only."""
+    """The classes TwoRoomEnv and ExpertPolicy. Their imports meet a bare package that has the modules `spaces`, `utils` and `policy`
+    only."""
     found = root()
     assert found is not None
     package = types.ModuleType("stable_worldmodel")
@@ -70,14 +71,21 @@ def two_room() -> tuple[type, type]:
 
 
 def walk(seed: int, steps: int) -> dict[str, np.ndarray]:
-    """One episode of the reference environment under its expert with noise: states, actions, expert (without noise), done, goal, frames of every 12th state."""
+    """One episode of the reference environment under its expert with noise: states, actions, expert (without noise), done, goal, frames of
+    every 12th state."""
     environment_class, expert_class = two_room()
     environment = environment_class()
     _, info = environment.reset(seed=seed)
     expert = expert_class()
     expert.set_env(environment)
     rng = np.random.default_rng(seed)
-    record: dict[str, list] = {"states": [info["state"].copy()], "actions": [], "expert": [], "done": [], "frames": [environment.render().copy()]}
+    record: dict[str, list] = {
+        "states": [info["state"].copy()],
+        "actions": [],
+        "expert": [],
+        "done": [],
+        "frames": [environment.render().copy()],
+    }
     for index in range(1, steps + 1):
         direction = expert.get_action(info)
         action = np.clip(direction + rng.normal(0, 0.8 if seed % 2 else 3.0, 2), -1.2, 1.2).astype(np.float32)

@@ -59,12 +59,24 @@ def test_a_report_of_another_step_is_refused(trained: Path, tmp_path: Path) -> N
 
 @pytest.mark.skipif(shutil.which("node") is None or not (ROOT / "host" / "dist" / "cli").exists(), reason="synapse-host is not built")
 def test_the_packer_reads_it(exported: Path, tmp_path: Path) -> None:
-    command = ["node", str(ROOT / "host" / "bin" / "synapse-host.js"), "pack", str(exported / "model.safetensors"), "--config", str(exported / "synapse.json")]
+    command = [
+        "node",
+        str(ROOT / "host" / "bin" / "synapse-host.js"),
+        "pack",
+        str(exported / "model.safetensors"),
+        "--config",
+        str(exported / "synapse.json"),
+    ]
     done = subprocess.run([*command, "--no-golden", "--json", "-o", str(tmp_path / "tiny.syn")], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["warnings"] == []
 
 
 def test_wrong_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "training", "collect", "--config", "nothing", "--out", str(tmp_path / "x.npz")], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "training", "collect", "--config", "nothing", "--out", str(tmp_path / "x.npz")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "known: lewm-tworoom" in done.stderr

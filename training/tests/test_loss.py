@@ -9,7 +9,8 @@ from . import reference
 
 
 def integral(x: np.ndarray, knots: int) -> float:
-    """N times the integral over [-3, 3] of |mean exp(i t x) - exp(-t^2 / 2)|^2 exp(-t^2 / 2), by the trapezoidal rule in float64 with complex numbers."""
+    """N times the integral over [-3, 3] of |mean exp(i t x) - exp(-t^2 / 2)|^2 exp(-t^2 / 2), by the trapezoidal rule in float64 with
+    complex numbers."""
     t = np.linspace(-3, 3, knots)
     window = np.exp(-t * t / 2)
     difference = np.exp(1j * np.outer(x.astype(np.float64), t)).mean(axis=0) - window
@@ -18,7 +19,14 @@ def integral(x: np.ndarray, knots: int) -> float:
 
 def test_statistic_is_the_epps_pulley_integral() -> None:
     rng = np.random.default_rng(0)
-    samples = [rng.normal(size=300), rng.normal(0.7, 1, 300), rng.normal(0, 0.2, 300), rng.uniform(-1, 1, 300), np.sign(rng.normal(size=300)), np.zeros(300)]
+    samples = [
+        rng.normal(size=300),
+        rng.normal(0.7, 1, 300),
+        rng.normal(0, 0.2, 300),
+        rng.uniform(-1, 1, 300),
+        np.sign(rng.normal(size=300)),
+        np.zeros(300),
+    ]
     x = np.stack(samples, axis=1).astype(np.float32)
     ours = SIGReg().statistic(torch.from_numpy(x)).numpy()
     for column in range(x.shape[1]):
@@ -41,5 +49,13 @@ def test_a_gaussian_scores_lowest() -> None:
     sigreg = SIGReg(projections=64)
     directions = sigreg.directions(16, generator)
     gaussian = torch.randn(1, 256, 16, generator=generator)
-    score = {name: sigreg(z, directions).item() for name, z in {"gaussian": gaussian, "half": gaussian / 2, "point": gaussian * 0, "line": gaussian[..., :1].expand(-1, -1, 16)}.items()}
+    score = {
+        name: sigreg(z, directions).item()
+        for name, z in {
+            "gaussian": gaussian,
+            "half": gaussian / 2,
+            "point": gaussian * 0,
+            "line": gaussian[..., :1].expand(-1, -1, 16),
+        }.items()
+    }
     assert score["gaussian"] < min(score["half"], score["line"]) and score["point"] > score["half"]

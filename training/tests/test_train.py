@@ -41,7 +41,9 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tiny: Config, epis
     second.run(4, log_every=1)
     for key, value in whole.model.state_dict().items():
         assert torch.equal(value, second.model.state_dict()[key]), key
-    logs = [[{k: v for k, v in record.items() if k != "seconds"} for record in read_log(tmp_path / name / LOG)] for name in ("whole", "parts")]
+    logs = [
+        [{k: v for k, v in record.items() if k != "seconds"} for record in read_log(tmp_path / name / LOG)] for name in ("whole", "parts")
+    ]
     assert [record["loss"] for record in logs[0]] == [record["loss"] for record in logs[1]]
     assert (tmp_path / "parts" / "curves.png").stat().st_size > 1000
 
