@@ -36,9 +36,9 @@ function zigTests() {
   const [command, ...rest] = zigCommand();
   const result = spawnSync(command, [...rest, "build", "test", "--summary", "all"], { cwd: ROOT, encoding: "utf8", maxBuffer: 1 << 28 });
   const output = `${result.stdout}${result.stderr}`;
-  const counts = [...output.matchAll(/run test[^\n]*?(\d+) pass(?:ed)?/g)].map((match) => Number(match[1]));
-  const passed = counts.reduce((sum, count) => sum + count, 0);
-  const failed = [...output.matchAll(/run test[^\n]*?(\d+) fail(?:ed)?/g)].reduce((sum, match) => sum + Number(match[1]), 0);
+  const [, count, total] = /(\d+)\/(\d+) tests passed/.exec(output) ?? [];
+  const passed = Number(count ?? 0);
+  const failed = Number(total ?? 0) - passed;
   if (result.status !== 0) {
     process.stdout.write(output);
     return { passed, failed: Math.max(failed, 1) };
@@ -47,6 +47,7 @@ function zigTests() {
     process.stdout.write(`${output}\nno Zig test was counted\n`);
     return { passed: 0, failed: 1 };
   }
+  for (const [line] of output.matchAll(/^(power cuts|settings): .*$/gm)) process.stdout.write(`${line}\n`);
   process.stdout.write(`${passed} Zig tests passed\n`);
   return { passed, failed: 0 };
 }
