@@ -10,7 +10,7 @@
 //!
 //! A seal says that its record was read back after it was written. A record without one may be torn so that it reads well now and badly at
 //! the next boot, so nothing is appended after it: a boot that finds one writes all settings anew. It puts them in the next sector if the torn
-//! record was a change, and in place of the torn record if that was the snapshot, since the other sector is then the only one to rely on.
+//! record was a change, and in place of the torn record if that was a snapshot and another sector still holds the one before it.
 const std = @import("std");
 const flash = @import("flash.zig");
 const settings_pairs = @import("settings_pairs.zig");
@@ -66,18 +66,20 @@ pub const Journal = struct {
         }
         if (journal.generation == 0) return;
         var sealed = journal.isSealed(0, journal.next);
+        var changed = false;
         while (journal.readRecord(journal.sector, journal.next, .change, journal.generation)) |found| {
             const place = journal.next;
             journal.next += sizeOf(found.payload.len);
             sealed = journal.isSealed(place, journal.next);
+            changed = true;
             const merged = settings_pairs.merge(journal.back(), journal.settings(), found.payload) catch continue;
             journal.turn(merged.len);
         }
         const rest = journal.area.blank(journal.sector * flash.sector_bytes + journal.next, flash.sector_bytes - journal.next) catch false;
         if (sealed and rest) return;
-        const in_place = !sealed and journal.next == sizeOf(journal.used[0]) and journal.front == 0;
+        const bare = !sealed and !changed;
         journal.next = flash.sector_bytes;
-        if (in_place) {
+        if (bare and journal.holdsOther()) {
             journal.putSnapshot(journal.sector, journal.settings()) catch {};
         } else journal.writeSnapshot(journal.settings()) catch {};
     }
@@ -172,6 +174,14 @@ pub const Journal = struct {
         @memset(record[head_bytes + payload_bytes ..], 0xff);
         try journal.area.writeChecked(start, record);
         try journal.area.writeChecked(start + bytes, &sealFor(generation, place));
+    }
+
+    /// Whether a sector other than the current one has a snapshot to fall back to.
+    fn holdsOther(journal: *Journal) bool {
+        for (0..journal.area.sectors()) |sector| {
+            if (sector != journal.sector and journal.readRecord(@intCast(sector), 0, .snapshot, null) != null) return true;
+        }
+        return false;
     }
 
     const Found = struct { generation: u64, payload: []const u8 };

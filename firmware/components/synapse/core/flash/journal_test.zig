@@ -290,3 +290,50 @@ test "settings, all pairs of cuts" {
     std.debug.print("power cuts: pairs of cuts in changes of settings: {d} pairs; {d} times the old settings, {d} times the new ones\n", .{ cases, found[0], found[1] });
     try std.testing.expect(found[0] > 0 and found[1] > 0);
 }
+
+test "settings, cut again and again in a row" {
+    const seed = std.testing.random_seed;
+    errdefer std.debug.print("seed: 0x{x}\n", .{seed});
+    var source: std.Random.DefaultPrng = .init(seed);
+    const random = source.random();
+    const bench = try Bench.create(2, seed);
+    defer bench.destroy();
+    var acknowledged: u32 = 0;
+    var tried: u32 = 0;
+    var cut_count: u32 = 0;
+    for (0..30_000) |_| {
+        // Often so soon that the restart itself is cut.
+        bench.sim.cutAt(random.uintLessThan(u64, if (random.boolean()) 3 else 12), sims.cuts[random.uintLessThan(usize, sims.cuts.len)]);
+        bench.start();
+        if (bench.sim.powered) {
+            var made = try numberOf(&bench.journal);
+            try std.testing.expect(made >= acknowledged and made <= tried);
+            while (true) : (made += 1) {
+                tried = made + 1;
+                setNumber(&bench.journal, made + 1) catch break;
+                acknowledged = made + 1;
+            }
+        }
+        cut_count += @intFromBool(!bench.sim.powered);
+        bench.sim.powerOn();
+    }
+    bench.boot();
+    try std.testing.expect(try numberOf(&bench.journal) >= acknowledged);
+    try std.testing.expectEqual(@as(u32, 0), bench.sim.violations);
+    std.debug.print("power cuts: settings: {d} cuts in a row, {d} changes acknowledged and none of them lost\n", .{ cut_count, acknowledged });
+}
+
+/// Two settings that always change together, of a length that makes sectors change often.
+fn setNumber(journal: *Journal, number: u32) journal_module.Error!void {
+    var text: [900]u8 = @splat('.');
+    _ = std.fmt.bufPrint(&text, "{d} ", .{number}) catch unreachable;
+    const bytes = text[0 .. 20 + number % 7 * 130];
+    return journal.apply(&.{ .{ .key = "a", .value = bytes }, .{ .key = "b", .value = text[0..20] } });
+}
+
+fn numberOf(journal: *const Journal) !u32 {
+    const a = journal.get("a") orelse return 0;
+    const b = journal.get("b").?;
+    try std.testing.expectEqualStrings(b, a[0..20]);
+    return std.fmt.parseInt(u32, a[0..std.mem.indexOfScalar(u8, a, ' ').?], 10);
+}
