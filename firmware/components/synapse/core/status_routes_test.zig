@@ -30,7 +30,7 @@ test "metrics count what was answered, and every line is a comment or a sample" 
         "\nsynapse_requests_total{method=\"POST\",route=\"/v1/encode\",status=\"200\"} 1\n",
         "\nsynapse_requests_total{method=\"other\",route=\"other\",status=\"404\"} 1\n",
         "\nsynapse_requests_abandoned_total 1\n",
-        "\nsynapse_inference_seconds_bucket{route=\"/v1/encode\",le=\"0.001000\"} ",
+        "\nsynapse_inference_seconds_bucket{route=\"/v1/encode\",le=\"0.001\"} ",
         "\nsynapse_inference_seconds_bucket{route=\"/v1/encode\",le=\"60\"} 1\n",
         "\nsynapse_inference_seconds_bucket{route=\"/v1/encode\",le=\"+Inf\"} 1\n",
         "\nsynapse_inference_seconds_count{route=\"/v1/encode\"} 1\n",

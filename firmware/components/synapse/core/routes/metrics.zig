@@ -78,8 +78,9 @@ fn region(answer: *Answer, name: []const u8, block: *const memory.Block) void {
 
 /// Exact, whatever the size: microseconds are an integer.
 fn seconds(answer: *Answer, us: u64) void {
-    if (us % 1_000_000 == 0) return line(answer, "{d}", .{us / 1_000_000});
-    line(answer, "{d}.{d:0>6}", .{ us / 1_000_000, us % 1_000_000 });
+    var buffer: [32]u8 = undefined;
+    const text = std.fmt.bufPrint(&buffer, "{d}.{d:0>6}", .{ us / 1_000_000, us % 1_000_000 }) catch unreachable;
+    answer.raw(std.mem.trimEnd(u8, std.mem.trimEnd(u8, text, "0"), "."));
 }
 
 fn line(answer: *Answer, comptime format: []const u8, args: anytype) void {
