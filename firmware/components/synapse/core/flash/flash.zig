@@ -17,7 +17,7 @@ pub const Result = enum(i32) {
 };
 
 /// What the port gives. `area` is the number of a partition; offsets count from its start. Every call returns when the flash has finished.
-pub const Calls = struct {
+pub const Calls = extern struct {
     read: *const fn (user: ?*anyopaque, area: u32, offset: u32, out: [*]u8, bytes: usize) callconv(.c) Result,
     /// One sector.
     erase: *const fn (user: ?*anyopaque, area: u32, offset: u32) callconv(.c) Result,

@@ -264,3 +264,42 @@ test "a board whose record sectors are worn out still boots its model and refuse
     try std.testing.expectError(error.FlashFailed, board.put(1, old));
     try std.testing.expectEqualSlices(u8, before, board.sim.contents(2));
 }
+
+test "whatever the flash holds, the board starts and can be given a model" {
+    const seed = std.testing.random_seed;
+    errdefer std.debug.print("seed: 0x{x}\n", .{seed});
+    var source: std.Random.DefaultPrng = .init(seed);
+    const random = source.random();
+    const board = try Board.create();
+    defer board.destroy();
+    const files = [_][]u8{ try makePack(10_000, 1), try makePack(20_000, 2) };
+    defer for (files) |file| allocator.free(file);
+    try board.install(0, files[0]);
+    try board.install(1, files[1]);
+    try board.put(0, files[0]);
+    const image = try board.sim.save(allocator);
+    defer {
+        allocator.free(image.bytes);
+        allocator.free(image.undecided);
+        allocator.free(image.half_erased);
+    }
+    for (0..2000) |i| {
+        board.sim.restore(&image);
+        if (i % 50 == 0) random.bytes(board.sim.contents(0));
+        // Records, and the first bytes of the slots.
+        for (0..random.uintAtMost(usize, 40)) |_| {
+            const bytes = board.sim.contents(random.uintLessThan(u32, 3));
+            bytes[random.uintLessThan(usize, if (random.boolean()) 64 else 1024)] = random.int(u8);
+        }
+        board.boot();
+        for ([_]slots_module.SlotIndex{ 0, 1 }) |slot| {
+            if (board.slots.shown(slot) == .VALID) try std.testing.expect(board.slots.state.slots[slot].file_bytes <= board.slots.areas[slot].bytes);
+        }
+        if (board.slots.current()) |slot| try std.testing.expectEqual(.VALID, board.slots.shown(slot));
+        const slot = if (board.slots.state.active) |active| active ^ 1 else 0;
+        try board.install(slot, files[1]);
+        board.boot();
+        try std.testing.expectEqual(slot, board.slots.current().?);
+        try std.testing.expect(try board.slots.areas[slot].equals(0, files[1]));
+    }
+}
