@@ -105,6 +105,38 @@ test("a client that leaves in the middle leaves nothing behind", async () => {
     .toBe(0);
 });
 
+test("the API describes itself", async () => {
+  const response = await fetch(`${server.url}/openapi.json`);
+  expect(response.headers.get("content-type")).toBe("application/json");
+  const document = (await response.json()) as { openapi: string; paths: object };
+  expect(document.openapi).toBe("3.1.0");
+  expect(Object.keys(document.paths)).toContain("/v1/plan");
+  const again = await fetch(`${server.url}/openapi.json`, { headers: { "if-none-match": response.headers.get("etag") ?? "" } });
+  expect(again.status).toBe(304);
+});
+
+test("progress of a plan arrives while it runs, and a client that leaves stops it", async () => {
+  const frame = { latent: Array.from({ length: 32 }, () => 0.5) };
+  // Far longer than it takes to leave.
+  const budget = { samples: 300, iterations: 30, elites: 30 };
+  const leaving = new AbortController();
+  const response = await fetch(`${server.url}/v1/plan`, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "text/event-stream" },
+    body: JSON.stringify({ start: frame, goal: frame, budget }),
+    signal: leaving.signal,
+  });
+  const first = await response.body?.getReader().read();
+  expect(new TextDecoder().decode(first?.value)).toMatch(/^event: progress\ndata: \{"iteration":1,/);
+  leaving.abort();
+  await expect
+    .poll(async () => ((await (await fetch(`${server.url}/v1/device`)).json()) as { queue: { in_progress: number } }).queue.in_progress)
+    .toBe(0);
+  const metrics = await (await fetch(`${server.url}/v1/metrics`)).text();
+  // Stopped before its end, so no inference of that route was ever answered.
+  expect(metrics).not.toContain('synapse_inference_seconds_count{route="/v1/plan"}');
+});
+
 test("a taken port is said", async () => {
   await expect(serveBoard(board, { port: server.port })).rejects.toMatchObject({ code: "PORT_UNAVAILABLE" });
 });
