@@ -72,6 +72,15 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
     expect(await page.locator("#path circle").count()).toBeGreaterThanOrEqual(16);
   });
 
+  test("the second picture surprises, and the strip says by how much", async () => {
+    await page
+      .locator("#surprise-note")
+      .filter({ hasText: /^\d+\.\d\d/ })
+      .waitFor();
+    expect(await page.locator("#surprises rect").count()).toBeGreaterThanOrEqual(1);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(PHONE.width);
+  });
+
   test("a file that is no picture is refused in words", async () => {
     await page.locator("#file").setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no picture") });
     await page.locator("#error").waitFor({ state: "visible" });
