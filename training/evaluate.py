@@ -16,7 +16,7 @@ from .data import Episodes, Windows
 from .diagnostics import effective_rank, latent_std, linear_probe_r2
 from .model import normalize
 from .pictures import contact_sheet, walk_gif
-from .plan import CEM, ModelPolicy, Outcome, closed_loop, oracle, random_policy, straight_line
+from .plan import CEM, ModelPolicy, Outcome, TrueDynamicsPolicy, closed_loop, oracle, random_policy, straight_line
 from .train import Trained, load_checkpoint
 
 GOAL_OFFSET = 25
@@ -85,7 +85,13 @@ def _planning(trained: Trained, starts: Tensor, goals: Tensor, solver: CEM) -> t
     begun = time.monotonic()
     model = closed_loop(ModelPolicy(trained.model, trained.statistics, solver, SEED), starts, goals, BUDGET)
     took = time.monotonic() - begun
-    policies = {"random": random_policy(SEED), "straight_line": straight_line, "expert_without_noise": oracle}
+    true_dynamics = TrueDynamicsPolicy(trained.model, trained.statistics, solver, SEED)
+    policies = {
+        "true_dynamics": true_dynamics,
+        "random": random_policy(SEED),
+        "straight_line": straight_line,
+        "expert_without_noise": oracle,
+    }
     report = {"model": _summary(model) | {"wall_s": round(took, 1)}}
     report |= {name: _summary(closed_loop(policy, starts, goals, BUDGET)) for name, policy in policies.items()}
     distance = (starts - goals).norm(dim=1)

@@ -7,6 +7,7 @@ from .train import Trained
 
 POLICIES = {
     "model": "**planning with this model**",
+    "true_dynamics": "the same, with the environment in the predictor's place",
     "random": "random actions",
     "straight_line": "straight toward the goal (is told positions)",
     "expert_without_noise": "expert (is told positions and the door)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,10 +12,18 @@ from torch import Tensor
 from . import env
 from .config import ACTION_SIZE, FRAMESKIP
 from .data import ActionStatistics
-from .model import LeWM, normalize
+from .model import Dimensions, LeWM, normalize
 
 Policy = Callable[[Tensor, Tensor, int], Tensor]
 """(positions [B, 2], goals [B, 2], step number) -> actions [B, 2] of this step."""
+
+
+class World(Protocol):
+    """What CEM needs of a model: `rollout` as LeWM has it."""
+
+    dimensions: Dimensions
+
+    def rollout(self, latent: Tensor, actions: Tensor, /) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class CEM:
     rows_max: int = 6000
 
     @torch.no_grad()
-    def plan(self, model: LeWM, latents: Tensor, goals: Tensor, generator: torch.Generator) -> Tensor:
+    def plan(self, model: World, latents: Tensor, goals: Tensor, generator: torch.Generator) -> Tensor:
         """latents, goals [B, width] -> z-scored actions [B, horizon, action_in] that bring the last predicted latent nearest to the goal.
 
         Starts at mean 0 and standard deviation 1; candidate 0 is the mean; each iteration takes mean and standard deviation from the
@@ -37,7 +46,7 @@ class CEM:
         batch = max(1, self.rows_max // self.samples)
         return torch.cat([self._plan(model, z, g, generator) for z, g in zip(latents.split(batch), goals.split(batch))])
 
-    def _plan(self, model: LeWM, latents: Tensor, goals: Tensor, generator: torch.Generator) -> Tensor:
+    def _plan(self, model: World, latents: Tensor, goals: Tensor, generator: torch.Generator) -> Tensor:
         agents = len(latents)
         shape = (agents, self.horizon, model.dimensions.action_in)
         mean, std = torch.zeros(shape, device=latents.device), torch.ones(shape, device=latents.device)
@@ -60,13 +69,19 @@ class ModelPolicy:
     def __init__(self, model: LeWM, statistics: ActionStatistics, solver: CEM, seed: int) -> None:
         self.model, self.statistics, self.solver = model, statistics, solver
         self.device = next(model.parameters()).device
+        self.world: World = model
         self.generator = torch.Generator().manual_seed(seed)
         self.plan = torch.empty(0)
         self.done = torch.empty(0, dtype=torch.bool)
 
     @torch.no_grad()
     def encode(self, positions: Tensor) -> Tensor:
+        """Latents [B, width] of frames at positions [B, 2]."""
         return self.model.encode(normalize(env.render(positions.to(self.device), self.model.dimensions.image)))
+
+    def start(self, positions: Tensor) -> Tensor:
+        """What the world rolls out from."""
+        return self.encode(positions)
 
     def __call__(self, positions: Tensor, goals: Tensor, step: int) -> Tensor:
         length = self.solver.horizon * FRAMESKIP
@@ -75,13 +90,45 @@ class ModelPolicy:
             running = torch.ones(len(positions), dtype=torch.bool) if step == 0 else ~self.done
             self.plan = torch.zeros(len(positions), length, ACTION_SIZE)
             if running.any():
-                plan = self.solver.plan(self.model, self.encode(positions[running]), self.encode(goals[running]), self.generator).cpu()
+                start, goal = self.start(positions[running]), self.encode(goals[running])
+                plan = self.solver.plan(self.world, start, goal, self.generator).cpu()
                 self.plan[running] = self.statistics.restore(plan.reshape(len(plan), length, ACTION_SIZE))
             self.done = torch.zeros(len(positions), dtype=torch.bool) if step == 0 else self.done
         return self.plan[:, step % length]
 
     def arrived(self, done: Tensor) -> None:
         self.done = done
+
+
+class TrueDynamicsPolicy(ModelPolicy):
+    """Plans with the environment itself in the predictor's place and the same distance between latents: what is left to fail are encoder
+    and planner.
+
+    Latents are read from a table of frames GRID pixels apart.
+    """
+
+    GRID = 3.0
+
+    def __init__(self, model: LeWM, statistics: ActionStatistics, solver: CEM, seed: int) -> None:
+        super().__init__(model, statistics, solver, seed)
+        self.world = self
+        self.dimensions = model.dimensions
+        self.low = env.BORDER + env.RADIUS
+        axis = torch.arange(self.low, env.IMAGE - env.BORDER - env.RADIUS + 1, self.GRID)
+        self.side = len(axis)
+        y, x = torch.meshgrid(axis, axis, indexing="ij")
+        places = torch.stack([x, y], dim=-1).view(-1, 2)
+        self.table = torch.cat([self.encode(part) for part in places.split(256)])
+
+    def start(self, positions: Tensor) -> Tensor:
+        return positions.to(self.device)
+
+    def rollout(self, positions: Tensor, actions: Tensor) -> Tensor:
+        """positions [B, 2], z-scored actions [B, T, action_in] -> the latent after the last action [B, 1, width]."""
+        for action in self.statistics.restore(actions.reshape(len(actions), -1, ACTION_SIZE)).unbind(dim=1):
+            positions = env.step(positions, action)
+        cell = ((positions - self.low) / self.GRID).round().long().clamp(0, self.side - 1)
+        return self.table[cell[:, 1] * self.side + cell[:, 0]].unsqueeze(1)
 
 
 @dataclass(frozen=True)

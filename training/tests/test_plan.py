@@ -3,9 +3,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from training.data import ActionStatistics
 from training.evaluate import auroc, door_pairs, recorded_pairs, wilson
-from training.model import Dimensions
-from training.plan import CEM, closed_loop, oracle, random_policy, straight_line
+from training.model import Dimensions, LeWM
+from training.plan import CEM, TrueDynamicsPolicy, closed_loop, oracle, random_policy, straight_line
 
 
 class Adder(nn.Module):
@@ -44,3 +45,12 @@ def test_statistics_of_the_report() -> None:
     assert wilson(0, 50)[0] == 0 and wilson(50, 50)[1] > 0.9999
     assert auroc(torch.tensor([0.0, 1.0]), torch.tensor([2.0, 3.0])) == 1
     assert auroc(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 1.0])) == 0.5
+
+
+def test_true_dynamics_rolls_out_the_environment(tiny, episodes) -> None:
+    policy = TrueDynamicsPolicy(LeWM(tiny.dimensions), ActionStatistics.of(episodes), CEM(), 1)
+    chosen = (episodes.lengths >= 10).nonzero()[:3, 0]
+    raw, states = episodes.actions[chosen, :10], episodes.states[chosen]
+    rolled = policy.rollout(states[:, 0], policy.statistics.standardize(raw).reshape(3, 2, 10))
+    reached = ((states[:, 10] - policy.low) / policy.GRID).round() * policy.GRID + policy.low
+    torch.testing.assert_close(rolled[:, 0], policy.encode(reached), atol=1e-5, rtol=0)
