@@ -8,6 +8,13 @@ pub const threads_max = 64;
 /// Ops follow each other within microseconds; sleeping in between would cost more than the op.
 const spins_before_sleep = 20_000;
 
+/// A moment of waiting. Now and then the processor is given up: a worker is often woken on the very core its caller runs on, and there one
+/// of the two would spin while the other waits for its turn.
+inline fn pause(spins: *u32) void {
+    spins.* += 1;
+    if (spins.* % 64 == 0) std.Thread.yield() catch {} else std.atomic.spinLoopHint();
+}
+
 pub const Pool = struct {
     workers: [threads_max]std.Thread = undefined,
     worker_count: u32 = 0,
@@ -62,7 +69,8 @@ pub const Pool = struct {
         self.announce();
         self.takeParts(0);
         self.open.store(false, .seq_cst);
-        while (self.active.load(.seq_cst) != 0) std.atomic.spinLoopHint();
+        var spins: u32 = 0;
+        while (self.active.load(.seq_cst) != 0) pause(&spins);
     }
 
     fn takeParts(self: *Pool, thread: u32) void {
@@ -87,9 +95,10 @@ pub const Pool = struct {
     }
 
     fn waitForNews(self: *Pool, seen: u32) void {
-        for (0..spins_before_sleep) |_| {
+        var spins: u32 = 0;
+        while (spins < spins_before_sleep) {
             if (self.generation.load(.seq_cst) != seen) return;
-            std.atomic.spinLoopHint();
+            pause(&spins);
         }
         _ = c.pthread_mutex_lock(&self.mutex);
         _ = self.sleepers.fetchAdd(1, .seq_cst);
