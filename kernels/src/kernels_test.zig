@@ -6,7 +6,6 @@ const storage = @import("storage.zig");
 const dispatch = @import("dispatch.zig");
 const linear = @import("compute/linear.zig");
 const quantize = @import("compute/quantize.zig");
-const panels = @import("compute/panel.zig");
 const attention_i8 = @import("compute/attention_i8.zig");
 const attention_f32 = @import("compute/attention_f32.zig");
 const Table = @import("kernel_table.zig").Table;
@@ -346,13 +345,5 @@ test "a row of zeros, of huge and of not-a-number values quantises without harm"
         const args: quantize.Args = .{ .x = &Buffers.x, .x_stride = 20, .k = 20, .k_padded = 32, .out = &Buffers.int8, .scales = &Buffers.scales, .sums = null };
         table.quantize_rows(&args, 0, rows.len, &Buffers.scratch);
         try testing.expectEqual(0, Buffers.scales[0]);
-    }
-}
-
-test "thread scratch covers what panels use" {
-    for (kinds) |kind| {
-        const k: usize = 4 * kind.reductionMultiple() * 16;
-        const layout: panels.Layout = .of(kind, k);
-        try testing.expect(layout.end >= layout.widened and layout.widened % 64 == 0);
     }
 }
