@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { chipSize } from "../testing/chipSize.js";
 import { EF_RISCV_FLOAT_ABI_SINGLE, EF_RISCV_RVC, EM_RISCV, readArchive, readElf } from "../testing/elf.js";
 import { buildFile } from "./builds.js";
 
@@ -60,5 +61,13 @@ describe("the ESP32-P4 library links into an ESP-IDF application", () => {
     expect(declared.length).toBeGreaterThan(15);
     const offered = objects().flatMap((object) => object.symbols.filter((symbol) => symbol.defined && symbol.global));
     expect(offered.map((symbol) => symbol.name).sort()).toEqual(declared.sort());
+  });
+
+  test("its flash and static memory stay below what the page promises: `npm run size` shows where they go", () => {
+    const promised = (what: string) => Number(page.match(new RegExp(`at most ([0-9,]+) bytes of ${what}`))?.[1]?.replaceAll(",", ""));
+    const size = chipSize(objects());
+    expect(size.code_bytes).toBeGreaterThan(10_000);
+    expect(size.flash_bytes).toBeLessThanOrEqual(promised("flash"));
+    expect(size.static_ram_bytes).toBeLessThanOrEqual(promised("static memory"));
   });
 });
