@@ -1,6 +1,6 @@
 // Runs schemathesis (https://schemathesis.readthedocs.io) against simulated boards, native and WASM: requests made from openapi.json,
-// right and wrong ones, whose answers must be as the document says. Skips, and says how to install it, where schemathesis is missing.
-// After `npm run build`: node scripts/schemathesis.mjs [options of schemathesis, such as --seed 1]
+// right and wrong ones, whose answers must be as the document says. Without schemathesis it says how to get it and fails; --install gets it.
+// After `npm run build`: node scripts/schemathesis.mjs [--install] [options of schemathesis, such as --seed 1]
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -53,16 +53,26 @@ function narrowed(document, slot) {
 
 function run(command, document, options) {
   const args = ["--config-file", join(ROOT, "scripts", "schemathesis.toml"), "run", document, "--checks", "all"];
-  args.push("--max-examples", EXAMPLES_MAX, ...options, ...process.argv.slice(2));
+  args.push("--max-examples", EXAMPLES_MAX, ...options, ...passedOn);
   return new Promise((resolve) => spawn(command, args, { stdio: "inherit", cwd: tmpdir() }).on("close", resolve));
 }
 
+const passedOn = process.argv.slice(2).filter((option) => option !== "--install");
+if (process.argv.includes("--install") && findSchemathesis() === undefined) {
+  for (const [program, ...args] of [
+    ["python3", "-m", "venv", VENV],
+    [join(VENV, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", `schemathesis==${VERSION}`],
+  ]) {
+    const { status } = spawnSync(program, args, { stdio: "inherit" });
+    if (status !== 0) process.exit(1);
+  }
+}
 const command = findSchemathesis();
 if (command === undefined) {
   process.stderr.write(
-    `skipped: schemathesis is not installed. To install it:\n  python3 -m venv ${VENV} && ${VENV}/bin/pip install schemathesis==${VERSION}\n`,
+    `schemathesis is not installed; \`node scripts/schemathesis.mjs --install\` gets version ${VERSION} into .toolchain/\n`,
   );
-  process.exit(0);
+  process.exit(1);
 }
 const board = await readBoard(join(ROOT, "boards", "waveshare-esp32-p4-wifi6.json"));
 const model = readFileSync(join(ROOT, "sim", "fixtures", "lewm-test.syn"));

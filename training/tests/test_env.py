@@ -9,26 +9,30 @@ from training import env
 from . import reference
 
 
-def compare(walk: dict[str, np.ndarray]) -> None:
+def compare(walk: dict[str, np.ndarray], same_processor: bool) -> None:
+    """Frames of another processor may differ by one level in a few values: the last bit of PyTorch's exp is the processor's, and the
+    reference cuts fractions off."""
     states, actions, goals = (torch.from_numpy(walk[key]) for key in ("states", "actions", "goals"))
     assert torch.equal(env.step(states[:-1], actions), states[1:]), "states differ from the reference's"
     assert torch.equal(env.reached(states[1:], goals), torch.from_numpy(walk["done"])), "success differs"
     torch.testing.assert_close(env.expert(states[:-1], goals.expand_as(states[:-1])), torch.from_numpy(walk["expert"]), atol=1e-6, rtol=0)
     frames = torch.from_numpy(walk["frames"]).permute(0, 3, 1, 2)
-    assert torch.equal(env.render(states[::12]), frames), "frames differ from the reference's"
+    difference = (env.render(states[::12]).int() - frames.int()).abs()
+    assert difference.max() <= (0 if same_processor else 1), "frames differ from the reference's"
+    assert (difference > 0).double().mean() <= 3e-4, "frames differ from the reference's in more than single values"
 
 
 def test_states_frames_and_expert_are_the_references() -> None:
     with np.load(reference.FIXTURES / "tworoom.npz") as stored:
         walks = {key: stored[key] for key in stored}
     for index in range(len(walks["states"])):
-        compare({key: value[index] for key, value in walks.items()})
+        compare({key: value[index] for key, value in walks.items()}, same_processor=False)
 
 
 @pytest.mark.skipif(not reference.available("gymnasium"), reason="stable-worldmodel is not installed")
 def test_live_against_the_reference() -> None:
     for seed in range(100, 108):
-        compare(reference.walk(seed, 48))
+        compare(reference.walk(seed, 48), same_processor=True)
 
 
 def test_small_frames_are_block_means() -> None:
