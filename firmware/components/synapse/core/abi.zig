@@ -2,8 +2,10 @@
 const std = @import("std");
 pub const Device = @import("device.zig").Device;
 const limits = @import("limits.zig");
+const sector_bytes = @import("flash/flash.zig").sector_bytes;
 /// For hosts written in Zig, which need no second description of the C types.
 pub const ports = @import("port.zig");
+pub const sim_flash = @import("flash/sim_flash.zig");
 
 const Result = ports.Result;
 
@@ -15,18 +17,27 @@ fn configProblem(config: *const ports.Config) ?[]const u8 {
     return null;
 }
 
+fn flashProblem(config: *const ports.Config, port: *const ports.Port) ?[]const u8 {
+    const sizes = [_]u32{ config.slot_bytes[0], config.slot_bytes[1], config.records_bytes, config.settings_bytes };
+    if (std.mem.allEqual(u32, &sizes, 0)) return null;
+    if (port.flash_read == null or port.flash_erase == null or port.flash_write == null or port.flash_map == null) return "config gives flash areas and config.port lacks a flash function";
+    for (sizes) |bytes| if (bytes < 2 * sector_bytes or bytes % sector_bytes != 0) return "a flash area is not a multiple of 4096 bytes, or has fewer than 8192";
+    for (config.slot_names) |name| if (name.bytes < 1 or name.bytes > limits.slot_name_bytes_max) return "a slot's name does not have 1 to 32 bytes";
+    return null;
+}
+
 fn explain(err: ?*ports.ErrorInfo, filled: ports.ErrorInfo, message: []const u8) Result {
-    const out = err orelse return @enumFromInt(filled.code);
+    const out = err orelse return @fromBackingInt(@intCast(filled.code));
     if (out.size == @sizeOf(ports.ErrorInfo)) {
         out.* = filled;
         const n = @min(message.len, out.message.len - 1);
         @memcpy(out.message[0..n], message[0..n]);
     }
-    return @enumFromInt(filled.code);
+    return @fromBackingInt(@intCast(filled.code));
 }
 
 fn argument(err: ?*ports.ErrorInfo, message: []const u8) Result {
-    return explain(err, .{ .code = @intFromEnum(Result.argument) }, message);
+    return explain(err, .{ .code = @backingInt(Result.argument) }, message);
 }
 
 pub export fn synapse_device_api_version() u32 {
@@ -48,6 +59,7 @@ pub export fn synapse_device_init(config: ?*const ports.Config, out_device: ?*?*
     if (configProblem(given)) |message| return argument(err, message);
     const port = given.port orelse return argument(err, "config.port is NULL");
     if (port.size != @sizeOf(ports.Port)) return argument(err, "config.port->size is not sizeof(synapse_device_port)");
+    if (flashProblem(given, port)) |message| return argument(err, message);
     if (given.fast == null or given.slow == null) return argument(err, "a memory block is NULL");
     const needs = Device.requirements(given);
     const Region = struct { region: ports.Region, needed: u64, given: u64 };
@@ -57,14 +69,21 @@ pub export fn synapse_device_init(config: ?*const ports.Config, out_device: ?*?*
         const missing = block.needed - block.given;
         const message = std.fmt.bufPrint(&text, "the device core does not fit the board's {t} memory: {d} bytes are needed and {d} exist; {d} bytes are missing", .{ block.region, block.needed, block.given, missing }) catch unreachable;
         return explain(err, .{
-            .code = @intFromEnum(Result.out_of_memory),
-            .region = @intFromEnum(block.region),
+            .code = @backingInt(Result.out_of_memory),
+            .region = @backingInt(block.region),
             .bytes_needed = block.needed,
             .bytes_missing = missing,
         }, message);
     }
     out.* = Device.init(given);
     return .ok;
+}
+
+pub export fn synapse_device_boot(device: ?*Device, err: ?*ports.ErrorInfo) Result {
+    const self = device orelse return argument(err, "device is NULL");
+    const result = self.boot();
+    if (result == .ok) return .ok;
+    return explain(err, self.load_error, std.mem.sliceTo(&self.load_error.message, 0));
 }
 
 pub export fn synapse_device_load_model(device: ?*Device, slot: ports.Text, file: ?[*]const u8, file_bytes: usize, err: ?*ports.ErrorInfo) Result {

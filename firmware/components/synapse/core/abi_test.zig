@@ -20,23 +20,23 @@ test "structs of the header and of the source are the same bytes" {
 }
 
 test "result codes and limits are those of the header" {
-    try std.testing.expectEqual(c.SYNAPSE_DEVICE_OK, @intFromEnum(ports.Result.ok));
-    try std.testing.expectEqual(c.SYNAPSE_DEVICE_ERROR_ARGUMENT, @intFromEnum(ports.Result.argument));
-    try std.testing.expectEqual(c.SYNAPSE_DEVICE_ERROR_OUT_OF_MEMORY, @intFromEnum(ports.Result.out_of_memory));
-    try std.testing.expectEqual(c.SYNAPSE_DEVICE_ERROR_MODEL, @intFromEnum(ports.Result.model));
-    try std.testing.expectEqual(c.SYNAPSE_DEVICE_ERROR_MODEL_MEMORY, @intFromEnum(ports.Result.model_memory));
-    try std.testing.expectEqual(c.SYNAPSE_DEVICE_ERROR_BUSY, @intFromEnum(ports.Result.busy));
-    try std.testing.expectEqual(c.SYNAPSE_DEVICE_REGION_FAST, @intFromEnum(ports.Region.fast));
-    try std.testing.expectEqual(c.SYNAPSE_DEVICE_REGION_SLOW, @intFromEnum(ports.Region.slow));
+    try std.testing.expectEqual(c.SYNAPSE_DEVICE_OK, @backingInt(ports.Result.ok));
+    try std.testing.expectEqual(c.SYNAPSE_DEVICE_ERROR_ARGUMENT, @backingInt(ports.Result.argument));
+    try std.testing.expectEqual(c.SYNAPSE_DEVICE_ERROR_OUT_OF_MEMORY, @backingInt(ports.Result.out_of_memory));
+    try std.testing.expectEqual(c.SYNAPSE_DEVICE_ERROR_MODEL, @backingInt(ports.Result.model));
+    try std.testing.expectEqual(c.SYNAPSE_DEVICE_ERROR_MODEL_MEMORY, @backingInt(ports.Result.model_memory));
+    try std.testing.expectEqual(c.SYNAPSE_DEVICE_ERROR_BUSY, @backingInt(ports.Result.busy));
+    try std.testing.expectEqual(c.SYNAPSE_DEVICE_REGION_FAST, @backingInt(ports.Region.fast));
+    try std.testing.expectEqual(c.SYNAPSE_DEVICE_REGION_SLOW, @backingInt(ports.Region.slow));
     try std.testing.expectEqual(c.SYNAPSE_DEVICE_API_VERSION, abi.synapse_device_api_version());
 }
 
 test "functions of the header and of the source take as many parameters" {
     const functions = .{
-        "synapse_device_get_requirements", "synapse_device_init",           "synapse_device_load_model",
-        "synapse_device_request_head",     "synapse_device_body_chunk",     "synapse_device_request_end",
-        "synapse_device_request_closed",   "synapse_device_image_decoded",  "synapse_device_work",
-        "synapse_device_work_done",        "synapse_device_tick",           "synapse_device_api_version",
+        "synapse_device_get_requirements", "synapse_device_init",       "synapse_device_boot",        "synapse_device_load_model",
+        "synapse_device_request_head",     "synapse_device_body_chunk", "synapse_device_request_end", "synapse_device_request_closed",
+        "synapse_device_image_decoded",    "synapse_device_work",       "synapse_device_work_done",   "synapse_device_tick",
+        "synapse_device_api_version",
     };
     inline for (functions) |name| {
         const C = @TypeOf(@field(c, name));

@@ -27,12 +27,15 @@ pub const Answer = struct {
     events: Events = .none,
     /// HEAD: everything but the body.
     head_only: bool = false,
+    /// Nobody waits for the answer any more.
+    muted: bool = false,
     buffer: [1024]u8 = undefined,
     used: usize = 0,
     /// JSON: a value or key has been written at this level, so a comma is due.
     comma: bool = false,
 
     pub fn head(self: *Answer, status: u16, content_type: []const u8, extra: []const [2][]const u8) void {
+        if (self.muted) return;
         self.metrics.answered(self.route, status);
         var headers: [headers_max]ports.Header = undefined;
         headers[0] = .{ .name = .of("content-type"), .value = .of(content_type) };
@@ -44,7 +47,7 @@ pub const Answer = struct {
     /// The head of a JSON or CBOR answer.
     pub fn begin(self: *Answer, status: u16) void {
         if (self.events == .begun) return self.eventBegin("result");
-        self.head(status, media_types[@intFromEnum(self.format)], &.{ .{ "cache-control", "no-store" }, .{ "vary", "accept" } });
+        self.head(status, media_types[@backingInt(self.format)], &.{ .{ "cache-control", "no-store" }, .{ "vary", "accept" } });
     }
 
     /// The head of an answer in server-sent events (HTML Living Standard, section 9.2). Its data are single lines of JSON.
@@ -68,11 +71,11 @@ pub const Answer = struct {
     pub fn end(self: *Answer) void {
         if (self.events == .begun) self.eventEnd();
         self.flush();
-        self.port.end(self.port.user, self.request);
+        if (!self.muted) self.port.end(self.port.user, self.request);
     }
 
     fn flush(self: *Answer) void {
-        if (self.used > 0 and !self.head_only) self.port.send_chunk(self.port.user, self.request, &self.buffer, self.used);
+        if (self.used > 0 and !self.head_only and !self.muted) self.port.send_chunk(self.port.user, self.request, &self.buffer, self.used);
         self.used = 0;
     }
 

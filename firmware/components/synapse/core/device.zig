@@ -14,11 +14,18 @@ const ports = @import("port.zig");
 const problems = @import("problem.zig");
 const Problem = problems.Problem;
 const Streams = @import("streams.zig").Streams;
+const Storage = @import("storage.zig").Storage;
+const SlotIndex = @import("storage.zig").SlotIndex;
+const Reason = @import("flash/slots.zig").Reason;
+const Activation = @import("routes/activate.zig").Activation;
 const routes = @import("routes.zig");
 
 pub const version = "0.1.0";
 
 pub const Requirements = struct { fast_bytes: u64, slow_bytes: u64 };
+
+/// A model that is open in the device's memory and not yet shown to requests.
+pub const Opened = struct { model: Model, fast_used: u64, slow_used: u64 };
 
 pub const Device = struct {
     port: ports.Port,
@@ -36,8 +43,14 @@ pub const Device = struct {
     started_us: u64,
     /// Moving average of inference times, for Retry-After.
     inference_us_mean: u64 = 0,
-    slot: problems.Bounded(32) = .{},
     model: ?Model = null,
+    /// What clients call the model's place.
+    slot: problems.Bounded(limits.slot_name_bytes_max) = .{},
+    storage: ?*Storage = null,
+    /// Holds an exclusive task from the end of its body until it is done.
+    exclusive: ?*Exchange = null,
+    activation: Activation = .{},
+    healthy: bool = false,
     streams: Streams = .{},
     load_error: ports.ErrorInfo = .{},
     metrics: *Metrics,
@@ -47,7 +60,7 @@ pub const Device = struct {
         const count: u64 = config.exchange_count;
         return .{
             .fast_bytes = memory.round(@sizeOf(Device)) + memory.round(@sizeOf(Exchange) * count),
-            .slow_bytes = memory.round(config.body_bytes_max) * count + memory.round(@sizeOf(Metrics)) + memory.round(@sizeOf(LogRing)),
+            .slow_bytes = memory.round(config.body_bytes_max) * count + memory.round(@sizeOf(Metrics)) + memory.round(@sizeOf(LogRing)) + memory.round(@sizeOf(Storage)),
         };
     }
 
@@ -75,6 +88,13 @@ pub const Device = struct {
             .log_ring = log_ring,
             .started_us = port.ticks_us(port.user),
         };
+        if (config.slot_bytes[0] > 0) {
+            const storage = &(device.slow.takeItems(Storage, 1) catch unreachable)[0];
+            storage.open(&device.config, &device.port, metrics);
+            device.slow_mark = device.slow.used;
+            device.storage = storage;
+            if (storage.slots.degraded) device.log(.err, "the flash did not take the record of this boot; updates will fail");
+        }
         device.log(.info, "device core " ++ version ++ " started");
         return device;
     }
@@ -91,7 +111,7 @@ pub const Device = struct {
     /// To the port, and to the ring that GET /v1/log shows.
     pub fn log(device: *const Device, level: ports.LogLevel, text: []const u8) void {
         device.log_ring.append(device.now(), level, text);
-        device.port.log(device.port.user, @intFromEnum(level), text.ptr, text.len);
+        device.port.log(device.port.user, @backingInt(level), text.ptr, text.len);
     }
 
     /// Requests that hold an exchange.
@@ -109,48 +129,115 @@ pub const Device = struct {
         return @min(limits.rollout_steps_max, rows -| 1);
     }
 
+    /// A model from memory, for a device without flash.
     pub fn loadModel(device: *Device, slot: []const u8, file: []align(64) const u8) ports.Result {
-        if (device.inProgress() > 0) {
-            device.load_error = .{ .code = @intFromEnum(ports.Result.busy) };
-            const text = "requests are in progress; a model can only be loaded when there are none";
-            @memcpy(device.load_error.message[0..text.len], text);
-            return .busy;
+        if (device.storage != null) return device.refuseLoad(.argument, "the board has flash; its models come from there");
+        if (device.inProgress() > 0) return device.refuseLoad(.busy, "requests are in progress; a model can only be loaded when there are none");
+        device.unload();
+        device.slot = .{};
+        device.slot.append(slot);
+        const opened = device.open(file, &device.load_error) catch return device.loadFailed();
+        device.publish(&opened);
+        return .ok;
+    }
+
+    /// Runs the model that the flash names. The result is why the last one tried cannot be run.
+    pub fn boot(device: *Device) ports.Result {
+        const storage = device.storage orelse return device.refuseLoad(.argument, "the board has no flash to boot from");
+        if (storage.slots.safe_mode) {
+            device.log(.warn, "safe mode: too many boots ended early, so no model runs until one is activated");
+            return device.refuseLoad(.model, "safe mode: too many boots ended early");
         }
+        _ = device.refuseLoad(.model, "no slot holds a model");
+        while (storage.slots.current()) |slot| {
+            const opened = device.openSlot(slot) catch {
+                _ = device.loadFailed();
+                device.giveUp(slot, .refused);
+                continue;
+            };
+            device.publish(&opened);
+            device.slot = .{};
+            device.slot.append(storage.name(slot));
+            return .ok;
+        }
+        return @fromBackingInt(@intCast(device.load_error.code));
+    }
+
+    fn refuseLoad(device: *Device, result: ports.Result, text: []const u8) ports.Result {
+        device.load_error = .{ .code = @backingInt(result) };
+        @memcpy(device.load_error.message[0..text.len], text);
+        return result;
+    }
+
+    /// The model of a slot that is ready; load_error says why it cannot be opened. On the worker too, while the device has no model.
+    pub fn openSlot(device: *Device, slot: SlotIndex) error{Refused}!Opened {
+        const storage = device.storage.?;
+        const file = storage.file(slot) orelse {
+            _ = device.refuseLoad(.model, "the slot's flash cannot be mapped into memory");
+            return error.Refused;
+        };
+        return device.open(file, &device.load_error);
+    }
+
+    /// Opens a model in what the core left of the board's memory, and changes nothing else of the device.
+    fn open(device: *const Device, file: []align(64) const u8, err: *ports.ErrorInfo) error{Refused}!Opened {
+        err.* = .{};
+        var fast = device.fast;
+        var slow = device.slow;
+        fast.used = device.fast_mark;
+        slow.used = device.slow_mark;
+        var model: Model = try .load(file, &device.config, &device.port, &fast, &slow, err);
+        const wanted = device.requestBytes(&model);
+        if (wanted > slow.free()) {
+            const needed = slow.used + wanted;
+            err.* = .{
+                .code = @backingInt(ports.Result.model_memory),
+                .region = @backingInt(ports.Region.slow),
+                .bytes_needed = needed,
+                .bytes_missing = needed - slow.bytes.len,
+            };
+            _ = std.fmt.bufPrint(err.message[0 .. ports.error_message_bytes_max - 1], "the model's requests do not fit the board's slow memory (PSRAM): {d} bytes are needed and {d} exist; {d} bytes are missing", .{ needed, slow.bytes.len, needed - slow.bytes.len }) catch unreachable;
+            return error.Refused;
+        }
+        model.usage.slow_bytes += wanted;
+        return .{ .model = model, .fast_used = fast.used, .slow_used = slow.used };
+    }
+
+    /// Memory of the requests that run a model.
+    fn requestBytes(device: *const Device, model: *const Model) u64 {
+        const stream_bytes = if (model.predict) |*predictor| Streams.bytes(predictor) else 0;
+        return memory.round(Exchange.inputBytes(model)) * device.exchanges.len + stream_bytes;
+    }
+
+    /// Lets requests run the model. No inference is in progress.
+    pub fn publish(device: *Device, opened: *const Opened) void {
+        device.fast.used = opened.fast_used;
+        device.slow.used = opened.slow_used;
+        const input_bytes = memory.round(Exchange.inputBytes(&opened.model));
+        for (device.exchanges) |*exchange| exchange.divide(device.slow.take(input_bytes) catch unreachable, &opened.model);
+        device.streams = if (opened.model.predict) |*predictor| Streams.init(&device.slow, predictor) catch unreachable else .{};
+        device.model = opened.model;
+        device.log(.info, "model loaded");
+    }
+
+    /// Takes the model from requests and frees its memory. No inference is in progress.
+    pub fn unload(device: *Device) void {
         device.model = null;
         device.streams = .{};
         device.fast.used = device.fast_mark;
         device.slow.used = device.slow_mark;
-        device.load_error = .{};
-        device.slot = .{};
-        device.slot.append(slot);
-        var model = Model.load(file, &device.config, &device.port, &device.fast, &device.slow, &device.load_error) catch return device.loadFailed();
-        const input_bytes = memory.round(Exchange.inputBytes(&model));
-        const stream_bytes = if (model.predict) |*predictor| Streams.bytes(predictor) else 0;
-        const wanted = input_bytes * device.exchanges.len + stream_bytes;
-        if (wanted > device.slow.free()) {
-            const needed = device.slow.used + wanted;
-            device.load_error = .{
-                .code = @intFromEnum(ports.Result.model_memory),
-                .region = @intFromEnum(ports.Region.slow),
-                .bytes_needed = needed,
-                .bytes_missing = needed - device.slow.bytes.len,
-            };
-            _ = std.fmt.bufPrint(device.load_error.message[0 .. ports.error_message_bytes_max - 1], "the model's requests do not fit the board's slow memory (PSRAM): {d} bytes are needed and {d} exist; {d} bytes are missing", .{ needed, device.slow.bytes.len, needed - device.slow.bytes.len }) catch unreachable;
-            device.fast.used = device.fast_mark;
-            device.slow.used = device.slow_mark;
-            return device.loadFailed();
-        }
-        for (device.exchanges) |*exchange| exchange.divide(device.slow.take(input_bytes) catch unreachable, &model);
-        if (model.predict) |*predictor| device.streams = Streams.init(&device.slow, predictor) catch unreachable;
-        model.usage.slow_bytes += wanted;
-        device.model = model;
-        device.log(.info, "model loaded");
-        return .ok;
+    }
+
+    pub fn giveUp(device: *Device, slot: SlotIndex, reason: Reason) void {
+        const storage = device.storage.?;
+        storage.refusals[slot] = .{};
+        if (reason == .refused) storage.refusals[slot].append(std.mem.sliceTo(&device.load_error.message, 0));
+        storage.slots.giveUp(slot, reason) catch device.log(.err, "the flash did not take the record of a slot given up");
     }
 
     fn loadFailed(device: *Device) ports.Result {
         device.log(.err, std.mem.sliceTo(&device.load_error.message, 0));
-        return @enumFromInt(device.load_error.code);
+        return @fromBackingInt(@intCast(device.load_error.code));
     }
 
     // ---- events
@@ -181,7 +268,7 @@ pub const Device = struct {
         };
         const offers: []const []const u8 = switch (found.route.kind) {
             .immediate => |immediate| immediate.offers,
-            .inference => |inference| inference.offers,
+            inline .inference, .task => |kind| kind.offers,
         };
         answer.route = routes.indexOf(found.route);
         const offer = http.negotiate(http.header(headers, "accept"), offers) orelse {
@@ -198,31 +285,23 @@ pub const Device = struct {
                 return error.Problem;
             }
         }
+        const asked: routes.Request = .{ .headers = headers, .target = target, .wildcard = found.wildcard };
         switch (found.route.kind) {
-            .immediate => |immediate| return immediate.answer(device, .{ .headers = headers, .target = target, .wildcard = found.wildcard }, answer, problem),
-            .inference => return device.admit(request, found.route, headers, answer, problem),
+            .immediate => |immediate| return immediate.answer(device, asked, answer, problem),
+            .inference => return device.admit(request, found.route, asked, answer, problem),
+            .task => return device.admitTask(request, found.route, asked, answer, problem),
         }
     }
 
     /// Checks what a head can tell about an inference request and gives it an exchange.
-    fn admit(device: *Device, request: u32, route: *const routes.Route, headers: []const ports.Header, answer: *const Answer, problem: *Problem) problems.Error!void {
+    fn admit(device: *Device, request: u32, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
         const inference = &route.kind.inference;
-        if (http.header(headers, "content-encoding")) |coding| if (!std.ascii.eqlIgnoreCase(coding, "identity")) {
-            problem.* = Problem.init(415, "CONTENT_ENCODING", "the board takes no encoded bodies", .{}).at("content-encoding", .{}).expecting("a body without content-encoding", .{});
-            return error.Problem;
-        };
-        const body_type = if (inference.accepts.len == 0) .raw else acceptedType(inference.accepts, http.header(headers, "content-type")) orelse {
-            problem.* = Problem.init(415, "CONTENT_TYPE", "the route does not take this type of body", .{}).at("content-type", .{});
-            for (inference.accepts, 0..) |candidate, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else ", ", candidate.mediaType() });
-            return error.Problem;
-        };
-        if (http.header(headers, "content-length")) |text| {
-            const length = std.fmt.parseInt(u64, text, 10) catch {
-                problem.* = Problem.init(400, "CONTENT_LENGTH", "the length is not a number", .{}).at("content-length", .{}).expecting("decimal digits", .{});
-                return error.Problem;
-            };
+        const content_type = http.header(asked.headers, "content-type");
+        const body_type = try bodyType(inference.accepts, if (inference.accepts.len == 0) null else content_type orelse "", asked.headers, problem);
+        if (try contentLength(asked.headers, problem)) |length| {
             if (length > device.config.body_bytes_max) return device.tooLarge(problem);
         }
+        if (device.exclusive != null) return refuseDuringSwitch(problem);
         const model = if (device.model) |*model| model else {
             problem.* = Problem.init(503, "NO_MODEL", "the board has no model that can run", .{}).expecting("a valid model in a slot; /v1/models says what is wrong", .{});
             return error.Problem;
@@ -231,6 +310,51 @@ pub const Device = struct {
             problem.* = Problem.init(409, "MODEL_LACKS_ENTRY", "the active model cannot do this", .{}).expecting("a model with the entry that the route needs; /v1/models lists the routes that work", .{});
             return error.Problem;
         }
+        _ = try device.take(request, route, body_type, answer, problem);
+    }
+
+    /// Gives a task an exchange, and lets it look at the head.
+    fn admitTask(device: *Device, request: u32, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
+        const task = &route.kind.task;
+        const content_type = if (task.accepts.len == 0) null else http.header(asked.headers, "content-type");
+        const body_type = try bodyType(task.accepts, content_type, asked.headers, problem);
+        _ = try contentLength(asked.headers, problem);
+        const exchange = try device.take(request, route, body_type, answer, problem);
+        task.begin(device, exchange, asked) catch |err| {
+            problem.* = exchange.problem;
+            device.release(exchange);
+            return err;
+        };
+    }
+
+    /// The type of a body, raw when the head does not say; an empty content type is none that anything accepts.
+    fn bodyType(accepts: []const exchanges.BodyType, content_type: ?[]const u8, headers: []const ports.Header, problem: *Problem) problems.Error!exchanges.BodyType {
+        if (http.header(headers, "content-encoding")) |coding| if (!std.ascii.eqlIgnoreCase(coding, "identity")) {
+            problem.* = Problem.init(415, "CONTENT_ENCODING", "the board takes no encoded bodies", .{}).at("content-encoding", .{}).expecting("a body without content-encoding", .{});
+            return error.Problem;
+        };
+        return acceptedType(accepts, content_type orelse return .raw) orelse {
+            problem.* = Problem.init(415, "CONTENT_TYPE", "the route does not take this type of body", .{}).at("content-type", .{});
+            for (accepts, 0..) |candidate, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else ", ", candidate.mediaType() });
+            return error.Problem;
+        };
+    }
+
+    fn contentLength(headers: []const ports.Header, problem: *Problem) problems.Error!?u64 {
+        const text = http.header(headers, "content-length") orelse return null;
+        return http.decimal(text) orelse {
+            problem.* = Problem.init(400, "CONTENT_LENGTH", "the length is not a number", .{}).at("content-length", .{}).expecting("1 to 15 decimal digits", .{});
+            return error.Problem;
+        };
+    }
+
+    fn refuseDuringSwitch(problem: *Problem) problems.Error {
+        problem.* = Problem.init(503, "MODEL_SWITCHING", "the board is changing its model", .{}).expecting("the same request later", .{});
+        problem.retry_after_s = switch_seconds;
+        return error.Problem;
+    }
+
+    fn take(device: *Device, request: u32, route: *const routes.Route, body_type: exchanges.BodyType, answer: *const Answer, problem: *Problem) problems.Error!*Exchange {
         const exchange = for (device.exchanges) |*candidate| {
             if (candidate.state == .free) break candidate;
         } else {
@@ -257,6 +381,7 @@ pub const Device = struct {
             .latents = exchange.latents,
             .actions = exchange.actions,
         };
+        return exchange;
     }
 
     fn tooLarge(device: *const Device, problem: *Problem) problems.Error {
@@ -280,11 +405,17 @@ pub const Device = struct {
         const exchange = device.find(request) orelse return;
         if (exchange.state != .receiving) return;
         exchange.last_activity_us = device.now();
-        if (bytes.len > exchange.buffer.len - exchange.received) {
-            device.tooLarge(&exchange.problem) catch {};
-            return device.fail(exchange);
+        switch (exchange.route.kind) {
+            .immediate => unreachable,
+            .inference => {
+                if (bytes.len > exchange.buffer.len - exchange.received) {
+                    device.tooLarge(&exchange.problem) catch {};
+                    return device.fail(exchange);
+                }
+                @memcpy(exchange.buffer[exchange.received..][0..bytes.len], bytes);
+            },
+            .task => |*task| task.chunk(device, exchange, bytes) catch return device.fail(exchange),
         }
-        @memcpy(exchange.buffer[exchange.received..][0..bytes.len], bytes);
         exchange.received += bytes.len;
     }
 
@@ -292,8 +423,36 @@ pub const Device = struct {
         const exchange = device.find(request) orelse return;
         if (exchange.state != .receiving) return;
         exchange.timing.received_us = device.now();
-        exchange.route.kind.inference.parse(device, exchange) catch return device.fail(exchange);
-        device.decodeNext(exchange);
+        switch (exchange.route.kind) {
+            .immediate => unreachable,
+            .inference => |*inference| {
+                inference.parse(device, exchange) catch return device.fail(exchange);
+                device.decodeNext(exchange);
+            },
+            .task => |*task| {
+                const work_due = task.received(device, exchange) catch return device.fail(exchange);
+                if (!work_due) return device.finishTask(exchange);
+                if (task.exclusive) device.stopInference(exchange);
+                device.enqueue(exchange);
+            },
+        }
+    }
+
+    /// Inference whose body is still arriving ends here; what is further comes to its end.
+    fn stopInference(device: *Device, exclusive: *Exchange) void {
+        device.exclusive = exclusive;
+        for (device.exchanges) |*exchange| {
+            if (exchange.state != .receiving or exchange.route.kind != .inference) continue;
+            refuseDuringSwitch(&exchange.problem) catch {};
+            device.fail(exchange);
+        }
+    }
+
+    fn inferenceInProgress(device: *const Device) bool {
+        for (device.exchanges) |*exchange| {
+            if (exchange.state != .free and exchange.route.kind == .inference) return true;
+        }
+        return false;
     }
 
     /// Has the next picture decoded that is not yet; after the last one the request waits for the worker.
@@ -312,7 +471,7 @@ pub const Device = struct {
     pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []const u8) void {
         const exchange = device.find(job) orelse return;
         if (exchange.state != .decoding) return;
-        if (exchange.abandoned) return release(exchange);
+        if (exchange.abandoned) return device.release(exchange);
         const picture = &exchange.pictures[exchange.decoding];
         const pixels = rgb orelse {
             exchange.problem = Problem.init(422, "IMAGE_UNREADABLE", "{s}", .{if (message.len > 0) message else "the picture cannot be decoded"})
@@ -344,16 +503,23 @@ pub const Device = struct {
     }
 
     fn startNext(device: *Device) void {
-        if (device.running != null) return;
-        var next: ?*Exchange = null;
-        for (device.exchanges) |*candidate| {
-            if (candidate.state == .queued and (next == null or candidate.sequence < next.?.sequence)) next = candidate;
+        while (device.running == null) {
+            var next: ?*Exchange = null;
+            for (device.exchanges) |*candidate| {
+                if (candidate.state != .queued) continue;
+                if (candidate == device.exclusive and device.inferenceInProgress()) continue;
+                if (next == null or candidate.sequence < next.?.sequence) next = candidate;
+            }
+            const exchange = next orelse return;
+            if (exchange.route.kind == .task) exchange.route.kind.task.start(device, exchange) catch {
+                device.fail(exchange);
+                continue;
+            };
+            exchange.state = .running;
+            exchange.timing.running_us = device.now();
+            device.running = exchange;
+            device.port.start_work(device.port.user);
         }
-        const exchange = next orelse return;
-        exchange.state = .running;
-        exchange.timing.running_us = device.now();
-        device.running = exchange;
-        device.port.start_work(device.port.user);
     }
 
     /// On the worker. Touches the running exchange and the model only, both of which the event side leaves alone until workDone.
@@ -362,7 +528,10 @@ pub const Device = struct {
         const start = device.now();
         device.finished = false;
         while (!device.finished and !exchange.cancelled.load(.acquire)) {
-            device.finished = exchange.route.kind.inference.step(device, exchange);
+            device.finished = switch (exchange.route.kind) {
+                .immediate => unreachable,
+                inline .inference, .task => |*kind| kind.step(device, exchange),
+            };
             if (exchange.turn_over or device.now() -| start >= limits.work_turn_us) break;
         }
         exchange.timing.inference_us += device.now() -| start;
@@ -370,18 +539,31 @@ pub const Device = struct {
 
     pub fn workDone(device: *Device) void {
         const exchange = device.running orelse return;
-        if (!device.finished and !exchange.abandoned) {
+        const is_task = exchange.route.kind == .task;
+        if (!device.finished and (is_task or !exchange.abandoned)) {
             device.tellProgress(exchange);
             return device.port.start_work(device.port.user);
         }
         device.running = null;
-        if (!exchange.abandoned) device.reply(exchange);
-        release(exchange);
+        if (is_task) {
+            device.finishTask(exchange);
+        } else {
+            if (!exchange.abandoned) device.reply(exchange);
+            device.release(exchange);
+        }
         device.startNext();
+    }
+
+    fn finishTask(device: *Device, exchange: *Exchange) void {
+        var answer = device.answerOf(exchange);
+        answer.muted = exchange.abandoned;
+        exchange.route.kind.task.finish(device, exchange, &answer) catch answer.problem(&exchange.problem);
+        device.release(exchange);
     }
 
     fn tellProgress(device: *Device, exchange: *Exchange) void {
         exchange.turn_over = false;
+        if (exchange.route.kind != .inference) return;
         const tell = exchange.route.kind.inference.progress orelse return;
         if (exchange.events != .begun) return;
         var answer = device.answerOf(exchange);
@@ -409,24 +591,33 @@ pub const Device = struct {
 
     fn fail(device: *Device, exchange: *Exchange) void {
         var answer = device.answerOf(exchange);
+        answer.muted = exchange.abandoned;
         answer.problem(&exchange.problem);
-        release(exchange);
+        device.release(exchange);
     }
 
-    fn release(exchange: *Exchange) void {
+    fn release(device: *Device, exchange: *Exchange) void {
         exchange.state = .free;
+        if (device.exclusive == exchange) device.exclusive = null else if (device.exclusive != null) device.startNext();
     }
 
     pub fn requestClosed(device: *Device, request: u32) void {
         const exchange = device.find(request) orelse return;
         device.metrics.abandoned +%= 1;
+        const is_task = exchange.route.kind == .task;
         switch (exchange.state) {
             .free => {},
-            .receiving, .queued => release(exchange),
+            .receiving => {
+                if (is_task) exchange.route.kind.task.left(device, exchange);
+                device.release(exchange);
+            },
+            .queued => if (is_task) {
+                exchange.abandoned = true;
+            } else device.release(exchange),
             .decoding => exchange.abandoned = true,
             .running => {
                 exchange.abandoned = true;
-                exchange.cancelled.store(true, .release);
+                if (!is_task) exchange.cancelled.store(true, .release);
             },
         }
     }
@@ -434,15 +625,28 @@ pub const Device = struct {
     pub fn tick(device: *Device, now_us: u64) void {
         for (device.exchanges) |*exchange| {
             if (exchange.state != .receiving) continue;
+            const is_task = exchange.route.kind == .task;
             const idle = now_us -| exchange.last_activity_us > limits.receive_idle_us_max;
-            const slow = now_us -| exchange.timing.started_us > limits.receive_total_us_max;
+            const slow = !is_task and now_us -| exchange.timing.started_us > limits.receive_total_us_max;
             if (!idle and !slow) continue;
             exchange.problem = Problem.init(408, "BODY_TIMEOUT", "the body did not arrive in time", .{})
                 .expecting("data at least every {d} s, all of it within {d} s", .{ limits.receive_idle_us_max / 1_000_000, limits.receive_total_us_max / 1_000_000 });
+            if (is_task) exchange.route.kind.task.left(device, exchange);
             device.fail(exchange);
         }
+        if (!device.healthy and now_us -| device.started_us >= limits.healthy_after_us) device.sayHealthy();
+    }
+
+    /// This boot was a good one: it does not count toward safe mode any more.
+    fn sayHealthy(device: *Device) void {
+        device.healthy = true;
+        const storage = device.storage orelse return;
+        storage.slots.healthy() catch device.log(.err, "the flash did not take the record of a healthy boot");
     }
 };
+
+/// What Retry-After says while the model changes: opening one and running its test vectors takes seconds.
+const switch_seconds = 5;
 
 fn acceptedType(accepts: []const exchanges.BodyType, content_type: ?[]const u8) ?exchanges.BodyType {
     const body_type = exchanges.BodyType.of(http.mediaType(content_type orelse return null)) orelse return null;

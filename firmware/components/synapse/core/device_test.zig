@@ -407,8 +407,8 @@ test "a model that does not fit is refused with the exact number of missing byte
         // Memory is counted step by step, so growing by what is missing ends at a size that is just enough.
         var rounds: u32 = 0;
         while (abi.synapse_device_load_model(device, .of("a"), &hosts.model, hosts.model.len, &err) != .ok) : (rounds += 1) {
-            try expectEqual(@intFromEnum(ports.Result.model_memory), err.code);
-            try expectEqual(@intFromEnum(region), err.region);
+            try expectEqual(@backingInt(ports.Result.model_memory), err.code);
+            try expectEqual(@backingInt(region), err.region);
             try expectEqual(@field(config, name ++ "_bytes") + err.bytes_missing, err.bytes_needed);
             @field(config, name ++ "_bytes") = @intCast(err.bytes_needed);
             try expectEqual(ports.Result.ok, abi.synapse_device_init(&config, &device, &err));

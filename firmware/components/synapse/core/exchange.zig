@@ -36,7 +36,7 @@ pub const BodyType = enum {
     }
 };
 
-/// free -> receiving -> (decoding ->) queued -> running -> free. Decoding and running cannot be taken back from whoever does them: when the
+/// free -> receiving -> (decoding ->) queued -> running -> free. A task may also be done when its body is. Decoding and running cannot be taken back from whoever does them: when the
 /// client leaves, the exchange is marked abandoned and freed when they are done.
 pub const State = enum { free, receiving, decoding, queued, running };
 
@@ -99,6 +99,9 @@ pub const Exchange = struct {
     passed: u32 = 0,
     observation: Observation = .{},
     plan: Plan = .{},
+    /// Of a task: the slot it changes, and how long its body is going to be.
+    slot: u1 = 0,
+    expected_bytes: u64 = 0,
     /// Set by a step that wants the event side to look at it before the next one.
     turn_over: bool = false,
     /// Set by a step that found, with the device's state at its turn, that the request cannot be served; `problem` says why.

@@ -31,6 +31,32 @@ pub const Target = struct {
     }
 };
 
+/// Which bytes of a whole a body brings: RFC 9110 section 14.4.
+pub const ContentRange = struct {
+    first: u64,
+    last: u64,
+    total: u64,
+
+    pub fn parse(value: []const u8) ?ContentRange {
+        if (value.len < 6 or !std.ascii.eqlIgnoreCase(value[0..6], "bytes ")) return null;
+        const slash = std.mem.indexOfScalar(u8, value, '/') orelse return null;
+        const dash = std.mem.indexOfScalar(u8, value[0..slash], '-') orelse return null;
+        const range: ContentRange = .{
+            .first = decimal(value[6..dash]) orelse return null,
+            .last = decimal(value[dash + 1 .. slash]) orelse return null,
+            .total = decimal(value[slash + 1 ..]) orelse return null,
+        };
+        return if (range.first <= range.last and range.last < range.total) range else null;
+    }
+};
+
+/// A number of 1 to 15 decimal digits.
+pub fn decimal(text: []const u8) ?u64 {
+    if (text.len == 0 or text.len > 15) return null;
+    for (text) |byte| if (!std.ascii.isDigit(byte)) return null;
+    return std.fmt.parseInt(u64, text, 10) catch unreachable;
+}
+
 /// The media type without its parameters.
 pub fn mediaType(value: []const u8) []const u8 {
     const semicolon = std.mem.indexOfScalar(u8, value, ';') orelse value.len;
@@ -106,6 +132,14 @@ test "negotiation follows quality and specificity" {
     try std.testing.expectEqual(@as(?usize, null), negotiate("application/json;q=0", offers));
     try std.testing.expect(acceptsGzip("br, gzip;q=0.8"));
     try std.testing.expect(!acceptsGzip("gzip;q=0, *"));
+}
+
+test "content ranges" {
+    const range = ContentRange.parse("bytes 10-19/30").?;
+    try std.testing.expectEqual(ContentRange{ .first = 10, .last = 19, .total = 30 }, range);
+    for ([_][]const u8{ "", "bytes", "bytes 1", "bytes 1-2", "bytes 2-1/3", "bytes 1-3/3", "bytes */3", "bytes 1-2/*", "bytes -1-2/3", "items 1-2/3", "bytes 1-2/9999999999999999" }) |bad| {
+        try std.testing.expectEqual(@as(?ContentRange, null), ContentRange.parse(bad));
+    }
 }
 
 test "targets and parameters" {

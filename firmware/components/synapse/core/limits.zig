@@ -8,6 +8,8 @@ pub const exchanges_max = 16;
 
 /// Routes that the metrics have room for.
 pub const routes_max = 32;
+/// Longest name of a model slot.
+pub const slot_name_bytes_max = 32;
 /// Longest request target (path and query) that is looked at.
 pub const target_bytes_max = 1024;
 /// Nesting of JSON and CBOR bodies: the deepest body any route takes is three levels.
@@ -38,6 +40,11 @@ pub const row_elements_max = 1 << 16;
 /// A client that sends nothing for this long, or not everything within the second time, loses its request.
 pub const receive_idle_us_max = 10 * 1_000_000;
 pub const receive_total_us_max = 120 * 1_000_000;
+
+/// A board that has run for this long since its boot is healthy.
+pub const healthy_after_us = 60 * 1_000_000;
+/// Bytes of an upload that one step of the worker reads back.
+pub const upload_check_bytes = 64 << 10;
 
 /// One turn of the worker: long rollouts are cut in turns, so that a request whose client left stops soon.
 pub const work_turn_us = 20_000;

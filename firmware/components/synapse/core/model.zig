@@ -174,7 +174,7 @@ fn check(result: c_int, err: *ports.ErrorInfo) error{Refused}!void {
 }
 
 fn refuse(err: *ports.ErrorInfo, failure: *const runtime.ErrorInfo) error{Refused} {
-    err.* = .{ .code = @intFromEnum(ports.Result.model), .model_code = failure.code };
+    err.* = .{ .code = @backingInt(ports.Result.model), .model_code = failure.code };
     const text = std.mem.sliceTo(&failure.message, 0);
     @memcpy(err.message[0..text.len], text);
     return error.Refused;
@@ -182,7 +182,7 @@ fn refuse(err: *ports.ErrorInfo, failure: *const runtime.ErrorInfo) error{Refuse
 
 fn tooLarge(err: *ports.ErrorInfo, region: ports.Region, needed: u64, block: *const memory.Block) error{Refused} {
     const missing = needed - block.bytes.len;
-    err.* = .{ .code = @intFromEnum(ports.Result.model_memory), .region = @intFromEnum(region), .bytes_needed = needed, .bytes_missing = missing };
+    err.* = .{ .code = @backingInt(ports.Result.model_memory), .region = @backingInt(region), .bytes_needed = needed, .bytes_missing = missing };
     const label = if (region == .fast) "fast memory (SRAM)" else "slow memory (PSRAM)";
     _ = std.fmt.bufPrint(err.message[0 .. err.message.len - 1], "the model does not fit the board's {s}: {d} bytes are needed, the core's share included, and {d} exist; {d} bytes are missing", .{ label, needed, block.bytes.len, missing }) catch unreachable;
     return error.Refused;

@@ -54,8 +54,19 @@ test "every route is documented, with its media types and statuses" {
     for (&routes.table) |*route| {
         errdefer std.debug.print("{t} {s}\n", .{ route.method, route.path });
         const operation = api.operation(route.method, route.path) orelse return error.Undocumented;
-        const answered = operation.object.get("responses").?.object.get("200").?.object.get("content").?;
+        const responses = operation.object.get("responses").?;
+        const success: []const u16 = if (route.kind == .task) route.kind.task.success else &.{200};
+        var answered: Value = undefined;
+        for (success) |status| {
+            var digits: [8]u8 = undefined;
+            answered = (responses.object.get(std.fmt.bufPrint(&digits, "{d}", .{status}) catch unreachable) orelse return error.Undocumented).object.get("content").?;
+        }
         switch (route.kind) {
+            .task => |task| {
+                try sameTypes(answered, task.offers);
+                for ([_]u32{ 400, 406, 408, 409, 414, 415, 422, 500, 503 }) |status| try expect(Document.documents(operation, status));
+                try std.testing.expectEqual(task.accepts.len > 0, operation.object.get("requestBody") != null);
+            },
             .immediate => |immediate| {
                 try sameTypes(answered, immediate.offers);
                 for ([_]u32{ 400, 406, 414 }) |status| try expect(Document.documents(operation, status));

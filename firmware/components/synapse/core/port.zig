@@ -1,5 +1,6 @@
 //! The C types of include/synapse_device.h. abi_test.zig holds the two against each other.
 const std = @import("std");
+const flash = @import("flash/flash.zig");
 
 pub const Result = enum(c_int) {
     ok = 0,
@@ -46,6 +47,14 @@ pub const LogLevel = enum(u32) { err = 0, warn = 1, info = 2 };
 pub const Task = *const fn (context: ?*anyopaque, index: u32, thread: u32) callconv(.c) void;
 pub const ParallelFor = *const fn (user: ?*anyopaque, count: u32, task: Task, context: ?*anyopaque) callconv(.c) void;
 
+pub const FlashRead = *const fn (user: ?*anyopaque, area: u32, offset: u32, out: [*]u8, bytes: usize) callconv(.c) flash.Result;
+pub const FlashErase = *const fn (user: ?*anyopaque, area: u32, offset: u32) callconv(.c) flash.Result;
+pub const FlashWrite = *const fn (user: ?*anyopaque, area: u32, offset: u32, data: [*]const u8, bytes: usize) callconv(.c) flash.Result;
+pub const FlashMap = *const fn (user: ?*anyopaque, area: u32) callconv(.c) ?[*]align(64) const u8;
+
+/// Areas of flash that the core uses, by number.
+pub const Area = enum(u32) { records = 0, model_a = 1, model_b = 2, settings = 3 };
+
 pub const Port = extern struct {
     size: u32 = @sizeOf(Port),
     user: ?*anyopaque = null,
@@ -58,6 +67,11 @@ pub const Port = extern struct {
     decode_image: *const fn (?*anyopaque, u32, [*]const u8, usize, Text, u32, u32) callconv(.c) void,
     start_work: *const fn (?*anyopaque) callconv(.c) void,
     parallel_for: ?ParallelFor = null,
+    /// All four or none.
+    flash_read: ?FlashRead = null,
+    flash_erase: ?FlashErase = null,
+    flash_write: ?FlashWrite = null,
+    flash_map: ?FlashMap = null,
 };
 
 pub const Config = extern struct {
@@ -85,6 +99,10 @@ pub const Config = extern struct {
     scratch: ?[*]align(64) u8 = null,
     scratch_bytes: usize = 0,
     port: ?*const Port = null,
+    records_bytes: u32 = 0,
+    settings_bytes: u32 = 0,
+    slot_bytes: [2]u32 = .{ 0, 0 },
+    slot_names: [2]Text = .{ .{}, .{} },
     reset_count: u32 = 0,
     reset_reason: Text = .{},
 };

@@ -71,6 +71,7 @@ pub fn title(status: u16) []const u8 {
         406 => "Not Acceptable",
         408 => "Request Timeout",
         409 => "Conflict",
+        411 => "Length Required",
         413 => "Content Too Large",
         414 => "URI Too Long",
         415 => "Unsupported Media Type",

@@ -12,7 +12,7 @@ const Target = @import("http.zig").Target;
 const limits = @import("limits.zig");
 const media_types = @import("answer.zig").media_types;
 
-pub const Method = enum { GET, POST };
+pub const Method = enum { GET, POST, PUT };
 
 /// What a route without a body sees of its request.
 pub const Request = struct {
@@ -49,11 +49,37 @@ pub const Inference = struct {
     progress: ?*const fn (device: *const Device, exchange: *Exchange, answer: *Answer) void = null,
 };
 
+/// Changes what the board holds: reads its body as it arrives, works, and goes on to its end when the client leaves after the body.
+/// All functions but `step` run on the event side.
+pub const Task = struct {
+    /// Media types of the body, which may also come without one; none for a route that takes no body.
+    accepts: []const BodyType,
+    offers: []const []const u8 = &media_types,
+    /// Statuses of success.
+    success: []const u16,
+    /// Waits until no inference is in progress, and lets none begin before it is over.
+    exclusive: bool = false,
+    /// Looks at the head; what it refuses has changed nothing.
+    begin: *const fn (device: *Device, exchange: *Exchange, request: Request) ProblemError!void,
+    /// The next bytes of the body. Failing ends the request.
+    chunk: *const fn (device: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!void,
+    /// The body has ended; true when there is work to do before the answer.
+    received: *const fn (device: *Device, exchange: *Exchange) ProblemError!bool,
+    /// The client left, or was too slow, before its body had ended.
+    left: *const fn (device: *Device, exchange: *Exchange) void,
+    /// The worker's turn has come.
+    start: *const fn (device: *Device, exchange: *Exchange) ProblemError!void,
+    /// On the worker; true when there is nothing left to do.
+    step: *const fn (device: *Device, exchange: *Exchange) bool,
+    /// Puts the work into effect and answers, or fills exchange.problem. The client may have left; the answer then goes nowhere.
+    finish: *const fn (device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void,
+};
+
 pub const Route = struct {
     method: Method,
     /// Matched literally, segment by segment; `*` stands for one segment.
     path: []const u8,
-    kind: union(enum) { immediate: Immediate, inference: Inference },
+    kind: union(enum) { immediate: Immediate, inference: Inference, task: Task },
 };
 
 pub const table = [_]Route{
@@ -62,6 +88,8 @@ pub const table = [_]Route{
     @import("routes/device.zig").route,
     @import("routes/models.zig").route,
     @import("routes/models.zig").slot_route,
+    @import("routes/upload_model.zig").route,
+    @import("routes/activate.zig").route,
     @import("routes/encode.zig").route,
     @import("routes/predict.zig").route,
     @import("routes/rollout.zig").route,
@@ -83,28 +111,44 @@ pub fn indexOf(route: *const Route) usize {
 
 pub const Match = union(enum) {
     found: struct { route: *const Route, wildcard: []const u8 },
-    /// The path exists with another method: the value of Allow.
+    /// The path exists with other methods: the value of Allow.
     method_not_allowed: []const u8,
     not_found,
 };
 
+/// Values of Allow, by the set of methods.
+const allow_texts = texts: {
+    const count = std.enums.values(Method).len;
+    var texts: [1 << count][]const u8 = undefined;
+    for (&texts, 0..) |*text, set| {
+        text.* = "";
+        for (std.enums.values(Method), 0..) |method, bit| {
+            if (set >> bit & 1 == 0) continue;
+            text.* = text.* ++ (if (text.len > 0) ", " else "") ++ @tagName(method) ++ (if (method == .GET) ", HEAD" else "");
+        }
+    }
+    break :texts texts;
+};
+
 pub fn match(method: []const u8, path: []const u8) Match {
-    var allow: ?[]const u8 = null;
+    var allowed: usize = 0;
     for (&table) |*route| {
         const wildcard = matchPath(route.path, path) orelse continue;
         const asked = if (std.mem.eql(u8, method, "HEAD")) "GET" else method;
         if (std.mem.eql(u8, asked, @tagName(route.method))) return .{ .found = .{ .route = route, .wildcard = wildcard } };
-        allow = if (route.method == .GET) "GET, HEAD" else "POST";
+        allowed |= @as(usize, 1) << @backingInt(route.method);
     }
-    return if (allow) |methods| .{ .method_not_allowed = methods } else .not_found;
+    return if (allowed != 0) .{ .method_not_allowed = allow_texts[allowed] } else .not_found;
 }
 
+/// What stands for `*`, or an empty text for a path without one.
 fn matchPath(pattern: []const u8, path: []const u8) ?[]const u8 {
     const star = std.mem.indexOfScalar(u8, pattern, '*') orelse return if (std.mem.eql(u8, pattern, path)) "" else null;
-    std.debug.assert(star == pattern.len - 1);
-    if (!std.mem.startsWith(u8, path, pattern[0..star])) return null;
-    const rest = path[star..];
-    return if (rest.len > 0 and std.mem.indexOfScalar(u8, rest, '/') == null) rest else null;
+    const tail = pattern[star + 1 ..];
+    if (path.len <= star + tail.len) return null;
+    if (!std.mem.startsWith(u8, path, pattern[0..star]) or !std.mem.endsWith(u8, path, tail)) return null;
+    const middle = path[star .. path.len - tail.len];
+    return if (std.mem.indexOfScalar(u8, middle, '/') == null) middle else null;
 }
 
 test "paths match exactly" {
@@ -112,6 +156,9 @@ test "paths match exactly" {
     try std.testing.expect(match("HEAD", "/v1/device") == .found);
     try std.testing.expectEqualStrings("model_a", match("GET", "/v1/models/model_a").found.wildcard);
     try std.testing.expect(match("GET", "/v1/models/a/b") == .not_found);
+    try std.testing.expectEqualStrings("a", match("POST", "/v1/models/a/activate").found.wildcard);
+    try std.testing.expect(match("POST", "/v1/models//activate") == .not_found);
+    try std.testing.expectEqualStrings("GET, HEAD, PUT", match("DELETE", "/v1/models/a").method_not_allowed);
     try std.testing.expect(match("GET", "/v1/device/") == .not_found);
     try std.testing.expectEqualStrings("POST", match("GET", "/v1/encode").method_not_allowed);
     try std.testing.expectEqualStrings("GET, HEAD", match("DELETE", "/").method_not_allowed);

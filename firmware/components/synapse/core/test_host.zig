@@ -3,6 +3,8 @@ const std = @import("std");
 const abi = @import("abi.zig");
 const ports = @import("port.zig");
 const Device = @import("device.zig").Device;
+const flash_module = @import("flash/flash.zig");
+const SimFlash = @import("flash/sim_flash.zig").SimFlash;
 
 pub const model align(64) = @embedFile("test_model").*;
 pub const latent_elements = 32;
@@ -28,6 +30,9 @@ pub const Reply = struct {
     }
 };
 
+/// The areas of the board's flash: records, two slots, settings.
+pub const areas = [_]u32{ 2 * 4096, 48 * 4096, 32 * 4096, 4 * 4096 };
+
 pub const Host = struct {
     replies: [requests_max]Reply = @splat(.{}),
     device: *Device = undefined,
@@ -39,10 +44,22 @@ pub const Host = struct {
     /// The job that waits for its picture when decode_now is off; 0 for none.
     pending_decode: [requests_max]bool = @splat(false),
     next: u32 = 1,
+    /// Null on a board without.
+    flash: ?*SimFlash = null,
+    resets: u32 = 0,
 
     /// In place: the port points at the host.
     pub fn start(host: *Host) !void {
         host.* = .{};
+        host.wire();
+        const config = host.configuration();
+        var device: ?*Device = null;
+        var err: ports.ErrorInfo = .{};
+        try std.testing.expectEqual(ports.Result.ok, abi.synapse_device_init(&config, &device, &err));
+        host.device = device.?;
+    }
+
+    fn wire(host: *Host) void {
         host.port = .{
             .user = host,
             .log = log,
@@ -54,16 +71,40 @@ pub const Host = struct {
             .decode_image = decodeImage,
             .start_work = startWork,
         };
-        const config = host.configuration();
-        var device: ?*Device = null;
-        var err: ports.ErrorInfo = .{};
-        try std.testing.expectEqual(ports.Result.ok, abi.synapse_device_init(&config, &device, &err));
-        host.device = device.?;
     }
 
     pub fn startWithModel(host: *Host) !void {
         try host.start();
         try std.testing.expectEqual(ports.Result.ok, abi.synapse_device_load_model(host.device, .of("model_a"), &model, model.len, null));
+    }
+
+    /// A board with flash, in whatever state it is. The result is the boot's.
+    pub fn startWithFlash(host: *Host, flash: *SimFlash) !ports.Result {
+        host.* = .{ .flash = flash };
+        return host.boot();
+    }
+
+    /// What the device knew is gone, but for the flash.
+    pub fn reset(host: *Host) !ports.Result {
+        host.resets += 1;
+        host.work_wanted = false;
+        return host.boot();
+    }
+
+    fn boot(host: *Host) !ports.Result {
+        host.wire();
+        var config = host.configuration();
+        config.records_bytes, config.slot_bytes[0], config.slot_bytes[1], config.settings_bytes = areas;
+        config.slot_names = .{ .of("model_a"), .of("model_b") };
+        config.reset_count = host.resets;
+        host.port.flash_read = flashRead;
+        host.port.flash_erase = flashErase;
+        host.port.flash_write = flashWrite;
+        host.port.flash_map = flashMap;
+        var device: ?*Device = null;
+        try std.testing.expectEqual(ports.Result.ok, abi.synapse_device_init(&config, &device, null));
+        host.device = device.?;
+        return abi.synapse_device_boot(host.device, null);
     }
 
     pub fn configuration(host: *Host) ports.Config {
@@ -110,6 +151,24 @@ pub const Host = struct {
         // In two pieces, as bodies come.
         host.device.bodyChunk(request, body[0 .. body.len / 2]);
         host.device.bodyChunk(request, body[body.len / 2 ..]);
+        host.device.requestEnd(request);
+        host.pump();
+        return host.reply(request);
+    }
+
+    /// A whole request with any headers, given as names and values in turn, worked off.
+    pub fn ask(host: *Host, method: []const u8, target: []const u8, headers: []const []const u8, body: []const u8) *Reply {
+        const request = host.next;
+        host.next += 1;
+        var list: [8]ports.Header = undefined;
+        for (0..headers.len / 2) |i| list[i] = .{ .name = .of(headers[2 * i]), .value = .of(headers[2 * i + 1]) };
+        host.device.requestHead(request, method, target, list[0 .. headers.len / 2]);
+        var rest = body;
+        while (rest.len > 0) {
+            const n = @min(rest.len, 1460);
+            host.device.bodyChunk(request, rest[0..n]);
+            rest = rest[n..];
+        }
         host.device.requestEnd(request);
         host.pump();
         return host.reply(request);
@@ -183,6 +242,22 @@ pub const Host = struct {
         const host = of(user);
         std.debug.assert(width * height * 3 == image_bytes);
         if (host.decode_now) host.decoded(job) else host.pending_decode[job] = true;
+    }
+
+    fn flashRead(user: ?*anyopaque, area: u32, offset: u32, out: [*]u8, bytes: usize) callconv(.c) flash_module.Result {
+        return SimFlash.calls.read(of(user).flash.?, area, offset, out, bytes);
+    }
+
+    fn flashErase(user: ?*anyopaque, area: u32, offset: u32) callconv(.c) flash_module.Result {
+        return SimFlash.calls.erase(of(user).flash.?, area, offset);
+    }
+
+    fn flashWrite(user: ?*anyopaque, area: u32, offset: u32, data: [*]const u8, bytes: usize) callconv(.c) flash_module.Result {
+        return SimFlash.calls.write(of(user).flash.?, area, offset, data, bytes);
+    }
+
+    fn flashMap(user: ?*anyopaque, area: u32) callconv(.c) ?[*]align(64) const u8 {
+        return @alignCast(of(user).flash.?.contents(area).ptr);
     }
 
     fn startWork(user: ?*anyopaque) callconv(.c) void {

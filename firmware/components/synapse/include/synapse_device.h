@@ -57,8 +57,22 @@ typedef struct synapse_device_header {
 
 enum { SYNAPSE_DEVICE_LOG_ERROR = 0, SYNAPSE_DEVICE_LOG_WARN = 1, SYNAPSE_DEVICE_LOG_INFO = 2 };
 
+/* Areas of flash: partitions of the board. */
+typedef enum synapse_device_area {
+  SYNAPSE_DEVICE_AREA_RECORDS = 0,  /* which model is active: two sectors or more */
+  SYNAPSE_DEVICE_AREA_MODEL_A = 1,
+  SYNAPSE_DEVICE_AREA_MODEL_B = 2,
+  SYNAPSE_DEVICE_AREA_SETTINGS = 3, /* two sectors or more */
+} synapse_device_area;
+
+typedef enum synapse_device_flash_result {
+  SYNAPSE_DEVICE_FLASH_OK = 0,
+  SYNAPSE_DEVICE_FLASH_RANGE = -1,  /* outside the area, or not aligned */
+  SYNAPSE_DEVICE_FLASH_FAILED = -2, /* the flash did not do it */
+} synapse_device_flash_result;
+
 /* What the core may ask of its surroundings. All functions are called on the event side, but parallel_for and ticks_us, which the worker
- * calls too. Bytes given to a port function are valid only until it returns, except where said. */
+ * calls too, as it does flash_read. Bytes given to a port function are valid only until it returns, except where said. */
 typedef struct synapse_device_port {
   uint32_t size; /* sizeof(synapse_device_port) */
   void *user;    /* first argument of every function */
@@ -82,6 +96,15 @@ typedef struct synapse_device_port {
 
   /* As syn_parallel_for of synapse.h, or NULL. */
   void (*parallel_for)(void *user, uint32_t count, void (*task)(void *context, uint32_t index, uint32_t thread), void *context);
+
+  /* The board's flash; all four functions, or NULL for a board without model slots and settings. `area` is a synapse_device_area, offsets
+   * count from its start. Every call returns when the flash has finished; erase clears one sector of 4096 bytes, write programs a multiple of
+   * 32 bytes at a multiple of 32 that was erased before. Reads also come from the worker. The result is a synapse_device_flash_result. */
+  int32_t (*flash_read)(void *user, uint32_t area, uint32_t offset, uint8_t *out, size_t bytes);
+  int32_t (*flash_erase)(void *user, uint32_t area, uint32_t offset);
+  int32_t (*flash_write)(void *user, uint32_t area, uint32_t offset, const uint8_t *data, size_t bytes);
+  /* Where a model's area can be read as memory, 64-byte aligned; the same place until the next start. NULL: it cannot be mapped. */
+  const void *(*flash_map)(void *user, uint32_t area);
 } synapse_device_port;
 
 /* Texts must stay valid as long as the device. A frequency of 0 means unknown. */
@@ -105,6 +128,10 @@ typedef struct synapse_device_config {
   void *scratch;
   size_t scratch_bytes;
   const synapse_device_port *port; /* copied */
+  /* Sizes of the flash areas, multiples of 4096. All 0: no flash. */
+  uint32_t records_bytes, settings_bytes;
+  uint32_t slot_bytes[2];
+  synapse_device_text slot_names[2]; /* what clients call the slots of areas MODEL_A and MODEL_B: 1 to 32 letters, digits, _ or - */
   uint32_t reset_count;              /* since the board was first powered */
   synapse_device_text reset_reason;  /* of the last start: "power-on", "watchdog", ...; letters, digits and dashes. Empty: unknown */
 } synapse_device_config;
@@ -113,14 +140,19 @@ typedef struct synapse_device_config {
 synapse_device_result synapse_device_get_requirements(const synapse_device_config *config, size_t *out_fast_bytes, size_t *out_slow_bytes);
 synapse_device_result synapse_device_init(const synapse_device_config *config, synapse_device **out_device, synapse_device_error *error);
 
-/* Opens the model and makes it the one that requests run. `file` is 64-byte aligned and stays as it is as long as the device uses it.
+/* Boots a board that has flash: reads which model is active, opens it in place, and counts the boot. A model that cannot be run is given up and
+ * the other slot's is tried. The result tells of the last one tried: ERROR_MODEL also when no slot holds a model. Whatever it is, the
+ * device answers and takes uploads. */
+synapse_device_result synapse_device_boot(synapse_device *device, synapse_device_error *error);
+
+/* For a board without flash: opens the model and makes it the one that requests run. `file` is 64-byte aligned and stays as it is as long as the device uses it.
  * When it fails the device has no model, keeps answering, and tells why in /v1/device. */
 synapse_device_result synapse_device_load_model(synapse_device *device, synapse_device_text slot, const void *file, size_t file_bytes,
                                                 synapse_device_error *error);
 
 /* Events. A request's number is not 0 and not used again until its end or, after a request_closed, until its image has been answered.
  * The port need only pass the headers that the core reads: accept, accept-encoding, authorization, content-encoding, content-length,
- * content-type, if-none-match. Events for unknown requests are ignored. */
+ * content-range, content-type, if-none-match. Events for unknown requests are ignored. */
 void synapse_device_request_head(synapse_device *device, uint32_t request, synapse_device_text method, synapse_device_text target,
                                  const synapse_device_header *headers, size_t header_count);
 void synapse_device_body_chunk(synapse_device *device, uint32_t request, const uint8_t *bytes, size_t byte_count);

@@ -1,4 +1,4 @@
-//! NOR flash for tests. Sectors must be erased before they are written, wear is counted, sectors wear out, and power can be cut in the middle
+//! NOR flash for tests and simulated boards. Sectors must be erased before they are written, wear is counted, sectors wear out, and power can be cut in the middle
 //! of any operation. Stricter than the part: writing what is not erased, or into a sector whose erase was cut short, counts as a violation.
 const std = @import("std");
 const flash = @import("flash.zig");
@@ -40,6 +40,8 @@ pub const SimFlash = struct {
     wear: []u32,
     /// Sectors whose last erase was cut short.
     half_erased: []bool,
+    /// Sectors that nothing has touched: they read as erased and their bytes mean nothing, so that a large flash costs what is used of it.
+    fresh: []bool,
     prng: std.Random.DefaultPrng,
     /// Operations since the start, or since `restore`.
     operations: u64 = 0,
@@ -54,35 +56,70 @@ pub const SimFlash = struct {
 
     /// `areas` are lengths in bytes, multiples of a sector.
     pub fn init(allocator: std.mem.Allocator, areas: []const u32, seed: u64) !SimFlash {
+        var total: usize = 0;
+        for (areas) |bytes| total += bytes;
+        const undecided = try allocator.alloc(u8, total);
+        @memset(undecided, 0);
+        const sim = try initIn(allocator, try allocator.alloc(u8, total), undecided, areas, seed);
+        @memset(sim.bytes, 0xff);
+        @memset(sim.fresh, false);
+        return sim;
+    }
+
+    /// As `init`, in given memory: `undecided` is zero, `bytes` may be anything and is touched only where the flash is used.
+    pub fn initIn(allocator: std.mem.Allocator, bytes: []u8, undecided: []u8, areas: []const u32, seed: u64) !SimFlash {
         const spans = try allocator.alloc(Span, areas.len);
         var total: u32 = 0;
-        for (spans, areas) |*span, bytes| {
-            std.debug.assert(bytes % flash.sector_bytes == 0);
-            span.* = .{ .offset = total, .bytes = bytes };
-            total += bytes;
+        for (spans, areas) |*span, area_bytes| {
+            std.debug.assert(area_bytes % flash.sector_bytes == 0);
+            span.* = .{ .offset = total, .bytes = area_bytes };
+            total += area_bytes;
         }
         const sim: SimFlash = .{
             .allocator = allocator,
             .spans = spans,
-            .bytes = try allocator.alloc(u8, total),
-            .undecided = try allocator.alloc(u8, total),
+            .bytes = bytes[0..total],
+            .undecided = undecided[0..total],
             .wear = try allocator.alloc(u32, total / flash.sector_bytes),
             .half_erased = try allocator.alloc(bool, total / flash.sector_bytes),
+            .fresh = try allocator.alloc(bool, total / flash.sector_bytes),
             .prng = .init(seed),
         };
-        @memset(sim.bytes, 0xff);
-        @memset(sim.undecided, 0);
         @memset(sim.wear, 0);
         @memset(sim.half_erased, false);
+        @memset(sim.fresh, true);
         return sim;
     }
 
     pub fn deinit(sim: *SimFlash) void {
-        sim.allocator.free(sim.spans);
         sim.allocator.free(sim.bytes);
         sim.allocator.free(sim.undecided);
+        sim.deinitIn();
+    }
+
+    /// After `initIn`: leaves the given memory alone.
+    pub fn deinitIn(sim: *SimFlash) void {
+        sim.allocator.free(sim.spans);
         sim.allocator.free(sim.wear);
         sim.allocator.free(sim.half_erased);
+        sim.allocator.free(sim.fresh);
+    }
+
+    /// Puts a file into an area as a programmer does in the factory: nothing else of the flash changes.
+    pub fn program(sim: *SimFlash, id: u32, file: []const u8) void {
+        const span = sim.spans[id];
+        for (0..span.bytes / flash.sector_bytes) |i| {
+            const start = i * flash.sector_bytes;
+            const sector = (span.offset + start) / flash.sector_bytes;
+            sim.half_erased[sector] = false;
+            sim.fresh[sector] = start >= file.len;
+            if (sim.fresh[sector]) continue;
+            const place = sim.bytes[span.offset + start ..][0..flash.sector_bytes];
+            const n = @min(flash.sector_bytes, file.len - start);
+            @memcpy(place[0..n], file[start..][0..n]);
+            @memset(place[n..], 0xff);
+            @memset(sim.undecided[span.offset + start ..][0..flash.sector_bytes], 0);
+        }
     }
 
     pub fn area(sim: *SimFlash, id: u32) flash.Area {
@@ -119,6 +156,12 @@ pub const SimFlash = struct {
         sim.powerOn();
     }
 
+    fn materialize(sim: *SimFlash, sector: usize) void {
+        if (!sim.fresh[sector]) return;
+        sim.fresh[sector] = false;
+        @memset(sim.bytes[sector * flash.sector_bytes ..][0..flash.sector_bytes], 0xff);
+    }
+
     /// Whether this operation is the one that the power cut hits.
     fn begin(sim: *SimFlash) bool {
         const hit = sim.cut_at != null and sim.operations == sim.cut_at.?;
@@ -143,7 +186,7 @@ pub const SimFlash = struct {
         if (sim.cut == .unstable) sim.undecided[byte] |= mask;
     }
 
-    const calls: flash.Calls = .{ .read = read, .erase = erase, .write = write };
+    pub const calls: flash.Calls = .{ .read = read, .erase = erase, .write = write };
 
     fn of(user: ?*anyopaque) *SimFlash {
         return @ptrCast(@alignCast(user.?));
@@ -153,7 +196,9 @@ pub const SimFlash = struct {
         const sim = of(user);
         if (!sim.powered) return .failed;
         const start = sim.spans[id].offset + offset;
-        for (out[0..count], sim.bytes[start..][0..count], sim.undecided[start..][0..count]) |*byte, stored, mask| {
+        for (out[0..count], start..) |*byte, i| {
+            const mask = sim.undecided[i];
+            const stored = if (sim.fresh[i / flash.sector_bytes]) 0xff else sim.bytes[i];
             byte.* = if (mask == 0) stored else stored ^ (sim.prng.random().int(u8) & mask);
         }
         return .ok;
@@ -164,6 +209,7 @@ pub const SimFlash = struct {
         if (!sim.powered) return .failed;
         const start = sim.spans[id].offset + offset;
         const sector = start / flash.sector_bytes;
+        sim.materialize(sector);
         const worn = sim.wear[sector] >= sim.wear_max;
         const hit = sim.begin();
         if (worn and sim.wear_as == .fails) return .failed;
@@ -189,6 +235,7 @@ pub const SimFlash = struct {
         const hit = sim.begin();
         for (start..start + count) |i| {
             const sector = i / flash.sector_bytes;
+            sim.materialize(sector);
             const erased = sim.bytes[i] | sim.undecided[i] == 0xff;
             if (sim.wear[sector] > sim.wear_max) continue;
             if (erased and !sim.half_erased[sector]) continue;

@@ -90,12 +90,17 @@ pub const Slots = struct {
         try slots.commit(next);
     }
 
-    /// Puts a slot's model on trial: the board is to switch to it now, check its golden vectors, and then `confirm` or `giveUp`. Until then a
-    /// reset returns to the active one.
-    pub fn activate(slots: *Slots, slot: SlotIndex) Error!void {
+    /// What `activate` refuses without asking the flash.
+    pub fn activatable(slots: *const Slots, slot: SlotIndex) Error!void {
         if (slots.state.active == slot and !slots.safe_mode) return error.SlotActive;
         if (slots.state.trial != null) return error.SlotPending;
         if (!slots.state.isReady(slot)) return error.SlotNotReady;
+    }
+
+    /// Puts a slot's model on trial: the board is to switch to it now, check its golden vectors, and then `confirm` or `giveUp`. Until then a
+    /// reset returns to the active one.
+    pub fn activate(slots: *Slots, slot: SlotIndex) Error!void {
+        try slots.activatable(slot);
         var next = slots.state;
         next.trial = slot;
         next.slots[slot].reason = .none;

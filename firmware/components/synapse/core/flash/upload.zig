@@ -37,6 +37,8 @@ pub const Upload = struct {
     erased: u32 = 0,
     phase: Phase = .idle,
     digest: pack_prefix.Digest = undefined,
+    /// Of what was read back.
+    computed: Error![32]u8 = error.Incomplete,
     prefix: [pack_prefix.bytes]u8 = undefined,
     /// Contents of the sector that is being filled, and where it starts.
     page: [flash.sector_bytes]u8 = undefined,
@@ -47,13 +49,18 @@ pub const Upload = struct {
         return upload.phase != .idle;
     }
 
-    /// Refuses what cannot work before anything is erased. The slot is untouched until the whole prefix has come.
-    pub fn begin(upload: *Upload, slot: SlotIndex, file_bytes: u64) Error!void {
-        if (upload.active()) return error.UploadInProgress;
+    /// Whether a file of this length may come to the slot, apart from an upload that is under way.
+    pub fn acceptable(upload: *const Upload, slot: SlotIndex, file_bytes: u64) Error!void {
         if (upload.slots.state.active == slot) return error.SlotActive;
         if (upload.slots.state.trial == slot) return error.SlotPending;
         if (file_bytes <= pack_prefix.bytes) return error.NotAPack;
         if (file_bytes > upload.slots.areas[slot].bytes) return error.FileTooLarge;
+    }
+
+    /// Refuses what cannot work before anything is erased. The slot is untouched until the whole prefix has come.
+    pub fn begin(upload: *Upload, slot: SlotIndex, file_bytes: u64) Error!void {
+        if (upload.active()) return error.UploadInProgress;
+        try upload.acceptable(slot, file_bytes);
         upload.* = .{ .slots = upload.slots, .slot = slot, .file_bytes = @intCast(file_bytes), .phase = .prefix };
     }
 
@@ -111,21 +118,42 @@ pub const Upload = struct {
         upload.area().write(sector * flash.sector_bytes + start, upload.page[start..end]) catch |err| return upload.fail(.flash, err);
     }
 
-    /// After the last byte: call until it says done. Each call reads back at most `bytes_max`; the last one makes the slot ready.
-    pub fn finish(upload: *Upload, bytes_max: u32) Error!Progress {
-        if (upload.phase == .prefix or upload.phase == .body) {
-            if (upload.received != upload.file_bytes) return error.Incomplete;
-            upload.phase = .checking;
-            upload.digest = .start(upload.area(), upload.prefix[0..32], upload.file_bytes);
-        }
+    /// After the last byte: from here on what was written is read back.
+    pub fn beginCheck(upload: *Upload) Error!void {
+        if (upload.phase != .prefix and upload.phase != .body) return error.NoUpload;
+        if (upload.received != upload.file_bytes) return error.Incomplete;
+        upload.phase = .checking;
+        upload.computed = error.Incomplete;
+        upload.digest = .start(upload.area(), upload.prefix[0..32], upload.file_bytes);
+    }
+
+    /// Reads back at most `bytes_max`; `complete` follows when it says done. Writes nothing and touches nothing but the upload, so that a worker may do
+    /// it while the event side leaves the upload alone.
+    pub fn check(upload: *Upload, bytes_max: u32) Progress {
+        upload.computed = (upload.digest.step(&upload.page, bytes_max) catch {
+            upload.computed = error.FlashFailed;
+            return .done;
+        }) orelse return .more;
+        return .done;
+    }
+
+    /// After the last `check`: makes the slot ready, or says why it is broken.
+    pub fn complete(upload: *Upload) Error!void {
         if (upload.phase != .checking) return error.NoUpload;
-        const digest = (upload.digest.step(&upload.page, bytes_max) catch |err| return upload.fail(.flash, err)) orelse return .more;
+        const digest = upload.computed catch |err| return upload.fail(.flash, err);
         if (!std.mem.eql(u8, &digest, upload.prefix[32..64])) return upload.fail(.digest, error.DigestWrong);
         upload.area().writeChecked(0, &upload.prefix) catch |err| return upload.fail(.flash, err);
         var next = upload.slots.state;
         next.slots[upload.slot].state = .ready;
         upload.slots.commit(next) catch |err| return upload.fail(.flash, err);
         upload.phase = .idle;
+    }
+
+    /// All of the above, for callers that can wait: call until it says done.
+    pub fn finish(upload: *Upload, bytes_max: u32) Error!Progress {
+        if (upload.phase != .checking) try upload.beginCheck();
+        if (upload.check(bytes_max) == .more) return .more;
+        try upload.complete();
         return .done;
     }
 

@@ -81,6 +81,7 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.objectEnd();
     answer.fieldUnsigned("receive_idle_us_max", limits.receive_idle_us_max);
     answer.objectEnd();
+    if (device.storage) |storage| answer.fieldBoolean("safe_mode", storage.slots.safe_mode);
     models.slots(device, answer);
     answer.objectEnd();
     answer.end();

@@ -3,6 +3,7 @@ const std = @import("std");
 const Answer = @import("../answer.zig").Answer;
 const media_types = @import("../answer.zig").media_types;
 const Device = @import("../device.zig").Device;
+const http = @import("../http.zig");
 const LogLevel = @import("../port.zig").LogLevel;
 const Problem = @import("../problem.zig").Problem;
 const ProblemError = @import("../problem.zig").Error;
@@ -30,7 +31,7 @@ fn report(device: *Device, request: routes.Request, answer: *Answer, problem: *P
     }
     var after: u64 = 0;
     if (request.target.parameter("after")) |text| {
-        after = decimal(text) orelse {
+        after = http.decimal(text) orelse {
             problem.* = Problem.init(400, "QUERY_INVALID", "the sequence number is not one", .{}).at("after", .{}).expecting("1 to 15 decimal digits: the \"next\" of an earlier answer", .{});
             return error.Problem;
         };
@@ -43,7 +44,7 @@ fn report(device: *Device, request: routes.Request, answer: *Answer, problem: *P
     var n = @max(ring.first(), after + 1);
     while (n <= ring.written) : (n += 1) {
         const entry = ring.get(n);
-        if (@intFromEnum(entry.level) > @intFromEnum(least)) continue;
+        if (@backingInt(entry.level) > @backingInt(least)) continue;
         answer.objectBegin();
         answer.fieldUnsigned("sequence", n);
         answer.fieldUnsigned("uptime_us", entry.time_us -| device.started_us);
@@ -57,10 +58,4 @@ fn report(device: *Device, request: routes.Request, answer: *Answer, problem: *P
     answer.fieldUnsigned("dropped", ring.first() - 1 -| after);
     answer.objectEnd();
     answer.end();
-}
-
-fn decimal(text: []const u8) ?u64 {
-    if (text.len == 0 or text.len > 15) return null;
-    for (text) |byte| if (!std.ascii.isDigit(byte)) return null;
-    return std.fmt.parseInt(u64, text, 10) catch null;
 }

@@ -35,6 +35,14 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     family(answer, "synapse_memory_bytes", "gauge", "Memory by region.");
     region(answer, "fast", &device.fast);
     region(answer, "slow", &device.slow);
+    if (device.storage != null) {
+        family(answer, "synapse_flash_operations_total", "counter", "Erased sectors and writes of the flash areas.");
+        for ([_]struct { []const u8, u32 }{ .{ "erase", device.metrics.flash_erases }, .{ "write", device.metrics.flash_writes } }) |operation| {
+            line(answer, "synapse_flash_operations_total{{operation=\"{s}\"}} {d}\n", .{ operation[0], operation[1] });
+        }
+        family(answer, "synapse_flash_failures_total", "counter", "Flash operations that failed.");
+        line(answer, "synapse_flash_failures_total {d}\n", .{device.metrics.flash_failures});
+    }
     family(answer, "synapse_uptime_seconds", "gauge", "Time since the device started.");
     line(answer, "synapse_uptime_seconds ", .{});
     seconds(answer, device.now() -| device.started_us);

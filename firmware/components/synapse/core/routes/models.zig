@@ -9,6 +9,9 @@ const Problem = @import("../problem.zig").Problem;
 const ProblemError = @import("../problem.zig").Error;
 const routes = @import("../routes.zig");
 const runtime = @import("../runtime.zig");
+const Storage = @import("../storage.zig").Storage;
+const SlotIndex = @import("../storage.zig").SlotIndex;
+const slot_count = @import("../storage.zig").slot_count;
 
 pub const route: routes.Route = .{ .method = .GET, .path = "/v1/models", .kind = .{ .immediate = .{ .offers = &media_types, .answer = list } } };
 pub const slot_route: routes.Route = .{ .method = .GET, .path = "/v1/models/*", .kind = .{ .immediate = .{ .offers = &media_types, .answer = one } } };
@@ -22,14 +25,11 @@ fn list(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Proble
 }
 
 fn one(device: *Device, request: routes.Request, answer: *Answer, problem: *Problem) ProblemError!void {
-    if (device.slot.len == 0 or !std.mem.eql(u8, request.wildcard, device.slot.slice())) {
-        problem.* = Problem.init(404, "SLOT_UNKNOWN", "the board has no such model slot", .{}).at("slot", .{}).expecting("{s}", .{device.slot.slice()});
-        return error.Problem;
-    }
+    const slot = try find(device, request.wildcard, problem);
     answer.begin(200);
     answer.objectBegin();
-    try describe(device, answer);
-    if (device.model) |*model| {
+    describe(device, slot, answer);
+    if (running(device, slot)) |model| {
         details(model, answer);
         answer.key("memory");
         answer.objectBegin();
@@ -43,26 +43,90 @@ fn one(device: *Device, request: routes.Request, answer: *Answer, problem: *Prob
     answer.end();
 }
 
+/// The slot of a request's path. A device without flash has one, for the model that it was given.
+pub fn find(device: *const Device, name: []const u8, problem: *Problem) ProblemError!SlotIndex {
+    if (device.storage) |storage| {
+        if (storage.find(name)) |slot| return slot;
+    } else if (device.slot.len > 0 and std.mem.eql(u8, name, device.slot.slice())) return 0;
+    problem.* = Problem.init(404, "SLOT_UNKNOWN", "the board has no such model slot", .{}).at("slot", .{});
+    if (device.storage) |storage| {
+        problem.expected.print("{s} or {s}", .{ storage.name(0), storage.name(1) });
+    } else problem.expected.print("{s}", .{device.slot.slice()});
+    return error.Problem;
+}
+
+pub fn withoutFlash(problem: *Problem) ProblemError {
+    problem.* = Problem.init(409, "NO_FLASH", "the board has no flash for models", .{}).expecting("a board with model partitions", .{});
+    return error.Problem;
+}
+
 /// The key `slots`: a short description of each.
 pub fn slots(device: *const Device, answer: *Answer) void {
     answer.key("slots");
     answer.arrayBegin();
-    if (device.slot.len > 0) {
+    const count: usize = if (device.storage != null) slot_count else @intFromBool(device.slot.len > 0);
+    for (0..count) |i| {
         answer.objectBegin();
-        describe(device, answer) catch unreachable;
+        describe(device, @intCast(i), answer);
         answer.objectEnd();
     }
     answer.arrayEnd();
 }
 
-fn describe(device: *const Device, answer: *Answer) error{}!void {
+/// The model of a slot, when it is the one that requests run.
+fn running(device: *const Device, slot: SlotIndex) ?*const Model {
+    const model = if (device.model) |*model| model else return null;
+    const storage = device.storage orelse return model;
+    return if (std.mem.eql(u8, storage.name(slot), device.slot.slice())) model else null;
+}
+
+/// The fields of a slot, inside an object.
+pub fn describe(device: *const Device, slot: SlotIndex, answer: *Answer) void {
+    const model = running(device, slot);
+    if (device.storage) |storage| {
+        const shown = storage.slots.shown(slot);
+        const state = &storage.slots.state.slots[slot];
+        answer.field("slot", storage.name(slot));
+        answer.field("state", @tagName(shown));
+        answer.fieldBoolean("active", model != null);
+        answer.fieldUnsigned("capacity_bytes", storage.slots.areas[slot].bytes);
+        if (reasonText(storage, slot)) |text| answer.field("detail", text);
+        const upload = &storage.upload;
+        if (upload.active() and upload.slot == slot) {
+            answer.key("upload");
+            answer.objectBegin();
+            answer.fieldUnsigned("received_bytes", upload.received);
+            answer.fieldUnsigned("bytes", upload.file_bytes);
+            answer.objectEnd();
+        }
+        if (shown != .EMPTY and model == null and state.file_bytes > 0) {
+            answer.fieldUnsigned("bytes", state.file_bytes);
+            answer.key("sha256");
+            answer.hex(&state.sha256);
+        }
+        return if (model) |open| describeModel(open, answer);
+    }
     answer.field("slot", device.slot.slice());
-    const model = if (device.model) |*model| model else {
-        answer.field("state", "BROKEN");
-        return answer.field("detail", std.mem.sliceTo(&device.load_error.message, 0));
+    answer.field("state", if (model == null) "BROKEN" else "VALID");
+    answer.fieldBoolean("active", model != null);
+    if (model) |open| describeModel(open, answer) else answer.field("detail", std.mem.sliceTo(&device.load_error.message, 0));
+}
+
+/// Why a slot's model is not run, or was not.
+fn reasonText(storage: *const Storage, slot: SlotIndex) ?[]const u8 {
+    const refusal = &storage.refusals[slot];
+    return switch (storage.slots.state.slots[slot].reason) {
+        .none => null,
+        .interrupted => "the upload ended early",
+        .digest => "the contents are not what their SHA-256 says",
+        .flash => "the flash did not hold what was written",
+        .refused => if (refusal.len > 0) refusal.slice() else "the runtime did not open the model, or it did not fit the board",
+        .golden => "its golden vectors came out differently",
+        .returned => "the board was reset while the model was being tried",
     };
-    answer.field("state", "VALID");
-    answer.fieldBoolean("active", true);
+}
+
+fn describeModel(model: *const Model, answer: *Answer) void {
     answer.field("name", model.name());
     answer.fieldBoolean("untrained", model.untrained);
     answer.fieldBoolean("exact", model.info.exact != 0);

@@ -1,0 +1,161 @@
+//! POST /v1/models/{slot}/activate: opens the slot's model, runs its golden vectors, and makes it the one that the board runs. If anything is wrong the
+//! board returns to the model it had; if the board resets meanwhile, its next boot does.
+const std = @import("std");
+const Answer = @import("../answer.zig").Answer;
+const Device = @import("../device.zig").Device;
+const Opened = @import("../device.zig").Opened;
+const Exchange = @import("../exchange.zig").Exchange;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const Reason = @import("../flash/slots.zig").Reason;
+const SlotsError = @import("../flash/slots.zig").Error;
+const Storage = @import("../storage.zig").Storage;
+const SlotIndex = @import("../storage.zig").SlotIndex;
+const models = @import("models.zig");
+const routes = @import("../routes.zig");
+
+pub const route: routes.Route = .{ .method = .POST, .path = "/v1/models/*/activate", .kind = .{ .task = .{
+    .accepts = &.{},
+    .success = &.{200},
+    .exclusive = true,
+    .begin = begin,
+    .chunk = chunk,
+    .received = received,
+    .left = left,
+    .start = start,
+    .step = step,
+    .finish = finish,
+} } };
+
+/// The change under way, of which there is at most one.
+pub const Activation = struct {
+    phase: enum { open_new, test_new, open_old } = .open_new,
+    /// What the board ran before.
+    old: ?SlotIndex = null,
+    opened: ?Opened = null,
+    vectors_passed: u32 = 0,
+    /// Why the new model was not taken.
+    reason: Reason = .none,
+};
+
+fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
+    exchange.slot = try models.find(device, request.wildcard, &exchange.problem);
+    const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
+    storage.slots.activatable(exchange.slot) catch |err| return refuse(exchange, storage, err);
+    if (device.exclusive != null) return refuse(exchange, storage, error.SlotPending);
+}
+
+fn chunk(_: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!void {
+    if (bytes.len == 0) return;
+    exchange.problem = Problem.init(422, "BODY_INVALID", "the request has a body", .{}).expecting("no body", .{});
+    return error.Problem;
+}
+
+/// Another request may have been first since the head was looked at.
+fn received(device: *Device, exchange: *Exchange) ProblemError!bool {
+    const storage = device.storage.?;
+    if (device.exclusive != null) return refuse(exchange, storage, error.SlotPending);
+    storage.slots.activatable(exchange.slot) catch |err| return refuse(exchange, storage, err);
+    return true;
+}
+
+fn left(_: *Device, _: *Exchange) void {}
+
+fn start(device: *Device, exchange: *Exchange) ProblemError!void {
+    const storage = device.storage.?;
+    const old = if (storage.slots.safe_mode) null else storage.slots.state.active;
+    storage.slots.activate(exchange.slot) catch |err| return refuse(exchange, storage, err);
+    device.unload();
+    device.activation = .{ .old = old };
+}
+
+/// The device has no model meanwhile, so its memory is the worker's.
+fn step(device: *Device, exchange: *Exchange) bool {
+    const activation = &device.activation;
+    switch (activation.phase) {
+        .open_new => {
+            activation.opened = device.openSlot(exchange.slot) catch null;
+            if (activation.opened != null) {
+                activation.phase = .test_new;
+            } else returnToOld(activation, .refused);
+        },
+        .test_new => {
+            const model = &activation.opened.?.model;
+            if (activation.vectors_passed == model.info.golden_count) return true;
+            if (model.selfTest(activation.vectors_passed)) {
+                activation.vectors_passed += 1;
+            } else returnToOld(activation, .golden);
+        },
+        .open_old => {
+            // Its refusal would hide why the new one was refused.
+            const why = device.load_error;
+            activation.opened = if (activation.old) |old| device.openSlot(old) catch null else null;
+            device.load_error = why;
+            return true;
+        },
+    }
+    return false;
+}
+
+fn returnToOld(activation: *Activation, reason: Reason) void {
+    activation.reason = reason;
+    activation.phase = .open_old;
+    activation.opened = null;
+}
+
+fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
+    const storage = device.storage.?;
+    const activation = &device.activation;
+    const good = activation.reason == .none;
+    if (good) {
+        // Whatever the flash does, the model is open and tested; without the record the next boot returns to the old one.
+        storage.slots.confirm() catch |err| {
+            run(device, exchange.slot);
+            return refuse(exchange, storage, err);
+        };
+        run(device, exchange.slot);
+    } else {
+        device.giveUp(exchange.slot, activation.reason);
+        if (activation.opened != null) {
+            run(device, activation.old.?);
+        } else if (activation.old) |old| device.giveUp(old, .refused);
+        device.log(.err, "a model was not taken, the board returns to the one it had");
+        exchange.problem = refusal(device, exchange.slot);
+        return error.Problem;
+    }
+    answer.begin(200);
+    answer.objectBegin();
+    models.describe(device, exchange.slot, answer);
+    answer.fieldUnsigned("vectors_passed", activation.vectors_passed);
+    answer.objectEnd();
+    answer.end();
+}
+
+fn run(device: *Device, slot: SlotIndex) void {
+    device.publish(&device.activation.opened.?);
+    device.slot = .{};
+    device.slot.append(device.storage.?.name(slot));
+}
+
+fn refusal(device: *const Device, slot: SlotIndex) Problem {
+    const storage = device.storage.?;
+    const activation = &device.activation;
+    var problem = if (activation.reason == .golden)
+        Problem.init(422, "SELFTEST_FAILED", "golden vector {d} of the model in {s} came out differently", .{ activation.vectors_passed, storage.name(slot) }).expecting("a pack made for this engine", .{})
+    else
+        Problem.init(422, "MODEL_REFUSED", "{s}", .{std.mem.sliceTo(&device.load_error.message, 0)}).expecting("a model that the runtime opens and that fits the board", .{});
+    if (device.model != null) problem.expected.print("; the board runs {s} as before", .{device.slot.slice()});
+    return problem.at("slot", .{});
+}
+
+fn refuse(exchange: *Exchange, storage: *const Storage, err: SlotsError) ProblemError {
+    const name = storage.name(exchange.slot);
+    exchange.problem = switch (err) {
+        error.SlotActive => Problem.init(409, "SLOT_ACTIVE", "the model in {s} is running", .{name}).expecting("the other slot", .{}),
+        error.SlotPending => Problem.init(409, "SLOT_PENDING", "the board is changing its model", .{}).expecting("the same request later", .{}),
+        error.SlotNotReady => Problem.init(409, "SLOT_NOT_READY", "{s} holds no whole model", .{name}).expecting("an upload to the slot first", .{}),
+        error.FlashFailed => Problem.init(500, "FLASH_FAILED", "the flash did not take the record of the change", .{}).expecting("another try; a board on which this stays has worn flash", .{}),
+    };
+    exchange.problem = exchange.problem.at("slot", .{});
+    return error.Problem;
+}

@@ -1,0 +1,130 @@
+//! PUT /v1/models/{slot}: a packed model, written to the slot's flash as it arrives. An upload that breaks off can be resumed with Content-Range from
+//! where it stopped; the slot becomes VALID once everything was read back and its digest is right. It does not run before it is activated.
+const Answer = @import("../answer.zig").Answer;
+const Device = @import("../device.zig").Device;
+const Exchange = @import("../exchange.zig").Exchange;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const Storage = @import("../storage.zig").Storage;
+const SlotIndex = @import("../storage.zig").SlotIndex;
+const UploadError = @import("../flash/upload.zig").Error;
+const http = @import("../http.zig");
+const limits = @import("../limits.zig");
+const models = @import("models.zig");
+const routes = @import("../routes.zig");
+
+pub const route: routes.Route = .{ .method = .PUT, .path = "/v1/models/*", .kind = .{ .task = .{
+    .accepts = &.{.raw},
+    .success = &.{ 201, 202 },
+    .begin = begin,
+    .chunk = chunk,
+    .received = received,
+    .left = left,
+    .start = start,
+    .step = step,
+    .finish = finish,
+} } };
+
+fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
+    exchange.slot = try models.find(device, request.wildcard, &exchange.problem);
+    const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
+    const upload = &storage.upload;
+    for (device.exchanges) |*other| if (other != exchange and other.state != .free and other.route == exchange.route) {
+        return refuse(exchange, storage, error.UploadInProgress);
+    };
+    const length = if (http.header(request.headers, "content-length")) |text| http.decimal(text) else null;
+    const range = try rangeOf(request, length, exchange);
+    exchange.expected_bytes = range.last - range.first + 1;
+    if (range.first > 0) {
+        const same = upload.active() and upload.slot == exchange.slot and upload.file_bytes == range.total;
+        if (same and upload.received == range.first) return;
+        exchange.problem = Problem.init(409, "RANGE_MISMATCH", "the board cannot go on at byte {d} of {d}", .{ range.first, range.total }).at("content-range", .{});
+        if (same) exchange.problem.expected.print("bytes {d}-{d}/{d}", .{ upload.received, range.total - 1, range.total }) else exchange.problem.expected.print("an upload from the first byte", .{});
+        return error.Problem;
+    }
+    upload.acceptable(exchange.slot, range.total) catch |err| return refuse(exchange, storage, err);
+    upload.cancel();
+    upload.begin(exchange.slot, range.total) catch |err| return refuse(exchange, storage, err);
+}
+
+fn rangeOf(request: routes.Request, length: ?u64, exchange: *Exchange) ProblemError!http.ContentRange {
+    const text = http.header(request.headers, "content-range") orelse {
+        const total = length orelse {
+            exchange.problem = Problem.init(411, "LENGTH_REQUIRED", "the request does not say how long the model is", .{}).at("content-length", .{}).expecting("content-length or content-range", .{});
+            return error.Problem;
+        };
+        if (total > 0) return .{ .first = 0, .last = total - 1, .total = total };
+        exchange.problem = Problem.init(422, "NOT_A_PACK", "the request has no body", .{}).at("body", .{}).expecting("a packed model (.syn)", .{});
+        return error.Problem;
+    };
+    const range = http.ContentRange.parse(text);
+    if (range != null and (length == null or length.? == range.?.last - range.?.first + 1)) return range.?;
+    exchange.problem = Problem.init(400, "CONTENT_RANGE", "the range is malformed, or not as long as the body", .{}).at("content-range", .{}).expecting("bytes first-last/total, with content-length = last - first + 1", .{});
+    return error.Problem;
+}
+
+fn chunk(device: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!void {
+    const storage = device.storage.?;
+    if (bytes.len > exchange.expected_bytes - exchange.received) {
+        exchange.problem = Problem.init(400, "CONTENT_RANGE", "the body is longer than its head says", .{}).at("content-length", .{}).expecting("{d} bytes", .{exchange.expected_bytes});
+        return error.Problem;
+    }
+    storage.upload.write(bytes) catch |err| return refuse(exchange, storage, err);
+}
+
+fn received(device: *Device, exchange: *Exchange) ProblemError!bool {
+    const storage = device.storage.?;
+    if (exchange.received < exchange.expected_bytes) {
+        exchange.problem = Problem.init(400, "BODY_INCOMPLETE", "the body ends after {d} bytes", .{exchange.received}).at("content-length", .{}).expecting("{d} bytes; the upload can be resumed", .{exchange.expected_bytes});
+        return error.Problem;
+    }
+    if (storage.upload.received < storage.upload.file_bytes) return false;
+    storage.upload.beginCheck() catch |err| return refuse(exchange, storage, err);
+    return true;
+}
+
+/// What has arrived stays, for a client that comes back.
+fn left(_: *Device, _: *Exchange) void {}
+
+fn start(_: *Device, _: *Exchange) ProblemError!void {}
+
+fn step(device: *Device, _: *Exchange) bool {
+    return device.storage.?.upload.check(limits.upload_check_bytes) == .done;
+}
+
+fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
+    const storage = device.storage.?;
+    const whole = storage.upload.received == storage.upload.file_bytes;
+    if (whole) storage.upload.complete() catch |err| return refuse(exchange, storage, err);
+    if (whole) device.log(.info, "a model was uploaded");
+    answer.begin(if (whole) 201 else 202);
+    answer.objectBegin();
+    models.describe(device, exchange.slot, answer);
+    answer.objectEnd();
+    answer.end();
+}
+
+fn refuse(exchange: *Exchange, storage: *const Storage, err: UploadError) ProblemError {
+    exchange.problem = explain(storage, exchange.slot, err);
+    return error.Problem;
+}
+
+fn explain(storage: *const Storage, slot: SlotIndex, err: UploadError) Problem {
+    const name = storage.name(slot);
+    const other = storage.name(slot ^ 1);
+    const upload = &storage.upload;
+    return switch (err) {
+        error.SlotActive => Problem.init(409, "SLOT_ACTIVE", "the model in {s} is running", .{name}).at("slot", .{}).expecting("slot {s}", .{other}),
+        error.SlotPending => Problem.init(409, "SLOT_PENDING", "the model in {s} is being tried", .{name}).at("slot", .{}).expecting("the same request later", .{}),
+        error.SlotNotReady => unreachable, // Only activation asks for that.
+        error.UploadInProgress => Problem.init(409, "UPLOAD_IN_PROGRESS", "another upload is in progress", .{}).expecting("the same request later", .{}),
+        error.FileTooLarge => Problem.init(413, "MODEL_EXCEEDS_SLOT", "the model is larger than slot {s}", .{name}).at("content-length", .{}).expecting("at most {d} bytes", .{storage.slots.areas[slot].bytes}),
+        error.NotAPack => Problem.init(422, "NOT_A_PACK", "the file does not begin like a packed model", .{}).at("body", .{}).expecting("a packed model (.syn)", .{}),
+        error.PackVersion => Problem.init(422, "PACK_VERSION", "the pack's version is not one that this firmware runs", .{}).at("body", .{}).expecting("a pack of major version 1", .{}),
+        error.PackSizes => Problem.init(422, "PACK_SIZES", "the sizes in the pack's prefix contradict each other", .{}).at("body", .{}).expecting("a whole, unchanged pack", .{}),
+        error.LengthDiffers => Problem.init(422, "LENGTH_DIFFERS", "the pack says another length than the request", .{}).at("content-length", .{}).expecting("the length of the file", .{}),
+        error.DigestWrong => Problem.init(422, "DIGEST_WRONG", "the bytes are not those that the pack's SHA-256 was made of", .{}).at("body", .{}).expecting("a whole, unchanged pack", .{}),
+        error.FlashFailed => Problem.init(500, "FLASH_FAILED", "the flash of slot {s} did not hold what was written", .{name}).expecting("another try; a board on which this stays has worn flash", .{}),
+        error.TooManyBytes, error.Incomplete, error.NoUpload => Problem.init(409, "UPLOAD_ENDED", "the upload has ended after {d} of {d} bytes", .{ upload.received, upload.file_bytes }).expecting("an upload from the first byte", .{}),
+    };
+}

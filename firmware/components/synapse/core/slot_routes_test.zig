@@ -1,0 +1,272 @@
+//! Uploading and activating models, as a client sees it, with broken uploads, broken models and power cuts between.
+const std = @import("std");
+const flash = @import("flash/flash.zig");
+const sims = @import("flash/sim_flash.zig");
+const SimFlash = sims.SimFlash;
+const hosts = @import("test_host.zig");
+const limits = @import("limits.zig");
+const ports = @import("port.zig");
+const Host = hosts.Host;
+const expect = std.testing.expect;
+const expectEqual = std.testing.expectEqual;
+const expectEqualStrings = std.testing.expectEqualStrings;
+
+const file: []const u8 = &hosts.model;
+
+/// Bytes at an address that models can run from.
+var bytes: [total_bytes]u8 align(64) = undefined;
+var undecided: [total_bytes]u8 = undefined;
+const total_bytes = total: {
+    var sum: usize = 0;
+    for (hosts.areas) |area| sum += area;
+    break :total sum;
+};
+
+const Board = struct {
+    sim: SimFlash,
+    host: Host,
+
+    /// In place. With the test model in slot a, as it comes from the factory.
+    fn start(board: *Board) !void {
+        @memset(&undecided, 0);
+        board.sim = try .initIn(std.testing.allocator, &bytes, &undecided, &hosts.areas, std.testing.random_seed);
+        board.sim.program(1, file);
+        try expectEqual(ports.Result.ok, try board.host.startWithFlash(&board.sim));
+    }
+
+    fn stop(board: *Board) void {
+        board.host.stop();
+        board.sim.deinitIn();
+    }
+
+    fn put(board: *Board, slot: []const u8, body: []const u8) *hosts.Reply {
+        var length: [16]u8 = undefined;
+        var target: [64]u8 = undefined;
+        return board.host.ask("PUT", path(&target, slot, ""), &.{ "content-length", std.fmt.bufPrint(&length, "{d}", .{body.len}) catch unreachable }, body);
+    }
+
+    fn putPart(board: *Board, first: usize, end: usize) *hosts.Reply {
+        var range: [64]u8 = undefined;
+        return board.host.ask("PUT", "/v1/models/model_b", &.{ "content-range", std.fmt.bufPrint(&range, "bytes {d}-{d}/{d}", .{ first, end - 1, file.len }) catch unreachable }, file[first..end]);
+    }
+
+    fn activate(board: *Board, slot: []const u8) *hosts.Reply {
+        var target: [64]u8 = undefined;
+        return board.host.ask("POST", path(&target, slot, "/activate"), &.{}, "");
+    }
+
+    fn path(buffer: []u8, slot: []const u8, tail: []const u8) []const u8 {
+        return std.fmt.bufPrint(buffer, "/v1/models/{s}{s}", .{ slot, tail }) catch unreachable;
+    }
+
+    /// `state/active` of a slot.
+    fn expectSlot(board: *Board, slot: []const u8, state: []const u8, active: bool) !void {
+        var target: [64]u8 = undefined;
+        const given = board.host.ask("GET", path(&target, slot, ""), &.{}, "");
+        const parsed = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, given.body.items, .{});
+        defer parsed.deinit();
+        errdefer std.debug.print("{s}: {s}\n", .{ slot, given.body.items });
+        try expectEqualStrings(state, parsed.value.object.get("state").?.string);
+        try expectEqual(active, parsed.value.object.get("active").?.bool);
+    }
+
+    fn expectWorks(board: *Board) !void {
+        try expectEqual(@as(u32, 200), board.host.send("POST", "/v1/encode", "image/jpeg", "", "\xff\xd8\xff").status);
+    }
+};
+
+fn expectProblem(reply: *const hosts.Reply, status: u32, code: []const u8) !void {
+    errdefer std.debug.print("{d} {s}\n", .{ reply.status, reply.body.items });
+    try expectEqual(status, reply.status);
+    const parsed = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, reply.body.items, .{});
+    defer parsed.deinit();
+    try expectEqualStrings(code, parsed.value.object.get("code").?.string);
+    try expect(parsed.value.object.get("expected").?.string.len > 0);
+}
+
+test "a model is uploaded, activated, and found again after a reset" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    try board.expectSlot("model_a", "VALID", true);
+    try board.expectSlot("model_b", "EMPTY", false);
+    try expectEqual(@as(u32, 201), board.put("model_b", file).status);
+    try board.expectSlot("model_b", "VALID", false);
+    try board.expectWorks();
+    const activated = board.activate("model_b");
+    try expectEqual(@as(u32, 200), activated.status);
+    try expect(std.mem.indexOf(u8, activated.body.items, "\"vectors_passed\":") != null);
+    try board.expectSlot("model_a", "VALID", false);
+    try board.expectSlot("model_b", "VALID", true);
+    try board.expectWorks();
+    try expectEqual(ports.Result.ok, try board.host.reset());
+    try board.expectSlot("model_b", "VALID", true);
+    try board.expectWorks();
+    // And back.
+    try expectEqual(@as(u32, 200), board.activate("model_a").status);
+    try board.expectSlot("model_a", "VALID", true);
+    try expectEqual(@as(u32, 0), board.sim.violations);
+}
+
+test "an upload that breaks off is resumed where it stopped" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const request = board.host.next;
+    board.host.next += 1;
+    var length: [16]u8 = undefined;
+    const header: ports.Header = .{ .name = .of("content-length"), .value = .of(try std.fmt.bufPrint(&length, "{d}", .{file.len})) };
+    board.host.device.requestHead(request, "PUT", "/v1/models/model_b", &.{header});
+    board.host.device.bodyChunk(request, file[0..50_000]);
+    try expectProblem(board.put("model_b", file), 409, "UPLOAD_IN_PROGRESS");
+    board.host.device.requestClosed(request);
+    try board.expectSlot("model_b", "BROKEN", false);
+    const shown = board.host.ask("GET", "/v1/models/model_b", &.{}, "");
+    try expect(std.mem.indexOf(u8, shown.body.items, "\"upload\":{\"received_bytes\":50000,") != null);
+    try expectProblem(board.putPart(49_999, file.len), 409, "RANGE_MISMATCH");
+    try expectProblem(board.activate("model_b"), 409, "SLOT_NOT_READY");
+    try expectEqual(@as(u32, 202), board.putPart(50_000, 60_000).status);
+    try expectEqual(@as(u32, 201), board.putPart(60_000, file.len).status);
+    try expectEqual(@as(u32, 200), board.activate("model_b").status);
+    try board.expectWorks();
+}
+
+test "what is no model, or not whole, is refused and the board runs on" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    try expectProblem(board.put("model_a", file), 409, "SLOT_ACTIVE");
+    try expectProblem(board.put("model_c", file), 404, "SLOT_UNKNOWN");
+    try expectProblem(board.activate("model_c"), 404, "SLOT_UNKNOWN");
+    try expectProblem(board.activate("model_a"), 409, "SLOT_ACTIVE");
+    try expectProblem(board.activate("model_b"), 409, "SLOT_NOT_READY");
+    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{}, file), 411, "LENGTH_REQUIRED");
+    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "0" }, ""), 422, "NOT_A_PACK");
+    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "abc" }, file), 400, "CONTENT_LENGTH");
+    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-range", "bytes 0-99" }, file), 400, "CONTENT_RANGE");
+    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "999999" }, file), 413, "MODEL_EXCEEDS_SLOT");
+    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "100", "content-type", "text/html" }, file), 415, "CONTENT_TYPE");
+    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "100000" }, file[0..100_000]), 422, "LENGTH_DIFFERS");
+    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "200" }, file), 400, "CONTENT_RANGE");
+    try board.expectSlot("model_b", "EMPTY", false);
+    try expectProblem(board.put("model_b", "GGUF" ++ @as([400]u8, @splat(0))), 422, "NOT_A_PACK");
+    try board.expectSlot("model_b", "EMPTY", false);
+    var damaged = hosts.model;
+    damaged[damaged.len / 2] ^= 1;
+    try expectProblem(board.put("model_b", &damaged), 422, "DIGEST_WRONG");
+    try board.expectSlot("model_b", "BROKEN", false);
+    try expectProblem(board.activate("model_b"), 409, "SLOT_NOT_READY");
+    try board.expectWorks();
+    try expectEqual(@as(u32, 201), board.put("model_b", file).status);
+    try expectProblem(board.host.ask("POST", "/v1/models/model_b/activate", &.{}, "{}"), 422, "BODY_INVALID");
+}
+
+/// With bytes that are not what it says, and a digest that is right: only running it tells.
+fn spoiled(place: usize) [hosts.model.len]u8 {
+    var pack = hosts.model;
+    pack[place] ^= 0x40;
+    var hash: std.crypto.hash.sha2.Sha256 = .init(.{});
+    hash.update(pack[0..32]);
+    hash.update(pack[64..]);
+    hash.final(pack[32..64]);
+    return pack;
+}
+
+test "a model whose golden vectors fail is given up, and the board returns to the old one" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    // A weight.
+    const pack = spoiled(hosts.model.len / 2);
+    try expectEqual(@as(u32, 201), board.put("model_b", &pack).status);
+    try expectProblem(board.activate("model_b"), 422, "SELFTEST_FAILED");
+    try board.expectSlot("model_a", "VALID", true);
+    try board.expectSlot("model_b", "BROKEN", false);
+    try board.expectWorks();
+    // The header.
+    const refused = spoiled(70);
+    try expectEqual(@as(u32, 201), board.put("model_b", &refused).status);
+    try expectProblem(board.activate("model_b"), 422, "MODEL_REFUSED");
+    try board.expectSlot("model_b", "BROKEN", false);
+    try board.expectWorks();
+}
+
+test "activation waits for inference, lets none begin, and goes on without its client" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const host = &board.host;
+    try expectEqual(@as(u32, 201), board.put("model_b", file).status);
+    host.decode_now = false;
+    const decoding = host.head("POST", "/v1/encode", "image/jpeg", "");
+    host.device.bodyChunk(decoding, "\xff\xd8\xff");
+    host.device.requestEnd(decoding);
+    const receiving = host.head("POST", "/v1/encode", "image/jpeg", "");
+    const activating = host.head("POST", "/v1/models/model_b/activate", "", "");
+    host.device.requestEnd(activating);
+    try expectProblem(host.reply(receiving), 503, "MODEL_SWITCHING");
+    try expect(host.reply(receiving).hasHeader("retry-after: "));
+    try expectProblem(host.send("POST", "/v1/encode", "image/jpeg", "", "\xff\xd8\xff"), 503, "MODEL_SWITCHING");
+    try expectProblem(board.activate("model_b"), 409, "SLOT_PENDING");
+    host.device.requestClosed(activating);
+    try expectEqual(@as(u32, 0), host.reply(decoding).heads);
+    host.finishDecode(decoding);
+    host.pump();
+    try expectEqual(@as(u32, 200), host.reply(decoding).status);
+    try expectEqual(@as(u32, 0), host.reply(activating).heads);
+    host.decode_now = true;
+    try board.expectSlot("model_b", "VALID", true);
+    try board.expectWorks();
+    try expectEqual(@as(u32, 0), host.device.inProgress());
+}
+
+test "five boots that end early lead to safe mode, a healthy one out of it, an activation too" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    try expectEqual(@as(u32, 201), board.put("model_b", file).status);
+    for (0..4) |_| try expectEqual(ports.Result.ok, try board.host.reset());
+    try expectEqual(ports.Result.model, try board.host.reset());
+    const described = board.host.ask("GET", "/v1/device", &.{}, "");
+    try expect(std.mem.indexOf(u8, described.body.items, "\"safe_mode\":true") != null);
+    try expectProblem(board.host.send("POST", "/v1/encode", "image/jpeg", "", ""), 503, "NO_MODEL");
+    board.host.device.tick(board.host.clock_us + limits.healthy_after_us + 1_000_000);
+    try expectEqual(ports.Result.ok, try board.host.reset());
+    try board.expectWorks();
+    for (0..5) |_| _ = try board.host.reset();
+    try expectProblem(board.host.send("POST", "/v1/encode", "image/jpeg", "", ""), 503, "NO_MODEL");
+    try expectEqual(@as(u32, 200), board.activate("model_b").status);
+    try board.expectWorks();
+    try expectEqual(ports.Result.ok, try board.host.reset());
+    try board.expectSlot("model_b", "VALID", true);
+}
+
+test "power is cut at every flash operation of an upload and its activation: the board comes back with the old model or the new" {
+    var counts: [2]u32 = .{ 0, 0 };
+    var cases: u32 = 0;
+    for (sims.cuts) |cut| {
+        var at: u64 = 0;
+        while (true) : (at += 1) {
+            var board: Board = undefined;
+            try board.start();
+            defer board.stop();
+            board.sim.cutAt(at, cut);
+            _ = board.put("model_b", file);
+            _ = board.activate("model_b");
+            if (board.sim.powered) break;
+            board.sim.powerOn();
+            try expectEqual(ports.Result.ok, try board.host.reset());
+            try board.expectWorks();
+            const slot = board.host.device.slot.slice();
+            counts[@intFromBool(std.mem.eql(u8, slot, "model_b"))] += 1;
+            cases += 1;
+            // What was left behind does not stop the next try.
+            const other: []const u8 = if (std.mem.eql(u8, slot, "model_b")) "model_a" else "model_b";
+            try expectEqual(@as(u32, 201), board.put(other, file).status);
+            try expectEqual(@as(u32, 200), board.activate(other).status);
+            try board.expectWorks();
+            try expectEqual(@as(u32, 0), board.sim.violations);
+        }
+    }
+    std.debug.print("power cuts through the routes: {d} cuts of an upload and its activation; {d} times the old model, {d} times the new one\n", .{ cases, counts[0], counts[1] });
+}
