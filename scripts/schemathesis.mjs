@@ -41,6 +41,9 @@ function narrowed(document, slot) {
   Object.assign(schemas.Budget.properties.samples, { minimum: 30, maximum: 32 });
   schemas.Budget.required = ["samples"];
   schemas.PlanRequest.properties.horizon.maximum = 4;
+  // Whether a model can be uploaded or activated depends on the slots, and no schema describes a pack.
+  delete paths["/v1/models/{slot}"].put;
+  delete paths["/v1/models/{slot}/activate"];
   for (const item of Object.values(paths)) {
     // Base64 in answers is tried by the document itself.
     for (const operation of Object.values(item)) {

@@ -55,7 +55,7 @@ pub const Document = struct {
             for (self.buffer[position..][0..size]) |byte| value = value << 8 | byte;
             position += size;
         }
-        self.items[index] = .{ .begin = @intCast(at), .inside = @intCast(position), .major = @enumFromInt(initial >> 5), .value = value };
+        self.items[index] = .{ .begin = @intCast(at), .inside = @intCast(position), .major = @fromBackingInt(@intCast(initial >> 5)), .value = value };
         switch (self.items[index].major) {
             .bytes, .text => {
                 if (value > self.length - position) return null;
@@ -99,7 +99,7 @@ pub const Document = struct {
     }
 
     fn head(major: Major, value: u64, out: *[9]u8) []const u8 {
-        const kind = @as(u8, @intFromEnum(major)) << 5;
+        const kind = @as(u8, @backingInt(major)) << 5;
         if (value < 24) {
             out[0] = kind | @as(u8, @intCast(value));
             return out[0..1];

@@ -78,7 +78,7 @@ export fn LLVMFuzzerTestOneInput(data: [*]const u8, size: usize) c_int {
 }
 
 fn checkError(result: synapse.Result, report: *const synapse.CError, size: usize) void {
-    if (report.code != @intFromEnum(result)) @panic("the error's code is not the result");
+    if (report.code != @backingInt(result)) @panic("the error's code is not the result");
     if (report.message[0] == 0) @panic("an error without a sentence");
     if (std.mem.findScalar(u8, &report.message, 0) == null) @panic("a sentence without an end");
     if (report.offset > size) @panic("an error beyond the file");

@@ -185,7 +185,7 @@ fn getPort(model: ?*const Model, entry_index: u32, index: u32, out: ?*PortInfo, 
         .size = info.size,
         .name = port.name.ptr,
         .name_bytes = @intCast(port.name.len),
-        .kind = @intFromEnum(port.kind),
+        .kind = @backingInt(port.kind),
         .type = switch (tensor.type) {
             .u8 => 1,
             .i32 => 2,

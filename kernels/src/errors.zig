@@ -52,7 +52,7 @@ pub const Report = struct {
     pub fn toC(self: *const Report, out: ?*CError) Result {
         if (out) |target| {
             if (target.size >= @sizeOf(CError)) {
-                target.code = @intFromEnum(self.code);
+                target.code = @backingInt(self.code);
                 target.offset = self.offset;
                 target.message = self.message;
             }

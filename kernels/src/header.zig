@@ -60,8 +60,8 @@ pub const Layout = struct {
         for (0..keys) |_| {
             const at = reader.position;
             const key = try decode.name(Key, &reader);
-            if (layout.positions[@intFromEnum(key)] != null) return report.fail(.header, at, "byte {d}: key \"{t}\" stands twice", .{ at, key });
-            layout.positions[@intFromEnum(key)] = @intCast(reader.position);
+            if (layout.positions[@backingInt(key)] != null) return report.fail(.header, at, "byte {d}: key \"{t}\" stands twice", .{ at, key });
+            layout.positions[@backingInt(key)] = @intCast(reader.position);
             switch (key) {
                 .tensors => {
                     layout.tensors = try reader.array(limits.tensors_max);
@@ -109,11 +109,11 @@ pub const Layout = struct {
     }
 
     pub fn meta(layout: *const Layout, file: []const u8) []const u8 {
-        return file[layout.positions[@intFromEnum(Key.meta)] orelse return ""..layout.meta_end];
+        return file[layout.positions[@backingInt(Key.meta)] orelse return "" .. layout.meta_end];
     }
 
     pub fn position(layout: *const Layout, key: Key, report: *Report) Error!u32 {
-        return layout.positions[@intFromEnum(key)] orelse report.fail(.header, Prefix.bytes, "byte {d}: key \"{t}\" is missing", .{ Prefix.bytes, key });
+        return layout.positions[@backingInt(key)] orelse report.fail(.header, Prefix.bytes, "byte {d}: key \"{t}\" is missing", .{ Prefix.bytes, key });
     }
 };
 
@@ -272,8 +272,8 @@ pub const Decoder = struct {
             for (0..keys) |_| {
                 const key_at = reader.position;
                 const key = try decode.name(enum { name, rows_max, inputs, outputs, ops }, &reader);
-                if (seen[@intFromEnum(key)]) return report.fail(.header, key_at, "byte {d}: key \"{t}\" stands twice", .{ key_at, key });
-                seen[@intFromEnum(key)] = true;
+                if (seen[@backingInt(key)]) return report.fail(.header, key_at, "byte {d}: key \"{t}\" stands twice", .{ key_at, key });
+                seen[@backingInt(key)] = true;
                 switch (key) {
                     .name => entry.name = try reader.text(limits.port_name_bytes_max),
                     .rows_max => entry.rows_max = try reader.unsigned(limits.dimension_max),
@@ -309,8 +309,8 @@ pub const Decoder = struct {
         for (0..keys) |_| {
             const key_at = reader.position;
             const key = try decode.name(enum { name, tensor, kind }, reader);
-            if (seen[@intFromEnum(key)]) return self.report.fail(.header, key_at, "byte {d}: key \"{t}\" stands twice", .{ key_at, key });
-            seen[@intFromEnum(key)] = true;
+            if (seen[@backingInt(key)]) return self.report.fail(.header, key_at, "byte {d}: key \"{t}\" stands twice", .{ key_at, key });
+            seen[@backingInt(key)] = true;
             switch (key) {
                 .name => result.name = try reader.text(limits.port_name_bytes_max),
                 .tensor => result.tensor = try reader.unsigned(limits.tensors_max),
@@ -350,8 +350,8 @@ pub const Decoder = struct {
             for (0..keys) |_| {
                 const key_at = reader.position;
                 const key = try decode.name(enum { entry, rows, seed, digest }, &reader);
-                if (seen[@intFromEnum(key)]) return self.report.fail(.header, key_at, "byte {d}: key \"{t}\" stands twice", .{ key_at, key });
-                seen[@intFromEnum(key)] = true;
+                if (seen[@backingInt(key)]) return self.report.fail(.header, key_at, "byte {d}: key \"{t}\" stands twice", .{ key_at, key });
+                seen[@backingInt(key)] = true;
                 switch (key) {
                     .entry => {
                         const text = try reader.text(limits.port_name_bytes_max);

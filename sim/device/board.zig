@@ -3,6 +3,8 @@
 const std = @import("std");
 pub const core = @import("synapse_device");
 pub const ports = core.ports;
+const sims = core.sim_flash;
+const SimFlash = sims.SimFlash;
 
 const alignment: std.mem.Alignment = .@"64";
 
@@ -25,11 +27,17 @@ pub const Options = struct {
     threads: u32,
     bodyBytesMax: u32,
     exchangeCount: u32,
-    resetCount: u32 = 0,
-    resetReason: []const u8 = "power-on",
+    recordsBytes: u32,
+    settingsBytes: u32,
+    slotBytes: [2]u32,
+    slotNames: [2][]const u8,
+    /// Of what a cut of power leaves in the flash.
+    flashSeed: u64,
 };
 
 const headers_max = 16;
+/// What the board says of its last start.
+const reset_reasons = [_][]const u8{ "power-on", "software", "watchdog", "brownout", "panic" };
 /// Of a host's build, for each thread. Not the board's memory, so it is not taken from `fastBytes`; pages that no model uses cost nothing.
 const scratch_bytes_per_thread = 1 << 20;
 
@@ -40,7 +48,11 @@ pub const Board = struct {
     fast: []align(64) u8 = &.{},
     slow: []align(64) u8 = &.{},
     scratch: []align(64) u8 = &.{},
-    model: []align(64) u8 = &.{},
+    flash: SimFlash,
+    flash_bytes: []align(64) u8 = &.{},
+    flash_undecided: []align(64) u8 = &.{},
+    resets: u32 = 0,
+    reset_reason: []const u8 = "power-on",
     device: ?*core.Device = null,
     last_error: ports.ErrorInfo = .{},
 
@@ -50,7 +62,21 @@ pub const Board = struct {
         errdefer options.deinit();
         const board = try allocator.create(Board);
         errdefer allocator.destroy(board);
-        board.* = .{ .allocator = allocator, .options = options, .port = port };
+        board.* = .{ .allocator = allocator, .options = options, .port = port, .flash = undefined };
+        const areas = [_]u32{ options.value.recordsBytes, options.value.slotBytes[0], options.value.slotBytes[1], options.value.settingsBytes };
+        var flash_size: u64 = 0;
+        for (areas) |bytes| {
+            if (bytes == 0 or bytes % 4096 != 0) return error.Options;
+            flash_size += bytes;
+        }
+        const flash_bytes = std.math.cast(usize, flash_size) orelse return error.OutOfMemory;
+        board.flash_bytes = try rawPages(pages, flash_bytes);
+        errdefer freePages(pages, board.flash_bytes);
+        // Pages come zeroed, and nothing is undecided at first.
+        board.flash_undecided = try rawPages(pages, flash_bytes);
+        errdefer freePages(pages, board.flash_undecided);
+        board.flash = try .initIn(allocator, board.flash_bytes, board.flash_undecided, &areas, options.value.flashSeed);
+        errdefer board.flash.deinitIn();
         board.fast = try rawPages(pages, options.value.fastBytes);
         errdefer freePages(pages, board.fast);
         board.slow = try rawPages(pages, options.value.slowBytes);
@@ -63,20 +89,31 @@ pub const Board = struct {
         freePages(pages, board.fast);
         freePages(pages, board.slow);
         freePages(pages, board.scratch);
-        freePages(pages, board.model);
+        board.flash.deinitIn();
+        freePages(pages, board.flash_bytes);
+        freePages(pages, board.flash_undecided);
         board.options.deinit();
         board.allocator.destroy(board);
     }
 
-    /// Where the host writes the model file before `start`.
-    pub fn reserveModel(board: *Board, pages: std.mem.Allocator, byte_count: usize) error{OutOfMemory}![]align(64) u8 {
-        freePages(pages, board.model);
-        board.model = &.{};
-        board.model = try rawPages(pages, byte_count);
-        return board.model;
+    /// Puts a model into a slot as the factory does, before the first boot. False when it does not fit.
+    pub fn program(board: *Board, slot: u1, file: []const u8) bool {
+        if (file.len > board.options.value.slotBytes[slot]) return false;
+        board.flash.program(@backingInt(if (slot == 0) ports.Area.model_a else ports.Area.model_b), file);
+        return true;
     }
 
-    pub fn start(board: *Board) ports.Result {
+    /// Power comes back, or the chip resets: everything but the flash starts anew. The result is that of the model.
+    pub fn restart(board: *Board, reason: []const u8) ports.Result {
+        board.flash.powerOn();
+        board.resets += 1;
+        board.reset_reason = for (reset_reasons) |known| {
+            if (std.mem.eql(u8, known, reason)) break known;
+        } else "unknown";
+        return board.boot();
+    }
+
+    pub fn boot(board: *Board) ports.Result {
         const options = &board.options.value;
         const config: ports.Config = .{
             .threads = options.threads,
@@ -102,17 +139,23 @@ pub const Board = struct {
             .scratch = board.scratch.ptr,
             .scratch_bytes = board.scratch.len,
             .port = &board.port,
-            .reset_count = options.resetCount,
-            .reset_reason = .of(options.resetReason),
+            .records_bytes = options.recordsBytes,
+            .settings_bytes = options.settingsBytes,
+            .slot_bytes = options.slotBytes,
+            .slot_names = .{ .of(options.slotNames[0]), .of(options.slotNames[1]) },
+            .reset_count = board.resets,
+            .reset_reason = .of(board.reset_reason),
         };
         board.last_error = .{};
-        return core.synapse_device_init(&config, &board.device, &board.last_error);
+        board.device = null;
+        const started = core.synapse_device_init(&config, &board.device, &board.last_error);
+        if (started != .ok) return started;
+        return core.synapse_device_boot(board.device, &board.last_error);
     }
 
-    /// `file` stays as it is as long as the board does; it may be what `reserveModel` gave.
-    pub fn load(board: *Board, slot: []const u8, file: []align(64) const u8) ports.Result {
-        board.last_error = .{};
-        return core.synapse_device_load_model(board.device, .of(slot), file.ptr, file.len, &board.last_error);
+    /// Power goes in the middle of the flash operation `after` operations from now.
+    pub fn cutPower(board: *Board, after: u64, cut: u32) void {
+        board.flash.cutAt(after, sims.cuts[@min(cut, sims.cuts.len - 1)]);
     }
 
     pub fn errorMessage(board: *const Board) []const u8 {
@@ -135,6 +178,29 @@ pub const Board = struct {
         core.synapse_device_request_head(device, request, .of(method), .of(target), &headers, count);
     }
 };
+
+/// What a port gives the core of a simulated board's flash; `boardOf` finds the board of a port's `user`.
+pub fn FlashCalls(comptime boardOf: fn (?*anyopaque) *Board) type {
+    return struct {
+        pub fn read(user: ?*anyopaque, area: u32, offset: u32, out: [*]u8, bytes: usize) callconv(.c) Result {
+            return SimFlash.calls.read(&boardOf(user).flash, area, offset, out, bytes);
+        }
+
+        pub fn erase(user: ?*anyopaque, area: u32, offset: u32) callconv(.c) Result {
+            return SimFlash.calls.erase(&boardOf(user).flash, area, offset);
+        }
+
+        pub fn write(user: ?*anyopaque, area: u32, offset: u32, data: [*]const u8, bytes: usize) callconv(.c) Result {
+            return SimFlash.calls.write(&boardOf(user).flash, area, offset, data, bytes);
+        }
+
+        pub fn map(user: ?*anyopaque, area: u32) callconv(.c) ?[*]align(64) const u8 {
+            return @alignCast(boardOf(user).flash.contents(area).ptr);
+        }
+
+        const Result = @typeInfo(@typeInfo(ports.FlashRead).pointer.child).@"fn".return_type.?;
+    };
+}
 
 /// The headers of an answer, flattened as in `requestHead`. 2 KiB is more than the core's longest head.
 pub fn flattenHeaders(headers: []const ports.Header, buffer: *[2048]u8) []const u8 {

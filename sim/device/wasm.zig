@@ -23,7 +23,17 @@ const host = struct {
     extern "port" fn start_work() void;
 };
 
+const flash = boards.FlashCalls(struct {
+    fn boardOf(_: ?*anyopaque) *Board {
+        return board.?;
+    }
+}.boardOf);
+
 const port_table: ports.Port = .{
+    .flash_read = flash.read,
+    .flash_erase = flash.erase,
+    .flash_write = flash.write,
+    .flash_map = flash.map,
     .log = struct {
         fn call(_: ?*anyopaque, level: u32, text: [*]const u8, bytes: usize) callconv(.c) void {
             host.log(level, text, bytes);
@@ -89,16 +99,29 @@ export fn board_create(options: [*]const u8, bytes: usize) i32 {
     return 0;
 }
 
-export fn board_reserve_model(bytes: usize) ?[*]u8 {
-    return (board.?.reserveModel(allocator, bytes) catch return null).ptr;
+/// 0 when the file is larger than the slot.
+export fn board_program(slot: u32, file: [*]const u8, bytes: usize) u32 {
+    return @intFromBool(board.?.program(@intCast(slot & 1), file[0..bytes]));
 }
 
-export fn board_start() i32 {
-    return @intFromEnum(board.?.start());
+export fn board_boot() i32 {
+    return @backingInt(board.?.boot());
 }
 
-export fn board_load(slot: [*]const u8, bytes: usize) i32 {
-    return @intFromEnum(board.?.load(slot[0..bytes], board.?.model));
+export fn board_restart(reason: [*]const u8, bytes: usize) i32 {
+    return @backingInt(board.?.restart(reason[0..bytes]));
+}
+
+export fn board_cut_power(after: f64, cut: u32) void {
+    board.?.cutPower(@intFromFloat(after), cut);
+}
+
+export fn board_powered() u32 {
+    return @intFromBool(board.?.flash.powered);
+}
+
+export fn board_flash_operations() f64 {
+    return @floatFromInt(board.?.flash.operations);
 }
 
 export fn board_error_message() [*]const u8 {
@@ -150,5 +173,5 @@ export fn board_work_done() void {
 }
 
 export fn board_tick(now_us: f64) void {
-    boards.core.synapse_device_tick(board.?.device.?, @intFromFloat(now_us));
+    if (board.?.device) |device| boards.core.synapse_device_tick(device, @intFromFloat(now_us));
 }

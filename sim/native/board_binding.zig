@@ -19,7 +19,11 @@ comptime {
 
 pub const functions = .{
     .{ "boardCreate", create },
-    .{ "boardLoad", load },
+    .{ "boardProgram", program },
+    .{ "boardBoot", boot },
+    .{ "boardRestart", restart },
+    .{ "boardCutPower", cutPower },
+    .{ "boardFlash", flashStatus },
     .{ "boardError", lastError },
     .{ "boardRequestHead", requestHead },
     .{ "boardBodyChunk", bodyChunk },
@@ -37,8 +41,8 @@ const Handle = struct {
     board: *boards.Board,
     /// The object with JavaScript's side of the port.
     port: napi.Ref,
-    /// The model's array, where it is used in place.
-    model: ?napi.Ref = null,
+    /// Waits for the work under way; events until then are lost, as on a board that resets.
+    restart_reason: ?[]u8 = null,
     pool: Pool = .{},
     work: napi.Work = undefined,
     working: bool = false,
@@ -51,7 +55,7 @@ const Handle = struct {
         if (self.freed) return;
         self.freed = true;
         self.pool.join();
-        if (self.model) |model| napi.release(env, model);
+        if (self.restart_reason) |reason| std.heap.c_allocator.free(reason);
         if (self.external) |external| napi.release(env, external);
         napi.release(env, self.port);
         self.board.destroy(pages);
@@ -91,35 +95,63 @@ fn handleOf(env: Env, value: Value) napi.Error!*Handle {
     return handle;
 }
 
-/// boardLoad(board, slot: Uint8Array, model: Uint8Array): the core's result. Starts the core first. An aligned model is used in place and
-/// must not change.
-fn load(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+/// boardProgram(board, slot: 0 | 1, model: Uint8Array): 1, or 0 when the model is larger than the slot.
+fn program(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const arguments = try napi.arguments(env, call, 3);
     const handle = try handleOf(env, arguments[0]);
-    const slot = try napi.bytesOf(env, arguments[1]);
-    const given = try napi.bytesOf(env, arguments[2]);
-    const board = handle.board;
-    if (board.device == null) {
-        const started = board.start();
-        if (started != .ok) return number(env, @intFromEnum(started));
-    }
-    const in_place = given.len > 0 and @intFromPtr(given.ptr) % 64 == 0;
-    if (in_place) {
-        const model = try napi.reference(env, arguments[2]);
-        if (handle.model) |old| napi.release(env, old);
-        handle.model = model;
-        return number(env, @intFromEnum(board.load(slot, @alignCast(given))));
-    }
-    const copy = board.reserveModel(pages, given.len) catch return memory.exhausted(env, given.len);
-    @memcpy(copy, given);
-    return number(env, @intFromEnum(board.load(slot, copy)));
+    const slot: u1 = @truncate(try napi.unsigned(env, arguments[1]));
+    return number(env, @intFromBool(handle.board.program(slot, try napi.bytesOf(env, arguments[2]))));
+}
+
+/// boardBoot(board): the core's result.
+fn boot(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
+    return number(env, @backingInt(handle.board.boot()));
+}
+
+/// boardRestart(board, reason: Uint8Array): calls the port's `restarted` with the core's result, after the work under way if there is any.
+fn restart(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 2);
+    const handle = try handleOf(env, arguments[0]);
+    const reason = try napi.bytesOf(env, arguments[1]);
+    const copy = std.heap.c_allocator.dupe(u8, reason) catch return memory.exhausted(env, reason.len);
+    if (handle.restart_reason) |old| std.heap.c_allocator.free(old);
+    handle.restart_reason = copy;
+    if (!handle.working) restartNow(handle);
+    return napi.undefinedValue(env);
+}
+
+fn restartNow(handle: *Handle) void {
+    const reason = handle.restart_reason.?;
+    handle.restart_reason = null;
+    const result = handle.board.restart(reason);
+    std.heap.c_allocator.free(reason);
+    const values = [_]Value{number(handle.env, @backingInt(result)) catch return};
+    napi.callMethod(handle.env, handle.port, "restarted", &values) catch {};
+}
+
+/// boardCutPower(board, after, cut): power goes in the middle of that flash operation.
+fn cutPower(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 3);
+    const handle = try handleOf(env, arguments[0]);
+    handle.board.cutPower(try napi.unsigned(env, arguments[1]), try napi.unsigned(env, arguments[2]));
+    return napi.undefinedValue(env);
+}
+
+/// boardFlash(board): {powered, operations}
+fn flashStatus(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
+    const result = try napi.object(env);
+    try napi.set(env, result, "powered", try number(env, @intFromBool(handle.board.flash.powered)));
+    try napi.set(env, result, "operations", try number(env, handle.board.flash.operations));
+    return result;
 }
 
 fn number(env: Env, value: anytype) napi.Error!Value {
     return napi.number(env, value);
 }
 
-/// boardError(board): {message, region, bytesMissing} of the last load.
+/// boardError(board): {message, region, bytesMissing} of the last boot.
 fn lastError(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
     const result = try napi.object(env);
@@ -134,6 +166,7 @@ const Event = struct { handle: *Handle, device: *core.Device, request: u32 };
 
 fn event(env: Env, board: Value, request: Value) napi.Error!Event {
     const handle = try handleOf(env, board);
+    if (handle.restart_reason != null) return napi.throw(env, try napi.failure(env, "RESTARTING", "the board is being reset", 0));
     const device = handle.board.device orelse return error.JavaScript;
     return .{ .handle = handle, .device = device, .request = try napi.unsigned(env, request) };
 }
@@ -184,7 +217,7 @@ fn imageDecoded(env: Env, call: napi.CallbackInfo) napi.Error!Value {
 /// boardTick(board)
 fn tick(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
-    if (handle.board.device) |device| core.synapse_device_tick(device, microseconds(null));
+    if (handle.restart_reason == null) if (handle.board.device) |device| core.synapse_device_tick(device, microseconds(null));
     return napi.undefinedValue(env);
 }
 
@@ -216,8 +249,9 @@ fn complete(env: Env, status: u32, data: ?*anyopaque) callconv(.c) void {
     handle.env = env;
     handle.working = false;
     napi.deleteWork(env, handle.work);
-    if (!handle.closed) return core.synapse_device_work_done(handle.board.device.?);
-    handle.free(env);
+    if (handle.closed) return handle.free(env);
+    if (handle.restart_reason != null) return restartNow(handle);
+    core.synapse_device_work_done(handle.board.device.?);
 }
 
 fn port(handle: *Handle) ports.Port {
@@ -232,8 +266,18 @@ fn port(handle: *Handle) ports.Port {
         .decode_image = calls.decodeImage,
         .start_work = calls.startWork,
         .parallel_for = calls.parallelFor,
+        .flash_read = flash.read,
+        .flash_erase = flash.erase,
+        .flash_write = flash.write,
+        .flash_map = flash.map,
     };
 }
+
+const flash = boards.FlashCalls(struct {
+    fn boardOf(user: ?*anyopaque) *boards.Board {
+        return calls.of(user).board;
+    }
+}.boardOf);
 
 /// The port's functions. A value that cannot be made means that JavaScript has no memory left; the answer is then lost.
 const calls = struct {

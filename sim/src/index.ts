@@ -7,7 +7,8 @@ export {
   SimulatedBoard,
   type SimulatedBoardOptions,
 } from "./board/board.js";
-export { type Board, modelPartitions, type Partition, parseBoard } from "./board/boardSchema.js";
+export { type Board, type CorePartitions, corePartitions, modelPartitions, type Partition, parseBoard } from "./board/boardSchema.js";
+export { POWER_CUTS, type PowerCut, type ResetReason } from "./board/deviceCore.js";
 export { readBoard } from "./board/readBoard.js";
 export * from "./engine/engine.js";
 export { allocateAligned, openNativeEngine } from "./engine/native.js";

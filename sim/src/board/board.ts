@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { buildFile } from "../engine/builds.js";
 import { InputError } from "../errors.js";
 import { decodeImage } from "../image/decodeImage.js";
-import { type Board, modelPartitions } from "./boardSchema.js";
-import type { CoreOptions, CorePort, DeviceCore, LoadFailure, LogLevel } from "./deviceCore.js";
+import { type Board, corePartitions } from "./boardSchema.js";
+import type { CoreOptions, CorePort, DeviceCore, LoadFailure, LogLevel, PowerCut, ResetReason } from "./deviceCore.js";
 import { createNativeCore } from "./nativeCore.js";
 import { createWasmCore } from "./wasmCore.js";
 
@@ -11,7 +11,7 @@ export type BoardEngine = "native" | "wasm";
 
 export interface SimulatedBoardOptions {
   readonly board: Board;
-  /** A packed model; it is put in the board's first model partition. */
+  /** A packed model; it is in the board's first model partition when it boots for the first time. */
   readonly model: Uint8Array;
   /** Names the model in errors. */
   readonly modelSource?: string;
@@ -19,6 +19,8 @@ export interface SimulatedBoardOptions {
   /** Of this board among others: stable identity and a name for people. */
   readonly deviceId?: string;
   readonly deviceName?: string;
+  /** Of what cuts of power leave in the flash; 1 unless given. */
+  readonly flashSeed?: number;
   readonly log?: (level: LogLevel, text: string) => void;
 }
 
@@ -66,6 +68,9 @@ export class SimulatedBoard {
   #nextRequest = 1;
   #timer: NodeJS.Timeout | undefined;
   #crash: Error | undefined;
+  /** Power is gone, or the board is being reset: nothing is heard and nothing is said. */
+  #off = false;
+  #cutArmed = false;
   #log: (level: LogLevel, text: string) => void;
 
   private constructor(options: SimulatedBoardOptions) {
@@ -80,36 +85,85 @@ export class SimulatedBoard {
    * `BOARD_TOO_SMALL` when the core alone does not fit.
    */
   static async create(options: SimulatedBoardOptions): Promise<SimulatedBoard> {
-    const slot = slotFor(options);
+    checkModelFits(options);
     const simulated = new SimulatedBoard(options);
     const coreOptions = coreOptionsOf(options, simulated.engine);
     const core =
       simulated.engine === "native"
         ? createNativeCore(coreOptions, simulated.#port)
         : await createWasmCore(await readFile(buildFile("synapse-board.wasm")), coreOptions, simulated.#port);
-    const failure = core.load(slot, options.model);
+    core.program(0, options.model);
+    const failure = core.boot();
     if (failure) {
       await core.close();
       throw loadError(failure, options);
     }
     simulated.#core = core;
-    simulated.#timer = setInterval(() => simulated.#core?.tick(), TICK_MS).unref();
+    simulated.#timer = setInterval(() => simulated.#event((alive) => alive.tick()), TICK_MS).unref();
     return simulated;
+  }
+
+  /** Whether the board has power and is not being reset. */
+  get running(): boolean {
+    return this.#core !== undefined && !this.#off && this.#crash === undefined;
+  }
+
+  /** Erases and writes that the flash has seen since the board was made. */
+  get flashOperations(): number {
+    return this.#core?.flash().operations ?? 0;
+  }
+
+  /**
+   * Power goes in the middle of the flash operation `after` operations from now, and leaves of it what `cut` says. Clients lose their
+   * connections; the board is silent until `reset`.
+   */
+  cutPower(after: number, cut: PowerCut): void {
+    this.#cutArmed = true;
+    this.#core?.cutPower(after, cut);
+  }
+
+  /** Resets the board, or gives it its power back: everything but the flash starts anew, requests under way are lost. */
+  async reset(reason: ResetReason = "power-on"): Promise<void> {
+    const core = this.#core;
+    if (core === undefined || this.#crash) throw this.#crash ?? closed();
+    this.#turnOff();
+    await core.restart(reason);
+    this.#cutArmed = false;
+    this.#off = false;
+  }
+
+  #turnOff(): void {
+    this.#off = true;
+    for (const sink of this.#takeSinks()) sink.end();
+  }
+
+  /** False when the board has no power; the first to notice cuts all connections. */
+  #alive(): boolean {
+    if (this.#off) return false;
+    if (!this.#cutArmed || this.#core?.flash().powered !== false) return true;
+    this.#turnOff();
+    return false;
+  }
+
+  #event(act: (core: DeviceCore) => void): void {
+    if (this.#core === undefined || this.#crash || !this.#alive()) return;
+    act(this.#core);
+    this.#alive();
   }
 
   /** Feeds one request to the core as it arrives; its answer goes to `sink`, maybe before the body has ended. */
   open(head: Omit<BoardRequest, "body">, sink: ResponseSink): OpenRequest {
-    const core = this.#core;
-    if (core === undefined || this.#crash) throw this.#crash ?? closed();
+    if (this.#core === undefined || this.#crash) throw this.#crash ?? closed();
+    if (!this.#alive()) throw new Error("the board has no power, or is being reset");
     const request = this.#nextRequest;
     this.#nextRequest = request === 0xffff_ffff ? 1 : request + 1;
     this.#sinks.set(request, sink);
-    core.requestHead(request, head.method, head.target, coreHeaders(head.headers ?? {}));
+    this.#event((core) => core.requestHead(request, head.method, head.target, coreHeaders(head.headers ?? {})));
     return {
-      write: (bytes) => core.bodyChunk(request, bytes),
-      end: () => core.requestEnd(request),
+      write: (bytes) => this.#event((core) => core.bodyChunk(request, bytes)),
+      end: () => this.#event((core) => core.requestEnd(request)),
       close: () => {
-        if (this.#sinks.delete(request)) core.requestClosed(request);
+        if (this.#sinks.delete(request)) this.#event((core) => core.requestClosed(request));
       },
     };
   }
@@ -130,8 +184,11 @@ export class SimulatedBoard {
             headers = Object.fromEntries(list);
           },
           chunk: (bytes) => chunks.push(bytes),
-          // An end without a head: the board was closed or has crashed.
-          end: () => (status === 0 ? reject(this.#crash ?? closed()) : resolve({ status, headers, body: Buffer.concat(chunks) })),
+          // An end without a head: the board was closed, has crashed or lost its power.
+          end: () =>
+            status === 0
+              ? reject(this.#crash ?? (this.#core === undefined ? closed() : lost()))
+              : resolve({ status, headers, body: Buffer.concat(chunks) }),
         },
       );
       if (request.body !== undefined) open.write(request.body);
@@ -155,17 +212,22 @@ export class SimulatedBoard {
 
   #port: CorePort = {
     log: (level, text) => this.#log(level, text),
-    sendHead: (request, status, headers) => this.#sinks.get(request)?.head(status, headers),
-    sendChunk: (request, bytes) => this.#sinks.get(request)?.chunk(bytes),
+    sendHead: (request, status, headers) => {
+      if (this.#alive()) this.#sinks.get(request)?.head(status, headers);
+    },
+    sendChunk: (request, bytes) => {
+      if (this.#alive()) this.#sinks.get(request)?.chunk(bytes);
+    },
     end: (request) => {
+      if (!this.#alive()) return;
       const sink = this.#sinks.get(request);
       this.#sinks.delete(request);
       sink?.end();
     },
     decodeImage: (job, bytes, _mediaType, width, height) => {
       decodeImage(bytes, { width, height }).then(
-        (rgb) => this.#core?.imageDecoded(job, rgb, ""),
-        (error: Error) => this.#core?.imageDecoded(job, undefined, error.message),
+        (rgb) => this.#event((core) => core.imageDecoded(job, rgb, "")),
+        (error: Error) => this.#event((core) => core.imageDecoded(job, undefined, error.message)),
       );
     },
     crashed: (error) => {
@@ -177,9 +239,19 @@ export class SimulatedBoard {
 }
 
 const closed = (): Error => new Error("the board is closed");
+const lost = (): Error => new Error("the board was reset, or lost its power, before it answered");
 
 /** The headers that the core reads; it needs no others. */
-const CORE_HEADERS = ["accept", "accept-encoding", "authorization", "content-encoding", "content-length", "content-type", "if-none-match"];
+const CORE_HEADERS = [
+  "accept",
+  "accept-encoding",
+  "authorization",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "content-type",
+  "if-none-match",
+];
 
 function coreHeaders(headers: Readonly<Record<string, string>>): [string, string][] {
   return Object.entries(headers)
@@ -187,18 +259,9 @@ function coreHeaders(headers: Readonly<Record<string, string>>): [string, string
     .filter(([name]) => CORE_HEADERS.includes(name));
 }
 
-function slotFor(options: SimulatedBoardOptions): string {
-  const [partition] = modelPartitions(options.board);
+function checkModelFits(options: SimulatedBoardOptions): void {
+  const [partition] = corePartitions(options.board).slots;
   const source = options.modelSource ?? "model";
-  if (partition === undefined) {
-    throw new InputError({
-      code: "BOARD_HAS_NO_MODEL_PARTITION",
-      source: options.board.id,
-      where: "partitions",
-      message: "no partition can hold a model",
-      expected: "a data partition with a subtype of 64 to 254",
-    });
-  }
   const missing = options.model.length - partition.size;
   if (missing > 0) {
     throw new InputError({
@@ -208,11 +271,11 @@ function slotFor(options: SimulatedBoardOptions): string {
       expected: "a smaller model (fewer bits a weight), or a board with a larger partition",
     });
   }
-  return partition.name;
 }
 
 function coreOptionsOf(options: SimulatedBoardOptions, engine: BoardEngine): CoreOptions {
   const { board } = options;
+  const { slots, records, settings } = corePartitions(board);
   return {
     deviceId: options.deviceId ?? "02:00:00:00:00:01",
     deviceName: options.deviceName ?? `simulated ${board.name}`,
@@ -231,6 +294,11 @@ function coreOptionsOf(options: SimulatedBoardOptions, engine: BoardEngine): Cor
     threads: board.cpu.cores,
     bodyBytesMax: board.requests.bodyBytesMax,
     exchangeCount: board.requests.countMax,
+    recordsBytes: records.size,
+    settingsBytes: settings.size,
+    slotBytes: [slots[0].size, slots[1].size],
+    slotNames: [slots[0].name, slots[1].name],
+    flashSeed: options.flashSeed ?? 1,
   };
 }
 

@@ -39,11 +39,11 @@ describe("board files", () => {
     ["more is reserved than exists", edited(["psram", "reservedBytes"], 33554432), "BOARD_INVALID", "psram.reservedBytes"],
     ["a partition's name is too long", edited(["partitions", 1, "name"], "a-name-of-sixteen"), "BOARD_INVALID", "partitions[1].name"],
     ["two partitions share a name", edited(["partitions", 1, "name"], "nvs"), "BOARD_PARTITIONS", "partitions[1].name"],
-    ["an app is not aligned to 64 KiB", edited(["partitions", 3, "offset"], 135168), "BOARD_PARTITIONS", "partitions[3].offset"],
+    ["an app is not aligned to 64 KiB", edited(["partitions", 5, "offset"], 135168), "BOARD_PARTITIONS", "partitions[5].offset"],
     ["a size is not whole sectors", edited(["partitions", 0, "size"], 24577), "BOARD_PARTITIONS", "partitions[0].size"],
     ["a partition lies over the bootloader", edited(["partitions", 0, "offset"], 4096), "BOARD_PARTITIONS", "partitions[0].offset"],
     ["partitions overlap", edited(["partitions", 1, "offset"], 36864), "BOARD_PARTITIONS", "partitions[1].offset"],
-    ["a partition ends behind the flash", edited(["flash", "bytes"], 16777216), "BOARD_PARTITIONS", "partitions[5].size"],
+    ["a partition ends behind the flash", edited(["flash", "bytes"], 16777216), "BOARD_PARTITIONS", "partitions[7].size"],
   ])("%s: the error names the place", (_title, text, code, where) => {
     expect(refusal(text)).toMatchObject({ code, where, source: "board.json" });
   });

@@ -13,7 +13,7 @@ const name = z.string().min(1).max(64);
 const partitionSchema = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_-]{1,15}$/, "1 to 15 letters, digits, _ or -"),
   type: z.enum(["app", "data"]),
-  /** A name that ESP-IDF knows, or a number; 0x40 to 0xFE are the user's, and hold models. */
+  /** A name that ESP-IDF knows, or a number; 0x40 to 0xFE are the application's. */
   subtype: z.union([z.string().min(1), z.int().min(0).max(0xfe)]),
   offset: z.int().nonnegative(),
   size: positive,
@@ -120,9 +120,42 @@ function checkPartitions(board: Board, source: string): void {
   });
 }
 
-/** The partitions that hold models: data of a user subtype, in flash order. */
+/** Subtypes of the data partitions that the device core uses, of those that ESP-IDF leaves to applications. */
+const SUBTYPES = { modelA: 0x40, modelB: 0x41, records: 0x42, settings: 0x43 } as const;
+/** Records and settings are written to one sector while another still holds what was. */
+const SECTORS_MIN = 2;
+
+export interface CorePartitions {
+  /** The two that hold models. */
+  readonly slots: readonly [Partition, Partition];
+  /** Which model is active. */
+  readonly records: Partition;
+  readonly settings: Partition;
+}
+
+/** The partitions that hold models, in flash order. */
 export function modelPartitions(board: Board): Partition[] {
   return board.partitions
-    .filter((partition) => partition.type === "data" && typeof partition.subtype === "number" && partition.subtype >= 0x40)
+    .filter(({ type, subtype }) => type === "data" && (subtype === SUBTYPES.modelA || subtype === SUBTYPES.modelB))
     .sort((a, b) => a.offset - b.offset);
+}
+
+/** What the device core needs of the flash. Throws an InputError with code `BOARD_LACKS_PARTITION` that says what to add to the board file. */
+export function corePartitions(board: Board): CorePartitions {
+  const find = (use: keyof typeof SUBTYPES, what: string): Partition => {
+    const found = board.partitions.find(({ type, subtype }) => type === "data" && subtype === SUBTYPES[use]);
+    if (found !== undefined && found.size >= SECTORS_MIN * SECTOR_BYTES) return found;
+    throw new InputError({
+      code: "BOARD_LACKS_PARTITION",
+      source: board.id,
+      where: "partitions",
+      message: `there is no partition for ${what}`,
+      expected: `a data partition of subtype ${SUBTYPES[use]} with at least ${SECTORS_MIN * SECTOR_BYTES} bytes`,
+    });
+  };
+  return {
+    slots: [find("modelA", "the first model"), find("modelB", "the second model")],
+    records: find("records", "the record of which model is active"),
+    settings: find("settings", "settings"),
+  };
 }

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { decode, encode } from "cbor-x";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type BoardEngine, type BoardResponse, SimulatedBoard } from "./board.js";
 import { type Board, parseBoard } from "./boardSchema.js";
+import { POWER_CUTS } from "./deviceCore.js";
 
 const ROOT = new URL("../../../", import.meta.url);
 export const MODEL = readFileSync(new URL("sim/fixtures/lewm-test.syn", ROOT));
@@ -48,7 +49,11 @@ export function boardSuite(engine: BoardEngine): void {
         board: { chip: "ESP32-P4", chip_revision: "1.3" },
         firmware: { engine },
         memory: { fast: { bytes: 512000 }, slow: { bytes: 29360128 } },
-        slots: [{ slot: "model_a", state: "VALID", name: "lewm-test", untrained: true }],
+        safe_mode: false,
+        slots: [
+          { slot: "model_a", state: "VALID", active: true, name: "lewm-test", untrained: true },
+          { slot: "model_b", state: "EMPTY", active: false, capacity_bytes: 10616832 },
+        ],
       });
       const model = jsonOf(await board.handle({ method: "GET", target: "/v1/models/model_a" }));
       expect(model).toMatchObject({ entries: [{ name: "encode" }, { name: "predict" }], meta: { untrained: true } });
@@ -231,11 +236,11 @@ export function boardSuite(engine: BoardEngine): void {
       ).rejects.toMatchObject({ code: "MODEL_EXCEEDS_SRAM", message: expect.stringMatching(/\d+ bytes are missing/) });
       await expect(
         create((edited) => {
-          for (const partition of edited.partitions) if (partition.name === "model_a") partition.size = 4096;
+          for (const partition of edited.partitions) if (partition.name === "model_a") partition.size = 8192;
         }),
       ).rejects.toMatchObject({
         code: "MODEL_EXCEEDS_FLASH",
-        message: expect.stringContaining(`${MODEL.length - 4096} bytes are missing`),
+        message: expect.stringContaining(`${MODEL.length - 8192} bytes are missing`),
       });
     });
 
@@ -245,6 +250,89 @@ export function boardSuite(engine: BoardEngine): void {
       await expect(SimulatedBoard.create({ board: testBoard(), model: damaged, modelSource: "x.syn", engine })).rejects.toMatchObject({
         code: "MODEL_INVALID",
         source: "x.syn",
+      });
+    });
+
+    describe("with a second model", () => {
+      let other: SimulatedBoard;
+      beforeEach(async () => {
+        other = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
+      });
+      afterEach(() => other.close());
+
+      const ask = (method: string, target: string, body?: Uint8Array, headers: Record<string, string> = {}) =>
+        other.handle({ method, target, headers, ...(body === undefined ? {} : { body }) });
+      const slot = async (name: string) => jsonOf(await ask("GET", `/v1/models/${name}`));
+      const encodes = async () => {
+        const answer = await ask("POST", "/v1/encode", sample("cat.jpg"), { "content-type": "image/jpeg" });
+        return [answer.status, jsonOf(answer).latent];
+      };
+
+      it("takes it, runs it when told to, and still does after a reset", async () => {
+        const uploaded = await ask("PUT", "/v1/models/model_b", MODEL);
+        expect([uploaded.status, jsonOf(uploaded)]).toMatchObject([201, { slot: "model_b", state: "VALID", active: false }]);
+        const activated = await ask("POST", "/v1/models/model_b/activate");
+        expect([activated.status, jsonOf(activated)]).toMatchObject([200, { slot: "model_b", state: "VALID", active: true }]);
+        expect(jsonOf(activated).vectors_passed).toBeGreaterThan(0);
+        expect(await encodes()).toEqual([200, await latentOf("cat.jpg")]);
+        await other.reset("software");
+        expect(await slot("model_b")).toMatchObject({ state: "VALID", active: true, name: "lewm-test" });
+        expect(await slot("model_a")).toMatchObject({ state: "VALID", active: false });
+        expect(await encodes()).toEqual([200, await latentOf("cat.jpg")]);
+        expect(jsonOf(await ask("GET", "/v1/device")).reset).toEqual({ reason: "software", count: 1 });
+      });
+
+      it("refuses a broken one and runs on", async () => {
+        const damaged = Uint8Array.from(MODEL);
+        damaged[damaged.length >> 1] = (damaged[damaged.length >> 1] ?? 0) ^ 1;
+        const refused = await ask("PUT", "/v1/models/model_b", damaged);
+        expect([refused.status, jsonOf(refused).code]).toEqual([422, "DIGEST_WRONG"]);
+        expect(await slot("model_b")).toMatchObject({ state: "BROKEN", detail: expect.stringContaining("SHA-256") });
+        const text = await ask("PUT", "/v1/models/model_b", new TextEncoder().encode("x".repeat(200)));
+        expect([text.status, jsonOf(text).code]).toEqual([422, "NOT_A_PACK"]);
+        expect(await encodes()).toEqual([200, await latentOf("cat.jpg")]);
+      });
+
+      it("goes on with an upload that broke off", async () => {
+        const head = { method: "PUT", target: "/v1/models/model_b", headers: { "content-length": String(MODEL.length) } };
+        const open = other.open(head, { head: () => undefined, chunk: () => undefined, end: () => undefined });
+        open.write(MODEL.subarray(0, 70_000));
+        open.close();
+        const { upload } = (await slot("model_b")) as { upload: { received_bytes: number } };
+        expect(upload).toEqual({ received_bytes: 70_000, bytes: MODEL.length });
+        const rest = await ask("PUT", "/v1/models/model_b", MODEL.subarray(70_000), {
+          "content-range": `bytes 70000-${MODEL.length - 1}/${MODEL.length}`,
+        });
+        expect([rest.status, jsonOf(rest).state]).toEqual([201, "VALID"]);
+      });
+
+      it.each(POWER_CUTS)("comes back from a cut of power (%s) in the middle of an upload, and takes the model then", async (cut) => {
+        const operations = other.flashOperations;
+        other.cutPower(20, cut);
+        await expect(ask("PUT", "/v1/models/model_b", MODEL)).rejects.toThrow("lost its power");
+        expect(other.flashOperations).toBe(operations + 21);
+        expect(other.running).toBe(false);
+        await expect(ask("GET", "/v1/device")).rejects.toThrow("no power");
+        await other.reset();
+        expect(jsonOf(await ask("GET", "/v1/device"))).toMatchObject({
+          reset: { reason: "power-on", count: 1 },
+          slots: [
+            { slot: "model_a", state: "VALID", active: true },
+            { slot: "model_b", state: "BROKEN", detail: "the upload ended early" },
+          ],
+        });
+        expect(await encodes()).toEqual([200, await latentOf("cat.jpg")]);
+        expect((await ask("PUT", "/v1/models/model_b", MODEL)).status).toBe(201);
+        expect((await ask("POST", "/v1/models/model_b/activate")).status).toBe(200);
+        expect(await encodes()).toEqual([200, await latentOf("cat.jpg")]);
+      });
+
+      it("is reset in the middle of inference", async () => {
+        const answer = ask("POST", "/v1/encode", sample("cat.jpg"), { "content-type": "image/jpeg" });
+        const lost = expect(answer).rejects.toThrow("was reset");
+        await other.reset("watchdog");
+        await lost;
+        expect(await encodes()).toEqual([200, await latentOf("cat.jpg")]);
       });
     });
 

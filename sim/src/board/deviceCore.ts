@@ -18,7 +18,25 @@ export interface CoreOptions {
   readonly threads: number;
   readonly bodyBytesMax: number;
   readonly exchangeCount: number;
+  /** Sizes of the flash areas in bytes. */
+  readonly recordsBytes: number;
+  readonly settingsBytes: number;
+  readonly slotBytes: readonly [number, number];
+  readonly slotNames: readonly [string, string];
+  /** Of what a cut of power leaves in the flash. */
+  readonly flashSeed: number;
 }
+
+/**
+ * What a cut of power leaves of the flash operation under way: nothing of it; a random first part; the first half; an erase done but a write not;
+ * a random first part and random bits after it; the same, with bits that read differently each time; all of it. In the order of
+ * core/flash/sim_flash.zig.
+ */
+export const POWER_CUTS = ["dropped", "torn", "half", "unwritten", "rotten", "unstable", "completed"] as const;
+export type PowerCut = (typeof POWER_CUTS)[number];
+
+/** Why a board started. */
+export type ResetReason = "power-on" | "software" | "watchdog" | "brownout" | "panic";
 
 export type LogLevel = "error" | "warn" | "info";
 
@@ -45,8 +63,16 @@ export interface LoadFailure {
 
 /** The device core of one board, in one of its builds. */
 export interface DeviceCore {
-  /** Opens the model in the board's memory; undefined when it is running. */
-  load(slot: string, model: Uint8Array): LoadFailure | undefined;
+  /** Puts a model into a slot as the factory does, before `boot`. False when it is larger than the slot. */
+  program(slot: 0 | 1, model: Uint8Array): boolean;
+  /** Runs the model that the flash names; undefined when one is running. */
+  boot(): LoadFailure | undefined;
+  /** Starts anew with nothing but the flash, once the work under way has ended. */
+  restart(reason: ResetReason): Promise<LoadFailure | undefined>;
+  /** Power goes in the middle of the flash operation `after` operations from now. */
+  cutPower(after: number, cut: PowerCut): void;
+  /** Whether the flash has power, and how many erases and writes it has seen. */
+  flash(): { readonly powered: boolean; readonly operations: number };
   requestHead(request: number, method: string, target: string, headers: readonly (readonly [string, string])[]): void;
   bodyChunk(request: number, bytes: Uint8Array): void;
   requestEnd(request: number): void;

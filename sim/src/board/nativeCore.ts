@@ -9,6 +9,9 @@ import {
   LOG_LEVELS,
   type LoadFailure,
   loadFailure,
+  POWER_CUTS,
+  type PowerCut,
+  type ResetReason,
   unflattenHeaders,
 } from "./deviceCore.js";
 
@@ -17,7 +20,11 @@ type Handle = object;
 /** The board functions of sim/native/board_binding.zig. */
 interface Addon {
   boardCreate(options: Uint8Array, port: object): Handle;
-  boardLoad(board: Handle, slot: Uint8Array, model: Uint8Array): number;
+  boardProgram(board: Handle, slot: number, model: Uint8Array): number;
+  boardBoot(board: Handle): number;
+  boardRestart(board: Handle, reason: Uint8Array): void;
+  boardCutPower(board: Handle, after: number, cut: number): void;
+  boardFlash(board: Handle): { readonly powered: number; readonly operations: number };
   boardError(board: Handle): { readonly message: string; readonly region: number; readonly bytesMissing: number };
   boardRequestHead(board: Handle, request: number, flat: Uint8Array): void;
   boardBodyChunk(board: Handle, request: number, bytes: Uint8Array): void;
@@ -41,6 +48,7 @@ class NativeCore implements DeviceCore {
   #addon: Addon;
   #handle: Handle;
   #closed = false;
+  #restarted: (result: number) => void = () => undefined;
 
   constructor(addon: Addon, options: CoreOptions, port: CorePort) {
     this.#addon = addon;
@@ -52,11 +60,38 @@ class NativeCore implements DeviceCore {
       end: (request: number) => port.end(request),
       decodeImage: (job: number, bytes: Uint8Array, mediaType: string, width: number, height: number) =>
         port.decodeImage(job, bytes, mediaType, width, height),
+      restarted: (result: number) => this.#restarted(result),
     });
   }
 
-  load(slot: string, model: Uint8Array): LoadFailure | undefined {
-    const result = this.#addon.boardLoad(this.#handle, encoder.encode(slot), model);
+  program(slot: 0 | 1, model: Uint8Array): boolean {
+    return this.#addon.boardProgram(this.#handle, slot, model) === 1;
+  }
+
+  boot(): LoadFailure | undefined {
+    return this.#failureOf(this.#addon.boardBoot(this.#handle));
+  }
+
+  restart(reason: ResetReason): Promise<LoadFailure | undefined> {
+    if (this.#closed) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      this.#restarted = (result) => resolve(this.#failureOf(result));
+      this.#addon.boardRestart(this.#handle, encoder.encode(reason));
+    });
+  }
+
+  cutPower(after: number, cut: PowerCut): void {
+    if (!this.#closed) this.#addon.boardCutPower(this.#handle, after, POWER_CUTS.indexOf(cut));
+  }
+
+  flash(): { readonly powered: boolean; readonly operations: number } {
+    if (this.#closed) return { powered: false, operations: 0 };
+    const { powered, operations } = this.#addon.boardFlash(this.#handle);
+    return { powered: powered === 1, operations };
+  }
+
+  #failureOf(result: number): LoadFailure | undefined {
+    if (result === 0 || this.#closed) return undefined;
     const { message, region, bytesMissing } = this.#addon.boardError(this.#handle);
     return loadFailure(result, region, bytesMissing, message);
   }
@@ -90,5 +125,7 @@ class NativeCore implements DeviceCore {
     if (this.#closed) return;
     this.#closed = true;
     this.#addon.boardClose(this.#handle);
+    // A restart that waited for the work under way will not come any more.
+    this.#restarted(0);
   }
 }

@@ -7,6 +7,9 @@ import {
   type LoadFailure,
   loadFailure,
   nowMicroseconds,
+  POWER_CUTS,
+  type PowerCut,
+  type ResetReason,
   unflattenHeaders,
 } from "./deviceCore.js";
 
@@ -41,7 +44,6 @@ class WasmCore implements DeviceCore {
   #memory: { readonly buffer: ArrayBuffer } = { buffer: new ArrayBuffer(0) };
   #port: CorePort;
   #ended = false;
-  #failure: LoadFailure | undefined;
 
   constructor(port: CorePort) {
     this.#port = port;
@@ -68,15 +70,27 @@ class WasmCore implements DeviceCore {
     this.#memory = exports.memory as { readonly buffer: ArrayBuffer };
     const created = this.#with(encoder.encode(JSON.stringify(options)), (at, bytes) => this.#call("board_create", at, bytes));
     if (created !== 0) throw new Error(`the board's core cannot be created (${created === -2 ? "out of memory" : "options refused"})`);
-    this.#failure = this.#failureOf(this.#call("board_start"));
   }
 
-  load(slot: string, model: Uint8Array): LoadFailure | undefined {
-    if (this.#failure) return this.#failure;
-    const at = this.#call("board_reserve_model", model.length);
-    if (at === 0) throw new Error(`no memory for a model of ${model.length} bytes`);
-    new Uint8Array(this.#memory.buffer, at, model.length).set(model);
-    return this.#with(encoder.encode(slot), (slotAt, bytes) => this.#failureOf(this.#call("board_load", slotAt, bytes)));
+  program(slot: 0 | 1, model: Uint8Array): boolean {
+    return this.#with(model, (at, bytes) => this.#call("board_program", slot, at, bytes)) === 1;
+  }
+
+  boot(): LoadFailure | undefined {
+    return this.#failureOf(this.#call("board_boot"));
+  }
+
+  async restart(reason: ResetReason): Promise<LoadFailure | undefined> {
+    // Work that waits for its turn finds a device without any.
+    return this.#with(encoder.encode(reason), (at, bytes) => this.#failureOf(this.#call("board_restart", at, bytes)));
+  }
+
+  cutPower(after: number, cut: PowerCut): void {
+    this.#call("board_cut_power", after, POWER_CUTS.indexOf(cut));
+  }
+
+  flash(): { readonly powered: boolean; readonly operations: number } {
+    return { powered: this.#call("board_powered") === 1, operations: this.#call("board_flash_operations") };
   }
 
   requestHead(request: number, method: string, target: string, headers: readonly (readonly [string, string])[]): void {
