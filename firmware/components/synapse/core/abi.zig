@@ -124,6 +124,15 @@ pub export fn synapse_device_work_done(device: *Device) void {
     device.workDone();
 }
 
+pub export fn synapse_device_open_claim(device: *Device) void {
+    device.openClaim(limits.claim_window_us);
+}
+
+pub export fn synapse_device_get_setting(device: *const Device, key: ports.Text) ports.Text {
+    const storage = device.storage orelse return .{};
+    return .of(storage.settings.get(key.slice()) orelse return .{});
+}
+
 pub export fn synapse_device_tick(device: *Device, now_us: u64) void {
     device.tick(now_us);
 }

@@ -1,6 +1,7 @@
 //! An answer under way: a head, then JSON or CBOR written in small chunks straight to the port. Nothing of it is kept.
 const std = @import("std");
 const ports = @import("port.zig");
+const Origin = @import("access.zig").Origin;
 const Format = @import("tokens.zig").Format;
 const Problem = @import("problem.zig").Problem;
 const Metrics = @import("metrics.zig").Metrics;
@@ -8,7 +9,7 @@ const route_unmatched = @import("metrics.zig").route_unmatched;
 const title = @import("problem.zig").title;
 
 pub const media_types = [_][]const u8{ "application/json", "application/cbor" };
-const headers_max = 8;
+const headers_max = 12;
 
 pub const event_media_type = "text/event-stream";
 
@@ -27,6 +28,8 @@ pub const Answer = struct {
     events: Events = .none,
     /// HEAD: everything but the body.
     head_only: bool = false,
+    /// Of the web page that asks, when the owner allows it.
+    origin: ?*const Origin = null,
     /// Nobody waits for the answer any more.
     muted: bool = false,
     buffer: [1024]u8 = undefined,
@@ -40,8 +43,22 @@ pub const Answer = struct {
         var headers: [headers_max]ports.Header = undefined;
         headers[0] = .{ .name = .of("content-type"), .value = .of(content_type) };
         headers[1] = .{ .name = .of("x-content-type-options"), .value = .of("nosniff") };
-        for (extra, headers[2..][0..extra.len]) |pair, *slot| slot.* = .{ .name = .of(pair[0]), .value = .of(pair[1]) };
-        self.port.send_head(self.port.user, self.request, status, &headers, extra.len + 2);
+        var count: usize = 2;
+        for (extra) |pair| {
+            // An answer to another origin varies with it, and says so in one header.
+            if (self.origin != null and std.mem.eql(u8, pair[0], "vary")) continue;
+            headers[count] = .{ .name = .of(pair[0]), .value = .of(pair[1]) };
+            count += 1;
+        }
+        if (self.origin) |origin| for ([_][2][]const u8{
+            .{ "access-control-allow-origin", origin.slice() },
+            .{ "access-control-expose-headers", "retry-after" },
+            .{ "vary", "accept, accept-encoding, origin" },
+        }) |pair| {
+            headers[count] = .{ .name = .of(pair[0]), .value = .of(pair[1]) };
+            count += 1;
+        };
+        self.port.send_head(self.port.user, self.request, status, &headers, count);
     }
 
     /// The head of a JSON or CBOR answer.
@@ -259,7 +276,7 @@ pub const Answer = struct {
     /// The whole answer of a request that went wrong. Problem details are JSON whatever the client accepts, as RFC 9457 has no CBOR form.
     pub fn problem(self: *Answer, wrong: *const Problem) void {
         self.format = .json;
-        var extra: [3][2][]const u8 = undefined;
+        var extra: [4][2][]const u8 = undefined;
         var count: usize = 0;
         extra[count] = .{ "cache-control", "no-store" };
         count += 1;
@@ -270,6 +287,10 @@ pub const Answer = struct {
         }
         if (wrong.allow.len > 0) {
             extra[count] = .{ "allow", wrong.allow };
+            count += 1;
+        }
+        if (wrong.status == 401) {
+            extra[count] = .{ "www-authenticate", "Bearer realm=\"synapse\"" };
             count += 1;
         }
         if (self.events == .begun) self.eventBegin("error") else self.head(wrong.status, "application/problem+json", extra[0..count]);

@@ -51,6 +51,8 @@ pub const Device = struct {
     exclusive: ?*Exchange = null,
     activation: Activation = .{},
     healthy: bool = false,
+    /// Where lists of settings are put together.
+    settings_lists: @import("routes/settings.zig").Lists = undefined,
     streams: Streams = .{},
     load_error: ports.ErrorInfo = .{},
     metrics: *Metrics,
@@ -93,10 +95,31 @@ pub const Device = struct {
             storage.open(&device.config, &device.port, metrics);
             device.slow_mark = device.slow.used;
             device.storage = storage;
+            if (!storage.access.claimed()) device.greetOwner();
             if (storage.slots.degraded) device.log(.err, "the flash did not take the record of this boot; updates will fail");
         }
         device.log(.info, "device core " ++ version ++ " started");
         return device;
+    }
+
+    /// An unclaimed board that somebody has just plugged in can be claimed. The code goes to the serial console and nowhere else.
+    fn greetOwner(device: *Device) void {
+        if (std.mem.eql(u8, device.resetReason(), "power-on")) device.openClaim(limits.claim_window_us);
+        var buffer: [64]u8 = undefined;
+        const code = &device.storage.?.access.code;
+        const text = std.fmt.bufPrint(&buffer, "unclaimed; claim code {s} {s}", .{ code[0..4], code[4..] }) catch unreachable;
+        device.port.log(device.port.user, @backingInt(ports.LogLevel.info), text.ptr, text.len);
+    }
+
+    pub fn openClaim(device: *Device, for_us: u64) void {
+        const storage = device.storage orelse return;
+        storage.access.window_until_us = device.now() + for_us;
+    }
+
+    /// For people: the owner's name for the board, or the one it came with.
+    pub fn name(device: *const Device) []const u8 {
+        if (device.storage) |storage| if (storage.settings.get("name")) |text| return text;
+        return device.config.device_name.slice();
     }
 
     /// Why the board last started.
@@ -254,6 +277,8 @@ pub const Device = struct {
             return error.Problem;
         }
         const target: http.Target = .parse(target_text);
+        if (device.storage) |storage| answer.origin = storage.access.allowedOrigin(headers);
+        if (answer.origin != null and std.mem.eql(u8, method, "OPTIONS")) return preflight(target, answer, problem);
         const found = switch (routes.match(method, target.path)) {
             .found => |found| found,
             .method_not_allowed => |allow| {
@@ -271,9 +296,10 @@ pub const Device = struct {
             inline .inference, .task => |kind| kind.offers,
         };
         answer.route = routes.indexOf(found.route);
+        if (device.storage) |storage| try storage.access.check(found.route.access, headers, device.now(), problem);
         const offer = http.negotiate(http.header(headers, "accept"), offers) orelse {
             problem.* = Problem.init(406, "NOT_ACCEPTABLE", "none of the accepted media types can be given", .{}).at("accept", .{});
-            for (offers, 0..) |name, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else " or ", name });
+            for (offers, 0..) |media_type, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else " or ", media_type });
             return error.Problem;
         };
         answer.format = if (std.mem.eql(u8, offers[offer], answers.media_types[1])) .cbor else .json;
@@ -291,6 +317,20 @@ pub const Device = struct {
             .inference => return device.admit(request, found.route, asked, answer, problem),
             .task => return device.admitTask(request, found.route, asked, answer, problem),
         }
+    }
+
+    /// A browser asks whether a page of an allowed origin may send its request: Fetch Standard, section 3.2.
+    fn preflight(target: http.Target, answer: *Answer, problem: *Problem) problems.Error!void {
+        if (routes.match("", target.path) == .not_found) {
+            problem.* = Problem.init(404, "NOT_FOUND", "there is nothing at this path", .{}).expecting("one of the paths of the device API, such as /v1/device", .{});
+            return error.Problem;
+        }
+        answer.head(204, "text/plain", &.{
+            .{ "access-control-allow-methods", "GET, POST, PUT, DELETE" },
+            .{ "access-control-allow-headers", "authorization, content-type, content-range, accept" },
+            .{ "access-control-max-age", "600" },
+        });
+        answer.end();
     }
 
     /// Checks what a head can tell about an inference request and gives it an exchange.
@@ -372,6 +412,7 @@ pub const Device = struct {
             .body_type = body_type,
             .answer_format = answer.format,
             .latent_base64 = answer.latent_base64,
+            .origin = answer.origin,
             .events = answer.events,
             .timing = .{ .started_us = time },
             .last_activity_us = time,
@@ -407,16 +448,16 @@ pub const Device = struct {
         exchange.last_activity_us = device.now();
         switch (exchange.route.kind) {
             .immediate => unreachable,
-            .inference => {
-                if (bytes.len > exchange.buffer.len - exchange.received) {
-                    device.tooLarge(&exchange.problem) catch {};
-                    return device.fail(exchange);
-                }
-                @memcpy(exchange.buffer[exchange.received..][0..bytes.len], bytes);
-            },
+            .inference => device.keepBody(exchange, bytes) catch return device.fail(exchange),
             .task => |*task| task.chunk(device, exchange, bytes) catch return device.fail(exchange),
         }
         exchange.received += bytes.len;
+    }
+
+    /// Puts the next bytes of the body into the exchange's buffer.
+    pub fn keepBody(device: *const Device, exchange: *Exchange, bytes: []const u8) problems.Error!void {
+        if (bytes.len > exchange.buffer.len - exchange.received) return device.tooLarge(&exchange.problem);
+        @memcpy(exchange.buffer[exchange.received..][0..bytes.len], bytes);
     }
 
     pub fn requestEnd(device: *Device, request: u32) void {
@@ -586,7 +627,7 @@ pub const Device = struct {
     }
 
     fn answerOf(device: *const Device, exchange: *const Exchange) Answer {
-        return .{ .port = &device.port, .metrics = device.metrics, .route = routes.indexOf(exchange.route), .events = exchange.events, .request = exchange.request, .format = exchange.answer_format, .latent_base64 = exchange.latent_base64 };
+        return .{ .port = &device.port, .metrics = device.metrics, .route = routes.indexOf(exchange.route), .events = exchange.events, .request = exchange.request, .format = exchange.answer_format, .latent_base64 = exchange.latent_base64, .origin = exchange.origin };
     }
 
     fn fail(device: *Device, exchange: *Exchange) void {
@@ -638,7 +679,7 @@ pub const Device = struct {
     }
 
     /// This boot was a good one: it does not count toward safe mode any more.
-    fn sayHealthy(device: *Device) void {
+    pub fn sayHealthy(device: *Device) void {
         device.healthy = true;
         const storage = device.storage orelse return;
         storage.slots.healthy() catch device.log(.err, "the flash did not take the record of a healthy boot");

@@ -8,6 +8,7 @@ const Problem = @import("problem.zig").Problem;
 const Route = @import("routes.zig").Route;
 const Plan = @import("routes/plan.zig").Plan;
 const Observation = @import("routes/observe.zig").Observation;
+const Origin = @import("access.zig").Origin;
 const Events = @import("answer.zig").Events;
 const Format = @import("tokens.zig").Format;
 
@@ -71,6 +72,7 @@ pub const Exchange = struct {
     body_type: BodyType = .json,
     answer_format: Format = .json,
     latent_base64: bool = false,
+    origin: ?*const Origin = null,
     events: Events = .none,
     timing: Timing = .{},
     last_activity_us: u64 = 0,

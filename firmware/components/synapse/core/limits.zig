@@ -6,6 +6,16 @@ pub const body_bytes_min = 64 << 10;
 pub const body_bytes_max = 16 << 20;
 pub const exchanges_max = 16;
 
+/// After a start from power-off, and after a press of the button, an unclaimed board can be claimed without its code for this long.
+pub const claim_window_us = 10 * 60 * 1_000_000;
+/// Wrong tokens and codes before the next ones have to wait.
+pub const attempts_free = 5;
+pub const origins_max = 4;
+pub const origin_bytes_max = 96;
+pub const groups_max = 8;
+pub const group_bytes_max = 32;
+pub const device_name_bytes_max = 64;
+
 /// Routes that the metrics have room for.
 pub const routes_max = 32;
 /// Longest name of a model slot.

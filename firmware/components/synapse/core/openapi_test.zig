@@ -61,6 +61,7 @@ test "every route is documented, with its media types and statuses" {
             var digits: [8]u8 = undefined;
             answered = (responses.object.get(std.fmt.bufPrint(&digits, "{d}", .{status}) catch unreachable) orelse return error.Undocumented).object.get("content").?;
         }
+        if (route.access != .public) for ([_]u32{ 401, 403, 429 }) |status| try expect(Document.documents(operation, status));
         switch (route.kind) {
             .task => |task| {
                 try sameTypes(answered, task.offers);

@@ -72,6 +72,7 @@ pub const Port = extern struct {
     flash_erase: ?FlashErase = null,
     flash_write: ?FlashWrite = null,
     flash_map: ?FlashMap = null,
+    reboot: ?*const fn (?*anyopaque) callconv(.c) void = null,
 };
 
 pub const Config = extern struct {

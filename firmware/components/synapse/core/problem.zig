@@ -66,6 +66,8 @@ pub fn Bounded(comptime byte_count: usize) type {
 pub fn title(status: u16) []const u8 {
     return switch (status) {
         400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         406 => "Not Acceptable",

@@ -7,6 +7,8 @@ comptime {
 
 test {
     _ = @import("abi.zig");
+    _ = @import("access_test.zig");
+    _ = @import("settings_schema.zig");
     _ = @import("abi_test.zig");
     _ = @import("answer.zig");
     _ = @import("body.zig");

@@ -3,6 +3,7 @@ const std = @import("std");
 const Answer = @import("answer.zig").Answer;
 const Device = @import("device.zig").Device;
 const Exchange = @import("exchange.zig").Exchange;
+const Level = @import("access.zig").Level;
 const BodyType = @import("exchange.zig").BodyType;
 const Model = @import("model.zig").Model;
 const Problem = @import("problem.zig").Problem;
@@ -12,7 +13,7 @@ const Target = @import("http.zig").Target;
 const limits = @import("limits.zig");
 const media_types = @import("answer.zig").media_types;
 
-pub const Method = enum { GET, POST, PUT };
+pub const Method = enum { GET, POST, PUT, DELETE };
 
 /// What a route without a body sees of its request.
 pub const Request = struct {
@@ -79,6 +80,7 @@ pub const Route = struct {
     method: Method,
     /// Matched literally, segment by segment; `*` stands for one segment.
     path: []const u8,
+    access: Level,
     kind: union(enum) { immediate: Immediate, inference: Inference, task: Task },
 };
 
@@ -98,6 +100,11 @@ pub const table = [_]Route{
     @import("routes/selftest.zig").route,
     @import("routes/metrics.zig").route,
     @import("routes/log.zig").route,
+    @import("routes/claim.zig").route,
+    @import("routes/claim.zig").release_route,
+    @import("routes/settings.zig").route,
+    @import("routes/settings.zig").change_route,
+    @import("routes/reboot.zig").route,
 };
 
 comptime {
@@ -159,6 +166,7 @@ test "paths match exactly" {
     try std.testing.expectEqualStrings("a", match("POST", "/v1/models/a/activate").found.wildcard);
     try std.testing.expect(match("POST", "/v1/models//activate") == .not_found);
     try std.testing.expectEqualStrings("GET, HEAD, PUT", match("DELETE", "/v1/models/a").method_not_allowed);
+    try std.testing.expectEqualStrings("POST, DELETE", match("GET", "/v1/claim").method_not_allowed);
     try std.testing.expect(match("GET", "/v1/device/") == .not_found);
     try std.testing.expectEqualStrings("POST", match("GET", "/v1/encode").method_not_allowed);
     try std.testing.expectEqualStrings("GET, HEAD", match("DELETE", "/").method_not_allowed);

@@ -32,6 +32,7 @@ const Board = struct {
         board.sim = try .initIn(std.testing.allocator, &bytes, &undecided, &hosts.areas, std.testing.random_seed);
         board.sim.program(1, file);
         try expectEqual(ports.Result.ok, try board.host.startWithFlash(&board.sim));
+        try board.host.claim();
     }
 
     fn stop(board: *Board) void {
@@ -115,8 +116,11 @@ test "an upload that breaks off is resumed where it stopped" {
     const request = board.host.next;
     board.host.next += 1;
     var length: [16]u8 = undefined;
-    const header: ports.Header = .{ .name = .of("content-length"), .value = .of(try std.fmt.bufPrint(&length, "{d}", .{file.len})) };
-    board.host.device.requestHead(request, "PUT", "/v1/models/model_b", &.{header});
+    const headers = [_]ports.Header{
+        .{ .name = .of("content-length"), .value = .of(try std.fmt.bufPrint(&length, "{d}", .{file.len})) },
+        .{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) },
+    };
+    board.host.device.requestHead(request, "PUT", "/v1/models/model_b", &headers);
     board.host.device.bodyChunk(request, file[0..50_000]);
     try expectProblem(board.put("model_b", file), 409, "UPLOAD_IN_PROGRESS");
     board.host.device.requestClosed(request);

@@ -5,6 +5,8 @@ const slots_module = @import("flash/slots.zig");
 const Journal = @import("flash/journal.zig").Journal;
 const Metrics = @import("metrics.zig").Metrics;
 const ports = @import("port.zig");
+const access_module = @import("access.zig");
+const Access = access_module.Access;
 const Bounded = @import("problem.zig").Bounded;
 const Slots = slots_module.Slots;
 const Upload = @import("flash/upload.zig").Upload;
@@ -18,6 +20,7 @@ pub const Storage = struct {
     slots: Slots,
     upload: Upload,
     settings: Journal,
+    access: Access,
     /// Why the runtime refused a slot's model since the board started.
     refusals: [slot_count]Bounded(ports.error_message_bytes_max),
 
@@ -33,6 +36,9 @@ pub const Storage = struct {
         });
         storage.upload = .{ .slots = &storage.slots };
         storage.settings.open(storage.area(.settings, config.settings_bytes));
+        var random: [access_module.code_digits]u8 = undefined;
+        port.random(port.user, &random, random.len);
+        storage.access = .init(&storage.settings, &random);
     }
 
     pub fn name(storage: *const Storage, slot: SlotIndex) []const u8 {

@@ -47,6 +47,12 @@ pub const Host = struct {
     /// Null on a board without.
     flash: ?*SimFlash = null,
     resets: u32 = 0,
+    random_byte: u8 = 4,
+    reboots: u32 = 0,
+    reset_reason: []const u8 = "power-on",
+    /// Sent with every request when there is one.
+    token: [64]u8 = undefined,
+    token_len: usize = 0,
 
     /// In place: the port points at the host.
     pub fn start(host: *Host) !void {
@@ -97,6 +103,8 @@ pub const Host = struct {
         config.records_bytes, config.slot_bytes[0], config.slot_bytes[1], config.settings_bytes = areas;
         config.slot_names = .{ .of("model_a"), .of("model_b") };
         config.reset_count = host.resets;
+        config.reset_reason = .of(host.reset_reason);
+        host.port.reboot = reboot;
         host.port.flash_read = flashRead;
         host.port.flash_erase = flashErase;
         host.port.flash_write = flashWrite;
@@ -134,9 +142,9 @@ pub const Host = struct {
     pub fn head(host: *Host, method: []const u8, target: []const u8, content_type: []const u8, accept: []const u8) u32 {
         const request = host.next;
         host.next += 1;
-        var headers: [2]ports.Header = undefined;
+        var headers: [3]ports.Header = undefined;
         var count: usize = 0;
-        for ([_][2][]const u8{ .{ "Content-Type", content_type }, .{ "accept", accept } }) |pair| {
+        for ([_][2][]const u8{ .{ "Content-Type", content_type }, .{ "accept", accept }, .{ "authorization", host.token[0..host.token_len] } }) |pair| {
             if (pair[1].len == 0) continue;
             headers[count] = .{ .name = .of(pair[0]), .value = .of(pair[1]) };
             count += 1;
@@ -156,13 +164,28 @@ pub const Host = struct {
         return host.reply(request);
     }
 
+    /// Claims the board and uses the token from here on.
+    pub fn claim(host: *Host) !void {
+        const reply_ = host.ask("POST", "/v1/claim", &.{ "content-type", "application/json" }, "{}");
+        try std.testing.expectEqual(@as(u32, 201), reply_.status);
+        const parsed = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, reply_.body.items, .{});
+        defer parsed.deinit();
+        const text = std.fmt.bufPrint(&host.token, "Bearer {s}", .{parsed.value.object.get("token").?.string}) catch unreachable;
+        host.token_len = text.len;
+    }
+
     /// A whole request with any headers, given as names and values in turn, worked off.
     pub fn ask(host: *Host, method: []const u8, target: []const u8, headers: []const []const u8, body: []const u8) *Reply {
         const request = host.next;
         host.next += 1;
         var list: [8]ports.Header = undefined;
-        for (0..headers.len / 2) |i| list[i] = .{ .name = .of(headers[2 * i]), .value = .of(headers[2 * i + 1]) };
-        host.device.requestHead(request, method, target, list[0 .. headers.len / 2]);
+        var count = headers.len / 2;
+        for (0..count) |i| list[i] = .{ .name = .of(headers[2 * i]), .value = .of(headers[2 * i + 1]) };
+        if (host.token_len > 0) {
+            list[count] = .{ .name = .of("Authorization"), .value = .of(host.token[0..host.token_len]) };
+            count += 1;
+        }
+        host.device.requestHead(request, method, target, list[0..count]);
         var rest = body;
         while (rest.len > 0) {
             const n = @min(rest.len, 1460);
@@ -214,8 +237,8 @@ pub const Host = struct {
         return host.clock_us;
     }
 
-    fn random(_: ?*anyopaque, out: [*]u8, bytes: usize) callconv(.c) void {
-        @memset(out[0..bytes], 4);
+    fn random(user: ?*anyopaque, out: [*]u8, bytes: usize) callconv(.c) void {
+        @memset(out[0..bytes], of(user).random_byte);
     }
 
     fn sendHead(user: ?*anyopaque, request: u32, status: u32, headers: [*]const ports.Header, count: usize) callconv(.c) void {
@@ -242,6 +265,10 @@ pub const Host = struct {
         const host = of(user);
         std.debug.assert(width * height * 3 == image_bytes);
         if (host.decode_now) host.decoded(job) else host.pending_decode[job] = true;
+    }
+
+    fn reboot(user: ?*anyopaque) callconv(.c) void {
+        of(user).reboots += 1;
     }
 
     fn flashRead(user: ?*anyopaque, area: u32, offset: u32, out: [*]u8, bytes: usize) callconv(.c) flash_module.Result {

@@ -105,6 +105,9 @@ typedef struct synapse_device_port {
   int32_t (*flash_write)(void *user, uint32_t area, uint32_t offset, const uint8_t *data, size_t bytes);
   /* Where a model's area can be read as memory, 64-byte aligned; the same place until the next start. NULL: it cannot be mapped. */
   const void *(*flash_map)(void *user, uint32_t area);
+
+  /* Start the board anew, not before answers that have ended are on their way. NULL: the board cannot. */
+  void (*reboot)(void *user);
 } synapse_device_port;
 
 /* Texts must stay valid as long as the device. A frequency of 0 means unknown. */
@@ -151,8 +154,8 @@ synapse_device_result synapse_device_load_model(synapse_device *device, synapse_
                                                 synapse_device_error *error);
 
 /* Events. A request's number is not 0 and not used again until its end or, after a request_closed, until its image has been answered.
- * The port need only pass the headers that the core reads: accept, accept-encoding, authorization, content-encoding, content-length,
- * content-range, content-type, if-none-match. Events for unknown requests are ignored. */
+ * The port need only pass the headers that the core reads: accept, accept-encoding, access-control-request-method, authorization,
+ * content-encoding, content-length, content-range, content-type, if-none-match, origin. Events for unknown requests are ignored. */
 void synapse_device_request_head(synapse_device *device, uint32_t request, synapse_device_text method, synapse_device_text target,
                                  const synapse_device_header *headers, size_t header_count);
 void synapse_device_body_chunk(synapse_device *device, uint32_t request, const uint8_t *bytes, size_t byte_count);
@@ -162,6 +165,10 @@ void synapse_device_request_closed(synapse_device *device, uint32_t request); /*
 void synapse_device_image_decoded(synapse_device *device, uint32_t job, const uint8_t *rgb, size_t byte_count, synapse_device_text message);
 void synapse_device_work(synapse_device *device); /* on the worker */
 void synapse_device_work_done(synapse_device *device);
+/* Somebody holds the board in their hands (a button, a command on the serial console): it can be claimed without its code for ten minutes. */
+void synapse_device_open_claim(synapse_device *device);
+/* The value of a setting (see routes/settings.zig for the keys), or no bytes: for Wi-Fi and the broker. Valid until the next event. */
+synapse_device_text synapse_device_get_setting(const synapse_device *device, synapse_device_text key);
 /* At least once a second: slow and silent clients lose their request. */
 void synapse_device_tick(synapse_device *device, uint64_t now_us);
 

@@ -14,7 +14,7 @@ const SlotIndex = @import("../storage.zig").SlotIndex;
 const models = @import("models.zig");
 const routes = @import("../routes.zig");
 
-pub const route: routes.Route = .{ .method = .POST, .path = "/v1/models/*/activate", .kind = .{ .task = .{
+pub const route: routes.Route = .{ .method = .POST, .path = "/v1/models/*/activate", .access = .owner, .kind = .{ .task = .{
     .accepts = &.{},
     .success = &.{200},
     .exclusive = true,

@@ -13,7 +13,7 @@ const ports = @import("../port.zig");
 const version = @import("../device.zig").version;
 const models = @import("models.zig");
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/v1/device", .kind = .{ .immediate = .{
+pub const route: routes.Route = .{ .method = .GET, .path = "/v1/device", .access = .identity, .kind = .{ .immediate = .{
     .offers = &media_types,
     .answer = report,
 } } };
@@ -23,7 +23,7 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.begin(200);
     answer.objectBegin();
     answer.field("id", config.device_id.slice());
-    answer.field("name", config.device_name.slice());
+    answer.field("name", device.name());
     answer.fieldBoolean("simulated", config.simulated != 0);
     answer.key("board");
     answer.objectBegin();
@@ -81,7 +81,12 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.objectEnd();
     answer.fieldUnsigned("receive_idle_us_max", limits.receive_idle_us_max);
     answer.objectEnd();
-    if (device.storage) |storage| answer.fieldBoolean("safe_mode", storage.slots.safe_mode);
+    if (device.storage) |storage| {
+        answer.fieldBoolean("claimed", storage.access.claimed());
+        // Whether claiming needs no code now.
+        answer.fieldBoolean("claim_window", storage.access.windowOpen(device.now()));
+        answer.fieldBoolean("safe_mode", storage.slots.safe_mode);
+    }
     models.slots(device, answer);
     answer.objectEnd();
     answer.end();

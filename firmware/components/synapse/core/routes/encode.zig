@@ -9,7 +9,7 @@ const Route = @import("../routes.zig").Route;
 const image = @import("image.zig");
 const reply = @import("reply.zig");
 
-pub const route: Route = .{ .method = .POST, .path = "/v1/encode", .kind = .{ .inference = .{
+pub const route: Route = .{ .method = .POST, .path = "/v1/encode", .access = .inference, .kind = .{ .inference = .{
     .accepts = &.{ .jpeg, .png, .raw, .json, .cbor },
     .available = available,
     .parse = parse,

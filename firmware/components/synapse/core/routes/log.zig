@@ -9,7 +9,7 @@ const Problem = @import("../problem.zig").Problem;
 const ProblemError = @import("../problem.zig").Error;
 const routes = @import("../routes.zig");
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/v1/log", .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } } };
+pub const route: routes.Route = .{ .method = .GET, .path = "/v1/log", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } } };
 
 fn label(level: LogLevel) []const u8 {
     return switch (level) {

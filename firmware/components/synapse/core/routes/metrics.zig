@@ -8,7 +8,7 @@ const Problem = @import("../problem.zig").Problem;
 const ProblemError = @import("../problem.zig").Error;
 const routes = @import("../routes.zig");
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/v1/metrics", .kind = .{ .immediate = .{
+pub const route: routes.Route = .{ .method = .GET, .path = "/v1/metrics", .access = .read, .kind = .{ .immediate = .{
     .offers = &.{"text/plain; version=0.0.4; charset=utf-8"},
     .answer = report,
 } } };

@@ -13,8 +13,8 @@ const Storage = @import("../storage.zig").Storage;
 const SlotIndex = @import("../storage.zig").SlotIndex;
 const slot_count = @import("../storage.zig").slot_count;
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/v1/models", .kind = .{ .immediate = .{ .offers = &media_types, .answer = list } } };
-pub const slot_route: routes.Route = .{ .method = .GET, .path = "/v1/models/*", .kind = .{ .immediate = .{ .offers = &media_types, .answer = one } } };
+pub const route: routes.Route = .{ .method = .GET, .path = "/v1/models", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = list } } };
+pub const slot_route: routes.Route = .{ .method = .GET, .path = "/v1/models/*", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = one } } };
 
 fn list(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) ProblemError!void {
     answer.begin(200);

@@ -15,7 +15,7 @@ const streams = @import("../streams.zig");
 const frames = @import("frame.zig");
 const reply = @import("reply.zig");
 
-pub const route: Route = .{ .method = .POST, .path = "/v1/observe", .kind = .{ .inference = .{
+pub const route: Route = .{ .method = .POST, .path = "/v1/observe", .access = .inference, .kind = .{ .inference = .{
     .accepts = &.{ .json, .cbor },
     .available = available,
     .parse = parse,

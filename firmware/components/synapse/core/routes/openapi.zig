@@ -8,7 +8,7 @@ const Asset = @import("asset.zig").Asset;
 
 pub const document: Asset = .init("application/json", @embedFile("openapi_json"), @embedFile("openapi_json_gz"));
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/openapi.json", .kind = .{ .immediate = .{
+pub const route: routes.Route = .{ .method = .GET, .path = "/openapi.json", .access = .public, .kind = .{ .immediate = .{
     .offers = &.{document.content_type},
     .answer = send,
 } } };

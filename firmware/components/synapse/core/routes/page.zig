@@ -8,7 +8,7 @@ const Asset = @import("asset.zig").Asset;
 
 const page: Asset = .init("text/html; charset=utf-8", @embedFile("page_html"), @embedFile("page_html_gz"));
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/", .kind = .{ .immediate = .{
+pub const route: routes.Route = .{ .method = .GET, .path = "/", .access = .public, .kind = .{ .immediate = .{
     .offers = &.{page.content_type},
     .answer = send,
 } } };

@@ -19,7 +19,7 @@ const frames = @import("frame.zig");
 const reply = @import("reply.zig");
 const rollout = @import("rollout.zig");
 
-pub const route: Route = .{ .method = .POST, .path = "/v1/plan", .kind = .{ .inference = .{
+pub const route: Route = .{ .method = .POST, .path = "/v1/plan", .access = .inference, .kind = .{ .inference = .{
     .accepts = &.{ .json, .cbor },
     .offers = &(answers.media_types ++ [_][]const u8{answers.event_media_type}),
     .available = rollout.route.kind.inference.available,

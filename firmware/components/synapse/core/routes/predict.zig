@@ -10,7 +10,7 @@ const ProblemError = @import("../problem.zig").Error;
 const Route = @import("../routes.zig").Route;
 const reply = @import("reply.zig");
 
-pub const route: Route = .{ .method = .POST, .path = "/v1/predict", .kind = .{ .inference = .{
+pub const route: Route = .{ .method = .POST, .path = "/v1/predict", .access = .inference, .kind = .{ .inference = .{
     .accepts = &.{ .json, .cbor },
     .available = available,
     .parse = parse,

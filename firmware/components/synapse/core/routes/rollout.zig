@@ -10,7 +10,7 @@ const Route = @import("../routes.zig").Route;
 const frames = @import("frame.zig");
 const reply = @import("reply.zig");
 
-pub const route: Route = .{ .method = .POST, .path = "/v1/rollout", .kind = .{ .inference = .{
+pub const route: Route = .{ .method = .POST, .path = "/v1/rollout", .access = .inference, .kind = .{ .inference = .{
     .accepts = &.{ .json, .cbor },
     .available = available,
     .parse = parse,

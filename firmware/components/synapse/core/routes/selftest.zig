@@ -9,7 +9,7 @@ const ProblemError = @import("../problem.zig").Error;
 const Route = @import("../routes.zig").Route;
 const reply = @import("reply.zig");
 
-pub const route: Route = .{ .method = .POST, .path = "/v1/selftest", .kind = .{ .inference = .{
+pub const route: Route = .{ .method = .POST, .path = "/v1/selftest", .access = .inference, .kind = .{ .inference = .{
     .accepts = &.{},
     .available = available,
     .parse = parse,

@@ -13,7 +13,7 @@ const limits = @import("../limits.zig");
 const models = @import("models.zig");
 const routes = @import("../routes.zig");
 
-pub const route: routes.Route = .{ .method = .PUT, .path = "/v1/models/*", .kind = .{ .task = .{
+pub const route: routes.Route = .{ .method = .PUT, .path = "/v1/models/*", .access = .owner, .kind = .{ .task = .{
     .accepts = &.{.raw},
     .success = &.{ 201, 202 },
     .begin = begin,

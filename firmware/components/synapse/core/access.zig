@@ -1,0 +1,165 @@
+//! Who may do what. A board starts unclaimed and answers nothing but who it is; whoever claims it gets a token, of which only the hash is kept. Its
+//! owner may open reading and inference to everybody, and lists the web pages of other origins that may use the board.
+const std = @import("std");
+const http = @import("http.zig");
+const limits = @import("limits.zig");
+const ports = @import("port.zig");
+const problems = @import("problem.zig");
+const Journal = @import("flash/journal.zig").Journal;
+const Problem = problems.Problem;
+const Sha256 = std.crypto.hash.sha2.Sha256;
+
+/// What a route asks of its client.
+pub const Level = enum {
+    /// Nothing.
+    public,
+    /// Who the board is: for everybody while it is unclaimed, as `read` after that.
+    identity,
+    /// The route itself looks.
+    claim,
+    /// A token, unless the owner opened it.
+    read,
+    inference,
+    /// A token.
+    owner,
+};
+
+/// Keys of the settings that this file reads.
+pub const keys = struct {
+    pub const token_hash = "token";
+    pub const open_read = "open_read";
+    pub const open_inference = "open_inference";
+    pub const origins = "origins";
+};
+
+pub const token_bytes = 32;
+/// Of base64url without padding.
+pub const token_text_bytes = 43;
+pub const code_digits = 8;
+
+pub const Origin = problems.Bounded(limits.origin_bytes_max);
+
+pub const Access = struct {
+    settings: *const Journal,
+    token_hash: ?[Sha256.digest_length]u8 = null,
+    open_read: bool = false,
+    open_inference: bool = false,
+    origins: [limits.origins_max]Origin = @splat(.{}),
+    /// Without a code, claiming works until then.
+    window_until_us: u64 = 0,
+    /// Shown on the serial console only: whoever reads it holds the board in their hands.
+    code: [code_digits]u8,
+    /// Wrong tokens and codes in a row.
+    failures: u32 = 0,
+    locked_until_us: u64 = 0,
+
+    pub fn init(settings: *const Journal, random: []const u8) Access {
+        var access: Access = .{ .settings = settings, .code = undefined };
+        // A byte of 250 or more would make low digits likelier; it is mapped to 0, which costs a hundredth of a bit.
+        for (&access.code, random[0..code_digits]) |*digit, byte| digit.* = '0' + (if (byte < 250) byte % 10 else 0);
+        access.load();
+        return access;
+    }
+
+    /// Reads the settings anew.
+    pub fn load(access: *Access) void {
+        const hash = access.settings.get(keys.token_hash);
+        access.token_hash = if (hash != null and hash.?.len == Sha256.digest_length) hash.?[0..Sha256.digest_length].* else null;
+        access.open_read = access.settings.get(keys.open_read) != null;
+        access.open_inference = access.settings.get(keys.open_inference) != null;
+        access.origins = @splat(.{});
+        var lines = std.mem.splitScalar(u8, access.settings.get(keys.origins) orelse "", '\n');
+        for (&access.origins) |*origin| origin.append(lines.next() orelse break);
+    }
+
+    pub fn claimed(access: *const Access) bool {
+        return access.token_hash != null;
+    }
+
+    pub fn windowOpen(access: *const Access, now_us: u64) bool {
+        return !access.claimed() and now_us < access.window_until_us;
+    }
+
+    /// Whether a request may use a route of this level.
+    pub fn check(access: *Access, level: Level, headers: []const ports.Header, now_us: u64, problem: *Problem) problems.Error!void {
+        switch (level) {
+            .public, .claim => return,
+            .identity => if (!access.claimed() or access.open_read) return,
+            .read => if (access.claimed() and access.open_read) return,
+            .inference => if (access.claimed() and access.open_inference) return,
+            .owner => {},
+        }
+        if (!access.claimed()) {
+            problem.* = Problem.init(403, "UNCLAIMED", "the board has no owner yet", .{}).expecting("POST /v1/claim first", .{});
+            return error.Problem;
+        }
+        const value = http.header(headers, "authorization") orelse {
+            problem.* = Problem.init(401, "TOKEN_MISSING", "the route needs the owner's token", .{}).at("authorization", .{}).expecting("Bearer and the token that claiming gave", .{});
+            return error.Problem;
+        };
+        const prefix = "Bearer ";
+        var hash: [Sha256.digest_length]u8 = undefined;
+        const bearer = value.len > prefix.len and std.ascii.eqlIgnoreCase(value[0..prefix.len], prefix);
+        Sha256.hash(std.mem.trim(u8, if (bearer) value[prefix.len..] else "", " "), &hash, .{});
+        if (std.crypto.timing_safe.eql([Sha256.digest_length]u8, hash, access.token_hash.?)) {
+            access.failures = 0;
+            return;
+        }
+        // No number of tries finds a token of 256 bits, so the right one is never kept waiting.
+        if (now_us < access.locked_until_us) return access.locked(now_us, problem);
+        access.countFailure(now_us);
+        problem.* = Problem.init(401, "TOKEN_WRONG", "the token is not the owner's", .{}).at("authorization", .{}).expecting("Bearer and the token that claiming gave", .{});
+        return error.Problem;
+    }
+
+    /// Whether somebody may claim the board. A wrong code counts, and while too many were wrong, no code is looked at.
+    pub fn checkClaim(access: *Access, code: ?[]const u8, now_us: u64, problem: *Problem) problems.Error!void {
+        if (code) |given| {
+            if (now_us < access.locked_until_us) return access.locked(now_us, problem);
+            var digits: [code_digits]u8 = @splat(0);
+            var count: usize = 0;
+            // People copy it with spaces.
+            for (given) |byte| if (byte != ' ' and byte != '-') {
+                if (count < digits.len) digits[count] = byte;
+                count += 1;
+            };
+            if (std.crypto.timing_safe.eql([code_digits]u8, digits, access.code) and count == code_digits) return;
+            access.countFailure(now_us);
+            problem.* = Problem.init(403, "CLAIM_CODE_WRONG", "the code is not the board's", .{}).at("code", .{}).expecting("the {d} digits that the serial console shows at each start", .{code_digits});
+            return error.Problem;
+        }
+        if (access.windowOpen(now_us)) return;
+        problem.* = Problem.init(403, "CLAIM_CLOSED", "the time for claiming without a code is over", .{}).expecting("the code from the serial console, a press of the button, or a start from power-off", .{});
+        return error.Problem;
+    }
+
+    /// The entry of an allowed origin; its text stays where it is.
+    pub fn allowedOrigin(access: *const Access, headers: []const ports.Header) ?*const Origin {
+        const given = http.header(headers, "origin") orelse return null;
+        for (&access.origins) |*origin| {
+            if (origin.len > 0 and std.ascii.eqlIgnoreCase(origin.slice(), given)) return origin;
+        }
+        return null;
+    }
+
+    fn countFailure(access: *Access, now_us: u64) void {
+        access.failures +|= 1;
+        if (access.failures < limits.attempts_free) return;
+        const doublings: u6 = @intCast(@min(access.failures - limits.attempts_free, 6));
+        access.locked_until_us = now_us + (@as(u64, 1_000_000) << doublings);
+    }
+
+    fn locked(access: *const Access, now_us: u64, problem: *Problem) problems.Error {
+        problem.* = Problem.init(429, "TOO_MANY_ATTEMPTS", "too many wrong tokens or codes", .{}).expecting("the right one, later", .{});
+        problem.retry_after_s = @intCast((access.locked_until_us - now_us) / 1_000_000 + 1);
+        return error.Problem;
+    }
+};
+
+/// A new token from random bytes, and the hash of its text.
+pub fn makeToken(random: *const [token_bytes]u8, text: *[token_text_bytes]u8) [Sha256.digest_length]u8 {
+    _ = std.base64.url_safe_no_pad.Encoder.encode(text, random);
+    var hash: [Sha256.digest_length]u8 = undefined;
+    Sha256.hash(text, &hash, .{});
+    return hash;
+}

@@ -1,0 +1,85 @@
+//! POST /v1/claim: makes the client the board's owner and gives it the token, once; the owner gets a new token in place of the old one.
+//! DELETE /v1/claim: forgets the owner and everything the owner set.
+const std = @import("std");
+const Answer = @import("../answer.zig").Answer;
+const Body = @import("../body.zig").Body;
+const Device = @import("../device.zig").Device;
+const Exchange = @import("../exchange.zig").Exchange;
+const Pair = @import("../flash/journal.zig").Pair;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const access = @import("../access.zig");
+const limits = @import("../limits.zig");
+const models = @import("models.zig");
+const routes = @import("../routes.zig");
+const schema = @import("../settings_schema.zig");
+const small_task = @import("small_task.zig");
+
+pub const route: routes.Route = .{ .method = .POST, .path = "/v1/claim", .access = .claim, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 201, begin, claim) } };
+pub const release_route: routes.Route = .{ .method = .DELETE, .path = "/v1/claim", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, release) } };
+
+const fields = [_][]const u8{ "code", "name" };
+
+/// Who owns the board proves it first.
+fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
+    const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
+    if (storage.access.claimed()) try storage.access.check(.owner, request.headers, device.now(), &exchange.problem);
+    // A web page of another origin could send a body without a type, and own a board that its reader can reach.
+    if (exchange.body_type == .raw) {
+        exchange.problem = Problem.init(415, "CONTENT_TYPE", "the body has no type", .{}).at("content-type", .{}).expecting("application/json, application/cbor", .{});
+        return error.Problem;
+    }
+}
+
+fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
+    const storage = device.storage.?;
+    var body: Body = undefined;
+    body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
+    var seen: u32 = 0;
+    var code: ?[]const u8 = null;
+    var name: ?[]const u8 = null;
+    try body.object();
+    while (try body.field(0, &fields, &seen)) |index| switch (index) {
+        0 => code = try body.text(),
+        else => {
+            name = try body.text();
+            if (name.?.len == 0 or name.?.len > limits.device_name_bytes_max or !schema.isPrintable(name.?)) {
+                return body.failExpecting("1 to {d} printable bytes", .{limits.device_name_bytes_max}, "this is no name", .{});
+            }
+        },
+    };
+    try body.end();
+    if (!storage.access.claimed()) try storage.access.checkClaim(code, device.now(), &exchange.problem);
+    var random: [access.token_bytes]u8 = undefined;
+    device.port.random(device.port.user, &random, random.len);
+    var token: [access.token_text_bytes]u8 = undefined;
+    const hash = access.makeToken(&random, &token);
+    const changes = [_]Pair{ .{ .key = access.keys.token_hash, .value = &hash }, .{ .key = "name", .value = name } };
+    storage.settings.apply(changes[0..if (name == null) 1 else 2]) catch |err| return small_task.settingsProblem(exchange, err);
+    storage.access.load();
+    storage.access.failures = 0;
+    device.log(.info, "the board was claimed");
+    answer.begin(201);
+    answer.objectBegin();
+    answer.field("token", &token);
+    answer.field("id", device.config.device_id.slice());
+    answer.field("name", device.name());
+    answer.objectEnd();
+    answer.end();
+}
+
+fn release(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
+    const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
+    var changes: [schema.table.len + 1]Pair = undefined;
+    changes[0] = .{ .key = access.keys.token_hash, .value = null };
+    for (changes[1..], schema.keys) |*change, key| change.* = .{ .key = key, .value = null };
+    storage.settings.apply(&changes) catch |err| return small_task.settingsProblem(exchange, err);
+    storage.access.load();
+    device.openClaim(limits.claim_window_us);
+    device.log(.info, "the board has no owner any more");
+    answer.begin(200);
+    answer.objectBegin();
+    answer.fieldBoolean("claimed", false);
+    answer.objectEnd();
+    answer.end();
+}

@@ -1,0 +1,25 @@
+//! POST /v1/reboot: answers, then starts the board anew.
+const Answer = @import("../answer.zig").Answer;
+const Device = @import("../device.zig").Device;
+const Exchange = @import("../exchange.zig").Exchange;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const routes = @import("../routes.zig");
+const small_task = @import("small_task.zig");
+
+pub const route: routes.Route = .{ .method = .POST, .path = "/v1/reboot", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 202, small_task.beginAny, reboot) } };
+
+fn reboot(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
+    const restart = device.port.reboot orelse {
+        exchange.problem = Problem.init(409, "NO_REBOOT", "this board cannot start itself anew", .{}).expecting("the power switch", .{});
+        return error.Problem;
+    };
+    // A reboot that was asked for is no sign of trouble.
+    device.sayHealthy();
+    answer.begin(202);
+    answer.objectBegin();
+    answer.fieldBoolean("rebooting", true);
+    answer.objectEnd();
+    answer.end();
+    restart(device.port.user);
+}

@@ -1,0 +1,105 @@
+//! GET and PUT /v1/settings: what the owner has set. PUT changes the settings that it names, all of them or none, and answers as GET does.
+const std = @import("std");
+const Answer = @import("../answer.zig").Answer;
+const Body = @import("../body.zig").Body;
+const Device = @import("../device.zig").Device;
+const Exchange = @import("../exchange.zig").Exchange;
+const Pair = @import("../flash/journal.zig").Pair;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const Storage = @import("../storage.zig").Storage;
+const media_types = @import("../answer.zig").media_types;
+const models = @import("models.zig");
+const routes = @import("../routes.zig");
+const schema = @import("../settings_schema.zig");
+const small_task = @import("small_task.zig");
+
+pub const route: routes.Route = .{ .method = .GET, .path = "/v1/settings", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } } };
+pub const change_route: routes.Route = .{ .method = .PUT, .path = "/v1/settings", .access = .owner, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 200, small_task.beginAny, change) } };
+
+/// Bytes of all lists of one request together.
+const lists_bytes_max = 1024;
+
+fn show(device: *Device, _: routes.Request, answer: *Answer, problem: *Problem) ProblemError!void {
+    report(device.storage orelse return models.withoutFlash(problem), answer);
+}
+
+fn report(storage: *const Storage, answer: *Answer) void {
+    answer.begin(200);
+    answer.objectBegin();
+    for (schema.table) |setting| {
+        const value = storage.settings.get(setting.key);
+        answer.key(setting.key);
+        switch (setting.kind) {
+            .text => answer.text(value orelse ""),
+            .secret => if (value == null) answer.nothing() else answer.text("********"),
+            .flag => answer.boolean(value != null),
+            .list => {
+                answer.arrayBegin();
+                var lines = std.mem.tokenizeScalar(u8, value orelse "", '\n');
+                while (lines.next()) |line| answer.text(line);
+                answer.arrayEnd();
+            },
+        }
+    }
+    answer.objectEnd();
+    answer.end();
+}
+
+fn change(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
+    const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
+    var body: Body = undefined;
+    body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
+    var changes: [schema.table.len]Pair = undefined;
+    var count: usize = 0;
+    var seen: u32 = 0;
+    var lists: std.Io.Writer = .fixed(&device.settings_lists);
+    try body.object();
+    while (try body.field(0, &schema.keys, &seen)) |index| {
+        const setting = &schema.table[index];
+        changes[count] = .{ .key = setting.key, .value = switch (setting.kind) {
+            .text, .secret => |bytes_max| try textValue(&body, bytes_max),
+            .flag => if (try body.boolean()) "1" else null,
+            .list => |*list| try listValue(&body, list, &lists),
+        } };
+        count += 1;
+    }
+    try body.end();
+    storage.settings.apply(changes[0..count]) catch |err| return small_task.settingsProblem(exchange, err);
+    storage.access.load();
+    report(storage, answer);
+}
+
+fn textValue(body: *Body, bytes_max: u32) ProblemError!?[]const u8 {
+    const text = try body.text();
+    if (text.len > bytes_max or !schema.isPrintable(text)) return body.failExpecting("at most {d} printable bytes; none to remove the setting", .{bytes_max}, "the text has {d} bytes, or some that are not printable", .{text.len});
+    return if (text.len == 0) null else text;
+}
+
+fn listValue(body: *Body, list: anytype, lists: *std.Io.Writer) ProblemError!?[]const u8 {
+    if (try body.next() != .array_begin) return body.failExpecting("an array of texts", .{}, "this is no array", .{});
+    const start = lists.end;
+    var entries: u32 = 0;
+    while (true) switch (try body.next()) {
+        .array_end => break,
+        .text => |entry| {
+            entries += 1;
+            if (entries > list.entries_max) return body.failExpecting("at most {d} entries", .{list.entries_max}, "there are too many entries", .{});
+            if (entry.len > list.entry_bytes_max or !list.valid(entry)) return body.failExpecting("{s}", .{list.expected}, "entry {d} is not valid", .{entries});
+            if (entries > 1) lists.writeByte('\n') catch unreachable;
+            lists.writeAll(entry) catch unreachable; // The buffer holds every list at its largest.
+        },
+        else => return body.failExpecting("an array of texts", .{}, "entry {d} is no text", .{entries + 1}),
+    };
+    return if (entries == 0) null else lists.buffered()[start..];
+}
+
+comptime {
+    var bytes: usize = 0;
+    for (schema.table) |setting| switch (setting.kind) {
+        .list => |list| bytes += list.entries_max * (list.entry_bytes_max + 1),
+        else => {},
+    };
+    std.debug.assert(bytes <= lists_bytes_max);
+}
+pub const Lists = [lists_bytes_max]u8;

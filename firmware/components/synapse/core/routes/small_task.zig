@@ -1,0 +1,59 @@
+//! Tasks that are done when their body is: no work on the worker.
+const Answer = @import("../answer.zig").Answer;
+const BodyType = @import("../exchange.zig").BodyType;
+const Device = @import("../device.zig").Device;
+const Exchange = @import("../exchange.zig").Exchange;
+const JournalError = @import("../flash/journal.zig").Error;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const routes = @import("../routes.zig");
+
+const Begin = fn (device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void;
+const Act = fn (device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void;
+
+pub fn task(comptime accepts: []const BodyType, comptime success: u16, comptime begin: Begin, comptime act: Act) routes.Task {
+    return .{
+        .accepts = accepts,
+        .success = &.{success},
+        .begin = begin,
+        .chunk = if (accepts.len == 0) refuseBody else keepBody,
+        .received = received,
+        .left = left,
+        .start = start,
+        .step = step,
+        .finish = act,
+    };
+}
+
+pub fn beginAny(_: *Device, _: *Exchange, _: routes.Request) ProblemError!void {}
+
+fn keepBody(device: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!void {
+    return device.keepBody(exchange, bytes);
+}
+
+fn refuseBody(_: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!void {
+    if (bytes.len == 0) return;
+    exchange.problem = Problem.init(422, "BODY_INVALID", "the request has a body", .{}).expecting("no body", .{});
+    return error.Problem;
+}
+
+fn received(_: *Device, _: *Exchange) ProblemError!bool {
+    return false;
+}
+
+fn left(_: *Device, _: *Exchange) void {}
+
+fn start(_: *Device, _: *Exchange) ProblemError!void {}
+
+fn step(_: *Device, _: *Exchange) bool {
+    return true;
+}
+
+pub fn settingsProblem(exchange: *Exchange, err: JournalError) ProblemError {
+    exchange.problem = switch (err) {
+        error.KeyInvalid => unreachable, // Keys are the schema's.
+        error.NoSpace => Problem.init(413, "SETTINGS_FULL", "there is no room for all settings together", .{}).expecting("shorter or fewer settings", .{}),
+        error.FlashFailed => Problem.init(500, "FLASH_FAILED", "the flash did not take the settings", .{}).expecting("another try; a board on which this stays has worn flash", .{}),
+    };
+    return error.Problem;
+}

@@ -1,0 +1,57 @@
+//! The settings that clients read and write, by the names under which they are kept.
+const std = @import("std");
+const limits = @import("limits.zig");
+
+pub const Kind = union(enum) {
+    /// At most this many bytes of printable UTF-8. An empty one removes the setting.
+    text: u32,
+    /// As text, never shown.
+    secret: u32,
+    flag,
+    /// Kept as lines.
+    list: struct { entries_max: u32, entry_bytes_max: u32, valid: *const fn (entry: []const u8) bool, expected: []const u8 },
+};
+
+pub const Setting = struct { key: []const u8, kind: Kind };
+
+pub const table = [_]Setting{
+    .{ .key = "name", .kind = .{ .text = limits.device_name_bytes_max } },
+    .{ .key = "groups", .kind = .{ .list = .{ .entries_max = limits.groups_max, .entry_bytes_max = limits.group_bytes_max, .valid = isGroup, .expected = "1 to 32 letters, digits, dots, dashes and underscores" } } },
+    .{ .key = "open_read", .kind = .flag },
+    .{ .key = "open_inference", .kind = .flag },
+    .{ .key = "origins", .kind = .{ .list = .{ .entries_max = limits.origins_max, .entry_bytes_max = limits.origin_bytes_max, .valid = isOrigin, .expected = "http:// or https://, a host, maybe a port, nothing else" } } },
+    .{ .key = "wifi_ssid", .kind = .{ .text = 32 } },
+    .{ .key = "wifi_password", .kind = .{ .secret = 64 } },
+    .{ .key = "broker_url", .kind = .{ .text = 128 } },
+    .{ .key = "broker_username", .kind = .{ .text = 64 } },
+    .{ .key = "broker_password", .kind = .{ .secret = 128 } },
+};
+
+pub const keys = names: {
+    var result: [table.len][]const u8 = undefined;
+    for (&result, table) |*key, setting| key.* = setting.key;
+    break :names result;
+};
+
+pub fn isPrintable(text: []const u8) bool {
+    for (text) |byte| if (byte < ' ' or byte == 127) return false;
+    return std.unicode.utf8ValidateSlice(text);
+}
+
+fn isGroup(text: []const u8) bool {
+    for (text) |byte| if (!std.ascii.isAlphanumeric(byte) and std.mem.indexOfScalar(u8, "._-", byte) == null) return false;
+    return text.len > 0;
+}
+
+fn isOrigin(text: []const u8) bool {
+    const rest = for ([_][]const u8{ "http://", "https://" }) |scheme| {
+        if (std.mem.startsWith(u8, text, scheme)) break text[scheme.len..];
+    } else return false;
+    for (rest) |byte| if (!std.ascii.isAlphanumeric(byte) and std.mem.indexOfScalar(u8, ".-:[]", byte) == null) return false;
+    return rest.len > 0;
+}
+
+test "an origin is a scheme and a host, and never everything" {
+    for ([_][]const u8{ "http://a", "https://panel.example.com:8443", "http://[fe80::1]" }) |good| try std.testing.expect(isOrigin(good));
+    for ([_][]const u8{ "", "*", "null", "http://", "http://a/", "ftp://a", "http://a\nhttp://b", "http://a b" }) |bad| try std.testing.expect(!isOrigin(bad));
+}
