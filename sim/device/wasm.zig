@@ -21,6 +21,7 @@ const host = struct {
     extern "port" fn end(request: u32) void;
     extern "port" fn decode_image(job: u32, bytes: [*]const u8, byte_count: usize, media_type: [*]const u8, type_bytes: usize, width: u32, height: u32) void;
     extern "port" fn start_work() void;
+    extern "port" fn reboot() void;
 };
 
 const flash = boards.FlashCalls(struct {
@@ -34,6 +35,11 @@ const port_table: ports.Port = .{
     .flash_erase = flash.erase,
     .flash_write = flash.write,
     .flash_map = flash.map,
+    .reboot = struct {
+        fn call(_: ?*anyopaque) callconv(.c) void {
+            host.reboot();
+        }
+    }.call,
     .log = struct {
         fn call(_: ?*anyopaque, level: u32, text: [*]const u8, bytes: usize) callconv(.c) void {
             host.log(level, text, bytes);

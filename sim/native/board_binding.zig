@@ -270,6 +270,7 @@ fn port(handle: *Handle) ports.Port {
         .flash_erase = flash.erase,
         .flash_write = flash.write,
         .flash_map = flash.map,
+        .reboot = calls.reboot,
     };
 }
 
@@ -335,6 +336,11 @@ const calls = struct {
             number(env, height) catch return,
         };
         napi.callMethod(env, handle.port, "decodeImage", &values) catch {};
+    }
+
+    fn reboot(user: ?*anyopaque) callconv(.c) void {
+        const handle = of(user);
+        napi.callMethod(handle.env, handle.port, "reboot", &.{}) catch {};
     }
 
     fn startWork(user: ?*anyopaque) callconv(.c) void {

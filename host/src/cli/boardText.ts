@@ -9,8 +9,9 @@ export async function boardText(context: CliContext, running: RunningBoard, qr: 
   const { paint } = context;
   const lines = renderFields(
     [
-      ["page", paint.cyan(`${running.url}/`)],
-      ["for a phone", running.lanUrl ? paint.cyan(`${running.lanUrl}/`) : undefined],
+      ["page", paint.cyan(pageOf(running.url, running))],
+      ["for a phone", running.lanUrl ? paint.cyan(pageOf(running.lanUrl, running)) : undefined],
+      ["owner", running.token === undefined ? "none yet: claim it on its page within ten minutes" : undefined],
     ],
     paint.dim,
   );
@@ -18,14 +19,19 @@ export async function boardText(context: CliContext, running: RunningBoard, qr: 
   return joinSections([
     headline(context, parts, running.model.untrained),
     lines,
-    qr && context.stdout.isTTY ? await qrText(running.lanUrl, paint.isColorSupported) : undefined,
+    qr && context.stdout.isTTY ? await qrText(running.lanUrl && pageOf(running.lanUrl, running), paint.isColorSupported) : undefined,
   ]);
+}
+
+/** The page's address; the owner's token goes in its fragment, which a browser sends to nobody. */
+function pageOf(url: string, running: RunningBoard): string {
+  return running.token === undefined ? `${url}/` : `${url}/#token=${running.token}`;
 }
 
 /** With colours black on white, as every phone reads it; without them in the terminal's own. */
 async function qrText(url: string | undefined, colors: boolean): Promise<string | undefined> {
   if (!url) return undefined;
-  const code = await qrcode.toString(`${url}/`, { type: colors ? "terminal" : "utf8", small: true, errorCorrectionLevel: "L" });
+  const code = await qrcode.toString(url, { type: colors ? "terminal" : "utf8", small: true, errorCorrectionLevel: "L" });
   return code.trimEnd();
 }
 

@@ -203,7 +203,7 @@ test("engines lists all four builds", { timeout: TIMEOUT_MS }, async () => {
 
 test("sim serves the model until Ctrl-C, and then ends with 0", { timeout: TIMEOUT_MS }, async () => {
   const { document, stop } = await startProgram(
-    ["sim", "--board", "waveshare-esp32-p4-wifi6", "--model", "small.syn", "--port", "0", "--host", "127.0.0.1"],
+    ["sim", "--board", "waveshare-esp32-p4-wifi6", "--model", "small.syn", "--port", "0", "--host", "127.0.0.1", "--open"],
     files.folder,
   );
   expect(document).toMatchObject({ command: "sim", lanUrl: null, board: "waveshare-esp32-p4-wifi6", model: { untrained: true } });

@@ -55,6 +55,7 @@ async function demo(context: CliContext, { root, port, once, buildKey }: DemoOpt
     board: await findBoard(BOARD),
     model,
     engine: "native",
+    access: "open",
     host: once ? "127.0.0.1" : "0.0.0.0",
     port: once ? 0 : port,
     log: (level, text) => {

@@ -13,6 +13,8 @@ export interface StartBoardRequest {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** As of SimulatedBoard. */
+  readonly access: "open" | "unclaimed";
   readonly log: (level: "error" | "warn" | "info", text: string) => void;
 }
 
@@ -21,6 +23,8 @@ export interface RunningBoard {
   readonly board: Board;
   readonly model: { readonly file: string; readonly name: string; readonly untrained: boolean };
   readonly engine: BoardEngine;
+  /** The owner's token, when the board was made with an owner. */
+  readonly token: string | undefined;
   /** For this machine. */
   readonly url: string;
   /** For others in the local network; undefined when it is served to this machine alone, or there is no network. */
@@ -38,6 +42,7 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
     model: file,
     modelSource: request.model,
     engine: request.engine,
+    access: request.access,
     log: request.log,
   });
   try {
@@ -48,6 +53,7 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
       board: request.board,
       model: { file: basename(request.model), name: header.name, untrained: isUntrained(header.meta ?? {}) },
       engine: request.engine,
+      token: simulated.ownerToken,
       url: server.url,
       lanUrl: address ? `http://${address}:${server.port}` : undefined,
       server,

@@ -19,6 +19,11 @@ export interface SimulatedBoardOptions {
   /** Of this board among others: stable identity and a name for people. */
   readonly deviceId?: string;
   readonly deviceName?: string;
+  /**
+   * `open` (unless given): the board has an owner already, whose token is `ownerToken`, and lets everybody read and infer. `unclaimed`: as it
+   * comes from the factory.
+   */
+  readonly access?: "open" | "unclaimed";
   /** Of what cuts of power leave in the flash; 1 unless given. */
   readonly flashSeed?: number;
   readonly log?: (level: LogLevel, text: string) => void;
@@ -71,6 +76,7 @@ export class SimulatedBoard {
   /** Power is gone, or the board is being reset: nothing is heard and nothing is said. */
   #off = false;
   #cutArmed = false;
+  #ownerToken: string | undefined;
   #log: (level: LogLevel, text: string) => void;
 
   private constructor(options: SimulatedBoardOptions) {
@@ -99,8 +105,26 @@ export class SimulatedBoard {
       throw loadError(failure, options);
     }
     simulated.#core = core;
+    if ((options.access ?? "open") === "open") await simulated.#claimOpen();
     simulated.#timer = setInterval(() => simulated.#event((alive) => alive.tick()), TICK_MS).unref();
     return simulated;
+  }
+
+  /** The token of a board that was made `open`. */
+  get ownerToken(): string | undefined {
+    return this.#ownerToken;
+  }
+
+  async #claimOpen(): Promise<void> {
+    const ask = async (method: string, target: string, body: object, headers: Record<string, string> = {}) => {
+      const bytes = new TextEncoder().encode(JSON.stringify(body));
+      const answer = await this.handle({ method, target, headers: { "content-type": "application/json", ...headers }, body: bytes });
+      if (answer.status >= 300) throw new Error(`${method} ${target} answered ${answer.status}`);
+      return JSON.parse(new TextDecoder().decode(answer.body)) as Record<string, unknown>;
+    };
+    const { token } = await ask("POST", "/v1/claim", {});
+    this.#ownerToken = token as string;
+    await ask("PUT", "/v1/settings", { open_read: true, open_inference: true }, { authorization: `Bearer ${token}` });
   }
 
   /** Whether the board has power and is not being reset. */
@@ -230,6 +254,10 @@ export class SimulatedBoard {
         (error: Error) => this.#event((core) => core.imageDecoded(job, undefined, error.message)),
       );
     },
+    reboot: () => {
+      // Not from inside the core's own call.
+      setTimeout(() => void this.reset("software").catch(() => undefined), 0);
+    },
     crashed: (error) => {
       this.#crash = error;
       this.#log("error", error.message);
@@ -245,12 +273,14 @@ const lost = (): Error => new Error("the board was reset, or lost its power, bef
 const CORE_HEADERS = [
   "accept",
   "accept-encoding",
+  "access-control-request-method",
   "authorization",
   "content-encoding",
   "content-length",
   "content-range",
   "content-type",
   "if-none-match",
+  "origin",
 ];
 
 function coreHeaders(headers: Readonly<Record<string, string>>): [string, string][] {

@@ -261,7 +261,12 @@ export function boardSuite(engine: BoardEngine): void {
       afterEach(() => other.close());
 
       const ask = (method: string, target: string, body?: Uint8Array, headers: Record<string, string> = {}) =>
-        other.handle({ method, target, headers, ...(body === undefined ? {} : { body }) });
+        other.handle({
+          method,
+          target,
+          headers: { authorization: `Bearer ${other.ownerToken}`, ...headers },
+          ...(body === undefined ? {} : { body }),
+        });
       const slot = async (name: string) => jsonOf(await ask("GET", `/v1/models/${name}`));
       const encodes = async () => {
         const answer = await ask("POST", "/v1/encode", sample("cat.jpg"), { "content-type": "image/jpeg" });
@@ -294,7 +299,11 @@ export function boardSuite(engine: BoardEngine): void {
       });
 
       it("goes on with an upload that broke off", async () => {
-        const head = { method: "PUT", target: "/v1/models/model_b", headers: { "content-length": String(MODEL.length) } };
+        const head = {
+          method: "PUT",
+          target: "/v1/models/model_b",
+          headers: { "content-length": String(MODEL.length), authorization: `Bearer ${other.ownerToken}` },
+        };
         const open = other.open(head, { head: () => undefined, chunk: () => undefined, end: () => undefined });
         open.write(MODEL.subarray(0, 70_000));
         open.close();
@@ -333,6 +342,58 @@ export function boardSuite(engine: BoardEngine): void {
         await other.reset("watchdog");
         await lost;
         expect(await encodes()).toEqual([200, await latentOf("cat.jpg")]);
+      });
+    });
+
+    describe("as it comes from the factory", () => {
+      let fresh: SimulatedBoard;
+      const lines: string[] = [];
+      beforeEach(async () => {
+        lines.length = 0;
+        const log = (_level: string, text: string) => void lines.push(text);
+        fresh = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine, access: "unclaimed", log });
+      });
+      afterEach(() => fresh.close());
+
+      const ask = async (method: string, target: string, body?: object, token?: string) => {
+        const headers = { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+        const answer = await fresh.handle({ method, target, headers, ...(body === undefined ? {} : { body: json(body) }) });
+        return { status: answer.status, ...jsonOf(answer) } as Record<string, unknown>;
+      };
+
+      it("is claimed once, and answers its owner from then on, also after a reset", async () => {
+        expect(await ask("GET", "/v1/device")).toMatchObject({ status: 200, claimed: false, claim_window: true });
+        expect(await ask("GET", "/v1/models")).toMatchObject({ status: 403, code: "UNCLAIMED" });
+        const { token, ...claimed } = await ask("POST", "/v1/claim", { name: "on the shelf" });
+        expect(claimed).toMatchObject({ status: 201, name: "on the shelf" });
+        expect(token).toMatch(/^[A-Za-z0-9_-]{43}$/);
+        expect(await ask("POST", "/v1/claim", {})).toMatchObject({ status: 401, code: "TOKEN_MISSING" });
+        expect(await ask("GET", "/v1/models")).toMatchObject({ status: 401 });
+        expect(await ask("GET", "/v1/models", undefined, "wrong")).toMatchObject({ status: 401, code: "TOKEN_WRONG" });
+        await fresh.reset();
+        expect(await ask("GET", "/v1/device", undefined, token as string)).toMatchObject({
+          status: 200,
+          claimed: true,
+          name: "on the shelf",
+        });
+      });
+
+      it("takes the code of its serial console when the window is closed", async () => {
+        await fresh.reset("watchdog");
+        expect(await ask("POST", "/v1/claim", {})).toMatchObject({ status: 403, code: "CLAIM_CLOSED" });
+        const last = lines.filter((line) => line.includes("claim code")).at(-1);
+        const code = /claim code (\d{4} \d{4})/.exec(last ?? "")?.[1];
+        expect(code).toBeDefined();
+        expect(await ask("POST", "/v1/claim", { code })).toMatchObject({ status: 201 });
+      });
+
+      it("reboots when its owner says so", async () => {
+        const { token } = await ask("POST", "/v1/claim", {});
+        expect(await ask("POST", "/v1/reboot")).toMatchObject({ status: 401 });
+        expect(await ask("POST", "/v1/reboot", undefined, token as string)).toMatchObject({ status: 202, rebooting: true });
+        await expect
+          .poll(async () => ask("GET", "/v1/device", undefined, token as string).catch(() => undefined))
+          .toMatchObject({ reset: { reason: "software", count: 1 } });
       });
     });
 

@@ -48,6 +48,8 @@ export interface CorePort {
   end(request: number): void;
   /** Answer with `imageDecoded`, at any later time. */
   decodeImage(job: number, bytes: Uint8Array, mediaType: string, width: number, height: number): void;
+  /** Start the board anew, after what it has said so far is on its way. */
+  reboot(): void;
   /** The core has ended in a trap; no call reaches it any more. */
   crashed(error: Error): void;
 }

@@ -60,6 +60,7 @@ class NativeCore implements DeviceCore {
       end: (request: number) => port.end(request),
       decodeImage: (job: number, bytes: Uint8Array, mediaType: string, width: number, height: number) =>
         port.decodeImage(job, bytes, mediaType, width, height),
+      reboot: () => port.reboot(),
       restarted: (result: number) => this.#restarted(result),
     });
   }

@@ -57,6 +57,7 @@ class WasmCore implements DeviceCore {
       end: (request = 0) => void port.end(request),
       decode_image: (job = 0, at = 0, bytes = 0, typeAt = 0, typeBytes = 0, width = 0, height = 0) =>
         void port.decodeImage(job, this.#copy(at, bytes), this.#text(typeAt, typeBytes), width, height),
+      reboot: () => void port.reboot(),
       start_work: () =>
         void later(() => {
           this.#call("board_work");

@@ -91,3 +91,97 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
     expect(complaints).toEqual([]);
   });
 });
+
+describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the page of a %s board from the factory", (engine) => {
+  let board: SimulatedBoard;
+  let server: BoardServer;
+  let browser: Browser;
+  let page: Page;
+
+  beforeAll(async () => {
+    board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine, access: "unclaimed" });
+    server = await serveBoard(board, { port: 0 });
+    browser = await chromium.launch({ executablePath: executable as string, args: ["--no-sandbox"] });
+    page = await browser.newPage({ viewport: PHONE, hasTouch: true, isMobile: true });
+    await page.goto(server.url);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    await board?.close();
+  });
+
+  const file = (name: string, buffer: Uint8Array) => ({ name, mimeType: "application/octet-stream", buffer: Buffer.from(buffer) });
+  const choose = (name: string, buffer: Uint8Array) => page.locator("input[data-slot=model_b]").setInputFiles(file(name, buffer));
+  const error = async () => {
+    await page.locator("#error").waitFor({ state: "visible" });
+    return page.locator("#error").innerText();
+  };
+
+  test("is claimed with one tap, shows the token once, and works then", async () => {
+    await page.locator("#owner").getByText("Make this board yours").waitFor();
+    await page.locator("#owner-name").fill("kitchen shelf");
+    await page.locator("#owner-submit").tap();
+    await page
+      .locator("#owner-shown")
+      .filter({ hasText: /^[A-Za-z0-9_-]{43}$/ })
+      .waitFor();
+    await page.locator("#owner-close").tap();
+    await page.locator("#owner").waitFor({ state: "hidden" });
+    await page.locator("#sample").tap();
+    await page
+      .locator("#latent-note")
+      .filter({ hasText: /^32 values/ })
+      .waitFor();
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(PHONE.width);
+  });
+
+  test("another browser is asked for the token", async () => {
+    const token = await page.evaluate("localStorage.getItem('synapse-token')");
+    const context = await browser.newContext({ viewport: PHONE });
+    const stranger = await context.newPage();
+    await stranger.goto(server.url);
+    await stranger.getByText("This board has an owner").waitFor();
+    await stranger.locator("#owner-token").fill("guess");
+    await stranger.locator("#owner-submit").click();
+    await stranger.locator("#error").getByText("not the board's token").waitFor();
+    await stranger.locator("#owner-token").fill(String(token));
+    await stranger.locator("#owner-submit").click();
+    await stranger.locator("#facts").getByText("Model").waitFor();
+    const linked = await context.browser()?.newPage();
+    await linked?.goto(`${server.url}/#token=${token}`);
+    await linked?.locator("#facts").getByText("Model").waitFor();
+    expect(linked?.url()).not.toContain("token");
+    await context.close();
+  });
+
+  test("a broken model is refused in words, a good one is uploaded and run", async () => {
+    const damaged = Uint8Array.from(MODEL);
+    damaged[damaged.length >> 1] = (damaged[damaged.length >> 1] ?? 0) ^ 1;
+    await choose("damaged.syn", damaged);
+    expect(await error()).toMatch(/SHA-256/);
+    await choose("good.syn", MODEL);
+    await page.locator("button[data-run=model_b]").tap();
+    await page
+      .locator("#models-note")
+      .filter({ hasText: /runs lewm-test, \d+ test vectors passed/ })
+      .waitFor();
+    await page.locator("#slots").getByText("model_b runs lewm-test").waitFor();
+  });
+
+  test("power is cut in the middle of an upload: the page says so, and the board comes back", async () => {
+    board.cutPower(15, "torn");
+    await page.locator("input[data-slot=model_a]").setInputFiles(file("good.syn", MODEL));
+    expect(await error()).toMatch(/connection broke/);
+    expect(board.running).toBe(false);
+    await board.reset();
+    await page.locator("#sample").tap();
+    await page
+      .locator("#latent-note")
+      .filter({ hasText: /away from the one before/ })
+      .waitFor();
+    await page.locator("#slots").getByText("model_a holds nothing that runs").waitFor();
+    await page.locator("input[data-slot=model_a]").setInputFiles(file("good.syn", MODEL));
+    await page.locator("button[data-run=model_a]").waitFor();
+  });
+});

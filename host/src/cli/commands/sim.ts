@@ -13,10 +13,13 @@ interface SimOptions extends CommonOptions {
   readonly host: string;
   readonly engine: BoardEngine;
   readonly qr: boolean;
+  readonly open: boolean;
 }
 
 const NOTES = `
-The page is at /, the API at /v1/device, /v1/encode, /v1/predict and /v1/rollout:
+The board waits to be claimed: open its page, or
+  curl -s -H 'content-type: application/json' -d '{}' http://127.0.0.1:8080/v1/claim
+and send the token with every request, -H "authorization: Bearer $TOKEN". With --open, reading and inference need none:
   curl -s --data-binary @photo.jpg -H 'content-type: image/jpeg' http://127.0.0.1:8080/v1/encode
 
 Ctrl-C stops it with exit code 0.`;
@@ -30,6 +33,7 @@ export function simCommand(context: CliContext): Command {
     .option("--port <n>", "port to listen on; 0 takes any", integerOption(0, 65535), 8080)
     .option("--host <address>", "address to listen on; 127.0.0.1 for this machine only", "0.0.0.0")
     .addOption(new Option("--engine <name>", "build of core and runtime").choices(["native", "wasm"]).default("native"))
+    .option("--open", "the board has an owner and lets everybody read and infer; without it, the board waits to be claimed", false)
     .option("--no-qr", "no QR code")
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async (options: SimOptions) => {
@@ -41,11 +45,14 @@ export function simCommand(context: CliContext): Command {
       engine,
       host,
       port,
+      access: options.open ? "open" : "unclaimed",
       log: (level, text) => note(context, context.paintError.dim(`board ${level}: ${text}`)),
     });
     try {
       const { url, lanUrl } = running;
-      if (options.json) printJson(context, { command: "sim", url, lanUrl: lanUrl ?? null, board: board.id, model: running.model, engine });
+      const token = running.token ?? null;
+      if (options.json)
+        printJson(context, { command: "sim", url, lanUrl: lanUrl ?? null, board: board.id, model: running.model, engine, token });
       else print(context, `${await boardText(context, running, options.qr)}\n\n${context.paint.dim("Ctrl-C stops it.")}`);
       await untilInterrupted(context.signal);
     } finally {
