@@ -41,6 +41,11 @@ function narrowed(document, slot) {
   Object.assign(schemas.Budget.properties.samples, { minimum: 30, maximum: 32 });
   schemas.Budget.required = ["samples"];
   schemas.PlanRequest.properties.horizon.maximum = 4;
+  schemas.PlanRequest.properties.seed.maximum = 2 ** 31;
+  // Lengths are in bytes, and a schema counts characters.
+  for (const setting of Object.values(schemas.SettingsChange.properties)) {
+    if (setting.type === "string") setting.pattern = "^[ -~]*$";
+  }
   // Whether a model can be uploaded or activated depends on the slots, and no schema describes a pack.
   delete paths["/v1/models/{slot}"].put;
   delete paths["/v1/models/{slot}/activate"];

@@ -34,8 +34,13 @@ pub const keys = names: {
 };
 
 pub fn isPrintable(text: []const u8) bool {
-    for (text) |byte| if (byte < ' ' or byte == 127) return false;
-    return std.unicode.utf8ValidateSlice(text);
+    const view = std.unicode.Utf8View.init(text) catch return false;
+    var characters = view.iterator();
+    while (characters.nextCodepoint()) |character| switch (character) {
+        0...0x1f, 0x7f...0x9f => return false,
+        else => {},
+    };
+    return true;
 }
 
 fn isGroup(text: []const u8) bool {
@@ -47,11 +52,23 @@ fn isOrigin(text: []const u8) bool {
     const rest = for ([_][]const u8{ "http://", "https://" }) |scheme| {
         if (std.mem.startsWith(u8, text, scheme)) break text[scheme.len..];
     } else return false;
-    for (rest) |byte| if (!std.ascii.isAlphanumeric(byte) and std.mem.indexOfScalar(u8, ".-:[]", byte) == null) return false;
-    return rest.len > 0;
+    const colon = std.mem.indexOfScalar(u8, rest, ':');
+    if (colon) |at| {
+        const port = rest[at + 1 ..];
+        if (port.len < 1 or port.len > 5) return false;
+        for (port) |byte| if (!std.ascii.isDigit(byte)) return false;
+    }
+    const host = rest[0 .. colon orelse rest.len];
+    for (host) |byte| if (!std.ascii.isAlphanumeric(byte) and byte != '.' and byte != '-') return false;
+    return host.len > 0;
+}
+
+test "text has no control characters and is UTF-8" {
+    for ([_][]const u8{ "", "Küche 2", "日本", "\u{a0}" }) |good| try std.testing.expect(isPrintable(good));
+    for ([_][]const u8{ "a\n", "\x7f", "\u{9a}", "\xff", "\xc3" }) |bad| try std.testing.expect(!isPrintable(bad));
 }
 
 test "an origin is a scheme and a host, and never everything" {
-    for ([_][]const u8{ "http://a", "https://panel.example.com:8443", "http://[fe80::1]" }) |good| try std.testing.expect(isOrigin(good));
-    for ([_][]const u8{ "", "*", "null", "http://", "http://a/", "ftp://a", "http://a\nhttp://b", "http://a b" }) |bad| try std.testing.expect(!isOrigin(bad));
+    for ([_][]const u8{ "http://a", "https://panel.example.com:8443", "http://192.168.1.5" }) |good| try std.testing.expect(isOrigin(good));
+    for ([_][]const u8{ "", "*", "null", "http://", "http://a/", "ftp://a", "http://a\nhttp://b", "http://a b", "http://a:", "http://a:b", "http://:80" }) |bad| try std.testing.expect(!isOrigin(bad));
 }
