@@ -1,0 +1,206 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type BoardServer, readBoard, SimulatedBoard, serveBoard } from "synapse-sim";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { BoardError, BoardTimeout, BoardUnreachable, type Image, SynapseClient, UnexpectedAnswer } from "./index.js";
+
+const ROOT = new URL("../../../", import.meta.url);
+const MODEL = readFileSync(new URL("sim/fixtures/lewm-test.syn", ROOT));
+const picture = (name: string): Image => ({ bytes: readFileSync(new URL(`samples/${name}`, ROOT)), type: "image/jpeg" });
+const action = (step: number): number[] => Array.from({ length: 10 }, (_, i) => Math.sin(step + i));
+
+describe("with a board", () => {
+  let board: SimulatedBoard;
+  let server: BoardServer;
+  let client: SynapseClient;
+
+  beforeAll(async () => {
+    const file = await readBoard(new URL("boards/waveshare-esp32-p4-wifi6.json", ROOT).pathname);
+    board = await SimulatedBoard.create({ board: file, model: MODEL, access: "unclaimed" });
+    server = await serveBoard(board, { port: 0 });
+    client = new SynapseClient({ url: server.url });
+  });
+  afterAll(async () => {
+    await server?.close();
+    await board?.close();
+  });
+
+  test("claims it, and is its owner from then on", async () => {
+    expect((await client.device()).claimed).toBe(false);
+    await expect(client.models()).rejects.toMatchObject({ status: 403, code: "UNCLAIMED" });
+    const { token } = await client.claim({ name: "bench" });
+    expect(client.token).toBe(token);
+    expect(await client.device()).toMatchObject({ name: "bench", claimed: true });
+    await expect(new SynapseClient({ url: server.url, token: "x" }).models()).rejects.toMatchObject({ status: 401, code: "TOKEN_WRONG" });
+    expect(await client.changeSettings({ groups: ["lab"], open_read: true })).toMatchObject({ groups: ["lab"], open_read: true });
+    expect((await client.settings()).groups).toEqual(["lab"]);
+    expect((await new SynapseClient({ url: server.url }).models()).slots).toHaveLength(2);
+  });
+
+  test("encodes, predicts and rolls out, exactly as plain JSON does", async () => {
+    const { latent, model, timing } = await client.encode(picture("cat.jpg"));
+    expect(latent).toBeInstanceOf(Float32Array);
+    expect([model.name, model.untrained]).toEqual(["lewm-test", true]);
+    expect(timing.inference_us).toBeGreaterThan(0);
+    const headers = { "content-type": "image/jpeg", authorization: `Bearer ${client.token}` };
+    const body = picture("cat.jpg").bytes as Uint8Array<ArrayBuffer>;
+    const plain = (await (await fetch(`${server.url}/v1/encode`, { method: "POST", headers, body })).json()) as { latent: number[] };
+    expect([...latent]).toEqual(plain.latent.map(Math.fround));
+    const actions = [0, 1, 2, 3].map(action);
+    const { trajectory } = await client.rollout(picture("cat.jpg"), actions);
+    expect(trajectory).toHaveLength(5);
+    expect(trajectory[0]).toEqual(latent);
+    expect((await client.rollout({ latent }, actions)).trajectory).toEqual(trajectory);
+    expect((await client.predict([latent], actions.slice(0, 1))).latent).toEqual(trajectory[1]);
+  });
+
+  test("plans, tells progress, and can be stopped", async () => {
+    const request = {
+      start: picture("cat.jpg"),
+      goal: picture("coffee.jpg"),
+      horizon: 2,
+      budget: { samples: 8, iterations: 3, elites: 3 },
+      seed: 5,
+    };
+    const plan = await client.plan(request);
+    expect(plan.actions).toHaveLength(2);
+    const kinds: string[] = [];
+    for await (const event of client.planEvents(request)) {
+      kinds.push(event.kind);
+      if (event.kind === "result") expect(event.result.actions).toEqual(plan.actions);
+    }
+    expect(kinds).toEqual(["progress", "progress", "progress", "result"]);
+    const stop = new AbortController();
+    const long = client.planEvents(
+      { ...request, budget: { samples: 300, iterations: 30, elites: 30 }, horizon: 5 },
+      { signal: stop.signal },
+    );
+    expect((await long.next()).value?.kind).toBe("progress");
+    stop.abort(new Error("enough"));
+    await expect(long.next()).rejects.toThrow();
+    await expect.poll(async () => (await client.device()).queue.in_progress).toBe(0);
+  });
+
+  test("watches a stream for surprise", async () => {
+    const first = await client.observe({ stream: "film", frame: picture("cat.jpg"), reset: true });
+    expect(first).toMatchObject({ frame: 1, surprise: null });
+    const next = await client.predict([first.latent], [action(0)]);
+    expect(await client.observe({ stream: "film", frame: next, action: action(0) })).toMatchObject({ frame: 2, surprise: 0 });
+  });
+
+  test("tells metrics, log and self-test", async () => {
+    expect(await client.metrics()).toContain("synapse_requests_total");
+    const { entries } = await client.log();
+    for await (const line of client.followLog()) {
+      expect(line).toEqual(entries[0]);
+      break;
+    }
+    expect((await client.selftest()).passed).toBe(true);
+  });
+
+  test("uploads a model with progress, goes on after a cut, and switches to it", async () => {
+    await expect(client.uploadModel("model_a", MODEL)).rejects.toMatchObject({ code: "SLOT_ACTIVE" });
+    const headers = { authorization: `Bearer ${client.token}`, "content-range": `bytes 0-49999/${MODEL.length}` };
+    await fetch(`${server.url}/v1/models/model_b`, { method: "PUT", headers, body: MODEL.subarray(0, 50_000) });
+    const told: number[] = [];
+    const slot = await client.uploadModel("model_b", MODEL, { onProgress: (sent) => told.push(sent) });
+    expect([slot.state, told]).toEqual(["VALID", [50_000, MODEL.length]]);
+    expect((await client.uploadModel("model_b", MODEL)).state).toBe("VALID");
+    expect(await client.activateModel("model_b")).toMatchObject({ slot: "model_b", active: true });
+    expect((await client.model("model_a")).active).toBe(false);
+  });
+
+  test("explains what the board refuses", async () => {
+    const wrong = client.predict([[1, 2]], [[1]]);
+    await expect(wrong).rejects.toBeInstanceOf(BoardError);
+    await expect(wrong).rejects.toMatchObject({
+      status: 422,
+      code: "BODY_INVALID",
+      field: "history[0]",
+      expected: expect.stringContaining("32"),
+    });
+  });
+
+  test("reboots it, and gives it away", async () => {
+    await client.reboot();
+    await expect.poll(async () => (await client.device().catch(() => undefined))?.reset.reason).toBe("software");
+    await client.release();
+    expect((await client.device()).claimed).toBe(false);
+  });
+});
+
+describe("when things go wrong", () => {
+  let server: Server | undefined;
+  let seen = 0;
+  const waits: number[] = [];
+
+  afterEach(() => {
+    server?.closeAllConnections();
+    server?.close();
+  });
+
+  /** A client of a server that does this, and does not wait between attempts. */
+  async function against(answer: (request: IncomingMessage, response: ServerResponse, attempt: number) => void): Promise<SynapseClient> {
+    seen = 0;
+    waits.length = 0;
+    server = createServer((request, response) => answer(request, response, ++seen)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return new SynapseClient({ url, sleep: async (milliseconds) => void waits.push(milliseconds) });
+  }
+  const busy = (response: ServerResponse, seconds: number) =>
+    response.writeHead(503).end(JSON.stringify({ code: "QUEUE_FULL", detail: "full", retry_after_s: seconds }));
+
+  test("a busy board is asked again when it says, whatever the request", async () => {
+    const client = await against((_, response, attempt) =>
+      attempt < 3 ? busy(response, 7) : response.end('{"surprise":null,"latent":""}'),
+    );
+    await client.observe({ stream: "a", frame: { latent: [1] } });
+    expect([seen, waits]).toEqual([3, [7000, 7000]]);
+  });
+
+  test("and given up when it stays busy, or asks for too much patience", async () => {
+    await expect((await against((_, response) => busy(response, 1))).device()).rejects.toMatchObject({
+      code: "QUEUE_FULL",
+      retryAfterS: 1,
+    });
+    expect(seen).toBe(4);
+    await expect((await against((_, response) => busy(response, 3600))).device()).rejects.toMatchObject({ code: "QUEUE_FULL" });
+    expect(seen).toBe(1);
+  });
+
+  test("a lost connection is tried again only where that is safe", async () => {
+    const drops = (request: IncomingMessage, response: ServerResponse, attempt: number) =>
+      attempt < 3 ? request.socket.destroy() : response.end("{}");
+    await (await against(drops)).device();
+    expect(seen).toBe(3);
+    await expect((await against(drops)).activateModel("model_b")).rejects.toBeInstanceOf(BoardUnreachable);
+    expect(seen).toBe(1);
+  });
+
+  test("silence ends in a timeout, and a caller can leave earlier with its own reason", async () => {
+    const client = await against(() => undefined);
+    await expect(client.device({ timeoutMs: 50 })).rejects.toBeInstanceOf(BoardTimeout);
+    const stop = new AbortController();
+    const waiting = client.device({ signal: stop.signal });
+    stop.abort(new Error("changed my mind"));
+    await expect(waiting).rejects.toThrow("changed my mind");
+    await expect(client.device({ signal: stop.signal })).rejects.toThrow("changed my mind");
+  });
+
+  test("something that is no board is recognised", async () => {
+    await expect((await against((_, response) => response.end("<html>router</html>"))).device()).rejects.toBeInstanceOf(UnexpectedAnswer);
+    const teapot = await against((_, response) => response.writeHead(418).end("short and stout"));
+    await expect(teapot.device()).rejects.toBeInstanceOf(UnexpectedAnswer);
+    const cut = await against((_, response) =>
+      response.writeHead(200, { "content-type": "text/event-stream" }).end("event: progress\ndata: {}\n\n"),
+    );
+    await expect(
+      (async () => {
+        for await (const _ of cut.planEvents({ start: { latent: [1] }, goal: { latent: [1] } }));
+      })(),
+    ).rejects.toThrow("without a result");
+  });
+});

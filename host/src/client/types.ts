@@ -1,0 +1,467 @@
+/** Made by scripts/make-client-types.mjs from openapi.json; changes belong there. */
+
+/**
+ * latent_elements numbers: an array, or little-endian f32 as base64 text (CBOR: a byte string)
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Latent".
+ */
+export type Latent = [number, ...number[]] | string;
+/**
+ * action_elements numbers, as a latent is written
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Action".
+ */
+export type Action = [number, ...number[]] | string;
+/**
+ * rows of actions, as rows of latents are written
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "ActionRows".
+ */
+export type ActionRows = [Action, ...Action[]] | string;
+/**
+ * rows of numbers: an array of rows, or all of them as base64 text of little-endian f32
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "LatentRows".
+ */
+export type LatentRows = [Latent, ...Latent[]] | string;
+/**
+ * application/octet-stream: raw RGB of the model's size, rows from the top
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "ImageType".
+ */
+export type ImageType = "image/jpeg" | "image/png" | "application/octet-stream";
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Frame".
+ */
+export type Frame = ImageObject | LatentObject;
+export type ObserveRequest = {
+  [k: string]: unknown;
+};
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "ActivateAnswer".
+ */
+export type ActivateAnswer = Slot & {
+  vectors_passed: number;
+};
+
+export interface Schemas {}
+/**
+ * RFC 9457 problem details. Always JSON, whatever the client accepts.
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Problem".
+ */
+export interface Problem {
+  title: string;
+  status: number;
+  /**
+   * stable, for programs
+   */
+  code: string;
+  detail: string;
+  /**
+   * a header, a query parameter, or a path in the body such as actions[3][1]
+   */
+  field?: string;
+  /**
+   * what would be right
+   */
+  expected?: string;
+  retry_after_s?: number;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "ImageObject".
+ */
+export interface ImageObject {
+  /**
+   * CBOR: a byte string
+   */
+  image: string;
+  type: ImageType;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "LatentObject".
+ */
+export interface LatentObject {
+  latent: Latent;
+}
+/**
+ * As many actions as latents, oldest first: action i is the one taken at latent i.
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "PredictRequest".
+ */
+export interface PredictRequest {
+  history: LatentRows;
+  actions: ActionRows;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "RolloutRequest".
+ */
+export interface RolloutRequest {
+  start: Frame;
+  actions: ActionRows;
+}
+export interface ObserveRequest1 {
+  stream: string;
+  image?: string;
+  type?: ImageType;
+  latent?: Latent;
+  /**
+   * action_elements numbers, as a latent is written
+   */
+  action?: [number, ...number[]] | string;
+  /**
+   * forget the stream; this frame is its first
+   */
+  reset?: boolean;
+}
+/**
+ * At most as many elites as samples; samples * iterations * horizon of at most 45000.
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Budget".
+ */
+export interface Budget {
+  samples?: number;
+  iterations?: number;
+  elites?: number;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "PlanRequest".
+ */
+export interface PlanRequest {
+  start: Frame;
+  goal: Frame;
+  horizon?: number;
+  budget?: Budget;
+  seed?: number;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Model".
+ */
+export interface Model {
+  name: string;
+  sha256: string;
+  untrained: boolean;
+}
+/**
+ * Microseconds: head to end of body; reading the body, pictures included; waiting; on the worker; all.
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Timing".
+ */
+export interface Timing {
+  receive_us: number;
+  decode_us: number;
+  queue_us: number;
+  inference_us: number;
+  total_us: number;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Slot".
+ */
+export interface Slot {
+  slot: string;
+  state: "VALID" | "PENDING" | "EMPTY" | "BROKEN";
+  detail?: string;
+  active: boolean;
+  /**
+   * largest model that the slot holds
+   */
+  capacity_bytes?: number;
+  /**
+   * an upload that has begun and not ended
+   */
+  upload?: {
+    received_bytes: number;
+    bytes: number;
+  };
+  name?: string;
+  untrained?: boolean;
+  exact?: boolean;
+  bytes?: number;
+  sha256?: string;
+  image?: {
+    width: number;
+    height: number;
+  };
+  latent_elements?: number;
+  action_elements?: number;
+  history_max?: number;
+  /**
+   * what POST routes work with this model
+   */
+  routes?: string[];
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Region".
+ */
+export interface Region {
+  bytes: number;
+  used_bytes: number;
+  free_bytes: number;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "EncodeAnswer".
+ */
+export interface EncodeAnswer {
+  latent: Latent;
+  model: Model;
+  timing: Timing;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "PredictAnswer".
+ */
+export interface PredictAnswer {
+  latent: Latent;
+  model: Model;
+  timing: Timing;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "RolloutAnswer".
+ */
+export interface RolloutAnswer {
+  /**
+   * the start included
+   */
+  trajectory: Latent[];
+  model: Model;
+  timing: Timing;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "ObserveAnswer".
+ */
+export interface ObserveAnswer {
+  stream: string;
+  frame: number;
+  surprise: number | null;
+  z_score: number | null;
+  count: number;
+  mean: number | null;
+  deviation: number | null;
+  evicted: string | null;
+  latent: Latent;
+  model: Model;
+  timing: Timing;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "PlanAnswer".
+ */
+export interface PlanAnswer {
+  actions: Action[];
+  trajectory: Latent[];
+  cost: number;
+  horizon: number;
+  budget: Budget;
+  predictions: number;
+  seed: number;
+  model: Model;
+  timing: Timing;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "SelfTestAnswer".
+ */
+export interface SelfTestAnswer {
+  passed: boolean;
+  vectors: {
+    vector: number;
+    passed: boolean;
+  }[];
+  model: Model;
+  timing: Timing;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Log".
+ */
+export interface Log {
+  entries: {
+    sequence: number;
+    uptime_us: number;
+    level: "error" | "warn" | "info";
+    text: string;
+  }[];
+  next: number;
+  dropped: number;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Models".
+ */
+export interface Models {
+  slots: Slot[];
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Device".
+ */
+export interface Device {
+  id: string;
+  name: string;
+  simulated: boolean;
+  board: {
+    id: string;
+    name: string;
+    chip: string;
+    chip_revision: string;
+    radio: string;
+  };
+  firmware: {
+    name: string;
+    version: string;
+    engine: string;
+    isa: string;
+  };
+  uptime_us: number;
+  reset: {
+    reason: string;
+    count: number;
+  };
+  clocks: {
+    cpu_hz: number | null;
+    psram_hz: number | null;
+    flash_hz: number | null;
+  };
+  memory: {
+    fast: Region;
+    slow: Region;
+    flash_bytes: number;
+  };
+  queue: {
+    in_progress: number;
+    capacity: number;
+  };
+  limits: {
+    body_bytes_max: number;
+    body_depth_max: number;
+    rollout_steps_max: number;
+    streams_max: number;
+    plan: {
+      horizon_max: number;
+      samples_max: number;
+      iterations_max: number;
+      elites_max: number;
+      predictions_max: number;
+    };
+    receive_idle_us_max: number;
+  };
+  /**
+   * the board has an owner
+   */
+  claimed?: boolean;
+  /**
+   * claiming needs no code now
+   */
+  claim_window?: boolean;
+  /**
+   * too many boots ended early: no model runs until one is activated
+   */
+  safe_mode?: boolean;
+  slots: Slot[];
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "ClaimRequest".
+ */
+export interface ClaimRequest {
+  /**
+   * the digits that the serial console shows; not needed within ten minutes of power-on or a press of the button
+   */
+  code?: string;
+  /**
+   * for people
+   */
+  name?: string;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "ClaimAnswer".
+ */
+export interface ClaimAnswer {
+  token: string;
+  id: string;
+  name: string;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Settings".
+ */
+export interface Settings {
+  name: string;
+  /**
+   * @maxItems 8
+   */
+  groups: string[];
+  /**
+   * reading needs no token
+   */
+  open_read: boolean;
+  /**
+   * inference needs no token
+   */
+  open_inference: boolean;
+  /**
+   * web pages of these origins may use the board
+   *
+   * @maxItems 4
+   */
+  origins: string[];
+  wifi_ssid: string;
+  wifi_password: string | null;
+  broker_url: string;
+  broker_username: string;
+  broker_password: string | null;
+}
+/**
+ * what is not named stays; an empty text removes a setting
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "SettingsChange".
+ */
+export interface SettingsChange {
+  name?: string;
+  /**
+   * @maxItems 8
+   */
+  groups?: string[];
+  /**
+   * reading needs no token
+   */
+  open_read?: boolean;
+  /**
+   * inference needs no token
+   */
+  open_inference?: boolean;
+  /**
+   * web pages of these origins may use the board
+   *
+   * @maxItems 4
+   */
+  origins?: string[];
+  wifi_ssid?: string;
+  wifi_password?: string;
+  broker_url?: string;
+  broker_username?: string;
+  broker_password?: string;
+}
