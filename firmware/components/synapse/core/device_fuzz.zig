@@ -4,6 +4,7 @@ const std = @import("std");
 const limits = @import("limits.zig");
 const hosts = @import("test_host.zig");
 const Host = hosts.Host;
+const SimFlash = @import("flash/sim_flash.zig").SimFlash;
 
 const rounds = 60;
 const events_per_round = 400;
@@ -21,7 +22,7 @@ const json_bodies = [_][]const u8{
     "\xbf\x67history\x9f\xff\x67actions\x9f\x9f\xf9\x3c\x00\xff\xff\xff",
     "\xff\xd8\xff\xe0 picture",
 };
-const targets = [_][]const u8{ "/v1/plan", "/v1/plan", "/v1/observe", "/v1/observe", "/v1/selftest", "/v1/metrics", "/v1/log?after=1&level=warn", "/v1/encode", "/v1/predict", "/v1/rollout", "/v1/rollout?latent=base64", "/v1/device", "/v1/models/model_a", "/", "/?", "", "/v1/encode#" };
+const targets = [_][]const u8{ "/v1/plan", "/v1/plan", "/v1/observe", "/v1/observe", "/v1/selftest", "/v1/metrics", "/v1/log?after=1&level=warn", "/v1/encode", "/v1/predict", "/v1/rollout", "/v1/rollout?latent=base64", "/v1/device", "/v1/models/model_a", "/v1/models/model_b", "/v1/models/model_b/activate", "/v1/claim", "/v1/settings", "/v1/reboot", "/", "/?", "", "/v1/encode#" };
 const methods = [_][]const u8{ "POST", "POST", "POST", "GET", "HEAD", "", "PUT" };
 const types = [_][]const u8{ "application/json", "application/json", "application/cbor", "image/jpeg", "image/png", "application/octet-stream", "text/html; charset=x", "" };
 const accepts = [_][]const u8{ "", "", "*/*", "application/cbor", "text/event-stream", "application/json;q=0.1, application/*;q=x", ";;q=,", "text/html" };
@@ -50,14 +51,47 @@ fn mutate(random: std.Random, source: []const u8, buffer: []u8) []const u8 {
     return buffer[0..len];
 }
 
-fn round(random: std.Random) !void {
+/// Bytes at an address that models can run from.
+var flash_bytes: [flash_total]u8 align(64) = undefined;
+var flash_undecided: [flash_total]u8 = undefined;
+const flash_total = total: {
+    var sum: usize = 0;
+    for (hosts.areas) |area| sum += area;
+    break :total sum;
+};
+
+/// A piece of an upload, rightly or wrongly announced, or the order to run what came of it.
+fn update(host: *Host, random: std.Random) void {
+    if (random.uintLessThan(u8, 4) == 0) {
+        _ = host.ask("POST", pick(random, [_][]const u8{ "/v1/models/model_a/activate", "/v1/models/model_b/activate" }), &.{}, "");
+        return;
+    }
+    const file = &hosts.model;
+    const ends = [_]usize{ 0, 1, 63, 64, 65, 4096, 50_000, file.len - 1, file.len };
+    const first = ends[random.uintLessThan(usize, ends.len)];
+    const end = @max(first, ends[random.uintLessThan(usize, ends.len)]);
+    var range: [64]u8 = undefined;
+    const text = std.fmt.bufPrint(&range, "bytes {d}-{d}/{d}", .{ first, end -% @intFromBool(end > 0), file.len }) catch unreachable;
+    _ = host.ask("PUT", pick(random, [_][]const u8{ "/v1/models/model_a", "/v1/models/model_b", "/v1/models/model_b" }), &.{ "content-range", text }, file[first..end]);
+}
+
+/// With flash the board has an owner, and models come and go.
+fn round(random: std.Random, with_flash: bool) !void {
     var host: Host = undefined;
-    try host.startWithModel();
+    var sim: SimFlash = undefined;
+    if (with_flash) {
+        @memset(&flash_undecided, 0);
+        sim = try .initIn(std.testing.allocator, &flash_bytes, &flash_undecided, &hosts.areas, random.int(u64));
+        sim.program(1, &hosts.model);
+        try std.testing.expectEqual(.ok, try host.startWithFlash(&sim));
+        try host.claim();
+    } else try host.startWithModel();
+    defer if (with_flash) sim.deinitIn();
     defer host.stop();
     var buffer: [512]u8 = undefined;
     for (0..events_per_round) |_| {
         const any: u32 = random.uintLessThan(u32, requests_per_round + 2);
-        switch (random.uintLessThan(u8, 12)) {
+        switch (random.uintLessThan(u8, 13)) {
             0, 1, 2 => if (host.next <= requests_per_round) {
                 _ = host.head(pick(random, methods), pick(random, targets), pick(random, types), pick(random, accepts));
             },
@@ -70,6 +104,7 @@ fn round(random: std.Random) !void {
             },
             9 => host.finishDecode(@min(any, requests_per_round)),
             10 => if (host.work_wanted) host.turn(),
+            11 => if (with_flash and host.next <= requests_per_round) update(&host, random),
             else => {
                 host.clock_us += random.uintLessThan(u64, limits.receive_idle_us_max);
                 host.device.tick(host.clock_us);
@@ -101,5 +136,5 @@ test "random events and mutated bodies" {
     const seed = std.testing.random_seed;
     errdefer std.debug.print("seed: 0x{x}\n", .{seed});
     var source: std.Random.DefaultPrng = .init(seed);
-    for (0..rounds) |_| try round(source.random());
+    for (0..rounds) |i| try round(source.random(), i % 2 == 1);
 }
