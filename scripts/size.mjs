@@ -1,4 +1,4 @@
-// `npm run size`: what the ESP32-P4 library takes of a chip's flash and static memory.
+// `npm run size`: what the ESP32-P4 libraries take of a chip's flash and static memory.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -6,7 +6,7 @@ import { ROOT, setup } from "./setup.mjs";
 
 const HELP = `Usage: npm run size [-- --json]
 
-Bytes of flash and of static memory that libsynapse.a for the ESP32-P4 takes when an application links all of it.
+Bytes of flash and of static memory that the ESP32-P4 libraries, engine and device core, take when an application links all of them.
 
   --json    one JSON object on standard output (npm run --silent size -- --json)
   --help    this text
@@ -22,20 +22,32 @@ if (values.help) {
     import("../sim/dist/testing/elf.js"),
     import("../sim/dist/testing/chipSize.js"),
   ]);
-  const archive = readFileSync(join(ROOT, "zig-out", "lib", "esp32p4", "libsynapse.a"));
-  const size = chipSize(readArchive(archive).map((member) => readElf(member.data)));
-  if (values.json) process.stdout.write(`${JSON.stringify({ engine: size })}\n`);
+  const sizeOf = (...names) =>
+    chipSize(
+      names.flatMap((name) => readArchive(readFileSync(join(ROOT, "zig-out", "lib", "esp32p4", name))).map(({ data }) => readElf(data))),
+    );
+  const sizes = {
+    engine: sizeOf("libsynapse.a"),
+    device_core: sizeOf("libsynapse_device.a"),
+    all: sizeOf("libsynapse.a", "libsynapse_device.a"),
+  };
+  if (values.json) process.stdout.write(`${JSON.stringify(sizes)}\n`);
   else {
     const rows = [
-      ["code", size.code_bytes, "flash"],
-      ["constants", size.constant_bytes, "flash"],
-      ["initialised variables", size.initialised_bytes, "flash and RAM"],
-      ["zeroed variables", size.zeroed_bytes, "RAM"],
-      ["flash in all", size.flash_bytes, ""],
-      ["static RAM in all", size.static_ram_bytes, ""],
+      ["code", "code_bytes", "flash"],
+      ["constants", "constant_bytes", "flash"],
+      ["initialised variables", "initialised_bytes", "flash and RAM"],
+      ["zeroed variables", "zeroed_bytes", "RAM"],
+      ["flash in all", "flash_bytes", ""],
+      ["static RAM in all", "static_ram_bytes", ""],
     ];
-    process.stdout.write("engine (libsynapse.a, all of it linked)\n");
-    for (const [name, bytes, where] of rows)
-      process.stdout.write(`${`  ${name.padEnd(22)}${bytes.toLocaleString("en").padStart(9)} bytes  ${where}`.trimEnd()}\n`);
+    const line = (name, cells, where) =>
+      `${`  ${name.padEnd(22)}${cells.map((cell) => cell.padStart(13)).join("")}  ${where}`.trimEnd()}\n`;
+    process.stdout.write(line("bytes", ["engine", "device core", "both"], ""));
+    const both = Object.values(sizes);
+    for (const [name, key, where] of rows) {
+      const cells = both.map((size) => size[key].toLocaleString("en"));
+      process.stdout.write(line(name, cells, where));
+    }
   }
 }

@@ -51,7 +51,7 @@ fn addEsp32p4(b: *std.Build, runtime: anytype) void {
 }
 
 /// RV32IMAFC with single-precision arguments in registers (ilp32f), what every revision of the ESP32-P4 runs.
-fn riscv(b: *std.Build) std.Build.ResolvedTarget {
+pub fn riscv(b: *std.Build) std.Build.ResolvedTarget {
     const Feature = std.Target.riscv.Feature;
     return b.resolveTargetQuery(.{
         .cpu_arch = .riscv32,
@@ -80,14 +80,14 @@ fn guestModule(b: *std.Build, runtime: anytype, target: std.Build.ResolvedTarget
     return module;
 }
 
-fn plain(module: *std.Build.Module) void {
+pub fn plain(module: *std.Build.Module) void {
     module.strip = true;
     module.single_threaded = true;
     module.unwind_tables = .none;
     module.stack_protector = false;
 }
 
-fn install(b: *std.Build, artifact: *std.Build.Step.Compile, path: []const u8, name: []const u8) void {
+pub fn install(b: *std.Build, artifact: *std.Build.Step.Compile, path: []const u8, name: []const u8) void {
     const step = b.addInstallFile(artifact.getEmittedBin(), path);
     b.getInstallStep().dependOn(&step.step);
     b.step(name, b.fmt("build {s}", .{path})).dependOn(&step.step);

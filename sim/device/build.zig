@@ -2,6 +2,7 @@
 //! The root's `build.zig` calls `add` with its way of making the runtime's module.
 
 const std = @import("std");
+const machines = @import("../machines.zig");
 
 const component = "firmware/components/synapse/";
 
@@ -9,6 +10,7 @@ const component = "firmware/components/synapse/";
 pub fn add(b: *std.Build, runtime: anytype, native: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {
     const core: Core = .init(b);
     core.wasm(runtime);
+    core.esp32p4();
     core.tests(runtime, native, optimize);
 }
 
@@ -75,6 +77,17 @@ pub const Core = struct {
         const install = b.addInstallFile(exe.getEmittedBin(), "synapse-board.wasm");
         b.getInstallStep().dependOn(&install.step);
         b.step("board-wasm", "build synapse-board.wasm, the simulated board").dependOn(&install.step);
+    }
+
+    /// Beside the runtime's library, which it calls. Checks stay on here too.
+    fn esp32p4(core: Core) void {
+        const root = core.module(machines.riscv(core.b), component ++ "core/static_library.zig", .safe);
+        machines.plain(root);
+        const library = core.b.addLibrary(.{ .name = "synapse_device", .linkage = .static, .root_module = root });
+        library.link_function_sections = true;
+        library.link_data_sections = true;
+        library.bundle_compiler_rt = false;
+        machines.install(core.b, library, "lib/esp32p4/libsynapse_device.a", "esp32p4-device");
     }
 
     fn tests(core: Core, runtime: anytype, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {
