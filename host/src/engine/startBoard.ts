@@ -13,6 +13,8 @@ export interface StartBoardRequest {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  readonly deviceId?: string;
+  readonly deviceName?: string;
   /** As of SimulatedBoard. */
   readonly access: "open" | "unclaimed";
   readonly log: (level: "error" | "warn" | "info", text: string) => void;
@@ -43,6 +45,8 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
     modelSource: request.model,
     engine: request.engine,
     access: request.access,
+    ...(request.deviceId === undefined ? {} : { deviceId: request.deviceId }),
+    ...(request.deviceName === undefined ? {} : { deviceName: request.deviceName }),
     log: request.log,
   });
   try {

@@ -1,7 +1,8 @@
 import { Command, Option } from "commander";
 import type { BoardEngine } from "synapse-sim";
 import { findBoard } from "../../engine/boards.js";
-import { startBoard } from "../../engine/startBoard.js";
+import type { RunningBoard } from "../../engine/startBoard.js";
+import { deviceIdOf, startBoards } from "../../engine/startBoards.js";
 import { boardText, untilInterrupted } from "../boardText.js";
 import { type CliContext, note, print, printJson } from "../context.js";
 import { addCommonOptions, type CommonOptions, integerOption } from "../options.js";
@@ -14,7 +15,10 @@ interface SimOptions extends CommonOptions {
   readonly engine: BoardEngine;
   readonly qr: boolean;
   readonly open: boolean;
+  readonly count: number;
 }
+
+const BOARDS_MAX = 1000;
 
 const NOTES = `
 The board waits to be claimed: open its page, or
@@ -34,29 +38,41 @@ export function simCommand(context: CliContext): Command {
     .option("--host <address>", "address to listen on; 127.0.0.1 for this machine only", "0.0.0.0")
     .addOption(new Option("--engine <name>", "build of core and runtime").choices(["native", "wasm"]).default("native"))
     .option("--open", "the board has an owner and lets everybody read and infer; without it, the board waits to be claimed", false)
+    .option("--count <n>", "boards in this process, on as many ports one after the other", integerOption(1, BOARDS_MAX), 1)
     .option("--no-qr", "no QR code")
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async (options: SimOptions) => {
     const board = await findBoard(options.board);
     const { model, engine, host, port } = options;
-    const running = await startBoard({
-      board,
-      model,
-      engine,
-      host,
-      port,
-      access: options.open ? "open" : "unclaimed",
-      log: (level, text) => note(context, context.paintError.dim(`board ${level}: ${text}`)),
-    });
+    const { count } = options;
+    const log = (level: string, text: string) => {
+      // Many boards at once would say little with much.
+      if (count === 1 || level === "error") note(context, context.paintError.dim(`board ${level}: ${text}`));
+    };
+    const boards = await startBoards({ board, model, engine, host, port, access: options.open ? "open" : "unclaimed", log }, count);
+    const [running] = boards as [(typeof boards)[0], ...typeof boards];
     try {
-      const { url, lanUrl } = running;
-      const token = running.token ?? null;
-      if (options.json)
-        printJson(context, { command: "sim", url, lanUrl: lanUrl ?? null, board: board.id, model: running.model, engine, token });
-      else print(context, `${await boardText(context, running, options.qr)}\n\n${context.paint.dim("Ctrl-C stops it.")}`);
+      if (options.json) printJson(context, document(boards, board.id, engine));
+      else
+        print(
+          context,
+          `${await boardText(context, running, options.qr && count === 1)}${others(boards)}\n\n${context.paint.dim("Ctrl-C stops it.")}`,
+        );
       await untilInterrupted(context.signal);
     } finally {
-      await running.close();
+      await Promise.all(boards.map((each) => each.close()));
     }
   });
+}
+
+/** What `--json` prints: the first board, and all of them when there are more. */
+function document(boards: readonly RunningBoard[], board: string, engine: BoardEngine): object {
+  const addresses = boards.map(({ url, lanUrl, token }, i) => ({ id: deviceIdOf(i), url, lanUrl: lanUrl ?? null, token: token ?? null }));
+  const { id: _, ...first } = addresses[0] as (typeof addresses)[0];
+  const all = addresses.length > 1 ? { boards: addresses } : {};
+  return { command: "sim", board, model: boards[0]?.model, engine, ...first, ...all };
+}
+
+function others(boards: readonly RunningBoard[]): string {
+  return boards.length === 1 ? "" : `\n\n${boards.length} boards, the last at ${boards.at(-1)?.url}/ (--json lists them all)`;
 }
