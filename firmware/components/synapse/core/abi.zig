@@ -58,6 +58,7 @@ pub export fn synapse_device_init(config: ?*const ports.Config, out_device: ?*?*
     const out = out_device orelse return argument(err, "out_device is NULL");
     if (configProblem(given)) |message| return argument(err, message);
     const port = given.port orelse return argument(err, "config.port is NULL");
+    if ((port.mqtt_publish == null) != (port.mqtt_subscribe == null)) return argument(err, "config.port has one of mqtt_publish and mqtt_subscribe");
     if (port.size != @sizeOf(ports.Port)) return argument(err, "config.port->size is not sizeof(synapse_device_port)");
     if (flashProblem(given, port)) |message| return argument(err, message);
     if (given.fast == null or given.slow == null) return argument(err, "a memory block is NULL");
@@ -131,6 +132,27 @@ pub export fn synapse_device_open_claim(device: *Device) void {
 pub export fn synapse_device_get_setting(device: *const Device, key: ports.Text) ports.Text {
     const storage = device.storage orelse return .{};
     return .of(storage.settings.get(key.slice()) orelse return .{});
+}
+
+pub export fn synapse_device_get_mqtt_session(device: *const Device, out: ?*ports.MqttSession) Result {
+    const session = out orelse return .argument;
+    if (session.size != @sizeOf(ports.MqttSession)) return .argument;
+    device.mqtt.session(device, session);
+    return .ok;
+}
+
+pub export fn synapse_device_mqtt_connected(device: *Device, protocol: u32) void {
+    device.mqtt.connect(device, protocol);
+}
+
+pub export fn synapse_device_mqtt_disconnected(device: *Device) void {
+    device.mqtt.disconnect();
+}
+
+pub export fn synapse_device_mqtt_received(device: *Device, request: u32, message: ?*const ports.MqttMessage) void {
+    const given = message orelse return;
+    if (given.size != @sizeOf(ports.MqttMessage)) return;
+    device.mqtt.receive(device, request, given);
 }
 
 pub export fn synapse_device_tick(device: *Device, now_us: u64) void {

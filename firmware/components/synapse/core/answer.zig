@@ -1,7 +1,9 @@
-//! An answer under way: a head, then JSON or CBOR written in small chunks straight to the port. Nothing of it is kept.
+//! An answer under way: a head, then JSON or CBOR written in small chunks straight to its sink. Nothing of it is kept. Messages that the board
+//! publishes by itself are written the same way, without a head.
 const std = @import("std");
 const ports = @import("port.zig");
 const Origin = @import("access.zig").Origin;
+const Sink = @import("sink.zig").Sink;
 const Format = @import("tokens.zig").Format;
 const Problem = @import("problem.zig").Problem;
 const Metrics = @import("metrics.zig").Metrics;
@@ -17,7 +19,7 @@ pub const event_media_type = "text/event-stream";
 pub const Events = enum { none, wanted, begun };
 
 pub const Answer = struct {
-    port: *const ports.Port,
+    sink: Sink,
     metrics: *Metrics,
     /// Under which the answer is counted.
     route: usize = route_unmatched,
@@ -58,7 +60,7 @@ pub const Answer = struct {
             headers[count] = .{ .name = .of(pair[0]), .value = .of(pair[1]) };
             count += 1;
         };
-        self.port.send_head(self.port.user, self.request, status, &headers, count);
+        self.sink.calls.head(self.sink.user, self.request, status, headers[0..count]);
     }
 
     /// The head of a JSON or CBOR answer.
@@ -74,25 +76,35 @@ pub const Answer = struct {
     }
 
     pub fn eventBegin(self: *Answer, name: []const u8) void {
+        self.eventBeginWith(name, 200);
+    }
+
+    fn eventBeginWith(self: *Answer, name: []const u8, status: u16) void {
+        self.comma = false;
+        if (self.sink.calls.events) |events| {
+            if (!self.muted) events.begin(self.sink.user, self.request, name, status);
+            return;
+        }
         self.raw("event: ");
         self.raw(name);
         self.raw("\ndata: ");
-        self.comma = false;
     }
 
     pub fn eventEnd(self: *Answer) void {
-        self.raw("\n\n");
+        const events = self.sink.calls.events;
+        if (events == null) self.raw("\n\n");
         self.flush();
+        if (events) |calls| if (!self.muted) calls.end(self.sink.user, self.request);
     }
 
     pub fn end(self: *Answer) void {
         if (self.events == .begun) self.eventEnd();
         self.flush();
-        if (!self.muted) self.port.end(self.port.user, self.request);
+        if (!self.muted) self.sink.calls.end(self.sink.user, self.request);
     }
 
     fn flush(self: *Answer) void {
-        if (self.used > 0 and !self.head_only and !self.muted) self.port.send_chunk(self.port.user, self.request, &self.buffer, self.used);
+        if (self.used > 0 and !self.head_only and !self.muted) self.sink.calls.chunk(self.sink.user, self.request, self.buffer[0..self.used]);
         self.used = 0;
     }
 
@@ -293,7 +305,7 @@ pub const Answer = struct {
             extra[count] = .{ "www-authenticate", "Bearer realm=\"synapse\"" };
             count += 1;
         }
-        if (self.events == .begun) self.eventBegin("error") else self.head(wrong.status, "application/problem+json", extra[0..count]);
+        if (self.events == .begun) self.eventBeginWith("error", wrong.status) else self.head(wrong.status, "application/problem+json", extra[0..count]);
         self.objectBegin();
         self.field("title", title(wrong.status));
         self.fieldUnsigned("status", wrong.status);

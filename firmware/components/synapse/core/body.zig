@@ -111,9 +111,18 @@ pub const Body = struct {
         };
     }
 
+    /// As `unsigned`, or null.
+    pub fn unsignedOrNull(self: *Body, least: u64, most: u64) ProblemError!?u64 {
+        const token = try self.next();
+        return if (token == .null) null else try self.unsignedOf(token, least, most);
+    }
+
     /// A whole number, least..most, most < 2^53.
     pub fn unsigned(self: *Body, least: u64, most: u64) ProblemError!u64 {
-        const token = try self.next();
+        return self.unsignedOf(try self.next(), least, most);
+    }
+
+    fn unsignedOf(self: *Body, token: Token, least: u64, most: u64) ProblemError!u64 {
         if (token != .number) return self.failExpecting("a whole number, {d} to {d}", .{ least, most }, "{s} where a number belongs", .{name(token)});
         const value = token.number;
         const inside = value >= @as(f64, @floatFromInt(least)) and value <= @as(f64, @floatFromInt(most));

@@ -7,12 +7,15 @@ const Exchange = exchanges.Exchange;
 const http = @import("http.zig");
 const limits = @import("limits.zig");
 const LogRing = @import("log_ring.zig").LogRing;
+const mqtt_module = @import("mqtt/mqtt.zig");
+const Mqtt = mqtt_module.Mqtt;
 const Metrics = @import("metrics.zig").Metrics;
 const memory = @import("memory.zig");
 const Model = @import("model.zig").Model;
 const ports = @import("port.zig");
 const problems = @import("problem.zig");
 const Problem = problems.Problem;
+const Sink = @import("sink.zig").Sink;
 const Streams = @import("streams.zig").Streams;
 const Storage = @import("storage.zig").Storage;
 const SlotIndex = @import("storage.zig").SlotIndex;
@@ -47,6 +50,7 @@ pub const Device = struct {
     /// What clients call the model's place.
     slot: problems.Bounded(limits.slot_name_bytes_max) = .{},
     storage: ?*Storage = null,
+    mqtt: *Mqtt = undefined,
     /// Holds an exclusive task from the end of its body until it is done.
     exclusive: ?*Exchange = null,
     activation: Activation = .{},
@@ -62,7 +66,7 @@ pub const Device = struct {
         const count: u64 = config.exchange_count;
         return .{
             .fast_bytes = memory.round(@sizeOf(Device)) + memory.round(@sizeOf(Exchange) * count),
-            .slow_bytes = memory.round(config.body_bytes_max) * count + memory.round(@sizeOf(Metrics)) + memory.round(@sizeOf(LogRing)) + memory.round(@sizeOf(Storage)),
+            .slow_bytes = memory.round(config.body_bytes_max) * count + memory.round(@sizeOf(Metrics)) + memory.round(@sizeOf(LogRing)) + memory.round(@sizeOf(Storage)) + memory.round(@sizeOf(Mqtt)) + memory.round(mqtt_module.buffer_bytes),
         };
     }
 
@@ -90,6 +94,9 @@ pub const Device = struct {
             .log_ring = log_ring,
             .started_us = port.ticks_us(port.user),
         };
+        device.mqtt = &(device.slow.takeItems(Mqtt, 1) catch unreachable)[0];
+        device.mqtt.init(device, device.slow.take(mqtt_module.buffer_bytes) catch unreachable);
+        device.slow_mark = device.slow.used;
         if (config.slot_bytes[0] > 0) {
             const storage = &(device.slow.takeItems(Storage, 1) catch unreachable)[0];
             storage.open(&device.config, &device.port, metrics);
@@ -120,6 +127,19 @@ pub const Device = struct {
     pub fn name(device: *const Device) []const u8 {
         if (device.storage) |storage| if (storage.settings.get("name")) |text| return text;
         return device.config.device_name.slice();
+    }
+
+    /// A setting that is a number; null when the owner did not set it.
+    pub fn number(device: *const Device, key: []const u8) ?u64 {
+        const storage = device.storage orelse return null;
+        return std.fmt.parseInt(u64, storage.settings.get(key) orelse return null, 10) catch null;
+    }
+
+    /// What the owner sets has changed: the port may have to connect elsewhere.
+    pub fn settingsChanged(device: *Device) void {
+        device.mqtt.telemetry_due_us = 0;
+        device.mqtt.follow(device);
+        if (device.port.settings_changed) |call| call(device.port.user);
     }
 
     /// Why the board last started.
@@ -266,12 +286,24 @@ pub const Device = struct {
     // ---- events
 
     pub fn requestHead(device: *Device, request: u32, method: []const u8, target_text: []const u8, headers: []const ports.Header) void {
-        var answer: Answer = .{ .port = &device.port, .metrics = device.metrics, .request = request, .head_only = std.mem.eql(u8, method, "HEAD") };
-        var problem: Problem = .{};
-        device.accept(request, method, target_text, headers, &answer, &problem) catch answer.problem(&problem);
+        device.begin(request, .http, method, target_text, headers);
     }
 
-    fn accept(device: *Device, request: u32, method: []const u8, target_text: []const u8, headers: []const ports.Header, answer: *Answer, problem: *Problem) problems.Error!void {
+    fn sink(device: *const Device, channel: exchanges.Channel) Sink {
+        return switch (channel) {
+            .http => .http(&device.port),
+            .mqtt => device.mqtt.outbox.sink(),
+        };
+    }
+
+    /// A request begins, whichever way it came.
+    pub fn begin(device: *Device, request: u32, channel: exchanges.Channel, method: []const u8, target_text: []const u8, headers: []const ports.Header) void {
+        var answer: Answer = .{ .sink = device.sink(channel), .metrics = device.metrics, .request = request, .head_only = std.mem.eql(u8, method, "HEAD") };
+        var problem: Problem = .{};
+        device.accept(request, channel, method, target_text, headers, &answer, &problem) catch answer.problem(&problem);
+    }
+
+    fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []const u8, target_text: []const u8, headers: []const ports.Header, answer: *Answer, problem: *Problem) problems.Error!void {
         if (target_text.len > limits.target_bytes_max) {
             problem.* = Problem.init(414, "TARGET_TOO_LONG", "path and query have {d} bytes", .{target_text.len}).expecting("at most {d} bytes", .{limits.target_bytes_max});
             return error.Problem;
@@ -296,7 +328,8 @@ pub const Device = struct {
             inline .inference, .task => |kind| kind.offers,
         };
         answer.route = routes.indexOf(found.route);
-        if (device.storage) |storage| try storage.access.check(found.route.access, headers, device.now(), problem);
+        // The broker knows whom it lets publish commands; the owner chose the broker.
+        if (channel == .http) if (device.storage) |storage| try storage.access.check(found.route.access, headers, device.now(), problem);
         const offer = http.negotiate(http.header(headers, "accept"), offers) orelse {
             problem.* = Problem.init(406, "NOT_ACCEPTABLE", "none of the accepted media types can be given", .{}).at("accept", .{});
             for (offers, 0..) |media_type, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else " or ", media_type });
@@ -314,8 +347,8 @@ pub const Device = struct {
         const asked: routes.Request = .{ .headers = headers, .target = target, .wildcard = found.wildcard };
         switch (found.route.kind) {
             .immediate => |immediate| return immediate.answer(device, asked, answer, problem),
-            .inference => return device.admit(request, found.route, asked, answer, problem),
-            .task => return device.admitTask(request, found.route, asked, answer, problem),
+            .inference => return device.admit(request, channel, found.route, asked, answer, problem),
+            .task => return device.admitTask(request, channel, found.route, asked, answer, problem),
         }
     }
 
@@ -334,7 +367,7 @@ pub const Device = struct {
     }
 
     /// Checks what a head can tell about an inference request and gives it an exchange.
-    fn admit(device: *Device, request: u32, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
+    fn admit(device: *Device, request: u32, channel: exchanges.Channel, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
         const inference = &route.kind.inference;
         const content_type = http.header(asked.headers, "content-type");
         const body_type = try bodyType(inference.accepts, if (inference.accepts.len == 0) null else content_type orelse "", asked.headers, problem);
@@ -350,16 +383,16 @@ pub const Device = struct {
             problem.* = Problem.init(409, "MODEL_LACKS_ENTRY", "the active model cannot do this", .{}).expecting("a model with the entry that the route needs; /v1/models lists the routes that work", .{});
             return error.Problem;
         }
-        _ = try device.take(request, route, body_type, answer, problem);
+        _ = try device.take(request, channel, route, body_type, answer, problem);
     }
 
     /// Gives a task an exchange, and lets it look at the head.
-    fn admitTask(device: *Device, request: u32, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
+    fn admitTask(device: *Device, request: u32, channel: exchanges.Channel, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
         const task = &route.kind.task;
         const content_type = if (task.accepts.len == 0) null else http.header(asked.headers, "content-type");
         const body_type = try bodyType(task.accepts, content_type, asked.headers, problem);
         _ = try contentLength(asked.headers, problem);
-        const exchange = try device.take(request, route, body_type, answer, problem);
+        const exchange = try device.take(request, channel, route, body_type, answer, problem);
         task.begin(device, exchange, asked) catch |err| {
             problem.* = exchange.problem;
             device.release(exchange);
@@ -394,7 +427,7 @@ pub const Device = struct {
         return error.Problem;
     }
 
-    fn take(device: *Device, request: u32, route: *const routes.Route, body_type: exchanges.BodyType, answer: *const Answer, problem: *Problem) problems.Error!*Exchange {
+    fn take(device: *Device, request: u32, channel: exchanges.Channel, route: *const routes.Route, body_type: exchanges.BodyType, answer: *const Answer, problem: *Problem) problems.Error!*Exchange {
         const exchange = for (device.exchanges) |*candidate| {
             if (candidate.state == .free) break candidate;
         } else {
@@ -407,6 +440,7 @@ pub const Device = struct {
         exchange.* = .{
             .state = .receiving,
             .request = request,
+            .channel = channel,
             .sequence = device.sequence,
             .route = route,
             .body_type = body_type,
@@ -627,7 +661,7 @@ pub const Device = struct {
     }
 
     fn answerOf(device: *const Device, exchange: *const Exchange) Answer {
-        return .{ .port = &device.port, .metrics = device.metrics, .route = routes.indexOf(exchange.route), .events = exchange.events, .request = exchange.request, .format = exchange.answer_format, .latent_base64 = exchange.latent_base64, .origin = exchange.origin };
+        return .{ .sink = device.sink(exchange.channel), .metrics = device.metrics, .route = routes.indexOf(exchange.route), .events = exchange.events, .request = exchange.request, .format = exchange.answer_format, .latent_base64 = exchange.latent_base64, .origin = exchange.origin };
     }
 
     fn fail(device: *Device, exchange: *Exchange) void {
@@ -643,6 +677,7 @@ pub const Device = struct {
     }
 
     pub fn requestClosed(device: *Device, request: u32) void {
+        device.mqtt.outbox.forget(request);
         const exchange = device.find(request) orelse return;
         device.metrics.abandoned +%= 1;
         const is_task = exchange.route.kind == .task;
@@ -675,6 +710,7 @@ pub const Device = struct {
             if (is_task) exchange.route.kind.task.left(device, exchange);
             device.fail(exchange);
         }
+        device.mqtt.tick(device, now_us);
         if (!device.healthy and now_us -| device.started_us >= limits.healthy_after_us) device.sayHealthy();
     }
 

@@ -41,6 +41,9 @@ pub const BodyType = enum {
 /// client leaves, the exchange is marked abandoned and freed when they are done.
 pub const State = enum { free, receiving, decoding, queued, running };
 
+/// How a request came, and its answer goes.
+pub const Channel = enum { http, mqtt };
+
 pub const Picture = struct {
     given: bool = false,
     /// Where the client put it.
@@ -74,6 +77,7 @@ pub const Exchange = struct {
     latent_base64: bool = false,
     origin: ?*const Origin = null,
     events: Events = .none,
+    channel: Channel = .http,
     timing: Timing = .{},
     last_activity_us: u64 = 0,
     problem: Problem = .{},

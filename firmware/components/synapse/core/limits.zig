@@ -58,3 +58,22 @@ pub const upload_check_bytes = 64 << 10;
 
 /// One turn of the worker: long rollouts are cut in turns, so that a request whose client left stops soon.
 pub const work_turn_us = 20_000;
+
+/// Longest answer that goes out as one MQTT message; brokers have limits of their own.
+pub const mqtt_answer_bytes_max = 256 << 10;
+/// Longest message that the board publishes by itself.
+pub const mqtt_message_bytes_max = 4 << 10;
+pub const mqtt_topic_bytes_max = 160;
+pub const mqtt_correlation_bytes_max = 64;
+/// Longest identity of a board in topics.
+pub const mqtt_id_bytes_max = 48;
+/// Commands that are remembered, so that one which comes again does not run again. Ports let the broker have far fewer unacknowledged.
+pub const mqtt_duplicates_max = 64;
+/// After this long without anything to send the broker asks whether the board is there.
+pub const mqtt_keepalive_s = 60;
+/// Seconds between two messages on the telemetry topic, unless the owner sets another number.
+pub const telemetry_s_default = 60;
+pub const telemetry_s_max = 86_400;
+/// A frame this many deviations above the mean of its stream, once the stream has this many surprises, is an event.
+pub const surprise_event_deviations = 4;
+pub const surprise_event_count = 8;

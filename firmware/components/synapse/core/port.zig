@@ -73,6 +73,38 @@ pub const Port = extern struct {
     flash_write: ?FlashWrite = null,
     flash_map: ?FlashMap = null,
     reboot: ?*const fn (?*anyopaque) callconv(.c) void = null,
+    /// Both or none.
+    mqtt_publish: ?*const fn (?*anyopaque, *const MqttMessage) callconv(.c) i32 = null,
+    mqtt_subscribe: ?*const fn (?*anyopaque, Text, u32) callconv(.c) void = null,
+    settings_changed: ?*const fn (?*anyopaque) callconv(.c) void = null,
+};
+
+pub const MqttMessage = extern struct {
+    size: u32 = @sizeOf(MqttMessage),
+    qos: u32 = 0,
+    retain: u32 = 0,
+    duplicate: u32 = 0,
+    packet_id: u32 = 0,
+    topic: Text = .{},
+    payload: ?[*]const u8 = null,
+    payload_bytes: usize = 0,
+    total_bytes: u64 = 0,
+    content_type: Text = .{},
+    response_topic: Text = .{},
+    correlation: Text = .{},
+    properties: ?[*]const Header = null,
+    property_count: usize = 0,
+};
+
+pub const MqttSession = extern struct {
+    size: u32 = @sizeOf(MqttSession),
+    keepalive_s: u32 = 0,
+    broker_url: Text = .{},
+    username: Text = .{},
+    password: Text = .{},
+    client_id: Text = .{},
+    will_topic: Text = .{},
+    will_payload: Text = .{},
 };
 
 pub const Config = extern struct {

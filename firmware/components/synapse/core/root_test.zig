@@ -25,6 +25,10 @@ test {
     _ = @import("memory.zig");
     _ = @import("metrics.zig");
     _ = @import("model.zig");
+    _ = @import("mqtt/commands.zig");
+    _ = @import("mqtt/duplicates.zig");
+    _ = @import("mqtt/mqtt_test.zig");
+    _ = @import("mqtt/topics.zig");
     _ = @import("normal.zig");
     _ = @import("observe_test.zig");
     _ = @import("openapi_test.zig");

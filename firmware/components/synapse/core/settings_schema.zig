@@ -8,6 +8,8 @@ pub const Kind = union(enum) {
     /// As text, never shown.
     secret: u32,
     flag,
+    /// Kept as decimal digits. Null, and no setting, is what the board does by itself.
+    number: struct { most: u64 },
     /// Kept as lines.
     list: struct { entries_max: u32, entry_bytes_max: u32, valid: *const fn (entry: []const u8) bool, expected: []const u8 },
 };
@@ -25,6 +27,8 @@ pub const table = [_]Setting{
     .{ .key = "broker_url", .kind = .{ .text = 128 } },
     .{ .key = "broker_username", .kind = .{ .text = 64 } },
     .{ .key = "broker_password", .kind = .{ .secret = 128 } },
+    .{ .key = "telemetry_s", .kind = .{ .number = .{ .most = limits.telemetry_s_max } } },
+    .{ .key = "home_assistant", .kind = .flag },
 };
 
 pub const keys = names: {

@@ -33,7 +33,28 @@ pub const Reply = struct {
 /// The areas of the board's flash: records, two slots, settings.
 pub const areas = [_]u32{ 2 * 4096, 48 * 4096, 32 * 4096, 4 * 4096 };
 
+/// A message that the board gave to the broker.
+pub const Published = struct {
+    topic: []u8,
+    payload: []u8,
+    content_type: []u8,
+    correlation: []u8,
+    /// "name: value" lines.
+    properties: []u8,
+    qos: u32,
+    retain: bool,
+
+    fn free(message: *const Published) void {
+        for ([_][]u8{ message.topic, message.payload, message.content_type, message.correlation, message.properties }) |text| std.testing.allocator.free(text);
+    }
+};
+
 pub const Host = struct {
+    published: std.ArrayList(Published) = .empty,
+    /// "+filter" and "-filter" lines.
+    subscriptions: std.ArrayList(u8) = .empty,
+    settings_changes: u32 = 0,
+    broker_full: bool = false,
     replies: [requests_max]Reply = @splat(.{}),
     device: *Device = undefined,
     port: ports.Port = undefined,
@@ -76,6 +97,9 @@ pub const Host = struct {
             .end = end,
             .decode_image = decodeImage,
             .start_work = startWork,
+            .mqtt_publish = mqttPublish,
+            .mqtt_subscribe = mqttSubscribe,
+            .settings_changed = settingsChanged,
         };
     }
 
@@ -131,7 +155,43 @@ pub const Host = struct {
     }
 
     pub fn stop(host: *Host) void {
+        host.forget();
+        host.published.deinit(std.testing.allocator);
+        host.subscriptions.deinit(std.testing.allocator);
         for (&host.replies) |*given| given.body.deinit(std.testing.allocator);
+    }
+
+    /// What was published and subscribed so far is of no interest.
+    pub fn forget(host: *Host) void {
+        for (host.published.items) |*message| message.free();
+        host.published.clearRetainingCapacity();
+        host.subscriptions.clearRetainingCapacity();
+    }
+
+    /// The last message on a topic.
+    pub fn last(host: *Host, topic: []const u8) ?*const Published {
+        var i = host.published.items.len;
+        while (i > 0) {
+            i -= 1;
+            if (std.mem.eql(u8, host.published.items[i].topic, topic)) return &host.published.items[i];
+        }
+        return null;
+    }
+
+    /// A whole message from the broker, worked off.
+    pub fn receive(host: *Host, message: ports.MqttMessage, payload: []const u8) void {
+        const request = host.next;
+        host.next += 1;
+        // In two pieces, as long ones come.
+        const first = payload[0 .. payload.len - payload.len / 3];
+        var whole = message;
+        whole.payload = first.ptr;
+        whole.payload_bytes = first.len;
+        whole.total_bytes = payload.len;
+        abi.synapse_device_mqtt_received(host.device, request, &whole);
+        if (first.len < payload.len) host.device.bodyChunk(request, payload[first.len..]);
+        host.device.requestEnd(request);
+        host.pump();
     }
 
     pub fn reply(host: *Host, request: u32) *Reply {
@@ -265,6 +325,32 @@ pub const Host = struct {
         const host = of(user);
         std.debug.assert(width * height * 3 == image_bytes);
         if (host.decode_now) host.decoded(job) else host.pending_decode[job] = true;
+    }
+
+    fn mqttPublish(user: ?*anyopaque, message: *const ports.MqttMessage) callconv(.c) i32 {
+        const host = of(user);
+        if (host.broker_full) return -1;
+        const allocator = std.testing.allocator;
+        var properties: std.ArrayList(u8) = .empty;
+        if (message.properties) |list| for (list[0..message.property_count]) |property| properties.print(allocator, "{s}: {s}\n", .{ property.name.slice(), property.value.slice() }) catch unreachable;
+        host.published.append(allocator, .{
+            .topic = allocator.dupe(u8, message.topic.slice()) catch unreachable,
+            .payload = allocator.dupe(u8, message.payload.?[0..message.payload_bytes]) catch unreachable,
+            .content_type = allocator.dupe(u8, message.content_type.slice()) catch unreachable,
+            .correlation = allocator.dupe(u8, message.correlation.slice()) catch unreachable,
+            .properties = properties.toOwnedSlice(allocator) catch unreachable,
+            .qos = message.qos,
+            .retain = message.retain != 0,
+        }) catch unreachable;
+        return 0;
+    }
+
+    fn mqttSubscribe(user: ?*anyopaque, filter: ports.Text, on: u32) callconv(.c) void {
+        of(user).subscriptions.print(std.testing.allocator, "{s}{s}\n", .{ if (on != 0) "+" else "-", filter.slice() }) catch unreachable;
+    }
+
+    fn settingsChanged(user: ?*anyopaque) callconv(.c) void {
+        of(user).settings_changes += 1;
     }
 
     fn reboot(user: ?*anyopaque) callconv(.c) void {

@@ -71,6 +71,32 @@ typedef enum synapse_device_flash_result {
   SYNAPSE_DEVICE_FLASH_FAILED = -2, /* the flash did not do it */
 } synapse_device_flash_result;
 
+/* A message of MQTT 5 or 3.1.1, in either direction. Texts that a message does not have are empty, as those that 3.1.1 lacks always are. */
+typedef struct synapse_device_mqtt_message {
+  uint32_t size;      /* sizeof(synapse_device_mqtt_message) */
+  uint32_t qos;       /* 0 or 1 */
+  uint32_t retain;    /* 0 or 1 */
+  uint32_t duplicate; /* received: the DUP flag */
+  uint32_t packet_id; /* received with QoS 1 */
+  synapse_device_text topic;
+  const uint8_t *payload; /* received: its first piece */
+  size_t payload_bytes;
+  uint64_t total_bytes;   /* of the whole payload */
+  synapse_device_text content_type, response_topic;
+  synapse_device_text correlation; /* Correlation Data: any bytes */
+  const synapse_device_header *properties; /* User Properties */
+  size_t property_count;
+} synapse_device_mqtt_message;
+
+/* With what to connect to the broker. Texts are valid until the next event. */
+typedef struct synapse_device_mqtt_session {
+  uint32_t size; /* sizeof(synapse_device_mqtt_session) */
+  uint32_t keepalive_s;
+  synapse_device_text broker_url; /* mqtt://, mqtts://, ws:// or wss://; empty: no broker */
+  synapse_device_text username, password, client_id;
+  synapse_device_text will_topic, will_payload; /* QoS 1, retained */
+} synapse_device_mqtt_session;
+
 /* What the core may ask of its surroundings. All functions are called on the event side, but parallel_for and ticks_us, which the worker
  * calls too, as it does flash_read. Bytes given to a port function are valid only until it returns, except where said. */
 typedef struct synapse_device_port {
@@ -108,6 +134,13 @@ typedef struct synapse_device_port {
 
   /* Start the board anew, not before answers that have ended are on their way. NULL: the board cannot. */
   void (*reboot)(void *user);
+
+  /* Both, or NULL for a board without MQTT. publish takes a message over, to be sent when there is a connection (QoS 0: only if there is one now),
+   * and returns 0; anything else says that it has no room. subscribe with `on` 1 subscribes with QoS 1, with 0 it unsubscribes. */
+  int32_t (*mqtt_publish)(void *user, const synapse_device_mqtt_message *message);
+  void (*mqtt_subscribe)(void *user, synapse_device_text filter, uint32_t on);
+  /* Settings have changed, maybe those of Wi-Fi or the broker: read them again, after this call. May be NULL. */
+  void (*settings_changed)(void *user);
 } synapse_device_port;
 
 /* Texts must stay valid as long as the device. A frequency of 0 means unknown. */
@@ -169,6 +202,14 @@ void synapse_device_work_done(synapse_device *device);
 void synapse_device_open_claim(synapse_device *device);
 /* The value of a setting (see routes/settings.zig for the keys), or no bytes: for Wi-Fi and the broker. Valid until the next event. */
 synapse_device_text synapse_device_get_setting(const synapse_device *device, synapse_device_text key);
+/* The board on a broker. The port connects with a session that the broker keeps (Clean Start 0, no more than 16 unacknowledged messages), and says so
+ * each time. An incoming message is a request: its number is the port's choice, from the same numbers as those of HTTP requests. Its first bytes come with
+ * mqtt_received, further ones with body_chunk, and then request_end, always; or request_closed when the connection broke in between. Acknowledge it after
+ * mqtt_received: what it asks for may be a reboot. */
+synapse_device_result synapse_device_get_mqtt_session(const synapse_device *device, synapse_device_mqtt_session *out_session);
+void synapse_device_mqtt_connected(synapse_device *device, uint32_t protocol_version); /* 4 is 3.1.1 */
+void synapse_device_mqtt_disconnected(synapse_device *device);
+void synapse_device_mqtt_received(synapse_device *device, uint32_t request, const synapse_device_mqtt_message *message);
 /* At least once a second: slow and silent clients lose their request. */
 void synapse_device_tick(synapse_device *device, uint64_t now_us);
 

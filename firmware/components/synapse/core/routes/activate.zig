@@ -11,6 +11,7 @@ const Reason = @import("../flash/slots.zig").Reason;
 const SlotsError = @import("../flash/slots.zig").Error;
 const Storage = @import("../storage.zig").Storage;
 const SlotIndex = @import("../storage.zig").SlotIndex;
+const events = @import("../mqtt/events.zig");
 const models = @import("models.zig");
 const routes = @import("../routes.zig");
 
@@ -121,14 +122,22 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
         } else if (activation.old) |old| device.giveUp(old, .refused);
         device.log(.err, "a model was not taken, the board returns to the one it had");
         exchange.problem = refusal(device, exchange.slot);
+        tell(device, exchange.slot, &exchange.problem);
         return error.Problem;
     }
+    tell(device, exchange.slot, null);
     answer.begin(200);
     answer.objectBegin();
     models.describe(device, exchange.slot, answer);
     answer.fieldUnsigned("vectors_passed", activation.vectors_passed);
     answer.objectEnd();
     answer.end();
+}
+
+fn tell(device: *const Device, slot: SlotIndex, problem: ?*const Problem) void {
+    if (!device.mqtt.connected) return;
+    events.model(device.mqtt, device.storage.?.name(slot), if (problem) |wrong| wrong.code else null, if (problem) |wrong| wrong.detail.slice() else "");
+    device.mqtt.follow(device);
 }
 
 fn run(device: *Device, slot: SlotIndex) void {

@@ -76,10 +76,12 @@ fn release(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!v
     storage.settings.apply(&changes) catch |err| return small_task.settingsProblem(exchange, err);
     storage.access.load();
     device.openClaim(limits.claim_window_us);
+    device.mqtt.leave("released");
     device.log(.info, "the board has no owner any more");
     answer.begin(200);
     answer.objectBegin();
     answer.fieldBoolean("claimed", false);
     answer.objectEnd();
     answer.end();
+    device.settingsChanged();
 }

@@ -12,6 +12,7 @@ const ProblemError = @import("../problem.zig").Error;
 const Route = @import("../routes.zig").Route;
 const limits = @import("../limits.zig");
 const streams = @import("../streams.zig");
+const events = @import("../mqtt/events.zig");
 const frames = @import("frame.zig");
 const reply = @import("reply.zig");
 
@@ -128,6 +129,7 @@ fn results(model: *const Model, exchange: *Exchange) []const f32 {
 
 fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     const observation = &exchange.observation;
+    if (device.mqtt.connected) events.surprise(device.mqtt, observation);
     answer.begin(200);
     answer.objectBegin();
     answer.field("stream", observation.name.slice());

@@ -21,5 +21,6 @@ fn reboot(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
     answer.fieldBoolean("rebooting", true);
     answer.objectEnd();
     answer.end();
+    device.mqtt.leave("reboot");
     restart(device.port.user);
 }

@@ -17,7 +17,7 @@ const small_task = @import("small_task.zig");
 pub const route: routes.Route = .{ .method = .GET, .path = "/v1/settings", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } } };
 pub const change_route: routes.Route = .{ .method = .PUT, .path = "/v1/settings", .access = .owner, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 200, small_task.beginAny, change) } };
 
-/// Bytes of all lists of one request together.
+/// Bytes of all lists and numbers of one request together.
 const lists_bytes_max = 1024;
 
 fn show(device: *Device, _: routes.Request, answer: *Answer, problem: *Problem) ProblemError!void {
@@ -34,6 +34,7 @@ fn report(storage: *const Storage, answer: *Answer) void {
             .text => answer.text(value orelse ""),
             .secret => if (value == null) answer.nothing() else answer.text("********"),
             .flag => answer.boolean(value != null),
+            .number => if (value) |digits| answer.unsigned(std.fmt.parseInt(u64, digits, 10) catch 0) else answer.nothing(),
             .list => {
                 answer.arrayBegin();
                 var lines = std.mem.tokenizeScalar(u8, value orelse "", '\n');
@@ -60,6 +61,7 @@ fn change(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
         changes[count] = .{ .key = setting.key, .value = switch (setting.kind) {
             .text, .secret => |bytes_max| try textValue(&body, bytes_max),
             .flag => if (try body.boolean()) "1" else null,
+            .number => |number| try numberValue(&body, number.most, &lists),
             .list => |*list| try listValue(&body, list, &lists),
         } };
         count += 1;
@@ -68,12 +70,20 @@ fn change(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
     storage.settings.apply(changes[0..count]) catch |err| return small_task.settingsProblem(exchange, err);
     storage.access.load();
     report(storage, answer);
+    device.settingsChanged();
 }
 
 fn textValue(body: *Body, bytes_max: u32) ProblemError!?[]const u8 {
     const text = try body.text();
     if (text.len > bytes_max or !schema.isPrintable(text)) return body.failExpecting("at most {d} printable bytes; none to remove the setting", .{bytes_max}, "the text has {d} bytes, or some that are not printable", .{text.len});
     return if (text.len == 0) null else text;
+}
+
+fn numberValue(body: *Body, most: u64, texts: *std.Io.Writer) ProblemError!?[]const u8 {
+    const value = (try body.unsignedOrNull(0, most)) orelse return null;
+    const start = texts.end;
+    texts.print("{d}", .{value}) catch unreachable; // The buffer holds every value at its largest.
+    return texts.buffered()[start..];
 }
 
 fn listValue(body: *Body, list: anytype, lists: *std.Io.Writer) ProblemError!?[]const u8 {
@@ -98,6 +108,7 @@ comptime {
     var bytes: usize = 0;
     for (schema.table) |setting| switch (setting.kind) {
         .list => |list| bytes += list.entries_max * (list.entry_bytes_max + 1),
+        .number => bytes += 20,
         else => {},
     };
     std.debug.assert(bytes <= lists_bytes_max);

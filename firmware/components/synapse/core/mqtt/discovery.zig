@@ -1,0 +1,92 @@
+//! homeassistant/device/synapse_{device}/config, retained: tells Home Assistant what of the board to show (its MQTT device discovery). An empty message
+//! takes the board out again.
+const Device = @import("../device.zig").Device;
+const version = @import("../device.zig").version;
+const Mqtt = @import("mqtt.zig").Mqtt;
+const Answer = @import("../answer.zig").Answer;
+const topics = @import("topics.zig");
+
+fn topic(mqtt: *const Mqtt) topics.Topic {
+    var result: topics.Topic = .{};
+    result.print("homeassistant/device/synapse_{s}/config", .{mqtt.id.slice()});
+    return result;
+}
+
+pub fn remove(mqtt: *Mqtt) void {
+    mqtt.outbox.erase(topic(mqtt).slice());
+}
+
+pub fn publish(mqtt: *Mqtt, device: *const Device) void {
+    const config = &device.config;
+    var message = mqtt.outbox.compose();
+    message.objectBegin();
+    message.key("device");
+    message.objectBegin();
+    message.key("identifiers");
+    message.arrayBegin();
+    message.text(uniqueId(mqtt, "").slice());
+    message.arrayEnd();
+    message.field("name", device.name());
+    message.field("manufacturer", "Synapse");
+    message.field("model", config.board_name.slice());
+    message.field("serial_number", config.device_id.slice());
+    message.field("sw_version", version);
+    message.objectEnd();
+    message.key("origin");
+    message.objectBegin();
+    message.field("name", "synapse");
+    message.field("sw_version", version);
+    message.objectEnd();
+    message.field("availability_topic", mqtt.topics.status.slice());
+    message.field("availability_template", "{{ value_json.state }}");
+    message.key("components");
+    message.objectBegin();
+    component(mqtt, &message, "model", "sensor", "Model");
+    message.field("state_topic", mqtt.topics.status.slice());
+    message.field("value_template", "{{ value_json.model.name if value_json.model else 'none' }}");
+    message.objectEnd();
+    component(mqtt, &message, "inference", "sensor", "Inference time");
+    message.field("state_topic", mqtt.topics.telemetry.slice());
+    message.field("value_template", "{{ (value_json.inference_us_mean / 1000) | round(1) }}");
+    message.field("device_class", "duration");
+    message.field("unit_of_measurement", "ms");
+    message.field("state_class", "measurement");
+    message.objectEnd();
+    component(mqtt, &message, "uptime", "sensor", "Uptime");
+    message.field("state_topic", mqtt.topics.telemetry.slice());
+    message.field("value_template", "{{ value_json.uptime_s }}");
+    message.field("device_class", "duration");
+    message.field("unit_of_measurement", "s");
+    message.field("entity_category", "diagnostic");
+    message.objectEnd();
+    component(mqtt, &message, "surprise", "event", "Surprise");
+    message.field("state_topic", topics.of(&mqtt.id, "event/surprise").slice());
+    message.key("event_types");
+    message.arrayBegin();
+    message.text("surprise");
+    message.arrayEnd();
+    message.objectEnd();
+    component(mqtt, &message, "reboot", "button", "Restart");
+    message.field("command_topic", topics.of(&mqtt.id, "cmd/reboot").slice());
+    message.field("payload_press", "{}");
+    message.field("device_class", "restart");
+    message.fieldUnsigned("qos", 1);
+    message.objectEnd();
+    message.objectEnd();
+    message.objectEnd();
+    mqtt.outbox.publish(topic(mqtt).slice(), &message, .{ .retain = true });
+}
+
+fn component(mqtt: *const Mqtt, message: *Answer, key: []const u8, platform: []const u8, name: []const u8) void {
+    message.key(key);
+    message.objectBegin();
+    message.field("platform", platform);
+    message.field("unique_id", uniqueId(mqtt, key).slice());
+    message.field("name", name);
+}
+
+fn uniqueId(mqtt: *const Mqtt, part: []const u8) topics.Topic {
+    var result: topics.Topic = .{};
+    result.print("synapse_{s}{s}{s}", .{ mqtt.id.slice(), if (part.len > 0) "_" else "", part });
+    return result;
+}

@@ -1,0 +1,229 @@
+//! The board on a broker: what it tells by itself, and commands, which run the routes of the HTTP API. The connection is the port's: it connects
+//! with what `session` says, passes messages in, and takes messages out.
+const std = @import("std");
+const commands = @import("commands.zig");
+const discovery = @import("discovery.zig");
+const Duplicates = @import("duplicates.zig").Duplicates;
+const events = @import("events.zig");
+const outbox_module = @import("outbox.zig");
+const Outbox = outbox_module.Outbox;
+const status = @import("status.zig");
+const telemetry = @import("telemetry.zig");
+const topics = @import("topics.zig");
+const Answer = @import("../answer.zig").Answer;
+const Bounded = @import("../problem.zig").Bounded;
+const Device = @import("../device.zig").Device;
+const limits = @import("../limits.zig");
+const ports = @import("../port.zig");
+const Problem = @import("../problem.zig").Problem;
+
+const groups_bytes_max = limits.groups_max * (limits.group_bytes_max + 1);
+const target_bytes_max = 96;
+pub const buffer_bytes = outbox_module.buffer_bytes;
+
+pub const Mqtt = struct {
+    outbox: Outbox,
+    id: topics.DeviceId,
+    topics: struct { status: topics.Topic, telemetry: topics.Topic, commands: topics.Topic },
+    client_id: Bounded(limits.mqtt_id_bytes_max + 8),
+    duplicates: Duplicates,
+    connected: bool = false,
+    /// 4 is MQTT 3.1.1.
+    protocol: u32 = 0,
+    boot_told: bool = false,
+    /// The board's configuration lies at the broker for Home Assistant.
+    discovered: bool = false,
+    /// Groups subscribed to, as lines.
+    groups: Bounded(groups_bytes_max) = .{},
+    telemetry_due_us: u64 = 0,
+
+    /// In place: sinks point at it. `buffer` has buffer_bytes.
+    pub fn init(mqtt: *Mqtt, device: *const Device, buffer: []u8) void {
+        const id = topics.deviceId(device.config.device_id.slice());
+        mqtt.* = .{
+            .outbox = .init(&device.port, device.metrics, device.config.device_id.slice(), buffer),
+            .id = id,
+            .topics = .{ .status = topics.of(&id, "status"), .telemetry = topics.of(&id, "telemetry"), .commands = topics.of(&id, "cmd/#") },
+            .client_id = .{},
+            .duplicates = .{},
+        };
+        mqtt.client_id.print("synapse-{s}", .{id.slice()});
+        device.port.random(device.port.user, &mqtt.duplicates.key, mqtt.duplicates.key.len);
+    }
+
+    /// With what the port connects. No broker: an empty address.
+    pub fn session(mqtt: *const Mqtt, device: *const Device, out: *ports.MqttSession) void {
+        out.* = .{ .keepalive_s = limits.mqtt_keepalive_s, .client_id = .of(mqtt.client_id.slice()), .will_topic = .of(mqtt.topics.status.slice()), .will_payload = .of(status.offline) };
+        const settings = if (device.storage) |storage| &storage.settings else return;
+        out.broker_url = .of(settings.get("broker_url") orelse "");
+        out.username = .of(settings.get("broker_username") orelse "");
+        out.password = .of(settings.get("broker_password") orelse "");
+    }
+
+    pub fn connect(mqtt: *Mqtt, device: *Device, protocol: u32) void {
+        mqtt.connected = true;
+        mqtt.protocol = protocol;
+        mqtt.outbox.counters.connects +%= 1;
+        mqtt.subscribe(mqtt.topics.commands.slice(), true);
+        mqtt.groups = .{};
+        mqtt.discovered = false;
+        mqtt.follow(device);
+        if (!mqtt.boot_told) events.boot(mqtt, device);
+        mqtt.boot_told = true;
+        mqtt.telemetry_due_us = device.now();
+        mqtt.tick(device, device.now());
+    }
+
+    pub fn disconnect(mqtt: *Mqtt) void {
+        mqtt.connected = false;
+    }
+
+    /// Settings or the model have changed: groups, status and what Home Assistant knows follow.
+    pub fn follow(mqtt: *Mqtt, device: *const Device) void {
+        if (!mqtt.connected) return;
+        const settings = if (device.storage) |storage| &storage.settings else null;
+        mqtt.joinGroups(if (settings) |journal| journal.get("groups") orelse "" else "");
+        status.publish(mqtt, device);
+        if (settings != null and settings.?.get("home_assistant") != null) {
+            discovery.publish(mqtt, device);
+            mqtt.discovered = true;
+        } else if (mqtt.discovered) {
+            discovery.remove(mqtt);
+            mqtt.discovered = false;
+        }
+    }
+
+    fn joinGroups(mqtt: *Mqtt, wanted: []const u8) void {
+        var old = std.mem.tokenizeScalar(u8, mqtt.groups.slice(), '\n');
+        while (old.next()) |group| if (!contains(wanted, group)) mqtt.subscribe(topics.groupCommands(group).slice(), false);
+        var new = std.mem.tokenizeScalar(u8, wanted, '\n');
+        while (new.next()) |group| if (!contains(mqtt.groups.slice(), group)) mqtt.subscribe(topics.groupCommands(group).slice(), true);
+        var joined: Bounded(groups_bytes_max) = .{};
+        joined.append(wanted);
+        mqtt.groups = joined;
+    }
+
+    fn contains(lines: []const u8, wanted: []const u8) bool {
+        var each = std.mem.tokenizeScalar(u8, lines, '\n');
+        while (each.next()) |line| if (std.mem.eql(u8, line, wanted)) return true;
+        return false;
+    }
+
+    fn subscribe(mqtt: *const Mqtt, topic: []const u8, on: bool) void {
+        const port = mqtt.outbox.port;
+        if (port.mqtt_subscribe) |call| call(port.user, .of(topic), @intFromBool(on));
+    }
+
+    pub fn tick(mqtt: *Mqtt, device: *const Device, now_us: u64) void {
+        if (!mqtt.connected or now_us < mqtt.telemetry_due_us) return;
+        const interval_s = device.number("telemetry_s") orelse limits.telemetry_s_default;
+        if (interval_s == 0) {
+            mqtt.telemetry_due_us = now_us + limits.telemetry_s_default * 1_000_000;
+            return;
+        }
+        telemetry.publish(mqtt, device);
+        mqtt.telemetry_due_us = now_us + interval_s * 1_000_000;
+    }
+
+    /// The board goes because it was told to.
+    pub fn leave(mqtt: *Mqtt, reason: []const u8) void {
+        if (mqtt.connected) status.leave(mqtt, reason);
+    }
+
+    /// A message arrives: a command, whose first bytes come with it. The rest comes as the body of the request.
+    pub fn receive(mqtt: *Mqtt, device: *Device, request: u32, message: *const ports.MqttMessage) void {
+        const levels = topics.commandOf(message.topic.slice(), &mqtt.id) orelse return;
+        const counters = &mqtt.outbox.counters;
+        counters.received +%= 1;
+        if (message.retain != 0) {
+            // Every connection would bring it again.
+            counters.refused +%= 1;
+            return device.log(.warn, "a retained command was not run; commands must not be retained");
+        }
+        const asked: ?commands.Asked = .parse(levels);
+        const has_id = asked != null and asked.?.id.len > 0;
+        if (mqtt.duplicates.check(message, has_id)) {
+            counters.duplicates +%= 1;
+            return;
+        }
+        const pending = mqtt.outbox.reserve(request) orelse {
+            counters.refused +%= 1;
+            return;
+        };
+        var problem: Problem = .{};
+        mqtt.address(pending, message, if (asked) |*given| given.id else "", &problem) catch return mqtt.refuse(device, pending, &problem);
+        const given = asked orelse {
+            problem = Problem.init(404, "UNKNOWN_COMMAND", "there is no such command", .{}).at("topic", .{}).expecting("cmd/", .{});
+            for (commands.table, 0..) |command, i| problem.expected.print("{s}{s}{s}", .{ if (i == 0) "" else ", ", command.name, if (std.mem.indexOfScalar(u8, command.path, '*') != null) "/{slot}" else "" });
+            return mqtt.refuse(device, pending, &problem);
+        };
+        run(device, request, &given, message);
+    }
+
+    /// Where the answer goes.
+    fn address(mqtt: *const Mqtt, pending: *outbox_module.Pending, message: *const ports.MqttMessage, id: []const u8, problem: *Problem) @import("../problem.zig").Error!void {
+        const wanted = message.response_topic.slice();
+        const correlation = message.correlation.slice();
+        pending.correlation.append(correlation[0..@min(correlation.len, limits.mqtt_correlation_bytes_max)]);
+        pending.derived = wanted.len == 0 or !topics.canAnswerTo(wanted);
+        if (pending.derived) {
+            pending.topic = topics.of(&mqtt.id, "res");
+            // Half an id would be another's.
+            if (id.len > 0 and pending.topic.len + 1 + id.len <= limits.mqtt_topic_bytes_max) pending.topic.print("/{s}", .{id});
+        } else pending.topic.append(wanted);
+        if (wanted.len > 0 and pending.derived) {
+            problem.* = Problem.init(422, "RESPONSE_TOPIC", "the board does not answer to this topic", .{}).at("response topic", .{}).expecting("a topic without wildcards, of at most {d} bytes, in which boards take no commands", .{limits.mqtt_topic_bytes_max});
+            return error.Problem;
+        }
+        if (correlation.len > limits.mqtt_correlation_bytes_max) {
+            problem.* = Problem.init(422, "CORRELATION_DATA", "the correlation data have {d} bytes", .{correlation.len}).at("correlation data", .{}).expecting("at most {d} bytes", .{limits.mqtt_correlation_bytes_max});
+            return error.Problem;
+        }
+    }
+
+    fn refuse(mqtt: *Mqtt, device: *const Device, pending: *outbox_module.Pending, problem: *const Problem) void {
+        var answer: Answer = .{ .sink = mqtt.outbox.sink(), .metrics = device.metrics, .request = pending.request };
+        answer.problem(problem);
+    }
+
+    fn run(device: *Device, request: u32, asked: *const commands.Asked, message: *const ports.MqttMessage) void {
+        const command = asked.command;
+        const payload = if (message.payload) |start| start[0..message.payload_bytes] else "";
+        const given_type = message.content_type.slice();
+        const shown = commands.typeOf(payload);
+        const content_type = if (given_type.len > 0) given_type else if (shown) |body_type| body_type.mediaType() else "";
+        const json = if (given_type.len > 0) std.ascii.startsWithIgnoreCase(given_type, "application/json") else shown == .json;
+        const empty = message.total_bytes == 0;
+        var target: Bounded(target_bytes_max) = .{};
+        const star = std.mem.indexOfScalar(u8, command.path, '*') orelse command.path.len;
+        target.append(command.path[0..star]);
+        if (star < command.path.len) {
+            // Longer than any slot's name is no slot's name.
+            target.append(asked.argument[0..@min(asked.argument.len, limits.slot_name_bytes_max + 1)]);
+            target.append(command.path[star + 1 ..]);
+        }
+        if (option(asked, message, "latent")) |form| target.print("?latent={s}", .{form[0..@min(form.len, 16)]});
+        var headers: [3]ports.Header = undefined;
+        var count: usize = 0;
+        headers[count] = .{ .name = .of("accept"), .value = .of(option(asked, message, "accept") orelse if (json) "application/json" else "application/cbor, */*;q=0.5") };
+        count += 1;
+        const reads = empty and command.method_empty != null;
+        if (!command.bodiless and !reads) {
+            if (content_type.len > 0) headers[count] = .{ .name = .of("content-type"), .value = .of(content_type) };
+            count += @intFromBool(content_type.len > 0);
+            var length: [20]u8 = undefined;
+            headers[count] = .{ .name = .of("content-length"), .value = .of(std.fmt.bufPrint(&length, "{d}", .{message.total_bytes}) catch unreachable) };
+            count += 1;
+        }
+        device.begin(request, .mqtt, if (reads) command.method_empty.? else command.method, target.slice(), headers[0..count]);
+        if (!command.bodiless) device.bodyChunk(request, payload);
+    }
+
+    /// A user property, or an option in the topic for clients that have none.
+    fn option(asked: *const commands.Asked, message: *const ports.MqttMessage, name: []const u8) ?[]const u8 {
+        if (message.properties) |list| for (list[0..message.property_count]) |property| {
+            if (std.mem.eql(u8, property.name.slice(), name)) return property.value.slice();
+        };
+        return asked.option(name);
+    }
+};

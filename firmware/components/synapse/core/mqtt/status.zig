@@ -1,0 +1,41 @@
+//! synapse/{device}/status, retained: whether the board is there, and what it runs. The last will says that it is not.
+const Device = @import("../device.zig").Device;
+const version = @import("../device.zig").version;
+const Mqtt = @import("mqtt.zig").Mqtt;
+
+/// The last will. What else the status says would not be true any more.
+pub const offline = "{\"state\":\"offline\"}";
+
+pub fn publish(mqtt: *Mqtt, device: *const Device) void {
+    const config = &device.config;
+    var message = mqtt.outbox.compose();
+    message.objectBegin();
+    message.field("state", "online");
+    message.field("id", config.device_id.slice());
+    message.field("name", device.name());
+    message.field("board", config.board_id.slice());
+    message.field("chip", config.chip.slice());
+    message.field("firmware", version);
+    message.fieldBoolean("simulated", config.simulated != 0);
+    message.key("model");
+    if (device.model) |*model| {
+        message.objectBegin();
+        message.field("slot", device.slot.slice());
+        message.field("name", model.name());
+        message.fieldBoolean("untrained", model.untrained);
+        message.objectEnd();
+    } else message.nothing();
+    message.fieldBoolean("safe_mode", if (device.storage) |storage| storage.slots.safe_mode else false);
+    message.objectEnd();
+    mqtt.outbox.publish(mqtt.topics.status.slice(), &message, .{ .retain = true });
+}
+
+/// The board says itself that it goes, so that nobody takes it for a loss.
+pub fn leave(mqtt: *Mqtt, reason: []const u8) void {
+    var message = mqtt.outbox.compose();
+    message.objectBegin();
+    message.field("state", "offline");
+    message.field("reason", reason);
+    message.objectEnd();
+    mqtt.outbox.publish(mqtt.topics.status.slice(), &message, .{ .retain = true });
+}
