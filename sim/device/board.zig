@@ -179,6 +179,67 @@ pub const Board = struct {
     }
 };
 
+const properties_max = 16;
+const correlation_bytes_max = 256;
+
+/// A message from the broker, whole. `meta` is topic, "qos retain duplicate" as three digits, packet id, content type, response topic, correlation data in
+/// hexadecimal, then names and values of properties, each ended by a zero byte.
+pub fn mqttReceived(device: *core.Device, request: u32, meta: []const u8, payload: []const u8) void {
+    var parts = std.mem.splitScalar(u8, meta, 0);
+    const topic = parts.next() orelse "";
+    const flags = parts.next() orelse "";
+    const packet_id = parts.next() orelse "";
+    const content_type = parts.next() orelse "";
+    const response_topic = parts.next() orelse "";
+    const hex = parts.next() orelse "";
+    var correlation: [correlation_bytes_max]u8 = undefined;
+    var properties: [properties_max]ports.Header = undefined;
+    var count: usize = 0;
+    while (count < properties_max) : (count += 1) {
+        const name = parts.next() orelse break;
+        const value = parts.next() orelse break;
+        properties[count] = .{ .name = .of(name), .value = .of(value) };
+    }
+    if (flags.len != 3) return;
+    core.synapse_device_mqtt_received(device, request, &.{
+        .qos = flags[0] - '0',
+        .retain = flags[1] - '0',
+        .duplicate = flags[2] - '0',
+        .packet_id = std.fmt.parseInt(u32, packet_id, 10) catch 0,
+        .topic = .of(topic),
+        .payload = payload.ptr,
+        .payload_bytes = payload.len,
+        .total_bytes = payload.len,
+        .content_type = .of(content_type),
+        .response_topic = .of(response_topic),
+        .correlation = .of(std.fmt.hexToBytes(&correlation, hex[0..@min(hex.len, 2 * correlation_bytes_max)]) catch ""),
+        .properties = &properties,
+        .property_count = count,
+    });
+}
+
+/// A message to the broker but for its payload: topic, "qos retain" as two digits, content type, correlation data in hexadecimal, then properties.
+pub fn flattenMessage(message: *const ports.MqttMessage, buffer: *[2048]u8) []const u8 {
+    var writer: std.Io.Writer = .fixed(buffer);
+    writer.print("{s}\x00{d}{d}\x00{s}\x00{x}\x00", .{ message.topic.slice(), message.qos, message.retain, message.content_type.slice(), message.correlation.slice() }) catch unreachable;
+    if (message.properties) |list| for (list[0..message.property_count]) |property| {
+        writer.print("{s}\x00{s}\x00", .{ property.name.slice(), property.value.slice() }) catch unreachable;
+    };
+    return writer.buffered();
+}
+
+/// With what to connect: broker, user, password, client id, topic and payload of the will, seconds of keep-alive.
+pub fn flattenSession(device: *const core.Device, buffer: *[2048]u8) []const u8 {
+    var session: ports.MqttSession = .{};
+    _ = core.synapse_device_get_mqtt_session(device, &session);
+    var writer: std.Io.Writer = .fixed(buffer);
+    for ([_]ports.Text{ session.broker_url, session.username, session.password, session.client_id, session.will_topic, session.will_payload }) |text| {
+        writer.print("{s}\x00", .{text.slice()}) catch unreachable;
+    }
+    writer.print("{d}", .{session.keepalive_s}) catch unreachable;
+    return writer.buffered();
+}
+
 /// What a port gives the core of a simulated board's flash; `boardOf` finds the board of a port's `user`.
 pub fn FlashCalls(comptime boardOf: fn (?*anyopaque) *Board) type {
     return struct {

@@ -22,6 +22,9 @@ const host = struct {
     extern "port" fn decode_image(job: u32, bytes: [*]const u8, byte_count: usize, media_type: [*]const u8, type_bytes: usize, width: u32, height: u32) void;
     extern "port" fn start_work() void;
     extern "port" fn reboot() void;
+    extern "port" fn mqtt_publish(meta: [*]const u8, meta_bytes: usize, payload: [*]const u8, payload_bytes: usize) i32;
+    extern "port" fn mqtt_subscribe(filter: [*]const u8, bytes: usize, on: u32) void;
+    extern "port" fn settings_changed() void;
 };
 
 const flash = boards.FlashCalls(struct {
@@ -38,6 +41,24 @@ const port_table: ports.Port = .{
     .reboot = struct {
         fn call(_: ?*anyopaque) callconv(.c) void {
             host.reboot();
+        }
+    }.call,
+    .mqtt_publish = struct {
+        fn call(_: ?*anyopaque, message: *const ports.MqttMessage) callconv(.c) i32 {
+            var buffer: [2048]u8 = undefined;
+            const meta = boards.flattenMessage(message, &buffer);
+            return host.mqtt_publish(meta.ptr, meta.len, message.payload.?, message.payload_bytes);
+        }
+    }.call,
+    .mqtt_subscribe = struct {
+        fn call(_: ?*anyopaque, filter: ports.Text, on: u32) callconv(.c) void {
+            const text = filter.slice();
+            host.mqtt_subscribe(text.ptr, text.len, on);
+        }
+    }.call,
+    .settings_changed = struct {
+        fn call(_: ?*anyopaque) callconv(.c) void {
+            host.settings_changed();
         }
     }.call,
     .log = struct {
@@ -176,6 +197,33 @@ export fn board_work() void {
 
 export fn board_work_done() void {
     boards.core.synapse_device_work_done(board.?.device.?);
+}
+
+export fn board_mqtt_connected(protocol: u32) void {
+    if (board.?.device) |device| boards.core.synapse_device_mqtt_connected(device, protocol);
+}
+
+export fn board_mqtt_disconnected() void {
+    if (board.?.device) |device| boards.core.synapse_device_mqtt_disconnected(device);
+}
+
+export fn board_mqtt_received(request: u32, meta: [*]const u8, meta_bytes: usize, payload: [*]const u8, payload_bytes: usize) void {
+    if (board.?.device) |device| boards.mqttReceived(device, request, meta[0..meta_bytes], payload[0..payload_bytes]);
+}
+
+var session_text: [2048]u8 = undefined;
+
+/// Its length; the text lies at board_mqtt_session_text.
+export fn board_mqtt_session() usize {
+    return boards.flattenSession(board.?.device orelse return 0, &session_text).len;
+}
+
+export fn board_mqtt_session_text() [*]const u8 {
+    return &session_text;
+}
+
+export fn board_open_claim() void {
+    if (board.?.device) |device| boards.core.synapse_device_open_claim(device);
 }
 
 export fn board_tick(now_us: f64) void {

@@ -31,6 +31,12 @@ pub const functions = .{
     .{ "boardRequestClosed", requestClosed },
     .{ "boardImageDecoded", imageDecoded },
     .{ "boardTick", tick },
+    .{ "boardWork", workNow },
+    .{ "boardOpenClaim", openClaim },
+    .{ "boardMqttConnected", mqttConnected },
+    .{ "boardMqttDisconnected", mqttDisconnected },
+    .{ "boardMqttReceived", mqttReceived },
+    .{ "boardMqttSession", mqttSession },
     .{ "boardClose", close },
 };
 
@@ -46,6 +52,8 @@ const Handle = struct {
     pool: Pool = .{},
     work: napi.Work = undefined,
     working: bool = false,
+    /// JavaScript gives the time and says when work is done, on its own thread: for boards whose clock a test holds.
+    stepped: bool = false,
     closed: bool = false,
     freed: bool = false,
     /// JavaScript's own view of this handle: keeps it from being collected while the board is open.
@@ -62,9 +70,11 @@ const Handle = struct {
     }
 };
 
-/// boardCreate(options: Uint8Array of JSON, port: object): External. Throws when the options are not those of board.zig.
+/// boardCreate(options: Uint8Array of JSON, port: object, stepped: 0 | 1): External. Throws when the options are not those of board.zig. Stepped: the
+/// port's `now` gives microseconds, and its `workWanted` asks for a boardWork.
 fn create(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const arguments = try napi.arguments(env, call, 2);
+    const arguments = try napi.arguments(env, call, 3);
+    const stepped = try napi.unsigned(env, arguments[2]) != 0;
     const options = try napi.bytesOf(env, arguments[0]);
     const handle = memory.create(Handle) catch return memory.exhausted(env, @sizeOf(Handle));
     errdefer memory.destroy(handle);
@@ -73,11 +83,12 @@ fn create(env: Env, call: napi.CallbackInfo) napi.Error!Value {
         error.OutOfMemory => memory.exhausted(env, 0),
     };
     errdefer board.destroy(pages);
-    handle.* = .{ .env = env, .board = board, .port = try napi.reference(env, arguments[1]) };
+    handle.* = .{ .env = env, .board = board, .port = try napi.reference(env, arguments[1]), .stepped = stepped };
     errdefer napi.release(env, handle.port);
     const value = try napi.external(env, handle, finalize);
     handle.external = try napi.reference(env, value);
-    handle.pool.start(board.options.value.threads);
+    // One thread computes the same bytes; many boards in one process would be many threads.
+    if (!stepped) handle.pool.start(board.options.value.threads);
     return value;
 }
 
@@ -217,8 +228,59 @@ fn imageDecoded(env: Env, call: napi.CallbackInfo) napi.Error!Value {
 /// boardTick(board)
 fn tick(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
-    if (handle.restart_reason == null) if (handle.board.device) |device| core.synapse_device_tick(device, microseconds(null));
+    if (handle.restart_reason == null) if (handle.board.device) |device| core.synapse_device_tick(device, microseconds(handle));
     return napi.undefinedValue(env);
+}
+
+/// boardWork(board): does the work that the port's `workWanted` asked for.
+fn workNow(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
+    const device = handle.board.device orelse return error.JavaScript;
+    core.synapse_device_work(device);
+    core.synapse_device_work_done(device);
+    return napi.undefinedValue(env);
+}
+
+/// boardOpenClaim(board): somebody presses the button.
+fn openClaim(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
+    if (running(handle)) |device| core.synapse_device_open_claim(device);
+    return napi.undefinedValue(env);
+}
+
+fn running(handle: *Handle) ?*core.Device {
+    return if (handle.restart_reason == null) handle.board.device else null;
+}
+
+/// boardMqttConnected(board, protocol)
+fn mqttConnected(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 2);
+    const handle = try handleOf(env, arguments[0]);
+    const protocol = try napi.unsigned(env, arguments[1]);
+    if (running(handle)) |device| core.synapse_device_mqtt_connected(device, protocol);
+    return napi.undefinedValue(env);
+}
+
+/// boardMqttDisconnected(board)
+fn mqttDisconnected(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
+    if (running(handle)) |device| core.synapse_device_mqtt_disconnected(device);
+    return napi.undefinedValue(env);
+}
+
+/// boardMqttReceived(board, request, meta: Uint8Array, payload: Uint8Array); see board.zig.
+fn mqttReceived(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 4);
+    const under_way = try event(env, arguments[0], arguments[1]);
+    boards.mqttReceived(under_way.device, under_way.request, try napi.bytesOf(env, arguments[2]), try napi.bytesOf(env, arguments[3]));
+    return napi.undefinedValue(env);
+}
+
+/// boardMqttSession(board): text; see flattenSession of board.zig.
+fn mqttSession(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
+    var buffer: [2048]u8 = undefined;
+    return napi.string(env, if (running(handle)) |device| boards.flattenSession(device, &buffer) else "");
 }
 
 /// boardClose(board): gives its memory back, after the work under way if there is any.
@@ -230,7 +292,11 @@ fn close(env: Env, call: napi.CallbackInfo) napi.Error!Value {
 }
 
 fn microseconds(user: ?*anyopaque) callconv(.c) u64 {
-    _ = user;
+    const handle: *Handle = @ptrCast(@alignCast(user.?));
+    if (handle.stepped) {
+        const now = napi.callMethodFor(handle.env, handle.port, "now", &.{}) catch return 0;
+        return @intFromFloat(@max(0, napi.double(handle.env, now orelse return 0) catch 0));
+    }
     var time: std.c.timespec = undefined;
     _ = std.c.clock_gettime(.MONOTONIC, &time);
     return @as(u64, @intCast(time.sec)) * 1_000_000 + @as(u64, @intCast(time.nsec)) / 1000;
@@ -266,6 +332,9 @@ fn port(handle: *Handle) ports.Port {
         .decode_image = calls.decodeImage,
         .start_work = calls.startWork,
         .parallel_for = calls.parallelFor,
+        .mqtt_publish = calls.mqttPublish,
+        .mqtt_subscribe = calls.mqttSubscribe,
+        .settings_changed = calls.settingsChanged,
         .flash_read = flash.read,
         .flash_erase = flash.erase,
         .flash_write = flash.write,
@@ -343,8 +412,33 @@ const calls = struct {
         napi.callMethod(handle.env, handle.port, "reboot", &.{}) catch {};
     }
 
+    /// A message that JavaScript cannot take is one that the broker has no room for.
+    fn mqttPublish(user: ?*anyopaque, message: *const ports.MqttMessage) callconv(.c) i32 {
+        const handle = of(user);
+        const env = handle.env;
+        var buffer: [2048]u8 = undefined;
+        const values = [_]Value{
+            napi.string(env, boards.flattenMessage(message, &buffer)) catch return -1,
+            napi.copyOf(env, message.payload.?[0..message.payload_bytes]) catch return -1,
+        };
+        const answer = (napi.callMethodFor(env, handle.port, "mqttPublish", &values) catch return -1) orelse return -1;
+        return if ((napi.double(env, answer) catch return -1) == 0) 0 else -1;
+    }
+
+    fn mqttSubscribe(user: ?*anyopaque, filter: ports.Text, on: u32) callconv(.c) void {
+        const handle = of(user);
+        const values = [_]Value{ napi.string(handle.env, filter.slice()) catch return, number(handle.env, on) catch return };
+        napi.callMethod(handle.env, handle.port, "mqttSubscribe", &values) catch {};
+    }
+
+    fn settingsChanged(user: ?*anyopaque) callconv(.c) void {
+        const handle = of(user);
+        napi.callMethod(handle.env, handle.port, "settingsChanged", &.{}) catch {};
+    }
+
     fn startWork(user: ?*anyopaque) callconv(.c) void {
         const handle = of(user);
+        if (handle.stepped) return napi.callMethod(handle.env, handle.port, "workWanted", &.{}) catch {};
         napi.queueWork(handle.env, "synapse board", execute, complete, handle, &handle.work) catch return;
         handle.working = true;
     }

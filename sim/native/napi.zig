@@ -191,14 +191,28 @@ pub fn release(env: Env, value: Ref) void {
 
 /// Calls a method of a kept object. For callbacks that answer nothing: what they throw is dropped.
 pub fn callMethod(env: Env, target: Ref, name: [*:0]const u8, values: []const Value) Error!void {
+    _ = try callMethodFor(env, target, name, values);
+}
+
+/// As callMethod, with what it answers; null when it threw.
+pub fn callMethodFor(env: Env, target: Ref, name: [*:0]const u8, values: []const Value) Error!?Value {
     var receiver: ?Value = null;
     try check(napi_get_reference_value(env, target, &receiver));
     const object_value = receiver orelse return error.JavaScript;
     var function: Value = undefined;
     try check(napi_get_named_property(env, object_value, name, &function));
-    if (napi_call_function(env, object_value, function, values.len, values.ptr, null) == 0) return;
+    var result: Value = undefined;
+    if (napi_call_function(env, object_value, function, values.len, values.ptr, &result) == 0) return result;
     var exception: Value = undefined;
     try check(napi_get_and_clear_last_exception(env, &exception));
+    return null;
+}
+
+/// A number as JavaScript has it.
+pub fn double(env: Env, value: Value) Error!f64 {
+    var amount: f64 = 0;
+    try check(napi_get_value_double(env, value, &amount));
+    return amount;
 }
 
 /// An Error with `code` and `offset`; the TypeScript side makes an EngineError of it.

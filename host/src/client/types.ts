@@ -379,6 +379,13 @@ export interface Device {
    */
   safe_mode?: boolean;
   slots: Slot[];
+  mqtt: {
+    connected: boolean;
+    /**
+     * under which the board's topics lie
+     */
+    topic: string;
+  };
 }
 /**
  * This interface was referenced by `Schemas`'s JSON-Schema
@@ -429,9 +436,20 @@ export interface Settings {
   origins: string[];
   wifi_ssid: string;
   wifi_password: string | null;
+  /**
+   * MQTT broker; empty: none
+   */
   broker_url: string;
   broker_username: string;
   broker_password: string | null;
+  /**
+   * seconds between telemetry messages; 0: none; null: 60
+   */
+  telemetry_s: number | null;
+  /**
+   * tell Home Assistant about the board
+   */
+  home_assistant: boolean;
 }
 /**
  * what is not named stays; an empty text removes a setting
@@ -461,7 +479,18 @@ export interface SettingsChange {
   origins?: string[];
   wifi_ssid?: string;
   wifi_password?: string;
+  /**
+   * MQTT broker; empty: none
+   */
   broker_url?: string;
   broker_username?: string;
   broker_password?: string;
+  /**
+   * seconds between telemetry messages; 0: none; null: 60
+   */
+  telemetry_s?: number | null;
+  /**
+   * tell Home Assistant about the board
+   */
+  home_assistant?: boolean;
 }

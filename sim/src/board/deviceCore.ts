@@ -50,8 +50,52 @@ export interface CorePort {
   decodeImage(job: number, bytes: Uint8Array, mediaType: string, width: number, height: number): void;
   /** Start the board anew, after what it has said so far is on its way. */
   reboot(): void;
+  /** False: there is no room for the message. */
+  mqttPublish(message: OutgoingMessage): boolean;
+  mqttSubscribe(filter: string, on: boolean): void;
+  /** Settings of the network or the broker may have changed. */
+  settingsChanged(): void;
   /** The core has ended in a trap; no call reaches it any more. */
   crashed(error: Error): void;
+}
+
+/** A message that the board gives to its broker. */
+export interface OutgoingMessage {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: 0 | 1;
+  readonly retain: boolean;
+  /** Empty: it has none; as the two that follow, for MQTT 5 only. */
+  readonly contentType: string;
+  readonly correlation: Uint8Array;
+  readonly properties: readonly (readonly [string, string])[];
+}
+
+/** A message from the broker to the board. */
+export interface IncomingMessage {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: 0 | 1;
+  readonly retain: boolean;
+  readonly duplicate: boolean;
+  /** 0 with QoS 0. */
+  readonly packetId: number;
+  readonly contentType?: string | undefined;
+  readonly responseTopic?: string | undefined;
+  readonly correlation?: Uint8Array | undefined;
+  readonly properties?: readonly (readonly [string, string])[];
+}
+
+/** With what a board connects to its broker. */
+export interface MqttSession {
+  /** Empty: the owner has set none. */
+  readonly brokerUrl: string;
+  readonly username: string;
+  readonly password: string;
+  readonly clientId: string;
+  readonly willTopic: string;
+  readonly willPayload: string;
+  readonly keepaliveS: number;
 }
 
 /** Why a model could not be loaded. */
@@ -81,6 +125,14 @@ export interface DeviceCore {
   requestClosed(request: number): void;
   /** `rgb` undefined: decoding failed, and `message` says why. */
   imageDecoded(job: number, rgb: Uint8Array | undefined, message: string): void;
+  /** Somebody presses the button that opens the claim window. */
+  openClaim(): void;
+  mqttSession(): MqttSession;
+  /** 4 is MQTT 3.1.1. */
+  mqttConnected(protocol: 4 | 5): void;
+  mqttDisconnected(): void;
+  /** A whole message; its request has ended when this returns. */
+  mqttReceived(request: number, message: IncomingMessage): void;
   tick(): void;
   close(): Promise<void>;
 }
@@ -99,6 +151,36 @@ export function unflattenHeaders(flat: string): [string, string][] {
   return headers;
 }
 
+const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+const noZeros = (text: string): string => text.replaceAll("\0", "");
+
+/** A message as it crosses into the core, but for its payload (sim/device/board.zig). */
+export function flattenMessage(message: IncomingMessage): string {
+  const flags = `${message.qos}${message.retain ? 1 : 0}${message.duplicate ? 1 : 0}`;
+  const parts = [message.topic, flags, String(message.packetId), message.contentType ?? "", message.responseTopic ?? ""].map(noZeros);
+  return `${parts.join("\0")}\0${hexOf(message.correlation ?? new Uint8Array())}\0${flattenHeaders(
+    (message.properties ?? []).map(([name, value]) => [noZeros(name), noZeros(value)]),
+  )}`;
+}
+
+export function unflattenMessage(flat: string, payload: Uint8Array): OutgoingMessage {
+  const [topic = "", flags = "", contentType = "", hex = "", ...rest] = flat.split("\0");
+  return {
+    topic,
+    payload,
+    qos: flags[0] === "1" ? 1 : 0,
+    retain: flags[1] === "1",
+    contentType,
+    correlation: Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)),
+    properties: unflattenHeaders(rest.join("\0")),
+  };
+}
+
+export function unflattenSession(flat: string): MqttSession {
+  const [brokerUrl = "", username = "", password = "", clientId = "", willTopic = "", willPayload = "", keepalive = "0"] = flat.split("\0");
+  return { brokerUrl, username, password, clientId, willTopic, willPayload, keepaliveS: Number(keepalive) };
+}
+
 /** Result codes of include/synapse_device.h. */
 const RESULT_OUT_OF_MEMORY = -2;
 const RESULT_MODEL = -3;
@@ -114,6 +196,3 @@ export function loadFailure(result: number, region: number, bytesMissing: number
     message,
   };
 }
-
-/** A monotonic clock in microseconds. */
-export const nowMicroseconds = (): number => (globalThis as unknown as { performance: { now(): number } }).performance.now() * 1000;

@@ -1,25 +1,31 @@
 import { getRandomValues } from "node:crypto";
 import { createRequire } from "node:module";
 import { buildFile } from "../engine/builds.js";
+import { type BoardClock, realClock } from "./clock.js";
 import {
   type CoreOptions,
   type CorePort,
   type DeviceCore,
   flattenHeaders,
+  flattenMessage,
+  type IncomingMessage,
   LOG_LEVELS,
   type LoadFailure,
   loadFailure,
+  type MqttSession,
   POWER_CUTS,
   type PowerCut,
   type ResetReason,
   unflattenHeaders,
+  unflattenMessage,
+  unflattenSession,
 } from "./deviceCore.js";
 
 type Handle = object;
 
 /** The board functions of sim/native/board_binding.zig. */
 interface Addon {
-  boardCreate(options: Uint8Array, port: object): Handle;
+  boardCreate(options: Uint8Array, port: object, stepped: number): Handle;
   boardProgram(board: Handle, slot: number, model: Uint8Array): number;
   boardBoot(board: Handle): number;
   boardRestart(board: Handle, reason: Uint8Array): void;
@@ -32,16 +38,25 @@ interface Addon {
   boardRequestClosed(board: Handle, request: number): void;
   boardImageDecoded(board: Handle, job: number, rgb: Uint8Array, message: Uint8Array): void;
   boardTick(board: Handle): void;
+  boardWork(board: Handle): void;
+  boardOpenClaim(board: Handle): void;
+  boardMqttConnected(board: Handle, protocol: number): void;
+  boardMqttDisconnected(board: Handle): void;
+  boardMqttReceived(board: Handle, request: number, meta: Uint8Array, payload: Uint8Array): void;
+  boardMqttSession(board: Handle): string;
   boardClose(board: Handle): void;
 }
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array();
 
-/** The device core in the Node addon. Inference runs on a thread of its own, so requests are answered meanwhile. */
-export function createNativeCore(options: CoreOptions, port: CorePort): DeviceCore {
+/**
+ * The device core in the Node addon. Inference runs on a thread of its own, so requests are answered meanwhile; but with a clock other than the
+ * machine's, on the calling thread when the clock says so.
+ */
+export function createNativeCore(options: CoreOptions, port: CorePort, clock: BoardClock = realClock): DeviceCore {
   const addon = createRequire(import.meta.url)(buildFile("synapse.node")) as Addon;
-  return new NativeCore(addon, options, port);
+  return new NativeCore(addon, options, port, clock);
 }
 
 class NativeCore implements DeviceCore {
@@ -50,9 +65,9 @@ class NativeCore implements DeviceCore {
   #closed = false;
   #restarted: (result: number) => void = () => undefined;
 
-  constructor(addon: Addon, options: CoreOptions, port: CorePort) {
+  constructor(addon: Addon, options: CoreOptions, port: CorePort, clock: BoardClock) {
     this.#addon = addon;
-    this.#handle = addon.boardCreate(encoder.encode(JSON.stringify(options)), {
+    const calls = {
       log: (level: number, text: string) => port.log(LOG_LEVELS[level] ?? "info", text),
       random: (bytes: Uint8Array) => void getRandomValues(bytes),
       sendHead: (request: number, status: number, flat: string) => port.sendHead(request, status, unflattenHeaders(flat)),
@@ -62,7 +77,16 @@ class NativeCore implements DeviceCore {
         port.decodeImage(job, bytes, mediaType, width, height),
       reboot: () => port.reboot(),
       restarted: (result: number) => this.#restarted(result),
-    });
+      mqttPublish: (meta: string, payload: Uint8Array) => (port.mqttPublish(unflattenMessage(meta, payload)) ? 0 : -1),
+      mqttSubscribe: (filter: string, on: number) => port.mqttSubscribe(filter, on === 1),
+      settingsChanged: () => port.settingsChanged(),
+      now: () => clock.nowUs(),
+      workWanted: () =>
+        void clock.after(0, () => {
+          if (!this.#closed) addon.boardWork(this.#handle);
+        }),
+    };
+    this.#handle = addon.boardCreate(encoder.encode(JSON.stringify(options)), calls, clock === realClock ? 0 : 1);
   }
 
   program(slot: 0 | 1, model: Uint8Array): boolean {
@@ -116,6 +140,28 @@ class NativeCore implements DeviceCore {
 
   imageDecoded(job: number, rgb: Uint8Array | undefined, message: string): void {
     if (!this.#closed) this.#addon.boardImageDecoded(this.#handle, job, rgb ?? NOTHING, encoder.encode(message));
+  }
+
+  openClaim(): void {
+    if (!this.#closed) this.#addon.boardOpenClaim(this.#handle);
+  }
+
+  mqttSession(): MqttSession {
+    return unflattenSession(this.#closed ? "" : this.#addon.boardMqttSession(this.#handle));
+  }
+
+  mqttConnected(protocol: 4 | 5): void {
+    if (!this.#closed) this.#addon.boardMqttConnected(this.#handle, protocol);
+  }
+
+  mqttDisconnected(): void {
+    if (!this.#closed) this.#addon.boardMqttDisconnected(this.#handle);
+  }
+
+  mqttReceived(request: number, message: IncomingMessage): void {
+    if (this.#closed) return;
+    this.#addon.boardMqttReceived(this.#handle, request, encoder.encode(flattenMessage(message)), message.payload);
+    this.#addon.boardRequestEnd(this.#handle, request);
   }
 
   tick(): void {

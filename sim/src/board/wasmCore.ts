@@ -1,16 +1,21 @@
+import { type BoardClock, realClock } from "./clock.js";
 import {
   type CoreOptions,
   type CorePort,
   type DeviceCore,
   flattenHeaders,
+  flattenMessage,
+  type IncomingMessage,
   LOG_LEVELS,
   type LoadFailure,
   loadFailure,
-  nowMicroseconds,
+  type MqttSession,
   POWER_CUTS,
   type PowerCut,
   type ResetReason,
   unflattenHeaders,
+  unflattenMessage,
+  unflattenSession,
 } from "./deviceCore.js";
 
 /** The part of the WebAssembly JavaScript interface that is used; browsers and Node have it alike. */
@@ -20,9 +25,8 @@ interface WasmApi {
 interface Globals {
   readonly WebAssembly: WasmApi;
   readonly crypto: { getRandomValues(bytes: Uint8Array): Uint8Array };
-  readonly setTimeout: (action: () => void, milliseconds: number) => unknown;
 }
-const { WebAssembly: wasm, crypto, setTimeout: later } = globalThis as unknown as Globals;
+const { WebAssembly: wasm, crypto } = globalThis as unknown as Globals;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -31,8 +35,13 @@ const decoder = new TextDecoder();
  * The device core as a WASM module; `bytes` are those of `synapse-board.wasm`. Inference runs on the calling thread, in turns of about 20 ms
  * or one model run, whichever is longer; between turns other requests are served.
  */
-export async function createWasmCore(bytes: Uint8Array, options: CoreOptions, port: CorePort): Promise<DeviceCore> {
-  const core = new WasmCore(port);
+export async function createWasmCore(
+  bytes: Uint8Array,
+  options: CoreOptions,
+  port: CorePort,
+  clock: BoardClock = realClock,
+): Promise<DeviceCore> {
+  const core = new WasmCore(port, clock);
   const { instance } = await wasm.instantiate(bytes, { port: core.imports });
   core.start(instance.exports, options);
   return core;
@@ -43,13 +52,15 @@ class WasmCore implements DeviceCore {
   #exports: Record<string, (...args: number[]) => number> = {};
   #memory: { readonly buffer: ArrayBuffer } = { buffer: new ArrayBuffer(0) };
   #port: CorePort;
+  #clock: BoardClock;
   #ended = false;
 
-  constructor(port: CorePort) {
+  constructor(port: CorePort, clock: BoardClock) {
     this.#port = port;
+    this.#clock = clock;
     this.imports = {
       log: (level = 0, at = 0, bytes = 0) => void port.log(LOG_LEVELS[level] ?? "info", this.#text(at, bytes)),
-      ticks_us: () => nowMicroseconds(),
+      ticks_us: () => clock.nowUs(),
       random: (at = 0, bytes = 0) => void crypto.getRandomValues(new Uint8Array(this.#memory.buffer, at, bytes)),
       send_head: (request = 0, status = 0, at = 0, bytes = 0) =>
         void port.sendHead(request, status, unflattenHeaders(this.#text(at, bytes))),
@@ -58,11 +69,15 @@ class WasmCore implements DeviceCore {
       decode_image: (job = 0, at = 0, bytes = 0, typeAt = 0, typeBytes = 0, width = 0, height = 0) =>
         void port.decodeImage(job, this.#copy(at, bytes), this.#text(typeAt, typeBytes), width, height),
       reboot: () => void port.reboot(),
+      mqtt_publish: (at = 0, bytes = 0, payloadAt = 0, payloadBytes = 0) =>
+        port.mqttPublish(unflattenMessage(this.#text(at, bytes), this.#copy(payloadAt, payloadBytes))) ? 0 : -1,
+      mqtt_subscribe: (at = 0, bytes = 0, on = 0) => void port.mqttSubscribe(this.#text(at, bytes), on === 1),
+      settings_changed: () => void port.settingsChanged(),
       start_work: () =>
-        void later(() => {
+        void clock.after(0, () => {
           this.#call("board_work");
           this.#call("board_work_done");
-        }, 0),
+        }),
     };
   }
 
@@ -118,8 +133,31 @@ class WasmCore implements DeviceCore {
     });
   }
 
+  openClaim(): void {
+    this.#call("board_open_claim");
+  }
+
+  mqttSession(): MqttSession {
+    return unflattenSession(this.#text(this.#call("board_mqtt_session_text"), this.#call("board_mqtt_session")));
+  }
+
+  mqttConnected(protocol: 4 | 5): void {
+    this.#call("board_mqtt_connected", protocol);
+  }
+
+  mqttDisconnected(): void {
+    this.#call("board_mqtt_disconnected");
+  }
+
+  mqttReceived(request: number, message: IncomingMessage): void {
+    this.#with(encoder.encode(flattenMessage(message)), (metaAt, metaBytes) =>
+      this.#with(message.payload, (at, bytes) => this.#call("board_mqtt_received", request, metaAt, metaBytes, at, bytes)),
+    );
+    this.requestEnd(request);
+  }
+
   tick(): void {
-    this.#call("board_tick", nowMicroseconds());
+    this.#call("board_tick", this.#clock.nowUs());
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,8 @@ const limits = @import("limits.zig");
 pub const Kind = union(enum) {
     /// At most this many bytes of printable UTF-8. An empty one removes the setting.
     text: u32,
+    /// As text, and the address of a broker.
+    url: u32,
     /// As text, never shown.
     secret: u32,
     flag,
@@ -24,7 +26,7 @@ pub const table = [_]Setting{
     .{ .key = "origins", .kind = .{ .list = .{ .entries_max = limits.origins_max, .entry_bytes_max = limits.origin_bytes_max, .valid = isOrigin, .expected = "http:// or https://, a host, maybe a port, nothing else" } } },
     .{ .key = "wifi_ssid", .kind = .{ .text = 32 } },
     .{ .key = "wifi_password", .kind = .{ .secret = 64 } },
-    .{ .key = "broker_url", .kind = .{ .text = 128 } },
+    .{ .key = "broker_url", .kind = .{ .url = 128 } },
     .{ .key = "broker_username", .kind = .{ .text = 64 } },
     .{ .key = "broker_password", .kind = .{ .secret = 128 } },
     .{ .key = "telemetry_s", .kind = .{ .number = .{ .most = limits.telemetry_s_max } } },
@@ -52,6 +54,15 @@ fn isGroup(text: []const u8) bool {
     return text.len > 0;
 }
 
+/// `mqtt://`, `mqtts://`, `ws://` or `wss://` and something after it.
+pub fn isBrokerUrl(text: []const u8) bool {
+    const rest = for ([_][]const u8{ "mqtt://", "mqtts://", "ws://", "wss://" }) |scheme| {
+        if (std.mem.startsWith(u8, text, scheme)) break text[scheme.len..];
+    } else return false;
+    for (rest) |byte| if (byte <= ' ' or byte > '~') return false;
+    return rest.len > 0;
+}
+
 fn isOrigin(text: []const u8) bool {
     const rest = for ([_][]const u8{ "http://", "https://" }) |scheme| {
         if (std.mem.startsWith(u8, text, scheme)) break text[scheme.len..];
@@ -70,6 +81,11 @@ fn isOrigin(text: []const u8) bool {
 test "text has no control characters and is UTF-8" {
     for ([_][]const u8{ "", "Küche 2", "日本", "\u{a0}" }) |good| try std.testing.expect(isPrintable(good));
     for ([_][]const u8{ "a\n", "\x7f", "\u{9a}", "\xff", "\xc3" }) |bad| try std.testing.expect(!isPrintable(bad));
+}
+
+test "a broker is reached over MQTT or WebSockets" {
+    for ([_][]const u8{ "mqtt://10.0.0.2:1883", "mqtts://broker.example", "wss://b/mqtt" }) |good| try std.testing.expect(isBrokerUrl(good));
+    for ([_][]const u8{ "", "mqtt://", "http://a", "mqtt://a b", "mqtt://\u{e9}", "broker" }) |bad| try std.testing.expect(!isBrokerUrl(bad));
 }
 
 test "an origin is a scheme and a host, and never everything" {

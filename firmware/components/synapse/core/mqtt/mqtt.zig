@@ -152,6 +152,11 @@ pub const Mqtt = struct {
         };
         var problem: Problem = .{};
         mqtt.address(pending, message, if (asked) |*given| given.id else "", &problem) catch return mqtt.refuse(device, pending, &problem);
+        // Whoever owns the board chose the broker. Nobody owns it yet, so nobody did.
+        if (device.storage) |storage| if (!storage.access.claimed()) {
+            problem = Problem.init(403, "UNCLAIMED", "the board has no owner", .{}).expecting("a claim over HTTP first", .{});
+            return mqtt.refuse(device, pending, &problem);
+        };
         const given = asked orelse {
             problem = Problem.init(404, "UNKNOWN_COMMAND", "there is no such command", .{}).at("topic", .{}).expecting("cmd/", .{});
             for (commands.table, 0..) |command, i| problem.expected.print("{s}{s}{s}", .{ if (i == 0) "" else ", ", command.name, if (std.mem.indexOfScalar(u8, command.path, '*') != null) "/{slot}" else "" });

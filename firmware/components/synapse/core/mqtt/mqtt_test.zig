@@ -238,6 +238,19 @@ test "what is wrong with a command is told exactly" {
     }
 }
 
+test "a board without an owner runs nothing" {
+    var sim: SimFlash = try .init(allocator, &hosts.areas, 1);
+    defer sim.deinit();
+    sim.program(1, &hosts.model);
+    var host: Host = undefined;
+    try expectEqual(ports.Result.ok, try host.startWithFlash(&sim));
+    defer host.stop();
+    abi.synapse_device_mqtt_connected(host.device, 5);
+    host.receive(.{ .topic = .of(base ++ "cmd/reboot/1") }, "{}");
+    try contains(host.last(base ++ "res/1").?.payload, "\"status\":403,\"code\":\"UNCLAIMED\"");
+    try expectEqual(@as(u32, 0), host.reboots);
+}
+
 test "what is not for the board is nothing" {
     var fixture: Fixture = undefined;
     try fixture.start();

@@ -8,6 +8,7 @@ const ProblemError = @import("../problem.zig").Error;
 const routes = @import("../routes.zig");
 const limits = @import("../limits.zig");
 const memory = @import("../memory.zig");
+const topics = @import("../mqtt/topics.zig");
 const runtime = @import("../runtime.zig");
 const ports = @import("../port.zig");
 const version = @import("../device.zig").version;
@@ -87,6 +88,13 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
         answer.fieldBoolean("claim_window", storage.access.windowOpen(device.now()));
         answer.fieldBoolean("safe_mode", storage.slots.safe_mode);
     }
+    answer.key("mqtt");
+    answer.objectBegin();
+    answer.fieldBoolean("connected", device.mqtt.connected);
+    var topic: topics.Topic = .{};
+    topic.print(topics.root ++ "{s}", .{device.mqtt.id.slice()});
+    answer.field("topic", topic.slice());
+    answer.objectEnd();
     models.slots(device, answer);
     answer.objectEnd();
     answer.end();

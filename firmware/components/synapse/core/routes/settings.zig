@@ -31,7 +31,7 @@ fn report(storage: *const Storage, answer: *Answer) void {
         const value = storage.settings.get(setting.key);
         answer.key(setting.key);
         switch (setting.kind) {
-            .text => answer.text(value orelse ""),
+            .text, .url => answer.text(value orelse ""),
             .secret => if (value == null) answer.nothing() else answer.text("********"),
             .flag => answer.boolean(value != null),
             .number => if (value) |digits| answer.unsigned(std.fmt.parseInt(u64, digits, 10) catch 0) else answer.nothing(),
@@ -60,6 +60,7 @@ fn change(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
         const setting = &schema.table[index];
         changes[count] = .{ .key = setting.key, .value = switch (setting.kind) {
             .text, .secret => |bytes_max| try textValue(&body, bytes_max),
+            .url => |bytes_max| try urlValue(&body, bytes_max),
             .flag => if (try body.boolean()) "1" else null,
             .number => |number| try numberValue(&body, number.most, &lists),
             .list => |*list| try listValue(&body, list, &lists),
@@ -77,6 +78,12 @@ fn textValue(body: *Body, bytes_max: u32) ProblemError!?[]const u8 {
     const text = try body.text();
     if (text.len > bytes_max or !schema.isPrintable(text)) return body.failExpecting("at most {d} printable bytes; none to remove the setting", .{bytes_max}, "the text has {d} bytes, or some that are not printable", .{text.len});
     return if (text.len == 0) null else text;
+}
+
+fn urlValue(body: *Body, bytes_max: u32) ProblemError!?[]const u8 {
+    const text = try textValue(body, bytes_max) orelse return null;
+    if (!schema.isBrokerUrl(text)) return body.failExpecting("mqtt://, mqtts://, ws:// or wss:// and a host; none to remove the setting", .{}, "this is no broker's address", .{});
+    return text;
 }
 
 fn numberValue(body: *Body, most: u64, texts: *std.Io.Writer) ProblemError!?[]const u8 {

@@ -1,0 +1,82 @@
+import { InputError } from "../errors.js";
+import { type Board, corePartitions } from "./boardSchema.js";
+import type { CoreOptions, LoadFailure, LogLevel } from "./deviceCore.js";
+
+export type BoardEngine = "native" | "wasm";
+
+export interface BoardOptions {
+  readonly board: Board;
+  /** A packed model; it is in the board's first model partition when it boots for the first time. */
+  readonly model: Uint8Array;
+  /** Names the model in errors. */
+  readonly modelSource?: string;
+  /** Of this board among others: stable identity and a name for people. */
+  readonly deviceId?: string;
+  readonly deviceName?: string;
+  /**
+   * `open` (unless given): the board has an owner already, whose token is `ownerToken`, and lets everybody read and infer. `unclaimed`: as it
+   * comes from the factory.
+   */
+  readonly access?: "open" | "unclaimed";
+  /** Of what cuts of power leave in the flash; 1 unless given. */
+  readonly flashSeed?: number;
+  readonly log?: (level: LogLevel, text: string) => void;
+}
+
+const MHZ = 1_000_000;
+
+/** Throws an InputError with code `MODEL_EXCEEDS_FLASH`. */
+export function checkModelFits(options: BoardOptions): void {
+  const [partition] = corePartitions(options.board).slots;
+  const source = options.modelSource ?? "model";
+  const missing = options.model.length - partition.size;
+  if (missing > 0) {
+    throw new InputError({
+      code: "MODEL_EXCEEDS_FLASH",
+      source,
+      message: `the model has ${options.model.length} bytes and partition "${partition.name}" of ${options.board.name} has ${partition.size}: ${missing} bytes are missing`,
+      expected: "a smaller model (fewer bits a weight), or a board with a larger partition",
+    });
+  }
+}
+
+export function coreOptionsOf(options: BoardOptions, engine: BoardEngine): CoreOptions {
+  const { board } = options;
+  const { slots, records, settings } = corePartitions(board);
+  return {
+    deviceId: options.deviceId ?? "02:00:00:00:00:01",
+    deviceName: options.deviceName ?? `simulated ${board.name}`,
+    boardId: board.id,
+    boardName: board.name,
+    chip: board.chip,
+    radio: board.radio,
+    engine,
+    chipRevision: board.chipRevision.major * 100 + board.chipRevision.minor,
+    cpuHz: board.cpu.mhz * MHZ,
+    psramHz: board.psram.mhz * MHZ,
+    flashHz: board.flash.mhz * MHZ,
+    flashBytes: board.flash.bytes,
+    fastBytes: board.sram.freeBytes,
+    slowBytes: board.psram.bytes - board.psram.reservedBytes,
+    threads: board.cpu.cores,
+    bodyBytesMax: board.requests.bodyBytesMax,
+    exchangeCount: board.requests.countMax,
+    recordsBytes: records.size,
+    settingsBytes: settings.size,
+    slotBytes: [slots[0].size, slots[1].size],
+    slotNames: [slots[0].name, slots[1].name],
+    flashSeed: options.flashSeed ?? 1,
+  };
+}
+
+export function loadError(failure: LoadFailure, options: BoardOptions): InputError {
+  const source = options.modelSource ?? "model";
+  if (failure.kind === "model") return new InputError({ code: "MODEL_INVALID", source, message: failure.message });
+  if (failure.kind === "core") return new InputError({ code: "BOARD_TOO_SMALL", source: options.board.id, message: failure.message });
+  return new InputError({
+    code: failure.region === "fast" ? "MODEL_EXCEEDS_SRAM" : "MODEL_EXCEEDS_PSRAM",
+    source,
+    message: failure.message,
+    expected: `a model that fits ${options.board.name}, or a board with ${failure.bytesMissing} bytes more`,
+  });
+}

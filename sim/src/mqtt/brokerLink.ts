@@ -1,0 +1,244 @@
+import type { Duplex } from "node:stream";
+import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
+import type { IncomingMessage, LogLevel, MqttSession, OutgoingMessage } from "../board/deviceCore.js";
+import type { BoardNetwork, VirtualBoard } from "../board/virtualBoard.js";
+
+/** As include/synapse_device.h asks: the core remembers more commands than this, so none that comes again runs again. */
+const UNACKNOWLEDGED_MAX = 16;
+/** Messages that wait for the broker; more are refused, as a board with little memory does. */
+const OUTBOX_MAX = 256;
+/** How long the broker keeps the session of a board that is away. */
+const SESSION_EXPIRY_S = 86_400;
+/** The first wait for another try; each further one is twice as long, and of all a random part is waited, so that a fleet does not come at once. */
+const RECONNECT_MS = 1_000;
+const RECONNECT_MS_MAX = 30_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export interface BrokerLinkOptions {
+  /** For boards whose owner has set no broker. */
+  readonly fallbackUrl?: string;
+  /** How connections are made; by default as the address says. */
+  readonly open?: (url: string) => Duplex;
+  readonly reconnectMs?: number;
+  /** Of the waits between tries, from 0 to 1; Math.random unless given. */
+  readonly random?: () => number;
+  readonly log?: (level: LogLevel, text: string) => void;
+}
+
+/**
+ * Connects a simulated board to the broker that its settings name, as the firmware does: MQTT 5, or 3.1.1 with brokers that have no other, a session that the
+ * broker keeps, and the last will. It follows the settings, the board's power and its link.
+ */
+export class BrokerLink implements BoardNetwork {
+  #board: VirtualBoard;
+  #options: BrokerLinkOptions;
+  #client: MqttClient | undefined;
+  #session: MqttSession | undefined;
+  #protocol: 4 | 5 = 5;
+  #outbox = 0;
+  #closed = false;
+  /** What the board has not got off its hands; it survives connections, but not the board's power. */
+  #stores = newStores();
+  #failures = 0;
+  #retry: NodeJS.Timeout | undefined;
+
+  constructor(board: VirtualBoard, options: BrokerLinkOptions = {}) {
+    this.#board = board;
+    this.#options = options;
+    board.attach(this);
+  }
+
+  get connected(): boolean {
+    return this.#client?.connected ?? false;
+  }
+
+  /** Leaves the broker; the will is not told. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#leave();
+  }
+
+  up(): void {
+    this.#failures = 0;
+    if (this.#client === undefined) this.#connect();
+    else this.#reconnect(this.#client);
+  }
+
+  down(): void {
+    // Without a word, so that the broker tells the will.
+    this.#forget()?.end(true);
+  }
+
+  #forget(): MqttClient | undefined {
+    const client = this.#client;
+    this.#client = undefined;
+    this.#outbox = 0;
+    this.#stores = newStores();
+    clearTimeout(this.#retry);
+    return client;
+  }
+
+  lost(): void {
+    clearTimeout(this.#retry);
+    this.#client?.stream.destroy();
+  }
+
+  settingsChanged(): void {
+    const session = this.#board.mqttSession();
+    if (session === undefined || this.#closed) return;
+    const same = this.#session !== undefined && addressOf(session) === addressOf(this.#session);
+    if (same) return;
+    void this.#leave().then(() => this.#connect());
+  }
+
+  publish(message: OutgoingMessage): boolean {
+    const client = this.#client;
+    if (client === undefined || this.#outbox >= OUTBOX_MAX) return false;
+    if (message.qos === 0 && !client.connected) return true;
+    this.#outbox++;
+    const { qos, retain } = message;
+    client.publish(message.topic, Buffer.from(message.payload), { qos, retain, ...this.#properties(message) }, () => {
+      this.#outbox--;
+    });
+    return true;
+  }
+
+  #properties(message: OutgoingMessage): object {
+    if (this.#protocol === 4) return {};
+    const properties: Record<string, unknown> = {};
+    if (message.contentType !== "") properties.contentType = message.contentType;
+    if (message.correlation.length > 0) properties.correlationData = Buffer.from(message.correlation);
+    if (message.properties.length > 0) properties.userProperties = Object.fromEntries(message.properties);
+    return { properties };
+  }
+
+  subscribe(filter: string, on: boolean): void {
+    if (on) this.#client?.subscribe(filter, { qos: 1 });
+    else this.#client?.unsubscribe(filter);
+  }
+
+  async #leave(): Promise<void> {
+    const client = this.#forget();
+    this.#board.mqttDisconnected();
+    if (client !== undefined) await client.endAsync(!client.connected);
+  }
+
+  #connect(): void {
+    const session = this.#board.mqttSession();
+    this.#session = session;
+    const url = session?.brokerUrl || this.#options.fallbackUrl;
+    if (session === undefined || !url || this.#closed || !this.#board.link) return;
+    let client: MqttClient;
+    try {
+      client = this.#open(url, this.#clientOptions(session));
+    } catch (error) {
+      this.#log("warn", `the broker at ${url} cannot be reached: ${(error as Error).message}`);
+      return;
+    }
+    this.#client = client;
+    this.#listen(client, url);
+  }
+
+  #clientOptions(session: MqttSession): IClientOptions {
+    const receive = { receiveMaximum: UNACKNOWLEDGED_MAX, sessionExpiryInterval: SESSION_EXPIRY_S };
+    return {
+      protocolVersion: this.#protocol,
+      clientId: session.clientId,
+      clean: false,
+      keepalive: session.keepaliveS,
+      // Not by itself: while the link is down there is nothing to try.
+      reconnectPeriod: 0,
+      ...this.#stores,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      // The core subscribes after each connect.
+      resubscribe: false,
+      queueQoSZero: false,
+      ...(session.username === "" ? {} : { username: session.username }),
+      ...(session.password === "" ? {} : { password: session.password }),
+      will: { topic: session.willTopic, payload: Buffer.from(session.willPayload), qos: 1, retain: true },
+      ...(this.#protocol === 5 ? { properties: receive } : {}),
+    };
+  }
+
+  #open(url: string, options: IClientOptions): MqttClient {
+    const { open } = this.#options;
+    if (open === undefined) return mqtt.connect(url, options);
+    return new mqtt.MqttClient(() => open(url), options);
+  }
+
+  #listen(client: MqttClient, url: string): void {
+    const mine = () => this.#client === client;
+    client.on("connect", () => {
+      if (!mine()) return;
+      this.#failures = 0;
+      this.#board.mqttConnected(this.#protocol);
+    });
+    client.on("close", () => {
+      if (!mine()) return;
+      this.#board.mqttDisconnected();
+      this.#retryLater(client);
+    });
+    client.on("message", (topic, payload, packet) => {
+      if (!mine()) return;
+      const { properties } = packet;
+      const message: IncomingMessage = {
+        topic,
+        payload: Uint8Array.from(payload),
+        qos: packet.qos === 0 ? 0 : 1,
+        retain: packet.retain,
+        duplicate: packet.dup,
+        packetId: packet.messageId ?? 0,
+        contentType: properties?.contentType,
+        responseTopic: properties?.responseTopic,
+        correlation: properties?.correlationData,
+        properties: pairsOf(properties?.userProperties),
+      };
+      this.#board.mqttReceived(message);
+    });
+    client.on("error", (error) => {
+      if (!mine()) return;
+      if (this.#protocol === 5 && isOldBroker(error)) {
+        this.#protocol = 4;
+        this.#client = undefined;
+        client.end(true);
+        this.#connect();
+        return;
+      }
+      this.#log("warn", `broker ${url}: ${error.message || (error as NodeJS.ErrnoException).code}`);
+    });
+  }
+
+  #retryLater(client: MqttClient): void {
+    clearTimeout(this.#retry);
+    if (!this.#board.link) return;
+    const wait = Math.min(RECONNECT_MS_MAX, (this.#options.reconnectMs ?? RECONNECT_MS) * 2 ** Math.min(this.#failures++, 10));
+    const part = 0.5 + (this.#options.random ?? Math.random)() / 2;
+    this.#retry = setTimeout(() => this.#reconnect(client), wait * part).unref();
+  }
+
+  #reconnect(client: MqttClient): void {
+    if (this.#client !== client || client.connected) return;
+    clearTimeout(this.#retry);
+    client.reconnect(this.#stores);
+  }
+
+  #log(level: LogLevel, text: string): void {
+    this.#options.log?.(level, text);
+  }
+}
+
+function newStores() {
+  return { outgoingStore: new mqtt.Store({ clean: false }), incomingStore: new mqtt.Store({ clean: false }) };
+}
+
+/** A broker of 3.1.1 refuses a client of MQTT 5 by the version, in words that client does not expect. */
+function isOldBroker(error: Error): boolean {
+  const code = (error as { code?: unknown }).code;
+  return code === 1 || code === 132 || /protocol version|Invalid header|Cannot parse|malformed/i.test(error.message);
+}
+
+function pairsOf(properties: Record<string, string | string[]> | undefined): [string, string][] {
+  return Object.entries(properties ?? {}).map(([name, value]) => [name, Array.isArray(value) ? (value[0] ?? "") : value]);
+}
+
+const addressOf = (session: MqttSession): string => JSON.stringify([session.brokerUrl, session.username, session.password]);

@@ -1,0 +1,69 @@
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface Mosquitto {
+  readonly port: number;
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Whether the broker and its command line clients are installed. */
+export function hasMosquitto(): boolean {
+  try {
+    execFileSync("sh", ["-c", "command -v mosquitto && command -v mosquitto_pub && command -v mosquitto_sub"], {
+      stdio: "ignore",
+      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** A mosquitto of its own on any free port; with a password file when `user` is given. */
+export async function startMosquitto(user?: { readonly name: string; readonly password: string }): Promise<Mosquitto> {
+  const folder = mkdtempSync(join(tmpdir(), "synapse-mosquitto-"));
+  const port = await freePort();
+  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
+  const lines = [`listener ${port} 127.0.0.1`, "persistence false", `allow_anonymous ${user === undefined}`, "max_queued_messages 0"];
+  if (user !== undefined) {
+    const file = join(folder, "passwords");
+    execFileSync("mosquitto_passwd", ["-b", "-c", file, user.name, user.password], { env, stdio: "ignore" });
+    lines.push(`password_file ${file}`);
+  }
+  // Started by root it would become a user who cannot read the folder.
+  if (process.getuid?.() === 0) lines.push("user root");
+  writeFileSync(join(folder, "mosquitto.conf"), `${lines.join("\n")}\n`);
+  const child = spawn("mosquitto", ["-c", join(folder, "mosquitto.conf")], { env, stdio: ["ignore", "ignore", "pipe"] });
+  let output = "";
+  await new Promise<void>((resolve, reject) => {
+    child.stderr.setEncoding("utf8");
+    child.stderr.on("data", (text: string) => {
+      output += text;
+      if (/mosquitto version .* running/.test(output)) resolve();
+    });
+    child.once("error", reject);
+    child.once("exit", (code) => reject(new Error(`mosquitto ended with ${code}: ${output}`)));
+  });
+  return {
+    port,
+    url: `mqtt://127.0.0.1:${port}`,
+    close: async () => {
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      child.kill();
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
