@@ -1,5 +1,6 @@
 export {
   type BoardEngine,
+  type BoardNetwork,
   type BoardRequest,
   type BoardResponse,
   type OpenRequest,
@@ -17,4 +18,6 @@ export { createWasmEngine } from "./engine/wasm.js";
 export { openWasmEngine } from "./engine/wasmNode.js";
 export * from "./errors.js";
 export { decodeImage } from "./image/decodeImage.js";
+export { BrokerLink, type BrokerLinkOptions } from "./mqtt/brokerLink.js";
+export { type BrokerOptions, type EmbeddedBroker, startBroker } from "./mqtt/embeddedBroker.js";
 export { type BoardServer, type ServeOptions, serveBoard } from "./server/serveBoard.js";

@@ -1,6 +1,7 @@
 /** Clients of a board, for Node and browsers. Nothing here needs Node. */
 export {
   type Answered,
+  BoardClient,
   type Encoded,
   type Frame,
   type Image,
@@ -11,11 +12,12 @@ export {
   type PlanRequest,
   type RolledOut,
   type Rows,
-  SynapseClient,
-  type UploadOptions,
-} from "./client.js";
+} from "./boardClient.js";
+export type { CallOptions } from "./call.js";
+export { SynapseClient, type UploadOptions } from "./client.js";
 export { BoardError, BoardTimeout, BoardUnreachable, UnexpectedAnswer } from "./errors.js";
-export type { CallOptions, TransportOptions } from "./transport.js";
+export type { HttpOptions } from "./httpChannel.js";
+export { type BoardMessage, type MqttConnection, type MqttOptions, SynapseMqttClient } from "./mqttClient.js";
 export type {
   ActivateAnswer,
   ClaimAnswer,

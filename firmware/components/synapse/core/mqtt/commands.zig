@@ -17,6 +17,8 @@ pub const Command = struct {
 pub const table = [_]Command{
     .{ .name = "device", .method = "GET", .path = "/v1/device", .bodiless = true },
     .{ .name = "models", .method = "GET", .path = "/v1/models", .bodiless = true },
+    .{ .name = "slot", .method = "GET", .path = "/v1/models/*", .bodiless = true },
+    .{ .name = "metrics", .method = "GET", .path = "/v1/metrics", .bodiless = true },
     .{ .name = "log", .method = "GET", .path = "/v1/log", .bodiless = true },
     .{ .name = "encode", .method = "POST", .path = "/v1/encode" },
     .{ .name = "predict", .method = "POST", .path = "/v1/predict" },
@@ -28,6 +30,9 @@ pub const table = [_]Command{
     .{ .name = "settings", .method = "PUT", .path = "/v1/settings", .method_empty = "GET" },
     .{ .name = "reboot", .method = "POST", .path = "/v1/reboot", .bodiless = true },
 };
+
+/// Not a route: takes back the command whose answer would go where this one's would.
+pub const cancel = "cancel";
 
 /// What the levels after `cmd/` ask for. All parts lie in the topic.
 pub const Asked = struct {

@@ -18,7 +18,8 @@ const ports = @import("../port.zig");
 const Problem = @import("../problem.zig").Problem;
 
 const groups_bytes_max = limits.groups_max * (limits.group_bytes_max + 1);
-const target_bytes_max = 96;
+const query_bytes_max = 256;
+const target_bytes_max = 96 + query_bytes_max;
 pub const buffer_bytes = outbox_module.buffer_bytes;
 
 pub const Mqtt = struct {
@@ -140,6 +141,7 @@ pub const Mqtt = struct {
             counters.refused +%= 1;
             return device.log(.warn, "a retained command was not run; commands must not be retained");
         }
+        if (std.mem.startsWith(u8, levels, commands.cancel)) return mqtt.cancel(device, levels[commands.cancel.len..], message);
         const asked: ?commands.Asked = .parse(levels);
         const has_id = asked != null and asked.?.id.len > 0;
         if (mqtt.duplicates.check(message, has_id)) {
@@ -163,6 +165,20 @@ pub const Mqtt = struct {
             return mqtt.refuse(device, pending, &problem);
         };
         run(device, request, &given, message);
+    }
+
+    /// Ends inference that nobody waits for any more, without an answer. What changes the board goes on.
+    fn cancel(mqtt: *Mqtt, device: *Device, tail: []const u8, message: *const ports.MqttMessage) void {
+        const id = if (std.mem.startsWith(u8, tail, "/")) tail[1..] else "";
+        var topic: topics.Topic = .{};
+        if (message.response_topic.bytes > 0) {
+            topic.append(message.response_topic.slice());
+        } else if (id.len > 0) {
+            topic = topics.of(&mqtt.id, "res");
+            topic.print("/{s}", .{id});
+        } else return;
+        const request = mqtt.outbox.awaited(topic.slice(), message.correlation.slice()) orelse return;
+        device.requestClosed(request);
     }
 
     /// Where the answer goes.
@@ -207,10 +223,11 @@ pub const Mqtt = struct {
             target.append(asked.argument[0..@min(asked.argument.len, limits.slot_name_bytes_max + 1)]);
             target.append(command.path[star + 1 ..]);
         }
-        if (option(asked, message, "latent")) |form| target.print("?latent={s}", .{form[0..@min(form.len, 16)]});
+        target.print("?{s}", .{asked.query[0..@min(asked.query.len, query_bytes_max)]});
+        if (property(message, "latent")) |form| target.print("&latent={s}", .{form[0..@min(form.len, 16)]});
         var headers: [3]ports.Header = undefined;
         var count: usize = 0;
-        headers[count] = .{ .name = .of("accept"), .value = .of(option(asked, message, "accept") orelse if (json) "application/json" else "application/cbor, */*;q=0.5") };
+        headers[count] = .{ .name = .of("accept"), .value = .of(property(message, "accept") orelse asked.option("accept") orelse if (json) "application/json" else "application/cbor, */*;q=0.5") };
         count += 1;
         const reads = empty and command.method_empty != null;
         if (!command.bodiless and !reads) {
@@ -224,11 +241,11 @@ pub const Mqtt = struct {
         if (!command.bodiless) device.bodyChunk(request, payload);
     }
 
-    /// A user property, or an option in the topic for clients that have none.
-    fn option(asked: *const commands.Asked, message: *const ports.MqttMessage, name: []const u8) ?[]const u8 {
-        if (message.properties) |list| for (list[0..message.property_count]) |property| {
-            if (std.mem.eql(u8, property.name.slice(), name)) return property.value.slice();
-        };
-        return asked.option(name);
+    fn property(message: *const ports.MqttMessage, name: []const u8) ?[]const u8 {
+        const list = message.properties orelse return null;
+        for (list[0..message.property_count]) |candidate| {
+            if (std.mem.eql(u8, candidate.name.slice(), name)) return candidate.value.slice();
+        }
+        return null;
     }
 };

@@ -123,6 +123,12 @@ test "clients of 3.1.1 name themselves in the topic, and payloads show their typ
     // Without anything, in CBOR, where everybody who asked so listens.
     host.receive(.{ .topic = .of(base ++ "cmd/selftest") }, "");
     try expectEqualStrings("\xbf\x66passed\xf5", host.last(base ++ "res").?.payload[0..9]);
+    host.receive(.{ .topic = .of(base ++ "cmd/slot/model_b/b1") }, "{}");
+    try contains(host.last(base ++ "res/b1").?.payload, "{\"slot\":\"model_b\",\"state\":\"EMPTY\"");
+    host.receive(.{ .topic = .of(base ++ "cmd/log/b2?level=error&after=0") }, "{}");
+    try contains(host.last(base ++ "res/b2").?.payload, "{\"entries\":[]");
+    host.receive(.{ .topic = .of(base ++ "cmd/metrics/b3") }, "");
+    try contains(host.last(base ++ "res/b3").?.payload, "synapse_requests_total");
     host.receive(.{ .topic = .of(base ++ "cmd/device/a9") }, "{}");
     try contains(host.last(base ++ "res/a9").?.payload, "\"id\":\"02:00:00:00:00:01\"");
 }
@@ -201,11 +207,44 @@ test "planning tells its progress in messages when asked" {
     try contains(host.last(base ++ "res/8").?.payload, "\"code\":\"BODY_INVALID\"");
 }
 
+test "a command is taken back by its id, or by where its answer would go" {
+    var fixture: Fixture = undefined;
+    try fixture.start();
+    defer fixture.stop();
+    const host = &fixture.host;
+    const body = "{\"start\":{\"latent\":" ++ latent ++ "},\"goal\":{\"latent\":" ++ latent ++ "},\"budget\":{\"samples\":300,\"iterations\":30,\"elites\":3}}";
+    host.forget();
+    for ([_]ports.MqttMessage{
+        .{ .topic = .of(base ++ "cmd/plan/9") },
+        .{ .topic = .of(base ++ "cmd/plan"), .response_topic = .of("p"), .correlation = .of("c") },
+    }, [_]ports.MqttMessage{
+        .{ .topic = .of(base ++ "cmd/cancel/9") },
+        .{ .topic = .of(base ++ "cmd/cancel"), .response_topic = .of("p"), .correlation = .of("c") },
+    }) |plan, cancel| {
+        const request = host.next;
+        host.next += 1;
+        var message = plan;
+        message.payload = body.ptr;
+        message.payload_bytes = body.len;
+        message.total_bytes = body.len;
+        abi.synapse_device_mqtt_received(host.device, request, &message);
+        host.device.requestEnd(request);
+        host.turn();
+        try expectEqual(@as(u32, 1), host.device.inProgress());
+        abi.synapse_device_mqtt_received(host.device, host.next, &.{ .topic = .of(base ++ "cmd/cancel/other") });
+        try expectEqual(@as(u32, 1), host.device.inProgress());
+        abi.synapse_device_mqtt_received(host.device, host.next, &cancel);
+        host.pump();
+        try expectEqual(@as(u32, 0), host.device.inProgress());
+    }
+    try expectEqual(@as(usize, 0), host.published.items.len);
+}
+
 test "what is wrong with a command is told exactly" {
     const Case = struct { topic: []const u8, payload: []const u8 = "", content_type: []const u8 = "", response_topic: []const u8 = "", correlation: []const u8 = "", answer: []const u8 };
     const long = repeat("x", 65);
     for ([_]Case{
-        .{ .topic = "cmd/fly", .answer = "{\"title\":\"Not Found\",\"status\":404,\"code\":\"UNKNOWN_COMMAND\",\"detail\":\"there is no such command\",\"field\":\"topic\",\"expected\":\"cmd/device, models, log, encode, predict, rollout, observe, plan, selftest, activate/{slot}, settings, reboot\"}" },
+        .{ .topic = "cmd/fly", .answer = "{\"title\":\"Not Found\",\"status\":404,\"code\":\"UNKNOWN_COMMAND\",\"detail\":\"there is no such command\",\"field\":\"topic\",\"expected\":\"cmd/device, models, slot/{slot}, metrics, log, encode, predict, rollout, observe, plan, selftest, activate/{slot}, settings, reboot\"}" },
         .{ .topic = "cmd/activate", .answer = "\"code\":\"UNKNOWN_COMMAND\"" },
         .{ .topic = "cmd/activate/nowhere", .answer = "\"code\":\"SLOT_UNKNOWN\"" },
         .{ .topic = "cmd/activate/model_a", .answer = "\"code\":\"SLOT_ACTIVE\"" },

@@ -78,6 +78,15 @@ pub const Outbox = struct {
         return null;
     }
 
+    /// The request whose answer is to go there.
+    pub fn awaited(self: *const Outbox, topic: []const u8, correlation: []const u8) ?u32 {
+        for (&self.pending) |*pending| {
+            if (pending.request == 0) continue;
+            if (std.mem.eql(u8, pending.topic.slice(), topic) and std.mem.eql(u8, pending.correlation.slice(), correlation)) return pending.request;
+        }
+        return null;
+    }
+
     pub fn forget(self: *Outbox, request: u32) void {
         if (self.find(request)) |pending| pending.request = 0;
     }

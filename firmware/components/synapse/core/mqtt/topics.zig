@@ -4,6 +4,7 @@
 //!   synapse/{device}/telemetry
 //!   synapse/{device}/event/{surprise|boot|model|firmware}
 //!   synapse/{device}/cmd/{command}[/{slot}][/{id}[?{options}]]
+//!   synapse/{device}/cmd/cancel/{id}             takes a command back; its own id, or its Response Topic and Correlation Data, say which
 //!   synapse/{device}/res[/{id}]                  answers to commands without a Response Topic
 //!   synapse/group/{name}/cmd/...                 to every board of the group
 const std = @import("std");

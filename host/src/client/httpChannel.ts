@@ -1,6 +1,9 @@
+import type { Channel } from "./boardClient.js";
+import { type Call, type CallOptions, delayOf, sleep } from "./call.js";
 import { BoardTimeout, BoardUnreachable, errorOf, UnexpectedAnswer } from "./errors.js";
+import { readEvents, type ServerEvent } from "./events.js";
 
-export interface TransportOptions {
+export interface HttpOptions {
   /** `http://board.local`, with a port if it is not 80. */
   readonly url: string;
   /** The token that claiming gave. */
@@ -15,33 +18,16 @@ export interface TransportOptions {
   readonly sleep?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>;
 }
 
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-  readonly timeoutMs?: number;
-}
-
-export interface Call {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array | undefined;
-  /** Doing it twice does what doing it once does, so it is repeated when the network fails. */
-  readonly idempotent?: boolean;
-}
-
 const TIMEOUT_MS = 30_000;
 const RETRIES_MAX = 3;
-const BACKOFF_MS = 250;
-/** A board that asks for more patience than this is not waited for. */
-const RETRY_AFTER_S_MAX = 60;
 
 /** One board's HTTP: bearer token, timeouts, and repeating what is safe to repeat. */
-export class Transport {
+export class HttpChannel implements Channel {
   readonly #url: string;
-  readonly #options: TransportOptions;
+  readonly #options: HttpOptions;
   token: string | undefined;
 
-  constructor(options: TransportOptions) {
+  constructor(options: HttpOptions) {
     this.#url = options.url.replace(/\/+$/, "");
     this.#options = options;
     this.token = options.token;
@@ -62,12 +48,16 @@ export class Transport {
     }
   }
 
-  /** The answer's bytes as they come. The time limit is for its head; the signal ends the rest. */
-  async stream(call: Call, options: CallOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    return this.#repeat(call, options, async (response) => {
+  async *events(call: Call, options: CallOptions = {}): AsyncGenerator<ServerEvent> {
+    const stream = await this.#repeat(call, options, async (response) => {
       if (response.body === null) throw new UnexpectedAnswer(`${call.method} ${call.path} was answered without a body`);
       return response.body as ReadableStream<Uint8Array>;
     });
+    yield* readEvents(stream);
+  }
+
+  sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+    return (this.#options.sleep ?? sleep)(milliseconds, signal);
   }
 
   async #repeat<Result>(call: Call, options: CallOptions, read: (response: Response) => Promise<Result>): Promise<Result> {
@@ -78,7 +68,7 @@ export class Transport {
       } catch (error) {
         const delayMs = attempt < retriesMax ? delayOf(call, error, attempt) : undefined;
         if (delayMs === undefined) throw error;
-        await (this.#options.sleep ?? sleep)(delayMs, options.signal);
+        await this.sleep(delayMs, options.signal);
       }
     }
   }
@@ -106,28 +96,4 @@ export class Transport {
       clearTimeout(timer);
     }
   }
-}
-
-/** How long to wait before the next attempt; undefined: there must be none. */
-function delayOf(call: Call, error: unknown, attempt: number): number | undefined {
-  // Refused before anything was done, so every request may be repeated when the board says when.
-  if (error instanceof Error && "retryAfterS" in error && typeof error.retryAfterS === "number") {
-    return error.retryAfterS <= RETRY_AFTER_S_MAX ? error.retryAfterS * 1000 : undefined;
-  }
-  if (!(error instanceof BoardUnreachable) || call.idempotent !== true) return undefined;
-  return BACKOFF_MS * 2 ** attempt * (0.5 + Math.random());
-}
-
-function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
 }
