@@ -27,6 +27,8 @@ export interface MqttOptions {
   readonly connection: MqttConnection;
   /** The board's identity: `02:00:00:00:00:01`, or as it stands in topics. */
   readonly device: string;
+  /** Tells the commands of this connection from those of others; random unless given. */
+  readonly tag?: string;
   /** From a command to its answer. Default 30 s. */
   readonly timeoutMs?: number;
   /** How often a command is sent again when the board is busy and says for how long. Default 3. */
@@ -48,7 +50,7 @@ interface Reply {
 /** Answers find their way by the id that the command was sent with; one listener serves all boards of a connection. */
 export class Router {
   /** Tells this client's commands from those of others. */
-  readonly tag = Array.from(globalThis.crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  readonly tag: string;
   readonly #waiting = new Map<string, (reply: Reply) => void>();
   readonly #subscribed = new Map<string, Promise<unknown>>();
   /** The last status of each board that is listened to: a broker sends it once to each subscription, however many listen. */
@@ -58,16 +60,17 @@ export class Router {
 
   static readonly #routers = new WeakMap<MqttConnection, Router>();
 
-  static of(connection: MqttConnection): Router {
+  static of(connection: MqttConnection, tag?: string): Router {
     const known = Router.#routers.get(connection);
     if (known !== undefined) return known;
-    const router = new Router(connection);
+    const router = new Router(connection, tag ?? randomTag());
     Router.#routers.set(connection, router);
     return router;
   }
 
-  private constructor(connection: MqttConnection) {
+  private constructor(connection: MqttConnection, tag: string) {
     this.#connection = connection;
+    this.tag = tag;
     connection.on("message", (topic, payload, packet) => this.#take(topic, payload, packet));
   }
 
@@ -122,6 +125,10 @@ export class Router {
   }
 }
 
+function randomTag(): string {
+  return Array.from(globalThis.crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 const textOf = (bytes: Uint8Array | undefined): string => (bytes === undefined ? "" : new TextDecoder().decode(bytes));
 
 /** A board's identity as it stands in topics. */
@@ -144,7 +151,7 @@ export class MqttChannel implements Channel {
 
   constructor(options: MqttOptions) {
     this.#options = options;
-    this.#router = Router.of(options.connection);
+    this.#router = Router.of(options.connection, options.tag);
     this.#base = `synapse/${topicId(options.device)}`;
   }
 

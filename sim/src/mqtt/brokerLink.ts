@@ -39,6 +39,8 @@ export class BrokerLink implements BoardNetwork {
   #closed = false;
   /** What the board has not got off its hands; it survives connections, but not the board's power. */
   #stores = newStores();
+  /** Part of the outbox; these go out with the next connection. */
+  #dropped: OutgoingMessage[] = [];
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
 
@@ -74,6 +76,7 @@ export class BrokerLink implements BoardNetwork {
     this.#client = undefined;
     this.#outbox = 0;
     this.#stores = newStores();
+    this.#dropped = [];
     clearTimeout(this.#retry);
     return client;
   }
@@ -96,11 +99,18 @@ export class BrokerLink implements BoardNetwork {
     if (client === undefined || this.#outbox >= OUTBOX_MAX) return false;
     if (message.qos === 0 && !client.connected) return true;
     this.#outbox++;
-    const { qos, retain } = message;
-    client.publish(message.topic, Buffer.from(message.payload), { qos, retain, ...this.#properties(message) }, () => {
-      this.#outbox--;
-    });
+    this.#send(client, message);
     return true;
+  }
+
+  #send(client: MqttClient, message: OutgoingMessage): void {
+    const { qos, retain } = message;
+    client.publish(message.topic, Buffer.from(message.payload), { qos, retain, ...this.#properties(message) }, (error) => {
+      if (this.#client !== client) return;
+      // The package drops what it is given while it sends an old connection's messages again, when the new connection breaks too.
+      if (error && qos === 1 && !client.disconnecting) this.#dropped.push(message);
+      else this.#outbox--;
+    });
   }
 
   #properties(message: OutgoingMessage): object {
@@ -172,6 +182,7 @@ export class BrokerLink implements BoardNetwork {
       if (!mine()) return;
       this.#failures = 0;
       this.#board.mqttConnected(this.#protocol);
+      for (const message of this.#dropped.splice(0)) this.#send(client, message);
     });
     client.on("close", () => {
       if (!mine()) return;

@@ -43,6 +43,15 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
         family(answer, "synapse_flash_failures_total", "counter", "Flash operations that failed.");
         line(answer, "synapse_flash_failures_total {d}\n", .{device.metrics.flash_failures});
     }
+    const mqtt = &device.mqtt.outbox.counters;
+    family(answer, "synapse_mqtt_connected", "gauge", "1 while the board has a broker.");
+    line(answer, "synapse_mqtt_connected {d}\n", .{@intFromBool(device.mqtt.connected)});
+    family(answer, "synapse_mqtt_connects_total", "counter", "Connections to a broker.");
+    line(answer, "synapse_mqtt_connects_total {d}\n", .{mqtt.connects});
+    family(answer, "synapse_mqtt_messages_total", "counter", "Messages by what became of them: commands received, of those duplicate or refused; published, or lost for want of room.");
+    inline for (.{ "received", "duplicates", "refused", "published", "lost" }) |kind| {
+        line(answer, "synapse_mqtt_messages_total{{kind=\"{s}\"}} {d}\n", .{ kind, @field(mqtt, kind) });
+    }
     family(answer, "synapse_uptime_seconds", "gauge", "Time since the device started.");
     line(answer, "synapse_uptime_seconds ", .{});
     seconds(answer, device.now() -| device.started_us);
