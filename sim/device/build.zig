@@ -97,7 +97,8 @@ pub const Core = struct {
         root.addAnonymousImport("test_model", .{ .root_source_file = b.path("sim/fixtures/lewm-test.syn") });
         const header = b.addTranslateC(.{ .root_source_file = b.path(component ++ "include/synapse_device.h"), .target = target, .optimize = optimize, .link_libc = true });
         root.addImport("synapse_device_h", header.createModule());
-        const run = b.addRunArtifact(b.addTest(.{ .root_module = root }));
+        const filters = b.option([]const []const u8, "test-filter", "run only the device core's tests whose name contains this") orelse &.{};
+        const run = b.addRunArtifact(b.addTest(.{ .root_module = root, .filters = filters }));
         // Run every time, so that the summary counts the tests.
         run.has_side_effects = true;
         b.step("test-device", "run the device core's own tests").dependOn(&run.step);

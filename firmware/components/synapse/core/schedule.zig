@@ -1,0 +1,159 @@
+//! Whole requests, and the order in which they get the one worker; their answers, and their ends when the client leaves or is too slow.
+const std = @import("std");
+const answers = @import("answer.zig");
+const Answer = answers.Answer;
+const Device = @import("device.zig").Device;
+const exchanges = @import("exchange.zig");
+const Exchange = exchanges.Exchange;
+const limits = @import("limits.zig");
+const problems = @import("problem.zig");
+const Problem = problems.Problem;
+const routes = @import("routes.zig");
+
+pub fn enqueue(device: *Device, exchange: *Exchange) void {
+    exchange.timing.queued_us = device.now();
+    exchange.state = .queued;
+    if (exchange.events == .wanted) {
+        var answer = device.answerOf(exchange);
+        answer.eventsHead();
+        exchange.events = .begun;
+    }
+    device.startNext();
+}
+
+pub fn startNext(device: *Device) void {
+    while (device.running == null) {
+        var next: ?*Exchange = null;
+        for (device.exchanges) |*candidate| {
+            if (candidate.state != .queued) continue;
+            if (candidate == device.exclusive and device.inferenceInProgress()) continue;
+            if (next == null or candidate.sequence < next.?.sequence) next = candidate;
+        }
+        const exchange = next orelse return;
+        if (exchange.route.kind == .task) exchange.route.kind.task.start(device, exchange) catch {
+            device.fail(exchange);
+            continue;
+        };
+        exchange.state = .running;
+        exchange.timing.running_us = device.now();
+        device.running = exchange;
+        device.port.start_work(device.port.user);
+    }
+}
+
+/// On the worker. Touches the running exchange and the model only, both of which the event side leaves alone until workDone.
+pub fn work(device: *Device) void {
+    const exchange = device.running orelse return;
+    const start = device.now();
+    device.finished = false;
+    while (!device.finished and !exchange.cancelled.load(.acquire)) {
+        device.finished = switch (exchange.route.kind) {
+            .immediate => unreachable,
+            inline .inference, .task => |*kind| kind.step(device, exchange),
+        };
+        if (exchange.turn_over or device.now() -| start >= limits.work_turn_us) break;
+    }
+    exchange.timing.inference_us += device.now() -| start;
+}
+
+pub fn workDone(device: *Device) void {
+    const exchange = device.running orelse return;
+    const is_task = exchange.route.kind == .task;
+    if (!device.finished and (is_task or !exchange.abandoned)) {
+        tellProgress(device, exchange);
+        return device.port.start_work(device.port.user);
+    }
+    device.running = null;
+    if (is_task) {
+        device.finishTask(exchange);
+    } else {
+        if (!exchange.abandoned) reply(device, exchange);
+        device.release(exchange);
+    }
+    device.startNext();
+}
+
+pub fn finishTask(device: *Device, exchange: *Exchange) void {
+    var answer = device.answerOf(exchange);
+    answer.muted = exchange.abandoned;
+    exchange.route.kind.task.finish(device, exchange, &answer) catch answer.problem(&exchange.problem);
+    device.release(exchange);
+}
+
+fn tellProgress(device: *Device, exchange: *Exchange) void {
+    exchange.turn_over = false;
+    if (exchange.route.kind != .inference) return;
+    const tell = exchange.route.kind.inference.progress orelse return;
+    if (exchange.events != .begun) return;
+    var answer = device.answerOf(exchange);
+    tell(device, exchange, &answer);
+}
+
+fn reply(device: *Device, exchange: *Exchange) void {
+    device.metrics.inference[routes.indexOf(exchange.route)].observe(exchange.timing.inference_us);
+    const mean = device.inference_us_mean;
+    device.inference_us_mean = if (mean == 0) exchange.timing.inference_us else (mean * 7 + exchange.timing.inference_us) / 8;
+    var answer = device.answerOf(exchange);
+    if (exchange.refused) return answer.problem(&exchange.problem);
+    const inference = &exchange.route.kind.inference;
+    for (inference.results(&device.model.?, exchange)) |value| {
+        if (std.math.isFinite(value)) continue;
+        exchange.problem = Problem.init(500, "RESULT_NOT_FINITE", "the model answered a number that is not finite", .{}).expecting("other inputs, or another model", .{});
+        return answer.problem(&exchange.problem);
+    }
+    inference.answer(device, exchange, &answer);
+}
+
+pub fn answerOf(device: *const Device, exchange: *const Exchange) Answer {
+    return .{ .sink = device.sink(exchange.channel), .metrics = device.metrics, .route = routes.indexOf(exchange.route), .events = exchange.events, .request = exchange.request, .format = exchange.answer_format, .latent_base64 = exchange.latent_base64, .origin = exchange.origin };
+}
+
+pub fn fail(device: *Device, exchange: *Exchange) void {
+    var answer = device.answerOf(exchange);
+    answer.muted = exchange.abandoned;
+    answer.problem(&exchange.problem);
+    device.release(exchange);
+}
+
+pub fn release(device: *Device, exchange: *Exchange) void {
+    exchange.state = .free;
+    if (device.exclusive == exchange) device.exclusive = null else if (device.exclusive != null) device.startNext();
+}
+
+pub fn requestClosed(device: *Device, request: u32) void {
+    device.mqtt.outbox.forget(request);
+    const exchange = device.find(request) orelse return;
+    device.metrics.abandoned +%= 1;
+    const is_task = exchange.route.kind == .task;
+    switch (exchange.state) {
+        .free => {},
+        .receiving => {
+            if (is_task) exchange.route.kind.task.left(device, exchange);
+            device.release(exchange);
+        },
+        .queued => if (is_task) {
+            exchange.abandoned = true;
+        } else device.release(exchange),
+        .decoding => exchange.abandoned = true,
+        .running => {
+            exchange.abandoned = true;
+            if (!is_task) exchange.cancelled.store(true, .release);
+        },
+    }
+}
+
+pub fn tick(device: *Device, now_us: u64) void {
+    for (device.exchanges) |*exchange| {
+        if (exchange.state != .receiving) continue;
+        const is_task = exchange.route.kind == .task;
+        const idle = now_us -| exchange.last_activity_us > limits.receive_idle_us_max;
+        const slow = !is_task and now_us -| exchange.timing.started_us > limits.receive_total_us_max;
+        if (!idle and !slow) continue;
+        exchange.problem = Problem.init(408, "BODY_TIMEOUT", "the body did not arrive in time", .{})
+            .expecting("data at least every {d} s, all of it within {d} s", .{ limits.receive_idle_us_max / 1_000_000, limits.receive_total_us_max / 1_000_000 });
+        if (is_task) exchange.route.kind.task.left(device, exchange);
+        device.fail(exchange);
+    }
+    device.mqtt.tick(device, now_us);
+    if (!device.healthy and now_us -| device.started_us >= limits.healthy_after_us) device.sayHealthy();
+}
