@@ -26,6 +26,15 @@ fn flashProblem(config: *const ports.Config, port: *const ports.Port) ?[]const u
     return null;
 }
 
+fn portProblem(config: *const ports.Config, port: *const ports.Port) ?[]const u8 {
+    if ((port.mqtt_publish == null) != (port.mqtt_subscribe == null)) return "config.port has one of mqtt_publish and mqtt_subscribe";
+    if ((port.fetch_start == null) != (port.fetch_cancel == null)) return "config.port has one of fetch_start and fetch_cancel";
+    const given = [_]bool{ port.firmware_begin != null, port.firmware_write != null, port.firmware_check != null, port.firmware_activate != null, port.firmware_abort != null, port.firmware_confirm != null };
+    for (given) |each| if (each != given[0]) return "config.port has some of the firmware functions and lacks others";
+    if (config.firmware_bytes_max > 0 and !given[0]) return "config.firmware_bytes_max is not 0 and config.port has no firmware functions";
+    return null;
+}
+
 fn explain(err: ?*ports.ErrorInfo, filled: ports.ErrorInfo, message: []const u8) Result {
     const out = err orelse return @fromBackingInt(@intCast(filled.code));
     if (out.size == @sizeOf(ports.ErrorInfo)) {
@@ -58,8 +67,8 @@ pub export fn synapse_device_init(config: ?*const ports.Config, out_device: ?*?*
     const out = out_device orelse return argument(err, "out_device is NULL");
     if (configProblem(given)) |message| return argument(err, message);
     const port = given.port orelse return argument(err, "config.port is NULL");
-    if ((port.mqtt_publish == null) != (port.mqtt_subscribe == null)) return argument(err, "config.port has one of mqtt_publish and mqtt_subscribe");
     if (port.size != @sizeOf(ports.Port)) return argument(err, "config.port->size is not sizeof(synapse_device_port)");
+    if (portProblem(given, port)) |message| return argument(err, message);
     if (flashProblem(given, port)) |message| return argument(err, message);
     if (given.fast == null or given.slow == null) return argument(err, "a memory block is NULL");
     const needs = Device.requirements(given);
@@ -153,6 +162,18 @@ pub export fn synapse_device_mqtt_received(device: *Device, request: u32, messag
     const given = message orelse return;
     if (given.size != @sizeOf(ports.MqttMessage)) return;
     device.mqtt.receive(device, request, given);
+}
+
+pub export fn synapse_device_fetch_head(device: *Device, fetch: u32, status: u32, length: u64) void {
+    device.updates.fetchHead(device, fetch, status, length);
+}
+
+pub export fn synapse_device_fetch_chunk(device: *Device, fetch: u32, bytes: ?[*]const u8, byte_count: usize) void {
+    if (bytes) |start| device.updates.fetchChunk(device, fetch, start[0..byte_count]);
+}
+
+pub export fn synapse_device_fetch_end(device: *Device, fetch: u32, whole: u32) void {
+    device.updates.fetchEnd(device, fetch, whole != 0);
 }
 
 pub export fn synapse_device_tick(device: *Device, now_us: u64) void {

@@ -287,6 +287,10 @@ pub const Answer = struct {
 
     /// The whole answer of a request that went wrong. Problem details are JSON whatever the client accepts, as RFC 9457 has no CBOR form.
     pub fn problem(self: *Answer, wrong: *const Problem) void {
+        if (self.sink.calls.problem) |tell| {
+            self.metrics.answered(self.route, wrong.status);
+            return tell(self.sink.user, self.request, wrong);
+        }
         self.format = .json;
         var extra: [4][2][]const u8 = undefined;
         var count: usize = 0;

@@ -3,6 +3,7 @@ const std = @import("std");
 const active_model = @import("active_model.zig");
 const exchanges = @import("exchange.zig");
 const Exchange = exchanges.Exchange;
+const Firmware = @import("firmware/firmware.zig").Firmware;
 const intake = @import("intake.zig");
 const limits = @import("limits.zig");
 const LogRing = @import("log_ring.zig").LogRing;
@@ -15,6 +16,7 @@ const ports = @import("port.zig");
 const problems = @import("problem.zig");
 const schedule = @import("schedule.zig");
 const Streams = @import("streams.zig").Streams;
+const Updates = @import("updates.zig").Updates;
 const Storage = @import("storage.zig").Storage;
 const Activation = @import("routes/activate.zig").Activation;
 
@@ -43,6 +45,8 @@ pub const Device = struct {
     slot: problems.Bounded(limits.slot_name_bytes_max) = .{},
     storage: ?*Storage = null,
     mqtt: *Mqtt = undefined,
+    firmware: *Firmware = undefined,
+    updates: *Updates = undefined,
     /// Holds an exclusive task from the end of its body until it is done.
     exclusive: ?*Exchange = null,
     activation: Activation = .{},
@@ -58,7 +62,7 @@ pub const Device = struct {
         const count: u64 = config.exchange_count;
         return .{
             .fast_bytes = memory.round(@sizeOf(Device)) + memory.round(@sizeOf(Exchange) * count),
-            .slow_bytes = memory.round(config.body_bytes_max) * count + memory.round(@sizeOf(Metrics)) + memory.round(@sizeOf(LogRing)) + memory.round(@sizeOf(Storage)) + memory.round(@sizeOf(Mqtt)) + memory.round(mqtt_module.buffer_bytes),
+            .slow_bytes = memory.round(config.body_bytes_max) * count + memory.round(@sizeOf(Metrics)) + memory.round(@sizeOf(LogRing)) + memory.round(@sizeOf(Storage)) + memory.round(@sizeOf(Mqtt)) + memory.round(@sizeOf(Firmware)) + memory.round(@sizeOf(Updates)) + memory.round(mqtt_module.buffer_bytes),
         };
     }
 
@@ -88,6 +92,10 @@ pub const Device = struct {
         };
         device.mqtt = &(device.slow.takeItems(Mqtt, 1) catch unreachable)[0];
         device.mqtt.init(device, device.slow.take(mqtt_module.buffer_bytes) catch unreachable);
+        device.firmware = &(device.slow.takeItems(Firmware, 1) catch unreachable)[0];
+        device.firmware.* = .{ .state = @fromBackingInt(config.firmware_state) };
+        device.updates = &(device.slow.takeItems(Updates, 1) catch unreachable)[0];
+        device.updates.* = .{};
         device.slow_mark = device.slow.used;
         if (config.slot_bytes[0] > 0) {
             const storage = &(device.slow.takeItems(Storage, 1) catch unreachable)[0];
@@ -132,6 +140,11 @@ pub const Device = struct {
         device.mqtt.telemetry_due_us = 0;
         device.mqtt.follow(device);
         if (device.port.settings_changed) |call| call(device.port.user);
+    }
+
+    /// Of the application that runs, or the core's own.
+    pub fn firmwareVersion(device: *const Device) []const u8 {
+        return if (device.config.firmware_version.bytes == 0) version else device.config.firmware_version.slice();
     }
 
     /// Why the board last started.
@@ -196,6 +209,10 @@ pub const Device = struct {
     /// This boot was a good one: it does not count toward safe mode any more.
     pub fn sayHealthy(device: *Device) void {
         device.healthy = true;
+        if (device.firmware.confirm(&device.port)) {
+            device.log(.info, "the new firmware is confirmed");
+            if (device.mqtt.connected) mqtt_module.events.firmware(device.mqtt, device);
+        }
         const storage = device.storage orelse return;
         storage.slots.healthy() catch device.log(.err, "the flash did not take the record of a healthy boot");
     }

@@ -41,8 +41,8 @@ pub const BodyType = enum {
 /// client leaves, the exchange is marked abandoned and freed when they are done.
 pub const State = enum { free, receiving, decoding, queued, running };
 
-/// How a request came, and its answer goes.
-pub const Channel = enum { http, mqtt };
+/// How a request came, and its answer goes. The board asks itself when it feeds its routes what it has fetched.
+pub const Channel = enum { http, mqtt, own };
 
 pub const Picture = struct {
     given: bool = false,

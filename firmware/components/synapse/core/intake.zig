@@ -26,6 +26,7 @@ pub fn sink(device: *const Device, channel: exchanges.Channel) Sink {
     return switch (channel) {
         .http => .http(&device.port),
         .mqtt => device.mqtt.outbox.sink(),
+        .own => device.updates.sink(),
     };
 }
 
@@ -103,7 +104,8 @@ fn preflight(target: http.Target, answer: *Answer, problem: *Problem) problems.E
 fn admit(device: *Device, request: u32, channel: exchanges.Channel, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
     const inference = &route.kind.inference;
     const content_type = http.header(asked.headers, "content-type");
-    const body_type = try bodyType(inference.accepts, if (inference.accepts.len == 0) null else content_type orelse "", asked.headers, problem);
+    const told = try bodyType(inference.accepts, if (inference.accepts.len == 0 or inference.assumes != null) null else content_type orelse "", asked.headers, problem);
+    const body_type = inference.assumes orelse told;
     if (try contentLength(asked.headers, problem)) |length| {
         if (length > device.config.body_bytes_max) return tooLarge(device, problem);
     }

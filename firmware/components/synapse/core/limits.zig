@@ -56,6 +56,15 @@ pub const healthy_after_us = 60 * 1_000_000;
 /// Bytes of an upload that one step of the worker reads back.
 pub const upload_check_bytes = 64 << 10;
 
+/// Longest address that the board fetches a file from.
+pub const url_bytes_max = 512;
+/// Tries without any progress before the board gives a download up, and the longest wait between two.
+pub const update_tries_max = 8;
+pub const update_wait_s_max = 60;
+/// A download is told of when it begins, after each of so many parts, and at its end.
+pub const update_progress_parts = 8;
+pub const update_spread_s_max = 86_400;
+
 /// One turn of the worker: long rollouts are cut in turns, so that a request whose client left stops soon.
 pub const work_turn_us = 20_000;
 

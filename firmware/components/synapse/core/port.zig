@@ -77,6 +77,17 @@ pub const Port = extern struct {
     mqtt_publish: ?*const fn (?*anyopaque, *const MqttMessage) callconv(.c) i32 = null,
     mqtt_subscribe: ?*const fn (?*anyopaque, Text, u32) callconv(.c) void = null,
     settings_changed: ?*const fn (?*anyopaque) callconv(.c) void = null,
+    /// All six or none.
+    firmware_begin: ?*const fn (?*anyopaque, image_bytes: u32) callconv(.c) i32 = null,
+    firmware_write: ?*const fn (?*anyopaque, data: [*]const u8, bytes: usize) callconv(.c) i32 = null,
+    /// On the worker.
+    firmware_check: ?*const fn (?*anyopaque) callconv(.c) i32 = null,
+    firmware_activate: ?*const fn (?*anyopaque) callconv(.c) i32 = null,
+    firmware_abort: ?*const fn (?*anyopaque) callconv(.c) void = null,
+    firmware_confirm: ?*const fn (?*anyopaque) callconv(.c) i32 = null,
+    /// Both or none.
+    fetch_start: ?*const fn (?*anyopaque, fetch: u32, url: Text, from_byte: u64) callconv(.c) void = null,
+    fetch_cancel: ?*const fn (?*anyopaque, fetch: u32) callconv(.c) void = null,
 };
 
 pub const MqttMessage = extern struct {
@@ -138,4 +149,8 @@ pub const Config = extern struct {
     slot_names: [2]Text = .{ .{}, .{} },
     reset_count: u32 = 0,
     reset_reason: Text = .{},
+    firmware_bytes_max: u32 = 0,
+    firmware_state: u32 = 0,
+    firmware_version: Text = .{},
+    firmware_project: Text = .{},
 };

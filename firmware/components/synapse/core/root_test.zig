@@ -18,9 +18,12 @@ test {
     _ = @import("device_fuzz.zig");
     _ = @import("device_test.zig");
     _ = @import("exchange.zig");
+    _ = @import("firmware/app_image.zig");
+    _ = @import("firmware_routes_test.zig");
     _ = @import("flash/all_test.zig");
     _ = @import("http.zig");
     _ = @import("json_tokens.zig");
+    _ = @import("legacy_test.zig");
     _ = @import("log_ring.zig");
     _ = @import("memory.zig");
     _ = @import("metrics.zig");

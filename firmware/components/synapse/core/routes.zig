@@ -35,6 +35,8 @@ pub const Immediate = struct {
 pub const Inference = struct {
     /// Media types of the body; none for a route that takes no body.
     accepts: []const BodyType,
+    /// What the body is, whatever its type says: for clients that do not say it.
+    assumes: ?BodyType = null,
     /// Media types it can answer with.
     offers: []const []const u8 = &media_types,
     /// Whether the model has what the route needs.
@@ -105,6 +107,14 @@ pub const table = [_]Route{
     @import("routes/settings.zig").route,
     @import("routes/settings.zig").change_route,
     @import("routes/reboot.zig").route,
+    @import("routes/upload_firmware.zig").route,
+    @import("routes/updates.zig").route,
+    @import("routes/updates.zig").cancel_route,
+    @import("routes/updates.zig").ask_route,
+    @import("routes/legacy/status.zig").route,
+    @import("routes/legacy/encode.zig").route,
+    @import("routes/legacy/predict.zig").route,
+    @import("routes/legacy/rollout.zig").route,
 };
 
 comptime {

@@ -71,6 +71,7 @@ pub fn workDone(device: *Device) void {
         device.release(exchange);
     }
     device.startNext();
+    device.updates.advance(device);
 }
 
 pub fn finishTask(device: *Device, exchange: *Exchange) void {
@@ -155,5 +156,6 @@ pub fn tick(device: *Device, now_us: u64) void {
         device.fail(exchange);
     }
     device.mqtt.tick(device, now_us);
+    device.updates.advance(device);
     if (!device.healthy and now_us -| device.started_us >= limits.healthy_after_us) device.sayHealthy();
 }

@@ -1,5 +1,6 @@
 //! Where an answer goes: to an HTTP client through the port, into an MQTT message, or back into the core.
 const ports = @import("port.zig");
+const Problem = @import("problem.zig").Problem;
 
 pub const Sink = struct {
     user: ?*const anyopaque,
@@ -12,6 +13,8 @@ pub const Sink = struct {
         end: *const fn (user: ?*const anyopaque, request: u32) void,
         /// How a sink whose answers are messages tells events; without it they are server-sent events.
         events: ?Events = null,
+        /// Takes errors as they are, in place of their text.
+        problem: ?*const fn (user: ?*const anyopaque, request: u32, problem: *const Problem) void = null,
     };
 
     pub const Events = struct {

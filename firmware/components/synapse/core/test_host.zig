@@ -4,6 +4,8 @@ const abi = @import("abi.zig");
 const ports = @import("port.zig");
 const Device = @import("device.zig").Device;
 const flash_module = @import("flash/flash.zig");
+const sim_ota = @import("flash/sim_ota.zig");
+const SimOta = sim_ota.SimOta;
 const SimFlash = @import("flash/sim_flash.zig").SimFlash;
 
 pub const model align(64) = @embedFile("test_model").*;
@@ -30,8 +32,10 @@ pub const Reply = struct {
     }
 };
 
-/// The areas of the board's flash: records, two slots, settings.
-pub const areas = [_]u32{ 2 * 4096, 48 * 4096, 32 * 4096, 4 * 4096 };
+/// The areas of the board's flash: records, two slots, settings, two places for the firmware and the record of which one starts.
+pub const areas = [_]u32{ 2 * 4096, 48 * 4096, 32 * 4096, 4 * 4096, ota_bytes, ota_bytes, 2 * 4096 };
+pub const ota_area = 4;
+pub const ota_bytes = 8 * 4096;
 
 /// A message that the board gave to the broker.
 pub const Published = struct {
@@ -67,6 +71,12 @@ pub const Host = struct {
     next: u32 = 1,
     /// Null on a board without.
     flash: ?*SimFlash = null,
+    ota: SimOta = undefined,
+    /// The download that the board wants, and how many it has wanted.
+    fetch: u32 = 0,
+    fetch_from: u64 = 0,
+    fetches: u32 = 0,
+    fetch_cancelled: u32 = 0,
     resets: u32 = 0,
     random_byte: u8 = 4,
     reboots: u32 = 0,
@@ -124,7 +134,21 @@ pub const Host = struct {
     fn boot(host: *Host) !ports.Result {
         host.wire();
         var config = host.configuration();
-        config.records_bytes, config.slot_bytes[0], config.slot_bytes[1], config.settings_bytes = areas;
+        config.records_bytes, config.slot_bytes[0], config.slot_bytes[1], config.settings_bytes = areas[0..4].*;
+        const flash = host.flash.?;
+        host.ota = .{ .places = .{ flash.area(ota_area), flash.area(ota_area + 1) }, .record = flash.area(ota_area + 2) };
+        host.ota.boot();
+        config.firmware_bytes_max = ota_bytes;
+        config.firmware_state = @backingInt(host.ota.state);
+        if (host.ota.head) |*image| config.firmware_version = .of(image.version());
+        host.port.firmware_begin = Ota.begin;
+        host.port.firmware_write = Ota.write;
+        host.port.firmware_check = Ota.check;
+        host.port.firmware_activate = Ota.activate;
+        host.port.firmware_abort = Ota.abort;
+        host.port.firmware_confirm = Ota.confirm;
+        host.port.fetch_start = fetchStart;
+        host.port.fetch_cancel = fetchCancel;
         config.slot_names = .{ .of("model_a"), .of("model_b") };
         config.reset_count = host.resets;
         config.reset_reason = .of(host.reset_reason);
@@ -355,6 +379,23 @@ pub const Host = struct {
 
     fn reboot(user: ?*anyopaque) callconv(.c) void {
         of(user).reboots += 1;
+    }
+
+    const Ota = sim_ota.Calls(struct {
+        fn otaOf(user: ?*anyopaque) *SimOta {
+            return &of(user).ota;
+        }
+    }.otaOf);
+
+    fn fetchStart(user: ?*anyopaque, fetch: u32, _: ports.Text, from: u64) callconv(.c) void {
+        const host = of(user);
+        host.fetch = fetch;
+        host.fetch_from = from;
+        host.fetches += 1;
+    }
+
+    fn fetchCancel(user: ?*anyopaque, fetch: u32) callconv(.c) void {
+        of(user).fetch_cancelled = fetch;
     }
 
     fn flashRead(user: ?*anyopaque, area: u32, offset: u32, out: [*]u8, bytes: usize) callconv(.c) flash_module.Result {

@@ -141,7 +141,30 @@ typedef struct synapse_device_port {
   void (*mqtt_subscribe)(void *user, synapse_device_text filter, uint32_t on);
   /* Settings have changed, maybe those of Wi-Fi or the broker: read them again, after this call. May be NULL. */
   void (*settings_changed)(void *user);
+
+  /* Updating the firmware: esp_ota_begin and its like. All six, or NULL for a board that cannot. An image is begun, written in pieces of any size, checked
+   * (everything is read back: on the worker), and then activated: the next start runs it, on trial. abort ends an update at any point before activation.
+   * confirm says that the running firmware, which is on trial, is good. 0 is success. */
+  int32_t (*firmware_begin)(void *user, uint32_t image_bytes);
+  int32_t (*firmware_write)(void *user, const uint8_t *data, size_t bytes);
+  int32_t (*firmware_check)(void *user);
+  int32_t (*firmware_activate)(void *user);
+  void (*firmware_abort)(void *user);
+  int32_t (*firmware_confirm)(void *user);
+
+  /* Both, or NULL for a board that fetches nothing. start begins a GET of an http:// or https:// address, from `from_byte` on when that is not 0 (Range);
+   * redirects are followed. The port answers with synapse_device_fetch_head, _chunk and _end, not from inside this call, all with the same number; nothing
+   * follows end, and nothing follows cancel. */
+  void (*fetch_start)(void *user, uint32_t fetch, synapse_device_text url, uint64_t from_byte);
+  void (*fetch_cancel)(void *user, uint32_t fetch);
 } synapse_device_port;
+
+/* How the firmware that runs came to run. */
+typedef enum synapse_device_firmware_state {
+  SYNAPSE_DEVICE_FIRMWARE_VALID = 0,
+  SYNAPSE_DEVICE_FIRMWARE_ON_TRIAL = 1, /* not confirmed yet: the next start returns to the one before */
+  SYNAPSE_DEVICE_FIRMWARE_RETURNED = 2, /* an update was not confirmed before the last start */
+} synapse_device_firmware_state;
 
 /* Texts must stay valid as long as the device. A frequency of 0 means unknown. */
 typedef struct synapse_device_config {
@@ -170,6 +193,9 @@ typedef struct synapse_device_config {
   synapse_device_text slot_names[2]; /* what clients call the slots of areas MODEL_A and MODEL_B: 1 to 32 letters, digits, _ or - */
   uint32_t reset_count;              /* since the board was first powered */
   synapse_device_text reset_reason;  /* of the last start: "power-on", "watchdog", ...; letters, digits and dashes. Empty: unknown */
+  uint32_t firmware_bytes_max; /* largest application image; 0: the firmware cannot be updated */
+  uint32_t firmware_state;     /* synapse_device_firmware_state */
+  synapse_device_text firmware_version, firmware_project; /* of the application that runs; empty: the core's own */
 } synapse_device_config;
 
 /* What the core itself needs, without any model. Only threads, body_bytes_max and exchange_count matter. */
@@ -186,7 +212,7 @@ synapse_device_result synapse_device_boot(synapse_device *device, synapse_device
 synapse_device_result synapse_device_load_model(synapse_device *device, synapse_device_text slot, const void *file, size_t file_bytes,
                                                 synapse_device_error *error);
 
-/* Events. A request's number is not 0 and not used again until its end or, after a request_closed, until its image has been answered.
+/* Events. A request's number is 1 to 0x7fffffff and not used again until its end or, after a request_closed, until its image has been answered.
  * The port need only pass the headers that the core reads: accept, accept-encoding, access-control-request-method, authorization,
  * content-encoding, content-length, content-range, content-type, if-none-match, origin. Events for unknown requests are ignored. */
 void synapse_device_request_head(synapse_device *device, uint32_t request, synapse_device_text method, synapse_device_text target,
@@ -210,6 +236,11 @@ synapse_device_result synapse_device_get_mqtt_session(const synapse_device *devi
 void synapse_device_mqtt_connected(synapse_device *device, uint32_t protocol_version); /* 4 is 3.1.1 */
 void synapse_device_mqtt_disconnected(synapse_device *device);
 void synapse_device_mqtt_received(synapse_device *device, uint32_t request, const synapse_device_mqtt_message *message);
+/* The server of a download has answered with this status; `length` is that of what it sends, 0 when unknown. */
+void synapse_device_fetch_head(synapse_device *device, uint32_t fetch, uint32_t status, uint64_t length);
+void synapse_device_fetch_chunk(synapse_device *device, uint32_t fetch, const uint8_t *bytes, size_t byte_count);
+/* The download has ended: `whole` is 1 when the server said so, 0 when the connection broke or was never made. */
+void synapse_device_fetch_end(synapse_device *device, uint32_t fetch, uint32_t whole);
 /* At least once a second: slow and silent clients lose their request. */
 void synapse_device_tick(synapse_device *device, uint64_t now_us);
 

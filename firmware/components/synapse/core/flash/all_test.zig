@@ -10,6 +10,7 @@ test {
     _ = @import("slots_test.zig");
     _ = @import("power_cut_test.zig");
     _ = @import("settings_pairs.zig");
+    _ = @import("sim_ota.zig");
     _ = @import("journal.zig");
     _ = @import("journal_test.zig");
 }

@@ -27,6 +27,9 @@ pub const table = [_]Command{
     .{ .name = "plan", .method = "POST", .path = "/v1/plan" },
     .{ .name = "selftest", .method = "POST", .path = "/v1/selftest", .bodiless = true },
     .{ .name = "activate", .method = "POST", .path = "/v1/models/*/activate", .bodiless = true },
+    .{ .name = "model", .method = "POST", .path = "/v1/updates/model" },
+    .{ .name = "firmware", .method = "POST", .path = "/v1/updates/firmware" },
+    .{ .name = "updates", .method = "GET", .path = "/v1/updates", .bodiless = true },
     .{ .name = "settings", .method = "PUT", .path = "/v1/settings", .method_empty = "GET" },
     .{ .name = "reboot", .method = "POST", .path = "/v1/reboot", .bodiless = true },
 };

@@ -30,7 +30,7 @@ pub fn publish(mqtt: *Mqtt, device: *const Device) void {
     message.field("manufacturer", "Synapse");
     message.field("model", config.board_name.slice());
     message.field("serial_number", config.device_id.slice());
-    message.field("sw_version", version);
+    message.field("sw_version", device.firmwareVersion());
     message.objectEnd();
     message.key("origin");
     message.objectBegin();

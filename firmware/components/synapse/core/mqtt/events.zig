@@ -1,8 +1,8 @@
 //! synapse/{device}/event/...: what happened, once. Each says its kind in `event_type`, as Home Assistant's event entities want it.
 const Device = @import("../device.zig").Device;
-const version = @import("../device.zig").version;
 const Mqtt = @import("mqtt.zig").Mqtt;
 const Answer = @import("../answer.zig").Answer;
+const Updates = @import("../updates.zig").Updates;
 const Observation = @import("../routes/observe.zig").Observation;
 const topics = @import("topics.zig");
 const limits = @import("../limits.zig");
@@ -24,7 +24,8 @@ pub fn boot(mqtt: *Mqtt, device: *const Device) void {
     var message = begin(mqtt, "boot");
     message.field("reason", device.resetReason());
     message.fieldUnsigned("resets", device.config.reset_count);
-    message.field("firmware", version);
+    message.field("firmware", device.firmwareVersion());
+    message.field("firmware_state", device.firmware.state.text());
     message.fieldBoolean("safe_mode", if (device.storage) |storage| storage.slots.safe_mode else false);
     end(mqtt, &message, "boot");
 }
@@ -38,6 +39,28 @@ pub fn model(mqtt: *Mqtt, slot: []const u8, code: ?[]const u8, detail: []const u
         message.field("detail", detail);
     }
     end(mqtt, &message, "model");
+}
+
+/// How far an update that the board fetches is.
+pub fn update(mqtt: *Mqtt, updates: *const Updates) void {
+    var message = begin(mqtt, @tagName(updates.state));
+    updates.describe(&message);
+    end(mqtt, &message, "ota");
+}
+
+/// What became of a firmware that was on trial.
+pub fn firmware(mqtt: *Mqtt, device: *const Device) void {
+    const returned = device.firmware.state == .returned;
+    const state = if (returned) "FAILED" else "UPDATED";
+    var message = begin(mqtt, state);
+    message.field("state", state);
+    message.field("kind", "firmware");
+    message.field("version", device.firmwareVersion());
+    if (returned) {
+        message.field("code", "FIRMWARE_RETURNED");
+        message.field("detail", "the new firmware was not confirmed before the board started anew, so the one before it runs");
+    }
+    end(mqtt, &message, "ota");
 }
 
 /// A frame that the model did not expect.

@@ -4,7 +4,7 @@ const std = @import("std");
 const commands = @import("commands.zig");
 const discovery = @import("discovery.zig");
 const Duplicates = @import("duplicates.zig").Duplicates;
-const events = @import("events.zig");
+pub const events = @import("events.zig");
 const outbox_module = @import("outbox.zig");
 const Outbox = outbox_module.Outbox;
 const status = @import("status.zig");
@@ -69,7 +69,10 @@ pub const Mqtt = struct {
         mqtt.groups = .{};
         mqtt.discovered = false;
         mqtt.follow(device);
-        if (!mqtt.boot_told) events.boot(mqtt, device);
+        if (!mqtt.boot_told) {
+            events.boot(mqtt, device);
+            if (device.firmware.state == .returned) events.firmware(mqtt, device);
+        }
         mqtt.boot_told = true;
         mqtt.telemetry_due_us = device.now();
         mqtt.tick(device, device.now());

@@ -1,6 +1,5 @@
 //! synapse/{device}/status, retained: whether the board is there, and what it runs. The last will says that it is not.
 const Device = @import("../device.zig").Device;
-const version = @import("../device.zig").version;
 const Mqtt = @import("mqtt.zig").Mqtt;
 
 /// The last will. What else the status says would not be true any more.
@@ -15,7 +14,7 @@ pub fn publish(mqtt: *Mqtt, device: *const Device) void {
     message.field("name", device.name());
     message.field("board", config.board_id.slice());
     message.field("chip", config.chip.slice());
-    message.field("firmware", version);
+    message.field("firmware", device.firmwareVersion());
     message.fieldBoolean("simulated", config.simulated != 0);
     message.key("model");
     if (device.model) |*model| {

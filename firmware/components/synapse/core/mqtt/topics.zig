@@ -2,7 +2,7 @@
 //!
 //!   synapse/{device}/status                      retained; the last will says offline
 //!   synapse/{device}/telemetry
-//!   synapse/{device}/event/{surprise|boot|model|firmware}
+//!   synapse/{device}/event/{surprise|boot|model|ota}
 //!   synapse/{device}/cmd/{command}[/{slot}][/{id}[?{options}]]
 //!   synapse/{device}/cmd/cancel/{id}             takes a command back; its own id, or its Response Topic and Correlation Data, say which
 //!   synapse/{device}/res[/{id}]                  answers to commands without a Response Topic

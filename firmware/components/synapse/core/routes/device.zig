@@ -38,8 +38,11 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.objectEnd();
     answer.key("firmware");
     answer.objectBegin();
-    answer.field("name", "synapse");
-    answer.field("version", version);
+    answer.field("name", if (config.firmware_project.bytes == 0) "synapse" else config.firmware_project.slice());
+    answer.field("version", device.firmwareVersion());
+    answer.field("core", version);
+    answer.field("state", device.firmware.state.text());
+    answer.fieldUnsigned("capacity_bytes", config.firmware_bytes_max);
     answer.field("engine", config.engine.slice());
     answer.field("isa", std.mem.span(runtime.syn_isa_name()));
     answer.objectEnd();

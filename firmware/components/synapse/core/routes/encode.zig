@@ -18,7 +18,7 @@ pub const route: Route = .{ .method = .POST, .path = "/v1/encode", .access = .in
     .answer = reportLatent,
 } } };
 
-fn available(model: *const Model) bool {
+pub fn available(model: *const Model) bool {
     return model.encode != null;
 }
 
@@ -39,13 +39,13 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     return image.fromObject(exchange, 0, encoder, parts.bytes, parts.media_type, "");
 }
 
-fn step(device: *Device, exchange: *Exchange) bool {
+pub fn step(device: *Device, exchange: *Exchange) bool {
     const model = &device.model.?;
     model.runEncode(exchange.pictures[0].pixels, exchange.result(0, model.encode.?.latent_elements));
     return true;
 }
 
-fn results(model: *const Model, exchange: *Exchange) []const f32 {
+pub fn results(model: *const Model, exchange: *Exchange) []const f32 {
     return exchange.result(0, model.encode.?.latent_elements);
 }
 

@@ -19,7 +19,7 @@ pub const route: Route = .{ .method = .POST, .path = "/v1/predict", .access = .i
     .answer = report,
 } } };
 
-fn available(model: *const Model) bool {
+pub fn available(model: *const Model) bool {
     return model.predict != null;
 }
 
@@ -46,7 +46,7 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     }
 }
 
-fn step(device: *Device, exchange: *Exchange) bool {
+pub fn step(device: *Device, exchange: *Exchange) bool {
     const model = &device.model.?;
     const predictor = &model.predict.?;
     const rows = exchange.history;
@@ -54,7 +54,7 @@ fn step(device: *Device, exchange: *Exchange) bool {
     return true;
 }
 
-fn results(model: *const Model, exchange: *Exchange) []const f32 {
+pub fn results(model: *const Model, exchange: *Exchange) []const f32 {
     return exchange.result(0, model.predict.?.latent_elements);
 }
 

@@ -19,7 +19,7 @@ pub const route: Route = .{ .method = .POST, .path = "/v1/rollout", .access = .i
     .answer = report,
 } } };
 
-fn available(model: *const Model) bool {
+pub fn available(model: *const Model) bool {
     // A fixed history longer than one has no way to begin from a single start.
     const predictor = model.predict orelse return false;
     return predictor.history_min == 1;
@@ -44,7 +44,7 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     return start.finish(device, exchange, 0, "start.");
 }
 
-fn step(device: *Device, exchange: *Exchange) bool {
+pub fn step(device: *Device, exchange: *Exchange) bool {
     const model = &device.model.?;
     const predictor = &model.predict.?;
     const width = predictor.latent_elements;
@@ -63,18 +63,22 @@ fn step(device: *Device, exchange: *Exchange) bool {
     return exchange.steps_done == exchange.steps;
 }
 
-fn results(model: *const Model, exchange: *Exchange) []const f32 {
+pub fn results(model: *const Model, exchange: *Exchange) []const f32 {
     return exchange.result(0, (exchange.steps + 1) * model.predict.?.latent_elements);
 }
 
-fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
+pub fn trajectory(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     const width = device.model.?.predict.?.latent_elements;
-    answer.begin(200);
-    answer.objectBegin();
     answer.key("trajectory");
     answer.arrayBegin();
     for (0..exchange.steps + 1) |i| answer.latent(exchange.result(i, width));
     answer.arrayEnd();
+}
+
+fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
+    answer.begin(200);
+    answer.objectBegin();
+    trajectory(device, exchange, answer);
     reply.modelAndTiming(device, exchange, answer);
     answer.objectEnd();
     answer.end();

@@ -1,0 +1,223 @@
+//! An application image as ESP-IDF lays it out (esp_app_format.h, esp_app_desc.h, esp_image_format.c): a header, segments of which the first begins with the
+//! application's description, a checksum, and the SHA-256 of everything before it.
+const std = @import("std");
+const Sha256 = std.crypto.hash.sha2.Sha256;
+
+pub const chip_esp32p4 = 18;
+const magic = 0xe9;
+const header_bytes = 24;
+const segment_head_bytes = 8;
+const description_at = header_bytes + segment_head_bytes;
+const description_bytes = 256;
+const description_magic = 0xabcd5432;
+const segments_max = 16;
+const checksum_seed = 0xef;
+const digest_bytes = 32;
+
+/// As much of an image as has to be seen before it is written anywhere.
+pub const head_bytes = description_at + description_bytes;
+
+pub const HeadError = error{ NotAnImage, NoDescription, NoDigest };
+pub const FitError = error{ OtherChip, RevisionTooLow, RevisionTooHigh };
+pub const BodyError = error{ SegmentsInvalid, ChecksumWrong, DigestWrong, Incomplete };
+
+pub const Head = struct {
+    chip_id: u16,
+    /// Chip revisions on which it runs, major * 100 + minor.
+    revision_min: u16,
+    revision_max: u16,
+    version_text: [32]u8,
+    project_text: [32]u8,
+
+    pub fn parse(bytes: *const [head_bytes]u8) HeadError!Head {
+        if (bytes[0] != magic or bytes[1] < 1 or bytes[1] > segments_max) return error.NotAnImage;
+        // Without it nobody would notice a byte that was written wrong.
+        if (bytes[23] != 1) return error.NoDigest;
+        if (std.mem.readInt(u32, bytes[header_bytes + 4 ..][0..4], .little) < description_bytes) return error.NoDescription;
+        const description = bytes[description_at..];
+        if (std.mem.readInt(u32, description[0..4], .little) != description_magic) return error.NoDescription;
+        return .{
+            .chip_id = std.mem.readInt(u16, bytes[12..14], .little),
+            .revision_min = std.mem.readInt(u16, bytes[15..17], .little),
+            .revision_max = std.mem.readInt(u16, bytes[17..19], .little),
+            .version_text = printable(description[16..48]),
+            .project_text = printable(description[48..80]),
+        };
+    }
+
+    pub fn fits(head: *const Head, chip_revision: u32) FitError!void {
+        if (head.chip_id != chip_esp32p4) return error.OtherChip;
+        if (chip_revision < head.revision_min) return error.RevisionTooLow;
+        if (chip_revision > head.revision_max) return error.RevisionTooHigh;
+    }
+
+    pub fn version(head: *const Head) []const u8 {
+        return std.mem.sliceTo(&head.version_text, 0);
+    }
+
+    pub fn project(head: *const Head) []const u8 {
+        return std.mem.sliceTo(&head.project_text, 0);
+    }
+};
+
+/// Texts of an image go into answers, so nothing but letters stays in them.
+fn printable(text: *const [32]u8) [32]u8 {
+    var result: [32]u8 = @splat(0);
+    for (text, &result) |byte, *out| {
+        if (byte == 0) break;
+        out.* = if (byte > ' ' and byte < 127) byte else '?';
+    }
+    // The last byte ends the text, whatever the image says.
+    result[31] = 0;
+    return result;
+}
+
+/// Checks an image as it passes by, in pieces of any size. What follows the digest, as a signature does, is not its concern.
+pub const Checker = struct {
+    phase: enum { header, segment_head, segment, padding, digest, rest } = .header,
+    at: u64 = 0,
+    /// Header, segment head or digest, as far as it has come.
+    piece: [digest_bytes]u8 = undefined,
+    piece_len: usize = 0,
+    segments_left: u8 = 0,
+    segment_left: u32 = 0,
+    checksum: u8 = checksum_seed,
+    hash: Sha256 = .init(.{}),
+
+    pub fn feed(self: *Checker, bytes: []const u8) BodyError!void {
+        var rest = bytes;
+        while (rest.len > 0) switch (self.phase) {
+            .header => {
+                const header = self.collect(header_bytes, &rest) orelse return;
+                self.segments_left = header[1];
+                self.phase = .segment_head;
+            },
+            .segment_head => {
+                const head = self.collect(segment_head_bytes, &rest) orelse return;
+                self.segment_left = std.mem.readInt(u32, head[4..8], .little);
+                if (self.segment_left % 4 != 0) return error.SegmentsInvalid;
+                self.segments_left -= 1;
+                self.phase = .segment;
+                if (self.segment_left == 0) self.afterSegment();
+            },
+            .segment => {
+                const n = @min(rest.len, self.segment_left);
+                for (rest[0..n]) |byte| self.checksum ^= byte;
+                self.pass(rest[0..n]);
+                self.segment_left -= @intCast(n);
+                rest = rest[n..];
+                if (self.segment_left == 0) self.afterSegment();
+            },
+            .padding => {
+                // The checksum is the last byte of a row of sixteen.
+                const is_checksum = self.at % 16 == 15;
+                if (is_checksum and rest[0] != self.checksum) return error.ChecksumWrong;
+                self.pass(rest[0..1]);
+                rest = rest[1..];
+                if (is_checksum) self.phase = .digest;
+            },
+            .digest => {
+                const n = @min(rest.len, digest_bytes - self.piece_len);
+                @memcpy(self.piece[self.piece_len..][0..n], rest[0..n]);
+                self.piece_len += n;
+                rest = rest[n..];
+                if (self.piece_len < digest_bytes) return;
+                var computed: [digest_bytes]u8 = undefined;
+                self.hash.final(&computed);
+                if (!std.mem.eql(u8, &computed, &self.piece)) return error.DigestWrong;
+                self.phase = .rest;
+            },
+            .rest => return,
+        };
+    }
+
+    pub fn finish(self: *const Checker) BodyError!void {
+        if (self.phase != .rest) return error.Incomplete;
+    }
+
+    fn pass(self: *Checker, bytes: []const u8) void {
+        self.hash.update(bytes);
+        self.at += bytes.len;
+    }
+
+    fn collect(self: *Checker, comptime needed: usize, rest: *[]const u8) ?*const [needed]u8 {
+        const n = @min(rest.len, needed - self.piece_len);
+        @memcpy(self.piece[self.piece_len..][0..n], rest.*[0..n]);
+        self.pass(rest.*[0..n]);
+        self.piece_len += n;
+        rest.* = rest.*[n..];
+        if (self.piece_len < needed) return null;
+        self.piece_len = 0;
+        return self.piece[0..needed];
+    }
+
+    fn afterSegment(self: *Checker) void {
+        self.phase = if (self.segments_left > 0) .segment_head else .padding;
+    }
+};
+
+/// Builds images, for tests.
+pub fn make(buffer: []u8, options: struct { version: []const u8 = "1.0.0", project: []const u8 = "synapse", chip_id: u16 = chip_esp32p4, revision_min: u16 = 0, revision_max: u16 = 199, payload_bytes: u32 = 1024 }) []u8 {
+    @memset(buffer, 0);
+    buffer[0] = magic;
+    buffer[1] = 2;
+    std.mem.writeInt(u16, buffer[12..14], options.chip_id, .little);
+    std.mem.writeInt(u16, buffer[15..17], options.revision_min, .little);
+    std.mem.writeInt(u16, buffer[17..19], options.revision_max, .little);
+    buffer[23] = 1;
+    std.mem.writeInt(u32, buffer[header_bytes + 4 ..][0..4], description_bytes, .little);
+    const description = buffer[description_at..];
+    std.mem.writeInt(u32, description[0..4], description_magic, .little);
+    @memcpy(description[16..][0..options.version.len], options.version);
+    @memcpy(description[48..][0..options.project.len], options.project);
+    std.mem.writeInt(u32, buffer[head_bytes + 4 ..][0..4], options.payload_bytes, .little);
+    const payload = buffer[head_bytes + segment_head_bytes ..][0..options.payload_bytes];
+    for (payload, 0..) |*byte, i| byte.* = @truncate(i *% 167 +% 13);
+    var checksum: u8 = checksum_seed;
+    for (description[0..description_bytes]) |byte| checksum ^= byte;
+    for (payload) |byte| checksum ^= byte;
+    const end = std.mem.alignForward(usize, head_bytes + segment_head_bytes + options.payload_bytes + 1, 16);
+    buffer[end - 1] = checksum;
+    Sha256.hash(buffer[0..end], buffer[end..][0..digest_bytes], .{});
+    return buffer[0 .. end + digest_bytes];
+}
+
+test "a whole image passes, in pieces of any size" {
+    var buffer: [4096]u8 = undefined;
+    const image = make(&buffer, .{ .version = "2.3.4" });
+    const head: Head = try .parse(image[0..head_bytes]);
+    try std.testing.expectEqualStrings("2.3.4", head.version());
+    try std.testing.expectEqualStrings("synapse", head.project());
+    for ([_]usize{ 1, 7, 16, 300, image.len }) |step| {
+        var checker: Checker = .{};
+        var at: usize = 0;
+        while (at < image.len) : (at += step) try checker.feed(image[at..@min(image.len, at + step)]);
+        try checker.finish();
+    }
+}
+
+test "an image is refused for any byte that is wrong, and for any that is missing" {
+    var buffer: [4096]u8 = undefined;
+    const image = make(&buffer, .{ .payload_bytes = 64 });
+    for (0..image.len) |i| {
+        image[i] ^= 0x10;
+        defer image[i] ^= 0x10;
+        var checker: Checker = .{};
+        const result = if (checker.feed(image)) |_| checker.finish() else |err| err;
+        try std.testing.expect(std.meta.isError(result));
+    }
+    for (0..image.len) |length| {
+        var checker: Checker = .{};
+        try checker.feed(image[0..length]);
+        try std.testing.expectError(error.Incomplete, checker.finish());
+    }
+}
+
+test "chip and revision" {
+    var buffer: [4096]u8 = undefined;
+    const Case = struct { chip: u16 = chip_esp32p4, min: u16 = 0, max: u16 = 199, fit: FitError!void };
+    for ([_]Case{ .{ .fit = {} }, .{ .chip = 9, .fit = error.OtherChip }, .{ .min = 300, .max = 399, .fit = error.RevisionTooLow }, .{ .max = 99, .fit = error.RevisionTooHigh }, .{ .min = 103, .max = 103, .fit = {} } }) |case| {
+        const head: Head = try .parse(make(&buffer, .{ .chip_id = case.chip, .revision_min = case.min, .revision_max = case.max })[0..head_bytes]);
+        try std.testing.expectEqual(case.fit, head.fits(103));
+    }
+}

@@ -1,0 +1,54 @@
+//! POST /encode, for clients of the published LeWM port: a picture as little-endian f32, rows from the top, RGB, normalised with the statistics of ImageNet,
+//! whatever the content type says. It becomes the bytes that it was made of.
+const std = @import("std");
+const Answer = @import("../../answer.zig").Answer;
+const media_types = @import("../../answer.zig").media_types;
+const Device = @import("../../device.zig").Device;
+const Exchange = @import("../../exchange.zig").Exchange;
+const Problem = @import("../../problem.zig").Problem;
+const ProblemError = @import("../../problem.zig").Error;
+const Route = @import("../../routes.zig").Route;
+const encode = @import("../encode.zig");
+const reply = @import("reply.zig");
+
+pub const route: Route = .{ .method = .POST, .path = "/encode", .access = .inference, .kind = .{ .inference = .{
+    .accepts = &.{.raw},
+    .assumes = .raw,
+    .offers = media_types[0..1],
+    .available = encode.available,
+    .parse = parse,
+    .step = encode.step,
+    .results = encode.results,
+    .answer = report,
+} } };
+
+const mean = [3]f32{ 0.485, 0.456, 0.406 };
+const deviation = [3]f32{ 0.229, 0.224, 0.225 };
+
+fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
+    const encoder = &device.model.?.encode.?;
+    const body = exchange.body();
+    if (body.len != encoder.image_bytes * 4) {
+        exchange.problem = Problem.init(422, "IMAGE_SIZE", "the picture has {d} bytes", .{body.len})
+            .at("body", .{})
+            .expecting("{d} bytes: {d} x {d} pixels, RGB, f32", .{ encoder.image_bytes * 4, encoder.width, encoder.height });
+        return error.Problem;
+    }
+    for (exchange.image, 0..) |*byte, i| {
+        const value: f32 = @bitCast(std.mem.readInt(u32, body[4 * i ..][0..4], .little));
+        if (!std.math.isFinite(value)) {
+            exchange.problem = Problem.init(422, "BODY_INVALID", "number {d} is not finite", .{i}).at("body", .{}).expecting("finite numbers", .{});
+            return error.Problem;
+        }
+        byte.* = @intFromFloat(@round(std.math.clamp((value * deviation[i % 3] + mean[i % 3]) * 255, 0, 255)));
+    }
+    exchange.pictures[0] = .{ .given = true, .pixels = exchange.image };
+}
+
+fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
+    answer.begin(200);
+    answer.objectBegin();
+    answer.key("latent");
+    answer.latent(encode.results(&device.model.?, exchange));
+    reply.latency(exchange, answer);
+}

@@ -1,0 +1,27 @@
+//! GET /status, for clients of the published LeWM port: the keys that it gives.
+const Answer = @import("../../answer.zig").Answer;
+const media_types = @import("../../answer.zig").media_types;
+const Device = @import("../../device.zig").Device;
+const Problem = @import("../../problem.zig").Problem;
+const ProblemError = @import("../../problem.zig").Error;
+const routes = @import("../../routes.zig");
+
+pub const route: routes.Route = .{ .method = .GET, .path = "/status", .access = .read, .kind = .{ .immediate = .{ .offers = media_types[0..1], .answer = report } } };
+
+fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) ProblemError!void {
+    const model = if (device.model) |*model| model else null;
+    const encoder = if (model) |open| open.encode else null;
+    const predictor = if (model) |open| open.predict else null;
+    answer.begin(200);
+    answer.objectBegin();
+    answer.field("model", if (model) |open| open.name() else "");
+    answer.field("mode", if (encoder != null and predictor != null) "full" else if (predictor != null) "predictor" else if (encoder != null) "encoder" else "none");
+    answer.fieldUnsigned("latent_dim", if (encoder) |part| part.latent_elements else if (predictor) |part| part.latent_elements else 0);
+    answer.fieldUnsigned("action_dim", if (predictor) |part| part.action_elements else 0);
+    answer.fieldBoolean("has_encoder", encoder != null);
+    answer.field("backend", device.config.engine.slice());
+    answer.fieldUnsigned("heap_free", device.fast.free());
+    answer.fieldUnsigned("psram_free", device.slow.free());
+    answer.objectEnd();
+    answer.end();
+}

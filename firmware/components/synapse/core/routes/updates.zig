@@ -1,0 +1,111 @@
+//! POST /v1/updates/{model|firmware}: tells the board to fetch a model or a firmware by itself. GET /v1/updates says how far it is, DELETE takes it back.
+const std = @import("std");
+const Answer = @import("../answer.zig").Answer;
+const Body = @import("../body.zig").Body;
+const Device = @import("../device.zig").Device;
+const Exchange = @import("../exchange.zig").Exchange;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const limits = @import("../limits.zig");
+const media_types = @import("../answer.zig").media_types;
+const models = @import("models.zig");
+const routes = @import("../routes.zig");
+const small_task = @import("small_task.zig");
+const updates = @import("../updates.zig");
+
+pub const route: routes.Route = .{ .method = .GET, .path = "/v1/updates", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } } };
+pub const cancel_route: routes.Route = .{ .method = .DELETE, .path = "/v1/updates", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, cancel) } };
+pub const ask_route: routes.Route = .{ .method = .POST, .path = "/v1/updates/*", .access = .owner, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 202, begin, ask) } };
+
+fn show(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) ProblemError!void {
+    report(device, 200, answer);
+}
+
+fn report(device: *Device, status: u16, answer: *Answer) void {
+    answer.begin(status);
+    answer.objectBegin();
+    device.updates.describe(answer);
+    answer.objectEnd();
+    answer.end();
+}
+
+fn cancel(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
+    if (!device.updates.busy() or device.updates.state == .UPDATING) {
+        exchange.problem = Problem.init(409, "NO_UPDATE", "no update is under way that could be taken back", .{}).expecting("an update that is queued or being downloaded", .{});
+        return error.Problem;
+    }
+    device.updates.cancel(device);
+    report(device, 200, answer);
+}
+
+fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
+    const kind = std.meta.stringToEnum(updates.Kind, request.wildcard) orelse {
+        exchange.problem = Problem.init(404, "NOT_FOUND", "there are no such updates", .{}).expecting("/v1/updates/model or /v1/updates/firmware", .{});
+        return error.Problem;
+    };
+    exchange.slot = @backingInt(kind);
+    if (device.port.fetch_start == null) {
+        exchange.problem = Problem.init(409, "NO_FETCH", "this board cannot fetch files", .{}).expecting("an upload", .{});
+        return error.Problem;
+    }
+    if (kind == .model and device.storage == null) return models.withoutFlash(&exchange.problem);
+    if (kind == .firmware and device.config.firmware_bytes_max == 0) {
+        exchange.problem = Problem.init(409, "NO_FIRMWARE_UPDATE", "this board cannot update its firmware over the network", .{}).expecting("the serial port", .{});
+        return error.Problem;
+    }
+}
+
+const fields = [_][]const u8{ "url", "bytes", "sha256", "activate", "spread_s", "slot" };
+
+fn ask(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
+    const kind: updates.Kind = if (exchange.slot == 0) .model else .firmware;
+    if (device.updates.busy()) {
+        exchange.problem = Problem.init(409, "UPDATE_IN_PROGRESS", "another update is {t}", .{device.updates.state}).expecting("the same request later, or DELETE /v1/updates first", .{});
+        return error.Problem;
+    }
+    var body: Body = undefined;
+    body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
+    const most: u64 = if (kind == .firmware) device.config.firmware_bytes_max else @max(device.config.slot_bytes[0], device.config.slot_bytes[1]);
+    var asked: updates.Asked = .{ .kind = kind, .url = "", .bytes = 0, .sha256 = undefined };
+    var seen: u32 = 0;
+    try body.object();
+    while (try body.field(0, if (kind == .model) &fields else fields[0..5], &seen)) |index| switch (index) {
+        0 => asked.url = try readUrl(&body),
+        1 => asked.bytes = try body.unsigned(1, most),
+        2 => asked.sha256 = try readDigest(&body),
+        3 => asked.activate = try body.boolean(),
+        4 => asked.spread_s = try body.unsigned(0, limits.update_spread_s_max),
+        else => asked.slot = try body.text(),
+    };
+    try body.require(&fields, seen, 0b111);
+    try body.end();
+    if (kind == .model) asked.slot = try slotName(device, asked.slot, &exchange.problem);
+    device.updates.queue(device, &asked);
+    report(device, 202, answer);
+}
+
+fn readUrl(body: *Body) ProblemError![]const u8 {
+    const text = try body.text();
+    const host = for ([_][]const u8{ "http://", "https://" }) |scheme| {
+        if (std.ascii.startsWithIgnoreCase(text, scheme)) break text[scheme.len..];
+    } else "";
+    const plain = for (text) |byte| {
+        if (byte <= ' ' or byte > '~') break false;
+    } else true;
+    if (host.len > 0 and host[0] != '/' and plain and text.len <= limits.url_bytes_max) return text;
+    return body.failExpecting("http:// or https://, a host and a path, at most {d} characters of ASCII", .{limits.url_bytes_max}, "this is no address that the board can fetch from", .{});
+}
+
+fn readDigest(body: *Body) ProblemError![32]u8 {
+    const text = try body.text();
+    var digest: [32]u8 = undefined;
+    if (text.len == 64) if (std.fmt.hexToBytes(&digest, text)) |_| return digest else |_| {};
+    return body.failExpecting("64 hexadecimal digits", .{}, "this is no SHA-256", .{});
+}
+
+/// The slot that was asked for, or the one that does not run.
+fn slotName(device: *const Device, wanted: []const u8, problem: *Problem) ProblemError![]const u8 {
+    const storage = device.storage.?;
+    if (wanted.len > 0) return storage.name(try models.find(device, wanted, problem));
+    return storage.name(if (storage.slots.state.active) |active| active ^ 1 else 0);
+}

@@ -1,0 +1,132 @@
+//! POST /v1/firmware: an application image, written beside the one that runs as it arrives. Chip and revision are checked before anything is erased,
+//! checksum and digest before it counts. The board then starts it, on trial: if it does not stay up, the next start returns to the one before.
+const std = @import("std");
+const Answer = @import("../answer.zig").Answer;
+const Device = @import("../device.zig").Device;
+const Exchange = @import("../exchange.zig").Exchange;
+const Firmware = @import("../firmware/firmware.zig").Firmware;
+const app_image = @import("../firmware/app_image.zig");
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const http = @import("../http.zig");
+const routes = @import("../routes.zig");
+
+pub const route: routes.Route = .{ .method = .POST, .path = "/v1/firmware", .access = .owner, .kind = .{ .task = .{
+    .accepts = &.{.raw},
+    .success = &.{202},
+    .begin = begin,
+    .chunk = chunk,
+    .received = received,
+    .left = left,
+    .start = start,
+    .step = step,
+    .finish = finish,
+} } };
+
+fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
+    const problem = &exchange.problem;
+    if (device.config.firmware_bytes_max == 0) {
+        problem.* = Problem.init(409, "NO_FIRMWARE_UPDATE", "this board cannot update its firmware over the network", .{}).expecting("the serial port", .{});
+        return error.Problem;
+    }
+    const firmware = device.firmware;
+    if (firmware.state == .on_trial) {
+        problem.* = Problem.init(409, "FIRMWARE_ON_TRIAL", "the firmware that runs is new and not confirmed yet", .{}).expecting("the same request later", .{});
+        return error.Problem;
+    }
+    if (firmware.phase != .idle) {
+        problem.* = Problem.init(409, "UPLOAD_IN_PROGRESS", "another upload is in progress", .{}).expecting("the same request later", .{});
+        return error.Problem;
+    }
+    const reboot = request.target.parameter("reboot") orelse "true";
+    const stay = std.mem.eql(u8, reboot, "false");
+    if (!stay and !std.mem.eql(u8, reboot, "true")) {
+        problem.* = Problem.init(400, "QUERY_INVALID", "whether to start the new firmware is neither true nor false", .{}).at("reboot", .{}).expecting("true or false", .{});
+        return error.Problem;
+    }
+    const length = http.decimal(http.header(request.headers, "content-length") orelse "") orelse {
+        problem.* = Problem.init(411, "LENGTH_REQUIRED", "the request does not say how long the image is", .{}).at("content-length", .{}).expecting("content-length", .{});
+        return error.Problem;
+    };
+    if (length > device.config.firmware_bytes_max) {
+        problem.* = Problem.init(413, "FIRMWARE_TOO_LARGE", "the image is larger than its partition", .{}).at("content-length", .{}).expecting("at most {d} bytes", .{device.config.firmware_bytes_max});
+        return error.Problem;
+    }
+    if (length <= app_image.head_bytes) return refuse(device, exchange, error.NotAnImage);
+    firmware.begin(length);
+    firmware.reboot = !stay;
+}
+
+fn chunk(device: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!void {
+    const firmware = device.firmware;
+    if (bytes.len > firmware.bytes - firmware.received) {
+        firmware.cancel(&device.port);
+        exchange.problem = Problem.init(400, "CONTENT_LENGTH", "the body is longer than its head says", .{}).at("content-length", .{}).expecting("{d} bytes", .{firmware.bytes});
+        return error.Problem;
+    }
+    firmware.write(&device.port, device.config.chip_revision, bytes) catch |err| return refuse(device, exchange, err);
+}
+
+fn received(device: *Device, exchange: *Exchange) ProblemError!bool {
+    const firmware = device.firmware;
+    if (firmware.received < firmware.bytes) {
+        firmware.cancel(&device.port);
+        exchange.problem = Problem.init(400, "BODY_INCOMPLETE", "the body ends after {d} bytes", .{firmware.received}).at("content-length", .{}).expecting("{d} bytes", .{firmware.bytes});
+        return error.Problem;
+    }
+    firmware.finish() catch |err| return refuse(device, exchange, err);
+    return true;
+}
+
+fn left(device: *Device, _: *Exchange) void {
+    device.firmware.cancel(&device.port);
+}
+
+fn start(_: *Device, _: *Exchange) ProblemError!void {}
+
+fn step(device: *Device, _: *Exchange) bool {
+    device.firmware.whole = device.port.firmware_check.?(device.port.user) == 0;
+    return true;
+}
+
+fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
+    const firmware = device.firmware;
+    if (!firmware.whole or device.port.firmware_activate.?(device.port.user) != 0) return refuse(device, exchange, error.FlashFailed);
+    firmware.phase = .idle;
+    device.log(.info, "a firmware was uploaded; it runs from the next start on");
+    const restart = if (firmware.reboot) device.port.reboot else null;
+    answer.begin(202);
+    answer.objectBegin();
+    answer.field("project", firmware.image.project());
+    answer.field("version", firmware.image.version());
+    answer.fieldUnsigned("bytes", firmware.bytes);
+    answer.fieldBoolean("rebooting", restart != null);
+    answer.objectEnd();
+    answer.end();
+    const call = restart orelse return;
+    device.mqtt.leave("firmware");
+    call(device.port.user);
+}
+
+fn refuse(device: *Device, exchange: *Exchange, err: Firmware.Error) ProblemError {
+    const firmware = device.firmware;
+    firmware.cancel(&device.port);
+    const image = &firmware.image;
+    var problem = switch (err) {
+        error.NotAnImage => Problem.init(422, "NOT_AN_IMAGE", "the file is no application image of ESP-IDF", .{}).expecting("the .bin file of an application", .{}),
+        error.NoDescription => Problem.init(422, "NOT_AN_IMAGE", "the image does not begin with a description of its application", .{}).expecting("the .bin file of an application, not a bootloader or a partition table", .{}),
+        error.NoDigest => Problem.init(422, "NOT_AN_IMAGE", "the image carries no SHA-256", .{}).expecting("an image with its SHA-256 appended, as ESP-IDF makes them", .{}),
+        error.OtherChip => Problem.init(422, "FIRMWARE_CHIP", "the image is for chip id {d}", .{image.chip_id}).expecting("an image for the ESP32-P4, chip id {d}", .{app_image.chip_esp32p4}),
+        error.RevisionTooLow, error.RevisionTooHigh => Problem.init(422, "FIRMWARE_REVISION", "the image is for chip revisions v{d}.{d} to v{d}.{d}", .{ image.revision_min / 100, image.revision_min % 100, image.revision_max / 100, image.revision_max % 100 })
+            .expecting("an image built for revision v{d}.{d} ({s})", .{ device.config.chip_revision / 100, device.config.chip_revision % 100, if (device.config.chip_revision < 300) "CONFIG_ESP32P4_SELECTS_REV_LESS_V3=y" else "CONFIG_ESP32P4_SELECTS_REV_LESS_V3=n" }),
+        error.SegmentsInvalid, error.ChecksumWrong, error.DigestWrong, error.Incomplete => Problem.init(422, "FIRMWARE_DAMAGED", "{s}", .{switch (err) {
+            error.ChecksumWrong => "the image's checksum is wrong",
+            error.DigestWrong => "the bytes are not those that the image's SHA-256 was made of",
+            error.Incomplete => "the image ends too early",
+            else => "the image's segments are not laid out as ESP-IDF does",
+        }}).expecting("a whole, unchanged image", .{}),
+        error.FlashFailed => Problem.init(500, "FLASH_FAILED", "the flash did not hold what was written", .{}).expecting("another try; a board on which this stays has worn flash", .{}),
+    };
+    exchange.problem = if (err == error.FlashFailed) problem else problem.at("body", .{});
+    return error.Problem;
+}
