@@ -5,6 +5,8 @@ pub const core = @import("synapse_device");
 pub const ports = core.ports;
 const sims = core.sim_flash;
 const SimFlash = sims.SimFlash;
+const SimOta = core.sim_ota.SimOta;
+const Image = @typeInfo(@FieldType(SimOta, "head")).optional.child;
 
 const alignment: std.mem.Alignment = .@"64";
 
@@ -31,10 +33,15 @@ pub const Options = struct {
     settingsBytes: u32,
     slotBytes: [2]u32,
     slotNames: [2][]const u8,
+    /// Places of the firmware, and the record of which one starts. All 0: the firmware cannot be updated.
+    otaBytes: [2]u32,
+    otadataBytes: u32,
     /// Of what a cut of power leaves in the flash.
     flashSeed: u64,
 };
 
+/// Areas of flash behind those that the core knows.
+const ota_area = 4;
 const headers_max = 16;
 /// What the board says of its last start.
 const reset_reasons = [_][]const u8{ "power-on", "software", "watchdog", "brownout", "panic" };
@@ -51,6 +58,9 @@ pub const Board = struct {
     flash: SimFlash,
     flash_bytes: []align(64) u8 = &.{},
     flash_undecided: []align(64) u8 = &.{},
+    ota: ?SimOta = null,
+    /// Description of the firmware that runs; the device points at its texts.
+    image: ?Image = null,
     resets: u32 = 0,
     reset_reason: []const u8 = "power-on",
     device: ?*core.Device = null,
@@ -63,7 +73,8 @@ pub const Board = struct {
         const board = try allocator.create(Board);
         errdefer allocator.destroy(board);
         board.* = .{ .allocator = allocator, .options = options, .port = port, .flash = undefined };
-        const areas = [_]u32{ options.value.recordsBytes, options.value.slotBytes[0], options.value.slotBytes[1], options.value.settingsBytes };
+        const all = [_]u32{ options.value.recordsBytes, options.value.slotBytes[0], options.value.slotBytes[1], options.value.settingsBytes, options.value.otaBytes[0], options.value.otaBytes[1], options.value.otadataBytes };
+        const areas = all[0..if (options.value.otadataBytes > 0) all.len else ota_area];
         var flash_size: u64 = 0;
         for (areas) |bytes| {
             if (bytes == 0 or bytes % 4096 != 0) return error.Options;
@@ -75,8 +86,9 @@ pub const Board = struct {
         // Pages come zeroed, and nothing is undecided at first.
         board.flash_undecided = try rawPages(pages, flash_bytes);
         errdefer freePages(pages, board.flash_undecided);
-        board.flash = try .initIn(allocator, board.flash_bytes, board.flash_undecided, &areas, options.value.flashSeed);
+        board.flash = try .initIn(allocator, board.flash_bytes, board.flash_undecided, areas, options.value.flashSeed);
         errdefer board.flash.deinitIn();
+        if (areas.len > ota_area) board.programFirmware();
         board.fast = try rawPages(pages, options.value.fastBytes);
         errdefer freePages(pages, board.fast);
         board.slow = try rawPages(pages, options.value.slowBytes);
@@ -94,6 +106,18 @@ pub const Board = struct {
         freePages(pages, board.flash_undecided);
         board.options.deinit();
         board.allocator.destroy(board);
+    }
+
+    /// The firmware that the board comes with. What runs is always this program; its image stands for it in flash.
+    fn programFirmware(board: *Board) void {
+        const revision = board.options.value.chipRevision;
+        var buffer: [2048]u8 = undefined;
+        board.flash.program(ota_area, core.empty_image.make(&buffer, .{
+            .version = core.version,
+            .revision_min = if (revision < 300) 0 else 300,
+            .revision_max = if (revision < 300) 299 else 399,
+        }));
+        board.ota = .{ .places = .{ board.flash.area(ota_area), board.flash.area(ota_area + 1) }, .record = board.flash.area(ota_area + 2) };
     }
 
     /// Puts a model into a slot as the factory does, before the first boot. False when it does not fit.
@@ -115,6 +139,10 @@ pub const Board = struct {
 
     pub fn boot(board: *Board) ports.Result {
         const options = &board.options.value;
+        if (board.ota) |*ota| {
+            ota.boot();
+            board.image = ota.head;
+        }
         const config: ports.Config = .{
             .threads = options.threads,
             .body_bytes_max = options.bodyBytesMax,
@@ -145,6 +173,10 @@ pub const Board = struct {
             .slot_names = .{ .of(options.slotNames[0]), .of(options.slotNames[1]) },
             .reset_count = board.resets,
             .reset_reason = .of(board.reset_reason),
+            .firmware_bytes_max = if (board.ota == null) 0 else @min(options.otaBytes[0], options.otaBytes[1]),
+            .firmware_state = if (board.ota) |*ota| @backingInt(ota.state) else 0,
+            .firmware_version = if (board.image) |*head| .of(head.version()) else .{},
+            .firmware_project = if (board.image) |*head| .of(head.project()) else .{},
         };
         board.last_error = .{};
         board.device = null;
@@ -261,6 +293,15 @@ pub fn FlashCalls(comptime boardOf: fn (?*anyopaque) *Board) type {
 
         const Result = @typeInfo(@typeInfo(ports.FlashRead).pointer.child).@"fn".return_type.?;
     };
+}
+
+/// What a port gives the core to update a simulated board's firmware.
+pub fn FirmwareCalls(comptime boardOf: fn (?*anyopaque) *Board) type {
+    return core.sim_ota.Calls(struct {
+        fn otaOf(user: ?*anyopaque) *SimOta {
+            return &boardOf(user).ota.?;
+        }
+    }.otaOf);
 }
 
 /// The headers of an answer, flattened as in `requestHead`. 2 KiB is more than the core's longest head.

@@ -25,19 +25,39 @@ const host = struct {
     extern "port" fn mqtt_publish(meta: [*]const u8, meta_bytes: usize, payload: [*]const u8, payload_bytes: usize) i32;
     extern "port" fn mqtt_subscribe(filter: [*]const u8, bytes: usize, on: u32) void;
     extern "port" fn settings_changed() void;
+    extern "port" fn fetch_start(fetch: u32, url: [*]const u8, bytes: usize, from_byte: f64) void;
+    extern "port" fn fetch_cancel(fetch: u32) void;
 };
 
-const flash = boards.FlashCalls(struct {
-    fn boardOf(_: ?*anyopaque) *Board {
-        return board.?;
-    }
-}.boardOf);
+fn boardOf(_: ?*anyopaque) *Board {
+    return board.?;
+}
+
+const flash = boards.FlashCalls(boardOf);
+const firmware = boards.FirmwareCalls(boardOf);
 
 const port_table: ports.Port = .{
     .flash_read = flash.read,
     .flash_erase = flash.erase,
     .flash_write = flash.write,
     .flash_map = flash.map,
+    .firmware_begin = firmware.begin,
+    .firmware_write = firmware.write,
+    .firmware_check = firmware.check,
+    .firmware_activate = firmware.activate,
+    .firmware_abort = firmware.abort,
+    .firmware_confirm = firmware.confirm,
+    .fetch_start = struct {
+        fn call(_: ?*anyopaque, fetch: u32, url: ports.Text, from_byte: u64) callconv(.c) void {
+            const text = url.slice();
+            host.fetch_start(fetch, text.ptr, text.len, @floatFromInt(from_byte));
+        }
+    }.call,
+    .fetch_cancel = struct {
+        fn call(_: ?*anyopaque, fetch: u32) callconv(.c) void {
+            host.fetch_cancel(fetch);
+        }
+    }.call,
     .reboot = struct {
         fn call(_: ?*anyopaque) callconv(.c) void {
             host.reboot();
@@ -224,6 +244,18 @@ export fn board_mqtt_session_text() [*]const u8 {
 
 export fn board_open_claim() void {
     if (board.?.device) |device| boards.core.synapse_device_open_claim(device);
+}
+
+export fn board_fetch_head(fetch: u32, status: u32, length: f64) void {
+    if (board.?.device) |device| boards.core.synapse_device_fetch_head(device, fetch, status, @intFromFloat(length));
+}
+
+export fn board_fetch_chunk(fetch: u32, bytes: [*]const u8, byte_count: usize) void {
+    if (board.?.device) |device| boards.core.synapse_device_fetch_chunk(device, fetch, bytes, byte_count);
+}
+
+export fn board_fetch_end(fetch: u32, whole: u32) void {
+    if (board.?.device) |device| boards.core.synapse_device_fetch_end(device, fetch, whole);
 }
 
 export fn board_tick(now_us: f64) void {

@@ -37,6 +37,9 @@ pub const functions = .{
     .{ "boardMqttDisconnected", mqttDisconnected },
     .{ "boardMqttReceived", mqttReceived },
     .{ "boardMqttSession", mqttSession },
+    .{ "boardFetchHead", fetchHead },
+    .{ "boardFetchChunk", fetchChunk },
+    .{ "boardFetchEnd", fetchEnd },
     .{ "boardClose", close },
 };
 
@@ -283,6 +286,32 @@ fn mqttSession(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     return napi.string(env, if (running(handle)) |device| boards.flattenSession(device, &buffer) else "");
 }
 
+/// boardFetchHead(board, fetch, status, length)
+fn fetchHead(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 4);
+    const under_way = try event(env, arguments[0], arguments[1]);
+    const length: u64 = @intFromFloat(@max(0, try napi.double(env, arguments[3])));
+    core.synapse_device_fetch_head(under_way.device, under_way.request, try napi.unsigned(env, arguments[2]), length);
+    return napi.undefinedValue(env);
+}
+
+/// boardFetchChunk(board, fetch, bytes: Uint8Array)
+fn fetchChunk(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 3);
+    const under_way = try event(env, arguments[0], arguments[1]);
+    const bytes = try napi.bytesOf(env, arguments[2]);
+    core.synapse_device_fetch_chunk(under_way.device, under_way.request, bytes.ptr, bytes.len);
+    return napi.undefinedValue(env);
+}
+
+/// boardFetchEnd(board, fetch, whole: 0 | 1)
+fn fetchEnd(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 3);
+    const under_way = try event(env, arguments[0], arguments[1]);
+    core.synapse_device_fetch_end(under_way.device, under_way.request, try napi.unsigned(env, arguments[2]));
+    return napi.undefinedValue(env);
+}
+
 /// boardClose(board): gives its memory back, after the work under way if there is any.
 fn close(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const handle = try napi.externalData(Handle, env, (try napi.arguments(env, call, 1))[0]);
@@ -340,14 +369,23 @@ fn port(handle: *Handle) ports.Port {
         .flash_write = flash.write,
         .flash_map = flash.map,
         .reboot = calls.reboot,
+        .firmware_begin = firmware.begin,
+        .firmware_write = firmware.write,
+        .firmware_check = firmware.check,
+        .firmware_activate = firmware.activate,
+        .firmware_abort = firmware.abort,
+        .firmware_confirm = firmware.confirm,
+        .fetch_start = calls.fetchStart,
+        .fetch_cancel = calls.fetchCancel,
     };
 }
 
-const flash = boards.FlashCalls(struct {
-    fn boardOf(user: ?*anyopaque) *boards.Board {
-        return calls.of(user).board;
-    }
-}.boardOf);
+fn boardOf(user: ?*anyopaque) *boards.Board {
+    return calls.of(user).board;
+}
+
+const flash = boards.FlashCalls(boardOf);
+const firmware = boards.FirmwareCalls(boardOf);
 
 /// The port's functions. A value that cannot be made means that JavaScript has no memory left; the answer is then lost.
 const calls = struct {
@@ -434,6 +472,19 @@ const calls = struct {
     fn settingsChanged(user: ?*anyopaque) callconv(.c) void {
         const handle = of(user);
         napi.callMethod(handle.env, handle.port, "settingsChanged", &.{}) catch {};
+    }
+
+    fn fetchStart(user: ?*anyopaque, fetch: u32, url: ports.Text, from_byte: u64) callconv(.c) void {
+        const handle = of(user);
+        const env = handle.env;
+        const values = [_]Value{ number(env, fetch) catch return, napi.string(env, url.slice()) catch return, number(env, from_byte) catch return };
+        napi.callMethod(env, handle.port, "fetchStart", &values) catch {};
+    }
+
+    fn fetchCancel(user: ?*anyopaque, fetch: u32) callconv(.c) void {
+        const handle = of(user);
+        const values = [_]Value{number(handle.env, fetch) catch return};
+        napi.callMethod(handle.env, handle.port, "fetchCancel", &values) catch {};
     }
 
     fn startWork(user: ?*anyopaque) callconv(.c) void {

@@ -42,7 +42,7 @@ export function checkModelFits(options: BoardOptions): void {
 
 export function coreOptionsOf(options: BoardOptions, engine: BoardEngine): CoreOptions {
   const { board } = options;
-  const { slots, records, settings } = corePartitions(board);
+  const { slots, records, settings, firmware } = corePartitions(board);
   return {
     deviceId: options.deviceId ?? "02:00:00:00:00:01",
     deviceName: options.deviceName ?? `simulated ${board.name}`,
@@ -65,6 +65,8 @@ export function coreOptionsOf(options: BoardOptions, engine: BoardEngine): CoreO
     settingsBytes: settings.size,
     slotBytes: [slots[0].size, slots[1].size],
     slotNames: [slots[0].name, slots[1].name],
+    otaBytes: [firmware?.places[0].size ?? 0, firmware?.places[1].size ?? 0],
+    otadataBytes: firmware?.record.size ?? 0,
     flashSeed: options.flashSeed ?? 1,
   };
 }

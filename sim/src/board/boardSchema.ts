@@ -131,6 +131,8 @@ export interface CorePartitions {
   /** Which model is active. */
   readonly records: Partition;
   readonly settings: Partition;
+  /** Where the firmware lies, twice, and which one starts; undefined on a board that is only updated over its serial port. */
+  readonly firmware: { readonly places: readonly [Partition, Partition]; readonly record: Partition } | undefined;
 }
 
 /** The partitions that hold models, in flash order. */
@@ -138,6 +140,12 @@ export function modelPartitions(board: Board): Partition[] {
   return board.partitions
     .filter(({ type, subtype }) => type === "data" && (subtype === SUBTYPES.modelA || subtype === SUBTYPES.modelB))
     .sort((a, b) => a.offset - b.offset);
+}
+
+function firmwarePartitions(board: Board): CorePartitions["firmware"] {
+  const find = (type: string, subtype: string) => board.partitions.find((each) => each.type === type && each.subtype === subtype);
+  const [first, second, record] = [find("app", "ota_0"), find("app", "ota_1"), find("data", "ota")];
+  return first && second && record ? { places: [first, second], record } : undefined;
 }
 
 /** What the device core needs of the flash. Throws an InputError with code `BOARD_LACKS_PARTITION` that says what to add to the board file. */
@@ -157,5 +165,6 @@ export function corePartitions(board: Board): CorePartitions {
     slots: [find("modelA", "the first model"), find("modelB", "the second model")],
     records: find("records", "the record of which model is active"),
     settings: find("settings", "settings"),
+    firmware: firmwarePartitions(board),
   };
 }

@@ -23,6 +23,9 @@ export interface CoreOptions {
   readonly settingsBytes: number;
   readonly slotBytes: readonly [number, number];
   readonly slotNames: readonly [string, string];
+  /** Places of the firmware, and the record of which one starts; all 0 when it cannot be updated. */
+  readonly otaBytes: readonly [number, number];
+  readonly otadataBytes: number;
   /** Of what a cut of power leaves in the flash. */
   readonly flashSeed: number;
 }
@@ -55,6 +58,10 @@ export interface CorePort {
   mqttSubscribe(filter: string, on: boolean): void;
   /** Settings of the network or the broker may have changed. */
   settingsChanged(): void;
+  /** Get a file, from a byte on; answer with `fetchHead`, `fetchChunk` and `fetchEnd`, at a later time. */
+  fetchStart(fetch: number, url: string, fromByte: number): void;
+  /** Nobody wants the file any more. */
+  fetchCancel(fetch: number): void;
   /** The core has ended in a trap; no call reaches it any more. */
   crashed(error: Error): void;
 }
@@ -133,6 +140,10 @@ export interface DeviceCore {
   mqttDisconnected(): void;
   /** A whole message; its request has ended when this returns. */
   mqttReceived(request: number, message: IncomingMessage): void;
+  /** `length` 0: unknown. */
+  fetchHead(fetch: number, status: number, length: number): void;
+  fetchChunk(fetch: number, bytes: Uint8Array): void;
+  fetchEnd(fetch: number, whole: boolean): void;
   tick(): void;
   close(): Promise<void>;
 }

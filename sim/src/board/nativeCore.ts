@@ -44,6 +44,9 @@ interface Addon {
   boardMqttDisconnected(board: Handle): void;
   boardMqttReceived(board: Handle, request: number, meta: Uint8Array, payload: Uint8Array): void;
   boardMqttSession(board: Handle): string;
+  boardFetchHead(board: Handle, fetch: number, status: number, length: number): void;
+  boardFetchChunk(board: Handle, fetch: number, bytes: Uint8Array): void;
+  boardFetchEnd(board: Handle, fetch: number, whole: number): void;
   boardClose(board: Handle): void;
 }
 
@@ -80,6 +83,8 @@ class NativeCore implements DeviceCore {
       mqttPublish: (meta: string, payload: Uint8Array) => (port.mqttPublish(unflattenMessage(meta, payload)) ? 0 : -1),
       mqttSubscribe: (filter: string, on: number) => port.mqttSubscribe(filter, on === 1),
       settingsChanged: () => port.settingsChanged(),
+      fetchStart: (fetch: number, url: string, fromByte: number) => port.fetchStart(fetch, url, fromByte),
+      fetchCancel: (fetch: number) => port.fetchCancel(fetch),
       now: () => clock.nowUs(),
       workWanted: () =>
         void clock.after(0, () => {
@@ -162,6 +167,18 @@ class NativeCore implements DeviceCore {
     if (this.#closed) return;
     this.#addon.boardMqttReceived(this.#handle, request, encoder.encode(flattenMessage(message)), message.payload);
     this.#addon.boardRequestEnd(this.#handle, request);
+  }
+
+  fetchHead(fetch: number, status: number, length: number): void {
+    if (!this.#closed) this.#addon.boardFetchHead(this.#handle, fetch, status, length);
+  }
+
+  fetchChunk(fetch: number, bytes: Uint8Array): void {
+    if (!this.#closed) this.#addon.boardFetchChunk(this.#handle, fetch, bytes);
+  }
+
+  fetchEnd(fetch: number, whole: boolean): void {
+    if (!this.#closed) this.#addon.boardFetchEnd(this.#handle, fetch, Number(whole));
   }
 
   tick(): void {

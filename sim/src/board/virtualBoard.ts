@@ -13,6 +13,7 @@ import type {
   PowerCut,
   ResetReason,
 } from "./deviceCore.js";
+import { Downloads, type FetchFile } from "./downloads.js";
 
 /** `width * height * 3` bytes, RGB; rejects with a sentence for the client when the bytes are no whole picture. */
 export type DecodeImage = (bytes: Uint8Array, size: { readonly width: number; readonly height: number }) => Promise<Uint8Array>;
@@ -23,6 +24,8 @@ export interface BoardParts {
   readonly decodeImage: DecodeImage;
   /** The machine's, unless given. */
   readonly clock?: BoardClock;
+  /** For updates that the board fetches; the global `fetch` unless given. */
+  readonly fetchFile?: FetchFile;
 }
 
 /** A board's connection to a broker. */
@@ -83,6 +86,7 @@ export class VirtualBoard {
   #cancelTick: () => void = () => undefined;
   #clock: BoardClock;
   #decodeImage: DecodeImage;
+  #downloads: Downloads;
   #network: BoardNetwork | undefined;
   #link = true;
   #crash: Error | undefined;
@@ -97,6 +101,14 @@ export class VirtualBoard {
     this.engine = engine;
     this.#clock = parts.clock ?? realClock;
     this.#decodeImage = parts.decodeImage;
+    this.#downloads = new Downloads(
+      {
+        head: (download, status, length) => this.#event((core) => core.fetchHead(download, status, length)),
+        chunk: (download, bytes) => this.#event((core) => core.fetchChunk(download, bytes)),
+        end: (download, whole) => this.#event((core) => core.fetchEnd(download, whole)),
+      },
+      parts.fetchFile,
+    );
     this.#log = options.log ?? (() => undefined);
   }
 
@@ -181,6 +193,7 @@ export class VirtualBoard {
 
   #turnOff(): void {
     this.#off = true;
+    this.#downloads.forgetAll();
     this.#network?.down();
     for (const sink of this.#takeSinks()) sink.end();
   }
@@ -227,6 +240,7 @@ export class VirtualBoard {
     const sinks = this.#takeSinks();
     for (const request of requests) this.#event((core) => core.requestClosed(request));
     for (const sink of sinks) sink.end();
+    this.#downloads.breakAll();
     this.#network?.lost();
   }
 
@@ -250,7 +264,7 @@ export class VirtualBoard {
 
   #number(): number {
     const request = this.#nextRequest;
-    this.#nextRequest = request === 0xffff_ffff ? 1 : request + 1;
+    this.#nextRequest = request === 0x7fff_ffff ? 1 : request + 1;
     return request;
   }
 
@@ -301,6 +315,7 @@ export class VirtualBoard {
 
   async close(): Promise<void> {
     this.#cancelTick();
+    this.#downloads.forgetAll();
     this.#network?.down();
     const core = this.#core;
     this.#core = undefined;
@@ -346,6 +361,14 @@ export class VirtualBoard {
       // Not from inside the core's own call.
       this.#clock.after(0, () => this.#network?.settingsChanged());
     },
+    fetchStart: (fetch, url, fromByte) => {
+      // Not from inside the core's own call. Without a link no connection can be made.
+      this.#clock.after(0, () => {
+        if (this.#link) this.#downloads.start(fetch, url, fromByte);
+        else this.#event((core) => core.fetchEnd(fetch, false));
+      });
+    },
+    fetchCancel: (fetch) => this.#downloads.cancel(fetch),
     crashed: (error) => {
       this.#crash = error;
       this.#log("error", error.message);

@@ -73,6 +73,8 @@ class WasmCore implements DeviceCore {
         port.mqttPublish(unflattenMessage(this.#text(at, bytes), this.#copy(payloadAt, payloadBytes))) ? 0 : -1,
       mqtt_subscribe: (at = 0, bytes = 0, on = 0) => void port.mqttSubscribe(this.#text(at, bytes), on === 1),
       settings_changed: () => void port.settingsChanged(),
+      fetch_start: (fetch = 0, at = 0, bytes = 0, fromByte = 0) => void port.fetchStart(fetch, this.#text(at, bytes), fromByte),
+      fetch_cancel: (fetch = 0) => void port.fetchCancel(fetch),
       start_work: () =>
         void clock.after(0, () => {
           this.#call("board_work");
@@ -154,6 +156,18 @@ class WasmCore implements DeviceCore {
       this.#with(message.payload, (at, bytes) => this.#call("board_mqtt_received", request, metaAt, metaBytes, at, bytes)),
     );
     this.requestEnd(request);
+  }
+
+  fetchHead(fetch: number, status: number, length: number): void {
+    this.#call("board_fetch_head", fetch, status, length);
+  }
+
+  fetchChunk(fetch: number, chunk: Uint8Array): void {
+    this.#with(chunk, (at, bytes) => this.#call("board_fetch_chunk", fetch, at, bytes));
+  }
+
+  fetchEnd(fetch: number, whole: boolean): void {
+    this.#call("board_fetch_end", fetch, Number(whole));
   }
 
   tick(): void {

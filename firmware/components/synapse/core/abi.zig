@@ -6,6 +6,9 @@ const sector_bytes = @import("flash/flash.zig").sector_bytes;
 /// For hosts written in Zig, which need no second description of the C types.
 pub const ports = @import("port.zig");
 pub const sim_flash = @import("flash/sim_flash.zig");
+pub const sim_ota = @import("flash/sim_ota.zig");
+pub const empty_image = @import("firmware/empty_image.zig");
+pub const version = @import("device.zig").version;
 
 const Result = ports.Result;
 

@@ -1,6 +1,6 @@
 //! Updating the firmware over HTTP, and updates that the board fetches, as a client and a file server see them.
 const std = @import("std");
-const app_image = @import("firmware/app_image.zig");
+const empty_image = @import("firmware/empty_image.zig");
 const hosts = @import("test_host.zig");
 const limits = @import("limits.zig");
 const sims = @import("flash/sim_flash.zig");
@@ -30,7 +30,7 @@ const Board = struct {
         board.sim = try .initIn(std.testing.allocator, &bytes, &undecided, &hosts.areas, std.testing.random_seed);
         board.sim.program(1, &hosts.model);
         var buffer: [2048]u8 = undefined;
-        board.sim.program(hosts.ota_area, app_image.make(&buffer, .{ .version = "1.0.0" }));
+        board.sim.program(hosts.ota_area, empty_image.make(&buffer, .{ .version = "1.0.0" }));
         try expectEqual(.ok, try board.host.startWithFlash(&board.sim));
         try board.host.claim();
     }
@@ -109,7 +109,7 @@ test "a firmware is written, tried after a reboot, and confirmed when it stays u
     defer board.stop();
     try board.firmwareIs("1.0.0", "VALID");
     var buffer: [8192]u8 = undefined;
-    const image = app_image.make(&buffer, .{ .version = "2.0.0", .payload_bytes = 6000 });
+    const image = empty_image.make(&buffer, .{ .version = "2.0.0", .payload_bytes = 6000 });
     const reply = board.post("/v1/firmware", image);
     try expectEqual(@as(u32, 202), reply.status);
     try expect(std.mem.indexOf(u8, reply.body.items, "\"version\":\"2.0.0\"") != null);
@@ -129,7 +129,7 @@ test "a firmware that does not stay up is left again" {
     try board.start();
     defer board.stop();
     var buffer: [8192]u8 = undefined;
-    try expectEqual(@as(u32, 202), board.post("/v1/firmware?reboot=false", app_image.make(&buffer, .{ .version = "2.0.0" })).status);
+    try expectEqual(@as(u32, 202), board.post("/v1/firmware?reboot=false", empty_image.make(&buffer, .{ .version = "2.0.0" })).status);
     try expectEqual(@as(u32, 0), board.host.reboots);
     _ = try board.host.reset();
     try board.firmwareIs("2.0.0", "ON_TRIAL");
@@ -149,8 +149,8 @@ test "what cannot run here is refused before anything is erased" {
     const Case = struct { image: []const u8, status: u32, code: []const u8 };
     var storage: [6][8192]u8 = undefined;
     const cases = [_]Case{
-        .{ .image = app_image.make(&storage[0], .{ .revision_min = 300, .revision_max = 399 }), .status = 422, .code = "FIRMWARE_REVISION" },
-        .{ .image = app_image.make(&storage[1], .{ .chip_id = 9 }), .status = 422, .code = "FIRMWARE_CHIP" },
+        .{ .image = empty_image.make(&storage[0], .{ .revision_min = 300, .revision_max = 399 }), .status = 422, .code = "FIRMWARE_REVISION" },
+        .{ .image = empty_image.make(&storage[1], .{ .chip_id = 9 }), .status = 422, .code = "FIRMWARE_CHIP" },
         .{ .image = hosts.model[0..4000], .status = 422, .code = "NOT_AN_IMAGE" },
         .{ .image = "", .status = 422, .code = "NOT_AN_IMAGE" },
         .{ .image = bytes[0 .. hosts.ota_bytes + 1], .status = 413, .code = "FIRMWARE_TOO_LARGE" },
@@ -160,7 +160,7 @@ test "what cannot run here is refused before anything is erased" {
     try expectProblem(board.post("/v1/firmware?reboot=maybe", buffer[0..1000]), 400, "QUERY_INVALID", "reboot");
     try expectEqual(before, board.sim.operations);
     // A damaged one is noticed at its end, and does not count.
-    const image = app_image.make(&buffer, .{ .version = "2.0.0", .payload_bytes = 5000 });
+    const image = empty_image.make(&buffer, .{ .version = "2.0.0", .payload_bytes = 5000 });
     image[3000] ^= 1;
     try expectProblem(board.post("/v1/firmware", image), 422, "FIRMWARE_DAMAGED", "body");
     const short = board.host.ask("POST", "/v1/firmware", &.{ "content-length", "5000" }, image[0..4000]);
@@ -208,7 +208,7 @@ test "a firmware is fetched, and starts on trial" {
     try board.start();
     defer board.stop();
     var buffer: [8192]u8 = undefined;
-    const image = app_image.make(&buffer, .{ .version = "2.0.0", .payload_bytes = 6000 });
+    const image = empty_image.make(&buffer, .{ .version = "2.0.0", .payload_bytes = 6000 });
     try expectEqual(@as(u32, 202), board.announce("firmware", image, "").status);
     board.later(1);
     board.serve(image, 3000);

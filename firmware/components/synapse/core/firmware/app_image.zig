@@ -4,15 +4,15 @@ const std = @import("std");
 const Sha256 = std.crypto.hash.sha2.Sha256;
 
 pub const chip_esp32p4 = 18;
-const magic = 0xe9;
-const header_bytes = 24;
-const segment_head_bytes = 8;
-const description_at = header_bytes + segment_head_bytes;
-const description_bytes = 256;
-const description_magic = 0xabcd5432;
+pub const magic = 0xe9;
+pub const header_bytes = 24;
+pub const segment_head_bytes = 8;
+pub const description_at = header_bytes + segment_head_bytes;
+pub const description_bytes = 256;
+pub const description_magic = 0xabcd5432;
 const segments_max = 16;
-const checksum_seed = 0xef;
-const digest_bytes = 32;
+pub const checksum_seed = 0xef;
+pub const digest_bytes = 32;
 
 /// As much of an image as has to be seen before it is written anywhere.
 pub const head_bytes = description_at + description_bytes;
@@ -156,31 +156,7 @@ pub const Checker = struct {
     }
 };
 
-/// Builds images, for tests.
-pub fn make(buffer: []u8, options: struct { version: []const u8 = "1.0.0", project: []const u8 = "synapse", chip_id: u16 = chip_esp32p4, revision_min: u16 = 0, revision_max: u16 = 199, payload_bytes: u32 = 1024 }) []u8 {
-    @memset(buffer, 0);
-    buffer[0] = magic;
-    buffer[1] = 2;
-    std.mem.writeInt(u16, buffer[12..14], options.chip_id, .little);
-    std.mem.writeInt(u16, buffer[15..17], options.revision_min, .little);
-    std.mem.writeInt(u16, buffer[17..19], options.revision_max, .little);
-    buffer[23] = 1;
-    std.mem.writeInt(u32, buffer[header_bytes + 4 ..][0..4], description_bytes, .little);
-    const description = buffer[description_at..];
-    std.mem.writeInt(u32, description[0..4], description_magic, .little);
-    @memcpy(description[16..][0..options.version.len], options.version);
-    @memcpy(description[48..][0..options.project.len], options.project);
-    std.mem.writeInt(u32, buffer[head_bytes + 4 ..][0..4], options.payload_bytes, .little);
-    const payload = buffer[head_bytes + segment_head_bytes ..][0..options.payload_bytes];
-    for (payload, 0..) |*byte, i| byte.* = @truncate(i *% 167 +% 13);
-    var checksum: u8 = checksum_seed;
-    for (description[0..description_bytes]) |byte| checksum ^= byte;
-    for (payload) |byte| checksum ^= byte;
-    const end = std.mem.alignForward(usize, head_bytes + segment_head_bytes + options.payload_bytes + 1, 16);
-    buffer[end - 1] = checksum;
-    Sha256.hash(buffer[0..end], buffer[end..][0..digest_bytes], .{});
-    return buffer[0 .. end + digest_bytes];
-}
+const make = @import("empty_image.zig").make;
 
 test "a whole image passes, in pieces of any size" {
     var buffer: [4096]u8 = undefined;

@@ -3,6 +3,7 @@
 const std = @import("std");
 const flash = @import("flash.zig");
 const app_image = @import("../firmware/app_image.zig");
+const empty_image = @import("../firmware/empty_image.zig");
 
 const entry_bytes = 32;
 
@@ -225,12 +226,12 @@ test "an update is tried once, and stays when it is confirmed" {
     var sim: sims.SimFlash = try .init(std.testing.allocator, &test_areas, std.testing.random_seed);
     defer sim.deinit();
     var buffer: [9000]u8 = undefined;
-    sim.program(0, app_image.make(&buffer, .{ .version = "1.0.0" }));
+    sim.program(0, empty_image.make(&buffer, .{ .version = "1.0.0" }));
     var ota = over(&sim);
     for ([_][]const u8{ "2.0.0", "3.0.0", "4.0.0" }) |version| {
         ota.boot();
         const before = ota.running;
-        try update(&ota, app_image.make(&buffer, .{ .version = version, .payload_bytes = 5000 }));
+        try update(&ota, empty_image.make(&buffer, .{ .version = version, .payload_bytes = 5000 }));
         ota.boot();
         try std.testing.expectEqual(Running.on_trial, ota.state);
         try std.testing.expectEqual(before ^ 1, ota.running);
@@ -239,7 +240,7 @@ test "an update is tried once, and stays when it is confirmed" {
         try std.testing.expectEqual(Running.valid, ota.state);
         try std.testing.expectEqualStrings(version, ota.head.?.version());
     }
-    try update(&ota, app_image.make(&buffer, .{ .version = "5.0.0" }));
+    try update(&ota, empty_image.make(&buffer, .{ .version = "5.0.0" }));
     ota.boot();
     ota.boot();
     try std.testing.expectEqual(Running.returned, ota.state);
@@ -264,8 +265,8 @@ fn countOperations(old: []const u8, new: []const u8) !usize {
 test "power cut at every operation of an update leaves the old application or the new one" {
     var buffer: [9000]u8 = undefined;
     var other: [9000]u8 = undefined;
-    const old = app_image.make(&other, .{ .version = "1.0.0" });
-    const new = app_image.make(&buffer, .{ .version = "2.0.0", .payload_bytes = 7000 });
+    const old = empty_image.make(&other, .{ .version = "1.0.0" });
+    const new = empty_image.make(&buffer, .{ .version = "2.0.0", .payload_bytes = 7000 });
     const operations = try countOperations(old, new);
     var cuts: u32 = 0;
     for (sims.cuts) |cut| {
@@ -288,12 +289,12 @@ test "power cut at every operation of an update leaves the old application or th
             try std.testing.expect(std.mem.eql(u8, version, "1.0.0") or std.mem.eql(u8, version, "2.0.0"));
             // And the next update works. One that is on trial is confirmed first, as esp_ota_begin wants it.
             try ota.confirm();
-            try update(&ota, app_image.make(&other, .{ .version = "3.0.0" }));
+            try update(&ota, empty_image.make(&other, .{ .version = "3.0.0" }));
             ota.boot();
             try ota.confirm();
             ota.boot();
             try std.testing.expectEqualStrings("3.0.0", ota.head.?.version());
-            _ = app_image.make(&other, .{ .version = "1.0.0" });
+            _ = empty_image.make(&other, .{ .version = "1.0.0" });
         }
     }
     std.debug.print("firmware: {d} cuts of an update of {d} flash operations\n", .{ cuts, operations });
