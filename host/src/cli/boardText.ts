@@ -29,7 +29,7 @@ function pageOf(url: string, running: RunningBoard): string {
 }
 
 /** With colours black on white, as every phone reads it; without them in the terminal's own. */
-async function qrText(url: string | undefined, colors: boolean): Promise<string | undefined> {
+export async function qrText(url: string | undefined, colors: boolean): Promise<string | undefined> {
   if (!url) return undefined;
   const code = await qrcode.toString(url, { type: colors ? "terminal" : "utf8", small: true, errorCorrectionLevel: "L" });
   return code.trimEnd();

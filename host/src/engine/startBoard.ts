@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { type Board, type BoardEngine, type BoardServer, InputError, SimulatedBoard, serveBoard } from "synapse-sim";
 import { readPack } from "../pack/readPack.js";
-import { lanAddress } from "./lanAddress.js";
+import { networkUrl } from "./lanAddress.js";
 import { isUntrained, PACK_BYTES_MAX } from "./openModelFile.js";
 import { readInput } from "./readInput.js";
 
@@ -51,15 +51,13 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
   });
   try {
     const server = await serveBoard(simulated, { port: request.port, host: request.host });
-    const everywhere = request.host === "0.0.0.0" || request.host === "::";
-    const address = everywhere ? lanAddress() : undefined;
     return {
       board: request.board,
       model: { file: basename(request.model), name: header.name, untrained: isUntrained(header.meta ?? {}) },
       engine: request.engine,
       token: simulated.ownerToken,
       url: server.url,
-      lanUrl: address ? `http://${address}:${server.port}` : undefined,
+      lanUrl: networkUrl(server),
       server,
       close: async () => {
         await server.close();

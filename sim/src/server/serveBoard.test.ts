@@ -4,7 +4,8 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { SimulatedBoard } from "../board/board.js";
 import { MODEL, sample, testBoard } from "../board/boardSuite.js";
-import { type BoardServer, serveBoard } from "./serveBoard.js";
+import type { BoardServer } from "./listen.js";
+import { serveBoard } from "./serveBoard.js";
 
 let board: SimulatedBoard;
 let server: BoardServer;

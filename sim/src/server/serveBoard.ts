@@ -1,7 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { OpenRequest, SimulatedBoard } from "../board/board.js";
-import { InputError } from "../errors.js";
+import { type BoardServer, listen, type ServeOptions } from "./listen.js";
 
 /** A head that takes longer, a request that takes longer, and a connection on which nothing moves, are cut off. */
 const HEAD_MS_MAX = 10_000;
@@ -12,22 +11,6 @@ const HEAD_BYTES_MAX = 8_192;
 const CONNECTIONS_MAX = 64;
 /** A client that was answered before its body ended has this long to read the answer before its connection is closed. */
 const LINGER_MS = 1_000;
-
-export interface ServeOptions {
-  /** 0: any free port. */
-  readonly port: number;
-  /** Default `127.0.0.1`: only this machine. `0.0.0.0` serves the local network. */
-  readonly host?: string;
-}
-
-export interface BoardServer {
-  readonly host: string;
-  readonly port: number;
-  /** `http://host:port`, with `127.0.0.1` when it listens everywhere. */
-  readonly url: string;
-  /** Closes all connections; the board itself stays open. */
-  close(): Promise<void>;
-}
 
 /**
  * Serves a simulated board over HTTP. Throws an InputError with code `PORT_UNAVAILABLE` when the address cannot be listened on.
@@ -43,31 +26,7 @@ export async function serveBoard(board: SimulatedBoard, options: ServeOptions): 
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
     socket.end(malformedHead(error.code === "HPE_HEADER_OVERFLOW"));
   });
-  const host = options.host ?? "127.0.0.1";
-  await listen(server, host, options.port);
-  const { port } = server.address() as AddressInfo;
-  const shown = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
-  return {
-    host,
-    port,
-    url: `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const taken = error.code === "EADDRINUSE";
-      const message = taken ? "another program listens there" : error.message;
-      reject(new InputError({ code: "PORT_UNAVAILABLE", source: `${host}:${port}`, message, expected: "a free port; 0 takes any" }));
-    });
-    server.listen(port, host, resolve);
-  });
+  return listen(server, options);
 }
 
 /** Carries one request to the board and its answer back. */
