@@ -37,6 +37,7 @@ pub const functions = .{
     .{ "boardMqttDisconnected", mqttDisconnected },
     .{ "boardMqttReceived", mqttReceived },
     .{ "boardMqttSession", mqttSession },
+    .{ "boardIdentity", identity },
     .{ "boardClose", close },
 };
 
@@ -281,6 +282,13 @@ fn mqttSession(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
     var buffer: [2048]u8 = undefined;
     return napi.string(env, if (running(handle)) |device| boards.flattenSession(device, &buffer) else "");
+}
+
+/// boardIdentity(board): text; see flattenIdentity of board.zig.
+fn identity(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
+    var buffer: [2048]u8 = undefined;
+    return napi.string(env, if (running(handle)) |device| boards.flattenIdentity(device, &buffer) else "");
 }
 
 /// boardClose(board): gives its memory back, after the work under way if there is any.

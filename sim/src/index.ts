@@ -22,5 +22,7 @@ export * from "./errors.js";
 export { decodeImage } from "./image/decodeImage.js";
 export { BrokerLink, type BrokerLinkOptions } from "./mqtt/brokerLink.js";
 export { type BrokerOptions, type EmbeddedBroker, startBroker } from "./mqtt/embeddedBroker.js";
+export { type Announcement, type AnnounceOptions, announceBoard } from "./server/announce.js";
+export { type DiscoveredBoard, type DiscoverOptions, discoverBoards } from "./server/discover.js";
 export type { BoardServer, ServeOptions } from "./server/listen.js";
 export { serveBoard } from "./server/serveBoard.js";

@@ -229,3 +229,8 @@ test("sim --browser serves a board for the tab, and --json says where", { timeou
   const { code, stderr } = await synapse("sim", ...options, "--browser", "--engine", "native");
   expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("--browser") });
 });
+
+test("discover asks on the interface that it is told, and prints one document", { timeout: TIMEOUT_MS }, async () => {
+  const document = await json("discover", "--seconds", "0.1", "--interface", "127.0.0.1");
+  expect(document).toEqual({ command: "discover", seconds: 0.1, boards: expect.any(Array) });
+});

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { type Board, type BoardEngine, type BoardServer, InputError, SimulatedBoard, serveBoard } from "synapse-sim";
+import { announceBoard, type Board, type BoardEngine, type BoardServer, InputError, SimulatedBoard, serveBoard } from "synapse-sim";
 import { readPack } from "../pack/readPack.js";
 import { networkUrl } from "./lanAddress.js";
 import { isUntrained, PACK_BYTES_MAX } from "./openModelFile.js";
@@ -17,6 +17,8 @@ export interface StartBoardRequest {
   readonly deviceName?: string;
   /** As of SimulatedBoard. */
   readonly access: "open" | "unclaimed";
+  /** Whether the board announces itself in the local network; it does unless this is false, or only this machine is served. */
+  readonly mdns?: boolean;
   readonly log: (level: "error" | "warn" | "info", text: string) => void;
 }
 
@@ -51,6 +53,8 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
   });
   try {
     const server = await serveBoard(simulated, { port: request.port, host: request.host });
+    const onWarning = (message: string) => request.log("warn", message);
+    const announcement = request.mdns === false ? undefined : await announceBoard(simulated, server, { onWarning });
     return {
       board: request.board,
       model: { file: basename(request.model), name: header.name, untrained: isUntrained(header.meta ?? {}) },
@@ -60,6 +64,7 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
       lanUrl: networkUrl(server),
       server,
       close: async () => {
+        await announcement?.close();
         await server.close();
         await simulated.close();
       },

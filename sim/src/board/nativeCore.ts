@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { buildFile } from "../engine/builds.js";
 import { type BoardClock, realClock } from "./clock.js";
 import {
+  type BoardIdentity,
   type CoreOptions,
   type CorePort,
   type DeviceCore,
@@ -17,6 +18,7 @@ import {
   type PowerCut,
   type ResetReason,
   unflattenHeaders,
+  unflattenIdentity,
   unflattenMessage,
   unflattenSession,
 } from "./deviceCore.js";
@@ -44,6 +46,7 @@ interface Addon {
   boardMqttDisconnected(board: Handle): void;
   boardMqttReceived(board: Handle, request: number, meta: Uint8Array, payload: Uint8Array): void;
   boardMqttSession(board: Handle): string;
+  boardIdentity(board: Handle): string;
   boardClose(board: Handle): void;
 }
 
@@ -148,6 +151,10 @@ class NativeCore implements DeviceCore {
 
   mqttSession(): MqttSession {
     return unflattenSession(this.#closed ? "" : this.#addon.boardMqttSession(this.#handle));
+  }
+
+  identity(): BoardIdentity {
+    return unflattenIdentity(this.#closed ? "" : this.#addon.boardIdentity(this.#handle));
   }
 
   mqttConnected(protocol: 4 | 5): void {

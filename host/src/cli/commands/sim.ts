@@ -19,6 +19,7 @@ interface SimOptions extends CommonOptions {
   readonly open: boolean;
   readonly count: number;
   readonly browser: boolean;
+  readonly mdns: boolean;
 }
 
 const BOARDS_MAX = 1000;
@@ -48,18 +49,18 @@ export function simCommand(context: CliContext): Command {
     .addOption(
       new Option("--browser", "serve a page in whose tab the board itself runs").default(false).conflicts(["engine", "open", "count"]),
     )
+    .option("--no-mdns", "do not announce the board in the local network")
     .option("--no-qr", "no QR code")
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async (options: SimOptions) => {
     const board = await findBoard(options.board);
     if (options.browser) return simInBrowser(context, board, options);
-    const { model, engine, host, port } = options;
-    const { count } = options;
+    const { model, engine, host, port, mdns, count } = options;
     const log = (level: string, text: string) => {
       // Many boards at once would say little with much.
       if (count === 1 || level === "error") note(context, context.paintError.dim(`board ${level}: ${text}`));
     };
-    const boards = await startBoards({ board, model, engine, host, port, access: options.open ? "open" : "unclaimed", log }, count);
+    const boards = await startBoards({ board, model, engine, host, port, access: options.open ? "open" : "unclaimed", mdns, log }, count);
     const [running] = boards as [(typeof boards)[0], ...typeof boards];
     try {
       if (options.json) printJson(context, document(boards, board.id, engine));
