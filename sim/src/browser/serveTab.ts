@@ -18,7 +18,7 @@ export async function serveTab(options: TabOptions): Promise<BoardServer> {
   await (await SimulatedBoard.create({ ...options, engine: "wasm" })).close();
   const files = await tabFiles(options);
   const server = createServer({ maxHeaderSize: HEAD_BYTES_MAX }, (request, response) => answer(files, request, response));
-  server.maxConnections = CONNECTIONS_MAX;
+  server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
   server.setTimeout(SILENT_MS_MAX, (socket) => socket.destroy());
   return listen(server, options);
 }

@@ -7,6 +7,8 @@ export interface ServeOptions {
   readonly port: number;
   /** Default `127.0.0.1`: only this machine. `0.0.0.0` serves the local network. */
   readonly host?: string;
+  /** Open at once, 64 unless given; more are closed before they are heard. */
+  readonly connectionsMax?: number;
 }
 
 export interface BoardServer {

@@ -10,7 +10,7 @@ const KEEP_ALIVE_MS = 5_000;
 const HEAD_BYTES_MAX = 8_192;
 const CONNECTIONS_MAX = 64;
 /** A client that was answered before its body ended has this long to read the answer before its connection is closed. */
-const LINGER_MS = 1_000;
+const LINGER_MS = 5_000;
 
 /**
  * Serves a simulated board over HTTP. Throws an InputError with code `PORT_UNAVAILABLE` when the address cannot be listened on.
@@ -18,7 +18,7 @@ const LINGER_MS = 1_000;
 export async function serveBoard(board: SimulatedBoard, options: ServeOptions): Promise<BoardServer> {
   const server = createServer({ maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_MS_MAX, requestTimeout: REQUEST_MS_MAX });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.maxConnections = CONNECTIONS_MAX;
+  server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
   server.setTimeout(SILENT_MS_MAX, (socket) => socket.destroy());
   server.on("request", (request, response) => exchange(board, request, response, false));
   server.on("checkContinue", (request, response) => exchange(board, request, response, true));
@@ -48,11 +48,8 @@ function exchange(board: SimulatedBoard, request: IncomingMessage, response: Ser
       answered = true;
       // An end without a head: the board was closed or has crashed, and does not answer any more.
       if (!response.headersSent) return void request.socket.destroy();
+      if (bodyPending()) linger(request);
       response.end();
-      if (!bodyPending()) return;
-      request.resume();
-      const { socket } = request;
-      setTimeout(() => socket.destroy(), LINGER_MS).unref();
     },
   };
   try {
@@ -73,6 +70,17 @@ function exchange(board: SimulatedBoard, request: IncomingMessage, response: Ser
   response.on("close", () => {
     if (!answered) opened.close();
   });
+}
+
+/**
+ * A connection that is closed while its client still sends is reset, and the client may never see the answer. So only the board's side is closed at
+ * first, and what still comes is thrown away.
+ */
+function linger(request: IncomingMessage): void {
+  const { socket } = request;
+  socket.destroySoon = () => void socket.end();
+  request.resume();
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 function flatHeaders(request: IncomingMessage): Record<string, string> {
