@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import type { Board, BoardEngine } from "synapse-sim";
 import { findBoard } from "../../engine/boards.js";
+import { type BoardTime, boardTimes } from "../../engine/boardTimes.js";
 import type { RunningBoard } from "../../engine/startBoard.js";
 import { deviceIdOf, startBoards } from "../../engine/startBoards.js";
 import { startTab } from "../../engine/startTab.js";
@@ -63,11 +64,12 @@ export function simCommand(context: CliContext): Command {
     const boards = await startBoards({ board, model, engine, host, port, access: options.open ? "open" : "unclaimed", mdns, log }, count);
     const [running] = boards as [(typeof boards)[0], ...typeof boards];
     try {
-      if (options.json) printJson(context, document(boards, board.id, engine));
+      const times = await boardTimes(model, board, engine, context.signal);
+      if (options.json) printJson(context, { ...document(boards, board.id, engine), boardEstimates: estimates(times) });
       else
         print(
           context,
-          `${await boardText(context, running, options.qr && count === 1)}${others(boards)}\n\n${context.paint.dim("Ctrl-C stops it.")}`,
+          `${await boardText(context, running, times, options.qr && count === 1)}${others(boards)}\n\n${context.paint.dim("Ctrl-C stops it.")}`,
         );
       await untilInterrupted(context.signal);
     } finally {
@@ -79,11 +81,13 @@ export function simCommand(context: CliContext): Command {
 async function simInBrowser(context: CliContext, board: Board, { model, host, port, qr, json }: SimOptions): Promise<void> {
   const tab = await startTab({ board, model, host, port });
   try {
+    const times = await boardTimes(model, board, "wasm", context.signal);
     if (json) {
-      const { url, lanUrl } = tab;
-      printJson(context, { command: "sim", browser: true, board: board.id, model: tab.model, engine: "wasm", url, lanUrl: lanUrl ?? null });
+      const { url, lanUrl = null } = tab;
+      const about = { command: "sim", browser: true, board: board.id, model: tab.model, engine: "wasm", url, lanUrl };
+      printJson(context, { ...about, boardEstimates: estimates(times) });
     } else {
-      print(context, `${await tabText(context, tab, qr)}\n\n${context.paint.dim("Ctrl-C stops it.")}`);
+      print(context, `${await tabText(context, tab, times, qr)}\n\n${context.paint.dim("Ctrl-C stops it.")}`);
     }
     await untilInterrupted(context.signal);
   } finally {
@@ -98,6 +102,8 @@ function document(boards: readonly RunningBoard[], board: string, engine: BoardE
   const all = addresses.length > 1 ? { boards: addresses } : {};
   return { command: "sim", board, model: boards[0]?.model, engine, ...first, ...all };
 }
+
+const estimates = (times: readonly BoardTime[]) => times.map(({ entry, estimate }) => ({ entry, ...estimate }));
 
 function others(boards: readonly RunningBoard[]): string {
   return boards.length === 1 ? "" : `\n\n${boards.length} boards, the last at ${boards.at(-1)?.url}/ (--json lists them all)`;
