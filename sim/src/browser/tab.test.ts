@@ -30,6 +30,25 @@ async function ask(page: Page, { method, target, headers, body }: BoardRequest):
   return { status, headers: given, body: Uint8Array.from(Buffer.from(text, "base64")) };
 }
 
+/** What the board's page calls its parts. */
+const onPage = {
+  boardRuns: (page: Page, model: string) => page.locator("#facts").getByText(model).waitFor(),
+  sample: (page: Page) => page.locator("#sample").click(),
+  latentShown: (page: Page) =>
+    page
+      .locator("#latent-note")
+      .filter({ hasText: /^32 values, length \d/ })
+      .waitFor(),
+  imagine: async (page: Page) => {
+    await page.locator("#imagine").click();
+    await page.locator("#path polyline").first().waitFor();
+  },
+  upload: (page: Page, slot: string, buffer: Buffer) =>
+    page.locator(`input[data-slot=${slot}]`).setInputFiles({ name: "good.syn", mimeType: "application/octet-stream", buffer }),
+  run: (page: Page, slot: string) => page.locator(`button[data-run=${slot}]`).click(),
+  slotRuns: (page: Page, slot: string, model: string) => page.locator("#slots").getByText(`${slot} runs ${model}`).waitFor(),
+};
+
 describe.skipIf(executable === undefined)("a board in a browser's tab", () => {
   let server: BoardServer;
   let browser: Browser;
@@ -83,7 +102,7 @@ describe.skipIf(executable === undefined)("a board in a browser's tab", () => {
       await context.setOffline(true);
       await page.reload();
       expect(await latent()).toBe(native);
-      await page.locator("#facts").getByText("lewm-test").waitFor();
+      await onPage.boardRuns(page, "lewm-test");
       await context.setOffline(false);
       await page.reload();
     });
@@ -153,26 +172,20 @@ describe.skipIf(executable === undefined)("a board in a browser's tab", () => {
     });
 
     test("a sample is encoded, and nothing is asked of any server", async () => {
-      await page.locator("#facts").getByText("lewm-test").waitFor();
+      await onPage.boardRuns(page, "lewm-test");
       requests.length = 0;
-      await page.locator("#sample").click();
-      await page
-        .locator("#latent-note")
-        .filter({ hasText: /^32 values, length \d/ })
-        .waitFor();
-      await page.locator("#imagine").click();
-      await page.locator("#path polyline").first().waitFor();
+      await onPage.sample(page);
+      await onPage.latentShown(page);
+      await onPage.imagine(page);
       expect(requests).toEqual([]);
     });
 
     test("a model is uploaded and run, and a tab that loads again is a board from the factory", async () => {
-      await page
-        .locator("input[data-slot=model_b]")
-        .setInputFiles({ name: "good.syn", mimeType: "application/octet-stream", buffer: MODEL });
-      await page.locator("button[data-run=model_b]").click();
-      await page.locator("#slots").getByText("model_b runs lewm-test").waitFor();
+      await onPage.upload(page, "model_b", MODEL);
+      await onPage.run(page, "model_b");
+      await onPage.slotRuns(page, "model_b", "lewm-test");
       await page.reload();
-      await page.locator("#slots").getByText("model_a runs lewm-test").waitFor();
+      await onPage.slotRuns(page, "model_a", "lewm-test");
     });
 
     test("a reboot loses requests in the middle, and the board comes back", async () => {

@@ -82,7 +82,7 @@ function pagePolicy(html: string): string {
   );
   return [
     "default-src 'none'",
-    `script-src 'self' ${inline.join(" ")}`,
+    ["script-src 'self'", ...inline].join(" "),
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' blob: data:",
     "worker-src 'self'",
