@@ -194,7 +194,8 @@ describe.skipIf(executable === undefined)("a board in a browser's tab", () => {
         const plan = board("/v1/plan", {
           method: "POST", headers: { "content-type": "application/json" },
           body: JSON.stringify({ start: frame, goal: frame, budget: { samples: 300, iterations: 30, elites: 30 } }),
-        }).catch((error) => error.name);
+        }).then((answer) => answer.status, (error) => error.name);
+        while ((await (await board("/v1/device")).json()).queue.in_progress === 0);
         const reboot = (await board("/v1/reboot", { method: "POST" })).status;
         return [reboot, await plan];
       })()`);
