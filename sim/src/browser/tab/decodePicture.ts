@@ -1,4 +1,5 @@
 import type { DecodeImage } from "../../board/virtualBoard.js";
+import { endsWhole } from "../../image/pictureEnd.js";
 import { TriangleResizer } from "../../image/resizeTriangle.js";
 
 /** As of `decodeImage`. */
@@ -28,23 +29,12 @@ export const decodePicture: DecodeImage = async (bytes, size) => {
 };
 
 async function openPicture(bytes: Uint8Array): Promise<ImageBitmap> {
-  // Browsers show what there is of a picture that was cut.
   if (!endsWhole(bytes)) throw new Error("the picture cannot be decoded: it has no end");
   try {
     return await createImageBitmap(new Blob([Uint8Array.from(bytes)]), { imageOrientation: "from-image" });
   } catch {
     throw new Error("the picture cannot be decoded: it is no JPEG or PNG that this browser reads");
   }
-}
-
-/** Whether the mark that ends a JPEG or a PNG is there. */
-function endsWhole(bytes: Uint8Array): boolean {
-  const [marker, back] = bytes[0] === 0xff ? [[0xff, 0xd9], 2] : [[0x49, 0x45, 0x4e, 0x44], 8];
-  // Cameras append data of their own behind the end, so it is looked for, from the back.
-  for (let at = bytes.length - (back as number); at >= 0; at--) {
-    if ((marker as number[]).every((byte, i) => bytes[at + i] === byte)) return true;
-  }
-  return false;
 }
 
 function readBand(bitmap: ImageBitmap, top: number, rows: number): Uint8ClampedArray {
