@@ -84,7 +84,7 @@ async function text(report) {
     ["requests", `${report.requests}, ${report.counts["in drips"] ?? 0} of them in drips`],
     ["answers", `${report.compared} compared with a quiet board's, bit for bit`],
     ["queue", `at most ${queue.inProgressMax} in progress, capacity ${queue.capacity}; ${queue.inProgressAfter} left behind`],
-    ["memory", memory ? `resident ${growth(memory.rss)}` : "too short a run to see growth (it needs ten seconds)"],
+    ["memory", memory ? `resident ${growth(memory.rss)}` : "too short a run to see growth (it needs half a minute)"],
     ["", memory ? `heap ${growth(memory.heap)}` : undefined],
     [
       "GET /v1/device",

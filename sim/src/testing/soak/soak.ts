@@ -40,11 +40,14 @@ export interface SoakReport {
   readonly queue: { readonly capacity: number; readonly inProgressMax: number; readonly inProgressAfter: number };
   /** Of GET /v1/device while at least one request was in progress; undefined when that was never seen. */
   readonly deviceMs: { readonly probes: number; readonly p50: number; readonly p99: number; readonly max: number } | undefined;
+  /** Undefined: the soak was too short to tell. */
   readonly memory: MemoryGrowth | undefined;
   readonly violations: readonly { readonly kind: string; readonly count: number; readonly example: string }[];
 }
 
 const MEMORY_EVERY_MS = 3_000;
+/** Half a minute: what happens before is a process that gets warm. */
+const MEMORY_SAMPLES_MIN = 9;
 /** How long the board may take to have nothing in progress any more, after its clients have left. */
 const DRAIN_MS_MAX = 30_000;
 const SPARE_CONNECTIONS = 192;
@@ -204,7 +207,7 @@ function report(
   if (inProgressMax > capacity) tally.violation("the queue has no bound", `${inProgressMax} requests in progress, capacity ${capacity}`);
   if (inProgressAfter > 0) tally.violation("requests were left behind", `${inProgressAfter} in progress after all clients had left`);
   for (const failure of failures) tally.violation("GET /v1/device was not answered", failure);
-  const memory = samples.length >= 3 ? memoryGrowth(samples) : undefined;
+  const memory = samples.length >= MEMORY_SAMPLES_MIN ? memoryGrowth(samples) : undefined;
   for (const [name, growth] of memory ? [["resident memory", memory.rss] as const, ["heap", memory.heap] as const] : []) {
     if (!isFlat(growth)) {
       tally.violation("memory grows", `${name}: from ${growth.fromBytes} to ${growth.toBytes} bytes, at most ${growth.boundBytes}`);
