@@ -139,6 +139,10 @@ export function setup() {
   step("tsc", typescript, ["sim/dist", "host/dist"], "compiling TypeScript", () =>
     run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-b"]),
   );
+  const tab = ["package-lock.json", "scripts/bundle-tab.mjs", "sim/src", "firmware/components/synapse/web"];
+  step("tab", tab, ["sim/dist/browser/files/index.html"], "bundling the board for a browser's tab", () =>
+    run(process.execPath, [join("scripts", "bundle-tab.mjs")]),
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -14,6 +14,7 @@ export { type PackReport, type PackRequest, packCheckpoint } from "./engine/pack
 export { predictNext, type RolloutOptions, rollout, type WorldModel, worldModelOf } from "./engine/rollout.js";
 export { type RunRequest, runEntry, runRollout } from "./engine/runModel.js";
 export { type RunningBoard, type StartBoardRequest, startBoard } from "./engine/startBoard.js";
+export { type RunningTab, type StartTabRequest, startTab } from "./engine/startTab.js";
 export type { EntryConfig, MlpConfig, ModelConfig, PartConfig, Statistics, TransformerConfig } from "./lower/configSchema.js";
 export { type Lowered, type LowerOptions, lower } from "./lower/lower.js";
 export { parseConfig } from "./lower/parseConfig.js";

@@ -272,6 +272,16 @@ pub fn flattenSession(device: *const core.Device, buffer: *[2048]u8) []const u8 
     return writer.buffered();
 }
 
+/// What the board calls itself: id, name, the model that runs (empty: none); each ended by a zero byte.
+pub fn flattenIdentity(device: *const core.Device, buffer: *[2048]u8) []const u8 {
+    var writer: std.Io.Writer = .fixed(buffer);
+    const model = if (device.model) |*open| open.name() else "";
+    for ([_][]const u8{ device.config.device_id.slice(), device.name(), model }) |text| {
+        writer.print("{s}\x00", .{text}) catch unreachable;
+    }
+    return writer.buffered();
+}
+
 /// What a port gives the core of a simulated board's flash; `boardOf` finds the board of a port's `user`.
 pub fn FlashCalls(comptime boardOf: fn (?*anyopaque) *Board) type {
     return struct {

@@ -242,6 +242,11 @@ export fn board_mqtt_session_text() [*]const u8 {
     return &session_text;
 }
 
+/// As board_mqtt_session, in the same place.
+export fn board_identity() usize {
+    return boards.flattenIdentity(board.?.device orelse return 0, &session_text).len;
+}
+
 export fn board_open_claim() void {
     if (board.?.device) |device| boards.core.synapse_device_open_claim(device);
 }

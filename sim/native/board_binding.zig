@@ -40,6 +40,7 @@ pub const functions = .{
     .{ "boardFetchHead", fetchHead },
     .{ "boardFetchChunk", fetchChunk },
     .{ "boardFetchEnd", fetchEnd },
+    .{ "boardIdentity", identity },
     .{ "boardClose", close },
 };
 
@@ -310,6 +311,13 @@ fn fetchEnd(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const under_way = try event(env, arguments[0], arguments[1]);
     core.synapse_device_fetch_end(under_way.device, under_way.request, try napi.unsigned(env, arguments[2]));
     return napi.undefinedValue(env);
+}
+
+/// boardIdentity(board): text; see flattenIdentity of board.zig.
+fn identity(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
+    var buffer: [2048]u8 = undefined;
+    return napi.string(env, if (running(handle)) |device| boards.flattenIdentity(device, &buffer) else "");
 }
 
 /// boardClose(board): gives its memory back, after the work under way if there is any.

@@ -1,17 +1,20 @@
 import qrcode from "qrcode";
+import type { BoardTime } from "../engine/boardTimes.js";
 import type { RunningBoard } from "../engine/startBoard.js";
 import { renderFields } from "../report/table.js";
+import { boardTimesText } from "../report/text/boardTimesText.js";
 import { headline, joinSections } from "../report/text/style.js";
 import type { CliContext } from "./context.js";
 
-/** Where a simulated board can be reached, with a QR code for a phone when `qr` and this is a terminal. */
-export async function boardText(context: CliContext, running: RunningBoard, qr: boolean): Promise<string> {
+/** Where a simulated board can be reached and how fast a real one would be, with a QR code for a phone when `qr` and this is a terminal. */
+export async function boardText(context: CliContext, running: RunningBoard, times: readonly BoardTime[], qr: boolean): Promise<string> {
   const { paint } = context;
   const lines = renderFields(
     [
       ["page", paint.cyan(pageOf(running.url, running))],
       ["for a phone", running.lanUrl ? paint.cyan(pageOf(running.lanUrl, running)) : undefined],
       ["owner", running.token === undefined ? "none yet: claim it on its page within ten minutes" : undefined],
+      ["on a board", boardTimesText(times)],
     ],
     paint.dim,
   );
@@ -29,7 +32,7 @@ function pageOf(url: string, running: RunningBoard): string {
 }
 
 /** With colours black on white, as every phone reads it; without them in the terminal's own. */
-async function qrText(url: string | undefined, colors: boolean): Promise<string | undefined> {
+export async function qrText(url: string | undefined, colors: boolean): Promise<string | undefined> {
   if (!url) return undefined;
   const code = await qrcode.toString(url, { type: colors ? "terminal" : "utf8", small: true, errorCorrectionLevel: "L" });
   return code.trimEnd();

@@ -218,3 +218,23 @@ test("sim serves the model until Ctrl-C, and then ends with 0", { timeout: TIMEO
   expect(Array.from(Float32Array.from(latent))).toEqual(Array.from(Float32Array.from(run.outputs[0].values)));
   expect(await stop()).toBe(0);
 });
+
+test("sim --browser serves a board for the tab, and --json says where", { timeout: TIMEOUT_MS }, async () => {
+  const options = ["--board", "waveshare-esp32-p4-wifi6", "--model", "small.syn", "--port", "0", "--host", "127.0.0.1"];
+  const { document, stop } = await startProgram(["sim", ...options, "--browser"], files.folder);
+  expect(document.boardEstimates).toMatchObject([
+    { entry: "encode", label: "estimate", misfit: [expect.any(Number), expect.any(Number)] },
+    { entry: "predict", label: "estimate" },
+  ]);
+  expect(document).toMatchObject({ command: "sim", browser: true, lanUrl: null, engine: "wasm", model: { untrained: true } });
+  const model = Buffer.from(await (await fetch(`${document.url}/model.syn`)).arrayBuffer());
+  expect(model.equals(await readFile(join(files.folder, "small.syn")))).toBe(true);
+  expect(await stop()).toBe(0);
+  const { code, stderr } = await synapse("sim", ...options, "--browser", "--engine", "native");
+  expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("--browser") });
+});
+
+test("discover asks on the interface that it is told, and prints one document", { timeout: TIMEOUT_MS }, async () => {
+  const document = await json("discover", "--seconds", "0.1", "--interface", "127.0.0.1");
+  expect(document).toEqual({ command: "discover", seconds: 0.1, boards: expect.any(Array) });
+});

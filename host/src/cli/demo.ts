@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { findBoard } from "../engine/boards.js";
+import { boardTimes } from "../engine/boardTimes.js";
 import { demoPack } from "../engine/demoPack.js";
 import { startBoardSomewhere } from "../engine/startBoard.js";
 import { formatMilliseconds } from "../report/format.js";
@@ -65,7 +66,8 @@ async function demo(context: CliContext, { root, port, once, buildKey }: DemoOpt
   try {
     const photo = join(root, ...PHOTO);
     const answer = await encodePhoto(`${running.url}/v1/encode`, photo, context.signal);
-    print(context, joinSections([await boardText(context, running, !once), answerText(context, photo, answer)]));
+    const times = await boardTimes(model, running.board, running.engine, context.signal);
+    print(context, joinSections([await boardText(context, running, times, !once), answerText(context, photo, answer)]));
     if (once) return;
     print(context, `\nOpen the page and send it a photo of your own. ${context.paint.dim("Ctrl-C stops it.")}`);
     await untilInterrupted(context.signal);

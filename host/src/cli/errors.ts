@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
 import { EngineError, InputError } from "synapse-sim";
+import { printable } from "../report/text/printable.js";
 import type { CliContext } from "./context.js";
 import { EXIT } from "./exitCodes.js";
 
@@ -52,15 +53,9 @@ export function printError(context: CliContext, error: unknown, verbose: boolean
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.input;
   const { paintError } = context;
   const { exitCode, message, code, hint } = reportOf(error, context.signal.aborted);
-  const label = exitCode === EXIT.interrupted ? paintError.yellow("interrupted") : `${paintError.red("error:")} ${oneLine(message)}`;
+  const label = exitCode === EXIT.interrupted ? paintError.yellow("interrupted") : `${paintError.red("error:")} ${printable(message)}`;
   context.stderr.write(`${label}${code ? paintError.dim(` [${code}]`) : ""}\n`);
   if (hint && !verbose) context.stderr.write(`${paintError.dim("hint:")} ${hint}\n`);
   if (verbose && error instanceof Error && error.stack) context.stderr.write(`${paintError.dim(error.stack)}\n`);
   return exitCode;
-}
-
-/** Text that came from a file must neither break the line nor move the cursor. */
-function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to go.
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 }

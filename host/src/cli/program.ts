@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { benchCommand } from "./commands/bench.js";
 import { compareCommand } from "./commands/compare.js";
+import { discoverCommand } from "./commands/discover.js";
 import { enginesCommand } from "./commands/engines.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { packCommand } from "./commands/pack.js";
@@ -54,7 +55,16 @@ export function createProgram(context: CliContext): Command {
     })
     .addHelpText("after", EPILOGUE)
     .exitOverride();
-  for (const create of [packCommand, inspectCommand, runCommand, compareCommand, benchCommand, simCommand, enginesCommand]) {
+  for (const create of [
+    packCommand,
+    inspectCommand,
+    runCommand,
+    compareCommand,
+    benchCommand,
+    simCommand,
+    discoverCommand,
+    enginesCommand,
+  ]) {
     program.addCommand(create(context).copyInheritedSettings(program).showHelpAfterError("(--help says more)"));
   }
   return program;

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
-import { type Board, type BoardEngine, type BoardServer, InputError, SimulatedBoard, serveBoard } from "synapse-sim";
+import { announceBoard, type Board, type BoardEngine, type BoardServer, InputError, SimulatedBoard, serveBoard } from "synapse-sim";
 import { readPack } from "../pack/readPack.js";
-import { lanAddress } from "./lanAddress.js";
+import { networkUrl } from "./lanAddress.js";
 import { isUntrained, PACK_BYTES_MAX } from "./openModelFile.js";
 import { readInput } from "./readInput.js";
 
@@ -17,6 +17,8 @@ export interface StartBoardRequest {
   readonly deviceName?: string;
   /** As of SimulatedBoard. */
   readonly access: "open" | "unclaimed";
+  /** Whether the board announces itself in the local network; it does unless this is false, or only this machine is served. */
+  readonly mdns?: boolean;
   readonly log: (level: "error" | "warn" | "info", text: string) => void;
 }
 
@@ -51,17 +53,18 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
   });
   try {
     const server = await serveBoard(simulated, { port: request.port, host: request.host });
-    const everywhere = request.host === "0.0.0.0" || request.host === "::";
-    const address = everywhere ? lanAddress() : undefined;
+    const onWarning = (message: string) => request.log("warn", message);
+    const announcement = request.mdns === false ? undefined : await announceBoard(simulated, server, { onWarning });
     return {
       board: request.board,
       model: { file: basename(request.model), name: header.name, untrained: isUntrained(header.meta ?? {}) },
       engine: request.engine,
       token: simulated.ownerToken,
       url: server.url,
-      lanUrl: address ? `http://${address}:${server.port}` : undefined,
+      lanUrl: networkUrl(server),
       server,
       close: async () => {
+        await announcement?.close();
         await server.close();
         await simulated.close();
       },

@@ -1,5 +1,6 @@
 import { InputError } from "../errors.js";
-import { type Board, corePartitions } from "./boardSchema.js";
+import type { Board } from "./boardSchema.js";
+import { corePartitions } from "./corePartitions.js";
 import type { CoreOptions, LoadFailure, LogLevel } from "./deviceCore.js";
 
 export type BoardEngine = "native" | "wasm";

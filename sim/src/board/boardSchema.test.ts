@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { InputError } from "../errors.js";
-import { modelPartitions, parseBoard } from "./boardSchema.js";
+import { parseBoard } from "./boardSchema.js";
+import { modelPartitions } from "./corePartitions.js";
 
 const BOARDS = new URL("../../../boards/", import.meta.url);
 const waveshare = readFileSync(new URL("waveshare-esp32-p4-wifi6.json", BOARDS), "utf8");

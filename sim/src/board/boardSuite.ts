@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { decode, encode } from "cbor-x";
 import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type BoardEngine, type BoardResponse, SimulatedBoard } from "./board.js";
+import { type BoardEngine, type BoardRequest, type BoardResponse, SimulatedBoard } from "./board.js";
 import { type Board, parseBoard } from "./boardSchema.js";
 import { POWER_CUTS } from "./deviceCore.js";
 
@@ -28,12 +28,18 @@ const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.strin
 const actions = (count: number): number[][] =>
   Array.from({ length: count }, (_, step) => Array.from({ length: ACTION }, (_, i) => Math.sin(step + i)));
 
-/** What every build of the board does. */
-export function boardSuite(engine: BoardEngine): void {
-  describe(`the ${engine} board`, () => {
-    let board: SimulatedBoard;
+/** A board as its clients see it. */
+export interface AnsweringBoard {
+  handle(request: BoardRequest): Promise<BoardResponse>;
+  close(): Promise<void>;
+}
+
+/** What every board answers, however it is reached. */
+export function answersSuite(engine: BoardEngine, start: () => Promise<AnsweringBoard>): void {
+  describe("as its clients see it", () => {
+    let board: AnsweringBoard;
     beforeAll(async () => {
-      board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
+      board = await start();
     });
     afterAll(() => board?.close());
 
@@ -210,32 +216,40 @@ export function boardSuite(engine: BoardEngine): void {
         expect(Number(response.headers["retry-after"])).toBeGreaterThanOrEqual(1);
       }
     });
+  });
+}
+
+/** What every build of the board does. */
+export function boardSuite(engine: BoardEngine): void {
+  describe(`the ${engine} board`, () => {
+    const create = () => SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
+    answersSuite(engine, create);
 
     it("refuses a model that does not fit, and says by how many bytes", async () => {
-      const create = (edit: (board: Board) => void) => SimulatedBoard.create({ board: testBoard(edit), model: MODEL, engine });
+      const createEdited = (edit: (board: Board) => void) => SimulatedBoard.create({ board: testBoard(edit), model: MODEL, engine });
       // Just enough for the core itself: what it says that it needs when there is nothing.
-      const tooSmall = await create((edited) => {
+      const tooSmall = await createEdited((edited) => {
         edited.psram.reservedBytes = edited.psram.bytes - 64;
       }).catch((error: Error) => error.message);
       const bodies = Number(/(\d+) bytes are needed/.exec(String(tooSmall))?.[1]);
       expect(bodies).toBeGreaterThan(4 * 2097152);
       await expect(
-        create((edited) => {
+        createEdited((edited) => {
           edited.psram.reservedBytes = edited.psram.bytes - bodies - 64;
         }),
       ).rejects.toMatchObject({ code: "MODEL_EXCEEDS_PSRAM", message: expect.stringMatching(/\d+ bytes are missing/) });
       await expect(
-        create((edited) => {
+        createEdited((edited) => {
           edited.psram.reservedBytes = edited.psram.bytes - bodies + 64;
         }),
       ).rejects.toMatchObject({ message: expect.stringContaining("64 bytes are missing") });
       await expect(
-        create((edited) => {
+        createEdited((edited) => {
           edited.sram.freeBytes = 16384;
         }),
       ).rejects.toMatchObject({ code: "MODEL_EXCEEDS_SRAM", message: expect.stringMatching(/\d+ bytes are missing/) });
       await expect(
-        create((edited) => {
+        createEdited((edited) => {
           for (const partition of edited.partitions) if (partition.name === "model_a") partition.size = 8192;
         }),
       ).rejects.toMatchObject({
@@ -255,8 +269,10 @@ export function boardSuite(engine: BoardEngine): void {
 
     describe("with a second model", () => {
       let other: SimulatedBoard;
+      let latent: unknown;
       beforeEach(async () => {
-        other = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
+        other = await create();
+        [, latent] = await encodes();
       });
       afterEach(() => other.close());
 
@@ -279,11 +295,11 @@ export function boardSuite(engine: BoardEngine): void {
         const activated = await ask("POST", "/v1/models/model_b/activate");
         expect([activated.status, jsonOf(activated)]).toMatchObject([200, { slot: "model_b", state: "VALID", active: true }]);
         expect(jsonOf(activated).vectors_passed).toBeGreaterThan(0);
-        expect(await encodes()).toEqual([200, await latentOf("cat.jpg")]);
+        expect(await encodes()).toEqual([200, latent]);
         await other.reset("software");
         expect(await slot("model_b")).toMatchObject({ state: "VALID", active: true, name: "lewm-test" });
         expect(await slot("model_a")).toMatchObject({ state: "VALID", active: false });
-        expect(await encodes()).toEqual([200, await latentOf("cat.jpg")]);
+        expect(await encodes()).toEqual([200, latent]);
         expect(jsonOf(await ask("GET", "/v1/device")).reset).toEqual({ reason: "software", count: 1 });
       });
 
@@ -295,7 +311,7 @@ export function boardSuite(engine: BoardEngine): void {
         expect(await slot("model_b")).toMatchObject({ state: "BROKEN", detail: expect.stringContaining("SHA-256") });
         const text = await ask("PUT", "/v1/models/model_b", new TextEncoder().encode("x".repeat(200)));
         expect([text.status, jsonOf(text).code]).toEqual([422, "NOT_A_PACK"]);
-        expect(await encodes()).toEqual([200, await latentOf("cat.jpg")]);
+        expect(await encodes()).toEqual([200, latent]);
       });
 
       it("goes on with an upload that broke off", async () => {
@@ -330,10 +346,10 @@ export function boardSuite(engine: BoardEngine): void {
             { slot: "model_b", state: "BROKEN", detail: "the upload ended early" },
           ],
         });
-        expect(await encodes()).toEqual([200, await latentOf("cat.jpg")]);
+        expect(await encodes()).toEqual([200, latent]);
         expect((await ask("PUT", "/v1/models/model_b", MODEL)).status).toBe(201);
         expect((await ask("POST", "/v1/models/model_b/activate")).status).toBe(200);
-        expect(await encodes()).toEqual([200, await latentOf("cat.jpg")]);
+        expect(await encodes()).toEqual([200, latent]);
       });
 
       it("is reset in the middle of inference", async () => {
@@ -341,7 +357,7 @@ export function boardSuite(engine: BoardEngine): void {
         const lost = expect(answer).rejects.toThrow("was reset");
         await other.reset("watchdog");
         await lost;
-        expect(await encodes()).toEqual([200, await latentOf("cat.jpg")]);
+        expect(await encodes()).toEqual([200, latent]);
       });
     });
 
@@ -398,7 +414,7 @@ export function boardSuite(engine: BoardEngine): void {
     });
 
     it("can be closed while it works", async () => {
-      const other = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
+      const other = await create();
       const answer = other.handle({
         method: "POST",
         target: "/v1/encode",

@@ -105,6 +105,15 @@ export interface MqttSession {
   readonly keepaliveS: number;
 }
 
+/** What a board calls itself. */
+export interface BoardIdentity {
+  readonly id: string;
+  /** For people. */
+  readonly name: string;
+  /** The one that runs; empty when none does. */
+  readonly model: string;
+}
+
 /** Why a model could not be loaded. */
 export interface LoadFailure {
   readonly kind: "memory" | "model" | "core";
@@ -135,6 +144,7 @@ export interface DeviceCore {
   /** Somebody presses the button that opens the claim window. */
   openClaim(): void;
   mqttSession(): MqttSession;
+  identity(): BoardIdentity;
   /** 4 is MQTT 3.1.1. */
   mqttConnected(protocol: 4 | 5): void;
   mqttDisconnected(): void;
@@ -190,6 +200,11 @@ export function unflattenMessage(flat: string, payload: Uint8Array): OutgoingMes
 export function unflattenSession(flat: string): MqttSession {
   const [brokerUrl = "", username = "", password = "", clientId = "", willTopic = "", willPayload = "", keepalive = "0"] = flat.split("\0");
   return { brokerUrl, username, password, clientId, willTopic, willPayload, keepaliveS: Number(keepalive) };
+}
+
+export function unflattenIdentity(flat: string): BoardIdentity {
+  const [id = "", name = "", model = ""] = flat.split("\0");
+  return { id, name, model };
 }
 
 /** Result codes of include/synapse_device.h. */

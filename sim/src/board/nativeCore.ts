@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { buildFile } from "../engine/builds.js";
 import { type BoardClock, realClock } from "./clock.js";
 import {
+  type BoardIdentity,
   type CoreOptions,
   type CorePort,
   type DeviceCore,
@@ -17,6 +18,7 @@ import {
   type PowerCut,
   type ResetReason,
   unflattenHeaders,
+  unflattenIdentity,
   unflattenMessage,
   unflattenSession,
 } from "./deviceCore.js";
@@ -47,6 +49,7 @@ interface Addon {
   boardFetchHead(board: Handle, fetch: number, status: number, length: number): void;
   boardFetchChunk(board: Handle, fetch: number, bytes: Uint8Array): void;
   boardFetchEnd(board: Handle, fetch: number, whole: number): void;
+  boardIdentity(board: Handle): string;
   boardClose(board: Handle): void;
 }
 
@@ -153,6 +156,10 @@ class NativeCore implements DeviceCore {
 
   mqttSession(): MqttSession {
     return unflattenSession(this.#closed ? "" : this.#addon.boardMqttSession(this.#handle));
+  }
+
+  identity(): BoardIdentity {
+    return unflattenIdentity(this.#closed ? "" : this.#addon.boardIdentity(this.#handle));
   }
 
   mqttConnected(protocol: 4 | 5): void {

@@ -3,6 +3,7 @@ import type { Board } from "./boardSchema.js";
 import type { BoardClock } from "./clock.js";
 import { realClock } from "./clock.js";
 import type {
+  BoardIdentity,
   CoreOptions,
   CorePort,
   DeviceCore,
@@ -247,6 +248,11 @@ export class VirtualBoard {
   /** With what the board wants to connect to its broker; undefined when it does not run. */
   mqttSession(): MqttSession | undefined {
     return this.running ? this.#core?.mqttSession() : undefined;
+  }
+
+  /** What the board tells the network about itself; undefined when it does not run. */
+  identity(): BoardIdentity | undefined {
+    return this.running ? this.#core?.identity() : undefined;
   }
 
   mqttConnected(protocol: 4 | 5): void {

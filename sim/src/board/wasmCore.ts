@@ -1,5 +1,6 @@
 import { type BoardClock, realClock } from "./clock.js";
 import {
+  type BoardIdentity,
   type CoreOptions,
   type CorePort,
   type DeviceCore,
@@ -14,6 +15,7 @@ import {
   type PowerCut,
   type ResetReason,
   unflattenHeaders,
+  unflattenIdentity,
   unflattenMessage,
   unflattenSession,
 } from "./deviceCore.js";
@@ -141,6 +143,11 @@ class WasmCore implements DeviceCore {
 
   mqttSession(): MqttSession {
     return unflattenSession(this.#text(this.#call("board_mqtt_session_text"), this.#call("board_mqtt_session")));
+  }
+
+  identity(): BoardIdentity {
+    const bytes = this.#call("board_identity");
+    return unflattenIdentity(this.#text(this.#call("board_mqtt_session_text"), bytes));
   }
 
   mqttConnected(protocol: 4 | 5): void {

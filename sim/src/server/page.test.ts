@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SimulatedBoard } from "../board/board.js";
 import { MODEL, testBoard } from "../board/boardSuite.js";
 import { findChromium } from "../testing/chromium.js";
-import { type BoardServer, serveBoard } from "./serveBoard.js";
+import type { BoardServer } from "./listen.js";
+import { serveBoard } from "./serveBoard.js";
 
 const PHONE = { width: 390, height: 844 };
 const PORTRAIT = fileURLToPath(new URL("../../../samples/rocket-portrait.jpg", import.meta.url));

@@ -4,7 +4,8 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { SimulatedBoard } from "../board/board.js";
 import { MODEL, sample, testBoard } from "../board/boardSuite.js";
-import { type BoardServer, serveBoard } from "./serveBoard.js";
+import type { BoardServer } from "./listen.js";
+import { serveBoard } from "./serveBoard.js";
 
 let board: SimulatedBoard;
 let server: BoardServer;
@@ -74,6 +75,31 @@ test("an answer that comes before the body ends closes the connection", async ()
   const answer = await rawExchange(head);
   expect(answer).toMatch(/^HTTP\/1\.1 413 /);
   expect(answer).toContain('"code":"BODY_TOO_LARGE"');
+});
+
+test("a client that sends on after it was answered can still read the answer", async () => {
+  const answer = await new Promise<string>((resolve, reject) => {
+    const socket = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true }, () =>
+      socket.write("POST /v1/encode HTTP/1.1\r\nhost: x\r\ncontent-type: text/css\r\ncontent-length: 3000000\r\n\r\n"),
+    );
+    const rest = (times: number) => {
+      if (times > 0) socket.write(Buffer.alloc(100_000), () => setImmediate(rest, times - 1));
+      else socket.end();
+    };
+    // The answer is there and is not read yet.
+    socket.once("readable", () => {
+      rest(20);
+      socket.once("finish", () => {
+        let text = "";
+        socket.on("data", (bytes) => {
+          text += bytes;
+        });
+        socket.on("end", () => resolve(text));
+      });
+    });
+    socket.on("error", reject);
+  });
+  expect(answer).toMatch(/^HTTP\/1\.1 415 .*"code":"CONTENT_TYPE"/s);
 });
 
 test("a client that expects 100-continue is refused before it sends", async () => {

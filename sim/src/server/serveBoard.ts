@@ -1,7 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { OpenRequest, SimulatedBoard } from "../board/board.js";
-import { InputError } from "../errors.js";
+import { type BoardServer, listen, type ServeOptions } from "./listen.js";
 
 /** A head that takes longer, a request that takes longer, and a connection on which nothing moves, are cut off. */
 const HEAD_MS_MAX = 10_000;
@@ -11,23 +10,7 @@ const KEEP_ALIVE_MS = 5_000;
 const HEAD_BYTES_MAX = 8_192;
 const CONNECTIONS_MAX = 64;
 /** A client that was answered before its body ended has this long to read the answer before its connection is closed. */
-const LINGER_MS = 1_000;
-
-export interface ServeOptions {
-  /** 0: any free port. */
-  readonly port: number;
-  /** Default `127.0.0.1`: only this machine. `0.0.0.0` serves the local network. */
-  readonly host?: string;
-}
-
-export interface BoardServer {
-  readonly host: string;
-  readonly port: number;
-  /** `http://host:port`, with `127.0.0.1` when it listens everywhere. */
-  readonly url: string;
-  /** Closes all connections; the board itself stays open. */
-  close(): Promise<void>;
-}
+const LINGER_MS = 5_000;
 
 /**
  * Serves a simulated board over HTTP. Throws an InputError with code `PORT_UNAVAILABLE` when the address cannot be listened on.
@@ -35,7 +18,7 @@ export interface BoardServer {
 export async function serveBoard(board: SimulatedBoard, options: ServeOptions): Promise<BoardServer> {
   const server = createServer({ maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_MS_MAX, requestTimeout: REQUEST_MS_MAX });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.maxConnections = CONNECTIONS_MAX;
+  server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
   server.setTimeout(SILENT_MS_MAX, (socket) => socket.destroy());
   server.on("request", (request, response) => exchange(board, request, response, false));
   server.on("checkContinue", (request, response) => exchange(board, request, response, true));
@@ -43,31 +26,7 @@ export async function serveBoard(board: SimulatedBoard, options: ServeOptions): 
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
     socket.end(malformedHead(error.code === "HPE_HEADER_OVERFLOW"));
   });
-  const host = options.host ?? "127.0.0.1";
-  await listen(server, host, options.port);
-  const { port } = server.address() as AddressInfo;
-  const shown = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
-  return {
-    host,
-    port,
-    url: `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const taken = error.code === "EADDRINUSE";
-      const message = taken ? "another program listens there" : error.message;
-      reject(new InputError({ code: "PORT_UNAVAILABLE", source: `${host}:${port}`, message, expected: "a free port; 0 takes any" }));
-    });
-    server.listen(port, host, resolve);
-  });
+  return listen(server, options);
 }
 
 /** Carries one request to the board and its answer back. */
@@ -89,11 +48,8 @@ function exchange(board: SimulatedBoard, request: IncomingMessage, response: Ser
       answered = true;
       // An end without a head: the board was closed or has crashed, and does not answer any more.
       if (!response.headersSent) return void request.socket.destroy();
+      if (bodyPending()) linger(request);
       response.end();
-      if (!bodyPending()) return;
-      request.resume();
-      const { socket } = request;
-      setTimeout(() => socket.destroy(), LINGER_MS).unref();
     },
   };
   try {
@@ -114,6 +70,17 @@ function exchange(board: SimulatedBoard, request: IncomingMessage, response: Ser
   response.on("close", () => {
     if (!answered) opened.close();
   });
+}
+
+/**
+ * A connection that is closed while its client still sends is reset, and the client may never see the answer. So only the board's side is closed at
+ * first, and what still comes is thrown away.
+ */
+function linger(request: IncomingMessage): void {
+  const { socket } = request;
+  socket.destroySoon = () => void socket.end();
+  request.resume();
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 function flatHeaders(request: IncomingMessage): Record<string, string> {

@@ -1,11 +1,14 @@
 import { Command, Option } from "commander";
-import type { BoardEngine } from "synapse-sim";
+import type { Board, BoardEngine } from "synapse-sim";
 import { findBoard } from "../../engine/boards.js";
+import { type BoardTime, boardTimes } from "../../engine/boardTimes.js";
 import type { RunningBoard } from "../../engine/startBoard.js";
 import { deviceIdOf, startBoards } from "../../engine/startBoards.js";
+import { startTab } from "../../engine/startTab.js";
 import { boardText, untilInterrupted } from "../boardText.js";
 import { type CliContext, note, print, printJson } from "../context.js";
 import { addCommonOptions, type CommonOptions, integerOption } from "../options.js";
+import { tabText } from "../tabText.js";
 
 interface SimOptions extends CommonOptions {
   readonly board: string;
@@ -16,6 +19,8 @@ interface SimOptions extends CommonOptions {
   readonly qr: boolean;
   readonly open: boolean;
   readonly count: number;
+  readonly browser: boolean;
+  readonly mdns: boolean;
 }
 
 const BOARDS_MAX = 1000;
@@ -25,6 +30,9 @@ The board waits to be claimed: open its page, or
   curl -s -H 'content-type: application/json' -d '{}' http://127.0.0.1:8080/v1/claim
 and send the token with every request, -H "authorization: Bearer $TOKEN". With --open, reading and inference need none:
   curl -s --data-binary @photo.jpg -H 'content-type: image/jpeg' http://127.0.0.1:8080/v1/encode
+
+With --browser the page is the board: core, runtime and model run in the tab, which asks nobody for anything once it is loaded, and works
+offline from its second visit on. It is open, and its flash goes with the tab: a reload is a fresh board from the factory.
 
 Ctrl-C stops it with exit code 0.`;
 
@@ -39,30 +47,52 @@ export function simCommand(context: CliContext): Command {
     .addOption(new Option("--engine <name>", "build of core and runtime").choices(["native", "wasm"]).default("native"))
     .option("--open", "the board has an owner and lets everybody read and infer; without it, the board waits to be claimed", false)
     .option("--count <n>", "boards in this process, on as many ports one after the other", integerOption(1, BOARDS_MAX), 1)
+    .addOption(
+      new Option("--browser", "serve a page in whose tab the board itself runs").default(false).conflicts(["engine", "open", "count"]),
+    )
+    .option("--no-mdns", "do not announce the board in the local network")
     .option("--no-qr", "no QR code")
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async (options: SimOptions) => {
     const board = await findBoard(options.board);
-    const { model, engine, host, port } = options;
-    const { count } = options;
+    if (options.browser) return simInBrowser(context, board, options);
+    const { model, engine, host, port, mdns, count } = options;
     const log = (level: string, text: string) => {
       // Many boards at once would say little with much.
       if (count === 1 || level === "error") note(context, context.paintError.dim(`board ${level}: ${text}`));
     };
-    const boards = await startBoards({ board, model, engine, host, port, access: options.open ? "open" : "unclaimed", log }, count);
+    const boards = await startBoards({ board, model, engine, host, port, access: options.open ? "open" : "unclaimed", mdns, log }, count);
     const [running] = boards as [(typeof boards)[0], ...typeof boards];
     try {
-      if (options.json) printJson(context, document(boards, board.id, engine));
+      const times = await boardTimes(model, board, engine, context.signal);
+      if (options.json) printJson(context, { ...document(boards, board.id, engine), boardEstimates: estimates(times) });
       else
         print(
           context,
-          `${await boardText(context, running, options.qr && count === 1)}${others(boards)}\n\n${context.paint.dim("Ctrl-C stops it.")}`,
+          `${await boardText(context, running, times, options.qr && count === 1)}${others(boards)}\n\n${context.paint.dim("Ctrl-C stops it.")}`,
         );
       await untilInterrupted(context.signal);
     } finally {
       await Promise.all(boards.map((each) => each.close()));
     }
   });
+}
+
+async function simInBrowser(context: CliContext, board: Board, { model, host, port, qr, json }: SimOptions): Promise<void> {
+  const tab = await startTab({ board, model, host, port });
+  try {
+    const times = await boardTimes(model, board, "wasm", context.signal);
+    if (json) {
+      const { url, lanUrl = null } = tab;
+      const about = { command: "sim", browser: true, board: board.id, model: tab.model, engine: "wasm", url, lanUrl };
+      printJson(context, { ...about, boardEstimates: estimates(times) });
+    } else {
+      print(context, `${await tabText(context, tab, times, qr)}\n\n${context.paint.dim("Ctrl-C stops it.")}`);
+    }
+    await untilInterrupted(context.signal);
+  } finally {
+    await tab.close();
+  }
 }
 
 /** What `--json` prints: the first board, and all of them when there are more. */
@@ -72,6 +102,8 @@ function document(boards: readonly RunningBoard[], board: string, engine: BoardE
   const all = addresses.length > 1 ? { boards: addresses } : {};
   return { command: "sim", board, model: boards[0]?.model, engine, ...first, ...all };
 }
+
+const estimates = (times: readonly BoardTime[]) => times.map(({ entry, estimate }) => ({ entry, ...estimate }));
 
 function others(boards: readonly RunningBoard[]): string {
   return boards.length === 1 ? "" : `\n\n${boards.length} boards, the last at ${boards.at(-1)?.url}/ (--json lists them all)`;

@@ -4,6 +4,7 @@ import type { BoardEstimate } from "../boardEstimate.js";
 import { formatBytes, formatCount, formatInteger, formatMilliseconds, formatPercent, plural } from "../format.js";
 import type { EngineSummary, ModelSummary } from "../runReport.js";
 import { renderTable } from "../table.js";
+import { misfitRange } from "./boardTimesText.js";
 import { headline, joinSections, section, type TextStyle } from "./style.js";
 
 export interface BenchReport {
@@ -85,9 +86,8 @@ function estimateText(style: TextStyle, report: BenchReport): string | undefined
 }
 
 /** What has to stand beside every estimate. */
-export function misfitText({ misfit: [low, high] }: BoardEstimate): string {
-  const percent = (value: number) => `${value > 0 ? "+" : ""}${(value * 100).toFixed(0)} %`;
-  return `not measured: vector kernels at esp-dl's published speed; the model misses those figures by ${percent(low)} to ${percent(high)}`;
+export function misfitText(estimate: BoardEstimate): string {
+  return `not measured: vector kernels at esp-dl's published speed; the model misses those figures by ${misfitRange(estimate)}`;
 }
 
 function profileText(style: TextStyle, entry: EntryBench): string {

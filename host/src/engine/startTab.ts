@@ -1,0 +1,39 @@
+import { basename } from "node:path";
+import { type Board, serveTab } from "synapse-sim";
+import { readPack } from "../pack/readPack.js";
+import { networkUrl } from "./lanAddress.js";
+import { isUntrained, PACK_BYTES_MAX } from "./openModelFile.js";
+import { readInput } from "./readInput.js";
+
+export interface StartTabRequest {
+  readonly board: Board;
+  /** Path of the packed model. */
+  readonly model: string;
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+}
+
+/** A page that is a board in whatever tab opens it. */
+export interface RunningTab {
+  readonly board: Board;
+  readonly model: { readonly file: string; readonly name: string; readonly untrained: boolean };
+  /** As of RunningBoard. */
+  readonly url: string;
+  readonly lanUrl: string | undefined;
+  close(): Promise<void>;
+}
+
+/** Serves a board that runs in the browser. Rejects with an InputError when the model does not fit the board or the port is taken. */
+export async function startTab({ board, model: path, host, port }: StartTabRequest): Promise<RunningTab> {
+  const model = await readInput(path, "a .syn file", PACK_BYTES_MAX);
+  const { header } = readPack(model, path);
+  const server = await serveTab({ board, model, modelSource: path, host, port });
+  return {
+    board,
+    model: { file: basename(path), name: header.name, untrained: isUntrained(header.meta ?? {}) },
+    url: server.url,
+    lanUrl: networkUrl(server),
+    close: server.close,
+  };
+}

@@ -1,0 +1,50 @@
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { InputError } from "../errors.js";
+
+export interface ServeOptions {
+  /** 0: any free port. */
+  readonly port: number;
+  /** Default `127.0.0.1`: only this machine. `0.0.0.0` serves the local network. */
+  readonly host?: string;
+  /** Open at once, 64 unless given; more are closed before they are heard. */
+  readonly connectionsMax?: number;
+}
+
+export interface BoardServer {
+  readonly host: string;
+  readonly port: number;
+  /** `http://host:port`, with `127.0.0.1` when it listens everywhere. */
+  readonly url: string;
+  /** Closes all connections; the board itself stays open. */
+  close(): Promise<void>;
+}
+
+/** Throws an InputError with code `PORT_UNAVAILABLE` when the address cannot be listened on. */
+export async function listen(server: Server, options: ServeOptions): Promise<BoardServer> {
+  const host = options.host ?? "127.0.0.1";
+  await bind(server, host, options.port);
+  const { port } = server.address() as AddressInfo;
+  const shown = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  return {
+    host,
+    port,
+    url: `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const taken = error.code === "EADDRINUSE";
+      const message = taken ? "another program listens there" : error.message;
+      reject(new InputError({ code: "PORT_UNAVAILABLE", source: `${host}:${port}`, message, expected: "a free port; 0 takes any" }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
