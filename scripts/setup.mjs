@@ -1,5 +1,5 @@
-// Sets up everything `npm start` and `npm test` need, and nothing twice: npm packages, the pinned Zig compiler, the native, WASM and RISC-V
-// builds, the TypeScript build. Uses only what Node ships, because it runs before anything is installed.
+// Sets up everything `npm start` and `npm test` need, and nothing twice: npm packages, the board's page, the pinned Zig compiler, the native, WASM
+// and RISC-V builds, the TypeScript build. Uses only what Node ships, because it runs before anything is installed.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -119,6 +119,11 @@ export function setup() {
   step("npm", ["package-lock.json"], ["node_modules"], "installing npm packages", () =>
     run("npm", ["ci", "--no-fund", "--no-audit", "--ignore-scripts", "--loglevel=error"]),
   );
+  const page = "firmware/components/synapse/web";
+  const built = [`${page}/dist/index.html`, `${page}/dist/content-security-policy.txt`];
+  step("page", ["package-lock.json", "scripts/build-page.mjs", `${page}/src`, `${page}/tsconfig.json`], built, "building the page", () =>
+    run(process.execPath, [join("scripts", "build-page.mjs")]),
+  );
   installZig();
   const sources = [
     "build.zig",
@@ -131,11 +136,12 @@ export function setup() {
     "sim/guest",
     "sim/device",
     "sim/machines.zig",
+    ...built,
   ];
   step("zig-build", sources, ["zig-out"], "building the runtime: native addon, WASM, RISC-V, ESP32-P4 library (once, a few minutes)", () =>
     zig(["build"]),
   );
-  const typescript = ["tsconfig.base.json", "tsconfig.json", "sim/src", "sim/tsconfig.json", "host/src", "host/tsconfig.json"];
+  const typescript = ["tsconfig.base.json", "tsconfig.json", "sim/src", "sim/tsconfig.json", "host/src", "host/tsconfig.json", `${page}/src`, `${page}/tsconfig.json`];
   step("tsc", typescript, ["sim/dist", "host/dist"], "compiling TypeScript", () =>
     run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-b"]),
   );
