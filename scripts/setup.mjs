@@ -141,7 +141,16 @@ export function setup() {
   step("zig-build", sources, ["zig-out"], "building the runtime: native addon, WASM, RISC-V, ESP32-P4 library (once, a few minutes)", () =>
     zig(["build"]),
   );
-  const typescript = ["tsconfig.base.json", "tsconfig.json", "sim/src", "sim/tsconfig.json", "host/src", "host/tsconfig.json", `${page}/src`, `${page}/tsconfig.json`];
+  const typescript = [
+    "tsconfig.base.json",
+    "tsconfig.json",
+    "sim/src",
+    "sim/tsconfig.json",
+    "host/src",
+    "host/tsconfig.json",
+    `${page}/src`,
+    `${page}/tsconfig.json`,
+  ];
   step("tsc", typescript, ["sim/dist", "host/dist"], "compiling TypeScript", () =>
     run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-b"]),
   );

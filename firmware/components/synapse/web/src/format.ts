@@ -31,6 +31,7 @@ export function valueText(value: number): string {
 /** How far a surprise lies from what the stream's surprises were before, in words. */
 export function deviationText(zScore: number): string {
   const size = Math.abs(zScore);
-  const how = size < 1 ? "as usual" : zScore < 0 ? "calmer than usual" : size < 2 ? "a little unusual" : size < 3 ? "unusual" : "very unusual";
+  const how =
+    size < 1 ? "as usual" : zScore < 0 ? "calmer than usual" : size < 2 ? "a little unusual" : size < 3 ? "unusual" : "very unusual";
   return `${how}: ${size.toFixed(1)} deviations ${zScore < 0 ? "below" : "above"} the mean`;
 }

@@ -27,7 +27,8 @@ export class BoardProblem extends Error {
     this.name = "BoardProblem";
     this.status = status;
     this.code = details.code ?? "";
-    this.hint = details.expected === undefined ? "" : `${details.field === undefined ? "" : `${details.field}: `}expected ${details.expected}`;
+    this.hint =
+      details.expected === undefined ? "" : `${details.field === undefined ? "" : `${details.field}: `}expected ${details.expected}`;
     this.retryAfterS = details.retry_after_s;
   }
 }

@@ -28,7 +28,8 @@ function modelFacts(slot: Slot | null): [string, string][] {
   const facts: [string, string][] = [["Model", slot.state === "VALID" ? `${slot.name} · ${bytesText(slot.bytes ?? 0)}` : slot.state]];
   if (slot.untrained) facts.push(["Weights", "untrained: numbers mean nothing yet"]);
   if (slot.sha256 !== undefined) facts.push(["SHA-256", `${slot.sha256.slice(0, 16)}…`]);
-  if (slot.image !== undefined) facts.push(["Takes", `${slot.image.width} × ${slot.image.height} RGB, gives ${slot.latent_elements} values`]);
+  if (slot.image !== undefined)
+    facts.push(["Takes", `${slot.image.width} × ${slot.image.height} RGB, gives ${slot.latent_elements} values`]);
   return facts;
 }
 

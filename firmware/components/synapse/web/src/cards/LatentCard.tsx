@@ -11,7 +11,7 @@ export function LatentCard({ sight, board, notices }: Session) {
   const previous = sight.previous.value;
   const timing = sight.timing.value;
   const [marked, setMarked] = useState(-1);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new latent has no mark yet.
+  // A new latent has no mark yet.
   useEffect(() => setMarked(-1), [values]);
   if (values === null) {
     return (

@@ -78,7 +78,14 @@ function TokenForm({ ownership }: Session) {
       <form onSubmit={(event) => void submit(event)}>
         <label class="field">
           Token
-          <input type="password" autocomplete="off" required ref={field} value={token} onInput={(event) => setToken(event.currentTarget.value)} />
+          <input
+            type="password"
+            autocomplete="off"
+            required
+            ref={field}
+            value={token}
+            onInput={(event) => setToken(event.currentTarget.value)}
+          />
         </label>
         <div class="row">
           <button type="submit" class="primary" disabled={ownership.busy.value}>

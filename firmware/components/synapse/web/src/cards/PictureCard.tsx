@@ -8,10 +8,21 @@ export function PictureCard(session: Session) {
   const { sight, board, planning, live } = session;
   const picture = sight.picture.value;
   const film = live.film.value;
-  const note = film !== null ? countText(live.frames.value, "frame") : picture === null ? null : `${picture.label}, ${bytesText(picture.sent.size)} sent`;
+  const note =
+    film !== null
+      ? countText(live.frames.value, "frame")
+      : picture === null
+        ? null
+        : `${picture.label}, ${bytesText(picture.sent.size)} sent`;
+  const seen = useRef<HTMLDivElement>(null);
+  const shown = film ?? picture;
+  // The thumb's bar is there wherever one has scrolled to. Who is planning looks at the plan, which shows the picture too.
+  useEffect(() => {
+    if (shown !== null && (film !== null || planning.goal.peek() === null)) seen.current?.scrollIntoView({ block: "nearest" });
+  }, [shown, film, planning]);
   return (
     <Card title={film === null ? "Picture" : "Live"} note={note}>
-      <div class={`picture ${sight.busy.value ? "busy" : ""}`}>
+      <div ref={seen} class={`picture ${sight.busy.value ? "busy" : ""}`}>
         {film !== null ? (
           <Film {...session} />
         ) : picture === null ? (
@@ -42,6 +53,5 @@ function Film({ live }: Session) {
     video.srcObject = film;
     void live.feed(video);
   }, [film, live]);
-  // biome-ignore lint/a11y/useMediaCaption: a camera's film has no words.
   return <video ref={element} muted playsInline aria-label="What the camera sees" />;
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Budget, PlanLimits } from "../api.js";
 import { ActionStrip } from "../charts/ActionStrip.js";
 import { LineChart } from "../charts/LineChart.js";
@@ -27,9 +27,12 @@ export function PlanCard(session: Session) {
   const found = planning.found.value;
   const start = sight.latent.value === null ? null : sight.picture.value;
   const ready = start !== null && goal !== null && !sight.busy.value && session.live.film.value === null;
-  const submit = (event: Event) => {
+  const begin = useRef<HTMLButtonElement>(null);
+  const submit = async (event: Event) => {
     event.preventDefault();
-    void planning.plan(horizon, budget);
+    await planning.plan(horizon, budget);
+    // The button was away meanwhile, and with it the keyboard's place.
+    requestAnimationFrame(() => begin.current?.focus({ preventScroll: true }));
   };
   return (
     <Card title="Plan" note="actions that lead to a goal">
@@ -45,10 +48,10 @@ export function PlanCard(session: Session) {
         </Place>
       </div>
       {search === null ? (
-        <form onSubmit={submit}>
+        <form onSubmit={(event) => void submit(event)}>
           <Range label="Actions" min={1} max={limits.horizon_max} value={horizon} onInput={setHorizon} />
           <BudgetFields budget={budget} horizon={horizon} limits={limits} onChange={setBudget} />
-          <button type="submit" class="full" disabled={!ready}>
+          <button type="submit" class="full" disabled={!ready} ref={begin}>
             Plan from the picture to the goal
           </button>
         </form>
@@ -92,7 +95,13 @@ function BudgetFields({ budget, horizon, limits, onChange }: BudgetProps) {
         Budget <small>{countText(predictionsOf(budget, horizon), "prediction")}</small>
       </summary>
       <Range label="Samples" min={2} max={limits.samples_max} value={budget.samples} onInput={(samples) => set({ samples })} />
-      <Range label="Iterations" min={1} max={limits.iterations_max} value={budget.iterations} onInput={(iterations) => set({ iterations })} />
+      <Range
+        label="Iterations"
+        min={1}
+        max={limits.iterations_max}
+        value={budget.iterations}
+        onInput={(iterations) => set({ iterations })}
+      />
       <Range label="Elites" min={2} max={limits.elites_max} value={budget.elites} onInput={(elites) => set({ elites })} />
       <p class="caption">
         Every iteration tries that many samples of {countText(horizon, "action")} and goes on from the elites. At most{" "}
@@ -105,6 +114,8 @@ function BudgetFields({ budget, horizon, limits, onChange }: BudgetProps) {
 function SearchProgress({ search, onCancel }: { readonly search: Search; readonly onCancel: () => void }) {
   const { iteration, iterations, predictions, costs } = search;
   const cost = costs.at(-1);
+  const cancel = useRef<HTMLButtonElement>(null);
+  useEffect(() => cancel.current?.focus({ preventScroll: true }), []);
   return (
     <div class="result">
       <p class="caption">
@@ -113,7 +124,7 @@ function SearchProgress({ search, onCancel }: { readonly search: Search; readonl
       </p>
       <progress aria-label="Planning" max={iterations} value={iteration} />
       {costs.length > 0 && <CostChart costs={costs} iterations={iterations} />}
-      <button type="button" class="full" onClick={onCancel}>
+      <button type="button" class="full" ref={cancel} onClick={onCancel}>
         Cancel
       </button>
     </div>

@@ -1,3 +1,5 @@
+import { useId } from "preact/hooks";
+
 interface Props {
   readonly label: string;
   readonly min: number;
@@ -8,11 +10,12 @@ interface Props {
 
 /** A whole number between two bounds. */
 export function Range({ label, min, max, value, onInput }: Props) {
+  const id = useId();
   return (
-    <label class="range">
-      <span>{label}</span>
-      <input type="range" min={min} max={max} value={value} onInput={(event) => onInput(Number(event.currentTarget.value))} />
-      <output>{value}</output>
-    </label>
+    <div class="range">
+      <label for={id}>{label}</label>
+      <input id={id} type="range" min={min} max={max} value={value} onInput={(event) => onInput(Number(event.currentTarget.value))} />
+      <span aria-hidden="true">{value}</span>
+    </div>
   );
 }

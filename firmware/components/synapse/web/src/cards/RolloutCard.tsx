@@ -18,7 +18,7 @@ export function RolloutCard({ board, sight, imagination }: Session) {
   const max = Math.max(1, Math.min(STEPS_MAX, board.device.value?.limits.rollout_steps_max ?? 1));
   const steps = Math.min(wished, max);
   const runs = imagination.runs.value;
-  const ready = sight.latent.value !== null && board.can("rollout") && !imagination.busy.value;
+  const ready = sight.latent.value !== null && board.can("rollout");
   const submit = (event: Event) => {
     event.preventDefault();
     void imagination.imagine(sequence, steps);

@@ -50,7 +50,12 @@ function SettingsForm({ settings, session: { preferences } }: { readonly setting
         <input maxLength={64} autocomplete="off" value={name} onInput={(event) => setName(event.currentTarget.value)} />
       </label>
       <Switch label="Everybody may look" about="status, models, metrics and log need no token" on={openRead} onChange={setOpenRead} />
-      <Switch label="Everybody may use the model" about="pictures, rollouts and plans need no token" on={openInference} onChange={setOpenInference} />
+      <Switch
+        label="Everybody may use the model"
+        about="pictures, rollouts and plans need no token"
+        on={openInference}
+        onChange={setOpenInference}
+      />
       <button type="submit" class="full" disabled={!changed || preferences.busy.value}>
         Save
       </button>
@@ -72,7 +77,7 @@ function Switch({ label, about, on, onChange }: SwitchProps) {
         {label}
         <small>{about}</small>
       </span>
-      <input type="checkbox" role="switch" checked={on} onChange={(event) => onChange(event.currentTarget.checked)} />
+      <input type="checkbox" role="switch" aria-checked={on} checked={on} onChange={(event) => onChange(event.currentTarget.checked)} />
     </label>
   );
 }
@@ -82,7 +87,9 @@ function Release({ ownership }: Session) {
   return (
     <details class="more">
       <summary>Give the board away</summary>
-      <p class="caption">It forgets its owner and everything that was set, and can then be claimed by anyone near it for ten minutes. Models stay.</p>
+      <p class="caption">
+        It forgets its owner and everything that was set, and can then be claimed by anyone near it for ten minutes. Models stay.
+      </p>
       <button type="button" class="full danger" disabled={ownership.busy.value} onClick={() => void ownership.release()}>
         Release this board
       </button>

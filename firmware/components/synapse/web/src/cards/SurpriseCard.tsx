@@ -18,16 +18,15 @@ export function SurpriseCard({ sight, live }: Session) {
         label={`Surprise of the last ${countText(values.length, "picture")}: ${values.map(valueText).join(", ")}. Mean ${valueText(mean)}.`}
         lines={[{ values, colour: "s0" }]}
         from="zero"
-        begin={values.length > 1 ? `${values.length - 1} before` : ""}
-        end="now"
+        begin={values.length > 1 ? `${values.length - 1} before` : "now"}
+        end={values.length > 1 ? "now" : ""}
         mean={mean}
         dots={true}
-        roomFor={8}
         height={130}
       />
       <p class="caption">
-        How far each picture lies from what the model predicted after the ones before it, at rest. Last: {last.join(", ")}. The dashed line is the
-        mean, {valueText(mean)}.
+        How far each picture lies from what the model predicted after the ones before it, at rest. Last: {last.join(", ")}. The dashed line
+        is the mean, {valueText(mean)}.
       </p>
     </Card>
   );

@@ -16,7 +16,7 @@ export function HeatMap({ values, marked, onMark }: Props) {
   const element = useRef<HTMLCanvasElement>(null);
   const dark = useDark();
   const { columns, rows } = gridOf(values.length);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the colours change with the scheme.
+  // The colours change with the scheme.
   useEffect(() => {
     if (element.current !== null) paint(element.current, values, marked);
   }, [values, marked, dark]);
@@ -35,11 +35,9 @@ export function HeatMap({ values, marked, onMark }: Props) {
     onMark(marked < 0 ? 0 : Math.min(values.length - 1, Math.max(0, marked + move)), true);
   };
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: what it shows is also text; the keys only read single values.
     <canvas
       ref={element}
       role="img"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: as above.
       tabIndex={0}
       aria-label={`Heat map of ${values.length} values from ${least(values).toFixed(2)} to ${largest(values).toFixed(2)}, length ${length(values).toFixed(2)}. Arrow keys read single values.`}
       onPointerMove={underPointer}

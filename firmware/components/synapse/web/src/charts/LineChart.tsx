@@ -59,7 +59,10 @@ export function LineChart({ label, lines, from, begin, end, mean, dots = false, 
         {mean !== undefined && <path class="mean" d={`M${LEFT} ${y(mean).toFixed(1)}H${width - RIGHT}`} />}
         {lines.map(({ values, colour }) => (
           <g key={colour}>
-            <polyline class={`line ${colour}`} points={values.map((value, step) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`).join(" ")} />
+            <polyline
+              class={`line ${colour}`}
+              points={values.map((value, step) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`).join(" ")}
+            />
             {values.map((value, step) =>
               dots || (step === values.length - 1 && values.length > 1) ? (
                 <circle

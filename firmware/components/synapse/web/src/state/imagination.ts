@@ -37,7 +37,7 @@ export class Imagination {
   async imagine(sequence: Sequence, steps: number): Promise<void> {
     const latent = this.#sight.latent.value;
     const width = this.#board.slot.value?.action_elements;
-    if (latent === null || width === undefined) return;
+    if (this.busy.value || latent === null || width === undefined) return;
     this.busy.value = true;
     await this.#notices.attempt(async () => {
       const answer = await this.#api.rollout({ latent }, actionSequence(sequence, steps, width));
