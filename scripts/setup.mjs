@@ -115,28 +115,42 @@ export function zig(args) {
   run(command, [...rest, ...args]);
 }
 
-export function setup() {
+const PAGE = "firmware/components/synapse/web";
+/** What the device core embeds of the page. */
+const PAGE_BUILT = [`${PAGE}/dist/index.html`, `${PAGE}/dist/content-security-policy.txt`];
+
+/** npm packages and the board's page: all that a Zig build needs beside the compiler. */
+export function setupPage() {
   step("npm", ["package-lock.json"], ["node_modules"], "installing npm packages", () =>
     run("npm", ["ci", "--no-fund", "--no-audit", "--ignore-scripts", "--loglevel=error"]),
   );
-  const page = "firmware/components/synapse/web";
-  const built = [`${page}/dist/index.html`, `${page}/dist/content-security-policy.txt`];
-  step("page", ["package-lock.json", "scripts/build-page.mjs", `${page}/src`, `${page}/tsconfig.json`], built, "building the page", () =>
-    run(process.execPath, [join("scripts", "build-page.mjs")]),
+  step(
+    "page",
+    ["package-lock.json", "scripts/build-page.mjs", `${PAGE}/src`, `${PAGE}/tsconfig.json`],
+    PAGE_BUILT,
+    "building the page",
+    () => run(process.execPath, [join("scripts", "build-page.mjs")]),
   );
+}
+
+export function setup() {
+  setupPage();
   installZig();
   const sources = [
     "build.zig",
     "build.zig.zon",
     "kernels",
-    "firmware/components/synapse",
+    "firmware/components/synapse/core",
+    "firmware/components/synapse/include",
+    "firmware/components/synapse/tools",
+    `${PAGE}/openapi.json`,
     "sim/native",
     "sim/wasm",
     "sim/rv32",
     "sim/guest",
     "sim/device",
     "sim/machines.zig",
-    ...built,
+    ...PAGE_BUILT,
   ];
   step("zig-build", sources, ["zig-out"], "building the runtime: native addon, WASM, RISC-V, ESP32-P4 library (once, a few minutes)", () =>
     zig(["build"]),
@@ -148,8 +162,9 @@ export function setup() {
     "sim/tsconfig.json",
     "host/src",
     "host/tsconfig.json",
-    `${page}/src`,
-    `${page}/tsconfig.json`,
+    `${PAGE}/src`,
+    `${PAGE}/test`,
+    `${PAGE}/tsconfig.json`,
   ];
   step("tsc", typescript, ["sim/dist", "host/dist"], "compiling TypeScript", () =>
     run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-b"]),

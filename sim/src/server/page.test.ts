@@ -149,7 +149,7 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
 
   test("imagining draws the path of every sequence and its distance from the start", async () => {
     await button(page, "Imagine from the picture").tap();
-    await page.getByRole("img", { name: "Paths of 1 imagined sequences from the same start." }).waitFor();
+    await page.getByRole("img", { name: "Paths of 1 imagined sequence from the same start." }).waitFor();
     await page.getByRole("radio", { name: "straight" }).tap();
     await page.getByRole("slider", { name: "Steps" }).fill("9");
     await button(page, "Imagine from the picture").tap();

@@ -14,7 +14,7 @@ import { TroubleNote } from "./TroubleNote.js";
 
 /** What is seen, what can be done with it, and the board itself: one below the other on a phone, side by side on a desk. */
 export function App({ session }: { readonly session: Session }) {
-  const { board, ownership, notices } = session;
+  const { board, ownership, notices, live } = session;
   const locked = ownership.gate.value !== null;
   const slot = board.slot.value;
   return (
@@ -38,9 +38,11 @@ export function App({ session }: { readonly session: Session }) {
         {!locked && (
           <>
             <div class="see">
-              <PictureCard {...session} />
-              <LatentCard {...session} />
-              <SurpriseCard {...session} />
+              <PictureCard key="picture" {...session} />
+              {/* Of a film one wants to see the surprise beside it. */}
+              {live.film.value !== null && <SurpriseCard key="surprise" {...session} />}
+              <LatentCard key="latent" {...session} />
+              {live.film.value === null && <SurpriseCard key="surprise" {...session} />}
             </div>
             <div class="act">
               <RolloutCard {...session} />

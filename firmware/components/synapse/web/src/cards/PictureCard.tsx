@@ -18,7 +18,8 @@ export function PictureCard(session: Session) {
   const shown = film ?? picture;
   // The thumb's bar is there wherever one has scrolled to. Who is planning looks at the plan, which shows the picture too.
   useEffect(() => {
-    if (shown !== null && (film !== null || planning.goal.peek() === null)) seen.current?.scrollIntoView({ block: "nearest" });
+    if (shown !== null && (film !== null || planning.goal.peek() === null))
+      seen.current?.closest("section")?.scrollIntoView({ block: "nearest" });
   }, [shown, film, planning]);
   return (
     <Card title={film === null ? "Picture" : "Live"} note={note}>

@@ -153,8 +153,8 @@ function Found({ found }: { readonly found: FoundPlan }) {
   return (
     <div class="result">
       <p class="caption">
-        <b>{countText(answer.actions.length, "action")}</b> in {durationText(answer.timing.inference_us)}. As the model imagines it they end{" "}
-        {valueText(after)} from the goal; the start is {valueText(before)} away.
+        <b>{countText(answer.actions.length, "action")}</b> in {durationText(answer.timing.inference_us)}. As the model imagines them, they
+        end {valueText(after)} from the goal; the start is {valueText(before)} away from it.
       </p>
       <PathChart
         label={`Path of ${answer.actions.length} imagined steps from the start, and the goal. It ends ${valueText(after)} from the goal.`}

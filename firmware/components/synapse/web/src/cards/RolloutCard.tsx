@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { SEQUENCES, type Sequence } from "../actionSequences.js";
 import { LineChart } from "../charts/LineChart.js";
 import { PathChart } from "../charts/PathChart.js";
-import { durationText } from "../format.js";
+import { countText, durationText } from "../format.js";
 import type { Run } from "../state/imagination.js";
 import type { Session } from "../state/session.js";
 import { distance } from "../vector.js";
@@ -58,7 +58,7 @@ function Paths({ runs }: { readonly runs: readonly Run[] }) {
   return (
     <div class="result">
       <PathChart
-        label={`Paths of ${runs.length} imagined sequences from the same start.`}
+        label={`Paths of ${countText(runs.length, "imagined sequence")} from the same start.`}
         paths={runs.map(({ trajectory, colour }) => ({ latents: trajectory, colour: `s${colour}` }))}
         caption={(share) =>
           `The path of the latents, seen along the two directions in which they move most (${Math.round(share * 100)} % of the movement). The ring is the picture.`

@@ -29,7 +29,8 @@ interface Main {
 
 /** Power iteration, at right angles to the directions already found. */
 function mainDirection(gram: readonly (readonly number[])[], found: readonly (readonly number[])[]): Main {
-  let direction = gram.map((_, i) => Math.sin(i * 1.7 + found.length + 1));
+  // A beginning without a pattern: one that points may have would be blind to some of their directions.
+  let direction = gram.map((_, i) => Math.sin(1.3 * i * i + 2.1 * found.length + 1));
   let variance = 0;
   for (let turn = 0; turn < TURNS; turn++) {
     const next = gram.map((row) => dot(row, direction));
