@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { ROOT, zig } from "./setup.mjs";
+import { ROOT, setupPage, zig } from "./setup.mjs";
 
 const FUZZ = join(ROOT, "kernels", "fuzz");
 const OBJECTS = join(ROOT, "zig-out", "fuzz");
@@ -99,6 +99,7 @@ async function main() {
     console.log(`fuzz: skipped, no clang with libFuzzer; install it with: ${INSTALL}`);
     return process.env.CI ? 1 : 0;
   }
+  setupPage();
   zig(["build", "fuzz-objects"]);
   mkdirSync(WORK, { recursive: true });
   for (const variant of variants) {

@@ -1,5 +1,5 @@
-// Sets up everything `npm start` and `npm test` need, and nothing twice: npm packages, the pinned Zig compiler, the native, WASM and RISC-V
-// builds, the TypeScript build. Uses only what Node ships, because it runs before anything is installed.
+// Sets up everything `npm start` and `npm test` need, and nothing twice: npm packages, the board's page, the pinned Zig compiler, the native, WASM
+// and RISC-V builds, the TypeScript build. Uses only what Node ships, because it runs before anything is installed.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -115,27 +115,57 @@ export function zig(args) {
   run(command, [...rest, ...args]);
 }
 
-export function setup() {
+const PAGE = "firmware/components/synapse/web";
+/** What the device core embeds of the page. */
+const PAGE_BUILT = [`${PAGE}/dist/index.html`, `${PAGE}/dist/content-security-policy.txt`];
+
+/** npm packages and the board's page: all that a Zig build needs beside the compiler. */
+export function setupPage() {
   step("npm", ["package-lock.json"], ["node_modules"], "installing npm packages", () =>
     run("npm", ["ci", "--no-fund", "--no-audit", "--ignore-scripts", "--loglevel=error"]),
   );
+  step(
+    "page",
+    ["package-lock.json", "scripts/build-page.mjs", `${PAGE}/src`, `${PAGE}/tsconfig.json`],
+    PAGE_BUILT,
+    "building the page",
+    () => run(process.execPath, [join("scripts", "build-page.mjs")]),
+  );
+}
+
+export function setup() {
+  setupPage();
   installZig();
   const sources = [
     "build.zig",
     "build.zig.zon",
     "kernels",
-    "firmware/components/synapse",
+    "firmware/components/synapse/core",
+    "firmware/components/synapse/include",
+    "firmware/components/synapse/tools",
+    `${PAGE}/openapi.json`,
     "sim/native",
     "sim/wasm",
     "sim/rv32",
     "sim/guest",
     "sim/device",
     "sim/machines.zig",
+    ...PAGE_BUILT,
   ];
   step("zig-build", sources, ["zig-out"], "building the runtime: native addon, WASM, RISC-V, ESP32-P4 library (once, a few minutes)", () =>
     zig(["build"]),
   );
-  const typescript = ["tsconfig.base.json", "tsconfig.json", "sim/src", "sim/tsconfig.json", "host/src", "host/tsconfig.json"];
+  const typescript = [
+    "tsconfig.base.json",
+    "tsconfig.json",
+    "sim/src",
+    "sim/tsconfig.json",
+    "host/src",
+    "host/tsconfig.json",
+    `${PAGE}/src`,
+    `${PAGE}/test`,
+    `${PAGE}/tsconfig.json`,
+  ];
   step("tsc", typescript, ["sim/dist", "host/dist"], "compiling TypeScript", () =>
     run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-b"]),
   );

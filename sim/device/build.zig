@@ -5,6 +5,8 @@ const std = @import("std");
 const machines = @import("../machines.zig");
 
 const component = "firmware/components/synapse/";
+/// Made by scripts/build-page.mjs, which has to run before.
+const page_folder = component ++ "web/dist/";
 
 /// `runtime.module(target, optimize, root)` answers the runtime compiled for a target.
 pub fn add(b: *std.Build, runtime: anytype, native: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {
@@ -24,21 +26,21 @@ pub const Core = struct {
             .name = "gzip",
             .root_module = b.createModule(.{ .root_source_file = b.path(component ++ "tools/gzip.zig"), .target = b.graph.host, .optimize = .safe }),
         });
-        return .{ .b = b, .page_gz = compressed(b, tool, "index.html"), .openapi_gz = compressed(b, tool, "openapi.json") };
+        return .{ .b = b, .page_gz = compressed(b, tool, page_folder ++ "index.html"), .openapi_gz = compressed(b, tool, component ++ "web/openapi.json") };
     }
 
-    fn compressed(b: *std.Build, tool: *std.Build.Step.Compile, comptime name: []const u8) std.Build.LazyPath {
+    fn compressed(b: *std.Build, tool: *std.Build.Step.Compile, comptime path: []const u8) std.Build.LazyPath {
         const compress = b.addRunArtifact(tool);
-        compress.addFileArg(b.path(component ++ "web/" ++ name));
-        return compress.addOutputFileArg(name ++ ".gz");
+        compress.addFileArg(b.path(path));
+        return compress.addOutputFileArg(comptime std.fs.path.basename(path) ++ ".gz");
     }
 
     /// The device core as a module. It parses what strangers send, so its checks stay on in every build.
     pub fn module(core: Core, target: std.Build.ResolvedTarget, root: []const u8, optimize: std.lang.Optimize) *std.Build.Module {
         const b = core.b;
         const result = b.createModule(.{ .root_source_file = b.path(root), .target = target, .optimize = optimize, .strip = optimize != .debug });
-        result.addAnonymousImport("page_html", .{ .root_source_file = b.path(component ++ "web/index.html") });
         result.addAnonymousImport("page_html_gz", .{ .root_source_file = core.page_gz });
+        result.addAnonymousImport("page_policy", .{ .root_source_file = b.path(page_folder ++ "content-security-policy.txt") });
         result.addAnonymousImport("openapi_json", .{ .root_source_file = b.path(component ++ "web/openapi.json") });
         result.addAnonymousImport("openapi_json_gz", .{ .root_source_file = core.openapi_gz });
         return result;

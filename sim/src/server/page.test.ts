@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { gunzipSync } from "node:zlib";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SimulatedBoard } from "../board/board.js";
 import { MODEL, testBoard } from "../board/boardSuite.js";
@@ -8,25 +11,97 @@ import type { BoardServer } from "./listen.js";
 import { serveBoard } from "./serveBoard.js";
 
 const PHONE = { width: 390, height: 844 };
+const ON_A_PHONE: BrowserContextOptions = { viewport: PHONE, hasTouch: true, isMobile: true };
 const PORTRAIT = fileURLToPath(new URL("../../../samples/rocket-portrait.jpg", import.meta.url));
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+/** What a phone loads before it shows anything. */
+const COMPRESSED_BYTES_MAX = 60_000;
 const executable = findChromium();
+
+/** The camera is the browser's own moving test picture. */
+const launch = (): Promise<Browser> =>
+  chromium.launch({
+    executablePath: executable as string,
+    args: ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"],
+  });
+
+const card = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
+const button = (page: Page, name: string | RegExp) => page.getByRole("button", { name });
+const latentNote = (page: Page, text: RegExp) => card(page, "Latent").getByText(text).waitFor();
+const widthOf = (page: Page) => page.evaluate("document.documentElement.scrollWidth");
+const file = (name: string, buffer: Uint8Array) => ({ name, mimeType: "application/octet-stream", buffer: Buffer.from(buffer) });
+
+/** What the browser's console says that it should not. */
+function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  return complaints;
+}
+
+/** What axe finds to be a serious hindrance, in the light and in the dark scheme. */
+async function hindrances(page: Page): Promise<string[]> {
+  const found: string[] = [];
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.evaluate(AXE);
+    const violations = (await page.evaluate("axe.run().then((result) => result.violations)")) as {
+      id: string;
+      impact: string;
+      nodes: { html: string; failureSummary: string }[];
+    }[];
+    for (const { id, impact, nodes } of violations) {
+      if (impact === "serious" || impact === "critical")
+        found.push(`${colorScheme} ${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("\n")}`);
+    }
+  }
+  return found;
+}
+
+describe("the page as an asset", () => {
+  let board: SimulatedBoard;
+  let server: BoardServer;
+  beforeAll(async () => {
+    board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
+    server = await serveBoard(board, { port: 0 });
+  });
+  afterAll(async () => {
+    await server?.close();
+    await board?.close();
+  });
+
+  test("is one small file that names no other address", async () => {
+    const { body } = await board.handle({ method: "GET", target: "/", headers: { "accept-encoding": "gzip" } });
+    expect(body.length).toBeLessThanOrEqual(COMPRESSED_BYTES_MAX);
+    const html = new TextDecoder().decode(gunzipSync(body));
+    const addresses = html.match(/(?:https?:)?\/\/[\w-]+\.[\w./-]+/g) ?? [];
+    // Names of XML, which nobody fetches.
+    expect(addresses.filter((address) => !address.startsWith("http://www.w3.org/"))).toEqual([]);
+    expect(html).not.toMatch(/<script[^>]+src|<link[^>]+stylesheet/);
+  });
+
+  test("lets no script and no style run but its own", async () => {
+    const policy = (await fetch(`${server.url}/`)).headers.get("content-security-policy") ?? "";
+    expect(policy).toMatch(/^default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+'; /);
+    expect(policy).not.toContain("unsafe");
+  });
+});
 
 describe.skipIf(executable === undefined)("the page on a phone", () => {
   let board: SimulatedBoard;
   let server: BoardServer;
   let browser: Browser;
   let page: Page;
-  const complaints: string[] = [];
+  let complaints: string[];
 
   beforeAll(async () => {
     board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
     server = await serveBoard(board, { port: 0 });
-    browser = await chromium.launch({ executablePath: executable as string, args: ["--no-sandbox"] });
-    page = await browser.newPage({ viewport: PHONE, hasTouch: true, isMobile: true });
-    page.on("pageerror", (error) => complaints.push(error.message));
-    page.on("console", (message) => {
-      if (message.type() === "error") complaints.push(message.text());
-    });
+    browser = await launch();
+    page = await browser.newPage(ON_A_PHONE);
+    complaints = complaintsOf(page);
     await page.goto(server.url);
   });
   afterAll(async () => {
@@ -35,61 +110,289 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
     await board?.close();
   });
 
-  /** Waits until the line beside the latent's picture reads like `expected`. */
-  async function latentNote(expected: RegExp): Promise<void> {
-    await page.locator("#latent-note").filter({ hasText: expected }).waitFor();
-  }
-
   test("says which board and model it talks to, and that the weights are untrained", async () => {
-    await page.locator("#facts").getByText("Model").waitFor();
-    expect(await page.locator("#where").innerText()).toContain("simulated");
-    expect(await page.locator("#untrained").isVisible()).toBe(true);
-  });
-
-  test("nothing is wider than the screen", async () => {
-    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(PHONE.width);
+    await card(page, "Board").getByText("lewm-test").waitFor();
+    expect(await page.getByRole("banner").innerText()).toMatch(/simulated[\s\S]*untrained weights/);
+    expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
   });
 
   test("turns a chosen portrait photo into a picture of its latent", async () => {
-    await page.locator("#file").setInputFiles(PORTRAIT);
-    await latentNote(/^32 values, length \d/);
-    // The heat map has more than one colour.
-    const colours = await page.evaluate(
-      "(() => { const c = document.querySelector('#map'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; const s = new Set(); for (let i = 0; i < d.length; i += 4) s.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]); return s.size; })()",
-    );
+    await page.getByLabel("Choose a picture").setInputFiles(PORTRAIT);
+    await latentNote(page, /^32 values, length \d/);
+    const map = page.getByRole("img", { name: /^Heat map of 32 values/ });
+    const colours = await map.evaluate((canvas) => {
+      // biome-ignore lint/suspicious/noExplicitAny: runs in the browser, whose types Node does not have.
+      const { width, height, ...rest } = { width: (canvas as any).width, height: (canvas as any).height, canvas: canvas as any };
+      const data: Uint8ClampedArray = rest.canvas.getContext("2d").getImageData(0, 0, width, height).data;
+      const seen = new Set<number>();
+      for (let i = 0; i < data.length; i += 4) seen.add(((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0));
+      return seen.size;
+    });
     expect(colours).toBeGreaterThan(10);
     // A picture stored lying on its side is shown standing.
-    const [width, height] = (await page.evaluate(
-      "[document.querySelector('#picture').naturalWidth, document.querySelector('#picture').naturalHeight]",
-    )) as [number, number];
+    const picture = card(page, "Picture").getByRole("img", { name: "rocket-portrait.jpg" });
+    // biome-ignore lint/suspicious/noExplicitAny: as above.
+    const [width, height] = await picture.evaluate((img: any): [number, number] => [img.naturalWidth, img.naturalHeight]);
     expect(height).toBeGreaterThan(width);
   });
 
-  test("the sample moves the latent, and imagining draws a path", async () => {
-    await page.locator("#sample").tap();
-    await latentNote(/\d away from the one before/);
-    await page.locator("#imagine").tap();
-    await page.locator("#path polyline").first().waitFor();
-    expect(await page.locator("#path circle").count()).toBeGreaterThanOrEqual(16);
-  });
-
-  test("the second picture surprises, and the strip says by how much", async () => {
-    await page
-      .locator("#surprise-note")
-      .filter({ hasText: /^\d+\.\d\d/ })
+  test("the sample moves the latent, and surprises by so much", async () => {
+    await button(page, "Sample").tap();
+    await latentNote(page, /^\d+\.\d\d away from the one before$/);
+    await card(page, "Surprise").getByText(/^\d/).first().waitFor();
+    await button(page, "Sample").tap();
+    await page.getByRole("img", { name: /^Surprise of the last 2 pictures: [\d.]+, [\d.]+\. Mean [\d.]+\.$/ }).waitFor();
+    await button(page, "Sample").tap();
+    await card(page, "Surprise")
+      .getByText(/usual.*: \d+\.\d deviations (above|below) the mean/)
       .waitFor();
-    expect(await page.locator("#surprises rect").count()).toBeGreaterThanOrEqual(1);
-    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(PHONE.width);
   });
 
-  test("a file that is no picture is refused in words", async () => {
-    await page.locator("#file").setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no picture") });
-    await page.locator("#error").waitFor({ state: "visible" });
-    expect(await page.locator("#error").innerText()).toMatch(/picture/i);
+  test("imagining draws the path of every sequence and its distance from the start", async () => {
+    await button(page, "Imagine from the picture").tap();
+    await page.getByRole("img", { name: "Paths of 1 imagined sequence from the same start." }).waitFor();
+    await page.getByRole("radio", { name: "straight" }).tap();
+    await page.getByRole("slider", { name: "Steps" }).fill("9");
+    await button(page, "Imagine from the picture").tap();
+    const paths = page.getByRole("img", { name: "Paths of 2 imagined sequences from the same start." });
+    await paths.waitFor();
+    expect(await paths.locator("polyline").count()).toBe(2);
+    await page.getByRole("img", { name: /circle: 16 steps, ends [\d.]+ from the start; straight: 9 steps, ends/ }).waitFor();
+    expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
+    // Another picture has no paths yet.
+    await button(page, "Sample").tap();
+    await paths.waitFor({ state: "detached" });
+  });
+
+  test("plans from a picture to another that was kept as the goal", async () => {
+    await button(page, "Use this picture as goal").tap();
+    await button(page, "Sample").tap();
+    await latentNote(page, /away from the one before/);
+    const plan = card(page, "Plan");
+    await plan.getByRole("img", { name: "Goal: sample scene" }).waitFor();
+    await plan.getByLabel("Actions", { exact: true }).fill("3");
+    await plan.getByText("Budget").tap();
+    await plan.getByLabel("Samples").fill("300");
+    await plan.getByLabel("Iterations").fill("30");
+    // What is over the board's limit is given up before it is asked.
+    await plan.getByText("27,000 predictions").waitFor();
+    await plan.getByLabel("Actions", { exact: true }).fill("10");
+    await plan.getByText("45,000 predictions").first().waitFor();
+    expect(await plan.getByLabel("Samples").inputValue()).toBe("150");
+    await plan.getByLabel("Samples").fill("16");
+    await plan.getByLabel("Iterations").fill("3");
+    await plan.getByLabel("Actions", { exact: true }).fill("3");
+    await button(page, "Plan from the picture to the goal").tap();
+    await page
+      .getByRole("img", { name: /^Path of 3 imagined steps from the start, and the goal\. It ends [\d.]+ from the goal\.$/ })
+      .waitFor();
+    expect(await page.getByRole("list", { name: "Actions of the plan" }).getByRole("img").count()).toBe(3);
+    await page.getByRole("img", { name: /^Cost of the best candidate, iteration by iteration: [\d.]+, [\d.]+, [\d.]+\.$/ }).waitFor();
+    expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
+  });
+
+  test("a file that is no picture is refused in words, which can be put away", async () => {
+    await page
+      .getByLabel("Choose a picture")
+      .setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no picture") });
+    await page.getByRole("alert").getByText("cannot read the picture").waitFor();
+    expect(await hindrances(page)).toEqual([]);
+    await button(page, "Close this message").tap();
+    expect(await page.getByRole("alert").innerText()).toBe("");
+  });
+
+  test("live, every frame is answered before the next is sent, until it is stopped", async () => {
+    const surprises = async () =>
+      Number(/last (\d+)/.exec((await page.getByRole("img", { name: /^Surprise of the last/ }).getAttribute("aria-label")) ?? "")?.[1]);
+    const before = await surprises();
+    await button(page, "Live").tap();
+    await card(page, "Live")
+      .getByText(/^\d+ frames$/)
+      .waitFor();
+    await expect.poll(surprises).toBeGreaterThan(before + 2);
+    await button(page, "Stop").tap();
+    await card(page, "Picture").getByRole("img", { name: "live frame" }).waitFor();
+    expect(await page.locator("video").count()).toBe(0);
+  });
+
+  test("live stops when nobody looks", async () => {
+    await button(page, "Live").tap();
+    await card(page, "Live").waitFor();
+    await page.evaluate(
+      "Object.defineProperty(document, 'hidden', { value: true, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))",
+    );
+    await card(page, "Picture").waitFor();
+    await page.evaluate("delete document.hidden");
   });
 
   test("the browser found nothing to complain about", () => {
     expect(complaints).toEqual([]);
+  });
+});
+
+interface Held {
+  /** Plans get no result; their client leaving calls `planEnded`. */
+  holdPlans: boolean;
+  planEnded: () => void;
+  /** Bytes of an upload that reach the board. */
+  uploadBytesMax: number;
+  /** Content-Range of the uploads so far. */
+  readonly ranges: string[];
+}
+
+/** A board whose answers and uploads can be held in their middle, so that what happens then can be seen without a race. */
+function holding(board: SimulatedBoard) {
+  const seen: Held = { planEnded: () => undefined, ranges: [], uploadBytesMax: Number.POSITIVE_INFINITY, holdPlans: false };
+  const open: SimulatedBoard["open"] = (request, sink) => {
+    if (request.target.startsWith("/v1/plan") && seen.holdPlans) {
+      let held = false;
+      const chunk = (bytes: Uint8Array) => {
+        held ||= new TextDecoder().decode(bytes).includes("event: result");
+        if (!held) sink.chunk(bytes);
+      };
+      const opened = board.open(request, { head: sink.head, chunk, end: () => undefined });
+      const close = () => {
+        seen.planEnded();
+        opened.close();
+      };
+      return { write: (bytes) => opened.write(bytes), end: () => opened.end(), close };
+    }
+    if (request.method !== "PUT" || !request.target.startsWith("/v1/models/")) return board.open(request, sink);
+    seen.ranges.push(String(request.headers?.["content-range"] ?? ""));
+    const opened = board.open(request, sink);
+    let room = seen.uploadBytesMax;
+    return {
+      write: (bytes) => {
+        opened.write(bytes.subarray(0, Math.min(room, bytes.length)));
+        room = Math.max(0, room - bytes.length);
+      },
+      end: () => {
+        if (room > 0) opened.end();
+      },
+      close: () => opened.close(),
+    };
+  };
+  return { seen, board: { open } as SimulatedBoard };
+}
+
+describe.skipIf(executable === undefined)("work under way on the page", () => {
+  let board: SimulatedBoard;
+  let held: ReturnType<typeof holding>;
+  let server: BoardServer;
+  let browser: Browser;
+  let page: Page;
+
+  beforeAll(async () => {
+    board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
+    held = holding(board);
+    server = await serveBoard(held.board, { port: 0 });
+    browser = await launch();
+    page = await browser.newPage(ON_A_PHONE);
+    await page.goto(`${server.url}/#token=${board.ownerToken}`);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    await board?.close();
+  });
+
+  test("a plan shows its cost iteration by iteration, and is given up with its connection", async () => {
+    await button(page, "Sample").tap();
+    await button(page, "Use this picture as goal").tap();
+    await button(page, "Sample").tap();
+    await latentNote(page, /away from the one before/);
+    held.seen.holdPlans = true;
+    const ended = new Promise<void>((resolve) => {
+      held.seen.planEnded = resolve;
+    });
+    await button(page, "Plan from the picture to the goal").tap();
+    await page.getByRole("img", { name: /^Cost of the best candidate, iteration by iteration: ([\d.]+(, )?){4}\.$/ }).waitFor();
+    await card(page, "Plan")
+      .getByText(/^Iteration 4 of 4, 480 predictions, cost [\d.]+$/)
+      .waitFor();
+    await button(page, "Cancel").tap();
+    await ended;
+    await button(page, "Plan from the picture to the goal").waitFor();
+    expect(await page.getByRole("alert").innerText()).toBe("");
+    held.seen.holdPlans = false;
+    await button(page, "Plan from the picture to the goal").tap();
+    await page.getByRole("list", { name: "Actions of the plan" }).waitFor();
+  });
+
+  test("an upload that was stopped goes on where it was", async () => {
+    held.seen.uploadBytesMax = 50_000;
+    await page.getByLabel("Upload a model to model_b").setInputFiles(file("good.syn", MODEL));
+    await page.getByRole("progressbar", { name: "Upload to model_b" }).waitFor();
+    await button(page, "Stop the upload").tap();
+    held.seen.uploadBytesMax = Number.POSITIVE_INFINITY;
+    await page.getByLabel("Go on with the upload to model_b").setInputFiles(file("good.syn", MODEL));
+    await card(page, "Models").getByText("model_b holds good.syn").waitFor();
+    expect(held.seen.ranges).toEqual(["", expect.stringMatching(new RegExp(`^bytes [1-9]\\d*-${MODEL.length - 1}/${MODEL.length}$`))]);
+  });
+});
+
+describe.skipIf(executable === undefined)("the page without a pointer", () => {
+  let board: SimulatedBoard;
+  let server: BoardServer;
+  let browser: Browser;
+  let page: Page;
+
+  beforeAll(async () => {
+    board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
+    server = await serveBoard(board, { port: 0 });
+    browser = await launch();
+    page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
+    await page.goto(server.url);
+    await card(page, "Board").waitFor();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    await board?.close();
+  });
+
+  /** Goes on with the Tab key until what has the focus is called so. */
+  async function tabTo(name: RegExp): Promise<void> {
+    const passed: string[] = [];
+    for (let presses = 0; presses < 80; presses++) {
+      await page.keyboard.press("Tab");
+      const focused = String(
+        await page.evaluate(
+          "(() => { const e = document.activeElement; return e.getAttribute('aria-label') ?? e.labels?.[0]?.textContent ?? e.textContent ?? ''; })()",
+        ),
+      );
+      if (name.test(focused)) return;
+      passed.push(focused.slice(0, 40));
+    }
+    throw new Error(`the Tab key does not reach ${name}; it passed ${passed.join(" | ")}`);
+  }
+
+  test("pictures, single values, imagining and planning are within reach of the keyboard", async () => {
+    await tabTo(/^Sample$/);
+    await page.keyboard.press("Enter");
+    await latentNote(page, /^32 values/);
+    await tabTo(/^Use this picture as goal$/);
+    await page.keyboard.press("Space");
+    await tabTo(/^Heat map/);
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowRight");
+    await latentNote(page, /^#1: -?\d/);
+    await tabTo(/circle/);
+    await page.keyboard.press("ArrowRight");
+    await tabTo(/^Steps/);
+    await page.keyboard.press("Home");
+    await tabTo(/^Imagine from the picture$/);
+    await page.keyboard.press("Enter");
+    await page.getByRole("img", { name: /straight: 1 steps, ends/ }).waitFor();
+    await tabTo(/^Plan from the picture to the goal$/);
+    await page.keyboard.press("Enter");
+    await page.getByRole("list", { name: "Actions of the plan" }).waitFor();
+    // The keyboard is where it was, not at the top of the page.
+    await expect.poll(() => page.evaluate("document.activeElement.textContent")).toBe("Plan from the picture to the goal");
+  });
+
+  test("nothing hinders who cannot see it, with everything shown", async () => {
+    expect(await hindrances(page)).toEqual([]);
   });
 });
 
@@ -98,12 +401,14 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
   let server: BoardServer;
   let browser: Browser;
   let page: Page;
+  let complaints: string[];
 
   beforeAll(async () => {
     board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine, access: "unclaimed" });
     server = await serveBoard(board, { port: 0 });
-    browser = await chromium.launch({ executablePath: executable as string, args: ["--no-sandbox"] });
-    page = await browser.newPage({ viewport: PHONE, hasTouch: true, isMobile: true });
+    browser = await launch();
+    page = await browser.newPage(ON_A_PHONE);
+    complaints = complaintsOf(page);
     await page.goto(server.url);
   });
   afterAll(async () => {
@@ -112,77 +417,108 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     await board?.close();
   });
 
-  const file = (name: string, buffer: Uint8Array) => ({ name, mimeType: "application/octet-stream", buffer: Buffer.from(buffer) });
-  const choose = (name: string, buffer: Uint8Array) => page.locator("input[data-slot=model_b]").setInputFiles(file(name, buffer));
-  const error = async () => {
-    await page.locator("#error").waitFor({ state: "visible" });
-    return page.locator("#error").innerText();
-  };
+  const trouble = (text: RegExp | string) => page.getByRole("alert").getByText(text).waitFor();
 
   test("is claimed with one tap, shows the token once, and works then", async () => {
-    await page.locator("#owner").getByText("Make this board yours").waitFor();
-    await page.locator("#owner-name").fill("kitchen shelf");
-    await page.locator("#owner-submit").tap();
-    await page
-      .locator("#owner-shown")
-      .filter({ hasText: /^[A-Za-z0-9_-]{43}$/ })
-      .waitFor();
-    await page.locator("#owner-close").tap();
-    await page.locator("#owner").waitFor({ state: "hidden" });
-    await page.locator("#sample").tap();
-    await page
-      .locator("#latent-note")
-      .filter({ hasText: /^32 values/ })
-      .waitFor();
-    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(PHONE.width);
+    await page.getByRole("heading", { name: "Make this board yours" }).waitFor();
+    expect(await button(page, "Sample").count()).toBe(0);
+    expect(await hindrances(page)).toEqual([]);
+    await page.getByLabel("Name of the board").fill("kitchen shelf");
+    await button(page, "Claim this board").tap();
+    await page.getByText(/^[A-Za-z0-9_-]{43}$/).waitFor();
+    await button(page, "I have kept it").tap();
+    await page.getByRole("heading", { name: "kitchen shelf" }).waitFor();
+    expect(await page.getByText(/^[A-Za-z0-9_-]{43}$/).count()).toBe(0);
+    await button(page, "Sample").tap();
+    await latentNote(page, /^32 values/);
+    expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
+    expect(complaints).toEqual([]);
   });
 
   test("another browser is asked for the token", async () => {
-    const token = await page.evaluate("localStorage.getItem('synapse-token')");
+    const token = String(await page.evaluate("localStorage.getItem('synapse-token')"));
     const context = await browser.newContext({ viewport: PHONE });
     const stranger = await context.newPage();
     await stranger.goto(server.url);
     await stranger.getByText("This board has an owner").waitFor();
-    await stranger.locator("#owner-token").fill("guess");
-    await stranger.locator("#owner-submit").click();
-    await stranger.locator("#error").getByText("not the board's token").waitFor();
-    await stranger.locator("#owner-token").fill(String(token));
-    await stranger.locator("#owner-submit").click();
-    await stranger.locator("#facts").getByText("Model").waitFor();
-    const linked = await context.browser()?.newPage();
-    await linked?.goto(`${server.url}/#token=${token}`);
-    await linked?.locator("#facts").getByText("Model").waitFor();
-    expect(linked?.url()).not.toContain("token");
+    await stranger.getByLabel("Token").fill("guess");
+    await button(stranger, "Use this token").click();
+    await stranger.getByRole("alert").getByText("not the board's token").waitFor();
+    await stranger.getByLabel("Token").fill(token);
+    await button(stranger, "Use this token").click();
+    await card(stranger, "Board").getByText("lewm-test").waitFor();
+    await context.close();
+    const friend = await browser.newContext({ viewport: PHONE });
+    const linked = await friend.newPage();
+    await linked.goto(`${server.url}/#token=${token}`);
+    await card(linked, "Board").getByText("lewm-test").waitFor();
+    expect(linked.url()).not.toContain("token");
+    await friend.close();
+  });
+
+  test("the owner renames the board and opens it; a visitor may then look, and is asked for the token where it is needed", async () => {
+    const settings = card(page, "Settings");
+    await settings.getByLabel("Name of the board").fill("cellar");
+    await settings.getByRole("switch", { name: /Everybody may look/ }).tap();
+    await button(page, "Save").tap();
+    await settings.getByText("saved").waitFor();
+    await page.getByRole("heading", { name: "cellar" }).waitFor();
+    const context = await browser.newContext({ viewport: PHONE });
+    const visitor = await context.newPage();
+    await visitor.goto(server.url);
+    await card(visitor, "Board").getByText("lewm-test").waitFor();
+    await button(visitor, "Sample").click();
+    await button(visitor, "Enter token").click();
+    await visitor.getByLabel("Token").fill(String(await page.evaluate("localStorage.getItem('synapse-token')")));
+    await button(visitor, "Use this token").click();
+    await card(visitor, "Settings").getByLabel("Name of the board").waitFor();
+    await button(visitor, "Sample").click();
+    await latentNote(visitor, /^32 values/);
     await context.close();
   });
 
   test("a broken model is refused in words, a good one is uploaded and run", async () => {
     const damaged = Uint8Array.from(MODEL);
     damaged[damaged.length >> 1] = (damaged[damaged.length >> 1] ?? 0) ^ 1;
-    await choose("damaged.syn", damaged);
-    expect(await error()).toMatch(/SHA-256/);
-    await choose("good.syn", MODEL);
-    await page.locator("button[data-run=model_b]").tap();
-    await page
-      .locator("#models-note")
-      .filter({ hasText: /runs lewm-test, \d+ test vectors passed/ })
-      .waitFor();
-    await page.locator("#slots").getByText("model_b runs lewm-test").waitFor();
+    await page.getByLabel("Upload a model to model_b").setInputFiles(file("damaged.syn", damaged));
+    await trouble(/SHA-256/);
+    await page.getByLabel("Upload a model to model_b").setInputFiles(file("good.syn", MODEL));
+    await button(page, "Run it from model_b").tap();
+    const models = card(page, "Models");
+    await models.getByText(/^runs lewm-test, \d+ test vectors passed$/).waitFor();
+    await models.getByRole("listitem").filter({ hasText: "model_b runs lewm-test" }).waitFor();
   });
 
   test("power is cut in the middle of an upload: the page says so, and the board comes back", async () => {
     board.cutPower(15, "torn");
-    await page.locator("input[data-slot=model_a]").setInputFiles(file("good.syn", MODEL));
-    expect(await error()).toMatch(/connection broke/);
+    await page.getByLabel("Upload a model to model_a").setInputFiles(file("good.syn", MODEL));
+    await trouble(/connection broke/);
     expect(board.running).toBe(false);
     await board.reset();
-    await page.locator("#sample").tap();
-    await page
-      .locator("#latent-note")
-      .filter({ hasText: /away from the one before/ })
-      .waitFor();
-    await page.locator("#slots").getByText("model_a holds nothing that runs").waitFor();
-    await page.locator("input[data-slot=model_a]").setInputFiles(file("good.syn", MODEL));
-    await page.locator("button[data-run=model_a]").waitFor();
+    await button(page, "Sample").tap();
+    await latentNote(page, /away from the one before/);
+    await card(page, "Models").getByRole("listitem").filter({ hasText: "model_a holds nothing that runs" }).waitFor();
+    await page.getByLabel("Upload a model to model_a").setInputFiles(file("good.syn", MODEL));
+    await button(page, "Run it from model_a").waitFor();
+  });
+
+  test("a board that lost its power is silent, and says so", async () => {
+    board.cutPower(1, "torn");
+    await page.getByLabel("Upload a model to model_a").setInputFiles(file("good.syn", MODEL));
+    await trouble(/connection broke/);
+    await button(page, "Sample").tap();
+    await trouble("The board does not answer.");
+    await page.getByRole("status").getByText("The board does not answer.").waitFor();
+    await board.reset();
+    await button(page, "Sample").tap();
+    await latentNote(page, /away from the one before/);
+  });
+
+  test("the owner gives the board away, and it is nobody's again", async () => {
+    await page.getByText("Give the board away").tap();
+    await button(page, "Release this board").tap();
+    await page.getByRole("heading", { name: "Make this board yours" }).waitFor();
+    expect(await page.evaluate("localStorage.getItem('synapse-token')")).toBeNull();
+    expect(await button(page, "Sample").count()).toBe(0);
   });
 });

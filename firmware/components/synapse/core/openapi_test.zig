@@ -11,7 +11,7 @@ pub const Document = struct {
     parsed: std.json.Parsed(Value),
 
     pub fn open() !Document {
-        return .{ .parsed = try std.json.parseFromSlice(Value, std.testing.allocator, document.plain, .{}) };
+        return .{ .parsed = try std.json.parseFromSlice(Value, std.testing.allocator, document.plain.?, .{}) };
     }
 
     pub fn close(self: Document) void {

@@ -13,6 +13,6 @@ pub const route: routes.Route = .{ .method = .GET, .path = "/openapi.json", .acc
     .answer = send,
 } } };
 
-fn send(_: *Device, request: routes.Request, answer: *Answer, _: *Problem) ProblemError!void {
-    document.send(request, answer, &.{});
+fn send(_: *Device, request: routes.Request, answer: *Answer, problem: *Problem) ProblemError!void {
+    try document.send(request, answer, problem, &.{});
 }

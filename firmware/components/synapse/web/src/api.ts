@@ -1,0 +1,217 @@
+import { readEvents } from "./events.js";
+import { BoardProblem, isAbort, PageProblem, problemOf } from "./problem.js";
+import type { TokenStore } from "./token.js";
+import type { BoardRequestInit, Transport } from "./transport.js";
+
+export interface Slot {
+  readonly slot: string;
+  readonly state: "VALID" | "PENDING" | "EMPTY" | "BROKEN";
+  readonly active: boolean;
+  readonly detail?: string;
+  readonly upload?: { readonly received_bytes: number; readonly bytes: number };
+  readonly name?: string;
+  readonly untrained?: boolean;
+  readonly bytes?: number;
+  readonly sha256?: string;
+  readonly image?: { readonly width: number; readonly height: number };
+  readonly latent_elements?: number;
+  readonly action_elements?: number;
+  readonly routes?: readonly string[];
+}
+
+export interface MemoryRegion {
+  readonly bytes: number;
+  readonly used_bytes: number;
+}
+
+export interface PlanLimits {
+  readonly horizon_max: number;
+  readonly samples_max: number;
+  readonly iterations_max: number;
+  readonly elites_max: number;
+  readonly predictions_max: number;
+}
+
+export interface Device {
+  readonly id: string;
+  readonly name: string;
+  readonly simulated: boolean;
+  readonly board: { readonly name: string; readonly chip: string; readonly chip_revision: string };
+  readonly firmware: { readonly name: string; readonly version: string; readonly engine: string; readonly isa: string };
+  readonly uptime_us: number;
+  readonly reset: { readonly reason: string; readonly count: number };
+  readonly clocks: { readonly cpu_hz: number | null; readonly psram_hz: number | null; readonly flash_hz: number | null };
+  readonly memory: { readonly fast: MemoryRegion; readonly slow: MemoryRegion };
+  readonly queue: { readonly in_progress: number; readonly capacity: number };
+  readonly limits: { readonly rollout_steps_max: number; readonly plan: PlanLimits };
+  readonly claimed?: boolean;
+  readonly claim_window?: boolean;
+  readonly safe_mode?: boolean;
+  readonly slots: readonly Slot[];
+  readonly mqtt?: { readonly connected: boolean; readonly topic: string };
+}
+
+export interface Timing {
+  readonly receive_us: number;
+  readonly decode_us: number;
+  readonly queue_us: number;
+  readonly inference_us: number;
+  readonly total_us: number;
+}
+
+export type Latent = readonly number[];
+export type Action = readonly number[];
+
+export interface Observation {
+  readonly frame: number;
+  readonly surprise: number | null;
+  readonly z_score: number | null;
+  readonly count: number;
+  readonly mean: number | null;
+  readonly latent: Latent;
+  readonly timing: Timing;
+}
+
+/** A frame as the board reads it: a latent that is known, or a picture. */
+export type Frame = { readonly latent: Latent } | { readonly image: string; readonly type: string };
+
+export interface Budget {
+  readonly samples: number;
+  readonly iterations: number;
+  readonly elites: number;
+}
+
+export interface PlanRequest {
+  readonly start: Frame;
+  readonly goal: Frame;
+  readonly horizon: number;
+  readonly budget: Budget;
+}
+
+export interface PlanProgress {
+  readonly iteration: number;
+  readonly iterations: number;
+  readonly predictions: number;
+  readonly cost: number | null;
+}
+
+export interface PlanAnswer {
+  readonly actions: readonly Action[];
+  readonly trajectory: readonly Latent[];
+  readonly cost: number;
+  readonly predictions: number;
+  readonly timing: Timing;
+}
+
+export interface Settings {
+  readonly name: string;
+  readonly open_read: boolean;
+  readonly open_inference: boolean;
+}
+
+/** The routes that the page uses. Refusals are BoardProblems, a board out of reach is a PageProblem. */
+export class BoardApi {
+  readonly #transport: Transport;
+  readonly #token: TokenStore;
+
+  constructor(transport: Transport, token: TokenStore) {
+    this.#transport = transport;
+    this.#token = token;
+  }
+
+  device(): Promise<Device> {
+    return this.#json("/v1/device");
+  }
+
+  slot(name: string): Promise<Slot> {
+    return this.#json(`/v1/models/${name}`);
+  }
+
+  claim(body: { readonly code?: string; readonly name?: string }): Promise<{ readonly token: string }> {
+    return this.#json("/v1/claim", jsonBody("POST", body));
+  }
+
+  release(): Promise<unknown> {
+    return this.#json("/v1/claim", { method: "DELETE" });
+  }
+
+  settings(): Promise<Settings> {
+    return this.#json("/v1/settings");
+  }
+
+  changeSettings(changes: Partial<Settings>): Promise<Settings> {
+    return this.#json("/v1/settings", jsonBody("PUT", changes));
+  }
+
+  encode(picture: Blob, signal: AbortSignal): Promise<{ readonly latent: Latent; readonly timing: Timing }> {
+    return this.#json("/v1/encode", { method: "POST", headers: { "content-type": picture.type }, body: picture, signal });
+  }
+
+  observe(frame: Frame & { readonly stream: string; readonly action: Action }, signal: AbortSignal): Promise<Observation> {
+    return this.#json("/v1/observe", { ...jsonBody("POST", frame), signal });
+  }
+
+  rollout(start: Frame, actions: readonly Action[]): Promise<{ readonly trajectory: readonly Latent[]; readonly timing: Timing }> {
+    return this.#json("/v1/rollout", jsonBody("POST", { start, actions }));
+  }
+
+  /** Plans, and tells each event of progress. Aborting closes the connection, and with it the board's work. */
+  async plan(request: PlanRequest, onProgress: (progress: PlanProgress) => void, signal: AbortSignal): Promise<PlanAnswer> {
+    const init = jsonBody("POST", request);
+    const response = await this.#send("/v1/plan", { ...init, headers: { ...init.headers, accept: "text/event-stream" }, signal });
+    if (response.body === null) throw new PageProblem("The board's answer is empty.");
+    try {
+      for await (const { name, data } of readEvents(response.body)) {
+        if (name === "progress") onProgress(data as PlanProgress);
+        if (name === "result") return data as PlanAnswer;
+        if (name === "error") throw new BoardProblem((data as { status?: number }).status ?? 500, data as object);
+      }
+    } catch (error) {
+      throw error instanceof TypeError ? new PageProblem("The connection broke while the board was planning.") : error;
+    }
+    throw new PageProblem("The board's answer broke off.", "plan again");
+  }
+
+  /** Sends `file` from byte `from` on, which the board has confirmed it holds. */
+  upload(slot: string, file: Blob, from: number, onProgress: (sentBytes: number) => void, signal: AbortSignal): Promise<Slot> {
+    const headers: Record<string, string> = { "content-type": "application/octet-stream" };
+    if (from > 0) headers["content-range"] = `bytes ${from}-${file.size - 1}/${file.size}`;
+    return this.#json(`/v1/models/${slot}`, {
+      method: "PUT",
+      headers,
+      body: from > 0 ? file.slice(from) : file,
+      onUploadProgress: (sentBytes) => onProgress(from + sentBytes),
+      signal,
+    });
+  }
+
+  activate(slot: string): Promise<Slot & { readonly vectors_passed: number }> {
+    return this.#json(`/v1/models/${slot}/activate`, { method: "POST" });
+  }
+
+  async #json<T>(path: string, init: BoardRequestInit = {}): Promise<T> {
+    const response = await this.#send(path, init);
+    return (await response.json()) as T;
+  }
+
+  async #send(path: string, init: BoardRequestInit): Promise<Response> {
+    const headers = new Headers(init.headers);
+    const token = this.#token.get();
+    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+    let response: Response;
+    try {
+      response = await this.#transport(path, { ...init, headers });
+    } catch (error) {
+      if (isAbort(error)) throw error;
+      throw init.onUploadProgress === undefined
+        ? new PageProblem("The board does not answer.")
+        : new PageProblem("The connection broke during the upload.", "choose the same file again to go on");
+    }
+    if (!response.ok) throw await problemOf(response);
+    return response;
+  }
+}
+
+function jsonBody(method: string, body: object): { method: string; headers: Record<string, string>; body: string } {
+  return { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+}

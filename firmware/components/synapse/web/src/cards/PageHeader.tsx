@@ -1,0 +1,30 @@
+import { useEffect } from "preact/hooks";
+import type { Device } from "../api.js";
+import type { Session } from "../state/session.js";
+
+export function PageHeader({ board }: Session) {
+  const device = board.device.value;
+  const silence = board.silence.value;
+  const name = device?.name ?? "Synapse";
+  useEffect(() => {
+    document.title = device === null ? "Synapse" : `${name} · Synapse`;
+  }, [device, name]);
+  return (
+    <header class="page-header">
+      <span class={`light ${silence !== null ? "off" : device === null ? "" : "on"}`} aria-hidden="true" />
+      <div>
+        <h1>{name}</h1>
+        <p role="status">{silence ?? (device === null ? "looking for the board…" : aboutText(device))}</p>
+      </div>
+      {board.slot.value?.untrained === true && device?.claimed !== false && <span class="badge">untrained weights</span>}
+    </header>
+  );
+}
+
+/** What the name does not say already. */
+function aboutText({ name, board, simulated, claimed }: Device): string {
+  const parts = [name.includes(board.name) ? board.chip : board.name];
+  if (simulated && !name.includes("simulated")) parts.push("simulated");
+  if (claimed === false) parts.push("nobody’s yet");
+  return parts.join(" · ");
+}

@@ -1,0 +1,33 @@
+import { LineChart } from "../charts/LineChart.js";
+import { countText, deviationText, valueText } from "../format.js";
+import type { Session } from "../state/session.js";
+import { Card } from "./Card.js";
+
+const LAST_SHOWN = 4;
+
+export function SurpriseCard({ sight, live }: Session) {
+  const surprise = sight.surprise.value;
+  if (surprise === null) return null;
+  const { values, mean, zScore } = surprise;
+  const last = values.slice(-LAST_SHOWN).map(valueText);
+  const now = last.at(-1);
+  return (
+    // A film would be read aloud without an end.
+    <Card title="Surprise" note={zScore === null ? now : `${now}, ${deviationText(zScore)}`} live={live.film.value === null}>
+      <LineChart
+        label={`Surprise of the last ${countText(values.length, "picture")}: ${values.map(valueText).join(", ")}. Mean ${valueText(mean)}.`}
+        lines={[{ values, colour: "s0" }]}
+        from="zero"
+        begin={values.length > 1 ? `${values.length - 1} before` : "now"}
+        end={values.length > 1 ? "now" : ""}
+        mean={mean}
+        dots={true}
+        height={130}
+      />
+      <p class="caption">
+        How far each picture lies from what the model predicted after the ones before it, at rest. Last: {last.join(", ")}. The dashed line
+        is the mean, {valueText(mean)}.
+      </p>
+    </Card>
+  );
+}

@@ -1,0 +1,65 @@
+/** What goes wrong, in words for people: what happened, and what would be right. */
+export interface Trouble {
+  readonly text: string;
+  readonly hint: string;
+  /** The board wants its owner's token. */
+  readonly wantsToken: boolean;
+}
+
+/** RFC 9457 problem details as a board gives them. */
+interface ProblemDetails {
+  readonly detail?: string;
+  readonly code?: string;
+  readonly field?: string;
+  readonly expected?: string;
+  readonly retry_after_s?: number;
+}
+
+/** A request that the board refused, in its own words. */
+export class BoardProblem extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly hint: string;
+  readonly retryAfterS: number | undefined;
+
+  constructor(status: number, details: ProblemDetails) {
+    super(details.detail ?? `The board answered ${status}.`);
+    this.name = "BoardProblem";
+    this.status = status;
+    this.code = details.code ?? "";
+    this.hint =
+      details.expected === undefined ? "" : `${details.field === undefined ? "" : `${details.field}: `}expected ${details.expected}`;
+    this.retryAfterS = details.retry_after_s;
+  }
+}
+
+/** Something that went wrong on this side: the network, the browser, a file. */
+export class PageProblem extends Error {
+  readonly hint: string;
+
+  constructor(message: string, hint = "") {
+    super(message);
+    this.name = "PageProblem";
+    this.hint = hint;
+  }
+}
+
+export async function problemOf(response: Response): Promise<BoardProblem> {
+  const details: unknown = await response.json().catch(() => ({}));
+  return new BoardProblem(response.status, typeof details === "object" && details !== null ? details : {});
+}
+
+/** Whether work ended because it was asked to. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
+export function troubleOf(error: unknown): Trouble {
+  const { message } = error instanceof Error ? error : new Error(String(error));
+  const hint = error instanceof BoardProblem || error instanceof PageProblem ? error.hint : "";
+  return {
+    text: message.charAt(0).toUpperCase() + message.slice(1),
+    hint,
+    wantsToken: error instanceof BoardProblem && error.status === 401,
+  };
+}

@@ -1,0 +1,57 @@
+import { type Signal, signal } from "@preact/signals";
+import { actionSequence, type Sequence } from "../actionSequences.js";
+import type { BoardApi, Latent } from "../api.js";
+import { durationText } from "../format.js";
+import type { Board } from "./board.js";
+import type { Notices } from "./notices.js";
+import type { Sight } from "./sight.js";
+
+/** More would be a tangle. */
+const RUNS_MAX = 4;
+
+export interface Run {
+  readonly sequence: Sequence;
+  readonly trajectory: readonly Latent[];
+  readonly inferenceUs: number;
+  /** Which of the chart's colours it keeps for as long as it is shown. */
+  readonly colour: number;
+}
+
+/** Rollouts from the picture: actions, and where the model thinks they lead. */
+export class Imagination {
+  readonly runs: Signal<readonly Run[]> = signal([]);
+  readonly busy: Signal<boolean> = signal(false);
+  readonly #api: BoardApi;
+  readonly #board: Board;
+  readonly #sight: Sight;
+  readonly #notices: Notices;
+  #colour = 0;
+
+  constructor(api: BoardApi, board: Board, sight: Sight, notices: Notices) {
+    this.#api = api;
+    this.#board = board;
+    this.#sight = sight;
+    this.#notices = notices;
+  }
+
+  async imagine(sequence: Sequence, steps: number): Promise<void> {
+    const latent = this.#sight.latent.value;
+    const width = this.#board.slot.value?.action_elements;
+    if (this.busy.value || latent === null || width === undefined) return;
+    this.busy.value = true;
+    await this.#notices.attempt(async () => {
+      const answer = await this.#api.rollout({ latent }, actionSequence(sequence, steps, width));
+      if (this.#sight.latent.value !== latent) return;
+      const colour = this.#colour++ % RUNS_MAX;
+      const run = { sequence, trajectory: answer.trajectory, inferenceUs: answer.timing.inference_us, colour };
+      this.runs.value = [...this.runs.value, run].slice(-RUNS_MAX);
+      this.#notices.say(`${steps} steps imagined in ${durationText(run.inferenceUs)}.`);
+    });
+    this.busy.value = false;
+  }
+
+  forget(): void {
+    this.runs.value = [];
+    this.#colour = 0;
+  }
+}

@@ -1,0 +1,83 @@
+import { effect, untracked } from "@preact/signals";
+import { BoardApi } from "../api.js";
+import { createTokenStore } from "../token.js";
+import type { Transport } from "../transport.js";
+import { Board } from "./board.js";
+import { Imagination } from "./imagination.js";
+import { Live } from "./live.js";
+import { Notices } from "./notices.js";
+import { Ownership } from "./ownership.js";
+import { Planning } from "./planning.js";
+import { Preferences } from "./preferences.js";
+import { Sight } from "./sight.js";
+import { Slots } from "./slots.js";
+
+/** Everything a visit to one board remembers. */
+export interface Session {
+  readonly notices: Notices;
+  readonly board: Board;
+  readonly ownership: Ownership;
+  readonly sight: Sight;
+  readonly live: Live;
+  readonly imagination: Imagination;
+  readonly planning: Planning;
+  readonly slots: Slots;
+  readonly preferences: Preferences;
+}
+
+export function createSession(transport: Transport): Session {
+  const token = createTokenStore();
+  const api = new BoardApi(transport, token);
+  const notices = new Notices();
+  const board = new Board(api);
+  const sight = new Sight(api, board, notices);
+  const session: Session = {
+    notices,
+    board,
+    ownership: new Ownership(api, token, board, notices),
+    sight,
+    live: new Live(sight, notices),
+    imagination: new Imagination(api, board, sight, notices),
+    planning: new Planning(api, sight, notices),
+    slots: new Slots(api, board, notices),
+    preferences: new Preferences(api, board, notices),
+  };
+  forgetWithTheModel(session);
+  forgetWithTheOwner(session);
+  // Paths begin at the picture; another picture has none yet.
+  effect(() => {
+    sight.latent.value;
+    session.imagination.forget();
+  });
+  board.watch();
+  return session;
+}
+
+/** Latents of one model mean nothing to another. */
+function forgetWithTheModel({ board, sight, live, planning }: Session): void {
+  let before = "";
+  effect(() => {
+    const now = board.modelKey.value;
+    if (now === "" || now === before) return;
+    untracked(() => {
+      if (before === "") return;
+      live.stop();
+      sight.forget();
+      planning.forget();
+    });
+    before = now;
+  });
+}
+
+/** What the owner did is not for whoever comes next. */
+function forgetWithTheOwner({ ownership, sight, live, planning, preferences }: Session): void {
+  effect(() => {
+    if (ownership.gate.value === null) return;
+    untracked(() => {
+      live.stop();
+      sight.forget();
+      planning.forget();
+      preferences.forget();
+    });
+  });
+}

@@ -1,0 +1,71 @@
+import { type Signal, signal } from "@preact/signals";
+import type { BoardApi } from "../api.js";
+import type { Board } from "./board.js";
+import type { Notices } from "./notices.js";
+
+/** Where a pack keeps the SHA-256 of itself (docs/format.md). */
+const DIGEST = { begin: 32, end: 64 };
+
+export interface Upload {
+  readonly slot: string;
+  readonly file: string;
+  readonly sentBytes: number;
+  readonly bytes: number;
+}
+
+/** Models on the board: sending one, trying it, running it. */
+export class Slots {
+  readonly upload: Signal<Upload | null> = signal(null);
+  /** The slot whose model is being tried. */
+  readonly trying: Signal<string | null> = signal(null);
+  readonly note: Signal<string> = signal("");
+  readonly #api: BoardApi;
+  readonly #board: Board;
+  readonly #notices: Notices;
+  #request = new AbortController();
+
+  constructor(api: BoardApi, board: Board, notices: Notices) {
+    this.#api = api;
+    this.#board = board;
+    this.#notices = notices;
+  }
+
+  /** Sends the file, or what the board lacks of it when an upload of the same file broke off. */
+  async send(slot: string, file: File): Promise<void> {
+    const request = new AbortController();
+    this.#request = request;
+    const told = (sentBytes: number) => {
+      this.upload.value = { slot, file: file.name, sentBytes, bytes: file.size };
+    };
+    told(0);
+    this.note.value = "";
+    await this.#notices.attempt(async () => {
+      const known = await this.#api.slot(slot);
+      const same = known.upload?.bytes === file.size && known.sha256 === (await digestOf(file));
+      const from = same ? (known.upload?.received_bytes ?? 0) : 0;
+      await this.#api.upload(slot, file, from, told, request.signal);
+      this.note.value = `${slot} holds ${file.name}`;
+    });
+    this.upload.value = null;
+    void this.#board.refresh();
+  }
+
+  /** Stops sending. What has arrived stays: the same file goes on from there. */
+  stop(): void {
+    this.#request.abort();
+  }
+
+  async activate(slot: string): Promise<void> {
+    this.trying.value = slot;
+    this.note.value = "testing the model on the board";
+    const answer = await this.#notices.attempt(() => this.#api.activate(slot));
+    this.note.value = answer === undefined ? "" : `runs ${answer.name}, ${answer.vectors_passed} test vectors passed`;
+    await this.#board.refresh();
+    this.trying.value = null;
+  }
+}
+
+async function digestOf(file: File): Promise<string> {
+  const bytes = new Uint8Array(await file.slice(DIGEST.begin, DIGEST.end).arrayBuffer());
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
