@@ -7,19 +7,25 @@ import { rolldown } from "rolldown";
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const SOURCES = join(ROOT, "sim", "src", "browser", "tab");
 const FILES = join(ROOT, "sim", "dist", "browser", "files");
-const PAGE = join(ROOT, "firmware", "components", "synapse", "web", "index.html");
+const PAGE = join(ROOT, "firmware", "components", "synapse", "web", "dist", "index.html");
 
 async function bundle(name, output, format) {
-  const build = await rolldown({ input: join(SOURCES, name), platform: "browser", tsconfig: false });
+  const build = await rolldown({
+    input: join(SOURCES, name),
+    platform: "browser",
+    tsconfig: false,
+    resolve: { extensionAlias: { ".js": [".ts", ".tsx", ".js"] } },
+    transform: { jsx: { runtime: "automatic", importSource: "preact" } },
+  });
   await build.write({ file: join(FILES, output), format, minify: true });
   await build.close();
 }
 
-/** The board's page, with the script that makes it talk to the board in the tab before its own. */
+/** The board's page with another script: the same page, which talks to the board in the tab. */
 function page() {
-  const html = readFileSync(PAGE, "utf8");
-  if (!html.includes("<script")) throw new Error(`${PAGE} has no script`);
-  return html.replace("<script", '<script src="page.js"></script>\n<script');
+  const [html, ...others] = readFileSync(PAGE, "utf8").split(/<script type="module">[\s\S]*<\/script>/);
+  if (others.length !== 1) throw new Error(`${PAGE}: expected one script`);
+  return `${html}<script type="module" src="page.js"></script>${others[0]}`;
 }
 
 mkdirSync(FILES, { recursive: true });

@@ -31,22 +31,26 @@ async function ask(page: Page, { method, target, headers, body }: BoardRequest):
 }
 
 /** What the board's page calls its parts. */
+const card = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
 const onPage = {
-  boardRuns: (page: Page, model: string) => page.locator("#facts").getByText(model).waitFor(),
-  sample: (page: Page) => page.locator("#sample").click(),
+  boardRuns: (page: Page, model: string) => card(page, "Board").getByText(model).waitFor(),
+  sample: (page: Page) => page.getByRole("button", { name: "Sample" }).click(),
   latentShown: (page: Page) =>
-    page
-      .locator("#latent-note")
-      .filter({ hasText: /^32 values, length \d/ })
+    card(page, "Latent")
+      .getByText(/^32 values, length \d/)
       .waitFor(),
   imagine: async (page: Page) => {
-    await page.locator("#imagine").click();
-    await page.locator("#path polyline").first().waitFor();
+    await page.getByRole("button", { name: "Imagine from the picture" }).click();
+    await page.getByRole("img", { name: /ends/ }).waitFor();
   },
   upload: (page: Page, slot: string, buffer: Buffer) =>
-    page.locator(`input[data-slot=${slot}]`).setInputFiles({ name: "good.syn", mimeType: "application/octet-stream", buffer }),
-  run: (page: Page, slot: string) => page.locator(`button[data-run=${slot}]`).click(),
-  slotRuns: (page: Page, slot: string, model: string) => page.locator("#slots").getByText(`${slot} runs ${model}`).waitFor(),
+    page.getByLabel(`Upload a model to ${slot}`).setInputFiles({ name: "good.syn", mimeType: "application/octet-stream", buffer }),
+  run: (page: Page, slot: string) => page.getByRole("button", { name: `Run it from ${slot}` }).click(),
+  slotRuns: (page: Page, slot: string, model: string) =>
+    card(page, "Models")
+      .getByRole("listitem")
+      .filter({ hasText: `${slot} runs ${model}` })
+      .waitFor(),
 };
 
 describe.skipIf(executable === undefined)("a board in a browser's tab", () => {

@@ -75,15 +75,13 @@ function file(bytes: Uint8Array, type: string, headers: Readonly<Record<string, 
 /** Worker and service worker load the tab's own files, and the worker compiles WebAssembly. */
 const WORKER_POLICY = "default-src 'none'; connect-src 'self'; script-src 'wasm-unsafe-eval'";
 
-/** The page itself connects to nothing, and runs its own scripts only: those in the document are named by their digests. */
+/** The page itself connects to nothing, runs its own script only, and has no style but the one in the document. */
 function pagePolicy(html: string): string {
-  const inline = [...html.matchAll(/<script(?: type="module")?>([\s\S]*?)<\/script>/g)].map(
-    ([, script = ""]) => `'sha256-${digest(Buffer.from(script)).toString("base64")}'`,
-  );
+  const [, style = ""] = /<style>([\s\S]*?)<\/style>/.exec(html) ?? [];
   return [
     "default-src 'none'",
-    ["script-src 'self'", ...inline].join(" "),
-    "style-src 'self' 'unsafe-inline'",
+    "script-src 'self'",
+    `style-src 'sha256-${digest(Buffer.from(style)).toString("base64")}'`,
     "img-src 'self' blob: data:",
     "worker-src 'self'",
     "base-uri 'none'",

@@ -1,5 +1,5 @@
+import type { BoardRequestInit, Transport } from "../../../../firmware/components/synapse/web/src/transport.js";
 import type { BoardMessage, PageMessage, RequestMessage, StartMessage } from "./protocol.js";
-import type { BoardRequestInit, Transport } from "./transport.js";
 
 /** A body crosses in pieces of this size, the next one when the board has taken the one before. */
 const PIECE_BYTES = 65_536;
