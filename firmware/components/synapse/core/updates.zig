@@ -309,6 +309,7 @@ pub const Updates = struct {
         if (self.state == .IDLE) return;
         answer.field("kind", @tagName(self.kind));
         if (self.kind == .model) answer.field("slot", self.slot.slice());
+        answer.fieldBoolean("activate", self.activate);
         answer.field("url", self.url.slice());
         answer.fieldUnsigned("bytes", self.bytes);
         answer.fieldUnsigned("received_bytes", self.received);
