@@ -14,6 +14,7 @@ pub fn add(b: *std.Build, runtime: anytype, native: std.Build.ResolvedTarget, op
     core.wasm(runtime);
     core.esp32p4();
     core.tests(runtime, native, optimize);
+    core.fuzz(native);
 }
 
 pub const Core = struct {
@@ -90,6 +91,34 @@ pub const Core = struct {
         library.link_data_sections = true;
         library.bundle_compiler_rt = false;
         machines.install(core.b, library, "lib/esp32p4/libsynapse_device.a", "esp32p4-device");
+    }
+
+    /// The core with coverage counters, for scripts/fuzz.mjs; the runtime below it is not what is tried.
+    fn fuzz(core: Core, target: std.Build.ResolvedTarget) void {
+        if (target.result.cpu.arch != .x86_64 or target.result.os.tag != .linux) return;
+        const b = core.b;
+        const plain = b.resolveTargetQuery(.{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = target.result.abi, .cpu_model = .baseline });
+        const under_test = core.module(plain, component ++ "core/fuzz_root.zig", .safe);
+        under_test.addAnonymousImport("test_model", .{ .root_source_file = b.path("sim/fixtures/lewm-test.syn") });
+        // Its portable kernels alone: an object cannot hold those of other instruction sets.
+        const options = b.addOptions();
+        options.addOption(bool, "x86_objects", false);
+        options.addOption([]const u8, "isa", "");
+        const portable = b.createModule(.{ .root_source_file = b.path("kernels/src/root.zig"), .target = plain, .optimize = .fast, .pic = true, .stack_check = false });
+        portable.addOptions("build_options", options);
+        const root = b.createModule(.{ .root_source_file = b.path(component ++ "core/fuzz/target.zig"), .target = plain, .optimize = .safe, .strip = true, .imports = &.{
+            .{ .name = "core", .module = under_test },
+            .{ .name = "synapse", .module = portable },
+        } });
+        for ([_]*std.Build.Module{ under_test, root }) |module_| {
+            module_.pic = true;
+            module_.fuzz = true;
+            // libFuzzer's program has no function for Zig's stack probes.
+            module_.stack_check = false;
+        }
+        const object = b.addObject(.{ .name = "fuzz_core", .root_module = root, .use_llvm = true });
+        const install = b.addInstallFile(object.getEmittedBin(), "fuzz/fuzz_core.o");
+        b.step("fuzz-core", "object of the device core's fuzz targets, for scripts/fuzz.mjs").dependOn(&install.step);
     }
 
     fn tests(core: Core, runtime: anytype, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {
