@@ -20,20 +20,29 @@ pub fn add(b: *std.Build, runtime: anytype, native: std.Build.ResolvedTarget, op
 pub const Core = struct {
     b: *std.Build,
     page_gz: std.Build.LazyPath,
+    openapi: std.Build.LazyPath,
     openapi_gz: std.Build.LazyPath,
 
     pub fn init(b: *std.Build) Core {
-        const tool = b.addExecutable(.{
-            .name = "gzip",
-            .root_module = b.createModule(.{ .root_source_file = b.path(component ++ "tools/gzip.zig"), .target = b.graph.host, .optimize = .safe }),
-        });
-        return .{ .b = b, .page_gz = compressed(b, tool, page_folder ++ "index.html"), .openapi_gz = compressed(b, tool, component ++ "web/openapi.json") };
+        const gzip = tool(b, "gzip");
+        const openapi = made(b, tool(b, "minify_json"), b.path(component ++ "web/openapi.json"), "openapi.json");
+        return .{
+            .b = b,
+            .page_gz = made(b, gzip, b.path(page_folder ++ "index.html"), "index.html.gz"),
+            .openapi = openapi,
+            .openapi_gz = made(b, gzip, openapi, "openapi.json.gz"),
+        };
     }
 
-    fn compressed(b: *std.Build, tool: *std.Build.Step.Compile, comptime path: []const u8) std.Build.LazyPath {
-        const compress = b.addRunArtifact(tool);
-        compress.addFileArg(b.path(path));
-        return compress.addOutputFileArg(comptime std.fs.path.basename(path) ++ ".gz");
+    fn tool(b: *std.Build, comptime name: []const u8) *std.Build.Step.Compile {
+        const root = b.createModule(.{ .root_source_file = b.path(component ++ "tools/" ++ name ++ ".zig"), .target = b.graph.host, .optimize = .safe });
+        return b.addExecutable(.{ .name = name, .root_module = root });
+    }
+
+    fn made(b: *std.Build, maker: *std.Build.Step.Compile, from: std.Build.LazyPath, name: []const u8) std.Build.LazyPath {
+        const run = b.addRunArtifact(maker);
+        run.addFileArg(from);
+        return run.addOutputFileArg(name);
     }
 
     /// The device core as a module. It parses what strangers send, so its checks stay on in every build.
@@ -42,7 +51,7 @@ pub const Core = struct {
         const result = b.createModule(.{ .root_source_file = b.path(root), .target = target, .optimize = optimize, .strip = optimize != .debug });
         result.addAnonymousImport("page_html_gz", .{ .root_source_file = core.page_gz });
         result.addAnonymousImport("page_policy", .{ .root_source_file = b.path(page_folder ++ "content-security-policy.txt") });
-        result.addAnonymousImport("openapi_json", .{ .root_source_file = b.path(component ++ "web/openapi.json") });
+        result.addAnonymousImport("openapi_json", .{ .root_source_file = core.openapi });
         result.addAnonymousImport("openapi_json_gz", .{ .root_source_file = core.openapi_gz });
         return result;
     }
