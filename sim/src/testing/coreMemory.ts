@@ -12,6 +12,12 @@ export interface CoreMemory {
   readonly bodies_bytes: number;
 }
 
+/** The part of the WebAssembly JavaScript interface that is used. */
+interface WasmApi {
+  instantiate(bytes: Uint8Array, imports: object): Promise<{ readonly instance: { readonly exports: unknown } }>;
+}
+const { WebAssembly: wasm } = globalThis as unknown as { readonly WebAssembly: WasmApi };
+
 interface Exports {
   core_fast_bytes(threads: number, bodyBytesMax: number, exchangeCount: number): number;
   core_slow_bytes(threads: number, bodyBytesMax: number, exchangeCount: number): number;
@@ -20,8 +26,8 @@ interface Exports {
 /** What the device core takes of a board's memory at its start, for good and without any model, with pointers as wide as on the chip. */
 export async function coreMemory(board: Board): Promise<CoreMemory> {
   const nothing = new Proxy({}, { get: () => () => 0 });
-  const { instance } = await WebAssembly.instantiate(readFileSync(buildFile("synapse-board.wasm")), { port: nothing });
-  const { core_fast_bytes, core_slow_bytes } = instance.exports as unknown as Exports;
+  const { instance } = await wasm.instantiate(readFileSync(buildFile("synapse-board.wasm")), { port: nothing });
+  const { core_fast_bytes, core_slow_bytes } = instance.exports as Exports;
   const { countMax, bodyBytesMax } = board.requests;
   return {
     board: board.id,
