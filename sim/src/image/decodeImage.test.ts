@@ -34,6 +34,20 @@ test("each axis is resized by itself", async () => {
   expect(await decodeImage(png, { width: 3, height: 5 })).toHaveLength(45);
 });
 
+test("a small picture is enlarged about its pixels' centres, in colour and gray", async () => {
+  const row = Uint8Array.from([0, 80, 160, 240].flatMap((value) => [value, 0, 255 - value]));
+  const png = await sharp(row, { raw: { width: 4, height: 1, channels: 3 } })
+    .png()
+    .toBuffer();
+  const pixels = [...(await decodeImage(png, { width: 8, height: 2 }))];
+  expect(pixels.slice(0, 24).filter((_, i) => i % 3 === 0)).toEqual([0, 20, 60, 100, 140, 180, 220, 240]);
+  expect(pixels.slice(24)).toEqual(pixels.slice(0, 24));
+  const gray = await sharp(Buffer.from(png)).grayscale().png().toBuffer();
+  const grays = await decodeImage(gray, { width: 8, height: 1 });
+  expect(grays).toHaveLength(24);
+  expect(grays[3]).toBe(grays[5]);
+});
+
 test.each([
   ["nothing", new Uint8Array()],
   ["text", new TextEncoder().encode("not a picture")],
