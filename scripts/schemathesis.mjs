@@ -42,14 +42,16 @@ function narrowed(document, slot) {
   schemas.Budget.required = ["samples"];
   schemas.PlanRequest.properties.horizon.maximum = 4;
   schemas.PlanRequest.properties.seed.maximum = 2 ** 31;
-  // Lengths are in bytes, and a schema counts characters.
-  for (const setting of Object.values(schemas.SettingsChange.properties)) {
-    if (setting.type === "string") setting.pattern = "^[ -~]*$";
+  // Lengths are in bytes, and a schema counts characters; an address has a pattern of its own.
+  for (const [name, setting] of Object.entries(schemas.SettingsChange.properties)) {
+    if (setting.type === "string" && name !== "broker_url") setting.pattern = "^[ -~]*$";
   }
-  // Whether a model can be uploaded or activated depends on the slots, and no schema describes a pack.
+  // Whether a model can be uploaded or activated depends on the slots, and whether an update can be queued or taken back on the one before; no schema describes a
+  // pack, an image or a picture's size.
   delete paths["/v1/models/{slot}"].put;
-  delete paths["/v1/models/{slot}/activate"];
-  for (const path of ["/v1/claim", "/v1/reboot"]) delete paths[path];
+  delete paths["/v1/updates"].delete;
+  for (const path of ["/v1/models/{slot}/activate", "/v1/updates/{kind}", "/v1/firmware", "/encode", "/v1/claim", "/v1/reboot"])
+    delete paths[path];
   for (const item of Object.values(paths)) {
     // Base64 in answers is tried by the document itself.
     for (const operation of Object.values(item)) {
@@ -88,7 +90,9 @@ const model = readFileSync(join(ROOT, "sim", "fixtures", "lewm-test.syn"));
 const folder = await mkdtemp(join(tmpdir(), "synapse-schemathesis-"));
 let failed = false;
 for (const engine of ["native", "wasm"]) {
-  const simulated = await SimulatedBoard.create({ board, model, engine });
+  // What it is told to fetch lies anywhere, so it reaches nothing.
+  const fetchFile = () => Promise.reject(new Error("the network is out of bounds"));
+  const simulated = await SimulatedBoard.create({ board, model, engine, fetchFile });
   const server = await serveBoard(simulated, { port: 0 });
   const owner = ["--header", `Authorization: Bearer ${simulated.ownerToken}`];
   // These would change the token, or take the board from under the other requests.

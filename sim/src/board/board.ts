@@ -3,6 +3,7 @@ import { buildFile } from "../engine/builds.js";
 import { decodeImage } from "../image/decodeImage.js";
 import type { BoardEngine, BoardOptions } from "./boardOptions.js";
 import type { BoardClock } from "./clock.js";
+import type { FetchFile } from "./downloads.js";
 import { createNativeCore } from "./nativeCore.js";
 import { type BoardParts, VirtualBoard } from "./virtualBoard.js";
 import { createWasmCore } from "./wasmCore.js";
@@ -15,6 +16,8 @@ export interface SimulatedBoardOptions extends BoardOptions {
   readonly engine?: BoardEngine;
   /** The machine's, unless given. */
   readonly clock?: BoardClock;
+  /** How it gets the files of updates; the global `fetch`, unless given. */
+  readonly fetchFile?: FetchFile;
 }
 
 /** A board in this Node process. */
@@ -29,6 +32,7 @@ export class SimulatedBoard extends VirtualBoard {
           : createWasmCore(await readFile(buildFile("synapse-board.wasm")), coreOptions, port, clock),
       decodeImage,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
+      ...(options.fetchFile === undefined ? {} : { fetchFile: options.fetchFile }),
     };
     const board = new SimulatedBoard(options, engine, parts);
     await board.powerOn(options, parts);

@@ -325,6 +325,7 @@ test "malformed announcements" {
         .{ .body = "{\"spread_s\":-1}", .field = "spread_s" },
         .{ .body = "{\"activate\":1}", .field = "activate" },
         .{ .body = "{\"url\":\"http://h/\",\"bytes\":5," ++ digest ++ ",\"slot\":\"nowhere\"}", .status = 404, .code = "SLOT_UNKNOWN", .field = "slot" },
+        .{ .body = "{\"slot\":\"\"}", .field = "slot" },
         .{ .body = "{\"slot\":\"model_b\"}", .field = "", .target = "/v1/updates/firmware" },
     }) |case| {
         const reply = board.host.ask("POST", case.target, &.{ "content-type", "application/json" }, case.body);

@@ -75,7 +75,10 @@ fn ask(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void 
         2 => asked.sha256 = try readDigest(&body),
         3 => asked.activate = try body.boolean(),
         4 => asked.spread_s = try body.unsigned(0, limits.update_spread_s_max),
-        else => asked.slot = try body.text(),
+        else => {
+            asked.slot = try body.text();
+            if (asked.slot.len == 0) return body.failExpecting("a slot's name, or no such key", .{}, "the slot has no name", .{});
+        },
     };
     try body.require(&fields, seen, 0b111);
     try body.end();
