@@ -24,11 +24,11 @@ export async function brokerFields(
   ];
 }
 
-/** Shows everything that boards say; undefined where mosquitto's clients are not installed, or would have to log in. */
+/** Shows everything that boards say, and not what is said to them, which may be pictures; undefined where mosquitto's clients are not installed, or would have to log in. */
 export async function listenCommand({ env }: CliContext, { boardUrl }: BoardBroker): Promise<string | undefined> {
   const { protocol, hostname, port, username } = new URL(boardUrl);
   if (protocol !== "mqtt:" || username !== "" || !(await isOnPath("mosquitto_sub", env.PATH))) return undefined;
-  return `mosquitto_sub -h ${hostname} -p ${port || MQTT_PORT} -t 'synapse/#' -v`;
+  return `mosquitto_sub -h ${hostname} -p ${port || MQTT_PORT} -v -t 'synapse/#' -T 'synapse/+/cmd/#'`;
 }
 
 async function isOnPath(program: string, path = ""): Promise<boolean> {

@@ -41,7 +41,7 @@ With --browser the page is the board: core, runtime and model run in the tab, wh
 offline from its second visit on. It is open, and its flash goes with the tab: a reload is a fresh board from the factory.
 
 With --broker or --serve-broker the boards are on a broker too, unless their owners set another one; docs/mqtt.md has topics and commands:
-  mosquitto_sub -h 127.0.0.1 -p 1883 -t 'synapse/#' -v
+  mosquitto_sub -h 127.0.0.1 -p 1883 -v -t 'synapse/#' -T 'synapse/+/cmd/#'
   mosquitto_pub -h 127.0.0.1 -p 1883 -t 'synapse/020000000001/cmd/encode/1?accept=application/json' -f photo.jpg
 A board without an owner refuses every command (403 UNCLAIMED): claim it over HTTP, or use --open. Whoever may publish on the broker commands the
 boards, without a token. The broker of --serve-broker knows no users and listens where --host says; use --host 127.0.0.1 to keep it to this machine.
