@@ -5,8 +5,10 @@ import { SynapseMqttClient } from "../client/index.js";
 import { type BoardBroker, serveBroker } from "../engine/boardBroker.js";
 import { findBoard } from "../engine/boards.js";
 import { boardTimes } from "../engine/boardTimes.js";
-import { demoPack } from "../engine/demoPack.js";
+import { demoPack, trainedPack } from "../engine/demoPack.js";
 import { type RunningBoard, startBoardSomewhere } from "../engine/startBoard.js";
+import { type TrainedWalk, watchWalk } from "../engine/trainedWalk.js";
+import { sparkLines } from "../report/bars.js";
 import { formatMilliseconds } from "../report/format.js";
 import { type Field, renderFields } from "../report/table.js";
 import { latentText } from "../report/text/latentText.js";
@@ -29,6 +31,8 @@ export interface DemoOptions {
 
 const BOARD = "waveshare-esp32-p4-wifi6";
 const PHOTO = ["samples", "cat.jpg"];
+const TRAINED = ["models", "lewm-tworoom-small"];
+const WALK = ["eval", "test-00"];
 
 /** What `POST /v1/encode` answers, as far as it is shown. */
 interface EncodeAnswer {
@@ -37,8 +41,8 @@ interface EncodeAnswer {
 }
 
 /**
- * `npm start`: packs the demo model, starts a simulated board and its broker, sends the board a photo over HTTP and again over MQTT, shows the answer,
- * and serves until Ctrl-C.
+ * `npm start`: packs the demo model, starts a simulated board and its broker, sends the board a photo over HTTP and again over MQTT, shows the answer
+ * and what a trained model makes of a walk, and serves until Ctrl-C.
  */
 export async function runDemo(context: CliContext, options: DemoOptions): Promise<number> {
   try {
@@ -50,25 +54,41 @@ export async function runDemo(context: CliContext, options: DemoOptions): Promis
 }
 
 async function demo(context: CliContext, { root, port, once, buildKey }: DemoOptions): Promise<void> {
-  const progress = createProgress(context, "packing the demo model");
-  const model = await demoPack({
-    folder: join(root, ".toolchain", "demo"),
-    config: join(root, "configs", "lewm.json"),
-    board: BOARD,
-    buildKey,
-    signal: context.signal,
-    onProgress: (done, total, label) => progress.update(done, total, label),
-  }).finally(progress.stop);
+  const [model, trained] = await packModels(context, root, buildKey);
+  const walk = await watchWalk(await findBoard(BOARD), trained, join(root, ...TRAINED, ...WALK));
   // The broker knows no users, so it is for this machine alone.
   const broker = await serveBroker("127.0.0.1", once ? 0 : undefined);
   try {
-    await withBoard(context, { root, port, once, buildKey }, model, broker);
+    await withBoard(context, { root, port, once, buildKey }, model, broker, walk);
   } finally {
     await broker.close();
   }
 }
 
-async function withBoard(context: CliContext, { root, port, once }: DemoOptions, model: string, broker: BoardBroker): Promise<void> {
+/** The packs that the demo runs; made once. */
+async function packModels(context: CliContext, root: string, buildKey: string): Promise<[string, string]> {
+  const progress = createProgress(context, "packing the demo models");
+  const request = {
+    folder: join(root, ".toolchain", "demo"),
+    board: BOARD,
+    buildKey,
+    signal: context.signal,
+    onProgress: (done: number, total: number, label: string) => progress.update(done, total, label),
+  };
+  try {
+    return [await demoPack(request, join(root, "configs", "lewm.json")), await trainedPack(request, join(root, ...TRAINED))];
+  } finally {
+    progress.stop();
+  }
+}
+
+async function withBoard(
+  context: CliContext,
+  { root, port, once }: DemoOptions,
+  model: string,
+  broker: BoardBroker,
+  walk: TrainedWalk,
+): Promise<void> {
   const running = await startBoardSomewhere({
     board: await findBoard(BOARD),
     model,
@@ -90,7 +110,8 @@ async function withBoard(context: CliContext, { root, port, once }: DemoOptions,
       ["broker", `${context.paint.cyan(broker.url)}  ${context.paint.dim(`(topics ${running.topic}/…)`)}`],
       ["try", once ? undefined : context.paint.cyan((await listenCommand(context, broker)) ?? fleetCommand(broker))],
     ];
-    print(context, joinSections([await boardText(context, running, times, !once, lines), answerText(context, photo, answer, again)]));
+    const board = await boardText(context, running, times, !once, lines);
+    print(context, joinSections([board, answerText(context, photo, answer, again), walkText(context, walk)]));
     if (once) return;
     print(context, `\nOpen the page and send it a photo of your own. ${context.paint.dim("Ctrl-C stops it.")}`);
     await untilInterrupted(context.signal);
@@ -141,4 +162,17 @@ function answerText(
   ];
   const body = `${latentText(context, "latent", values)}\n${renderFields(fields, context.paint.dim)}`;
   return section(context, `POST /v1/encode with ${PHOTO.slice(0, -1).join("/")}/${basename(photo)}`, body);
+}
+
+function walkText(context: CliContext, { surprises, jump, jumpDeviations }: TrainedWalk): string {
+  const [strip = ""] = sparkLines([...surprises, jump], surprises.length + 1, 1, (glyph, value) =>
+    value === jump ? context.paint.red(glyph) : glyph,
+  );
+  const [least, most] = [Math.min(...surprises), Math.max(...surprises)].map((value) => value.toFixed(2));
+  const fields: Field[] = [
+    ["surprise", `${strip}  ${least} to ${most} on ${surprises.length} steps that it has never seen`],
+    ["", `${jump.toFixed(2)} when the dot jumps back: ${Math.round(jumpDeviations)} deviations above the mean`],
+  ];
+  const title = `POST /v1/observe with a walk, on a board that runs the trained ${TRAINED.join("/")}`;
+  return section(context, title, renderFields(fields, context.paint.dim));
 }
