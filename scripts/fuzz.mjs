@@ -1,6 +1,8 @@
-// Fuzzes the runtime: builds kernels/fuzz with libFuzzer, runs it, and fails with the path of the input that broke it.
-//   node scripts/fuzz.mjs [--seconds 60] [--variant generic|x86]
-// Found inputs stay in kernels/fuzz/found/, the grown corpus in .zig-cache/fuzz/; see kernels/fuzz/README.md.
+// Fuzzes what takes bytes from strangers, with libFuzzer, and fails with the path of the input that broke it: the runtime with model files (kernels/fuzz), the
+// device core with JSON, CBOR, HTTP requests and MQTT messages (firmware/components/synapse/core/fuzz).
+//   node scripts/fuzz.mjs [--seconds 60] [--target generic|x86|json|cbor|http|mqtt]...
+// The time is that of each; the two builds of the runtime share one. Found inputs stay in found/ beside the target, the grown corpus in .zig-cache/fuzz/; see
+// the README of each folder.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,12 +10,24 @@ import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT, setupPage, zig } from "./setup.mjs";
 
-const FUZZ = join(ROOT, "kernels", "fuzz");
+const RUNTIME = join(ROOT, "kernels", "fuzz");
+const CORE = join(ROOT, "firmware", "components", "synapse", "core", "fuzz");
 const OBJECTS = join(ROOT, "zig-out", "fuzz");
 const WORK = join(ROOT, ".zig-cache", "fuzz");
-const FOUND = join(FUZZ, "found");
 /** Slowest accepted input, and most memory; either ends the run as a finding. */
 const LIMITS = ["-timeout=10", "-rss_limit_mb=1024", "-max_len=32768"];
+const KERNELS = ["kernels_avx2.o", "kernels_avx512vnni.o"];
+/** One program each; those of the core are one program that is told which to be. */
+const TARGETS = {
+  generic: { folder: RUNTIME, step: "fuzz-objects", objects: ["fuzz_generic.o"], corpus: "corpus", share: 0.5 },
+  x86: { folder: RUNTIME, step: "fuzz-objects", objects: ["fuzz_x86.o", ...KERNELS], corpus: "corpus", share: 0.5 },
+  ...Object.fromEntries(
+    ["json", "cbor", "http", "mqtt"].map((name) => [
+      name,
+      { folder: CORE, step: "fuzz-core", objects: ["fuzz_core.o"], corpus: join("corpus", name), share: 1 },
+    ]),
+  ),
+};
 const INSTALL = "apt-get install clang-19 libclang-rt-19-dev";
 
 class UsageError extends Error {}
@@ -21,16 +35,18 @@ class UsageError extends Error {}
 function options() {
   let values;
   try {
-    ({ values } = parseArgs({ options: { seconds: { type: "string", default: "60" }, variant: { type: "string" } } }));
+    ({ values } = parseArgs({ options: { seconds: { type: "string", default: "60" }, target: { type: "string", multiple: true } } }));
   } catch (error) {
     throw new UsageError(error.message);
   }
   const seconds = Number(values.seconds);
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > 86_400)
     throw new UsageError(`--seconds is ${values.seconds}; expected 1 to 86400`);
-  if (values.variant !== undefined && !["generic", "x86"].includes(values.variant))
-    throw new UsageError(`--variant is ${values.variant}; expected generic or x86`);
-  return { seconds, variants: values.variant === undefined ? ["generic", "x86"] : [values.variant] };
+  const names = values.target ?? Object.keys(TARGETS);
+  for (const name of names) {
+    if (TARGETS[name] === undefined) throw new UsageError(`--target is ${name}; expected one of ${Object.keys(TARGETS).join(", ")}`);
+  }
+  return { seconds, names };
 }
 
 /** A clang whose libFuzzer links, or undefined. */
@@ -47,32 +63,35 @@ function findClang() {
   }
 }
 
-function build(clang, variant) {
-  const program = join(WORK, variant);
-  const kernels = variant === "x86" ? ["kernels_avx2.o", "kernels_avx512vnni.o"] : [];
-  const objects = [`fuzz_${variant}.o`, ...kernels].map((name) => join(OBJECTS, name));
-  const args = ["-fsanitize=fuzzer", "-O1", join(FUZZ, "coverage.c"), ...objects, "-o", program];
+function build(clang, name) {
+  const program = join(WORK, name);
+  const objects = TARGETS[name].objects.map((object) => join(OBJECTS, object));
+  const args = ["-fsanitize=fuzzer", "-O1", join(RUNTIME, "coverage.c"), ...objects, "-o", program];
   const result = spawnSync(clang, args, { stdio: ["ignore", "inherit", "inherit"] });
   if (result.status !== 0) throw new Error(`${clang} cannot link the fuzz target`);
   return program;
 }
 
-/** Runs one variant; answers its last line of statistics and the inputs it has found. */
-function fuzz(program, variant, seconds) {
-  const corpus = join(WORK, `corpus-${variant}`);
+/** Runs one target; answers its last line of statistics and the inputs it has found. */
+function fuzz(program, name, seconds) {
+  const { folder, corpus: seeds } = TARGETS[name];
+  const corpus = join(WORK, `corpus-${name}`);
+  const kept = join(folder, "found");
   mkdirSync(corpus, { recursive: true });
-  mkdirSync(FOUND, { recursive: true });
-  const before = new Set(readdirSync(FOUND));
+  mkdirSync(kept, { recursive: true });
+  const before = new Set(readdirSync(kept));
+  const dictionary = readdirSync(folder).find((file) => file.endsWith(".dict"));
   const args = [
     ...LIMITS,
     `-max_total_time=${seconds}`,
-    `-dict=${join(FUZZ, "syn.dict")}`,
-    `-artifact_prefix=${FOUND}/`,
+    `-dict=${join(folder, dictionary)}`,
+    `-artifact_prefix=${kept}/`,
     corpus,
-    join(FUZZ, "corpus"),
+    join(folder, seeds),
   ];
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+    const environment = { ...process.env, SYNAPSE_FUZZ_TARGET: name };
+    const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], env: environment });
     let tail = "";
     let last = "";
     child.stderr.setEncoding("utf8");
@@ -82,14 +101,14 @@ function fuzz(program, variant, seconds) {
     });
     child.on("error", reject);
     child.on("close", (code) => {
-      const found = readdirSync(FOUND).filter((name) => !before.has(name));
-      resolve({ code, last, tail, found: found.map((name) => relative(ROOT, join(FOUND, name))) });
+      const found = readdirSync(kept).filter((input) => !before.has(input));
+      resolve({ code, last, tail, found: found.map((input) => relative(ROOT, join(kept, input))) });
     });
   });
 }
 
 async function main() {
-  const { seconds, variants } = options();
+  const { seconds, names } = options();
   if (process.platform !== "linux" || process.arch !== "x64") {
     console.log("fuzz: runs on x86-64 Linux only; skipped");
     return process.env.CI ? 1 : 0;
@@ -100,18 +119,18 @@ async function main() {
     return process.env.CI ? 1 : 0;
   }
   setupPage();
-  zig(["build", "fuzz-objects"]);
+  zig(["build", ...new Set(names.map((name) => TARGETS[name].step))]);
   mkdirSync(WORK, { recursive: true });
-  for (const variant of variants) {
-    const share = Math.max(1, Math.floor(seconds / variants.length));
-    const { code, last, tail, found } = await fuzz(build(clang, variant), variant, share);
+  for (const name of names) {
+    const share = Math.max(1, Math.floor(seconds * TARGETS[name].share));
+    const { code, last, tail, found } = await fuzz(build(clang, name), name, share);
     const cov = /cov: (\d+)/.exec(last)?.[1];
     const execs = Number(/^Done (\d+) runs/m.exec(tail)?.[1] ?? /^#(\d+)/.exec(last)?.[1] ?? 0);
-    console.log(`fuzz ${variant}: ${execs} execs in ${share} s (${Math.round(execs / share)}/s), coverage ${cov ?? 0} edges`);
+    console.log(`fuzz ${name}: ${execs} execs in ${share} s (${Math.round(execs / share)}/s), coverage ${cov ?? 0} edges`);
     if (code !== 0) {
       console.error(tail);
-      console.error(`fuzz ${variant}: failed on ${found.join(", ") || "an input that was not kept"}`);
-      if (found[0]) console.error(`run it again with: ${relative(ROOT, join(WORK, variant))} ${found[0]}`);
+      console.error(`fuzz ${name}: failed on ${found.join(", ") || "an input that was not kept"}`);
+      if (found[0]) console.error(`run it again with: SYNAPSE_FUZZ_TARGET=${name} ${relative(ROOT, join(WORK, name))} ${found[0]}`);
       return 1;
     }
   }

@@ -1,12 +1,13 @@
-// `npm run size`: what the ESP32-P4 libraries take of a chip's flash and static memory.
-import { readFileSync } from "node:fs";
+// `npm run size`: what the ESP32-P4 libraries take of a chip's flash and static memory, and what the device core takes of each board's memory at its start.
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT, setup } from "./setup.mjs";
 
 const HELP = `Usage: npm run size [-- --json]
 
-Bytes of flash and of static memory that the ESP32-P4 libraries, engine and device core, take when an application links all of them.
+Bytes of flash and of static memory that the ESP32-P4 libraries, engine and device core, take when an application links all of them; and of
+SRAM and PSRAM that the core takes of each board when it starts. It allocates nothing after that.
 
   --json    one JSON object on standard output (npm run --silent size -- --json)
   --help    this text
@@ -18,9 +19,11 @@ if (values.help) {
   process.stdout.write(HELP);
 } else {
   setup();
-  const [{ readArchive, readElf }, { chipSize }] = await Promise.all([
+  const [{ readArchive, readElf }, { chipSize }, { coreMemory }, { readBoard }] = await Promise.all([
     import("../sim/dist/testing/elf.js"),
     import("../sim/dist/testing/chipSize.js"),
+    import("../sim/dist/testing/coreMemory.js"),
+    import("../sim/dist/index.js"),
   ]);
   const sizeOf = (...names) =>
     chipSize(
@@ -30,7 +33,10 @@ if (values.help) {
     engine: sizeOf("libsynapse.a"),
     device_core: sizeOf("libsynapse_device.a"),
     all: sizeOf("libsynapse.a", "libsynapse_device.a"),
+    boards: [],
   };
+  for (const name of readdirSync(join(ROOT, "boards")).sort())
+    sizes.boards.push(await coreMemory(await readBoard(join(ROOT, "boards", name))));
   if (values.json) process.stdout.write(`${JSON.stringify(sizes)}\n`);
   else {
     const rows = [
@@ -44,10 +50,18 @@ if (values.help) {
     const line = (name, cells, where) =>
       `${`  ${name.padEnd(22)}${cells.map((cell) => cell.padStart(13)).join("")}  ${where}`.trimEnd()}\n`;
     process.stdout.write(line("bytes", ["engine", "device core", "both"], ""));
-    const both = Object.values(sizes);
+    const both = [sizes.engine, sizes.device_core, sizes.all];
     for (const [name, key, where] of rows) {
       const cells = both.map((size) => size[key].toLocaleString("en"));
       process.stdout.write(line(name, cells, where));
+    }
+    process.stdout.write("\n  the core's memory at its start, of what the board leaves for Synapse\n");
+    for (const each of sizes.boards) {
+      const of = (part, whole) => `${part.toLocaleString("en")} of ${whole.toLocaleString("en")}`;
+      const bodies = `${each.bodies_bytes.toLocaleString("en")} for bodies of requests`;
+      process.stdout.write(
+        `  ${each.board}: SRAM ${of(each.fast_bytes, each.fast_of_bytes)}, PSRAM ${of(each.slow_bytes, each.slow_of_bytes)} (${bodies})\n`,
+      );
     }
   }
 }

@@ -47,7 +47,7 @@ function zigTests() {
     process.stdout.write(`${output}\nno Zig test was counted\n`);
     return { passed: 0, failed: 1 };
   }
-  for (const [line] of output.matchAll(/^(power cuts|settings|firmware): .*$/gm)) process.stdout.write(`${line}\n`);
+  for (const [line] of output.matchAll(/^(power cuts|firmware|settings): .*$/gm)) process.stdout.write(`${line}\n`);
   process.stdout.write(`${passed} Zig tests passed\n`);
   return { passed, failed: 0 };
 }

@@ -14,25 +14,35 @@ pub fn add(b: *std.Build, runtime: anytype, native: std.Build.ResolvedTarget, op
     core.wasm(runtime);
     core.esp32p4();
     core.tests(runtime, native, optimize);
+    core.fuzz(native);
 }
 
 pub const Core = struct {
     b: *std.Build,
     page_gz: std.Build.LazyPath,
+    openapi: std.Build.LazyPath,
     openapi_gz: std.Build.LazyPath,
 
     pub fn init(b: *std.Build) Core {
-        const tool = b.addExecutable(.{
-            .name = "gzip",
-            .root_module = b.createModule(.{ .root_source_file = b.path(component ++ "tools/gzip.zig"), .target = b.graph.host, .optimize = .safe }),
-        });
-        return .{ .b = b, .page_gz = compressed(b, tool, page_folder ++ "index.html"), .openapi_gz = compressed(b, tool, component ++ "web/openapi.json") };
+        const gzip = tool(b, "gzip");
+        const openapi = made(b, tool(b, "minify_json"), b.path(component ++ "web/openapi.json"), "openapi.json");
+        return .{
+            .b = b,
+            .page_gz = made(b, gzip, b.path(page_folder ++ "index.html"), "index.html.gz"),
+            .openapi = openapi,
+            .openapi_gz = made(b, gzip, openapi, "openapi.json.gz"),
+        };
     }
 
-    fn compressed(b: *std.Build, tool: *std.Build.Step.Compile, comptime path: []const u8) std.Build.LazyPath {
-        const compress = b.addRunArtifact(tool);
-        compress.addFileArg(b.path(path));
-        return compress.addOutputFileArg(comptime std.fs.path.basename(path) ++ ".gz");
+    fn tool(b: *std.Build, comptime name: []const u8) *std.Build.Step.Compile {
+        const root = b.createModule(.{ .root_source_file = b.path(component ++ "tools/" ++ name ++ ".zig"), .target = b.graph.host, .optimize = .safe });
+        return b.addExecutable(.{ .name = name, .root_module = root });
+    }
+
+    fn made(b: *std.Build, maker: *std.Build.Step.Compile, from: std.Build.LazyPath, name: []const u8) std.Build.LazyPath {
+        const run = b.addRunArtifact(maker);
+        run.addFileArg(from);
+        return run.addOutputFileArg(name);
     }
 
     /// The device core as a module. It parses what strangers send, so its checks stay on in every build.
@@ -41,7 +51,7 @@ pub const Core = struct {
         const result = b.createModule(.{ .root_source_file = b.path(root), .target = target, .optimize = optimize, .strip = optimize != .debug });
         result.addAnonymousImport("page_html_gz", .{ .root_source_file = core.page_gz });
         result.addAnonymousImport("page_policy", .{ .root_source_file = b.path(page_folder ++ "content-security-policy.txt") });
-        result.addAnonymousImport("openapi_json", .{ .root_source_file = b.path(component ++ "web/openapi.json") });
+        result.addAnonymousImport("openapi_json", .{ .root_source_file = core.openapi });
         result.addAnonymousImport("openapi_json_gz", .{ .root_source_file = core.openapi_gz });
         return result;
     }
@@ -90,6 +100,34 @@ pub const Core = struct {
         library.link_data_sections = true;
         library.bundle_compiler_rt = false;
         machines.install(core.b, library, "lib/esp32p4/libsynapse_device.a", "esp32p4-device");
+    }
+
+    /// The core with coverage counters, for scripts/fuzz.mjs; the runtime below it is not what is tried.
+    fn fuzz(core: Core, target: std.Build.ResolvedTarget) void {
+        if (target.result.cpu.arch != .x86_64 or target.result.os.tag != .linux) return;
+        const b = core.b;
+        const plain = b.resolveTargetQuery(.{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = target.result.abi, .cpu_model = .baseline });
+        const under_test = core.module(plain, component ++ "core/fuzz_root.zig", .safe);
+        under_test.addAnonymousImport("test_model", .{ .root_source_file = b.path("sim/fixtures/lewm-test.syn") });
+        // Its portable kernels alone: an object cannot hold those of other instruction sets.
+        const options = b.addOptions();
+        options.addOption(bool, "x86_objects", false);
+        options.addOption([]const u8, "isa", "");
+        const portable = b.createModule(.{ .root_source_file = b.path("kernels/src/root.zig"), .target = plain, .optimize = .fast, .pic = true, .stack_check = false });
+        portable.addOptions("build_options", options);
+        const root = b.createModule(.{ .root_source_file = b.path(component ++ "core/fuzz/target.zig"), .target = plain, .optimize = .safe, .strip = true, .imports = &.{
+            .{ .name = "core", .module = under_test },
+            .{ .name = "synapse", .module = portable },
+        } });
+        for ([_]*std.Build.Module{ under_test, root }) |module_| {
+            module_.pic = true;
+            module_.fuzz = true;
+            // libFuzzer's program has no function for Zig's stack probes.
+            module_.stack_check = false;
+        }
+        const object = b.addObject(.{ .name = "fuzz_core", .root_module = root, .use_llvm = true });
+        const install = b.addInstallFile(object.getEmittedBin(), "fuzz/fuzz_core.o");
+        b.step("fuzz-core", "object of the device core's fuzz targets, for scripts/fuzz.mjs").dependOn(&install.step);
     }
 
     fn tests(core: Core, runtime: anytype, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {

@@ -137,6 +137,23 @@ export fn board_free(start: [*]u8, bytes: usize) void {
     allocator.free(start[0..bytes]);
 }
 
+/// What the core itself takes of a board's memory, without any model. Its pointers are as wide here as on the chip.
+export fn core_fast_bytes(threads: u32, body_bytes_max: u32, exchange_count: u32) u32 {
+    return coreBytes(threads, body_bytes_max, exchange_count).fast;
+}
+
+export fn core_slow_bytes(threads: u32, body_bytes_max: u32, exchange_count: u32) u32 {
+    return coreBytes(threads, body_bytes_max, exchange_count).slow;
+}
+
+fn coreBytes(threads: u32, body_bytes_max: u32, exchange_count: u32) struct { fast: u32 = 0, slow: u32 = 0 } {
+    const config: ports.Config = .{ .threads = threads, .body_bytes_max = body_bytes_max, .exchange_count = exchange_count };
+    var fast: usize = 0;
+    var slow: usize = 0;
+    if (boards.core.synapse_device_get_requirements(&config, &fast, &slow) != .ok) return .{};
+    return .{ .fast = @intCast(fast), .slow = @intCast(slow) };
+}
+
 /// 0, or -1 when the options are not those of board.zig, -2 when there is no memory.
 export fn board_create(options: [*]const u8, bytes: usize) i32 {
     board = Board.create(allocator, allocator, options[0..bytes], port_table) catch |err| return switch (err) {

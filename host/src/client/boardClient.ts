@@ -5,9 +5,11 @@ import type { ServerEvent } from "./events.js";
 import type {
   ActivateAnswer,
   Device,
+  FirmwareUpdateRequest,
   Log,
   Model,
   Models,
+  ModelUpdateRequest,
   ObserveAnswer,
   PlanAnswer,
   SelfTestAnswer,
@@ -15,6 +17,7 @@ import type {
   SettingsChange,
   Slot,
   Timing,
+  Update,
 } from "./types.js";
 
 /** A picture as it is stored, or raw RGB of the model's size (`application/octet-stream`). */
@@ -66,6 +69,7 @@ export interface ObserveRequest {
 }
 
 const LOG_POLL_MS = 1_000;
+const UPDATE_POLL_MS = 500;
 
 /** How a client reaches its board. */
 export interface Channel {
@@ -107,6 +111,40 @@ export abstract class BoardClient {
 
   async reboot(options?: CallOptions): Promise<void> {
     await this.channel.json({ method: "POST", path: "/v1/reboot" }, options);
+  }
+
+  // ---- updates that the board fetches
+
+  /** Has the board fetch a model and run it. Done when it is queued; `followUpdate` tells how it goes on. */
+  fetchModel(request: ModelUpdateRequest, options?: CallOptions): Promise<Update> {
+    return this.send<Update>("POST", "/v1/updates/model", request, options);
+  }
+
+  /** Has the board fetch a firmware and start it. A board that starts anew is not reached for a while. */
+  fetchFirmware(request: FirmwareUpdateRequest, options?: CallOptions): Promise<Update> {
+    return this.send<Update>("POST", "/v1/updates/firmware", request, options);
+  }
+
+  update(options?: CallOptions): Promise<Update> {
+    return this.get<Update>("/v1/updates", options);
+  }
+
+  /** Takes an update back that is queued or being downloaded. */
+  async cancelUpdate(options?: CallOptions): Promise<Update> {
+    return (await this.channel.json({ method: "DELETE", path: "/v1/updates" }, options)) as Update;
+  }
+
+  /** The update's states as they change, up to UPDATED, FAILED, or VERIFIED when it is not to run. */
+  async *followUpdate(options: CallOptions = {}): AsyncGenerator<Update> {
+    let before = "";
+    while (true) {
+      const update = await this.update(options);
+      const now = JSON.stringify(update);
+      if (now !== before) yield update;
+      before = now;
+      if (["IDLE", "UPDATED", "FAILED"].includes(update.state) || (update.state === "VERIFIED" && !update.activate)) return;
+      await this.channel.sleep(UPDATE_POLL_MS, options.signal);
+    }
   }
 
   /** Prometheus text. */

@@ -2,7 +2,7 @@ import { BoardClient, slotPath } from "./boardClient.js";
 import type { Call, CallOptions } from "./call.js";
 import { BoardUnreachable } from "./errors.js";
 import { HttpChannel, type HttpOptions } from "./httpChannel.js";
-import type { ClaimAnswer, ClaimRequest, Slot } from "./types.js";
+import type { ClaimAnswer, ClaimRequest, FirmwareAnswer, Slot } from "./types.js";
 
 export interface UploadOptions extends CallOptions {
   readonly onProgress?: (sentBytes: number, totalBytes: number) => void;
@@ -39,6 +39,15 @@ export class SynapseClient extends BoardClient {
   async release(options?: CallOptions): Promise<void> {
     await this.#transport.json({ method: "DELETE", path: "/v1/claim" }, options);
     this.#transport.token = undefined;
+  }
+
+  /**
+   * Writes an application image of ESP-IDF beside the firmware that runs, and starts it on trial. An upload that breaks off begins anew.
+   */
+  async uploadFirmware(image: Uint8Array, options: CallOptions & { readonly reboot?: boolean } = {}): Promise<FirmwareAnswer> {
+    const path = options.reboot === false ? "/v1/firmware?reboot=false" : "/v1/firmware";
+    const headers = { "content-type": "application/octet-stream" };
+    return (await this.channel.json({ method: "POST", path, headers, body: image }, options)) as FirmwareAnswer;
   }
 
   /**

@@ -140,6 +140,7 @@ function commandOf({ method, path }: Call): { readonly name: string; readonly qu
   const slot = /^\/v1\/models\/([^/]+)(\/activate)?$/.exec(route);
   if (slot !== null && method === "POST" && slot[2] !== undefined) return { name: `activate/${slot[1]}`, query };
   if (slot !== null && method === "GET" && slot[2] === undefined) return { name: `slot/${slot[1]}`, query };
+  if (route.startsWith("/v1/updates")) return { name: method === "DELETE" ? "stop_update" : (route.split("/")[3] ?? "updates"), query };
   return { name: route.slice("/v1/".length), query };
 }
 

@@ -330,6 +330,18 @@ export interface Device {
   firmware: {
     name: string;
     version: string;
+    /**
+     * version of the device core
+     */
+    core: string;
+    /**
+     * ON_TRIAL: new, and left again at the next start unless it stays up; RETURNED: a new one did not stay up, and the one before it runs
+     */
+    state: "VALID" | "ON_TRIAL" | "RETURNED";
+    /**
+     * largest image that POST /v1/firmware takes; 0: none
+     */
+    capacity_bytes: number;
     engine: string;
     isa: string;
   };
@@ -493,4 +505,89 @@ export interface SettingsChange {
    * tell Home Assistant about the board
    */
   home_assistant?: boolean;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "FirmwareAnswer".
+ */
+export interface FirmwareAnswer {
+  project: string;
+  version: string;
+  bytes: number;
+  rebooting: boolean;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "ModelUpdateRequest".
+ */
+export interface ModelUpdateRequest {
+  /**
+   * where the file lies
+   */
+  url: string;
+  /**
+   * its length
+   */
+  bytes: number;
+  /**
+   * of the whole file
+   */
+  sha256: string;
+  /**
+   * whether it is to run once it is there
+   */
+  activate?: boolean;
+  /**
+   * the board waits a random part of this first, so that a fleet does not come at once
+   */
+  spread_s?: number;
+  /**
+   * unless given, the one that does not run
+   */
+  slot?: string;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "FirmwareUpdateRequest".
+ */
+export interface FirmwareUpdateRequest {
+  /**
+   * where the file lies
+   */
+  url: string;
+  /**
+   * its length
+   */
+  bytes: number;
+  /**
+   * of the whole file
+   */
+  sha256: string;
+  /**
+   * whether it is to run once it is there
+   */
+  activate?: boolean;
+  /**
+   * the board waits a random part of this first, so that a fleet does not come at once
+   */
+  spread_s?: number;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Update".
+ */
+export interface Update {
+  state: "IDLE" | "QUEUED" | "DOWNLOADING" | "DOWNLOADED" | "VERIFIED" | "UPDATING" | "UPDATED" | "FAILED";
+  kind?: "model" | "firmware";
+  slot?: string;
+  activate?: boolean;
+  url?: string;
+  bytes?: number;
+  received_bytes?: number;
+  sha256?: string;
+  /**
+   * why it failed, or waits for another try
+   */
+  code?: string;
+  detail?: string;
 }

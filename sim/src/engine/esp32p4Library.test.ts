@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { readBoard } from "../board/readBoard.js";
 import { chipSize } from "../testing/chipSize.js";
+import { coreMemory } from "../testing/coreMemory.js";
 import { EF_RISCV_FLOAT_ABI_SINGLE, EF_RISCV_RVC, EM_RISCV, readArchive, readElf } from "../testing/elf.js";
 import { buildFile } from "./builds.js";
 
@@ -112,5 +114,14 @@ describe("the device core's library for the ESP32-P4", () => {
     expect(size.code_bytes).toBeGreaterThan(100_000);
     expect(size.flash_bytes).toBeLessThanOrEqual(promised(/at most ([0-9,]+) bytes of flash/));
     expect(size.static_ram_bytes).toBeLessThanOrEqual(promised(/at most ([0-9,]+) bytes of static memory/));
+  });
+
+  test("takes no more memory at its start than the page promises", async () => {
+    const promised = (pattern: RegExp) => Number(pattern.exec(section)?.[1]?.replaceAll(",", ""));
+    const memory = await coreMemory(await readBoard(new URL("boards/waveshare-esp32-p4-wifi6.json", root).pathname));
+    expect(memory.fast_bytes).toBeGreaterThan(1_000);
+    expect(memory.fast_bytes).toBeLessThanOrEqual(promised(/at most ([0-9,]+) bytes of SRAM/));
+    expect(memory.slow_bytes - memory.bodies_bytes).toBeGreaterThan(100_000);
+    expect(memory.slow_bytes - memory.bodies_bytes).toBeLessThanOrEqual(promised(/at most ([0-9,]+) bytes of PSRAM/));
   });
 });

@@ -269,6 +269,27 @@ test "a server that does not answer is asked again, less and less often, and the
     try board.stateIs("FAILED", "DOWNLOAD_BROKE");
 }
 
+test "a server that goes silent is asked again: before its answer, and within it" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    _ = board.announce("model", &hosts.model, "");
+    board.later(1);
+    const first = board.host.fetch;
+    board.later(31);
+    try expectEqual(first, board.host.fetch_cancelled);
+    try board.stateIs("QUEUED", "SERVER_SILENT");
+    board.later(3);
+    abi.synapse_device_fetch_head(board.host.device, board.host.fetch, 200, hosts.model.len);
+    abi.synapse_device_fetch_chunk(board.host.device, board.host.fetch, &hosts.model, 9000);
+    board.later(11);
+    try board.stateIs("QUEUED", "BODY_TIMEOUT");
+    board.later(3);
+    try expectEqual(@as(u64, 9000), board.host.fetch_from);
+    board.serve(&hosts.model, hosts.model.len);
+    try board.stateIs("UPDATED", null);
+}
+
 test "an update can be taken back, and only one is under way" {
     var board: Board = undefined;
     try board.start();

@@ -61,6 +61,8 @@ pub const url_bytes_max = 512;
 /// Tries without any progress before the board gives a download up, and the longest wait between two.
 pub const update_tries_max = 8;
 pub const update_wait_s_max = 60;
+/// A server that has not begun to answer after this long is asked again.
+pub const update_silence_us_max = 30 * 1_000_000;
 /// A download is told of when it begins, after each of so many parts, and at its end.
 pub const update_progress_parts = 8;
 pub const update_spread_s_max = 86_400;

@@ -1,12 +1,21 @@
 //! A port for tests: keeps every answer, decodes a picture when told to, and runs the worker when pumped.
 const std = @import("std");
 const abi = @import("abi.zig");
-const ports = @import("port.zig");
+pub const ports = @import("port.zig");
 const Device = @import("device.zig").Device;
 const flash_module = @import("flash/flash.zig");
 const sim_ota = @import("flash/sim_ota.zig");
 const SimOta = sim_ota.SimOta;
 const SimFlash = @import("flash/sim_flash.zig").SimFlash;
+
+/// Fuzz targets are no tests: there memory is taken from one block, all of which is free again for the next input.
+pub const allocator = if (@import("builtin").is_test) std.testing.allocator else fixed.allocator();
+var fixed: std.heap.FixedBufferAllocator = .init(&fixed_bytes);
+var fixed_bytes: [if (@import("builtin").is_test) 0 else 16 << 20]u8 = undefined;
+
+pub fn forgetAll() void {
+    fixed.reset();
+}
 
 pub const model align(64) = @embedFile("test_model").*;
 pub const latent_elements = 32;
@@ -34,6 +43,11 @@ pub const Reply = struct {
 
 /// The areas of the board's flash: records, two slots, settings, two places for the firmware and the record of which one starts.
 pub const areas = [_]u32{ 2 * 4096, 48 * 4096, 32 * 4096, 4 * 4096, ota_bytes, ota_bytes, 2 * 4096 };
+pub const flash_total = total: {
+    var sum: usize = 0;
+    for (areas) |area| sum += area;
+    break :total sum;
+};
 pub const ota_area = 4;
 pub const ota_bytes = 8 * 4096;
 
@@ -49,7 +63,7 @@ pub const Published = struct {
     retain: bool,
 
     fn free(message: *const Published) void {
-        for ([_][]u8{ message.topic, message.payload, message.content_type, message.correlation, message.properties }) |text| std.testing.allocator.free(text);
+        for ([_][]u8{ message.topic, message.payload, message.content_type, message.correlation, message.properties }) |text| allocator.free(text);
     }
 };
 
@@ -180,9 +194,9 @@ pub const Host = struct {
 
     pub fn stop(host: *Host) void {
         host.forget();
-        host.published.deinit(std.testing.allocator);
-        host.subscriptions.deinit(std.testing.allocator);
-        for (&host.replies) |*given| given.body.deinit(std.testing.allocator);
+        host.published.deinit(allocator);
+        host.subscriptions.deinit(allocator);
+        for (&host.replies) |*given| given.body.deinit(allocator);
     }
 
     /// What was published and subscribed so far is of no interest.
@@ -252,7 +266,7 @@ pub const Host = struct {
     pub fn claim(host: *Host) !void {
         const reply_ = host.ask("POST", "/v1/claim", &.{ "content-type", "application/json" }, "{}");
         try std.testing.expectEqual(@as(u32, 201), reply_.status);
-        const parsed = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, reply_.body.items, .{});
+        const parsed = try std.json.parseFromSlice(std.json.Value, allocator, reply_.body.items, .{});
         defer parsed.deinit();
         const text = std.fmt.bufPrint(&host.token, "Bearer {s}", .{parsed.value.object.get("token").?.string}) catch unreachable;
         host.token_len = text.len;
@@ -338,7 +352,7 @@ pub const Host = struct {
     fn sendChunk(user: ?*anyopaque, request: u32, bytes: [*]const u8, count: usize) callconv(.c) void {
         const given = of(user).reply(request);
         std.debug.assert(given.heads == 1 and given.ended == 0);
-        given.body.appendSlice(std.testing.allocator, bytes[0..count]) catch unreachable;
+        given.body.appendSlice(allocator, bytes[0..count]) catch unreachable;
     }
 
     fn end(user: ?*anyopaque, request: u32) callconv(.c) void {
@@ -354,7 +368,6 @@ pub const Host = struct {
     fn mqttPublish(user: ?*anyopaque, message: *const ports.MqttMessage) callconv(.c) i32 {
         const host = of(user);
         if (host.broker_full) return -1;
-        const allocator = std.testing.allocator;
         var properties: std.ArrayList(u8) = .empty;
         if (message.properties) |list| for (list[0..message.property_count]) |property| properties.print(allocator, "{s}: {s}\n", .{ property.name.slice(), property.value.slice() }) catch unreachable;
         host.published.append(allocator, .{
@@ -370,7 +383,7 @@ pub const Host = struct {
     }
 
     fn mqttSubscribe(user: ?*anyopaque, filter: ports.Text, on: u32) callconv(.c) void {
-        of(user).subscriptions.print(std.testing.allocator, "{s}{s}\n", .{ if (on != 0) "+" else "-", filter.slice() }) catch unreachable;
+        of(user).subscriptions.print(allocator, "{s}{s}\n", .{ if (on != 0) "+" else "-", filter.slice() }) catch unreachable;
     }
 
     fn settingsChanged(user: ?*anyopaque) callconv(.c) void {

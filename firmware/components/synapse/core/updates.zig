@@ -51,6 +51,7 @@ pub const Updates = struct {
     /// The download under way; 0: none.
     fetch: u32 = 0,
     fetches: u32 = 0,
+    asked_us: u64 = 0,
     /// The request that the board makes of itself; 0: none.
     request: u32 = 0,
     requests: u32 = 0,
@@ -194,12 +195,15 @@ pub const Updates = struct {
             .success => self.succeeded(device),
             .problem => |problem| self.refused(device, &problem),
         }
+        if (self.state == .QUEUED and self.fetch != 0 and device.now() -| self.asked_us > limits.update_silence_us_max)
+            return self.tryAgain(device, "SERVER_SILENT", "the server did not answer", .{});
         if (self.state != .QUEUED or self.fetch != 0 or self.request != 0 or device.now() < self.due_us) return;
         // All of it may be there already, and only what followed have failed.
         if (self.bytes == self.received) return self.startAgain();
         self.fetches +%= 1;
         if (self.fetches == 0) self.fetches = 1;
         self.fetch = self.fetches;
+        self.asked_us = device.now();
         device.port.fetch_start.?(device.port.user, self.fetch, .of(self.url.slice()), self.received);
     }
 
@@ -309,6 +313,7 @@ pub const Updates = struct {
         if (self.state == .IDLE) return;
         answer.field("kind", @tagName(self.kind));
         if (self.kind == .model) answer.field("slot", self.slot.slice());
+        answer.fieldBoolean("activate", self.activate);
         answer.field("url", self.url.slice());
         answer.fieldUnsigned("bytes", self.bytes);
         answer.fieldUnsigned("received_bytes", self.received);

@@ -30,6 +30,7 @@ pub const table = [_]Command{
     .{ .name = "model", .method = "POST", .path = "/v1/updates/model" },
     .{ .name = "firmware", .method = "POST", .path = "/v1/updates/firmware" },
     .{ .name = "updates", .method = "GET", .path = "/v1/updates", .bodiless = true },
+    .{ .name = "stop_update", .method = "DELETE", .path = "/v1/updates", .bodiless = true },
     .{ .name = "settings", .method = "PUT", .path = "/v1/settings", .method_empty = "GET" },
     .{ .name = "reboot", .method = "POST", .path = "/v1/reboot", .bodiless = true },
 };

@@ -244,7 +244,7 @@ test "what is wrong with a command is told exactly" {
     const Case = struct { topic: []const u8, payload: []const u8 = "", content_type: []const u8 = "", response_topic: []const u8 = "", correlation: []const u8 = "", answer: []const u8 };
     const long = repeat("x", 65);
     for ([_]Case{
-        .{ .topic = "cmd/fly", .answer = "{\"title\":\"Not Found\",\"status\":404,\"code\":\"UNKNOWN_COMMAND\",\"detail\":\"there is no such command\",\"field\":\"topic\",\"expected\":\"cmd/device, models, slot/{slot}, metrics, log, encode, predict, rollout, observe, plan, selftest, activate/{slot}, settings, reboot\"}" },
+        .{ .topic = "cmd/fly", .answer = "{\"title\":\"Not Found\",\"status\":404,\"code\":\"UNKNOWN_COMMAND\",\"detail\":\"there is no such command\",\"field\":\"topic\",\"expected\":\"cmd/device, models, slot/{slot}, metrics, log, encode, predict, rollout, observe, plan, selftest, activate/{slot}, model, firmware, updates, stop_update, settings, reboot\"}" },
         .{ .topic = "cmd/activate", .answer = "\"code\":\"UNKNOWN_COMMAND\"" },
         .{ .topic = "cmd/activate/nowhere", .answer = "\"code\":\"SLOT_UNKNOWN\"" },
         .{ .topic = "cmd/activate/model_a", .answer = "\"code\":\"SLOT_ACTIVE\"" },

@@ -1,0 +1,44 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** Serves one file on this machine, in parts when asked for them, and breaks connections when told to. */
+export class FileServer {
+  readonly #server: Server;
+  file: Uint8Array = new Uint8Array();
+  /** The next answer breaks after so many bytes. */
+  breakAfter: number | undefined;
+  /** What the next requests are answered, in place of the file. */
+  refusals: number[] = [];
+  /** The Range header of each request, or an empty text. */
+  readonly asked: string[] = [];
+
+  private constructor() {
+    this.#server = createServer((request, response) => {
+      const range = request.headers.range ?? "";
+      this.asked.push(range);
+      const refusal = this.refusals.shift();
+      if (refusal !== undefined) return void response.writeHead(refusal).end();
+      const from = Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? 0);
+      const body = this.file.subarray(from);
+      response.writeHead(from > 0 ? 206 : 200, { "content-length": body.length });
+      if (this.breakAfter === undefined) return void response.end(body);
+      response.write(body.subarray(0, this.breakAfter), () => response.destroy());
+      this.breakAfter = undefined;
+    });
+  }
+
+  static async start(): Promise<FileServer> {
+    const files = new FileServer();
+    await new Promise<void>((resolve) => files.#server.listen(0, "127.0.0.1", resolve));
+    return files;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/file`;
+  }
+
+  close(): Promise<void> {
+    this.#server.closeAllConnections();
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+}
