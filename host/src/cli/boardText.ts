@@ -1,13 +1,22 @@
 import qrcode from "qrcode";
 import type { BoardTime } from "../engine/boardTimes.js";
 import type { RunningBoard } from "../engine/startBoard.js";
-import { renderFields } from "../report/table.js";
+import { type Field, renderFields } from "../report/table.js";
 import { boardTimesText } from "../report/text/boardTimesText.js";
 import { headline, joinSections } from "../report/text/style.js";
 import type { CliContext } from "./context.js";
 
-/** Where a simulated board can be reached and how fast a real one would be, with a QR code for a phone when `qr` and this is a terminal. */
-export async function boardText(context: CliContext, running: RunningBoard, times: readonly BoardTime[], qr: boolean): Promise<string> {
+/**
+ * Where a simulated board can be reached and how fast a real one would be, with `more` lines, and a QR code for a phone when `qr` and this is a
+ * terminal.
+ */
+export async function boardText(
+  context: CliContext,
+  running: RunningBoard,
+  times: readonly BoardTime[],
+  qr: boolean,
+  more: readonly Field[] = [],
+): Promise<string> {
   const { paint } = context;
   const lines = renderFields(
     [
@@ -15,6 +24,7 @@ export async function boardText(context: CliContext, running: RunningBoard, time
       ["for a phone", running.lanUrl ? paint.cyan(pageOf(running.lanUrl, running)) : undefined],
       ["owner", running.token === undefined ? "none yet: claim it on its page within ten minutes" : undefined],
       ["on a board", boardTimesText(times)],
+      ...more,
     ],
     paint.dim,
   );

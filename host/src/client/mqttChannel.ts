@@ -7,7 +7,7 @@ import type { ServerEvent } from "./events.js";
 /** What is used of a client of the `mqtt` package, 5.x: its `connect` gives one. */
 export interface MqttConnection {
   readonly connected: boolean;
-  readonly options: { readonly protocolVersion?: number };
+  readonly options: { readonly protocolVersion?: number | undefined };
   on(event: "message", listener: (topic: string, payload: Uint8Array, packet: MqttPacket) => void): unknown;
   removeListener(event: "message", listener: (topic: string, payload: Uint8Array, packet: MqttPacket) => void): unknown;
   publishAsync(topic: string, payload: string | Uint8Array, options: object): Promise<unknown>;

@@ -6,7 +6,7 @@ export type { MqttConnection, MqttOptions } from "./mqttChannel.js";
 
 /** What a board publishes by itself. */
 export interface BoardMessage {
-  /** `status`, `telemetry`, or an event: `surprise`, `boot`, `model`, `firmware`. */
+  /** `status`, `telemetry`, or an event: `boot`, `model`, `surprise`, `ota`. */
   readonly kind: string;
   readonly data: Readonly<Record<string, unknown>>;
 }

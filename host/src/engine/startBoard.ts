@@ -1,5 +1,15 @@
 import { basename } from "node:path";
-import { announceBoard, type Board, type BoardEngine, type BoardServer, InputError, SimulatedBoard, serveBoard } from "synapse-sim";
+import {
+  announceBoard,
+  type Board,
+  type BoardEngine,
+  type BoardServer,
+  BrokerLink,
+  InputError,
+  SimulatedBoard,
+  serveBoard,
+} from "synapse-sim";
+import { topicId } from "../client/mqttChannel.js";
 import { readPack } from "../pack/readPack.js";
 import { networkUrl } from "./lanAddress.js";
 import { isUntrained, PACK_BYTES_MAX } from "./openModelFile.js";
@@ -19,6 +29,8 @@ export interface StartBoardRequest {
   readonly access: "open" | "unclaimed";
   /** Whether the board announces itself in the local network; it does unless this is false, or only this machine is served. */
   readonly mdns?: boolean;
+  /** The broker of a board whose owner has set none. */
+  readonly brokerUrl?: string;
   readonly log: (level: "error" | "warn" | "info", text: string) => void;
 }
 
@@ -33,6 +45,8 @@ export interface RunningBoard {
   readonly url: string;
   /** For others in the local network; undefined when it is served to this machine alone, or there is no network. */
   readonly lanUrl: string | undefined;
+  /** Under which the board is on a broker: `synapse/020000000001`. */
+  readonly topic: string;
   readonly server: BoardServer;
   close(): Promise<void>;
 }
@@ -55,6 +69,9 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
     const server = await serveBoard(simulated, { port: request.port, host: request.host });
     const onWarning = (message: string) => request.log("warn", message);
     const announcement = request.mdns === false ? undefined : await announceBoard(simulated, server, { onWarning });
+    // Last, so that a board which cannot be served was never there for those who watch the broker.
+    const fallback = request.brokerUrl === undefined ? {} : { fallbackUrl: request.brokerUrl };
+    const link = new BrokerLink(simulated, { log: request.log, ...fallback });
     return {
       board: request.board,
       model: { file: basename(request.model), name: header.name, untrained: isUntrained(header.meta ?? {}) },
@@ -62,11 +79,14 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
       token: simulated.ownerToken,
       url: server.url,
       lanUrl: networkUrl(server),
+      topic: `synapse/${topicId(simulated.identity()?.id ?? "")}`,
       server,
       close: async () => {
         await announcement?.close();
         await server.close();
+        // Before its link, so that the broker tells the will.
         await simulated.close();
+        await link.close();
       },
     };
   } catch (error) {

@@ -40,11 +40,11 @@ export function renderTable(
   return trimLines(table.toString());
 }
 
-/** Labels on the left, values on the right, aligned; a row without a value is left out. */
-export function renderFields(
-  fields: readonly (readonly [label: string, value: string | undefined])[],
-  paintLabel = (label: string) => label,
-): string {
+/** A labelled line; without a value it is left out. */
+export type Field = readonly [label: string, value: string | undefined];
+
+/** Labels on the left, values on the right, aligned. */
+export function renderFields(fields: readonly Field[], paintLabel = (label: string) => label): string {
   const present = fields.filter((field): field is readonly [string, string] => field[1] !== undefined);
   const width = Math.max(0, ...present.map(([label]) => label.length));
   return present

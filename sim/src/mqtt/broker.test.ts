@@ -196,6 +196,16 @@ function suite(title: string, engine: BoardEngine, start: () => Promise<Broker>,
     });
 
     if (version === 5) {
+      it("runs no retained command, not even while it is there, nor its removal", async () => {
+        await client.publishAsync(`${BASE}/cmd/reboot/t1`, "{}", { qos: 1, retain: true });
+        await client.publishAsync(`${BASE}/cmd/reboot/t1`, "", { qos: 1, retain: true });
+        // Commands come in their order.
+        await client.publishAsync(`${BASE}/cmd/log/t2?level=warn`, "{}", { qos: 1 });
+        const { entries } = (await heard.json(`${BASE}/res/t2`)) as { entries: { text: string }[] };
+        expect(entries.map(({ text }) => text)).toEqual(Array(2).fill(expect.stringContaining("a retained command was not run")));
+        expect(heard.messages.filter(({ topic }) => topic === `${BASE}/res/t1`)).toEqual([]);
+      });
+
       it("answers to the response topic with the correlation data, and says the status in a property", async () => {
         const properties = {
           responseTopic: "panel/7",

@@ -123,7 +123,8 @@ export class BrokerLink implements BoardNetwork {
   }
 
   subscribe(filter: string, on: boolean): void {
-    if (on) this.#client?.subscribe(filter, { qos: 1 });
+    // Retained as published: otherwise a retained command looks like any other to boards that are there when it is sent. Only MQTT 5 can ask for that.
+    if (on) this.#client?.subscribe(filter, { qos: 1, ...(this.#protocol === 5 ? { rap: true } : {}) });
     else this.#client?.unsubscribe(filter);
   }
 

@@ -1,11 +1,14 @@
 import { Command, Option } from "commander";
 import type { Board, BoardEngine } from "synapse-sim";
+import { type BoardBroker, brokerAt, serveBroker } from "../../engine/boardBroker.js";
 import { findBoard } from "../../engine/boards.js";
 import { type BoardTime, boardTimes } from "../../engine/boardTimes.js";
 import type { RunningBoard } from "../../engine/startBoard.js";
 import { deviceIdOf, startBoards } from "../../engine/startBoards.js";
 import { startTab } from "../../engine/startTab.js";
+import { joinSections } from "../../report/text/style.js";
 import { boardText, untilInterrupted } from "../boardText.js";
+import { brokerFields } from "../brokerText.js";
 import { type CliContext, note, print, printJson } from "../context.js";
 import { addCommonOptions, type CommonOptions, integerOption } from "../options.js";
 import { tabText } from "../tabText.js";
@@ -21,6 +24,9 @@ interface SimOptions extends CommonOptions {
   readonly count: number;
   readonly browser: boolean;
   readonly mdns: boolean;
+  readonly broker?: string;
+  /** A port, or true where none was given. */
+  readonly serveBroker?: number | true;
 }
 
 const BOARDS_MAX = 1000;
@@ -33,6 +39,13 @@ and send the token with every request, -H "authorization: Bearer $TOKEN". With -
 
 With --browser the page is the board: core, runtime and model run in the tab, which asks nobody for anything once it is loaded, and works
 offline from its second visit on. It is open, and its flash goes with the tab: a reload is a fresh board from the factory.
+
+With --broker or --serve-broker the boards are on a broker too, unless their owners set another one; docs/mqtt.md has topics and commands:
+  mosquitto_sub -h 127.0.0.1 -p 1883 -v -t 'synapse/#' -T 'synapse/+/cmd/#'
+  mosquitto_pub -h 127.0.0.1 -p 1883 -t 'synapse/020000000001/cmd/encode/1?accept=application/json' -f photo.jpg
+A board without an owner refuses every command (403 UNCLAIMED): claim it over HTTP, or use --open. Whoever may publish on the broker commands the
+boards, without a token. The broker of --serve-broker knows no users and listens where --host says; use --host 127.0.0.1 to keep it to this machine.
+Boards of one broker need identities of their own: start several with --count, not with several commands.
 
 Ctrl-C stops it with exit code 0.`;
 
@@ -48,7 +61,15 @@ export function simCommand(context: CliContext): Command {
     .option("--open", "the board has an owner and lets everybody read and infer; without it, the board waits to be claimed", false)
     .option("--count <n>", "boards in this process, on as many ports one after the other", integerOption(1, BOARDS_MAX), 1)
     .addOption(
-      new Option("--browser", "serve a page in whose tab the board itself runs").default(false).conflicts(["engine", "open", "count"]),
+      new Option("--browser", "serve a page in whose tab the board itself runs")
+        .default(false)
+        .conflicts(["engine", "open", "count", "broker", "serveBroker"]),
+    )
+    .addOption(new Option("--broker <url>", "MQTT broker that the boards connect to: mqtt://host:port").conflicts("serveBroker"))
+    .option(
+      "--serve-broker [port]",
+      "start a broker (MQTT 3.1.1) in this process and connect the boards to it; at 1883, or the next free port",
+      integerOption(0, 65535),
     )
     .option("--no-mdns", "do not announce the board in the local network")
     .option("--no-qr", "no QR code")
@@ -57,25 +78,42 @@ export function simCommand(context: CliContext): Command {
     const board = await findBoard(options.board);
     if (options.browser) return simInBrowser(context, board, options);
     const { model, engine, host, port, mdns, count } = options;
+    const said = new Set<string>();
     const log = (level: string, text: string) => {
       // Many boards at once would say little with much.
-      if (count === 1 || level === "error") note(context, context.paintError.dim(`board ${level}: ${text}`));
+      if (count > 1) {
+        if (level === "info" || said.has(text)) return;
+        said.add(text);
+      }
+      note(context, context.paintError.dim(`board ${level}: ${text}`));
     };
-    const boards = await startBoards({ board, model, engine, host, port, access: options.open ? "open" : "unclaimed", mdns, log }, count);
-    const [running] = boards as [(typeof boards)[0], ...typeof boards];
+    const broker = await brokerOf(options);
+    let boards: RunningBoard[] = [];
     try {
+      const on = broker === undefined ? {} : { brokerUrl: broker.boardUrl };
+      boards = await startBoards(
+        { board, model, engine, host, port, access: options.open ? "open" : "unclaimed", mdns, log, ...on },
+        count,
+      );
+      const [running] = boards as [RunningBoard, ...RunningBoard[]];
       const times = await boardTimes(model, board, engine, context.signal);
-      if (options.json) printJson(context, { ...document(boards, board.id, engine), boardEstimates: estimates(times) });
-      else
-        print(
-          context,
-          `${await boardText(context, running, times, options.qr && count === 1)}${others(boards)}\n\n${context.paint.dim("Ctrl-C stops it.")}`,
-        );
+      if (options.json) printJson(context, { ...document(boards, board.id, engine, broker), boardEstimates: estimates(times) });
+      else {
+        const lines = broker && (await brokerFields(context, broker, boards));
+        const text = joinSections([await boardText(context, running, times, options.qr && count === 1, lines), others(boards)]);
+        print(context, `${text}\n\n${context.paint.dim("Ctrl-C stops it.")}`);
+      }
       await untilInterrupted(context.signal);
     } finally {
       await Promise.all(boards.map((each) => each.close()));
+      await broker?.close();
     }
   });
+}
+
+async function brokerOf({ broker, serveBroker: port, host }: SimOptions): Promise<BoardBroker | undefined> {
+  if (broker !== undefined) return brokerAt(broker);
+  return port === undefined ? undefined : serveBroker(host, port === true ? undefined : port);
 }
 
 async function simInBrowser(context: CliContext, board: Board, { model, host, port, qr, json }: SimOptions): Promise<void> {
@@ -95,16 +133,23 @@ async function simInBrowser(context: CliContext, board: Board, { model, host, po
   }
 }
 
-/** What `--json` prints: the first board, and all of them when there are more. */
-function document(boards: readonly RunningBoard[], board: string, engine: BoardEngine): object {
-  const addresses = boards.map(({ url, lanUrl, token }, i) => ({ id: deviceIdOf(i), url, lanUrl: lanUrl ?? null, token: token ?? null }));
+/** What `--json` prints: the first board, all of them when there are more, and the broker when there is one. */
+function document(boards: readonly RunningBoard[], board: string, engine: BoardEngine, broker: BoardBroker | undefined): object {
+  const addresses = boards.map(({ url, lanUrl, token, topic }, i) => ({
+    id: deviceIdOf(i),
+    url,
+    lanUrl: lanUrl ?? null,
+    token: token ?? null,
+    topic,
+  }));
   const { id: _, ...first } = addresses[0] as (typeof addresses)[0];
   const all = addresses.length > 1 ? { boards: addresses } : {};
-  return { command: "sim", board, model: boards[0]?.model, engine, ...first, ...all };
+  const on = broker && { url: broker.url, lanUrl: broker.lanUrl ?? null, embedded: broker.embedded };
+  return { command: "sim", board, model: boards[0]?.model, engine, ...first, broker: on ?? null, ...all };
 }
 
 const estimates = (times: readonly BoardTime[]) => times.map(({ entry, estimate }) => ({ entry, ...estimate }));
 
-function others(boards: readonly RunningBoard[]): string {
-  return boards.length === 1 ? "" : `\n\n${boards.length} boards, the last at ${boards.at(-1)?.url}/ (--json lists them all)`;
+function others(boards: readonly RunningBoard[]): string | undefined {
+  return boards.length === 1 ? undefined : `${boards.length} boards, the last at ${boards.at(-1)?.url}/ (--json lists them all)`;
 }
