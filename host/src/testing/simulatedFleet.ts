@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { Duplex } from "node:stream";
 import FakeTimers from "@sinonjs/fake-timers";
 import mqtt, { type MqttClient } from "mqtt";
-import { BrokerLink, readBoard, SimulatedBoard, startBroker } from "synapse-sim";
+import { BrokerLink, type EmbeddedBroker, readBoard, SimulatedBoard, startBroker } from "synapse-sim";
 import { type MqttConnection, SynapseMqttClient } from "../client/index.js";
 import { topicId } from "../client/mqttChannel.js";
 import { seededRandom } from "./seededRandom.js";
@@ -85,7 +85,6 @@ export async function simulateFleet(options: FleetOptions): Promise<FleetReport>
   const random = (): number => (signed() + 1) / 2;
   const model = readFileSync(new URL("sim/fixtures/lewm-test.syn", ROOT));
   const file = await readBoard(new URL("boards/waveshare-esp32-p4-wifi6.json", ROOT).pathname);
-  const broker = await startBroker({ port: 0 });
   const { random: mathRandom } = Math;
   // Message ids and the like.
   Math.random = random;
@@ -101,6 +100,7 @@ export async function simulateFleet(options: FleetOptions): Promise<FleetReport>
   let connectionsLost = 0;
   let calm = false;
   let operator: MqttClient | undefined;
+  let broker: EmbeddedBroker | undefined;
   const deliver = (action: () => void, after: number): void => void setTimeout(action, after);
   const latency = (): number => 1 + Math.floor(random() * 20);
   const open = (loss: number): Duplex => {
@@ -110,7 +110,7 @@ export async function simulateFleet(options: FleetOptions): Promise<FleetReport>
       connectionsLost += Number(gone);
       return gone;
     });
-    broker.handle(far);
+    broker?.handle(far);
     return near;
   };
   /** Lets everything happen that is due up to a moment, or until `done`. */
@@ -130,6 +130,11 @@ export async function simulateFleet(options: FleetOptions): Promise<FleetReport>
     },
   };
   try {
+    // On this clock too: on the machine's it would take itself for dead, and tell the wills of boards that are there.
+    void startBroker({ port: 0 }).then((started) => {
+      broker = started;
+    });
+    await run(() => broker !== undefined);
     operator = new mqtt.MqttClient(() => open(0), { protocolVersion: 4, clientId: "operator", clean: true, keepalive: 0 });
     const online = new Set<string>();
     operator.on("message", (topic, payload) => {
@@ -233,7 +238,7 @@ export async function simulateFleet(options: FleetOptions): Promise<FleetReport>
     // Without a word to the broker: on this clock nobody would hear it any more.
     for (const board of boards) await board.close();
     for (const link of links) await link.close();
-    await broker.close();
+    await broker?.close();
   }
 }
 

@@ -37,6 +37,8 @@ export interface BoardNetwork {
   settingsChanged(): void;
   /** The board runs and its link is there. */
   up(): void;
+  /** The board is going to stop: what it has said is sent, and the broker is told. */
+  leave(): Promise<void>;
   /** The board has stopped, and what it had not yet sent is gone. */
   down(): void;
   /** The link is lost; the board runs on. */
@@ -73,6 +75,7 @@ export interface OpenRequest {
 }
 
 const TICK_MS = 500;
+const GOODBYE_MS_MAX = 1_000;
 
 /**
  * A board in software: the device core that the firmware runs, with the memory, flash and partitions of a board file around it. What does
@@ -190,6 +193,17 @@ export class VirtualBoard {
     this.#cutArmed = false;
     this.#off = false;
     this.#network?.up();
+  }
+
+  /** A board that starts itself anew says goodbye first, but not for long to a broker that does not listen. */
+  async #restart(): Promise<void> {
+    let cancel = (): void => undefined;
+    const patience = new Promise<void>((resolve) => {
+      cancel = this.#clock.after(GOODBYE_MS_MAX, resolve);
+    });
+    await Promise.race([this.#network?.leave(), patience]);
+    cancel();
+    await this.reset("software");
   }
 
   #turnOff(): void {
@@ -357,7 +371,7 @@ export class VirtualBoard {
     },
     reboot: () => {
       // Not from inside the core's own call.
-      this.#clock.after(0, () => void this.reset("software").catch(() => undefined));
+      this.#clock.after(0, () => void this.#restart().catch(() => undefined));
     },
     mqttPublish: (message) => this.#alive() && (this.#network?.publish(message) ?? false),
     mqttSubscribe: (filter, on) => {

@@ -255,9 +255,10 @@ if (mosquitto || process.env.CI) {
           JSON.stringify({ history: [Array(LATENT).fill(0.5)], actions: [Array(ACTION).fill(0)] }),
         ]);
         expect(JSON.parse((await answered).stdout)).toMatchObject({ model: { name: "lewm-test" } });
-        const plain = listen(`${BASE}/res/7`);
-        // mosquitto_sub has no way to say that it is subscribed, so it is asked until it has heard.
-        const asking = setInterval(() => void run("mosquitto_pub", [...common, "-t", `${BASE}/cmd/device/7`, "-m", "{}"]), 200);
+        const plain = listen(`${BASE}/res/+`);
+        // mosquitto_sub has no way to say that it is subscribed, so the board is asked until it has heard; with another id each time, as one is answered once.
+        let id = 0;
+        const asking = setInterval(() => void run("mosquitto_pub", [...common, "-t", `${BASE}/cmd/device/${id++}`, "-m", "{}"]), 200);
         expect(JSON.parse((await plain.finally(() => clearInterval(asking))).stdout)).toMatchObject({ id: "02:00:00:00:00:01" });
       } finally {
         await link.close();

@@ -39,8 +39,11 @@ export class BrokerLink implements BoardNetwork {
   #closed = false;
   /** What the board has not got off its hands; it survives connections, but not the board's power. */
   #stores = newStores();
-  /** Part of the outbox; these go out with the next connection. */
-  #dropped: OutgoingMessage[] = [];
+  /** Part of the outbox; these go out when the subscriptions of a connection have been acknowledged. */
+  #held: OutgoingMessage[] = [];
+  #unacknowledged = 0;
+  /** Counts connections, whose subscriptions are their own. */
+  #connection = 0;
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
 
@@ -66,6 +69,11 @@ export class BrokerLink implements BoardNetwork {
     else this.#reconnect(this.#client);
   }
 
+  async leave(): Promise<void> {
+    const client = this.#client;
+    if (client?.connected) await client.endAsync(false);
+  }
+
   down(): void {
     // Without a word, so that the broker tells the will.
     this.#forget()?.end(true);
@@ -76,7 +84,7 @@ export class BrokerLink implements BoardNetwork {
     this.#client = undefined;
     this.#outbox = 0;
     this.#stores = newStores();
-    this.#dropped = [];
+    this.#held = [];
     clearTimeout(this.#retry);
     return client;
   }
@@ -99,7 +107,9 @@ export class BrokerLink implements BoardNetwork {
     if (client === undefined || this.#outbox >= OUTBOX_MAX) return false;
     if (message.qos === 0 && !client.connected) return true;
     this.#outbox++;
-    this.#send(client, message);
+    // A board that says that it is there must hear commands: nothing overtakes a subscription.
+    if (this.#unacknowledged > 0) this.#held.push(message);
+    else this.#send(client, message);
     return true;
   }
 
@@ -108,7 +118,7 @@ export class BrokerLink implements BoardNetwork {
     client.publish(message.topic, Buffer.from(message.payload), { qos, retain, ...this.#properties(message) }, (error) => {
       if (this.#client !== client) return;
       // The package drops what it is given while it sends an old connection's messages again, when the new connection breaks too.
-      if (error && qos === 1 && !client.disconnecting) this.#dropped.push(message);
+      if (error && qos === 1 && !client.disconnecting) this.#held.push(message);
       else this.#outbox--;
     });
   }
@@ -124,8 +134,20 @@ export class BrokerLink implements BoardNetwork {
 
   subscribe(filter: string, on: boolean): void {
     // Retained as published: otherwise a retained command looks like any other to boards that are there when it is sent. Only MQTT 5 can ask for that.
-    if (on) this.#client?.subscribe(filter, { qos: 1, ...(this.#protocol === 5 ? { rap: true } : {}) });
-    else this.#client?.unsubscribe(filter);
+    const client = this.#client;
+    if (!on || client === undefined) return void client?.unsubscribe(filter);
+    const connection = this.#connection;
+    this.#unacknowledged++;
+    client.subscribe(filter, { qos: 1, ...(this.#protocol === 5 ? { rap: true } : {}) }, () => {
+      if (this.#client !== client || this.#connection !== connection) return;
+      this.#unacknowledged--;
+      // A broker that refuses a subscription does not keep the board from talking; a connection that broke does.
+      if (client.connected && this.#unacknowledged === 0) this.#sendHeld(client);
+    });
+  }
+
+  #sendHeld(client: MqttClient): void {
+    for (const message of this.#held.splice(0)) this.#send(client, message);
   }
 
   async #leave(): Promise<void> {
@@ -182,8 +204,9 @@ export class BrokerLink implements BoardNetwork {
     client.on("connect", () => {
       if (!mine()) return;
       this.#failures = 0;
+      this.#connection++;
+      this.#unacknowledged = 0;
       this.#board.mqttConnected(this.#protocol);
-      for (const message of this.#dropped.splice(0)) this.#send(client, message);
     });
     client.on("close", () => {
       if (!mine()) return;

@@ -147,7 +147,9 @@ pub const Mqtt = struct {
         if (std.mem.startsWith(u8, levels, commands.cancel)) return mqtt.cancel(device, levels[commands.cancel.len..], message);
         const asked: ?commands.Asked = .parse(levels);
         const has_id = asked != null and asked.?.id.len > 0;
-        if (mqtt.duplicates.check(message, has_id)) {
+        const claimed = if (device.storage) |storage| storage.access.claimed() else true;
+        // What is refused for want of an owner has not run, and may come again.
+        if (claimed and mqtt.duplicates.check(message, has_id)) {
             counters.duplicates +%= 1;
             return;
         }
@@ -158,10 +160,10 @@ pub const Mqtt = struct {
         var problem: Problem = .{};
         mqtt.address(pending, message, if (asked) |*given| given.id else "", &problem) catch return mqtt.refuse(device, pending, &problem);
         // Whoever owns the board chose the broker. Nobody owns it yet, so nobody did.
-        if (device.storage) |storage| if (!storage.access.claimed()) {
+        if (!claimed) {
             problem = Problem.init(403, "UNCLAIMED", "the board has no owner", .{}).expecting("a claim over HTTP first", .{});
             return mqtt.refuse(device, pending, &problem);
-        };
+        }
         const given = asked orelse {
             problem = Problem.init(404, "UNKNOWN_COMMAND", "there is no such command", .{}).at("topic", .{}).expecting("cmd/", .{});
             for (commands.table, 0..) |command, i| problem.expected.print("{s}{s}{s}", .{ if (i == 0) "" else ", ", command.name, if (std.mem.indexOfScalar(u8, command.path, '*') != null) "/{slot}" else "" });

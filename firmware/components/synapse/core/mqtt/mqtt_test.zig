@@ -288,6 +288,10 @@ test "a board without an owner runs nothing" {
     host.receive(.{ .topic = .of(base ++ "cmd/reboot/1") }, "{}");
     try contains(host.last(base ++ "res/1").?.payload, "\"status\":403,\"code\":\"UNCLAIMED\"");
     try expectEqual(@as(u32, 0), host.reboots);
+    // It has not run, so it may come again.
+    try host.claim();
+    host.receive(.{ .topic = .of(base ++ "cmd/reboot/1") }, "{}");
+    try expectEqual(@as(u32, 1), host.reboots);
 }
 
 test "what is not for the board is nothing" {
