@@ -17,6 +17,7 @@ test {
     _ = @import("device.zig");
     _ = @import("device_fuzz.zig");
     _ = @import("device_test.zig");
+    _ = @import("every_route_test.zig");
     _ = @import("exchange.zig");
     _ = @import("firmware/app_image.zig");
     _ = @import("firmware_routes_test.zig");
