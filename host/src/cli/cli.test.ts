@@ -188,11 +188,14 @@ test("bench measures every entry, profiles every op and labels its estimate", { 
     expect(entry.latencyMsP50).toBeGreaterThan(0);
     expect(entry.ops.reduce((sum: number, { share }: { share: number }) => sum + share, 0)).toBeCloseTo(1, 6);
     expect(entry.boardEstimate).toMatchObject({ label: "estimate", misfit: [expect.any(Number), expect.any(Number)] });
+    const ofOps = entry.ops.reduce((sum: number, op: { boardEstimateMs: number }) => sum + op.boardEstimateMs, 0);
+    expect(ofOps).toBeCloseTo(entry.boardEstimate.latencyMs, 9);
   }
   const { stdout } = await synapse("bench", "small.syn", "--runs", "1", "--profile", "--entry", "encode");
   expect(stdout).toContain("Estimate for");
   expect(stdout).toContain("not measured");
   expect(stdout).toContain("Profile of encode");
+  expect(stdout).toContain("on a board (estimate)");
 });
 
 test("engines lists all four builds", { timeout: TIMEOUT_MS }, async () => {

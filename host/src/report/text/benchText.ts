@@ -102,10 +102,11 @@ function profileText(style: TextStyle, entry: EntryBench): string {
     { title: "weights", align: "right" },
     { title: "activations", align: "right" },
     { title: instructions ? "instr/MAC" : "GMAC/s", align: "right" },
+    ...(entry.boardEstimate ? [{ title: "on a board (estimate)", align: "right" as const }] : []),
   ] as const;
   const ops = [...entry.ops].sort((a, b) => b.ticks - a.ticks);
   const most = ops[0]?.share ?? 1;
-  const row = ({ op, name, ticks, share, macs, weightBytes, activationBytes, ...speed }: OpCost) => [
+  const row = ({ op, name, ticks, share, macs, weightBytes, activationBytes, boardEstimateMs, ...speed }: OpCost) => [
     op,
     name.length > 44 ? `…${name.slice(-43)}` : name,
     instructions ? formatInteger(ticks) : formatMilliseconds(ticks / 1e6),
@@ -115,6 +116,7 @@ function profileText(style: TextStyle, entry: EntryBench): string {
     weightBytes > 0 ? formatBytes(weightBytes) : "",
     formatBytes(Math.round(activationBytes)),
     (speed.instructionsPerMac ?? speed.gmacPerSecond)?.toPrecision(3) ?? "",
+    ...(boardEstimateMs === undefined ? [] : [`~${formatMilliseconds(boardEstimateMs)}`]),
   ];
   const rest = ops.slice(OPS_SHOWN);
   const restText = `  ${style.paint.dim(`(${plural(rest.length, "more op")}, ${formatPercent(rest.reduce((sum, { share }) => sum + share, 0))}; --json has all)`)}`;
