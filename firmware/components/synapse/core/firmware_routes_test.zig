@@ -304,6 +304,21 @@ test "an update can be taken back, and only one is under way" {
     try board.stateIs("FAILED", "CANCELLED");
     abi.synapse_device_fetch_chunk(board.host.device, fetch, &hosts.model, 100);
     try expectEqual(@as(u32, 0), board.host.device.inProgress());
+    // Whole, and being checked: it cannot be called off any more, so nobody is told that it was.
+    var buffer: [2048]u8 = undefined;
+    const image = empty_image.make(&buffer, .{ .version = "2.0.0" });
+    _ = board.announce("firmware", image, "");
+    board.later(1);
+    abi.synapse_device_fetch_head(board.host.device, board.host.fetch, 200, image.len);
+    abi.synapse_device_fetch_chunk(board.host.device, board.host.fetch, image.ptr, image.len);
+    abi.synapse_device_fetch_end(board.host.device, board.host.fetch, 1);
+    const late = board.host.next;
+    board.host.next += 1;
+    board.host.device.requestHead(late, "DELETE", "/v1/updates", &.{.{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) }});
+    board.host.device.requestEnd(late);
+    try expectProblem(board.host.reply(late), 409, "NO_UPDATE", null);
+    board.host.pump();
+    try expectEqual(@as(u32, 1), board.host.reboots);
 }
 
 test "malformed announcements" {

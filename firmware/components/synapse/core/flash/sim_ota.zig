@@ -70,6 +70,7 @@ pub const SimOta = struct {
         ota.state = .valid;
         var entries = [2]?Entry{ .read(ota.record, 0), .read(ota.record, 1) };
         for (&entries) |*entry| if (entry.* != null and entry.*.?.state == .pending_verify) {
+            // As in the bootloader, flash that does not take the record does not keep the board from starting.
             (Entry{ .sequence = entry.*.?.sequence, .state = .aborted }).write(ota.record) catch {};
             entry.* = null;
             ota.state = .returned;

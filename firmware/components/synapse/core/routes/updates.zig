@@ -30,7 +30,8 @@ fn report(device: *Device, status: u16, answer: *Answer) void {
 }
 
 fn cancel(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
-    if (!device.updates.busy() or device.updates.state == .UPDATING) {
+    // What has arrived whole goes on to its end: it is being checked, and a firmware that was checked is what starts next.
+    if (device.updates.state != .QUEUED and device.updates.state != .DOWNLOADING) {
         exchange.problem = Problem.init(409, "NO_UPDATE", "no update is under way that could be taken back", .{}).expecting("an update that is queued or being downloaded", .{});
         return error.Problem;
     }
