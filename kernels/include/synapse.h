@@ -56,7 +56,8 @@ enum { SYN_OPEN_SKIP_DIGEST = 1 }; /* for callers who have just checked the dige
 /* Bytes of memory that syn_model_open needs for this file. Reads only prefix and header; checks their structure. */
 syn_result syn_model_requirements(const void *file, size_t file_bytes, size_t *out_memory_bytes, syn_error *error);
 
-/* Validates the whole file once; afterwards no run can fail because of it. `file` must be 64-byte aligned, `memory` 16-byte aligned. */
+/* Validates the whole file once; afterwards no run can fail because of it. `file` must be 64-byte aligned, `memory` 16-byte aligned. The signature
+ * behind a signed file is stepped over, not checked. */
 syn_result syn_model_open(const void *file, size_t file_bytes, uint32_t flags, void *memory, size_t memory_bytes, syn_model **out_model,
                           syn_error *error);
 

@@ -30,7 +30,7 @@ pub const Model = struct {
     /// Bytes of memory that `open` needs for this file.
     pub fn requirements(file: []const u8, report: *Report) Error!usize {
         const prefix = try Prefix.parse(file, report);
-        return memoryBytes(&try header.Layout.scan(file, &prefix, report));
+        return memoryBytes(&try header.Layout.scan(file[0..prefix.file_bytes], &prefix, report));
     }
 
     fn memoryBytes(layout: *const header.Layout) usize {
@@ -41,8 +41,9 @@ pub const Model = struct {
         return bytes + 16;
     }
 
-    pub fn open(file: []align(64) const u8, check_digest: bool, memory: []align(16) u8, report: *Report) Error!*Model {
-        const prefix = try Prefix.parse(file, report);
+    pub fn open(given: []align(64) const u8, check_digest: bool, memory: []align(16) u8, report: *Report) Error!*Model {
+        const prefix = try Prefix.parse(given, report);
+        const file = given[0..prefix.file_bytes];
         const layout = try header.Layout.scan(file, &prefix, report);
         if (memory.len < memoryBytes(&layout)) return report.fail(.out_of_memory, 0, "{d} bytes of memory given, {d} needed", .{ memory.len, memoryBytes(&layout) });
         if (check_digest) try prefix.checkDigest(file, report);

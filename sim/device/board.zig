@@ -38,7 +38,11 @@ pub const Options = struct {
     otadataBytes: u32,
     /// Of what a cut of power leaves in the flash.
     flashSeed: u64,
+    /// Points on P-256 in hexadecimal, as synapse_device_config takes them in bytes.
+    updateKeys: []const []const u8,
 };
+
+const update_keys_max = 4;
 
 /// Areas of flash behind those that the core knows.
 const ota_area = 4;
@@ -61,6 +65,8 @@ pub const Board = struct {
     ota: ?SimOta = null,
     /// Description of the firmware that runs; the device points at its texts.
     image: ?Image = null,
+    /// The device points at them.
+    update_keys: [update_keys_max]ports.PublicKey = undefined,
     resets: u32 = 0,
     reset_reason: []const u8 = "power-on",
     device: ?*core.Device = null,
@@ -73,6 +79,13 @@ pub const Board = struct {
         const board = try allocator.create(Board);
         errdefer allocator.destroy(board);
         board.* = .{ .allocator = allocator, .options = options, .port = port, .flash = undefined };
+        board.port.verify = core.sim_verify.verify;
+        const keys = options.value.updateKeys;
+        if (keys.len > update_keys_max) return error.Options;
+        for (keys, board.update_keys[0..keys.len]) |hex, *key| {
+            if (hex.len != 2 * key.len) return error.Options;
+            _ = std.fmt.hexToBytes(key, hex) catch return error.Options;
+        }
         const all = [_]u32{ options.value.recordsBytes, options.value.slotBytes[0], options.value.slotBytes[1], options.value.settingsBytes, options.value.otaBytes[0], options.value.otaBytes[1], options.value.otadataBytes };
         const areas = all[0..if (options.value.otadataBytes > 0) all.len else ota_area];
         var flash_size: u64 = 0;
@@ -177,6 +190,8 @@ pub const Board = struct {
             .firmware_state = if (board.ota) |*ota| @backingInt(ota.state) else 0,
             .firmware_version = if (board.image) |*head| .of(head.version()) else .{},
             .firmware_project = if (board.image) |*head| .of(head.project()) else .{},
+            .update_keys = &board.update_keys,
+            .update_key_count = @intCast(options.updateKeys.len),
         };
         board.last_error = .{};
         board.device = null;

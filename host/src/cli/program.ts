@@ -4,9 +4,12 @@ import { compareCommand } from "./commands/compare.js";
 import { discoverCommand } from "./commands/discover.js";
 import { enginesCommand } from "./commands/engines.js";
 import { inspectCommand } from "./commands/inspect.js";
+import { keygenCommand } from "./commands/keygen.js";
 import { packCommand } from "./commands/pack.js";
 import { runCommand } from "./commands/run.js";
+import { signCommand } from "./commands/sign.js";
 import { simCommand } from "./commands/sim.js";
+import { verifyCommand } from "./commands/verify.js";
 import type { CliContext } from "./context.js";
 import { EXIT_CODES_HELP } from "./exitCodes.js";
 import { VERSION } from "./version.js";
@@ -63,6 +66,9 @@ export function createProgram(context: CliContext): Command {
     benchCommand,
     simCommand,
     discoverCommand,
+    keygenCommand,
+    signCommand,
+    verifyCommand,
     enginesCommand,
   ]) {
     program.addCommand(create(context).copyInheritedSettings(program).showHelpAfterError("(--help says more)"));

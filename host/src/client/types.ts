@@ -184,6 +184,10 @@ export interface Slot {
    */
   capacity_bytes?: number;
   /**
+   * one of the board's update keys signed the model, as was checked when it came
+   */
+  signed?: boolean;
+  /**
    * an upload that has begun and not ended
    */
   upload?: {
@@ -390,6 +394,10 @@ export interface Device {
    * too many boots ended early: no model runs until one is activated
    */
   safe_mode?: boolean;
+  /**
+   * keys that the board trusts; with any, a model has to be signed by one of them
+   */
+  update_keys?: string[];
   slots: Slot[];
   mqtt: {
     connected: boolean;

@@ -11,11 +11,11 @@ export async function inspectFile(file: string, boards?: readonly string[]): Pro
   // The WASM build's sizes are those of a 32-bit machine, as the board is.
   const opened = await openModelFile(file, "wasm");
   try {
-    const { header, sha256 } = readPack(opened.file, file);
+    const { header, sha256, signedBy, fileBytes } = readPack(opened.file, file);
     const fits = [];
-    for (const board of candidates) fits.push(boardFit(board, opened.file.length, await sessionNeeds(opened.model, board.cpu.cores)));
+    for (const board of candidates) fits.push(boardFit(board, fileBytes, await sessionNeeds(opened.model, board.cpu.cores)));
     const validatedBy = opened.engine.name;
-    return inspectPack({ file: basename(file), fileBytes: opened.file.length, sha256, validatedBy, header, boards: fits });
+    return inspectPack({ file: basename(file), fileBytes, sha256, signedBy, validatedBy, header, boards: fits });
   } finally {
     await opened.close();
   }

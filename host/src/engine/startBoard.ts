@@ -11,9 +11,11 @@ import {
 } from "synapse-sim";
 import { topicId } from "../client/mqttChannel.js";
 import { readPack } from "../pack/readPack.js";
+import { updateKeyPoint } from "../pack/signPack.js";
 import { networkUrl } from "./lanAddress.js";
 import { isUntrained, PACK_BYTES_MAX } from "./openModelFile.js";
 import { readInput } from "./readInput.js";
+import { readUpdateKey } from "./updateKeys.js";
 
 export interface StartBoardRequest {
   readonly board: Board;
@@ -29,6 +31,8 @@ export interface StartBoardRequest {
   readonly access: "open" | "unclaimed";
   /** Whether the board announces itself in the local network; it does unless this is false, or only this machine is served. */
   readonly mdns?: boolean;
+  /** Paths of public keys: the board takes only models that one of them signed. */
+  readonly updateKeys?: readonly string[];
   /** The broker of a board whose owner has set none. */
   readonly brokerUrl?: string;
   readonly log: (level: "error" | "warn" | "info", text: string) => void;
@@ -55,6 +59,7 @@ export interface RunningBoard {
 export async function startBoard(request: StartBoardRequest): Promise<RunningBoard> {
   const file = await readInput(request.model, "a .syn file", PACK_BYTES_MAX);
   const { header } = readPack(file, request.model);
+  const updateKeys = await Promise.all((request.updateKeys ?? []).map(async (path) => updateKeyPoint(await readUpdateKey(path))));
   const simulated = await SimulatedBoard.create({
     board: request.board,
     model: file,
@@ -63,6 +68,7 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
     access: request.access,
     ...(request.deviceId === undefined ? {} : { deviceId: request.deviceId }),
     ...(request.deviceName === undefined ? {} : { deviceName: request.deviceName }),
+    updateKeys,
     log: request.log,
   });
   try {

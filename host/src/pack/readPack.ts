@@ -16,15 +16,19 @@ import {
   VERSION_MAJOR,
   VERSION_MINOR,
 } from "./layout.js";
+import { splitSignature } from "./signatureBlock.js";
 import { CborError, decodeStrictCbor } from "./strictCbor.js";
 import { packDigest } from "./writePack.js";
 
 /** An open pack. The bytes stay the caller's; constants are decoded when asked for. */
 export interface ReadPack {
+  /** Without a signature. */
   readonly fileBytes: number;
   readonly headerBytes: number;
   readonly blobsOffset: number;
   readonly sha256: string;
+  /** The key whose signature follows the pack, which is not checked here. */
+  readonly signedBy: string | undefined;
   readonly header: PackHeader;
   /** Whether a tensor is a linear layer's weight, stored in panels. */
   isPanels(tensor: number): boolean;
@@ -35,10 +39,11 @@ export interface ReadPack {
 }
 
 /**
- * Reads and checks a `.syn` file: prefix, digest, header, every offset, size and operand number. `source` names it in messages. Throws
+ * Reads and checks a `.syn` file, of which a signature may follow (signPack.ts checks those): prefix, digest, header, every offset, size and operand number. `source` names it in messages. Throws
  * InputError of a code `PACK_*`. The runtime's own check is stricter about the shapes of ops.
  */
-export function readPack(bytes: Uint8Array, source: string): ReadPack {
+export function readPack(file: Uint8Array, source: string): ReadPack {
+  const { pack: bytes, signature } = splitSignature(file);
   const { headerBytes, blobsOffset } = checkPrefix(bytes, source);
   const header = decodeHeader(bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + headerBytes), source);
   const weights = checkOps(header, source);
@@ -59,6 +64,7 @@ export function readPack(bytes: Uint8Array, source: string): ReadPack {
     fileBytes: bytes.length,
     headerBytes,
     blobsOffset,
+    signedBy: signature?.keyId,
     sha256: Buffer.from(bytes.subarray(SHA256_OFFSET, PREFIX_BYTES)).toString("hex"),
     header,
     isPanels: (i) => weights.has(i),

@@ -51,6 +51,8 @@ export interface InspectReport {
   readonly file: string;
   readonly fileBytes: number;
   readonly sha256: string;
+  /** The key that is said to have signed it; null when it is not signed. */
+  readonly signedBy: string | null;
   readonly name: string;
   readonly generator: string;
   readonly numeric: string;
@@ -89,13 +91,14 @@ export interface InspectedFile {
   readonly file: string;
   readonly fileBytes: number;
   readonly sha256: string;
+  readonly signedBy: string | undefined;
   readonly validatedBy: string;
   readonly header: InspectedHeader;
   readonly boards: readonly BoardFit[];
 }
 
 /** Everything that `inspect` says of a pack. The header has been validated: indices of tensors are in range. */
-export function inspectPack({ file, fileBytes, sha256, validatedBy, header, boards }: InspectedFile): InspectReport {
+export function inspectPack({ file, fileBytes, sha256, signedBy, validatedBy, header, boards }: InspectedFile): InspectReport {
   const { entries: programs, regions, ...weights } = summarisePack(header);
   const port = ({ name, kind, tensor }: InspectedEntry["inputs"][number]): InspectedPort => {
     const { type, shape, dynamic } = header.tensors[tensor] as InspectedTensor;
@@ -106,6 +109,7 @@ export function inspectPack({ file, fileBytes, sha256, validatedBy, header, boar
     file,
     fileBytes,
     sha256,
+    signedBy: signedBy ?? null,
     name: header.name,
     generator: header.generator,
     numeric: header.numeric,

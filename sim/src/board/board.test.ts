@@ -1,12 +1,15 @@
 import { expect, test } from "vitest";
 import { SimulatedBoard } from "./board.js";
 import { boardSuite, jsonOf, MODEL, sample, testBoard } from "./boardSuite.js";
+import { signatureSuite } from "./signatureSuite.js";
 import { updateSuite } from "./updateSuite.js";
 
 boardSuite("native");
 boardSuite("wasm");
 updateSuite("native");
 updateSuite("wasm");
+signatureSuite("native");
+signatureSuite("wasm");
 
 test("both builds plan the same, byte for byte", async () => {
   const picture = (name: string) => ({ image: Buffer.from(sample(name)).toString("base64"), type: "image/jpeg" });

@@ -1,7 +1,7 @@
 import { InputError } from "../errors.js";
 import type { Board } from "./boardSchema.js";
 import { corePartitions } from "./corePartitions.js";
-import type { CoreOptions, LoadFailure, LogLevel } from "./deviceCore.js";
+import { type CoreOptions, hexOf, type LoadFailure, type LogLevel } from "./deviceCore.js";
 
 export type BoardEngine = "native" | "wasm";
 
@@ -21,10 +21,17 @@ export interface BoardOptions {
   readonly access?: "open" | "unclaimed";
   /** Of what cuts of power leave in the flash; 1 unless given. */
   readonly flashSeed?: number;
+  /**
+   * Public keys whose holders may give the board models: uncompressed points on P-256 (65 bytes), at most 4. With any, uploads have to be signed by one
+   * of them; the model that the board starts with comes from the factory and need not be.
+   */
+  readonly updateKeys?: readonly Uint8Array[];
   readonly log?: (level: LogLevel, text: string) => void;
 }
 
 const MHZ = 1_000_000;
+const UPDATE_KEYS_MAX = 4;
+const UPDATE_KEY_BYTES = 65;
 
 /** Throws an InputError with code `MODEL_EXCEEDS_FLASH`. */
 export function checkModelFits(options: BoardOptions): void {
@@ -69,7 +76,18 @@ export function coreOptionsOf(options: BoardOptions, engine: BoardEngine): CoreO
     otaBytes: [firmware?.places[0].size ?? 0, firmware?.places[1].size ?? 0],
     otadataBytes: firmware?.record.size ?? 0,
     flashSeed: options.flashSeed ?? 1,
+    updateKeys: checkedKeys(options.updateKeys ?? []),
   };
+}
+
+function checkedKeys(keys: readonly Uint8Array[]): string[] {
+  if (keys.length <= UPDATE_KEYS_MAX && keys.every((key) => key.length === UPDATE_KEY_BYTES && key[0] === 4)) return keys.map(hexOf);
+  throw new InputError({
+    code: "UPDATE_KEYS_INVALID",
+    source: "updateKeys",
+    message: keys.length > UPDATE_KEYS_MAX ? `${keys.length} update keys are too many` : "an update key is not an uncompressed point",
+    expected: `at most ${UPDATE_KEYS_MAX} keys, each ${UPDATE_KEY_BYTES} bytes beginning with 4`,
+  });
 }
 
 export function loadError(failure: LoadFailure, options: BoardOptions): InputError {

@@ -28,6 +28,8 @@ export interface CoreOptions {
   readonly otadataBytes: number;
   /** Of what a cut of power leaves in the flash. */
   readonly flashSeed: number;
+  /** Uncompressed points on P-256, in hexadecimal. */
+  readonly updateKeys: readonly string[];
 }
 
 /**
@@ -172,7 +174,7 @@ export function unflattenHeaders(flat: string): [string, string][] {
   return headers;
 }
 
-const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+export const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 const noZeros = (text: string): string => text.replaceAll("\0", "");
 
 /** A message as it crosses into the core, but for its payload (sim/device/board.zig). */

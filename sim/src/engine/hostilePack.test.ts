@@ -89,6 +89,17 @@ describe("a damaged pack works or is refused in words, the same on native and WA
     expect(await both(file, "undamaged")).toBe("ran");
   });
 
+  test("with a signature behind it, it runs; with anything else behind it, it does not", async () => {
+    const signed = new Uint8Array(file.length + 96);
+    signed.set(file);
+    signed.set([0x89, 0x53, 0x49, 0x47, 0x0d, 0x0a, 0x1a, 0x0a], file.length);
+    expect(await both(signed, "signed")).toBe("ran");
+    expect(await both(signed.subarray(0, -1), "a signature cut short")).toMatch(/^PREFIX: /);
+    expect(await both(Uint8Array.from([...signed, 0]), "a byte behind the signature")).toMatch(/^PREFIX: /);
+    signed[file.length] = 0;
+    expect(await both(signed, "as many bytes, not a signature")).toMatch(/^PREFIX: /);
+  });
+
   test("any byte of prefix and header, with the digest made right again", async () => {
     const answers = new Map<string, number>();
     for (let at = 0; at < headerEnd; at += 1) {

@@ -2,11 +2,13 @@
 const std = @import("std");
 pub const Device = @import("device.zig").Device;
 const limits = @import("limits.zig");
+const update_keys_max = @import("update_keys.zig").keys_max;
 const sector_bytes = @import("flash/flash.zig").sector_bytes;
 /// For hosts written in Zig, which need no second description of the C types.
 pub const ports = @import("port.zig");
 pub const sim_flash = @import("flash/sim_flash.zig");
 pub const sim_ota = @import("flash/sim_ota.zig");
+pub const sim_verify = @import("sim_verify.zig");
 pub const empty_image = @import("firmware/empty_image.zig");
 pub const version = @import("device.zig").version;
 
@@ -35,6 +37,8 @@ fn portProblem(config: *const ports.Config, port: *const ports.Port) ?[]const u8
     const given = [_]bool{ port.firmware_begin != null, port.firmware_write != null, port.firmware_check != null, port.firmware_activate != null, port.firmware_abort != null, port.firmware_confirm != null };
     for (given) |each| if (each != given[0]) return "config.port has some of the firmware functions and lacks others";
     if (config.firmware_bytes_max > 0 and !given[0]) return "config.firmware_bytes_max is not 0 and config.port has no firmware functions";
+    if (config.update_key_count > update_keys_max) return "config.update_key_count is not in 0..4";
+    if (config.update_key_count > 0 and (config.update_keys == null or port.verify == null)) return "config.update_key_count is not 0, and config.update_keys or config.port->verify is NULL";
     return null;
 }
 

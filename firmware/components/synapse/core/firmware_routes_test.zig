@@ -4,104 +4,14 @@ const empty_image = @import("firmware/empty_image.zig");
 const hosts = @import("test_host.zig");
 const limits = @import("limits.zig");
 const sims = @import("flash/sim_flash.zig");
-const SimFlash = sims.SimFlash;
 const abi = @import("abi.zig");
-const Host = hosts.Host;
+const Board = @import("test_board.zig").Board;
+const expectProblem = @import("test_board.zig").expectProblemAt;
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
 const expectEqualStrings = std.testing.expectEqualStrings;
 
-/// Bytes at an address that models can run from.
-var bytes: [total_bytes]u8 align(64) = undefined;
-var undecided: [total_bytes]u8 = undefined;
-const total_bytes = total: {
-    var sum: usize = 0;
-    for (hosts.areas) |area| sum += area;
-    break :total sum;
-};
-
-const Board = struct {
-    sim: SimFlash,
-    host: Host,
-
-    /// In place.
-    fn start(board: *Board) !void {
-        @memset(&undecided, 0);
-        board.sim = try .initIn(std.testing.allocator, &bytes, &undecided, &hosts.areas, std.testing.random_seed);
-        board.sim.program(1, &hosts.model);
-        var buffer: [2048]u8 = undefined;
-        board.sim.program(hosts.ota_area, empty_image.make(&buffer, .{ .version = "1.0.0" }));
-        try expectEqual(.ok, try board.host.startWithFlash(&board.sim));
-        try board.host.claim();
-    }
-
-    fn stop(board: *Board) void {
-        board.host.stop();
-        board.sim.deinitIn();
-    }
-
-    fn post(board: *Board, target: []const u8, image: []const u8) *hosts.Reply {
-        var length: [16]u8 = undefined;
-        return board.host.ask("POST", target, &.{ "content-length", std.fmt.bufPrint(&length, "{d}", .{image.len}) catch unreachable, "content-type", "application/octet-stream" }, image);
-    }
-
-    fn firmwareIs(board: *Board, version: []const u8, state: []const u8) !void {
-        const given = board.host.ask("GET", "/v1/device", &.{}, "");
-        const parsed = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, given.body.items, .{});
-        defer parsed.deinit();
-        const firmware = parsed.value.object.get("firmware").?.object;
-        try expectEqualStrings(version, firmware.get("version").?.string);
-        try expectEqualStrings(state, firmware.get("state").?.string);
-    }
-
-    /// Asks for the file to be fetched; its announced digest is `of`'s.
-    fn announce(board: *Board, kind: []const u8, of: []const u8, extra: []const u8) *hosts.Reply {
-        var digest: [32]u8 = undefined;
-        std.crypto.hash.sha2.Sha256.hash(of, &digest, .{});
-        var target: [64]u8 = undefined;
-        var body: [512]u8 = undefined;
-        return board.host.ask("POST", std.fmt.bufPrint(&target, "/v1/updates/{s}", .{kind}) catch unreachable, &.{ "content-type", "application/json" }, std.fmt.bufPrint(&body, "{{\"url\":\"http://files.example/f\",\"bytes\":{d},\"sha256\":\"{x}\"{s}}}", .{ of.len, &digest, extra }) catch unreachable);
-    }
-
-    fn later(board: *Board, seconds: u64) void {
-        board.host.clock_us += seconds * 1_000_000;
-        abi.synapse_device_tick(board.host.device, board.host.clock_us);
-        board.host.pump();
-    }
-
-    /// Answers the download that the board has begun, up to `end`.
-    fn serve(board: *Board, file: []const u8, end: usize) void {
-        const fetch = board.host.fetch;
-        const from: usize = @intCast(board.host.fetch_from);
-        abi.synapse_device_fetch_head(board.host.device, fetch, if (from > 0) 206 else 200, file.len - from);
-        var at = from;
-        while (at < end) : (at += 1000) {
-            const piece = file[at..@min(end, at + 1000)];
-            abi.synapse_device_fetch_chunk(board.host.device, fetch, piece.ptr, piece.len);
-        }
-        abi.synapse_device_fetch_end(board.host.device, fetch, @intFromBool(end == file.len));
-        board.host.pump();
-    }
-
-    fn stateIs(board: *Board, state: []const u8, code: ?[]const u8) !void {
-        const given = board.host.ask("GET", "/v1/updates", &.{}, "");
-        errdefer std.debug.print("{s}\n", .{given.body.items});
-        const parsed = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, given.body.items, .{});
-        defer parsed.deinit();
-        try expectEqualStrings(state, parsed.value.object.get("state").?.string);
-        if (code) |wanted| try expectEqualStrings(wanted, parsed.value.object.get("code").?.string);
-    }
-};
-
-fn expectProblem(reply: *const hosts.Reply, status: u32, code: []const u8, field: ?[]const u8) !void {
-    errdefer std.debug.print("{d} {s}\n", .{ reply.status, reply.body.items });
-    try expectEqual(status, reply.status);
-    const parsed = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, reply.body.items, .{});
-    defer parsed.deinit();
-    try expectEqualStrings(code, parsed.value.object.get("code").?.string);
-    try expect(parsed.value.object.get("expected").?.string.len > 0);
-    if (field) |name| try expectEqualStrings(name, parsed.value.object.get("field").?.string);
-}
+const too_large: [hosts.ota_bytes + 1]u8 = @splat(0);
 
 test "a firmware is written, tried after a reboot, and confirmed when it stays up" {
     var board: Board = undefined;
@@ -153,7 +63,7 @@ test "what cannot run here is refused before anything is erased" {
         .{ .image = empty_image.make(&storage[1], .{ .chip_id = 9 }), .status = 422, .code = "FIRMWARE_CHIP" },
         .{ .image = hosts.model[0..4000], .status = 422, .code = "NOT_AN_IMAGE" },
         .{ .image = "", .status = 422, .code = "NOT_AN_IMAGE" },
-        .{ .image = bytes[0 .. hosts.ota_bytes + 1], .status = 413, .code = "FIRMWARE_TOO_LARGE" },
+        .{ .image = &too_large, .status = 413, .code = "FIRMWARE_TOO_LARGE" },
     };
     for (&cases) |*case| try expectProblem(board.post("/v1/firmware", case.image), case.status, case.code, null);
     try expectProblem(board.host.ask("POST", "/v1/firmware", &.{}, ""), 411, "LENGTH_REQUIRED", "content-length");

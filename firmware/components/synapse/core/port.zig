@@ -88,7 +88,12 @@ pub const Port = extern struct {
     /// Both or none.
     fetch_start: ?*const fn (?*anyopaque, fetch: u32, url: Text, from_byte: u64) callconv(.c) void = null,
     fetch_cancel: ?*const fn (?*anyopaque, fetch: u32) callconv(.c) void = null,
+    /// On the worker.
+    verify: ?*const fn (?*anyopaque, key: *const PublicKey, message: [*]const u8, bytes: usize, signature: *const [64]u8) callconv(.c) i32 = null,
 };
+
+/// A point on P-256, uncompressed: 4, then x and y, big-endian.
+pub const PublicKey = [65]u8;
 
 pub const MqttMessage = extern struct {
     size: u32 = @sizeOf(MqttMessage),
@@ -153,4 +158,6 @@ pub const Config = extern struct {
     firmware_state: u32 = 0,
     firmware_version: Text = .{},
     firmware_project: Text = .{},
+    update_keys: ?[*]const PublicKey = null,
+    update_key_count: u32 = 0,
 };

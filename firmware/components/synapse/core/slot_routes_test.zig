@@ -2,88 +2,15 @@
 const std = @import("std");
 const flash = @import("flash/flash.zig");
 const sims = @import("flash/sim_flash.zig");
-const SimFlash = sims.SimFlash;
 const hosts = @import("test_host.zig");
 const limits = @import("limits.zig");
 const ports = @import("port.zig");
-const Host = hosts.Host;
+const Board = @import("test_board.zig").Board;
+const expectProblem = @import("test_board.zig").expectProblem;
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
-const expectEqualStrings = std.testing.expectEqualStrings;
 
 const file: []const u8 = &hosts.model;
-
-/// Bytes at an address that models can run from.
-var bytes: [total_bytes]u8 align(64) = undefined;
-var undecided: [total_bytes]u8 = undefined;
-const total_bytes = total: {
-    var sum: usize = 0;
-    for (hosts.areas) |area| sum += area;
-    break :total sum;
-};
-
-const Board = struct {
-    sim: SimFlash,
-    host: Host,
-
-    /// In place. With the test model in slot a, as it comes from the factory.
-    fn start(board: *Board) !void {
-        @memset(&undecided, 0);
-        board.sim = try .initIn(std.testing.allocator, &bytes, &undecided, &hosts.areas, std.testing.random_seed);
-        board.sim.program(1, file);
-        try expectEqual(ports.Result.ok, try board.host.startWithFlash(&board.sim));
-        try board.host.claim();
-    }
-
-    fn stop(board: *Board) void {
-        board.host.stop();
-        board.sim.deinitIn();
-    }
-
-    fn put(board: *Board, slot: []const u8, body: []const u8) *hosts.Reply {
-        var length: [16]u8 = undefined;
-        var target: [64]u8 = undefined;
-        return board.host.ask("PUT", path(&target, slot, ""), &.{ "content-length", std.fmt.bufPrint(&length, "{d}", .{body.len}) catch unreachable }, body);
-    }
-
-    fn putPart(board: *Board, first: usize, end: usize) *hosts.Reply {
-        var range: [64]u8 = undefined;
-        return board.host.ask("PUT", "/v1/models/model_b", &.{ "content-range", std.fmt.bufPrint(&range, "bytes {d}-{d}/{d}", .{ first, end - 1, file.len }) catch unreachable }, file[first..end]);
-    }
-
-    fn activate(board: *Board, slot: []const u8) *hosts.Reply {
-        var target: [64]u8 = undefined;
-        return board.host.ask("POST", path(&target, slot, "/activate"), &.{}, "");
-    }
-
-    fn path(buffer: []u8, slot: []const u8, tail: []const u8) []const u8 {
-        return std.fmt.bufPrint(buffer, "/v1/models/{s}{s}", .{ slot, tail }) catch unreachable;
-    }
-
-    /// `state/active` of a slot.
-    fn expectSlot(board: *Board, slot: []const u8, state: []const u8, active: bool) !void {
-        var target: [64]u8 = undefined;
-        const given = board.host.ask("GET", path(&target, slot, ""), &.{}, "");
-        const parsed = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, given.body.items, .{});
-        defer parsed.deinit();
-        errdefer std.debug.print("{s}: {s}\n", .{ slot, given.body.items });
-        try expectEqualStrings(state, parsed.value.object.get("state").?.string);
-        try expectEqual(active, parsed.value.object.get("active").?.bool);
-    }
-
-    fn expectWorks(board: *Board) !void {
-        try expectEqual(@as(u32, 200), board.host.send("POST", "/v1/encode", "image/jpeg", "", "\xff\xd8\xff").status);
-    }
-};
-
-fn expectProblem(reply: *const hosts.Reply, status: u32, code: []const u8) !void {
-    errdefer std.debug.print("{d} {s}\n", .{ reply.status, reply.body.items });
-    try expectEqual(status, reply.status);
-    const parsed = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, reply.body.items, .{});
-    defer parsed.deinit();
-    try expectEqualStrings(code, parsed.value.object.get("code").?.string);
-    try expect(parsed.value.object.get("expected").?.string.len > 0);
-}
 
 test "a model is uploaded, activated, and found again after a reset" {
     var board: Board = undefined;
@@ -127,10 +54,10 @@ test "an upload that breaks off is resumed where it stopped" {
     try board.expectSlot("model_b", "BROKEN", false);
     const shown = board.host.ask("GET", "/v1/models/model_b", &.{}, "");
     try expect(std.mem.indexOf(u8, shown.body.items, "\"upload\":{\"received_bytes\":50000,") != null);
-    try expectProblem(board.putPart(49_999, file.len), 409, "RANGE_MISMATCH");
+    try expectProblem(board.putPart(file, 49_999, file.len), 409, "RANGE_MISMATCH");
     try expectProblem(board.activate("model_b"), 409, "SLOT_NOT_READY");
-    try expectEqual(@as(u32, 202), board.putPart(50_000, 60_000).status);
-    try expectEqual(@as(u32, 201), board.putPart(60_000, file.len).status);
+    try expectEqual(@as(u32, 202), board.putPart(file, 50_000, 60_000).status);
+    try expectEqual(@as(u32, 201), board.putPart(file, 60_000, file.len).status);
     try expectEqual(@as(u32, 200), board.activate("model_b").status);
     try board.expectWorks();
 }

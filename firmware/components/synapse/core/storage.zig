@@ -9,6 +9,7 @@ const access_module = @import("access.zig");
 const Access = access_module.Access;
 const Bounded = @import("problem.zig").Bounded;
 const Slots = slots_module.Slots;
+const UpdateKeys = @import("update_keys.zig").UpdateKeys;
 const Upload = @import("flash/upload.zig").Upload;
 pub const SlotIndex = slots_module.SlotIndex;
 pub const slot_count = slots_module.slot_count;
@@ -18,6 +19,7 @@ pub const Storage = struct {
     metrics: *Metrics,
     names: [slot_count]ports.Text,
     slots: Slots,
+    update_keys: UpdateKeys,
     upload: Upload,
     settings: Journal,
     access: Access,
@@ -34,7 +36,8 @@ pub const Storage = struct {
             storage.area(.model_a, config.slot_bytes[0]),
             storage.area(.model_b, config.slot_bytes[1]),
         });
-        storage.upload = .{ .slots = &storage.slots };
+        storage.update_keys = .init(config, port);
+        storage.upload = .{ .slots = &storage.slots, .keys = &storage.update_keys };
         storage.settings.open(storage.area(.settings, config.settings_bytes));
         var random: [access_module.code_digits]u8 = undefined;
         port.random(port.user, &random, random.len);

@@ -95,6 +95,8 @@ pub const Host = struct {
     random_byte: u8 = 4,
     reboots: u32 = 0,
     reset_reason: []const u8 = "power-on",
+    /// Of a board that takes signed models only, from its next start on.
+    update_keys: []const ports.PublicKey = &.{},
     /// Sent with every request when there is one.
     token: [64]u8 = undefined,
     token_len: usize = 0,
@@ -134,7 +136,12 @@ pub const Host = struct {
 
     /// A board with flash, in whatever state it is. The result is the boot's.
     pub fn startWithFlash(host: *Host, flash: *SimFlash) !ports.Result {
-        host.* = .{ .flash = flash };
+        return host.startWithKeys(flash, &.{});
+    }
+
+    /// As startWithFlash; models have to be signed by one of the keys.
+    pub fn startWithKeys(host: *Host, flash: *SimFlash, keys: []const ports.PublicKey) !ports.Result {
+        host.* = .{ .flash = flash, .update_keys = keys };
         return host.boot();
     }
 
@@ -163,6 +170,9 @@ pub const Host = struct {
         host.port.firmware_confirm = Ota.confirm;
         host.port.fetch_start = fetchStart;
         host.port.fetch_cancel = fetchCancel;
+        host.port.verify = @import("sim_verify.zig").verify;
+        config.update_keys = host.update_keys.ptr;
+        config.update_key_count = @intCast(host.update_keys.len);
         config.slot_names = .{ .of("model_a"), .of("model_b") };
         config.reset_count = host.resets;
         config.reset_reason = .of(host.reset_reason);

@@ -159,6 +159,10 @@ typedef struct synapse_device_port {
    * follows end, and nothing follows cancel. */
   void (*fetch_start)(void *user, uint32_t fetch, synapse_device_text url, uint64_t from_byte);
   void (*fetch_cancel)(void *user, uint32_t fetch);
+
+  /* Whether `signature` (r and s, 32 bytes each, big-endian) is one of the message by the holder of `public_key` (as in synapse_device_config): ECDSA on P-256
+   * with SHA-256 (psa_verify_message takes key and signature in these forms). 0 says yes. On the worker. NULL for a board without update keys. */
+  int32_t (*verify)(void *user, const uint8_t public_key[65], const uint8_t *message, size_t bytes, const uint8_t signature[64]);
 } synapse_device_port;
 
 /* How the firmware that runs came to run. */
@@ -198,6 +202,10 @@ typedef struct synapse_device_config {
   uint32_t firmware_bytes_max; /* largest application image; 0: the firmware cannot be updated */
   uint32_t firmware_state;     /* synapse_device_firmware_state */
   synapse_device_text firmware_version, firmware_project; /* of the application that runs; empty: the core's own */
+  /* Public keys whose holders may give the board models: points on P-256, uncompressed (4, x, y). With none, a model needs no signature. The keys must stay
+   * valid as long as the device. */
+  const uint8_t (*update_keys)[65];
+  uint32_t update_key_count; /* 0..4 */
 } synapse_device_config;
 
 /* What the core itself needs, without any model. Only threads, body_bytes_max and exchange_count matter. */

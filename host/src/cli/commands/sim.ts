@@ -10,7 +10,7 @@ import { joinSections } from "../../report/text/style.js";
 import { boardText, untilInterrupted } from "../boardText.js";
 import { brokerFields } from "../brokerText.js";
 import { type CliContext, note, print, printJson } from "../context.js";
-import { addCommonOptions, type CommonOptions, integerOption } from "../options.js";
+import { addCommonOptions, type CommonOptions, collect, integerOption } from "../options.js";
 import { tabText } from "../tabText.js";
 
 interface SimOptions extends CommonOptions {
@@ -24,6 +24,7 @@ interface SimOptions extends CommonOptions {
   readonly count: number;
   readonly browser: boolean;
   readonly mdns: boolean;
+  readonly updateKey?: readonly string[];
   readonly broker?: string;
   /** A port, or true where none was given. */
   readonly serveBroker?: number | true;
@@ -63,7 +64,7 @@ export function simCommand(context: CliContext): Command {
     .addOption(
       new Option("--browser", "serve a page in whose tab the board itself runs")
         .default(false)
-        .conflicts(["engine", "open", "count", "broker", "serveBroker"]),
+        .conflicts(["engine", "open", "count", "broker", "serveBroker", "updateKey"]),
     )
     .addOption(new Option("--broker <url>", "MQTT broker that the boards connect to: mqtt://host:port").conflicts("serveBroker"))
     .option(
@@ -71,6 +72,7 @@ export function simCommand(context: CliContext): Command {
       "start a broker (MQTT 3.1.1) in this process and connect the boards to it; at 1883, or the next free port",
       integerOption(0, 65535),
     )
+    .option("--update-key <file>", "take only models that this public key (PEM) signed; may be given up to 4 times", collect)
     .option("--no-mdns", "do not announce the board in the local network")
     .option("--no-qr", "no QR code")
     .addHelpText("after", NOTES);
@@ -90,7 +92,10 @@ export function simCommand(context: CliContext): Command {
     const broker = await brokerOf(options);
     let boards: RunningBoard[] = [];
     try {
-      const on = broker === undefined ? {} : { brokerUrl: broker.boardUrl };
+      const on = {
+        ...(broker === undefined ? {} : { brokerUrl: broker.boardUrl }),
+        ...(options.updateKey === undefined ? {} : { updateKeys: options.updateKey }),
+      };
       boards = await startBoards(
         { board, model, engine, host, port, access: options.open ? "open" : "unclaimed", mdns, log, ...on },
         count,

@@ -18,6 +18,7 @@ export function inspectText(style: TextStyle, report: InspectReport, options: In
       ["file", `${report.file}, ${formatBytes(report.fileBytes)} (${formatInteger(report.fileBytes)} bytes)`],
       ["sha256", report.sha256],
       ["written by", report.generator],
+      ["signed", report.signedBy === null ? "no" : `by key ${report.signedBy}; verify checks that`],
       ["numbers", report.numeric === "exact" ? "exact: the same bytes on every build" : "reference: equal to 1e-5 between builds"],
       ["self-test", report.goldenCount > 0 ? plural(report.goldenCount, "golden vector") : "none"],
       ["validated", `by the ${report.validatedBy} runtime: structure, every op, digest`],

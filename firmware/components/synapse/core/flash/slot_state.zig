@@ -33,11 +33,15 @@ pub const Reason = enum(u8) {
     golden = 5,
     /// The board reset while it was on trial; the file itself is whole.
     returned = 6,
+    /// It is not signed by one of the board's update keys.
+    signature = 7,
 };
 
 pub const SlotState = struct {
     state: State = .empty,
     reason: Reason = .none,
+    /// One of the board's update keys signed it, as was checked when it came.
+    signed: bool = false,
     file_bytes: u32 = 0,
     /// Of the file's prefix.
     sha256: [32]u8 = @splat(0),
@@ -66,6 +70,7 @@ pub const SlotsState = struct {
             const out = payload[8 + i * slot_bytes ..][0..slot_bytes];
             out[0] = @backingInt(slot.state);
             out[1] = @backingInt(slot.reason);
+            out[2] = @intFromBool(slot.signed);
             std.mem.writeInt(u32, out[4..8], slot.file_bytes, .little);
             out[8..40].* = slot.sha256;
         }
@@ -83,6 +88,7 @@ pub const SlotsState = struct {
             slot.* = .{
                 .state = std.enums.fromInt(State, in[0]) orelse return null,
                 .reason = std.enums.fromInt(Reason, in[1]) orelse return null,
+                .signed = in[2] == 1,
                 .file_bytes = std.mem.readInt(u32, in[4..8], .little),
                 .sha256 = in[8..40].*,
             };
@@ -118,7 +124,7 @@ pub const SlotsState = struct {
 
 test "a state survives its record" {
     var state: SlotsState = .{ .active = 1, .boots = 3 };
-    state.slots[1] = .{ .state = .ready, .reason = .returned, .file_bytes = 123_456, .sha256 = @splat(7) };
+    state.slots[1] = .{ .state = .ready, .reason = .returned, .signed = true, .file_bytes = 123_456, .sha256 = @splat(7) };
     try std.testing.expectEqualDeep(state, SlotsState.decode(&state.encode()).?);
 }
 
@@ -137,7 +143,7 @@ test "no payload makes a slot active that is not whole" {
         payload[2] = if (random.boolean()) 0xff else payload[2] % 2;
         for (0..slot_count) |i| {
             payload[8 + i * 40] %= 4;
-            payload[9 + i * 40] %= 7;
+            payload[9 + i * 40] %= 8;
             payload[8 + i * 40 + 7] = 0;
         }
         var state = SlotsState.decode(&payload) orelse continue;

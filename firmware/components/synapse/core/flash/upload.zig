@@ -1,14 +1,19 @@
 //! A model on its way into a slot: taken piece by piece as it arrives, a sector at a time erased and written, its prefix last. Until the whole
-//! file was read back and its digest was right, the slot is no model.
+//! file was read back, its digest was right, and so was its signature where one is needed, the slot is no model.
 const std = @import("std");
 const flash = @import("flash.zig");
 const pack_prefix = @import("pack_prefix.zig");
+const pack_signature = @import("pack_signature.zig");
 const slots_module = @import("slots.zig");
 const Slots = slots_module.Slots;
 const SlotIndex = slots_module.SlotIndex;
 const Reason = slots_module.Reason;
+const update_keys = @import("../update_keys.zig");
+const UpdateKeys = update_keys.UpdateKeys;
 
-pub const Error = slots_module.Error || pack_prefix.Error || error{
+pub const Error = slots_module.Error || pack_prefix.Error || update_keys.Error || error{
+    /// The board has update keys, and no signature follows the pack.
+    SignatureMissing,
     /// Another upload has not ended.
     UploadInProgress,
     /// No upload is under way, or the one there was has failed.
@@ -29,7 +34,11 @@ pub const Progress = enum { more, done };
 
 pub const Upload = struct {
     slots: *Slots,
+    keys: *const UpdateKeys = &.none,
     slot: SlotIndex = 0,
+    /// Of all that comes: the pack, and its signature if it has one.
+    total_bytes: u32 = 0,
+    /// Of the pack alone, once its prefix has come.
     file_bytes: u32 = 0,
     /// Bytes taken so far: where a client that lost its connection goes on.
     received: u32 = 0,
@@ -39,6 +48,9 @@ pub const Upload = struct {
     digest: pack_prefix.Digest = undefined,
     /// Of what was read back.
     computed: Error![32]u8 = error.Incomplete,
+    /// What the update keys say of the signature.
+    approved: Error!void = {},
+    signature: [pack_signature.bytes]u8 = undefined,
     prefix: [pack_prefix.bytes]u8 = undefined,
     /// Contents of the sector that is being filled, and where it starts.
     page: [flash.sector_bytes]u8 = undefined,
@@ -49,31 +61,36 @@ pub const Upload = struct {
         return upload.phase != .idle;
     }
 
-    /// Whether a file of this length may come to the slot, apart from an upload that is under way.
-    pub fn acceptable(upload: *const Upload, slot: SlotIndex, file_bytes: u64) Error!void {
+    /// Whether a file of this length, signed or not, may come to the slot, apart from an upload that is under way.
+    pub fn acceptable(upload: *const Upload, slot: SlotIndex, total_bytes: u64) Error!void {
         if (upload.slots.state.active == slot) return error.SlotActive;
         if (upload.slots.state.trial == slot) return error.SlotPending;
-        if (file_bytes <= pack_prefix.bytes) return error.NotAPack;
-        if (file_bytes > upload.slots.areas[slot].bytes) return error.FileTooLarge;
+        if (total_bytes <= pack_prefix.bytes) return error.NotAPack;
+        if (total_bytes > upload.slots.areas[slot].bytes + pack_signature.bytes) return error.FileTooLarge;
     }
 
     /// Refuses what cannot work before anything is erased. The slot is untouched until the whole prefix has come.
-    pub fn begin(upload: *Upload, slot: SlotIndex, file_bytes: u64) Error!void {
+    pub fn begin(upload: *Upload, slot: SlotIndex, total_bytes: u64) Error!void {
         if (upload.active()) return error.UploadInProgress;
-        try upload.acceptable(slot, file_bytes);
-        upload.* = .{ .slots = upload.slots, .slot = slot, .file_bytes = @intCast(file_bytes), .phase = .prefix };
+        try upload.acceptable(slot, total_bytes);
+        upload.* = .{ .slots = upload.slots, .keys = upload.keys, .slot = slot, .total_bytes = @intCast(total_bytes), .phase = .prefix };
     }
 
     /// The next bytes of the file, any number of them. Each full sector is erased and written before this returns. After an error the upload
     /// has ended, and the slot is broken unless nothing was erased yet.
     pub fn write(upload: *Upload, bytes: []const u8) Error!void {
         if (upload.phase != .prefix and upload.phase != .body) return error.NoUpload;
-        if (bytes.len > upload.file_bytes - upload.received) return upload.fail(.interrupted, error.TooManyBytes);
+        if (bytes.len > upload.total_bytes - upload.received) return upload.fail(.interrupted, error.TooManyBytes);
         var rest = bytes;
         while (rest.len > 0) {
+            if (upload.phase == .body and upload.received >= upload.file_bytes) {
+                @memcpy(upload.signature[upload.received - upload.file_bytes ..][0..rest.len], rest);
+                upload.received += @intCast(rest.len);
+                return;
+            }
             const place = upload.received % flash.sector_bytes;
-            var n = @min(rest.len, flash.sector_bytes - place);
-            if (upload.phase == .prefix) n = @min(n, pack_prefix.bytes - upload.received);
+            const end = if (upload.phase == .prefix) pack_prefix.bytes else upload.file_bytes;
+            const n = @min(rest.len, flash.sector_bytes - place, end - upload.received);
             @memcpy(upload.page[place..][0..n], rest[0..n]);
             upload.received += @intCast(n);
             rest = rest[n..];
@@ -87,7 +104,11 @@ pub const Upload = struct {
     fn take(upload: *Upload) Error!void {
         upload.prefix = upload.page[0..pack_prefix.bytes].*;
         const prefix = pack_prefix.PackPrefix.parse(&upload.prefix) catch |err| return upload.fail(.none, err);
-        if (prefix.file_bytes != upload.file_bytes) return upload.fail(.none, error.LengthDiffers);
+        const signed = upload.total_bytes == @as(u64, prefix.file_bytes) + pack_signature.bytes;
+        if (!signed and prefix.file_bytes != upload.total_bytes) return upload.fail(.none, error.LengthDiffers);
+        if (prefix.file_bytes > upload.area().bytes) return upload.fail(.none, error.FileTooLarge);
+        if (!signed and upload.keys.required()) return upload.fail(.none, error.SignatureMissing);
+        upload.file_bytes = prefix.file_bytes;
         var next = upload.slots.state;
         next.slots[upload.slot] = .{ .state = .writing, .file_bytes = upload.file_bytes, .sha256 = prefix.sha256 };
         upload.slots.commit(next) catch |err| return upload.fail(.none, err);
@@ -121,7 +142,7 @@ pub const Upload = struct {
     /// After the last byte: from here on what was written is read back.
     pub fn beginCheck(upload: *Upload) Error!void {
         if (upload.phase != .prefix and upload.phase != .body) return error.NoUpload;
-        if (upload.received != upload.file_bytes) return error.Incomplete;
+        if (upload.phase == .prefix or upload.received != upload.total_bytes) return error.Incomplete;
         upload.phase = .checking;
         upload.computed = error.Incomplete;
         upload.digest = .start(upload.area(), upload.prefix[0..32], upload.file_bytes);
@@ -130,10 +151,12 @@ pub const Upload = struct {
     /// Reads back at most `bytes_max`; `complete` follows when it says done. Writes nothing and touches nothing but the upload, so that a worker may do
     /// it while the event side leaves the upload alone.
     pub fn check(upload: *Upload, bytes_max: u32) Progress {
-        upload.computed = (upload.digest.step(&upload.page, bytes_max) catch {
+        const digest = (upload.digest.step(&upload.page, bytes_max) catch {
             upload.computed = error.FlashFailed;
             return .done;
         }) orelse return .more;
+        upload.computed = digest;
+        if (upload.keys.required() and upload.isRight(&digest)) upload.approved = upload.keys.check(&digest, &upload.signature);
         return .done;
     }
 
@@ -141,10 +164,12 @@ pub const Upload = struct {
     pub fn complete(upload: *Upload) Error!void {
         if (upload.phase != .checking) return error.NoUpload;
         const digest = upload.computed catch |err| return upload.fail(.flash, err);
-        if (!std.mem.eql(u8, &digest, upload.prefix[32..64])) return upload.fail(.digest, error.DigestWrong);
+        if (!upload.isRight(&digest)) return upload.fail(.digest, error.DigestWrong);
+        upload.approved catch |err| return upload.fail(.signature, err);
         upload.area().writeChecked(0, &upload.prefix) catch |err| return upload.fail(.flash, err);
         var next = upload.slots.state;
         next.slots[upload.slot].state = .ready;
+        next.slots[upload.slot].signed = upload.keys.required();
         upload.slots.commit(next) catch |err| return upload.fail(.flash, err);
         upload.phase = .idle;
     }
@@ -160,6 +185,10 @@ pub const Upload = struct {
     /// The client will not come back. The slot is broken if anything was written to it.
     pub fn cancel(upload: *Upload) void {
         upload.close(.interrupted);
+    }
+
+    fn isRight(upload: *const Upload, digest: *const [32]u8) bool {
+        return std.mem.eql(u8, digest, upload.prefix[32..64]);
     }
 
     fn fail(upload: *Upload, reason: Reason, err: Error) Error {

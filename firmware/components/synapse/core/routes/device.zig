@@ -90,6 +90,11 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
         // Whether claiming needs no code now.
         answer.fieldBoolean("claim_window", storage.access.windowOpen(device.now()));
         answer.fieldBoolean("safe_mode", storage.slots.safe_mode);
+        // With any, a model has to be signed by one of them.
+        answer.key("update_keys");
+        answer.arrayBegin();
+        for (storage.update_keys.known()) |*id| answer.hex(id);
+        answer.arrayEnd();
     }
     answer.key("mqtt");
     answer.objectBegin();

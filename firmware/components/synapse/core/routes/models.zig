@@ -96,9 +96,10 @@ pub fn describe(device: *const Device, slot: SlotIndex, answer: *Answer) void {
             answer.key("upload");
             answer.objectBegin();
             answer.fieldUnsigned("received_bytes", upload.received);
-            answer.fieldUnsigned("bytes", upload.file_bytes);
+            answer.fieldUnsigned("bytes", upload.total_bytes);
             answer.objectEnd();
         }
+        if (shown == .VALID or shown == .PENDING) answer.fieldBoolean("signed", state.signed);
         if (shown != .EMPTY and model == null and state.file_bytes > 0) {
             answer.fieldUnsigned("bytes", state.file_bytes);
             answer.key("sha256");
@@ -122,6 +123,7 @@ fn reasonText(storage: *const Storage, slot: SlotIndex) ?[]const u8 {
         .flash => "the flash did not hold what was written",
         .refused => if (refusal.len > 0) refusal.slice() else "the runtime did not open the model, or it did not fit the board",
         .golden => "its golden vectors came out differently",
+        .signature => "it is not signed by one of the board's update keys",
         .returned => "the board was reset while the model was being tried",
     };
 }

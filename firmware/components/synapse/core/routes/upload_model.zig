@@ -1,5 +1,6 @@
 //! PUT /v1/models/{slot}: a packed model, written to the slot's flash as it arrives. An upload that breaks off can be resumed with Content-Range from
-//! where it stopped; the slot becomes VALID once everything was read back and its digest is right. It does not run before it is activated.
+//! where it stopped; the slot becomes VALID once everything was read back and its digest, and its signature
+//! where the board has update keys, is right. It does not run before it is activated.
 const Answer = @import("../answer.zig").Answer;
 const Device = @import("../device.zig").Device;
 const Exchange = @import("../exchange.zig").Exchange;
@@ -36,7 +37,7 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
     const range = try rangeOf(request, length, exchange);
     exchange.expected_bytes = range.last - range.first + 1;
     if (range.first > 0) {
-        const same = upload.active() and upload.slot == exchange.slot and upload.file_bytes == range.total;
+        const same = upload.active() and upload.slot == exchange.slot and upload.total_bytes == range.total;
         if (same and upload.received == range.first) return;
         exchange.problem = Problem.init(409, "RANGE_MISMATCH", "the board cannot go on at byte {d} of {d}", .{ range.first, range.total }).at("content-range", .{});
         if (same) exchange.problem.expected.print("bytes {d}-{d}/{d}", .{ upload.received, range.total - 1, range.total }) else exchange.problem.expected.print("an upload from the first byte", .{});
@@ -78,7 +79,7 @@ fn received(device: *Device, exchange: *Exchange) ProblemError!bool {
         exchange.problem = Problem.init(400, "BODY_INCOMPLETE", "the body ends after {d} bytes", .{exchange.received}).at("content-length", .{}).expecting("{d} bytes; the upload can be resumed", .{exchange.expected_bytes});
         return error.Problem;
     }
-    if (storage.upload.received < storage.upload.file_bytes) return false;
+    if (storage.upload.received < storage.upload.total_bytes) return false;
     storage.upload.beginCheck() catch |err| return refuse(exchange, storage, err);
     return true;
 }
@@ -94,7 +95,7 @@ fn step(device: *Device, _: *Exchange) bool {
 
 fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     const storage = device.storage.?;
-    const whole = storage.upload.received == storage.upload.file_bytes;
+    const whole = storage.upload.received == storage.upload.total_bytes;
     if (whole) storage.upload.complete() catch |err| return refuse(exchange, storage, err);
     if (whole) device.log(.info, "a model was uploaded");
     answer.begin(if (whole) 201 else 202);
@@ -124,7 +125,17 @@ fn explain(storage: *const Storage, slot: SlotIndex, err: UploadError) Problem {
         error.PackSizes => Problem.init(422, "PACK_SIZES", "the sizes in the pack's prefix contradict each other", .{}).at("body", .{}).expecting("a whole, unchanged pack", .{}),
         error.LengthDiffers => Problem.init(422, "LENGTH_DIFFERS", "the pack says another length than the request", .{}).at("content-length", .{}).expecting("the length of the file", .{}),
         error.DigestWrong => Problem.init(422, "DIGEST_WRONG", "the bytes are not those that the pack's SHA-256 was made of", .{}).at("body", .{}).expecting("a whole, unchanged pack", .{}),
+        error.SignatureMissing => Problem.init(422, "SIGNATURE_MISSING", "the pack is not signed", .{}).at("body", .{}).expecting("a pack signed for this board: synapse-host sign", .{}),
+        error.SignatureMalformed => Problem.init(422, "SIGNATURE_WRONG", "what follows the pack is not a signature", .{}).at("body", .{}).expecting("a pack signed for this board: synapse-host sign", .{}),
+        error.SignatureWrong => Problem.init(422, "SIGNATURE_WRONG", "the signature is not one of this pack by the key that it names", .{}).at("body", .{}).expecting("a whole, unchanged pack with its own signature", .{}),
+        error.SignatureKeyUnknown => unknownKey(storage),
         error.FlashFailed => Problem.init(500, "FLASH_FAILED", "the flash of slot {s} did not hold what was written", .{name}).expecting("another try; a board on which this stays has worn flash", .{}),
-        error.TooManyBytes, error.Incomplete, error.NoUpload => Problem.init(409, "UPLOAD_ENDED", "the upload has ended after {d} of {d} bytes", .{ upload.received, upload.file_bytes }).expecting("an upload from the first byte", .{}),
+        error.TooManyBytes, error.Incomplete, error.NoUpload => Problem.init(409, "UPLOAD_ENDED", "the upload has ended after {d} of {d} bytes", .{ upload.received, upload.total_bytes }).expecting("an upload from the first byte", .{}),
     };
+}
+
+fn unknownKey(storage: *const Storage) Problem {
+    var problem = Problem.init(422, "SIGNATURE_KEY_UNKNOWN", "the pack is signed by key {x}, which this board does not trust", .{storage.upload.signature[16..32]}).at("body", .{});
+    for (storage.update_keys.known(), 0..) |*id, i| problem.expected.print("{s}{x}", .{ if (i == 0) "a signature by key " else " or ", id });
+    return problem;
 }

@@ -1,0 +1,72 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { open, rm } from "node:fs/promises";
+import { InputError } from "synapse-sim";
+import { updateKeyId, updateKeyPoint } from "../pack/signPack.js";
+import { fileError, readInput } from "./readInput.js";
+
+const KEY_FILE_BYTES_MAX = 65_536;
+const CURVE = "prime256v1";
+
+export interface CreatedKey {
+  readonly keyId: string;
+  readonly privateFile: string;
+  readonly publicFile: string;
+}
+
+/** A new key for signing packs: `name`.pem, readable for its owner alone, and `name`.pub.pem. Rejects with InputError `FILE_EXISTS` instead of writing over one. */
+export async function createUpdateKey(name: string): Promise<CreatedKey> {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: CURVE });
+  const [privateFile, publicFile] = [`${name}.pem`, `${name}.pub.pem`];
+  await writeNew(privateFile, privateKey.export({ type: "pkcs8", format: "pem" }) as string, 0o600);
+  try {
+    await writeNew(publicFile, publicKey.export({ type: "spki", format: "pem" }) as string, 0o644);
+  } catch (error) {
+    await rm(privateFile, { force: true });
+    throw error;
+  }
+  return { keyId: updateKeyId(updateKeyPoint(publicKey)), privateFile, publicFile };
+}
+
+async function writeNew(path: string, text: string, mode: number): Promise<void> {
+  try {
+    const file = await open(path, "wx", mode);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    const failure = error as NodeJS.ErrnoException;
+    if (failure.code !== "EEXIST") throw fileError(path, "a place for a new key", failure);
+    throw new InputError({
+      code: "FILE_EXISTS",
+      source: path,
+      message: "exists already",
+      expected: "another name: a lost key cannot be made again",
+    });
+  }
+}
+
+/** The private key of a PEM file. Rejects with InputError `KEY_INVALID` for anything but an ECDSA key on P-256. */
+export async function readSigningKey(path: string): Promise<KeyObject> {
+  return readKey(path, "a private key on P-256 (PEM), as keygen makes them", createPrivateKey);
+}
+
+/** The public key of a PEM file, which may hold the private one too. */
+export async function readUpdateKey(path: string): Promise<KeyObject> {
+  return readKey(path, "a public key on P-256 (PEM), as keygen makes them", createPublicKey);
+}
+
+async function readKey(path: string, expected: string, parse: (pem: string) => KeyObject): Promise<KeyObject> {
+  const pem = new TextDecoder().decode(await readInput(path, expected, KEY_FILE_BYTES_MAX));
+  const invalid = (message: string) => new InputError({ code: "KEY_INVALID", source: path, message, expected });
+  let key: KeyObject;
+  try {
+    key = parse(pem);
+  } catch (error) {
+    throw invalid(`not such a key: ${(error as Error).message}`);
+  }
+  if (key.asymmetricKeyDetails?.namedCurve === CURVE) return key;
+  throw invalid(`a key of another kind (${key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? "unknown"})`);
+}

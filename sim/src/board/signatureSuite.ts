@@ -1,0 +1,101 @@
+import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { afterEach, describe, expect, it } from "vitest";
+import { FileServer } from "../testing/fileServer.js";
+import { type BoardEngine, SimulatedBoard } from "./board.js";
+import { jsonOf, MODEL, testBoard } from "./boardSuite.js";
+
+const pair = () => generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+
+function pointOf(key: KeyObject): Uint8Array {
+  const { x = "", y = "" } = key.export({ format: "jwk" });
+  return Uint8Array.from([4, ...Buffer.from(x, "base64url"), ...Buffer.from(y, "base64url")]);
+}
+
+const keyId = (key: KeyObject): string => createHash("sha256").update(pointOf(key)).digest("hex").slice(0, 32);
+
+/** A signed pack as docs/format.md says, put together by hand. */
+export function signedByHand(pack: Uint8Array, { privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject }): Uint8Array {
+  const message = Buffer.concat([Buffer.from("synapse-model-signature-v1\0"), pack.subarray(32, 64)]);
+  const signature = sign("sha256", message, { key: privateKey, dsaEncoding: "ieee-p1363" });
+  const head = [0x89, 0x53, 0x49, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1, 0, 0, 0, 0, 0, 0, 0];
+  return Buffer.concat([pack, Buffer.from(head), Buffer.from(keyId(publicKey), "hex"), signature]);
+}
+
+/** What every build of the board does when it has update keys. */
+export function signatureSuite(engine: BoardEngine): void {
+  describe(`signed models on the ${engine} board`, () => {
+    const trusted = pair();
+    const stranger = pair();
+    let board: SimulatedBoard;
+    afterEach(() => board?.close());
+
+    const start = async (updateKeys: readonly Uint8Array[] = [pointOf(trusted.publicKey)]) => {
+      board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine, updateKeys });
+    };
+    const ask = async (method: string, target: string, body?: Uint8Array, type = "application/octet-stream") => {
+      const headers = { authorization: `Bearer ${board.ownerToken}`, ...(body === undefined ? {} : { "content-type": type }) };
+      const answer = await board.handle({ method, target, headers, ...(body === undefined ? {} : { body }) });
+      return { status: answer.status, ...jsonOf(answer) } as Record<string, unknown>;
+    };
+
+    it("says which keys it trusts, and runs what it came with", async () => {
+      await start();
+      expect(await ask("GET", "/v1/device")).toMatchObject({ update_keys: [keyId(trusted.publicKey)] });
+      expect(await ask("GET", "/v1/models/model_a")).toMatchObject({ state: "VALID", active: true, signed: false });
+    });
+
+    it("takes and runs what a key of its signed, also after a reset", async () => {
+      await start([pointOf(pair().publicKey), pointOf(trusted.publicKey)]);
+      expect(await ask("PUT", "/v1/models/model_b", signedByHand(MODEL, trusted))).toMatchObject({ status: 201, signed: true });
+      expect(await ask("POST", "/v1/models/model_b/activate")).toMatchObject({ status: 200, active: true, signed: true });
+      await board.reset("software");
+      expect(await ask("GET", "/v1/models/model_b")).toMatchObject({ state: "VALID", active: true, signed: true, bytes: MODEL.length });
+    });
+
+    it("refuses everything else, and says what it wants", async () => {
+      await start();
+      const put = (file: Uint8Array) => ask("PUT", "/v1/models/model_b", file);
+      expect(await put(MODEL)).toMatchObject({ status: 422, code: "SIGNATURE_MISSING" });
+      expect(await ask("GET", "/v1/models/model_b")).toMatchObject({ state: "EMPTY" });
+      expect(await put(signedByHand(MODEL, stranger))).toMatchObject({
+        status: 422,
+        code: "SIGNATURE_KEY_UNKNOWN",
+        detail: expect.stringContaining(keyId(stranger.publicKey)),
+        expected: expect.stringContaining(keyId(trusted.publicKey)),
+      });
+      const wrong = signedByHand(MODEL, { ...trusted, privateKey: stranger.privateKey });
+      expect(await put(wrong)).toMatchObject({ status: 422, code: "SIGNATURE_WRONG" });
+      expect(await ask("GET", "/v1/models/model_b")).toMatchObject({ state: "BROKEN", detail: expect.stringContaining("signed") });
+      expect(await ask("POST", "/v1/models/model_b/activate")).toMatchObject({ status: 409, code: "SLOT_NOT_READY" });
+    });
+
+    it("asks the same of what it fetches", async () => {
+      await start();
+      const files = await FileServer.start();
+      try {
+        const fetched = async (file: Uint8Array) => {
+          files.file = file;
+          const sha256 = createHash("sha256").update(file).digest("hex");
+          const body = new TextEncoder().encode(JSON.stringify({ url: files.url, bytes: file.length, sha256 }));
+          expect(await ask("POST", "/v1/updates/model", body, "application/json")).toMatchObject({ status: 202 });
+          for (;;) {
+            const update = await ask("GET", "/v1/updates");
+            if (update.state === "UPDATED" || update.state === "FAILED") return update;
+            await new Promise((resolve) => setTimeout(resolve, 20));
+          }
+        };
+        expect(await fetched(MODEL)).toMatchObject({ state: "FAILED", code: "SIGNATURE_MISSING" });
+        expect(await fetched(signedByHand(MODEL, trusted))).toMatchObject({ state: "UPDATED" });
+        expect(await ask("GET", "/v1/models/model_b")).toMatchObject({ active: true, signed: true });
+      } finally {
+        await files.close();
+      }
+    });
+
+    it("is not made with keys that are none", async () => {
+      const bad = { code: "UPDATE_KEYS_INVALID" };
+      await expect(start([new Uint8Array(65)])).rejects.toMatchObject(bad);
+      await expect(start(Array.from({ length: 5 }, () => pointOf(trusted.publicKey)))).rejects.toMatchObject(bad);
+    });
+  });
+}
