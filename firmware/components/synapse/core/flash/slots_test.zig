@@ -6,6 +6,9 @@ const slots_module = @import("slots.zig");
 const Slots = slots_module.Slots;
 const Upload = @import("upload.zig").Upload;
 const makePack = @import("power_cut_test.zig").makePack;
+const pack_signature = @import("pack_signature.zig");
+const ports = @import("../port.zig");
+const UpdateKeys = @import("../update_keys.zig").UpdateKeys;
 
 const allocator = std.testing.allocator;
 
@@ -302,4 +305,70 @@ test "whatever the flash holds, the board starts and can be given a model" {
         try std.testing.expectEqual(slot, board.slots.current().?);
         try std.testing.expect(try board.slots.areas[slot].equals(0, files[1]));
     }
+}
+
+/// Says of a signature what its first byte says.
+fn judge(_: ?*anyopaque, _: *const ports.PublicKey, _: [*]const u8, _: usize, signature: *const [64]u8) callconv(.c) i32 {
+    return signature[0];
+}
+
+test "files of any length, signed or not, in pieces of any size, on boards with keys and without" {
+    const seed = std.testing.random_seed;
+    errdefer std.debug.print("seed: 0x{x}\n", .{seed});
+    var source: std.Random.DefaultPrng = .init(seed);
+    const random = source.random();
+    var port: ports.Port = undefined;
+    port.user = null;
+    port.verify = judge;
+    const key: [1]ports.PublicKey = .{@splat(4)};
+    var config: ports.Config = .{ .update_keys = &key, .update_key_count = 1 };
+    const with: UpdateKeys = .init(&config, &port);
+    const board = try Board.create();
+    defer board.destroy();
+    var taken: u32 = 0;
+    for (0..400) |_| {
+        const keys: *const UpdateKeys = if (random.boolean()) &with else &.none;
+        board.upload = .{ .slots = &board.slots, .keys = keys };
+        const pack_bytes = random.intRangeAtMost(u32, 193, 33_000);
+        const signed = random.boolean();
+        const good = random.uintLessThan(u8, 4) > 0;
+        const file = try makePack(pack_bytes, random.int(u64));
+        defer allocator.free(file);
+        const total = pack_bytes + if (signed) @as(u32, pack_signature.bytes) else 0;
+        const whole = try allocator.alloc(u8, total);
+        defer allocator.free(whole);
+        @memcpy(whole[0..pack_bytes], file);
+        if (signed) {
+            const block = whole[pack_bytes..];
+            @memset(block, 0);
+            block[0..8].* = pack_signature.magic.*;
+            block[8] = 1;
+            block[16..32].* = with.known()[0];
+            block[32] = @intFromBool(!good);
+        }
+        const expected: ?anyerror = if (pack_bytes > 32 << 10) error.FileTooLarge else if (keys.required() and !signed) error.SignatureMissing else if (keys.required() and !good) error.SignatureWrong else null;
+        const result = inPieces(board, whole, random);
+        if (expected) |err| try std.testing.expectError(err, result) else {
+            try result;
+            taken += 1;
+            try std.testing.expectEqual(.VALID, board.slots.shown(1));
+            try std.testing.expectEqual(keys.required(), board.slots.state.slots[1].signed);
+            try std.testing.expectEqualSlices(u8, file, board.sim.contents(2)[0..pack_bytes]);
+        }
+        try std.testing.expect(!board.upload.active());
+    }
+    try std.testing.expect(taken > 100);
+    try std.testing.expectEqual(@as(u32, 0), board.sim.violations);
+}
+
+fn inPieces(board: *Board, whole: []const u8, random: std.Random) !void {
+    try board.upload.begin(1, whole.len);
+    var at: usize = 0;
+    while (at < whole.len) {
+        const n = @min(whole.len - at, 1 + random.uintLessThan(usize, if (random.boolean()) 40 else 9000));
+        try board.upload.write(whole[at..][0..n]);
+        if (random.boolean()) _ = try board.upload.eraseAhead();
+        at += n;
+    }
+    while (try board.upload.finish(random.intRangeAtMost(u32, 1, 5000)) == .more) {}
 }
