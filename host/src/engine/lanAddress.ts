@@ -17,7 +17,7 @@ export function lanAddress(interfaces: ReturnType<typeof networkInterfaces> = ne
 }
 
 /** Where others in the local network reach a server; undefined when it is served to this machine alone, or there is no network. */
-export function networkUrl({ host, port }: BoardServer): string | undefined {
+export function networkUrl({ host, port, url }: BoardServer): string | undefined {
   const address = host === "0.0.0.0" || host === "::" ? lanAddress() : undefined;
-  return address === undefined ? undefined : `http://${address}:${port}`;
+  return address === undefined ? undefined : `${new URL(url).protocol}//${address}:${port}`;
 }

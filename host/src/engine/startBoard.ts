@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import {
+  type Announcement,
   announceBoard,
   type Board,
   type BoardEngine,
@@ -8,6 +9,8 @@ import {
   InputError,
   SimulatedBoard,
   serveBoard,
+  type TlsIdentity,
+  type TlsOptions,
 } from "synapse-sim";
 import { topicId } from "../client/mqttChannel.js";
 import { readPack } from "../pack/readPack.js";
@@ -35,6 +38,10 @@ export interface StartBoardRequest {
   readonly updateKeys?: readonly string[];
   /** The broker of a board whose owner has set none. */
   readonly brokerUrl?: string;
+  /** Of connections to brokers. */
+  readonly brokerTls?: TlsOptions | undefined;
+  /** HTTPS instead of HTTP. */
+  readonly tls?: TlsIdentity | undefined;
   readonly log: (level: "error" | "warn" | "info", text: string) => void;
 }
 
@@ -71,13 +78,16 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
     updateKeys,
     log: request.log,
   });
+  let server: BoardServer | undefined;
+  let announcement: Announcement | undefined;
   try {
-    const server = await serveBoard(simulated, { port: request.port, host: request.host });
+    const { port, host, tls } = request;
+    server = await serveBoard(simulated, { port, host, ...(tls === undefined ? {} : { tls }) });
     const onWarning = (message: string) => request.log("warn", message);
-    const announcement = request.mdns === false ? undefined : await announceBoard(simulated, server, { onWarning });
+    announcement = request.mdns === false ? undefined : await announceBoard(simulated, server, { onWarning });
     // Last, so that a board which cannot be served was never there for those who watch the broker.
     const fallback = request.brokerUrl === undefined ? {} : { fallbackUrl: request.brokerUrl };
-    const link = new BrokerLink(simulated, { log: request.log, ...fallback });
+    const link = new BrokerLink(simulated, { log: request.log, tls: request.brokerTls, ...fallback });
     return {
       board: request.board,
       model: { file: basename(request.model), name: header.name, untrained: isUntrained(header.meta ?? {}) },
@@ -89,13 +99,15 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
       server,
       close: async () => {
         await announcement?.close();
-        await server.close();
+        await server?.close();
         // Before its link, so that the broker tells the will.
         await simulated.close();
         await link.close();
       },
     };
   } catch (error) {
+    await announcement?.close();
+    await server?.close();
     await simulated.close();
     throw error;
   }

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { type Board, serveTab } from "synapse-sim";
+import { type Board, serveTab, type TlsIdentity } from "synapse-sim";
 import { readPack } from "../pack/readPack.js";
 import { networkUrl } from "./lanAddress.js";
 import { isUntrained, PACK_BYTES_MAX } from "./openModelFile.js";
@@ -12,6 +12,8 @@ export interface StartTabRequest {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** HTTPS instead of HTTP. */
+  readonly tls?: TlsIdentity | undefined;
 }
 
 /** A page that is a board in whatever tab opens it. */
@@ -25,10 +27,10 @@ export interface RunningTab {
 }
 
 /** Serves a board that runs in the browser. Rejects with an InputError when the model does not fit the board or the port is taken. */
-export async function startTab({ board, model: path, host, port }: StartTabRequest): Promise<RunningTab> {
+export async function startTab({ board, model: path, host, port, tls }: StartTabRequest): Promise<RunningTab> {
   const model = await readInput(path, "a .syn file", PACK_BYTES_MAX);
   const { header } = readPack(model, path);
-  const server = await serveTab({ board, model, modelSource: path, host, port });
+  const server = await serveTab({ board, model, modelSource: path, host, port, ...(tls === undefined ? {} : { tls }) });
   return {
     board,
     model: { file: basename(path), name: header.name, untrained: isUntrained(header.meta ?? {}) },

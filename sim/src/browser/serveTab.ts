@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { SimulatedBoard } from "../board/board.js";
-import { type BoardServer, listen, type ServeOptions } from "../server/listen.js";
+import { type BoardServer, createHttpServer, listen, type ServeOptions } from "../server/listen.js";
 import { type TabFile, type TabSource, tabFiles } from "./tabFiles.js";
 
 export type TabOptions = TabSource & ServeOptions;
@@ -11,13 +11,13 @@ const CONNECTIONS_MAX = 64;
 
 /**
  * Serves a page that is a whole board: core, runtime and model run in the visitor's tab, and the server sees nothing but the loading of some files.
- * Throws an InputError as `SimulatedBoard.create` does when there could be no such board, and `PORT_UNAVAILABLE`.
+ * Throws an InputError as `SimulatedBoard.create` does when there could be no such board, `PORT_UNAVAILABLE`, and `TLS_INVALID`.
  */
 export async function serveTab(options: TabOptions): Promise<BoardServer> {
   // What a board refuses is said here, and not in every tab.
   await (await SimulatedBoard.create({ ...options, engine: "wasm" })).close();
   const files = await tabFiles(options);
-  const server = createServer({ maxHeaderSize: HEAD_BYTES_MAX }, (request, response) => answer(files, request, response));
+  const server = createHttpServer(options, { maxHeaderSize: HEAD_BYTES_MAX }, (request, response) => answer(files, request, response));
   server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
   server.setTimeout(SILENT_MS_MAX, (socket) => socket.destroy());
   return listen(server, options);

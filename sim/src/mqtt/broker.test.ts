@@ -239,7 +239,7 @@ if (mosquitto || process.env.CI) {
   describe("mosquitto's own clients", () => {
     it("ask a board that logs in with a password", async () => {
       const user = { name: "board", password: "secret word" };
-      const broker = await startMosquitto(user);
+      const broker = await startMosquitto({ user });
       const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
       const link = new BrokerLink(board, { reconnectMs: 20 });
       const common = ["-h", "127.0.0.1", "-p", String(broker.port), "-u", user.name, "-P", user.password];

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import type { IncomingMessage, LogLevel, MqttSession, OutgoingMessage } from "../board/deviceCore.js";
 import type { BoardNetwork, VirtualBoard } from "../board/virtualBoard.js";
+import { secureOptions, type TlsOptions } from "../tls.js";
 
 /** As include/synapse_device.h asks: the core remembers more commands than this, so none that comes again runs again. */
 const UNACKNOWLEDGED_MAX = 16;
@@ -17,6 +18,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export interface BrokerLinkOptions {
   /** For boards whose owner has set no broker. */
   readonly fallbackUrl?: string;
+  /** Of mqtts:// and wss://. */
+  readonly tls?: TlsOptions | undefined;
   /** How connections are made; by default as the address says. */
   readonly open?: (url: string) => Duplex;
   readonly reconnectMs?: number;
@@ -32,6 +35,7 @@ export interface BrokerLinkOptions {
 export class BrokerLink implements BoardNetwork {
   #board: VirtualBoard;
   #options: BrokerLinkOptions;
+  #secure: ReturnType<typeof secureOptions>;
   #client: MqttClient | undefined;
   #session: MqttSession | undefined;
   #protocol: 4 | 5 = 5;
@@ -47,7 +51,9 @@ export class BrokerLink implements BoardNetwork {
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
 
+  /** Throws an InputError with code `TLS_INVALID`. */
   constructor(board: VirtualBoard, options: BrokerLinkOptions = {}) {
+    this.#secure = secureOptions(options.tls ?? {});
     this.#board = board;
     this.#options = options;
     board.attach(this);
@@ -195,7 +201,7 @@ export class BrokerLink implements BoardNetwork {
 
   #open(url: string, options: IClientOptions): MqttClient {
     const { open } = this.#options;
-    if (open === undefined) return mqtt.connect(url, options);
+    if (open === undefined) return mqtt.connect(url, { ...options, ...this.#secure });
     return new mqtt.MqttClient(() => open(url), options);
   }
 

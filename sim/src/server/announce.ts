@@ -24,7 +24,7 @@ const LABEL_BYTES_MAX = 63;
 const TEXT_BYTES_MAX = 255;
 
 /**
- * Announces a served board as `_synapse._tcp` by multicast DNS, with id, model, firmware and board as TXT, as long as it runs and has its link. Answers
+ * Announces a served board as `_synapse._tcp` by multicast DNS, with id, model, firmware, board, and tls=1 for HTTPS, as TXT, as long as it runs and has its link. Answers
  * undefined when the server listens for this machine alone and no interface is named: nobody else could reach the board.
  */
 export async function announceBoard(
@@ -36,7 +36,7 @@ export async function announceBoard(
   const everywhere = server.host === "0.0.0.0" || server.host.includes(":");
   const at = everywhere ? {} : { interface: server.host };
   const firmware = await firmwareOf(board);
-  return new Announcer(() => serviceOf(board, server.port, firmware), { ...at, ...options });
+  return new Announcer(() => serviceOf(board, server, firmware), { ...at, ...options });
 }
 
 function isLoopback(host: string): boolean {
@@ -52,7 +52,7 @@ async function firmwareOf(board: SimulatedBoard): Promise<string> {
 }
 
 /** What is announced of a board now; undefined: nothing. */
-function serviceOf(board: SimulatedBoard, port: number, firmware: string): ServiceConfig | undefined {
+function serviceOf(board: SimulatedBoard, { port, url }: BoardServer, firmware: string): ServiceConfig | undefined {
   const identity = board.link ? board.identity() : undefined;
   if (identity === undefined) return undefined;
   // Boards of the same name and identity on several machines and ports, as simulated ones are, do not get in each other's way.
@@ -61,7 +61,7 @@ function serviceOf(board: SimulatedBoard, port: number, firmware: string): Servi
     ?.replaceAll(/[^A-Za-z0-9-]/g, "-")
     .slice(0, 32);
   const place = ` (${machine} ${port})`;
-  const facts = { id: identity.id, model: identity.model, firmware, board: board.board.id };
+  const facts = { id: identity.id, model: identity.model, firmware, board: board.board.id, tls: url.startsWith("https:") ? "1" : "" };
   const txt = Object.entries(facts)
     .filter(([, value]) => value !== "")
     .map(([key, value]) => [key, cut(value, TEXT_BYTES_MAX - key.length - 1)]);

@@ -80,7 +80,7 @@ function boardOf({ name, host, port, addresses = [], referer, txt }: Service): D
     model: fact("model"),
     firmware: fact("firmware"),
     board: fact("board"),
-    url: `http://${reached.includes(":") ? `[${reached}]` : reached}:${port}`,
+    url: `${fact("tls") === "1" ? "https" : "http"}://${reached.includes(":") ? `[${reached}]` : reached}:${port}`,
     host,
     port,
     addresses,

@@ -1,6 +1,8 @@
-import type { Server } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { InputError } from "../errors.js";
+import { secureOptions, type TlsIdentity } from "../tls.js";
 
 export interface ServeOptions {
   /** 0: any free port. */
@@ -9,15 +11,23 @@ export interface ServeOptions {
   readonly host?: string;
   /** Open at once, 64 unless given; more are closed before they are heard. */
   readonly connectionsMax?: number;
+  /** HTTPS, and nothing else at this port; without it, HTTP. */
+  readonly tls?: TlsIdentity;
 }
 
 export interface BoardServer {
   readonly host: string;
   readonly port: number;
-  /** `http://host:port`, with `127.0.0.1` when it listens everywhere. */
+  /** `http://host:port`, or `https:`, with `127.0.0.1` when it listens everywhere. */
   readonly url: string;
   /** Closes all connections; the board itself stays open. */
   close(): Promise<void>;
+}
+
+/** A server that does not listen yet. Throws an InputError with code `TLS_INVALID` when certificate and key are none, or not one of the other. */
+export function createHttpServer({ tls }: ServeOptions, options: ServerOptions, onRequest?: RequestListener): Server {
+  if (tls === undefined) return createServer(options, onRequest);
+  return createTlsServer({ ...options, ...secureOptions({ identity: tls }) }, onRequest);
 }
 
 /** Throws an InputError with code `PORT_UNAVAILABLE` when the address cannot be listened on. */
@@ -29,7 +39,7 @@ export async function listen(server: Server, options: ServeOptions): Promise<Boa
   return {
     host,
     port,
-    url: `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`,
+    url: `${options.tls === undefined ? "http" : "https"}://${shown.includes(":") ? `[${shown}]` : shown}:${port}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { OpenRequest, SimulatedBoard } from "../board/board.js";
-import { type BoardServer, listen, type ServeOptions } from "./listen.js";
+import { type BoardServer, createHttpServer, listen, type ServeOptions } from "./listen.js";
 
 /** A head that takes longer, a request that takes longer, and a connection on which nothing moves, are cut off. */
 const HEAD_MS_MAX = 10_000;
@@ -13,10 +13,11 @@ const CONNECTIONS_MAX = 64;
 const LINGER_MS = 5_000;
 
 /**
- * Serves a simulated board over HTTP. Throws an InputError with code `PORT_UNAVAILABLE` when the address cannot be listened on.
+ * Serves a simulated board over HTTP, or HTTPS. Throws an InputError with code `PORT_UNAVAILABLE` when the address cannot be listened on, or `TLS_INVALID`.
  */
 export async function serveBoard(board: SimulatedBoard, options: ServeOptions): Promise<BoardServer> {
-  const server = createServer({ maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_MS_MAX, requestTimeout: REQUEST_MS_MAX });
+  const bounds = { maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_MS_MAX, requestTimeout: REQUEST_MS_MAX };
+  const server = createHttpServer(options, bounds);
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
   server.setTimeout(SILENT_MS_MAX, (socket) => socket.destroy());

@@ -31,8 +31,15 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A mosquitto of its own on any free port; with a password file when `user` is given. */
-export async function startMosquitto(user?: { readonly name: string; readonly password: string }): Promise<Mosquitto> {
+export interface MosquittoOptions {
+  /** Nobody else may connect. */
+  readonly user?: { readonly name: string; readonly password: string };
+  /** TLS with certificate and key of these files; clients have to prove who they are to this authority. */
+  readonly tls?: { readonly certificate: string; readonly key: string; readonly clientAuthority: string };
+}
+
+/** A mosquitto of its own on any free port. */
+export async function startMosquitto({ user, tls }: MosquittoOptions = {}): Promise<Mosquitto> {
   const folder = mkdtempSync(join(tmpdir(), "synapse-mosquitto-"));
   const port = await freePort();
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
@@ -41,6 +48,9 @@ export async function startMosquitto(user?: { readonly name: string; readonly pa
     const file = join(folder, "passwords");
     execFileSync("mosquitto_passwd", ["-b", "-c", file, user.name, user.password], { env, stdio: "ignore" });
     lines.push(`password_file ${file}`);
+  }
+  if (tls !== undefined) {
+    lines.push(`certfile ${tls.certificate}`, `keyfile ${tls.key}`, `cafile ${tls.clientAuthority}`, "require_certificate true");
   }
   // Started by root it would become a user who cannot read the folder.
   if (process.getuid?.() === 0) lines.push("user root");
@@ -58,7 +68,7 @@ export async function startMosquitto(user?: { readonly name: string; readonly pa
   });
   return {
     port,
-    url: `mqtt://127.0.0.1:${port}`,
+    url: `${tls === undefined ? "mqtt" : "mqtts"}://127.0.0.1:${port}`,
     close: async () => {
       const ended = new Promise((resolve) => child.once("exit", resolve));
       child.kill();

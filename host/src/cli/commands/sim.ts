@@ -1,8 +1,9 @@
 import { Command, Option } from "commander";
-import type { Board, BoardEngine } from "synapse-sim";
+import type { Board, BoardEngine, TlsIdentity } from "synapse-sim";
 import { type BoardBroker, brokerAt, serveBroker } from "../../engine/boardBroker.js";
 import { findBoard } from "../../engine/boards.js";
 import { type BoardTime, boardTimes } from "../../engine/boardTimes.js";
+import { readBrokerTls, readTlsIdentity } from "../../engine/readTls.js";
 import type { RunningBoard } from "../../engine/startBoard.js";
 import { deviceIdOf, startBoards } from "../../engine/startBoards.js";
 import { startTab } from "../../engine/startTab.js";
@@ -25,7 +26,12 @@ interface SimOptions extends CommonOptions {
   readonly browser: boolean;
   readonly mdns: boolean;
   readonly updateKey?: readonly string[];
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
   readonly broker?: string;
+  readonly brokerCa?: string;
+  readonly brokerCert?: string;
+  readonly brokerKey?: string;
   /** A port, or true where none was given. */
   readonly serveBroker?: number | true;
 }
@@ -37,6 +43,9 @@ The board waits to be claimed: open its page, or
   curl -s -H 'content-type: application/json' -d '{}' http://127.0.0.1:8080/v1/claim
 and send the token with every request, -H "authorization: Bearer $TOKEN". With --open, reading and inference need none:
   curl -s --data-binary @photo.jpg -H 'content-type: image/jpeg' http://127.0.0.1:8080/v1/encode
+
+With --tls-cert and --tls-key the board answers over HTTPS (mkcert makes such files for a LAN): browsers then let its page use the live camera, and
+keep a --browser page for offline use, at addresses other than this machine's too.
 
 With --browser the page is the board: core, runtime and model run in the tab, which asks nobody for anything once it is loaded, and works
 offline from its second visit on. It is open, and its flash goes with the tab: a reload is a fresh board from the factory.
@@ -64,9 +73,16 @@ export function simCommand(context: CliContext): Command {
     .addOption(
       new Option("--browser", "serve a page in whose tab the board itself runs")
         .default(false)
-        .conflicts(["engine", "open", "count", "broker", "serveBroker", "updateKey"]),
+        .conflicts(["engine", "open", "count", "broker", "serveBroker", "updateKey", "brokerCa", "brokerCert", "brokerKey"]),
     )
-    .addOption(new Option("--broker <url>", "MQTT broker that the boards connect to: mqtt://host:port").conflicts("serveBroker"))
+    .option("--tls-cert <file>", "serve HTTPS, with this certificate (PEM)")
+    .option("--tls-key <file>", "the certificate's key (PEM)")
+    .addOption(
+      new Option("--broker <url>", "MQTT broker that the boards connect to: mqtt://host:port, or mqtts://").conflicts("serveBroker"),
+    )
+    .option("--broker-ca <file>", "who may vouch for brokers (PEM), instead of the authorities that this machine knows")
+    .option("--broker-cert <file>", "the boards' certificate (PEM), for brokers that ask for one")
+    .option("--broker-key <file>", "that certificate's key (PEM)")
     .option(
       "--serve-broker [port]",
       "start a broker (MQTT 3.1.1) in this process and connect the boards to it; at 1883, or the next free port",
@@ -78,7 +94,10 @@ export function simCommand(context: CliContext): Command {
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async (options: SimOptions) => {
     const board = await findBoard(options.board);
-    if (options.browser) return simInBrowser(context, board, options);
+    const tls = await readTlsIdentity({ certificate: options.tlsCert, key: options.tlsKey }, "--tls-cert and --tls-key");
+    if (options.browser) return simInBrowser(context, board, options, tls);
+    const { brokerCa: authorities, brokerCert: certificate, brokerKey: key } = options;
+    const brokerTls = await readBrokerTls({ authorities, certificate, key });
     const { model, engine, host, port, mdns, count } = options;
     const said = new Set<string>();
     const log = (level: string, text: string) => {
@@ -97,7 +116,7 @@ export function simCommand(context: CliContext): Command {
         ...(options.updateKey === undefined ? {} : { updateKeys: options.updateKey }),
       };
       boards = await startBoards(
-        { board, model, engine, host, port, access: options.open ? "open" : "unclaimed", mdns, log, ...on },
+        { board, model, engine, host, port, access: options.open ? "open" : "unclaimed", mdns, log, tls, brokerTls, ...on },
         count,
       );
       const [running] = boards as [RunningBoard, ...RunningBoard[]];
@@ -121,8 +140,13 @@ async function brokerOf({ broker, serveBroker: port, host }: SimOptions): Promis
   return port === undefined ? undefined : serveBroker(host, port === true ? undefined : port);
 }
 
-async function simInBrowser(context: CliContext, board: Board, { model, host, port, qr, json }: SimOptions): Promise<void> {
-  const tab = await startTab({ board, model, host, port });
+async function simInBrowser(
+  context: CliContext,
+  board: Board,
+  { model, host, port, qr, json }: SimOptions,
+  tls: TlsIdentity | undefined,
+): Promise<void> {
+  const tab = await startTab({ board, model, host, port, tls });
   try {
     const times = await boardTimes(model, board, "wasm", context.signal);
     if (json) {
