@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { InputError } from "../errors.js";
 import { parseBoard } from "./boardSchema.js";
-import { modelPartitions } from "./corePartitions.js";
+import { corePartitions } from "./corePartitions.js";
 
 const BOARDS = new URL("../../../boards/", import.meta.url);
 const waveshare = readFileSync(new URL("waveshare-esp32-p4-wifi6.json", BOARDS), "utf8");
@@ -28,9 +28,13 @@ function refusal(text: string): InputError {
 }
 
 describe("board files", () => {
-  it.each(readdirSync(BOARDS))("%s is valid and has room for a model", (name) => {
+  it.each(readdirSync(BOARDS))("%s is valid, and has room for a model of 8 MiB, for a second one, and twice for the firmware", (name) => {
     const board = parseBoard(readFileSync(new URL(name, BOARDS), "utf8"), name);
-    expect(modelPartitions(board).length).toBeGreaterThan(0);
+    const { slots, firmware } = corePartitions(board);
+    expect(Math.max(...slots.map(({ size }) => size))).toBeGreaterThanOrEqual(8 << 20);
+    // Engine and core take 0.8 MB (docs/esp32p4-library.md); Wi-Fi, TLS and MQTT of ESP-IDF more than that again.
+    for (const { size } of firmware?.places ?? []) expect(size).toBeGreaterThanOrEqual(2.5 * (1 << 20));
+    expect(firmware?.places.length).toBe(2);
   });
 
   it.each([

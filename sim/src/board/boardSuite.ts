@@ -58,7 +58,7 @@ export function answersSuite(engine: BoardEngine, start: () => Promise<Answering
         safe_mode: false,
         slots: [
           { slot: "model_a", state: "VALID", active: true, name: "lewm-test", untrained: true },
-          { slot: "model_b", state: "EMPTY", active: false, capacity_bytes: 10616832 },
+          { slot: "model_b", state: "EMPTY", active: false, capacity_bytes: 9043968 },
         ],
       });
       const model = jsonOf(await board.handle({ method: "GET", target: "/v1/models/model_a" }));

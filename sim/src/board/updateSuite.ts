@@ -69,7 +69,7 @@ export function updateSuite(engine: BoardEngine): void {
     };
 
     it("takes a firmware, starts it on trial, and keeps it when it stays up", async () => {
-      expect(await firmware()).toMatchObject({ version: "0.1.0", state: "VALID", capacity_bytes: 1835008 });
+      expect(await firmware()).toMatchObject({ version: "0.1.0", state: "VALID", capacity_bytes: 2621440 });
       const answer = await ask("POST", "/v1/firmware", makeAppImage({ version: "2.0.0" }));
       expect(answer).toMatchObject({ status: 202, version: "2.0.0", project: "synapse", rebooting: true });
       await eventually(async () => (await firmware()).version === "2.0.0");
