@@ -18,6 +18,7 @@ pub const event_media_type = "text/event-stream";
 /// How far an answer in server-sent events is: asked for, or begun.
 pub const Events = enum { none, wanted, begun };
 
+/// Its functions are called in hundreds of places, so inlining them is what the core's size in flash is made of.
 pub const Answer = struct {
     sink: Sink,
     metrics: *Metrics,
@@ -64,7 +65,7 @@ pub const Answer = struct {
     }
 
     /// The head of a JSON or CBOR answer.
-    pub fn begin(self: *Answer, status: u16) void {
+    pub noinline fn begin(self: *Answer, status: u16) void {
         if (self.events == .begun) return self.eventBegin("result");
         self.head(status, media_types[@backingInt(self.format)], &.{ .{ "cache-control", "no-store" }, .{ "vary", "accept" } });
     }
@@ -97,7 +98,7 @@ pub const Answer = struct {
         if (events) |calls| if (!self.muted) calls.end(self.sink.user, self.request);
     }
 
-    pub fn end(self: *Answer) void {
+    pub noinline fn end(self: *Answer) void {
         if (self.events == .begun) self.eventEnd();
         self.flush();
         if (!self.muted) self.sink.calls.end(self.sink.user, self.request);
@@ -109,7 +110,7 @@ pub const Answer = struct {
     }
 
     /// Bytes as they are.
-    pub fn raw(self: *Answer, bytes: []const u8) void {
+    pub noinline fn raw(self: *Answer, bytes: []const u8) void {
         var rest = bytes;
         while (rest.len > 0) {
             if (self.used == self.buffer.len) self.flush();
@@ -130,35 +131,35 @@ pub const Answer = struct {
         self.comma = true;
     }
 
-    pub fn objectBegin(self: *Answer) void {
+    pub noinline fn objectBegin(self: *Answer) void {
         self.before();
         self.comma = false;
         self.raw(if (self.format == .json) "{" else "\xbf");
     }
 
-    pub fn objectEnd(self: *Answer) void {
+    pub noinline fn objectEnd(self: *Answer) void {
         self.comma = true;
         self.raw(if (self.format == .json) "}" else "\xff");
     }
 
-    pub fn arrayBegin(self: *Answer) void {
+    pub noinline fn arrayBegin(self: *Answer) void {
         self.before();
         self.comma = false;
         self.raw(if (self.format == .json) "[" else "\x9f");
     }
 
-    pub fn arrayEnd(self: *Answer) void {
+    pub noinline fn arrayEnd(self: *Answer) void {
         self.comma = true;
         self.raw(if (self.format == .json) "]" else "\xff");
     }
 
-    pub fn key(self: *Answer, name: []const u8) void {
+    pub noinline fn key(self: *Answer, name: []const u8) void {
         self.text(name);
         if (self.format == .json) self.raw(":");
         self.comma = false;
     }
 
-    pub fn text(self: *Answer, value: []const u8) void {
+    pub noinline fn text(self: *Answer, value: []const u8) void {
         self.before();
         // Text that came from outside, a path in an error for instance, may be anything.
         const valid = std.unicode.utf8ValidateSlice(value);
@@ -169,32 +170,39 @@ pub const Answer = struct {
             return;
         }
         self.raw("\"");
-        for (value) |byte| if (byte >= 128 and !valid) self.raw("?") else switch (byte) {
-            '"' => self.raw("\\\""),
-            '\\' => self.raw("\\\\"),
-            0...31, 127 => self.print("\\u{x:0>4}", .{byte}),
-            else => self.raw(&.{byte}),
-        };
+        var plain: usize = 0;
+        for (value, 0..) |byte, i| {
+            if (byte >= ' ' and byte != '"' and byte != '\\' and byte != 127 and (byte < 128 or valid)) continue;
+            self.raw(value[plain..i]);
+            plain = i + 1;
+            switch (byte) {
+                '"' => self.raw("\\\""),
+                '\\' => self.raw("\\\\"),
+                128...255 => self.raw("?"),
+                else => self.print("\\u{x:0>4}", .{byte}),
+            }
+        }
+        self.raw(value[plain..]);
         self.raw("\"");
     }
 
-    pub fn unsigned(self: *Answer, value: u64) void {
+    pub noinline fn unsigned(self: *Answer, value: u64) void {
         self.before();
         if (self.format == .cbor) self.cborHead(0, value) else self.print("{d}", .{value});
     }
 
-    pub fn boolean(self: *Answer, value: bool) void {
+    pub noinline fn boolean(self: *Answer, value: bool) void {
         self.before();
         if (self.format == .cbor) self.raw(if (value) "\xf5" else "\xf4") else self.raw(if (value) "true" else "false");
     }
 
-    pub fn nothing(self: *Answer) void {
+    pub noinline fn nothing(self: *Answer) void {
         self.before();
         self.raw(if (self.format == .cbor) "\xf6" else "null");
     }
 
     /// The shortest decimal that reads back as the same f32.
-    pub fn float(self: *Answer, value: f32) void {
+    pub noinline fn float(self: *Answer, value: f32) void {
         self.before();
         if (self.format == .cbor) {
             self.raw("\xfa");
@@ -205,7 +213,7 @@ pub const Answer = struct {
         if (magnitude == 0 or (magnitude >= 1e-5 and magnitude < 1e9)) self.print("{d}", .{value}) else self.print("{e}", .{value});
     }
 
-    pub fn double(self: *Answer, value: f64) void {
+    pub noinline fn double(self: *Answer, value: f64) void {
         self.before();
         if (self.format == .cbor) {
             self.raw("\xfb");
@@ -217,7 +225,7 @@ pub const Answer = struct {
     }
 
     /// A byte string in CBOR, base64 text in JSON.
-    pub fn blob(self: *Answer, bytes: []const u8) void {
+    pub noinline fn blob(self: *Answer, bytes: []const u8) void {
         self.before();
         if (self.format == .cbor) {
             self.cborHead(2, bytes.len);
@@ -234,14 +242,14 @@ pub const Answer = struct {
         self.raw("\"");
     }
 
-    pub fn latent(self: *Answer, row: []const f32) void {
+    pub noinline fn latent(self: *Answer, row: []const f32) void {
         if (self.latent_base64) return self.blob(std.mem.sliceAsBytes(row));
         self.arrayBegin();
         for (row) |value| self.float(value);
         self.arrayEnd();
     }
 
-    pub fn hex(self: *Answer, bytes: []const u8) void {
+    pub noinline fn hex(self: *Answer, bytes: []const u8) void {
         var digits: [128]u8 = undefined;
         const alphabet = "0123456789abcdef";
         std.debug.assert(bytes.len * 2 <= digits.len);
@@ -270,17 +278,17 @@ pub const Answer = struct {
         }
     }
 
-    pub fn field(self: *Answer, name: []const u8, value: []const u8) void {
+    pub noinline fn field(self: *Answer, name: []const u8, value: []const u8) void {
         self.key(name);
         self.text(value);
     }
 
-    pub fn fieldUnsigned(self: *Answer, name: []const u8, value: u64) void {
+    pub noinline fn fieldUnsigned(self: *Answer, name: []const u8, value: u64) void {
         self.key(name);
         self.unsigned(value);
     }
 
-    pub fn fieldBoolean(self: *Answer, name: []const u8, value: bool) void {
+    pub noinline fn fieldBoolean(self: *Answer, name: []const u8, value: bool) void {
         self.key(name);
         self.boolean(value);
     }

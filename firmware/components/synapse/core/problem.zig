@@ -17,9 +17,13 @@ pub const Problem = struct {
     retry_after_s: u32 = 0,
 
     pub fn init(status: u16, code: []const u8, comptime detail: []const u8, detail_args: anytype) Problem {
-        var problem: Problem = .{ .status = status, .code = code };
+        var problem = blank(status, code);
         problem.detail.print(detail, detail_args);
         return problem;
+    }
+
+    noinline fn blank(status: u16, code: []const u8) Problem {
+        return .{ .status = status, .code = code };
     }
 
     pub fn at(problem: Problem, comptime field: []const u8, args: anytype) Problem {
@@ -46,14 +50,18 @@ pub fn Bounded(comptime byte_count: usize) type {
             return self.bytes[0..self.len];
         }
 
-        pub fn append(self: *Self, text: []const u8) void {
+        pub noinline fn append(self: *Self, text: []const u8) void {
             var n = @min(text.len, byte_count - self.len);
             while (n > 0 and n < text.len and text[n] & 0xc0 == 0x80) n -= 1;
             @memcpy(self.bytes[self.len..][0..n], text[0..n]);
             self.len += n;
         }
 
-        pub fn print(self: *Self, comptime format: []const u8, args: anytype) void {
+        pub inline fn print(self: *Self, comptime format: []const u8, args: anytype) void {
+            if (args.len == 0) self.append(comptime std.fmt.comptimePrint(format, .{})) else self.printWith(format, args);
+        }
+
+        noinline fn printWith(self: *Self, comptime format: []const u8, args: anytype) void {
             var buffer: [512]u8 = undefined;
             var writer: std.Io.Writer = .fixed(&buffer);
             writer.print(format, args) catch {}; // A full buffer is a cut text.

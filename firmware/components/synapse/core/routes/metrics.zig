@@ -83,18 +83,18 @@ fn writeHistogram(answer: *Answer, path: []const u8, histogram: *const metrics.H
     line(answer, "\nsynapse_inference_seconds_count{{route=\"{s}\"}} {d}\n", .{ path, histogram.count() });
 }
 
-fn family(answer: *Answer, name: []const u8, kind: []const u8, help: []const u8) void {
+noinline fn family(answer: *Answer, name: []const u8, kind: []const u8, help: []const u8) void {
     line(answer, "# HELP {s} {s}\n", .{ name, help });
     line(answer, "# TYPE {s} {s}\n", .{ name, kind });
 }
 
-fn region(answer: *Answer, name: []const u8, block: *const memory.Block) void {
+noinline fn region(answer: *Answer, name: []const u8, block: *const memory.Block) void {
     line(answer, "synapse_memory_bytes{{region=\"{s}\",state=\"used\"}} {d}\n", .{ name, block.used });
     line(answer, "synapse_memory_bytes{{region=\"{s}\",state=\"free\"}} {d}\n", .{ name, block.free() });
 }
 
 /// Exact, whatever the size: microseconds are an integer.
-fn seconds(answer: *Answer, us: u64) void {
+noinline fn seconds(answer: *Answer, us: u64) void {
     var buffer: [32]u8 = undefined;
     const text = std.fmt.bufPrint(&buffer, "{d}.{d:0>6}", .{ us / 1_000_000, us % 1_000_000 }) catch unreachable;
     answer.raw(std.mem.trimEnd(u8, std.mem.trimEnd(u8, text, "0"), "."));
