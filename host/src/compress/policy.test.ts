@@ -1,16 +1,6 @@
-import { InputError } from "synapse-sim";
 import { describe, expect, it } from "vitest";
+import { codeOf } from "../testing/codeOf.js";
 import { chooseType, globMatches, parseTypePolicy } from "./policy.js";
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof InputError) return error.code;
-    throw error;
-  }
-  return "no error";
-}
 
 describe("--type", () => {
   it("is a default and rules, of which the first that matches wins", () => {

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Decoder, Encoder } from "cbor-x";
 import fc from "fast-check";
-import { InputError } from "synapse-sim";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Compiled, compile } from "../compile.js";
 import { LEWM_SMALL } from "../parity/lewmShapes.js";
 import { seededCheckpoint } from "../parity/seededCheckpoint.js";
+import { codeOf } from "../testing/codeOf.js";
 import { atomicWrite } from "./atomicWrite.js";
 import { goldenInputs } from "./golden.js";
 import { isConstant, type PackHeader } from "./header.js";
@@ -47,16 +47,6 @@ function reheaded(edit: (header: PackHeader) => void): Uint8Array {
   for (const tensor of copy.tensors) if (isConstant(tensor)) tensor.offset -= blobsOffset;
   edit(copy);
   return writePack(copy, [{ offset: 0, bytes: bytes.subarray(blobsOffset) }]);
-}
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof InputError) return error.code;
-    throw error;
-  }
-  return "no error";
 }
 
 describe("a written pack", () => {

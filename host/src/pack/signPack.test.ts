@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { InputError } from "synapse-sim";
 import { describe, expect, it } from "vitest";
+import { codeOf } from "../testing/codeOf.js";
 import { readPack } from "./readPack.js";
 import { joinSignature, SIGNATURE_BYTES, splitSignature } from "./signatureBlock.js";
 import { signPack, updateKeyId, updateKeyPoint, verifyPack } from "./signPack.js";
@@ -12,16 +12,6 @@ const pair = () => generateKeyPairSync("ec", { namedCurve: "prime256v1" });
 const trusted = pair();
 const stranger = pair();
 const idOf = ({ publicKey }: ReturnType<typeof pair>) => updateKeyId(updateKeyPoint(publicKey));
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof InputError) return error.code;
-    throw error;
-  }
-  return "no error";
-}
 
 describe("a signed pack", () => {
   const signed = signPack(pack, trusted.privateKey, "m.syn");
