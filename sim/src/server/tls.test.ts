@@ -5,10 +5,12 @@ import { connect } from "node:net";
 import { connect as connectSecure } from "node:tls";
 import { fileURLToPath } from "node:url";
 import mqtt from "mqtt";
+import { chromium } from "playwright-core";
 import { afterEach, describe, expect, test } from "vitest";
 import { SimulatedBoard } from "../board/board.js";
 import { MODEL, testBoard } from "../board/boardSuite.js";
 import { BrokerLink } from "../mqtt/brokerLink.js";
+import { findChromium } from "../testing/chromium.js";
 import { hasMosquitto, type Mosquitto, startMosquitto } from "../testing/mosquitto.js";
 import type { TlsIdentity } from "../tls.js";
 import type { BoardServer } from "./listen.js";
@@ -94,6 +96,40 @@ describe("a board over HTTPS", () => {
     await expect(serve({ certificate: "none", key: pem("server.key.pem") })).rejects.toMatchObject(bad);
     await board?.close();
     await expect(serve({ certificate: pem("server.pem"), key: pem("client.key.pem") })).rejects.toMatchObject(bad);
+  });
+});
+
+const executable = findChromium();
+
+describe.skipIf(executable === undefined)("the page at an address that is not this machine's name", { timeout: 60_000 }, () => {
+  /** Whether the page at a board's URL offers the live camera to somebody who types another host name. */
+  const offersLive = async (url: string): Promise<boolean> => {
+    const args = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"];
+    const browser = await chromium.launch({
+      executablePath: executable as string,
+      args: [...args, "--host-resolver-rules=MAP board.example 127.0.0.1", "--ignore-certificate-errors"],
+    });
+    try {
+      const page = await browser.newPage();
+      await page.goto(`${url.replace("127.0.0.1", "board.example")}/#token=${board?.ownerToken}`);
+      await page.getByRole("region", { name: "Picture" }).waitFor();
+      const live = page.getByRole("button", { name: "Live" });
+      if ((await live.count()) === 0) return false;
+      await live.click();
+      await page.getByText(/^\d+ frames$/).waitFor();
+      return true;
+    } finally {
+      await browser.close();
+    }
+  };
+
+  test("has the live camera over HTTPS", async () => {
+    expect(await offersLive(await serve(identity("server")))).toBe(true);
+  });
+
+  test("has the file chooser alone over HTTP", async () => {
+    server = await serveBoard(await newBoard(), { port: 0 });
+    expect(await offersLive(server.url)).toBe(false);
   });
 });
 
