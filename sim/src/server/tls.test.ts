@@ -112,7 +112,7 @@ describe.skipIf(executable === undefined)("the page at an address that is not th
     try {
       const page = await browser.newPage();
       await page.goto(`${url.replace("127.0.0.1", "board.example")}/#token=${board?.ownerToken}`);
-      await page.getByRole("region", { name: "Picture" }).waitFor();
+      await page.getByRole("region", { name: "Picture", exact: true }).waitFor();
       const live = page.getByRole("button", { name: "Live" });
       if ((await live.count()) === 0) return false;
       await live.click();
