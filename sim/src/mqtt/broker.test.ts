@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { promisify } from "node:util";
 import { decode, encode } from "cbor-x";
 import mqtt, { type IPublishPacket, type MqttClient } from "mqtt";
@@ -229,6 +230,54 @@ function suite(title: string, engine: BoardEngine, start: () => Promise<Broker>,
 
 suite("a native board on the embedded broker", "native", () => startBroker({ port: 0 }), 4);
 suite("a WASM board on the embedded broker", "wasm", () => startBroker({ port: 0 }), 4);
+
+describe("a link that breaks again before the board is subscribed", () => {
+  const CONNECTIONS = 30;
+  /** The first byte of such a packet. */
+  const SUBSCRIBE = 0x82;
+
+  it("does not fill the board's outbox with the status of every connection", async () => {
+    const broker = await startBroker({ port: 0 });
+    /** How often each connection named the topic of the status: once as that of the will, and in each message to it. */
+    const named: number[] = [];
+    const proxy = createServer((near) => {
+      const index = named.push(0) - 1;
+      const far = connect(broker.port, "127.0.0.1");
+      near.on("data", (bytes: Buffer) => {
+        if (bytes[0] === SUBSCRIBE && named.length < CONNECTIONS) return void near.destroy();
+        named[index] = (named[index] ?? 0) + bytes.toString("latin1").split(`${BASE}/status`).length - 1;
+        far.write(bytes);
+      });
+      far.on("data", (bytes: Buffer) => {
+        near.write(bytes);
+      });
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ] as const)
+        one.on("error", () => undefined).on("close", () => other.destroy());
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    const fallbackUrl = `mqtt://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
+    const client = await mqtt.connectAsync(broker.url);
+    const heard = new Listener(client);
+    await client.subscribeAsync(`${BASE}/#`, { qos: 1 });
+    const link = new BrokerLink(board, { fallbackUrl, reconnectMs: 0 });
+    try {
+      while (named.length < CONNECTIONS || !link.connected) await new Promise((resolve) => setTimeout(resolve, 5));
+      await client.publishAsync(`${BASE}/cmd/device/last`, "{}", { qos: 1 });
+      await heard.next(`${BASE}/res/last`);
+      expect(Math.max(...named)).toBeLessThanOrEqual(3);
+    } finally {
+      await link.close();
+      await client.endAsync();
+      await board.close();
+      proxy.close();
+      await broker.close();
+    }
+  });
+});
 
 const mosquitto = hasMosquitto();
 if (!mosquitto) console.warn("mosquitto is not installed: boards are not tested on it (apt-get install mosquitto mosquitto-clients)");

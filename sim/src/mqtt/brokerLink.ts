@@ -45,6 +45,8 @@ export class BrokerLink implements BoardNetwork {
   #stores = newStores();
   /** Part of the outbox; these go out when the subscriptions of a connection have been acknowledged. */
   #held: OutgoingMessage[] = [];
+  /** By topic, the last retained message of those that the broker has not acknowledged. */
+  #retained = new Map<string, string>();
   #unacknowledged = 0;
   /** Counts connections, whose subscriptions are their own. */
   #connection = 0;
@@ -91,6 +93,7 @@ export class BrokerLink implements BoardNetwork {
     this.#outbox = 0;
     this.#stores = newStores();
     this.#held = [];
+    this.#retained.clear();
     clearTimeout(this.#retry);
     return client;
   }
@@ -112,6 +115,12 @@ export class BrokerLink implements BoardNetwork {
     const client = this.#client;
     if (client === undefined || this.#outbox >= OUTBOX_MAX) return false;
     if (message.qos === 0 && !client.connected) return true;
+    if (message.qos === 1 && message.retain) {
+      // It goes out again by itself. On a link that breaks before the broker answers, the status of every connection would else take all the room.
+      const contents = contentsOf(message);
+      if (this.#retained.get(message.topic) === contents) return true;
+      this.#retained.set(message.topic, contents);
+    }
     this.#outbox++;
     // A board that says that it is there must hear commands: nothing overtakes a subscription.
     if (this.#unacknowledged > 0) this.#held.push(message);
@@ -124,8 +133,9 @@ export class BrokerLink implements BoardNetwork {
     client.publish(message.topic, Buffer.from(message.payload), { qos, retain, ...this.#properties(message) }, (error) => {
       if (this.#client !== client) return;
       // The package drops what it is given while it sends an old connection's messages again, when the new connection breaks too.
-      if (error && qos === 1 && !client.disconnecting) this.#held.push(message);
-      else this.#outbox--;
+      if (error && qos === 1 && !client.disconnecting) return void this.#held.push(message);
+      this.#outbox--;
+      if (this.#retained.get(message.topic) === contentsOf(message)) this.#retained.delete(message.topic);
     });
   }
 
@@ -271,6 +281,8 @@ export class BrokerLink implements BoardNetwork {
 function newStores() {
   return { outgoingStore: new mqtt.Store({ clean: false }), incomingStore: new mqtt.Store({ clean: false }) };
 }
+
+const contentsOf = ({ payload }: OutgoingMessage): string => Buffer.from(payload).toString("base64");
 
 /** A broker of 3.1.1 refuses a client of MQTT 5 by the version, in words that client does not expect. */
 function isOldBroker(error: Error): boolean {

@@ -138,7 +138,8 @@ typedef struct synapse_device_port {
   /* Both, or NULL for a board without MQTT. publish takes a message over, to be sent when there is a connection (QoS 0: only if there is one now),
    * and returns 0; anything else says that it has no room. subscribe with `on` 1 subscribes with QoS 1 (and Retain As Published, in MQTT 5), with 0 it
    * unsubscribes. What is published after a subscribe must not reach the broker before the broker has acknowledged it: a board that says that it is
-   * there must hear commands. */
+   * there must hear commands. A retained message need not be sent while the same one to its topic still waits for its acknowledgement: on a
+   * link that breaks again and again, the status of each connection would else take all the room. */
   int32_t (*mqtt_publish)(void *user, const synapse_device_mqtt_message *message);
   void (*mqtt_subscribe)(void *user, synapse_device_text filter, uint32_t on);
   /* Settings have changed, maybe those of Wi-Fi or the broker: read them again, after this call. May be NULL. */
