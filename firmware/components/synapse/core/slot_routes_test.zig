@@ -40,14 +40,7 @@ test "an upload that breaks off is resumed where it stopped" {
     var board: Board = undefined;
     try board.start();
     defer board.stop();
-    const request = board.host.next;
-    board.host.next += 1;
-    var length: [16]u8 = undefined;
-    const headers = [_]ports.Header{
-        .{ .name = .of("content-length"), .value = .of(try std.fmt.bufPrint(&length, "{d}", .{file.len})) },
-        .{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) },
-    };
-    board.host.device.requestHead(request, "PUT", "/v1/models/model_b", &headers);
+    const request = board.beginPut("model_b", file.len);
     board.host.device.bodyChunk(request, file[0..50_000]);
     try expectProblem(board.put("model_b", file), 409, "UPLOAD_IN_PROGRESS");
     board.host.device.requestClosed(request);
@@ -59,6 +52,32 @@ test "an upload that breaks off is resumed where it stopped" {
     try expectEqual(@as(u32, 202), board.putPart(file, 50_000, 60_000).status);
     try expectEqual(@as(u32, 201), board.putPart(file, 60_000, file.len).status);
     try expectEqual(@as(u32, 200), board.activate("model_b").status);
+    try board.expectWorks();
+}
+
+test "an upload that has begun does not touch the slot once its model runs, or is being tried" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    try expectEqual(@as(u32, 201), board.put("model_b", file).status);
+    // Its head, and nothing of the file, before the slot's old model is activated.
+    const waiting = board.beginPut("model_b", file.len);
+    const activating = board.host.head("POST", "/v1/models/model_b/activate", "", "");
+    board.host.device.requestEnd(activating);
+    board.host.device.bodyChunk(waiting, file[0..5000]);
+    try expectProblem(board.host.reply(waiting), 409, "SLOT_PENDING");
+    board.host.pump();
+    try expectEqual(@as(u32, 200), board.host.reply(activating).status);
+    try board.expectSlot("model_b", "VALID", true);
+    // Less than its prefix, and the rest after an activation.
+    try expectEqual(@as(u32, 200), board.activate("model_a").status);
+    try expectEqual(@as(u32, 202), board.putPart(file, 0, 10).status);
+    try expectEqual(@as(u32, 200), board.activate("model_b").status);
+    const before = board.sim.operations;
+    try expectProblem(board.putPart(file, 10, file.len), 409, "SLOT_ACTIVE");
+    try expectEqual(before, board.sim.operations);
+    try expectEqual(ports.Result.ok, try board.host.reset());
+    try board.expectSlot("model_b", "VALID", true);
     try board.expectWorks();
 }
 

@@ -108,6 +108,8 @@ pub const Upload = struct {
         if (!signed and prefix.file_bytes != upload.total_bytes) return upload.fail(.none, error.LengthDiffers);
         if (prefix.file_bytes > upload.area().bytes) return upload.fail(.none, error.FileTooLarge);
         if (!signed and upload.keys.required()) return upload.fail(.none, error.SignatureMissing);
+        // The slot's old model may have been activated since the upload began.
+        upload.acceptable(upload.slot, upload.total_bytes) catch |err| return upload.fail(.none, err);
         upload.file_bytes = prefix.file_bytes;
         var next = upload.slots.state;
         next.slots[upload.slot] = .{ .state = .writing, .file_bytes = upload.file_bytes, .sha256 = prefix.sha256 };
