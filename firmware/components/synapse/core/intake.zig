@@ -206,7 +206,7 @@ fn retryAfter(device: *const Device) u32 {
 
 pub fn find(device: *Device, request: u32) ?*Exchange {
     for (device.exchanges) |*exchange| {
-        if (exchange.state != .free and exchange.request == request) return exchange;
+        if (exchange.state != .free and !exchange.abandoned and exchange.request == request) return exchange;
     }
     return null;
 }
@@ -279,8 +279,9 @@ fn decodeNext(device: *Device, exchange: *Exchange) void {
 }
 
 pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []const u8) void {
-    const exchange = device.find(job) orelse return;
-    if (exchange.state != .decoding) return;
+    const exchange = for (device.exchanges) |*candidate| {
+        if (candidate.state == .decoding and candidate.request == job) break candidate;
+    } else return;
     if (exchange.abandoned) return device.release(exchange);
     const picture = &exchange.pictures[exchange.decoding];
     const pixels = rgb orelse {
