@@ -204,6 +204,7 @@ fn retryAfter(device: *const Device) u32 {
     return @intCast(std.math.clamp(wait_us / 1_000_000 + 1, 1, 60));
 }
 
+/// One whose client left is nobody's any more: the port may give its number to another request.
 pub fn find(device: *Device, request: u32) ?*Exchange {
     for (device.exchanges) |*exchange| {
         if (exchange.state != .free and !exchange.abandoned and exchange.request == request) return exchange;
@@ -215,6 +216,7 @@ pub fn bodyChunk(device: *Device, request: u32, bytes: []const u8) void {
     const exchange = device.find(request) orelse return;
     if (exchange.state != .receiving) return;
     exchange.last_activity_us = device.now();
+    if (exchange.ignores_body) return;
     switch (exchange.route.kind) {
         .immediate => unreachable,
         .inference => device.keepBody(exchange, bytes) catch return device.fail(exchange),
