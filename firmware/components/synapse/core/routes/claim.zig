@@ -75,6 +75,7 @@ fn release(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!v
     for (changes[1..], schema.keys) |*change, key| change.* = .{ .key = key, .value = null };
     storage.settings.apply(&changes) catch |err| return small_task.settingsProblem(exchange, err);
     storage.access.load();
+    device.updates.forget(device);
     device.openClaim(limits.claim_window_us);
     device.mqtt.leave("released");
     device.log(.info, "the board has no owner any more");
