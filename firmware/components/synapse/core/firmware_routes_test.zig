@@ -50,6 +50,19 @@ test "a firmware that does not stay up is left again" {
     try expect(std.mem.indexOf(u8, told.payload, "FIRMWARE_RETURNED") != null);
 }
 
+test "a reboot that was asked for does not confirm a firmware" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    var buffer: [8192]u8 = undefined;
+    try expectEqual(@as(u32, 202), board.post("/v1/firmware", empty_image.make(&buffer, .{ .version = "2.0.0" })).status);
+    _ = try board.host.reset();
+    try board.firmwareIs("2.0.0", "ON_TRIAL");
+    try expectEqual(@as(u32, 202), board.host.ask("POST", "/v1/reboot", &.{}, "").status);
+    _ = try board.host.reset();
+    try board.firmwareIs("1.0.0", "RETURNED");
+}
+
 test "what cannot run here is refused before anything is erased" {
     var board: Board = undefined;
     try board.start();
@@ -231,19 +244,6 @@ test "an update can be taken back, and only one is under way" {
     try expectEqual(@as(u32, 1), board.host.reboots);
 }
 
-test "malformed announcements" {
-    var board: Board = undefined;
-    try board.start();
-    defer board.stop();
-    const digest = "\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\"";
-    const Case = struct { body: []const u8, status: u32 = 422, code: []const u8 = "BODY_INVALID", field: []const u8, target: []const u8 = "/v1/updates/model" };
-    for ([_]Case{
-        .{ .body = "{", .status = 400, .code = "BODY_MALFORMED", .field = "" },
-        .{ .body = "{}", .field = "url" },
-        .{ .body = "{\"url\":\"ftp://h/f\"}", .field = "url" },
-        .{ .body = "{\"url\":\"http:///f\"}", .field = "url" },
-        .{ .body = "{\"url\":\"http://h/a b\"}", .field = "url" },
-        .{ .body = "{\"url\":7}", .field = "url" },
 test "a board that is given away fetches nothing for the owner it had, and does not say what that was" {
     var board: Board = undefined;
     try board.start();
@@ -293,6 +293,19 @@ test "a slot's largest model can be announced with its signature" {
     }
 }
 
+test "malformed announcements" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const digest = "\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\"";
+    const Case = struct { body: []const u8, status: u32 = 422, code: []const u8 = "BODY_INVALID", field: []const u8, target: []const u8 = "/v1/updates/model" };
+    for ([_]Case{
+        .{ .body = "{", .status = 400, .code = "BODY_MALFORMED", .field = "" },
+        .{ .body = "{}", .field = "url" },
+        .{ .body = "{\"url\":\"ftp://h/f\"}", .field = "url" },
+        .{ .body = "{\"url\":\"http:///f\"}", .field = "url" },
+        .{ .body = "{\"url\":\"http://h/a b\"}", .field = "url" },
+        .{ .body = "{\"url\":7}", .field = "url" },
         .{ .body = "{\"bytes\":0}", .field = "bytes" },
         .{ .body = "{\"bytes\":99999999}", .field = "bytes" },
         .{ .body = "{\"sha256\":\"00\"}", .field = "sha256" },
