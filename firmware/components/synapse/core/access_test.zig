@@ -66,6 +66,22 @@ test "an unclaimed board says who it is and can be claimed, nothing else" {
     try board.expectCode("POST", "/v1/encode", &jpeg, "", 503, "NO_MODEL");
 }
 
+test "who claims a board byte by byte does not keep others from it" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const slow = board.host.head("POST", "/v1/claim", "application/json", "");
+    const began = board.host.clock_us;
+    while (board.host.clock_us < began + limits.receive_total_us_max) {
+        board.host.clock_us += limits.receive_idle_us_max / 2;
+        board.host.device.bodyChunk(slow, " ");
+        board.host.device.tick(board.host.clock_us);
+    }
+    board.host.device.tick(board.host.clock_us + 1000);
+    try expectEqual(@as(u32, 408), board.host.reply(slow).status);
+    try expectEqual(@as(u32, 0), board.host.device.inProgress());
+}
+
 test "a claimed board wants its token, keeps it through resets, and only as a hash" {
     var board: Board = undefined;
     try board.start();

@@ -55,6 +55,25 @@ test "an upload that breaks off is resumed where it stopped" {
     try board.expectWorks();
 }
 
+test "an upload takes the time it needs, as long as something comes" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const request = board.beginPut("model_b", file.len);
+    var at: usize = 0;
+    while (at < file.len) : (at += 2000) {
+        board.host.device.bodyChunk(request, file[at..@min(file.len, at + 2000)]);
+        board.later(5);
+    }
+    board.host.device.requestEnd(request);
+    board.host.pump();
+    try expectEqual(@as(u32, 201), board.host.reply(request).status);
+    const silent = board.beginPut("model_b", file.len);
+    board.later(11);
+    try expectProblem(board.host.reply(silent), 408, "BODY_TIMEOUT");
+    try expect(std.mem.indexOf(u8, board.host.reply(silent).body.items, "120") == null);
+}
+
 test "an upload that has begun does not touch the slot once its model runs, or is being tried" {
     var board: Board = undefined;
     try board.start();
