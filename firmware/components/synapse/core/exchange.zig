@@ -142,6 +142,14 @@ pub const Exchange = struct {
         return bytes;
     }
 
+    /// Bytes of results that every request has room for in its body's memory: a latent, and the one that is predicted to follow it. Routes that keep
+    /// more look themselves.
+    pub fn resultBytes(model: *const Model) u64 {
+        const encoded: u64 = if (model.encode) |encoder| encoder.latent_elements else 0;
+        const predicted: u64 = if (model.predict) |predictor| 2 * @as(u64, predictor.latent_elements) else 0;
+        return @max(encoded, predicted) * 4;
+    }
+
     /// Divides the scratch for a model; `input` has inputBytes(model) bytes.
     pub fn divide(exchange: *Exchange, input: []align(memory.alignment) u8, model: *const Model) void {
         exchange.input = input;

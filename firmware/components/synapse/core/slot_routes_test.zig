@@ -168,6 +168,18 @@ test "a model whose golden vectors fail is given up, and the board returns to th
     try board.expectWorks();
 }
 
+test "a model whose latents are larger than the board's memory for a request is refused" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    try expectEqual(@as(u32, 201), board.put("model_b", file).status);
+    // As of a model with longer latents: the test model's rows are short, and the least that a board may have is 64 KiB.
+    board.host.device.config.body_bytes_max = 2 * 4 * hosts.latent_elements - 1;
+    const refused = board.activate("model_b");
+    try expectProblem(refused, 422, "MODEL_REFUSED");
+    try expect(std.mem.indexOf(u8, refused.body.items, "256 bytes are needed and 255 exist") != null);
+}
+
 test "activation waits for inference, lets none begin, and goes on without its client" {
     var board: Board = undefined;
     try board.start();
