@@ -160,7 +160,24 @@ const Walk = struct {
         if (host.reply(request).status == 202) walk.served = file;
     }
 
+    /// Once all clients have left and nothing comes any more, nothing is in progress.
+    fn settle(walk: *Walk) !void {
+        const host = &walk.board.host;
+        for (&walk.open) |*open| if (open.request != 0) host.device.requestClosed(open.request);
+        walk.finishDecodes();
+        host.pump();
+        host.clock_us += limits.receive_idle_us_max + 1_000_000;
+        host.device.tick(host.clock_us);
+        host.pump();
+        try std.testing.expectEqual(@as(u32, 0), host.device.inProgress());
+        try expect(host.device.running == null and host.device.exclusive == null);
+    }
+
     fn reset(walk: *Walk) !void {
+        if (walk.random.boolean()) {
+            try walk.settle();
+            try walk.check();
+        }
         walk.open = @splat(.{});
         walk.serving = 0;
         const host = &walk.board.host;
