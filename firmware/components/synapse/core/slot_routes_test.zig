@@ -209,6 +209,27 @@ test "activation waits for inference, lets none begin, and goes on without its c
     try expectEqual(@as(u32, 0), host.device.inProgress());
 }
 
+test "an activation whose record the flash did not take can be tried again, and what runs meanwhile is told" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    try expectEqual(@as(u32, 201), board.put("model_b", file).status);
+    board.host.device.mqtt.connect(board.host.device, 5);
+    board.host.forget();
+    // The flash takes the record of the trial and not that of its end.
+    board.sim.cutAt(1, .dropped);
+    try expectProblem(board.activate("model_b"), 500, "FLASH_FAILED");
+    board.sim.powerOn();
+    try board.expectSlot("model_b", "PENDING", true);
+    try board.expectWorks();
+    const status = board.host.last("synapse/020000000001/status").?;
+    try expect(std.mem.indexOf(u8, status.payload, "\"slot\":\"model_b\"") != null);
+    try expectEqual(@as(u32, 200), board.activate("model_b").status);
+    try board.expectSlot("model_b", "VALID", true);
+    try expectEqual(ports.Result.ok, try board.host.reset());
+    try board.expectSlot("model_b", "VALID", true);
+}
+
 test "five boots that end early lead to safe mode, a healthy one out of it, an activation too" {
     var board: Board = undefined;
     try board.start();

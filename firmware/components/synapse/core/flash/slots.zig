@@ -102,7 +102,8 @@ pub const Slots = struct {
     /// What `activate` refuses without asking the flash.
     pub fn activatable(slots: *const Slots, slot: SlotIndex) Error!void {
         if (slots.state.active == slot and !slots.safe_mode) return error.SlotActive;
-        if (slots.state.trial != null) return error.SlotPending;
+        // The slot's own trial may begin anew: that is another try after the flash did not take the record of its end.
+        if (slots.state.trial) |trial| if (trial != slot) return error.SlotPending;
         if (!slots.state.isReady(slot)) return error.SlotNotReady;
     }
 

