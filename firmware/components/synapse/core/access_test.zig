@@ -163,6 +163,27 @@ test "the owner gets a new token for the old one, and can give the board away" {
     try board.expectStatus("GET", "/v1/models", &.{}, "", 200);
 }
 
+test "what was still arriving when the board was given away is not taken" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    try board.host.claim();
+    const length: []const u8 = "5000";
+    const request = board.host.next;
+    board.host.next += 1;
+    board.host.device.requestHead(request, "POST", "/v1/firmware", &.{
+        .{ .name = .of("content-length"), .value = .of(length) },
+        .{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) },
+    });
+    board.host.device.bodyChunk(request, "x");
+    try board.expectStatus("DELETE", "/v1/claim", &.{}, "", 200);
+    const refused = board.host.reply(request);
+    try expectEqual(@as(u32, 403), refused.status);
+    try expect(std.mem.indexOf(u8, refused.body.items, "UNCLAIMED") != null);
+    try expectEqual(@as(u32, 0), board.host.device.inProgress());
+    try expect(board.host.device.firmware.phase == .idle);
+}
+
 test "settings are changed together or not at all, passwords are never shown" {
     var board: Board = undefined;
     try board.start();
