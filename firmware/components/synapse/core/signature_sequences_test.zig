@@ -60,6 +60,8 @@ const Walk = struct {
     served: File = .signed,
     served_at: usize = 0,
     serving: u32 = 0,
+    /// The worker is done, and the event side has not heard of it yet.
+    worked: bool = false,
     /// The board still runs the model that it came with.
     first_runs: bool = true,
     switches: u32 = 0,
@@ -165,10 +167,10 @@ const Walk = struct {
         const host = &walk.board.host;
         for (&walk.open) |*open| if (open.request != 0) host.device.requestClosed(open.request);
         walk.finishDecodes();
-        host.pump();
+        walk.pump();
         host.clock_us += limits.receive_idle_us_max + 1_000_000;
         host.device.tick(host.clock_us);
-        host.pump();
+        walk.pump();
         try std.testing.expectEqual(@as(u32, 0), host.device.inProgress());
         try expect(host.device.running == null and host.device.exclusive == null);
     }
@@ -178,6 +180,7 @@ const Walk = struct {
             try walk.settle();
             try walk.check();
         }
+        walk.worked = false;
         walk.open = @splat(.{});
         walk.serving = 0;
         const host = &walk.board.host;
@@ -193,6 +196,18 @@ const Walk = struct {
         if (walk.random.uintLessThan(u8, 3) > 0) host.device.tick(host.clock_us + limits.healthy_after_us + 1_000_000);
     }
 
+    /// The worker's turn, or its end: much may happen between the two.
+    fn turn(walk: *Walk) void {
+        const host = &walk.board.host;
+        if (walk.worked) host.device.workDone() else if (host.work_wanted) host.device.work() else return;
+        if (!walk.worked) host.work_wanted = false;
+        walk.worked = !walk.worked;
+    }
+
+    fn pump(walk: *Walk) void {
+        while (walk.worked or walk.board.host.work_wanted) walk.turn();
+    }
+
     fn finishDecodes(walk: *Walk) void {
         for (1..walk.board.host.next) |job| walk.board.host.finishDecode(@intCast(job));
     }
@@ -206,8 +221,8 @@ const Walk = struct {
                 const open = &walk.open[random.uintLessThan(usize, walk.open.len)];
                 if (open.request == 0) walk.begin(open) else walk.goOn(open);
             },
-            9, 10 => if (host.work_wanted) host.turn(),
-            11 => host.pump(),
+            9, 10 => walk.turn(),
+            11 => walk.pump(),
             12 => walk.update(),
             13, 14 => if (random.boolean()) walk.finishDecodes() else {
                 host.clock_us += random.uintLessThan(u64, 7) * 1_000_000;
