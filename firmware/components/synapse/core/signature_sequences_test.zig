@@ -300,4 +300,4 @@ test "in whatever order things happen, a board with update keys runs what it had
 }
 
 const walks = 4;
-const steps = 700;
+const steps = 1000;
