@@ -184,7 +184,7 @@ export interface Slot {
    */
   capacity_bytes?: number;
   /**
-   * one of the board's update keys signed the model, as was checked when it came
+   * one of the update keys that the board has now signed the model, as was checked when it came
    */
   signed?: boolean;
   /**

@@ -90,7 +90,7 @@ pub const Access = struct {
             .owner => {},
         }
         if (!access.claimed()) {
-            problem.* = Problem.init(403, "UNCLAIMED", "the board has no owner yet", .{}).expecting("POST /v1/claim first", .{});
+            problem.* = unclaimed();
             return error.Problem;
         }
         const value = http.header(headers, "authorization") orelse {
@@ -155,6 +155,10 @@ pub const Access = struct {
         return error.Problem;
     }
 };
+
+pub fn unclaimed() Problem {
+    return Problem.init(403, "UNCLAIMED", "the board has no owner yet", .{}).expecting("POST /v1/claim first", .{});
+}
 
 /// A new token from random bytes, and the hash of its text.
 pub fn makeToken(random: *const [token_bytes]u8, text: *[token_text_bytes]u8) [Sha256.digest_length]u8 {

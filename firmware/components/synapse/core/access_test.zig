@@ -66,6 +66,22 @@ test "an unclaimed board says who it is and can be claimed, nothing else" {
     try board.expectCode("POST", "/v1/encode", &jpeg, "", 503, "NO_MODEL");
 }
 
+test "who claims a board byte by byte does not keep others from it" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const slow = board.host.head("POST", "/v1/claim", "application/json", "");
+    const began = board.host.clock_us;
+    while (board.host.clock_us < began + limits.receive_total_us_max) {
+        board.host.clock_us += limits.receive_idle_us_max / 2;
+        board.host.device.bodyChunk(slow, " ");
+        board.host.device.tick(board.host.clock_us);
+    }
+    board.host.device.tick(board.host.clock_us + 1000);
+    try expectEqual(@as(u32, 408), board.host.reply(slow).status);
+    try expectEqual(@as(u32, 0), board.host.device.inProgress());
+}
+
 test "a claimed board wants its token, keeps it through resets, and only as a hash" {
     var board: Board = undefined;
     try board.start();
@@ -145,6 +161,27 @@ test "the owner gets a new token for the old one, and can give the board away" {
     board.forget();
     try board.host.claim();
     try board.expectStatus("GET", "/v1/models", &.{}, "", 200);
+}
+
+test "what was still arriving when the board was given away is not taken" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    try board.host.claim();
+    const length: []const u8 = "5000";
+    const request = board.host.next;
+    board.host.next += 1;
+    board.host.device.requestHead(request, "POST", "/v1/firmware", &.{
+        .{ .name = .of("content-length"), .value = .of(length) },
+        .{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) },
+    });
+    board.host.device.bodyChunk(request, "x");
+    try board.expectStatus("DELETE", "/v1/claim", &.{}, "", 200);
+    const refused = board.host.reply(request);
+    try expectEqual(@as(u32, 403), refused.status);
+    try expect(std.mem.indexOf(u8, refused.body.items, "UNCLAIMED") != null);
+    try expectEqual(@as(u32, 0), board.host.device.inProgress());
+    try expect(board.host.device.firmware.phase == .idle);
 }
 
 test "settings are changed together or not at all, passwords are never shown" {

@@ -71,6 +71,12 @@ fn open(device: *const Device, file: []align(64) const u8, err: *ports.ErrorInfo
     fast.used = device.fast_mark;
     slow.used = device.slow_mark;
     var model: Model = try .load(file, &device.config, &device.port, &fast, &slow, err);
+    const result_bytes = Exchange.resultBytes(&model);
+    if (result_bytes > device.config.body_bytes_max) {
+        err.* = .{ .code = @backingInt(ports.Result.model) };
+        _ = std.fmt.bufPrint(err.message[0 .. ports.error_message_bytes_max - 1], "the model's latents do not fit the board's memory for a request: {d} bytes are needed and {d} exist; a board with longer bodies takes it", .{ result_bytes, device.config.body_bytes_max }) catch unreachable;
+        return error.Refused;
+    }
     const wanted = requestBytes(device, &model);
     if (wanted > slow.free()) {
         const needed = slow.used + wanted;

@@ -206,13 +206,18 @@ pub const Device = struct {
     pub const answerOf = schedule.answerOf;
     pub const startNext = schedule.startNext;
 
-    /// This boot was a good one: it does not count toward safe mode any more.
+    /// This boot was a good one: a new firmware stays.
     pub fn sayHealthy(device: *Device) void {
         device.healthy = true;
         if (device.firmware.confirm(&device.port)) {
             device.log(.info, "the new firmware is confirmed");
             if (device.mqtt.connected) mqtt_module.events.firmware(device.mqtt, device);
         }
+        device.excuseBoot();
+    }
+
+    /// This boot does not count toward safe mode any more.
+    pub fn excuseBoot(device: *Device) void {
         const storage = device.storage orelse return;
         storage.slots.healthy() catch device.log(.err, "the flash did not take the record of a healthy boot");
     }

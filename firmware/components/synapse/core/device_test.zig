@@ -348,6 +348,25 @@ test "a client that leaves frees its place, whatever its request was doing" {
     for ([_]u32{ receiving, decoding, running, queued }) |request| try expectEqual(@as(u32, 0), host.reply(request).heads);
 }
 
+test "the number of a request whose client left is another's at once, whatever the worker still does with the first" {
+    var host: Host = undefined;
+    try host.startWithModel();
+    defer host.stop();
+    const left = host.head("POST", "/v1/encode", "image/jpeg", "");
+    host.device.bodyChunk(left, jpeg);
+    host.device.requestEnd(left);
+    host.device.requestClosed(left);
+    try expectEqual(@as(u32, 1), host.device.inProgress());
+    host.next = left;
+    try expectEqual(left, host.head("POST", "/v1/encode", "image/jpeg", ""));
+    host.device.bodyChunk(left, jpeg);
+    host.device.requestEnd(left);
+    host.pump();
+    try expectEqual(@as(u32, 200), host.reply(left).status);
+    try expectEqual(@as(u32, 1), host.reply(left).ended);
+    try expectEqual(@as(u32, 0), host.device.inProgress());
+}
+
 test "slow and silent clients lose their request" {
     var host: Host = undefined;
     try host.startWithModel();

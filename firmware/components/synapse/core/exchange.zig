@@ -108,6 +108,8 @@ pub const Exchange = struct {
     /// Of a task: the slot it changes, and how long its body is going to be.
     slot: u1 = 0,
     expected_bytes: u64 = 0,
+    /// What comes as a body is none: it only said which form the answer has.
+    ignores_body: bool = false,
     /// Set by a step that wants the event side to look at it before the next one.
     turn_over: bool = false,
     /// Set by a step that found, with the device's state at its turn, that the request cannot be served; `problem` says why.
@@ -138,6 +140,14 @@ pub const Exchange = struct {
             bytes += memory.round(rows * predictor.action_elements * 4);
         }
         return bytes;
+    }
+
+    /// Bytes of results that every request has room for in its body's memory: a latent, and the one that is predicted to follow it. Routes that keep
+    /// more look themselves.
+    pub fn resultBytes(model: *const Model) u64 {
+        const encoded: u64 = if (model.encode) |encoder| encoder.latent_elements else 0;
+        const predicted: u64 = if (model.predict) |predictor| 2 * @as(u64, predictor.latent_elements) else 0;
+        return @max(encoded, predicted) * 4;
     }
 
     /// Divides the scratch for a model; `input` has inputBytes(model) bytes.

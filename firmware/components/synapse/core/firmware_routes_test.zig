@@ -50,6 +50,19 @@ test "a firmware that does not stay up is left again" {
     try expect(std.mem.indexOf(u8, told.payload, "FIRMWARE_RETURNED") != null);
 }
 
+test "a reboot that was asked for does not confirm a firmware" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    var buffer: [8192]u8 = undefined;
+    try expectEqual(@as(u32, 202), board.post("/v1/firmware", empty_image.make(&buffer, .{ .version = "2.0.0" })).status);
+    _ = try board.host.reset();
+    try board.firmwareIs("2.0.0", "ON_TRIAL");
+    try expectEqual(@as(u32, 202), board.host.ask("POST", "/v1/reboot", &.{}, "").status);
+    _ = try board.host.reset();
+    try board.firmwareIs("1.0.0", "RETURNED");
+}
+
 test "what cannot run here is refused before anything is erased" {
     var board: Board = undefined;
     try board.start();
@@ -229,6 +242,55 @@ test "an update can be taken back, and only one is under way" {
     try expectProblem(board.host.reply(late), 409, "NO_UPDATE", null);
     board.host.pump();
     try expectEqual(@as(u32, 1), board.host.reboots);
+}
+
+test "a board that is given away fetches nothing for the owner it had, and does not say what that was" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    for ([_][]const u8{ ",\"spread_s\":100", "" }) |extra| {
+        _ = board.announce("model", &hosts.model, extra);
+        board.later(1);
+        if (extra.len == 0) {
+            abi.synapse_device_fetch_head(board.host.device, board.host.fetch, 200, hosts.model.len);
+            abi.synapse_device_fetch_chunk(board.host.device, board.host.fetch, &hosts.model, 9000);
+        }
+        try expectEqual(@as(u32, 200), board.host.ask("DELETE", "/v1/claim", &.{}, "").status);
+        const fetches = board.host.fetches;
+        board.later(101);
+        try expectEqual(fetches, board.host.fetches);
+        board.host.token_len = 0;
+        try board.host.claim();
+        try board.stateIs("IDLE", null);
+        try expectEqual(@as(u32, 0), board.host.device.inProgress());
+    }
+    try expectEqual(board.host.fetch, board.host.fetch_cancelled);
+    // Arrived whole, and being checked: it stays where it is, and does not run.
+    _ = board.announce("model", &hosts.model, "");
+    board.later(1);
+    abi.synapse_device_fetch_head(board.host.device, board.host.fetch, 200, hosts.model.len);
+    abi.synapse_device_fetch_chunk(board.host.device, board.host.fetch, &hosts.model, hosts.model.len);
+    abi.synapse_device_fetch_end(board.host.device, board.host.fetch, 1);
+    const release = board.host.next;
+    board.host.next += 1;
+    board.host.device.requestHead(release, "DELETE", "/v1/claim", &.{.{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) }});
+    board.host.device.requestEnd(release);
+    try expectEqual(@as(u32, 200), board.host.reply(release).status);
+    board.host.pump();
+    try expectEqualStrings("model_a", board.host.device.slot.slice());
+}
+
+test "a slot's largest model can be announced with its signature" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const digest = "\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\"";
+    inline for (.{ .{ hosts.areas[1] + 96, 202 }, .{ hosts.areas[1] + 97, 422 } }) |case| {
+        var body: [256]u8 = undefined;
+        const text = std.fmt.bufPrint(&body, "{{\"url\":\"http://h/\",\"bytes\":{d}," ++ digest ++ ",\"spread_s\":100}}", .{case[0]}) catch unreachable;
+        try expectEqual(@as(u32, case[1]), board.host.ask("POST", "/v1/updates/model", &.{ "content-type", "application/json" }, text).status);
+        if (case[1] == 202) _ = board.host.ask("DELETE", "/v1/updates", &.{}, "");
+    }
 }
 
 test "malformed announcements" {

@@ -204,9 +204,10 @@ fn retryAfter(device: *const Device) u32 {
     return @intCast(std.math.clamp(wait_us / 1_000_000 + 1, 1, 60));
 }
 
+/// One whose client left is nobody's any more: the port may give its number to another request.
 pub fn find(device: *Device, request: u32) ?*Exchange {
     for (device.exchanges) |*exchange| {
-        if (exchange.state != .free and exchange.request == request) return exchange;
+        if (exchange.state != .free and !exchange.abandoned and exchange.request == request) return exchange;
     }
     return null;
 }
@@ -215,6 +216,7 @@ pub fn bodyChunk(device: *Device, request: u32, bytes: []const u8) void {
     const exchange = device.find(request) orelse return;
     if (exchange.state != .receiving) return;
     exchange.last_activity_us = device.now();
+    if (exchange.ignores_body) return;
     switch (exchange.route.kind) {
         .immediate => unreachable,
         .inference => device.keepBody(exchange, bytes) catch return device.fail(exchange),
@@ -279,8 +281,9 @@ fn decodeNext(device: *Device, exchange: *Exchange) void {
 }
 
 pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []const u8) void {
-    const exchange = device.find(job) orelse return;
-    if (exchange.state != .decoding) return;
+    const exchange = for (device.exchanges) |*candidate| {
+        if (candidate.state == .decoding and candidate.request == job) break candidate;
+    } else return;
     if (exchange.abandoned) return device.release(exchange);
     const picture = &exchange.pictures[exchange.decoding];
     const pixels = rgb orelse {

@@ -42,6 +42,7 @@ test {
     _ = @import("routes.zig");
     _ = @import("runtime_test.zig");
     _ = @import("signature_test.zig");
+    _ = @import("signature_sequences_test.zig");
     _ = @import("slot_routes_test.zig");
     _ = @import("status_routes_test.zig");
     _ = @import("streams.zig");

@@ -62,6 +62,8 @@ pub const Task = struct {
     success: []const u16,
     /// Waits until no inference is in progress, and lets none begin before it is over.
     exclusive: bool = false,
+    /// Its body may take as long as it needs, as long as something comes.
+    unhurried: bool = false,
     /// Looks at the head; what it refuses has changed nothing.
     begin: *const fn (device: *Device, exchange: *Exchange, request: Request) ProblemError!void,
     /// The next bytes of the body. Failing ends the request.

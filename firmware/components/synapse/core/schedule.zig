@@ -148,10 +148,12 @@ pub fn tick(device: *Device, now_us: u64) void {
         if (exchange.state != .receiving) continue;
         const is_task = exchange.route.kind == .task;
         const idle = now_us -| exchange.last_activity_us > limits.receive_idle_us_max;
-        const slow = !is_task and now_us -| exchange.timing.started_us > limits.receive_total_us_max;
+        const unhurried = is_task and exchange.route.kind.task.unhurried;
+        const slow = !unhurried and now_us -| exchange.timing.started_us > limits.receive_total_us_max;
         if (!idle and !slow) continue;
         exchange.problem = Problem.init(408, "BODY_TIMEOUT", "the body did not arrive in time", .{})
-            .expecting("data at least every {d} s, all of it within {d} s", .{ limits.receive_idle_us_max / 1_000_000, limits.receive_total_us_max / 1_000_000 });
+            .expecting("data at least every {d} s", .{limits.receive_idle_us_max / 1_000_000});
+        if (!unhurried) exchange.problem.expected.print(", all of it within {d} s", .{limits.receive_total_us_max / 1_000_000});
         if (is_task) exchange.route.kind.task.left(device, exchange);
         device.fail(exchange);
     }

@@ -143,3 +143,47 @@ test "once a board has keys, a model that came before is not activated; the one 
     try expectProblem(board.activate("model_b"), 409, "SIGNATURE_MISSING");
     try board.expectWorks();
 }
+
+test "a key that the board has no more signs nothing" {
+    const keys = [_]Ecdsa.KeyPair{ try pair(1), try pair(2) };
+    const both = [_]ports.PublicKey{ publicKey(&keys[0]), publicKey(&keys[1]) };
+    var board: Board = undefined;
+    try board.startWithKeys(both[0..1]);
+    defer board.stop();
+    try expectEqual(@as(u32, 201), board.put("model_b", try sign(&keys[0])).status);
+    board.host.update_keys = both[1..2];
+    try expectEqual(ports.Result.ok, try board.host.reset());
+    try expectSigned(&board, false);
+    try expectProblem(board.activate("model_b"), 409, "SIGNATURE_MISSING");
+    board.host.update_keys = &both;
+    try expectEqual(ports.Result.ok, try board.host.reset());
+    try expectSigned(&board, true);
+    try expectEqual(@as(u32, 200), board.activate("model_b").status);
+    // What runs stays.
+    board.host.update_keys = both[1..2];
+    try expectEqual(ports.Result.ok, try board.host.reset());
+    try board.expectSlot("model_b", "VALID", true);
+    try expectSigned(&board, false);
+}
+
+test "when the model of a board with keys cannot be run, none that is not signed takes its place" {
+    const keys = try pair(1);
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    board.host.update_keys = &.{publicKey(&keys)};
+    try expectEqual(ports.Result.ok, try board.host.reset());
+    try expectEqual(@as(u32, 201), board.put("model_b", try sign(&keys)).status);
+    try expectEqual(@as(u32, 200), board.activate("model_b").status);
+    board.sim.contents(2)[70] ^= 0x40;
+    try expectEqual(ports.Result.model, try board.host.reset());
+    try board.expectSlot("model_a", "VALID", false);
+    try board.expectSlot("model_b", "BROKEN", false);
+    try expectEqual(@as(u32, 201), board.put("model_b", try sign(&keys)).status);
+    try expectEqual(@as(u32, 200), board.activate("model_b").status);
+    // A signed one does, and without keys any.
+    try expectEqual(@as(u32, 201), board.put("model_a", try sign(&keys)).status);
+    board.sim.contents(2)[70] ^= 0x40;
+    try expectEqual(ports.Result.ok, try board.host.reset());
+    try board.expectSlot("model_a", "VALID", true);
+}

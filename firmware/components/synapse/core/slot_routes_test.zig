@@ -40,14 +40,7 @@ test "an upload that breaks off is resumed where it stopped" {
     var board: Board = undefined;
     try board.start();
     defer board.stop();
-    const request = board.host.next;
-    board.host.next += 1;
-    var length: [16]u8 = undefined;
-    const headers = [_]ports.Header{
-        .{ .name = .of("content-length"), .value = .of(try std.fmt.bufPrint(&length, "{d}", .{file.len})) },
-        .{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) },
-    };
-    board.host.device.requestHead(request, "PUT", "/v1/models/model_b", &headers);
+    const request = board.beginPut("model_b", file.len);
     board.host.device.bodyChunk(request, file[0..50_000]);
     try expectProblem(board.put("model_b", file), 409, "UPLOAD_IN_PROGRESS");
     board.host.device.requestClosed(request);
@@ -59,6 +52,51 @@ test "an upload that breaks off is resumed where it stopped" {
     try expectEqual(@as(u32, 202), board.putPart(file, 50_000, 60_000).status);
     try expectEqual(@as(u32, 201), board.putPart(file, 60_000, file.len).status);
     try expectEqual(@as(u32, 200), board.activate("model_b").status);
+    try board.expectWorks();
+}
+
+test "an upload takes the time it needs, as long as something comes" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const request = board.beginPut("model_b", file.len);
+    var at: usize = 0;
+    while (at < file.len) : (at += 2000) {
+        board.host.device.bodyChunk(request, file[at..@min(file.len, at + 2000)]);
+        board.later(5);
+    }
+    board.host.device.requestEnd(request);
+    board.host.pump();
+    try expectEqual(@as(u32, 201), board.host.reply(request).status);
+    const silent = board.beginPut("model_b", file.len);
+    board.later(11);
+    try expectProblem(board.host.reply(silent), 408, "BODY_TIMEOUT");
+    try expect(std.mem.indexOf(u8, board.host.reply(silent).body.items, "120") == null);
+}
+
+test "an upload that has begun does not touch the slot once its model runs, or is being tried" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    try expectEqual(@as(u32, 201), board.put("model_b", file).status);
+    // Its head, and nothing of the file, before the slot's old model is activated.
+    const waiting = board.beginPut("model_b", file.len);
+    const activating = board.host.head("POST", "/v1/models/model_b/activate", "", "");
+    board.host.device.requestEnd(activating);
+    board.host.device.bodyChunk(waiting, file[0..5000]);
+    try expectProblem(board.host.reply(waiting), 409, "SLOT_PENDING");
+    board.host.pump();
+    try expectEqual(@as(u32, 200), board.host.reply(activating).status);
+    try board.expectSlot("model_b", "VALID", true);
+    // Less than its prefix, and the rest after an activation.
+    try expectEqual(@as(u32, 200), board.activate("model_a").status);
+    try expectEqual(@as(u32, 202), board.putPart(file, 0, 10).status);
+    try expectEqual(@as(u32, 200), board.activate("model_b").status);
+    const before = board.sim.operations;
+    try expectProblem(board.putPart(file, 10, file.len), 409, "SLOT_ACTIVE");
+    try expectEqual(before, board.sim.operations);
+    try expectEqual(ports.Result.ok, try board.host.reset());
+    try board.expectSlot("model_b", "VALID", true);
     try board.expectWorks();
 }
 
@@ -130,6 +168,18 @@ test "a model whose golden vectors fail is given up, and the board returns to th
     try board.expectWorks();
 }
 
+test "a model whose latents are larger than the board's memory for a request is refused" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    try expectEqual(@as(u32, 201), board.put("model_b", file).status);
+    // As of a model with longer latents: the test model's rows are short, and the least that a board may have is 64 KiB.
+    board.host.device.config.body_bytes_max = 2 * 4 * hosts.latent_elements - 1;
+    const refused = board.activate("model_b");
+    try expectProblem(refused, 422, "MODEL_REFUSED");
+    try expect(std.mem.indexOf(u8, refused.body.items, "256 bytes are needed and 255 exist") != null);
+}
+
 test "activation waits for inference, lets none begin, and goes on without its client" {
     var board: Board = undefined;
     try board.start();
@@ -157,6 +207,27 @@ test "activation waits for inference, lets none begin, and goes on without its c
     try board.expectSlot("model_b", "VALID", true);
     try board.expectWorks();
     try expectEqual(@as(u32, 0), host.device.inProgress());
+}
+
+test "an activation whose record the flash did not take can be tried again, and what runs meanwhile is told" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    try expectEqual(@as(u32, 201), board.put("model_b", file).status);
+    board.host.device.mqtt.connect(board.host.device, 5);
+    board.host.forget();
+    // The flash takes the record of the trial and not that of its end.
+    board.sim.cutAt(1, .dropped);
+    try expectProblem(board.activate("model_b"), 500, "FLASH_FAILED");
+    board.sim.powerOn();
+    try board.expectSlot("model_b", "PENDING", true);
+    try board.expectWorks();
+    const status = board.host.last("synapse/020000000001/status").?;
+    try expect(std.mem.indexOf(u8, status.payload, "\"slot\":\"model_b\"") != null);
+    try expectEqual(@as(u32, 200), board.activate("model_b").status);
+    try board.expectSlot("model_b", "VALID", true);
+    try expectEqual(ports.Result.ok, try board.host.reset());
+    try board.expectSlot("model_b", "VALID", true);
 }
 
 test "five boots that end early lead to safe mode, a healthy one out of it, an activation too" {

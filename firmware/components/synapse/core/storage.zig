@@ -32,12 +32,12 @@ pub const Storage = struct {
         storage.metrics = metrics;
         storage.names = config.slot_names;
         storage.refusals = @splat(.{});
+        storage.update_keys = .init(config, port);
         storage.slots = .open(storage.area(.records, config.records_bytes), .{
             storage.area(.model_a, config.slot_bytes[0]),
             storage.area(.model_b, config.slot_bytes[1]),
-        });
-        storage.update_keys = .init(config, port);
-        storage.upload = .{ .slots = &storage.slots, .keys = &storage.update_keys };
+        }, &storage.update_keys);
+        storage.upload = .{ .slots = &storage.slots };
         storage.settings.open(storage.area(.settings, config.settings_bytes));
         var random: [access_module.code_digits]u8 = undefined;
         port.random(port.user, &random, random.len);

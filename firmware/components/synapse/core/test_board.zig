@@ -44,6 +44,20 @@ pub const Board = struct {
         return board.host.ask("PUT", path(&target, slot, ""), &.{ "content-length", std.fmt.bufPrint(&length, "{d}", .{body.len}) catch unreachable }, body);
     }
 
+    /// The head of an upload; its bytes are the test's to send.
+    pub fn beginPut(board: *Board, slot: []const u8, body_bytes: usize) u32 {
+        var length: [16]u8 = undefined;
+        var target: [64]u8 = undefined;
+        const headers = [_]ports.Header{
+            .{ .name = .of("content-length"), .value = .of(std.fmt.bufPrint(&length, "{d}", .{body_bytes}) catch unreachable) },
+            .{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) },
+        };
+        const request = board.host.next;
+        board.host.next += 1;
+        board.host.device.requestHead(request, "PUT", path(&target, slot, ""), &headers);
+        return request;
+    }
+
     /// A part of `whole`, into the second slot.
     pub fn putPart(board: *Board, whole: []const u8, first: usize, end: usize) *hosts.Reply {
         var range: [64]u8 = undefined;

@@ -2,6 +2,7 @@
 const std = @import("std");
 const pack_signature = @import("flash/pack_signature.zig");
 const KeyId = pack_signature.KeyId;
+const Signer = @import("flash/slot_state.zig").Signer;
 const PackSignature = pack_signature.PackSignature;
 const ports = @import("port.zig");
 
@@ -34,6 +35,12 @@ pub const UpdateKeys = struct {
 
     pub fn known(self: *const UpdateKeys) []const KeyId {
         return self.ids[0..self.keys.len];
+    }
+
+    /// Whether a model may run that `signer` has signed, as far as the keys go.
+    pub fn allow(self: *const UpdateKeys, signer: *const Signer) bool {
+        for (self.known()) |*id| if (std.mem.eql(u8, id[0..signer.len], signer)) return true;
+        return !self.required();
     }
 
     /// Whether one of the keys signed the pack of this digest. Takes as long as the port's check of one signature; on the worker.

@@ -87,6 +87,12 @@ pub const Updates = struct {
         self.fail(device, "CANCELLED", "the update was cancelled", .{});
     }
 
+    /// The owner who asked for it is the owner no more. Nothing more is fetched or run; what has arrived whole is checked to its end and stays in its place.
+    pub fn forget(self: *Updates, device: *Device) void {
+        self.stop(device);
+        self.* = .{ .fetches = self.fetches, .requests = self.requests };
+    }
+
     fn randomPart(device: *const Device, most: u64) u64 {
         var bytes: [8]u8 = undefined;
         device.port.random(device.port.user, &bytes, bytes.len);

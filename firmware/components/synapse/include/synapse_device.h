@@ -98,7 +98,7 @@ typedef struct synapse_device_mqtt_session {
 } synapse_device_mqtt_session;
 
 /* What the core may ask of its surroundings. All functions are called on the event side, but parallel_for and ticks_us, which the worker
- * calls too, as it does flash_read. Bytes given to a port function are valid only until it returns, except where said. */
+ * calls too, as it does flash_read, flash_map, firmware_check and verify. Bytes given to a port function are valid only until it returns, except where said. */
 typedef struct synapse_device_port {
   uint32_t size; /* sizeof(synapse_device_port) */
   void *user;    /* first argument of every function */

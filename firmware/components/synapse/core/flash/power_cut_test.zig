@@ -49,7 +49,7 @@ pub const Bench = struct {
     }
 
     fn start(bench: *Bench) Slots {
-        return .open(bench.sim.area(records_area), .{ bench.sim.area(1), bench.sim.area(2) });
+        return .open(bench.sim.area(records_area), .{ bench.sim.area(1), bench.sim.area(2) }, &.none);
     }
 
     /// Upload to the slot that is not active, trial, golden vectors (here: the bytes are those), confirmation.

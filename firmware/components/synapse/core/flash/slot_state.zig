@@ -1,6 +1,7 @@
 //! What is recorded about the model slots: one payload of the record ring.
 const std = @import("std");
 const RecordRing = @import("record_ring.zig").RecordRing;
+const UpdateKeys = @import("../update_keys.zig").UpdateKeys;
 
 pub const slot_count = 2;
 pub const SlotIndex = u1;
@@ -37,11 +38,15 @@ pub const Reason = enum(u8) {
     signature = 7,
 };
 
+/// Which update key signed a model: the first bytes of its id.
+pub const Signer = [8]u8;
+pub const nobody: Signer = @splat(0);
+
 pub const SlotState = struct {
     state: State = .empty,
     reason: Reason = .none,
-    /// One of the board's update keys signed it, as was checked when it came.
-    signed: bool = false,
+    /// Whose signature was checked when it came. The board may have other keys since.
+    signer: Signer = nobody,
     file_bytes: u32 = 0,
     /// Of the file's prefix.
     sha256: [32]u8 = @splat(0),
@@ -59,6 +64,7 @@ pub const SlotsState = struct {
     const layout_version = 1;
     const none = 0xff;
     const slot_bytes = 40;
+    const signers_offset = 8 + slot_count * slot_bytes;
 
     pub fn encode(state: *const SlotsState) Ring.Payload {
         var payload: Ring.Payload = @splat(0);
@@ -70,9 +76,9 @@ pub const SlotsState = struct {
             const out = payload[8 + i * slot_bytes ..][0..slot_bytes];
             out[0] = @backingInt(slot.state);
             out[1] = @backingInt(slot.reason);
-            out[2] = @intFromBool(slot.signed);
             std.mem.writeInt(u32, out[4..8], slot.file_bytes, .little);
             out[8..40].* = slot.sha256;
+            payload[signers_offset + i * slot.signer.len ..][0..slot.signer.len].* = slot.signer;
         }
         return payload;
     }
@@ -88,7 +94,7 @@ pub const SlotsState = struct {
             slot.* = .{
                 .state = std.enums.fromInt(State, in[0]) orelse return null,
                 .reason = std.enums.fromInt(Reason, in[1]) orelse return null,
-                .signed = in[2] == 1,
+                .signer = payload[signers_offset + i * @sizeOf(Signer) ..][0..@sizeOf(Signer)].*,
                 .file_bytes = std.mem.readInt(u32, in[4..8], .little),
                 .sha256 = in[8..40].*,
             };
@@ -102,8 +108,8 @@ pub const SlotsState = struct {
         return @intCast(byte);
     }
 
-    /// Only whole files within their area are active or on trial.
-    pub fn settle(state: *SlotsState, area_bytes: [slot_count]u32) void {
+    /// Only whole files within their area are active or on trial. In place of an active one that is neither comes the other slot's, if `keys` let it.
+    pub fn settle(state: *SlotsState, area_bytes: [slot_count]u32, keys: *const UpdateKeys) void {
         for (&state.slots, area_bytes) |*slot, bytes| {
             if (slot.state == .ready and slot.file_bytes > bytes) slot.* = .{ .state = .broken, .reason = .refused };
         }
@@ -112,7 +118,7 @@ pub const SlotsState = struct {
         };
         if (state.active) |slot| if (!state.isReady(slot)) {
             const other = slot ^ 1;
-            state.active = if (state.isReady(other)) other else null;
+            state.active = if (state.isReady(other) and keys.allow(&state.slots[other].signer)) other else null;
             if (state.trial == state.active) state.trial = null;
         };
     }
@@ -124,7 +130,7 @@ pub const SlotsState = struct {
 
 test "a state survives its record" {
     var state: SlotsState = .{ .active = 1, .boots = 3 };
-    state.slots[1] = .{ .state = .ready, .reason = .returned, .signed = true, .file_bytes = 123_456, .sha256 = @splat(7) };
+    state.slots[1] = .{ .state = .ready, .reason = .returned, .signer = "key id 1".*, .file_bytes = 123_456, .sha256 = @splat(7) };
     try std.testing.expectEqualDeep(state, SlotsState.decode(&state.encode()).?);
 }
 
@@ -148,7 +154,7 @@ test "no payload makes a slot active that is not whole" {
         }
         var state = SlotsState.decode(&payload) orelse continue;
         decoded += 1;
-        state.settle(.{ 1 << 23, 1 << 22 });
+        state.settle(.{ 1 << 23, 1 << 22 }, &.none);
         if (state.active) |slot| try std.testing.expect(state.isReady(slot));
         if (state.trial) |slot| try std.testing.expect(state.isReady(slot) and state.active != slot);
         try std.testing.expect(!state.isReady(1) or state.slots[1].file_bytes <= 1 << 22);

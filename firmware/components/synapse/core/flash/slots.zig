@@ -12,10 +12,12 @@ const std = @import("std");
 const flash = @import("flash.zig");
 const pack_prefix = @import("pack_prefix.zig");
 const states = @import("slot_state.zig");
+const UpdateKeys = @import("../update_keys.zig").UpdateKeys;
 pub const Reason = states.Reason;
 pub const SlotIndex = states.SlotIndex;
 pub const SlotsState = states.SlotsState;
 pub const slot_count = states.slot_count;
+pub const signer_bytes = @sizeOf(states.Signer);
 
 /// Boots in a row that may end before the board was healthy; at the next, it starts without a model.
 pub const boots_max = 5;
@@ -36,6 +38,8 @@ pub const Shown = enum { EMPTY, BROKEN, VALID, PENDING };
 pub const Slots = struct {
     ring: states.Ring,
     areas: [slot_count]flash.Area,
+    /// Whose models the board takes.
+    keys: *const UpdateKeys,
     state: SlotsState,
     /// Too many boots ended early: run no model, keep the network and updates.
     safe_mode: bool,
@@ -44,7 +48,7 @@ pub const Slots = struct {
 
     /// Reads the state from whatever the flash holds and counts this boot. A trial that was not confirmed has failed; an upload that was not
     /// finished is broken. Without a record, as when models were flashed from outside, slots that begin like a pack count as ready.
-    pub fn open(records: flash.Area, areas: [slot_count]flash.Area) Slots {
+    pub fn open(records: flash.Area, areas: [slot_count]flash.Area, keys: *const UpdateKeys) Slots {
         var payload: states.Ring.Payload = undefined;
         const ring: states.Ring = .open(records, &payload);
         const recorded: ?SlotsState = if (ring.sequence == 0) null else SlotsState.decode(&payload);
@@ -52,14 +56,14 @@ pub const Slots = struct {
         for (&state.slots) |*slot| {
             if (slot.state == .writing) slot.* = .{ .state = .broken, .reason = .interrupted };
         }
-        state.settle(.{ areas[0].bytes, areas[1].bytes });
+        state.settle(.{ areas[0].bytes, areas[1].bytes }, keys);
         if (state.trial) |slot| {
             state.slots[slot].reason = .returned;
             state.trial = null;
         }
         const safe_mode = state.boots >= boots_max;
         state.boots +|= 1;
-        var slots: Slots = .{ .ring = ring, .areas = areas, .state = state, .safe_mode = safe_mode, .degraded = false };
+        var slots: Slots = .{ .ring = ring, .areas = areas, .keys = keys, .state = state, .safe_mode = safe_mode, .degraded = false };
         // Also when nothing but the count changed: a record that was torn may read well now and badly at the next boot, this one will not.
         slots.ring.append(&state.encode()) catch {
             slots.degraded = true;
@@ -82,6 +86,11 @@ pub const Slots = struct {
         };
     }
 
+    /// Whether one of the board's update keys signed the slot's model.
+    pub fn signed(slots: *const Slots, slot: SlotIndex) bool {
+        return slots.keys.required() and slots.keys.allow(&slots.state.slots[slot].signer);
+    }
+
     /// The board has run long enough to say that this boot was a good one.
     pub fn healthy(slots: *Slots) flash.Error!void {
         if (slots.state.boots == 0) return;
@@ -93,7 +102,8 @@ pub const Slots = struct {
     /// What `activate` refuses without asking the flash.
     pub fn activatable(slots: *const Slots, slot: SlotIndex) Error!void {
         if (slots.state.active == slot and !slots.safe_mode) return error.SlotActive;
-        if (slots.state.trial != null) return error.SlotPending;
+        // The slot's own trial may begin anew: that is another try after the flash did not take the record of its end.
+        if (slots.state.trial) |trial| if (trial != slot) return error.SlotPending;
         if (!slots.state.isReady(slot)) return error.SlotNotReady;
     }
 
@@ -123,7 +133,7 @@ pub const Slots = struct {
         var next = slots.state;
         next.slots[slot].state = .broken;
         next.slots[slot].reason = reason;
-        next.settle(.{ slots.areas[0].bytes, slots.areas[1].bytes });
+        next.settle(.{ slots.areas[0].bytes, slots.areas[1].bytes }, slots.keys);
         slots.state = next;
         try slots.commit(next);
     }

@@ -4,12 +4,12 @@ const std = @import("std");
 const flash = @import("flash.zig");
 const pack_prefix = @import("pack_prefix.zig");
 const pack_signature = @import("pack_signature.zig");
+const PackSignature = pack_signature.PackSignature;
 const slots_module = @import("slots.zig");
 const Slots = slots_module.Slots;
 const SlotIndex = slots_module.SlotIndex;
 const Reason = slots_module.Reason;
 const update_keys = @import("../update_keys.zig");
-const UpdateKeys = update_keys.UpdateKeys;
 
 pub const Error = slots_module.Error || pack_prefix.Error || update_keys.Error || error{
     /// The board has update keys, and no signature follows the pack.
@@ -34,7 +34,6 @@ pub const Progress = enum { more, done };
 
 pub const Upload = struct {
     slots: *Slots,
-    keys: *const UpdateKeys = &.none,
     slot: SlotIndex = 0,
     /// Of all that comes: the pack, and its signature if it has one.
     total_bytes: u32 = 0,
@@ -73,7 +72,7 @@ pub const Upload = struct {
     pub fn begin(upload: *Upload, slot: SlotIndex, total_bytes: u64) Error!void {
         if (upload.active()) return error.UploadInProgress;
         try upload.acceptable(slot, total_bytes);
-        upload.* = .{ .slots = upload.slots, .keys = upload.keys, .slot = slot, .total_bytes = @intCast(total_bytes), .phase = .prefix };
+        upload.* = .{ .slots = upload.slots, .slot = slot, .total_bytes = @intCast(total_bytes), .phase = .prefix };
     }
 
     /// The next bytes of the file, any number of them. Each full sector is erased and written before this returns. After an error the upload
@@ -107,7 +106,9 @@ pub const Upload = struct {
         const signed = upload.total_bytes == @as(u64, prefix.file_bytes) + pack_signature.bytes;
         if (!signed and prefix.file_bytes != upload.total_bytes) return upload.fail(.none, error.LengthDiffers);
         if (prefix.file_bytes > upload.area().bytes) return upload.fail(.none, error.FileTooLarge);
-        if (!signed and upload.keys.required()) return upload.fail(.none, error.SignatureMissing);
+        if (!signed and upload.slots.keys.required()) return upload.fail(.none, error.SignatureMissing);
+        // The slot's old model may have been activated since the upload began.
+        upload.acceptable(upload.slot, upload.total_bytes) catch |err| return upload.fail(.none, err);
         upload.file_bytes = prefix.file_bytes;
         var next = upload.slots.state;
         next.slots[upload.slot] = .{ .state = .writing, .file_bytes = upload.file_bytes, .sha256 = prefix.sha256 };
@@ -156,7 +157,7 @@ pub const Upload = struct {
             return .done;
         }) orelse return .more;
         upload.computed = digest;
-        if (upload.keys.required() and upload.isRight(&digest)) upload.approved = upload.keys.check(&digest, &upload.signature);
+        if (upload.slots.keys.required() and upload.isRight(&digest)) upload.approved = upload.slots.keys.check(&digest, &upload.signature);
         return .done;
     }
 
@@ -169,7 +170,7 @@ pub const Upload = struct {
         upload.area().writeChecked(0, &upload.prefix) catch |err| return upload.fail(.flash, err);
         var next = upload.slots.state;
         next.slots[upload.slot].state = .ready;
-        next.slots[upload.slot].signed = upload.keys.required();
+        if (upload.slots.keys.required()) next.slots[upload.slot].signer = PackSignature.parse(&upload.signature).?.key[0..slots_module.signer_bytes].*;
         upload.slots.commit(next) catch |err| return upload.fail(.flash, err);
         upload.phase = .idle;
     }

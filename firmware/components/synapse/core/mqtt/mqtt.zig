@@ -144,7 +144,8 @@ pub const Mqtt = struct {
             counters.refused +%= 1;
             return device.log(.warn, "a retained command was not run; commands must not be retained");
         }
-        if (std.mem.startsWith(u8, levels, commands.cancel)) return mqtt.cancel(device, levels[commands.cancel.len..], message);
+        const tail = if (std.mem.startsWith(u8, levels, commands.cancel)) levels[commands.cancel.len..] else "-";
+        if (tail.len == 0 or tail[0] == '/') return mqtt.cancel(device, tail, message);
         const asked: ?commands.Asked = .parse(levels);
         const has_id = asked != null and asked.?.id.len > 0;
         const claimed = if (device.storage) |storage| storage.access.claimed() else true;
@@ -243,7 +244,8 @@ pub const Mqtt = struct {
             count += 1;
         }
         device.begin(request, .mqtt, if (reads) command.method_empty.? else command.method, target.slice(), headers[0..count]);
-        if (!command.bodiless) device.bodyChunk(request, payload);
+        if (!command.bodiless) return device.bodyChunk(request, payload);
+        if (device.find(request)) |exchange| exchange.ignores_body = true;
     }
 
     fn property(message: *const ports.MqttMessage, name: []const u8) ?[]const u8 {

@@ -207,6 +207,21 @@ test "planning tells its progress in messages when asked" {
     try contains(host.last(base ++ "res/8").?.payload, "\"code\":\"BODY_INVALID\"");
 }
 
+test "what a command without a payload is sent only says the answer's form, however long it is" {
+    for ([_][]const u8{ "selftest", "reboot", "stop_update", "activate/model_b", "device" }) |command| {
+        var fixture: Fixture = undefined;
+        try fixture.start();
+        defer fixture.stop();
+        var topic: [64]u8 = undefined;
+        fixture.host.forget();
+        fixture.host.receive(.{ .topic = .of(std.fmt.bufPrint(&topic, base ++ "cmd/{s}/1", .{command}) catch unreachable) }, "{\"pressed\":true}");
+        const answer = fixture.host.last(base ++ "res/1").?;
+        errdefer std.debug.print("{s}: {s}\n", .{ command, answer.payload });
+        try expect(std.mem.indexOf(u8, answer.payload, "BODY_INVALID") == null);
+        try expect(answer.payload[0] == '{');
+    }
+}
+
 test "a command is taken back by its id, or by where its answer would go" {
     var fixture: Fixture = undefined;
     try fixture.start();
@@ -241,10 +256,11 @@ test "a command is taken back by its id, or by where its answer would go" {
 }
 
 test "what is wrong with a command is told exactly" {
-    const Case = struct { topic: []const u8, payload: []const u8 = "", content_type: []const u8 = "", response_topic: []const u8 = "", correlation: []const u8 = "", answer: []const u8 };
+    const Case = struct { topic: []const u8, payload: []const u8 = "", content_type: []const u8 = "", response_topic: []const u8 = "", correlation: []const u8 = "", answer: []const u8, answered: []const u8 = base ++ "res" };
     const long = repeat("x", 65);
     for ([_]Case{
         .{ .topic = "cmd/fly", .answer = "{\"title\":\"Not Found\",\"status\":404,\"code\":\"UNKNOWN_COMMAND\",\"detail\":\"there is no such command\",\"field\":\"topic\",\"expected\":\"cmd/device, models, slot/{slot}, metrics, log, encode, predict, rollout, observe, plan, selftest, activate/{slot}, model, firmware, updates, stop_update, settings, reboot\"}" },
+        .{ .topic = "cmd/cancelled/1", .response_topic = "panel/res", .answer = "\"code\":\"UNKNOWN_COMMAND\"", .answered = "panel/res" },
         .{ .topic = "cmd/activate", .answer = "\"code\":\"UNKNOWN_COMMAND\"" },
         .{ .topic = "cmd/activate/nowhere", .answer = "\"code\":\"SLOT_UNKNOWN\"" },
         .{ .topic = "cmd/activate/model_a", .answer = "\"code\":\"SLOT_ACTIVE\"" },
@@ -254,6 +270,8 @@ test "what is wrong with a command is told exactly" {
         .{ .topic = "cmd/predict", .payload = "\xa1\x67history", .answer = "\"code\":\"BODY_MALFORMED\"" },
         .{ .topic = "cmd/encode/1?latent=wave", .payload = "\xff\xd8\xff", .answer = "\"code\":\"QUERY_INVALID\"" },
         .{ .topic = "cmd/encode", .payload = "\xff\xd8\xff", .response_topic = "synapse/other/cmd/reboot", .answer = "\"status\":422,\"code\":\"RESPONSE_TOPIC\"" },
+        // A group may be called so.
+        .{ .topic = "cmd/encode", .payload = "\xff\xd8\xff", .response_topic = "synapse/group/res/cmd/reboot", .answer = "\"code\":\"RESPONSE_TOPIC\"" },
         .{ .topic = "cmd/encode", .payload = "\xff\xd8\xff", .response_topic = "all/#", .answer = "\"code\":\"RESPONSE_TOPIC\"" },
         .{ .topic = "cmd/encode", .payload = "\xff\xd8\xff", .correlation = long, .answer = "\"code\":\"CORRELATION_DATA\",\"detail\":\"the correlation data have 65 bytes\"" },
         .{ .topic = "cmd/settings", .payload = "{\"telemetry_s\":-1}", .answer = "\"code\":\"BODY_INVALID\"" },
@@ -271,7 +289,7 @@ test "what is wrong with a command is told exactly" {
         }, case.payload);
         try expectEqual(@as(usize, 1), fixture.host.published.items.len);
         const answer = &fixture.host.published.items[0];
-        try expect(std.mem.startsWith(u8, answer.topic, base ++ "res"));
+        try expect(std.mem.startsWith(u8, answer.topic, case.answered));
         try expectEqualStrings("application/problem+json", answer.content_type);
         try contains(answer.payload, case.answer);
     }

@@ -64,6 +64,8 @@ pub fn canAnswerTo(topic: []const u8) bool {
     if (!std.unicode.utf8ValidateSlice(topic)) return false;
     if (std.mem.startsWith(u8, topic, "homeassistant/")) return false;
     if (!std.mem.startsWith(u8, topic, root)) return true;
+    // Below a group all is the group's, even one that is called res.
+    if (std.mem.startsWith(u8, topic[root.len..], "group/")) return false;
     const second = std.mem.indexOfScalar(u8, topic[root.len..], '/') orelse return false;
     const tail = topic[root.len + second + 1 ..];
     return std.mem.eql(u8, tail, "res") or std.mem.startsWith(u8, tail, "res/");
@@ -85,5 +87,5 @@ test "commands are found under the board's topic and its groups'" {
 
 test "answers go to topics that nobody takes commands from" {
     for ([_][]const u8{ "a", "clients/7/answers", "synapse/panel/res", "synapse/0201/res/9" }) |good| try std.testing.expect(canAnswerTo(good));
-    for ([_][]const u8{ "", "$SYS/x", "a/+", "a/#", "synapse/0201/cmd/reboot", "synapse/0201/status", "synapse/x", "homeassistant/device/x/config", "a\n", "a\xff" }) |bad| try std.testing.expect(!canAnswerTo(bad));
+    for ([_][]const u8{ "", "$SYS/x", "a/+", "a/#", "synapse/0201/cmd/reboot", "synapse/group/res/cmd/reboot", "synapse/group/res", "synapse/0201/status", "synapse/x", "homeassistant/device/x/config", "a\n", "a\xff" }) |bad| try std.testing.expect(!canAnswerTo(bad));
 }

@@ -43,9 +43,9 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
     exchange.slot = try models.find(device, request.wildcard, &exchange.problem);
     const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
     storage.slots.activatable(exchange.slot) catch |err| return refuse(exchange, storage, err);
-    // It came before the board had keys.
-    if (storage.update_keys.required() and !storage.slots.state.slots[exchange.slot].signed) {
-        exchange.problem = Problem.init(409, "SIGNATURE_MISSING", "the model in {s} is not signed", .{storage.name(exchange.slot)}).at("slot", .{}).expecting("an upload of a signed pack to the slot first", .{});
+    // It came before the board had these keys.
+    if (storage.update_keys.required() and !storage.slots.signed(exchange.slot)) {
+        exchange.problem = Problem.init(409, "SIGNATURE_MISSING", "the model in {s} is not signed by one of the board's update keys", .{storage.name(exchange.slot)}).at("slot", .{}).expecting("an upload of a signed pack to the slot first", .{});
         return error.Problem;
     }
     if (device.exclusive != null) return refuse(exchange, storage, error.SlotPending);
@@ -117,6 +117,7 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
         // Whatever the flash does, the model is open and tested; without the record the next boot returns to the old one.
         storage.slots.confirm() catch |err| {
             run(device, exchange.slot);
+            device.mqtt.follow(device);
             return refuse(exchange, storage, err);
         };
         run(device, exchange.slot);

@@ -68,6 +68,16 @@ fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!voi
     answer.end();
 }
 
+/// Requests of the owner that was, whose bodies are still arriving.
+fn turnAway(device: *Device, releasing: *const Exchange) void {
+    for (device.exchanges) |*exchange| {
+        if (exchange == releasing or exchange.state != .receiving or exchange.route.access == .claim) continue;
+        exchange.problem = access.unclaimed();
+        if (exchange.route.kind == .task) exchange.route.kind.task.left(device, exchange);
+        device.fail(exchange);
+    }
+}
+
 fn release(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
     var changes: [schema.table.len + 1]Pair = undefined;
@@ -75,6 +85,8 @@ fn release(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!v
     for (changes[1..], schema.keys) |*change, key| change.* = .{ .key = key, .value = null };
     storage.settings.apply(&changes) catch |err| return small_task.settingsProblem(exchange, err);
     storage.access.load();
+    device.updates.forget(device);
+    turnAway(device, exchange);
     device.openClaim(limits.claim_window_us);
     device.mqtt.leave("released");
     device.log(.info, "the board has no owner any more");

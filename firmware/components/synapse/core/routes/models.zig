@@ -99,7 +99,7 @@ pub fn describe(device: *const Device, slot: SlotIndex, answer: *Answer) void {
             answer.fieldUnsigned("bytes", upload.total_bytes);
             answer.objectEnd();
         }
-        if (shown == .VALID or shown == .PENDING) answer.fieldBoolean("signed", state.signed);
+        if (shown == .VALID or shown == .PENDING) answer.fieldBoolean("signed", storage.slots.signed(slot));
         if (shown != .EMPTY and model == null and state.file_bytes > 0) {
             answer.fieldUnsigned("bytes", state.file_bytes);
             answer.key("sha256");

@@ -14,8 +14,8 @@ fn reboot(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
         exchange.problem = Problem.init(409, "NO_REBOOT", "this board cannot start itself anew", .{}).expecting("the power switch", .{});
         return error.Problem;
     };
-    // A reboot that was asked for is no sign of trouble.
-    device.sayHealthy();
+    // A reboot that was asked for is no sign of trouble, nor one that a firmware on trial is good.
+    device.excuseBoot();
     answer.begin(202);
     answer.objectBegin();
     answer.fieldBoolean("rebooting", true);

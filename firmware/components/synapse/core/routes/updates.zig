@@ -9,6 +9,7 @@ const ProblemError = @import("../problem.zig").Error;
 const limits = @import("../limits.zig");
 const media_types = @import("../answer.zig").media_types;
 const models = @import("models.zig");
+const pack_signature = @import("../flash/pack_signature.zig");
 const routes = @import("../routes.zig");
 const small_task = @import("small_task.zig");
 const updates = @import("../updates.zig");
@@ -66,7 +67,7 @@ fn ask(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void 
     }
     var body: Body = undefined;
     body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
-    const most: u64 = if (kind == .firmware) device.config.firmware_bytes_max else @max(device.config.slot_bytes[0], device.config.slot_bytes[1]);
+    const most: u64 = if (kind == .firmware) device.config.firmware_bytes_max else @as(u64, @max(device.config.slot_bytes[0], device.config.slot_bytes[1])) + pack_signature.bytes;
     var asked: updates.Asked = .{ .kind = kind, .url = "", .bytes = 0, .sha256 = undefined };
     var seen: u32 = 0;
     try body.object();

@@ -14,6 +14,7 @@ const routes = @import("../routes.zig");
 pub const route: routes.Route = .{ .method = .POST, .path = "/v1/firmware", .access = .owner, .kind = .{ .task = .{
     .accepts = &.{.raw},
     .success = &.{202},
+    .unhurried = true,
     .begin = begin,
     .chunk = chunk,
     .received = received,

@@ -17,6 +17,7 @@ const routes = @import("../routes.zig");
 pub const route: routes.Route = .{ .method = .PUT, .path = "/v1/models/*", .access = .owner, .kind = .{ .task = .{
     .accepts = &.{.raw},
     .success = &.{ 201, 202 },
+    .unhurried = true,
     .begin = begin,
     .chunk = chunk,
     .received = received,
