@@ -80,6 +80,7 @@ pub const Board = struct {
         errdefer allocator.destroy(board);
         board.* = .{ .allocator = allocator, .options = options, .port = port, .flash = undefined };
         board.port.verify = core.sim_verify.verify;
+        board.port.get_link = simulatedLink;
         const keys = options.value.updateKeys;
         if (keys.len > update_keys_max) return error.Options;
         for (keys, board.update_keys[0..keys.len]) |hex, *key| {
@@ -225,6 +226,10 @@ pub const Board = struct {
         core.synapse_device_request_head(device, request, .of(method), .of(target), &headers, count);
     }
 };
+
+fn simulatedLink(_: ?*anyopaque, out: *ports.Link) callconv(.c) void {
+    out.kind = .of("simulated");
+}
 
 const properties_max = 16;
 const correlation_bytes_max = 256;

@@ -354,6 +354,21 @@ export interface Device {
     reason: string;
     count: number;
   };
+  /**
+   * how the board is connected; null when that is not known
+   */
+  link: {
+    /**
+     * wifi, ethernet or simulated
+     */
+    kind: string;
+    /**
+     * the Wi-Fi's name
+     */
+    network?: string;
+    address?: string;
+    rssi_dbm?: number;
+  } | null;
   clocks: {
     cpu_hz: number | null;
     psram_hz: number | null;
@@ -381,6 +396,7 @@ export interface Device {
       predictions_max: number;
     };
     receive_idle_us_max: number;
+    receive_total_us_max: number;
   };
   /**
    * the board has an owner

@@ -16,6 +16,7 @@ test "structs of the header and of the source are the same bytes" {
     try same(c.synapse_device_text, ports.Text);
     try same(c.synapse_device_header, ports.Header);
     try same(c.synapse_device_port, ports.Port);
+    try same(c.synapse_device_link, ports.Link);
     try same(c.synapse_device_mqtt_message, ports.MqttMessage);
     try same(c.synapse_device_mqtt_session, ports.MqttSession);
     try same(c.synapse_device_config, ports.Config);

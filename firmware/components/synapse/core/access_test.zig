@@ -143,6 +143,18 @@ test "claiming without a code works for ten minutes after power-on or a press of
     try expect(std.mem.indexOf(u8, claimed.body.items, "\"name\":\"shelf\"") != null);
 }
 
+test "a page at a public name, which may be anybody's, claims with the code alone" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const public = json ++ [_][]const u8{ "origin", "http://rebound.example.org:8080" };
+    try board.expectCode("POST", "/v1/claim", &public, "{}", 403, "CLAIM_PAGE");
+    var body: [64]u8 = undefined;
+    const code = &board.host.device.storage.?.access.code;
+    const right = try std.fmt.bufPrint(&body, "{{\"code\":\"{s}\"}}", .{code});
+    try expectEqual(@as(u32, 201), board.host.ask("POST", "/v1/claim", &public, right).status);
+}
+
 test "the owner gets a new token for the old one, and can give the board away" {
     var board: Board = undefined;
     try board.start();

@@ -108,6 +108,8 @@ pub const Exchange = struct {
     /// Of a task: the slot it changes, and how long its body is going to be.
     slot: u1 = 0,
     expected_bytes: u64 = 0,
+    /// Sent by a web page whose address is not one of a local network.
+    foreign_page: bool = false,
     /// What comes as a body is none: it only said which form the answer has.
     ignores_body: bool = false,
     /// Set by a step that wants the event side to look at it before the next one.

@@ -51,6 +51,22 @@ pub const ContentRange = struct {
 };
 
 /// A number of 1 to 15 decimal digits.
+/// Whether an origin (RFC 6454) is a page at an address that only a local network gives out: a number, a single word, or a name below one of the domains
+/// that no registry has. Anybody may let a name of theirs lead to a board.
+pub fn isLocalOrigin(origin: []const u8) bool {
+    const scheme = std.mem.indexOf(u8, origin, "://") orelse return false;
+    const authority = origin[scheme + 3 ..];
+    if (std.mem.startsWith(u8, authority, "[")) return true;
+    const host = authority[0 .. std.mem.indexOfScalar(u8, authority, ':') orelse authority.len];
+    if (host.len == 0) return false;
+    if (std.mem.indexOfNone(u8, host, "0123456789.") == null) return true;
+    if (std.mem.indexOfScalar(u8, host, '.') == null) return true;
+    for ([_][]const u8{ ".local", ".localhost", ".lan", ".internal", ".home.arpa" }) |domain| {
+        if (std.ascii.endsWithIgnoreCase(host, domain)) return true;
+    }
+    return false;
+}
+
 pub fn decimal(text: []const u8) ?u64 {
     if (text.len == 0 or text.len > 15) return null;
     for (text) |byte| if (!std.ascii.isDigit(byte)) return null;
@@ -147,4 +163,9 @@ test "targets and parameters" {
     try std.testing.expectEqualStrings("/v1/encode", target.path);
     try std.testing.expectEqualStrings("base64", target.parameter("latent").?);
     try std.testing.expectEqual(@as(?[]const u8, null), target.parameter("late"));
+}
+
+test "origins of a local network" {
+    for ([_][]const u8{ "http://192.168.1.7", "http://10.0.0.2:8080", "https://[fe80::1]:443", "http://synapse", "http://localhost:8080", "http://synapse-1.local", "http://Board.LAN", "http://x.home.arpa" }) |local| try std.testing.expect(isLocalOrigin(local));
+    for ([_][]const u8{ "null", "", "http://", "http://example.org", "http://local.example.org:80", "http://192.168.1.7.example.org", "http://notlocal.xlocal", "file://" }) |other| try std.testing.expect(!isLocalOrigin(other));
 }

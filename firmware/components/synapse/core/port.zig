@@ -90,6 +90,21 @@ pub const Port = extern struct {
     fetch_cancel: ?*const fn (?*anyopaque, fetch: u32) callconv(.c) void = null,
     /// On the worker.
     verify: ?*const fn (?*anyopaque, key: *const PublicKey, message: [*]const u8, bytes: usize, signature: *const [64]u8) callconv(.c) i32 = null,
+    get_link: ?*const fn (?*anyopaque, out: *Link) callconv(.c) void = null,
+
+    pub fn link(port: *const Port) Link {
+        var result: Link = .{};
+        if (port.get_link) |call| call(port.user, &result);
+        return result;
+    }
+};
+
+pub const Link = extern struct {
+    size: u32 = @sizeOf(Link),
+    rssi_dbm: i32 = 0,
+    kind: Text = .{},
+    network: Text = .{},
+    address: Text = .{},
 };
 
 /// A point on P-256, uncompressed: 4, then x and y, big-endian.

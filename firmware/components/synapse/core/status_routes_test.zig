@@ -10,6 +10,21 @@ fn parse(reply: *const hosts.Reply) !std.json.Parsed(std.json.Value) {
     return std.json.parseFromSlice(std.json.Value, std.testing.allocator, reply.body.items, .{});
 }
 
+test "a board says how it is connected, or that it does not know" {
+    var host: Host = undefined;
+    try host.start();
+    defer host.stop();
+    const known = try parse(host.send("GET", "/v1/device", "", "", ""));
+    defer known.deinit();
+    const link = known.value.object.get("link").?.object;
+    try std.testing.expectEqualStrings("home \"2\"", link.get("network").?.string);
+    try expectEqual(@as(i64, -61), link.get("rssi_dbm").?.integer);
+    host.device.port.get_link = null;
+    const unknown = try parse(host.send("GET", "/v1/device", "", "", ""));
+    defer unknown.deinit();
+    try expect(unknown.value.object.get("link").? == .null);
+}
+
 test "metrics count what was answered, and every line is a comment or a sample" {
     var host: Host = undefined;
     try host.startWithModel();

@@ -126,7 +126,15 @@ pub const Host = struct {
             .mqtt_publish = mqttPublish,
             .mqtt_subscribe = mqttSubscribe,
             .settings_changed = settingsChanged,
+            .get_link = getLink,
         };
+    }
+
+    fn getLink(_: ?*anyopaque, out: *ports.Link) callconv(.c) void {
+        out.kind = .of("wifi");
+        out.network = .of("home \"2\"");
+        out.address = .of("192.168.1.7");
+        out.rssi_dbm = -61;
     }
 
     pub fn startWithModel(host: *Host) !void {

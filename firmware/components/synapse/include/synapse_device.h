@@ -97,6 +97,15 @@ typedef struct synapse_device_mqtt_session {
   synapse_device_text will_topic, will_payload; /* QoS 1, retained */
 } synapse_device_mqtt_session;
 
+/* How the board is connected. Texts are valid until the call that asked returns. */
+typedef struct synapse_device_link {
+  uint32_t size;    /* sizeof(synapse_device_link) */
+  int32_t rssi_dbm; /* of the radio; 0: unknown, or no radio */
+  synapse_device_text kind;    /* "wifi", "ethernet", "simulated"; empty: not connected */
+  synapse_device_text network; /* the Wi-Fi's name; may be empty */
+  synapse_device_text address; /* the board's own, as text; may be empty */
+} synapse_device_link;
+
 /* What the core may ask of its surroundings. All functions are called on the event side, but parallel_for and ticks_us, which the worker
  * calls too, as it does flash_read, flash_map, firmware_check and verify. Bytes given to a port function are valid only until it returns, except where said. */
 typedef struct synapse_device_port {
@@ -164,6 +173,9 @@ typedef struct synapse_device_port {
   /* Whether `signature` (r and s, 32 bytes each, big-endian) is one of the message by the holder of `public_key` (as in synapse_device_config): ECDSA on P-256
    * with SHA-256 (psa_verify_message takes key and signature in these forms). 0 says yes. On the worker. NULL for a board without update keys. */
   int32_t (*verify)(void *user, const uint8_t public_key[65], const uint8_t *message, size_t bytes, const uint8_t signature[64]);
+
+  /* Fills in what is known of the connection. NULL: nothing is. */
+  void (*get_link)(void *user, synapse_device_link *out);
 } synapse_device_port;
 
 /* How the firmware that runs came to run. */

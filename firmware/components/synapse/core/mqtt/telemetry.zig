@@ -27,6 +27,11 @@ pub fn publish(mqtt: *Mqtt, device: *const Device) void {
     message.fieldUnsigned("mqtt_published", counters.published);
     message.fieldUnsigned("mqtt_duplicates", counters.duplicates);
     message.fieldUnsigned("mqtt_connects", counters.connects);
+    const rssi_dbm = device.port.link().rssi_dbm;
+    if (rssi_dbm != 0) {
+        message.key("rssi_dbm");
+        message.double(@floatFromInt(rssi_dbm));
+    }
     message.objectEnd();
     mqtt.outbox.publish(mqtt.topics.telemetry.slice(), &message, .{ .qos = 0 });
 }

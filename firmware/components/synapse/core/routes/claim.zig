@@ -9,6 +9,7 @@ const Pair = @import("../flash/journal.zig").Pair;
 const Problem = @import("../problem.zig").Problem;
 const ProblemError = @import("../problem.zig").Error;
 const access = @import("../access.zig");
+const http = @import("../http.zig");
 const limits = @import("../limits.zig");
 const models = @import("models.zig");
 const routes = @import("../routes.zig");
@@ -29,6 +30,8 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
         exchange.problem = Problem.init(415, "CONTENT_TYPE", "the body has no type", .{}).at("content-type", .{}).expecting("application/json, application/cbor", .{});
         return error.Problem;
     }
+    const origin = http.header(request.headers, "origin");
+    exchange.foreign_page = origin != null and !http.isLocalOrigin(origin.?);
 }
 
 fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
@@ -49,7 +52,14 @@ fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!voi
         },
     };
     try body.end();
-    if (!storage.access.claimed()) try storage.access.checkClaim(code, device.now(), &exchange.problem);
+    if (!storage.access.claimed()) {
+        // A page whose name was made to lead here (DNS rebinding) is of the board's own origin, as browsers see it.
+        if (exchange.foreign_page and code == null) {
+            exchange.problem = Problem.init(403, "CLAIM_PAGE", "a page at a public name claims the board without its code", .{}).at("origin", .{}).expecting("the code, or the board's page at its IP address or a name of the local network", .{});
+            return error.Problem;
+        }
+        try storage.access.checkClaim(code, device.now(), &exchange.problem);
+    }
     var random: [access.token_bytes]u8 = undefined;
     device.port.random(device.port.user, &random, random.len);
     var token: [access.token_text_bytes]u8 = undefined;

@@ -64,6 +64,7 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     region(answer, "slow", &device.slow);
     answer.fieldUnsigned("flash_bytes", config.flash_bytes);
     answer.objectEnd();
+    describeLink(answer, &device.port);
     answer.key("queue");
     answer.objectBegin();
     answer.fieldUnsigned("in_progress", device.inProgress());
@@ -84,6 +85,7 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.fieldUnsigned("predictions_max", limits.plan_predictions_max);
     answer.objectEnd();
     answer.fieldUnsigned("receive_idle_us_max", limits.receive_idle_us_max);
+    answer.fieldUnsigned("receive_total_us_max", limits.receive_total_us_max);
     answer.objectEnd();
     if (device.storage) |storage| {
         answer.fieldBoolean("claimed", storage.access.claimed());
@@ -106,6 +108,22 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     models.slots(device, answer);
     answer.objectEnd();
     answer.end();
+}
+
+/// Null while the board is not connected, or its port does not know how.
+fn describeLink(answer: *Answer, port: *const ports.Port) void {
+    const link = port.link();
+    answer.key("link");
+    if (link.kind.bytes == 0) return answer.nothing();
+    answer.objectBegin();
+    answer.field("kind", link.kind.slice());
+    if (link.network.bytes > 0) answer.field("network", link.network.slice());
+    if (link.address.bytes > 0) answer.field("address", link.address.slice());
+    if (link.rssi_dbm != 0) {
+        answer.key("rssi_dbm");
+        answer.double(@floatFromInt(link.rssi_dbm));
+    }
+    answer.objectEnd();
 }
 
 fn clock(answer: *Answer, name: []const u8, hz: u64) void {
