@@ -245,7 +245,7 @@ export class BrokerLink implements BoardNetwork {
         this.#connect();
         return;
       }
-      this.#log("warn", `broker ${url}: ${error.message || (error as NodeJS.ErrnoException).code}`);
+      this.#log("warn", `broker ${url}: ${reasonOf(error)}`);
     });
   }
 
@@ -276,6 +276,23 @@ function newStores() {
 function isOldBroker(error: Error): boolean {
   const code = (error as { code?: unknown }).code;
   return code === 1 || code === 132 || /protocol version|Invalid header|Cannot parse|malformed/i.test(error.message);
+}
+
+/** Whose certificate is missing, by the code of the error. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "a certificate of the board's own (--broker-cert)",
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: "perhaps a certificate of the board's own (--broker-cert)",
+  SELF_SIGNED_CERT_IN_CHAIN: "an authority that is trusted here (--broker-ca)",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "an authority that is trusted here (--broker-ca)",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "an authority that is trusted here (--broker-ca)",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "an authority that is trusted here (--broker-ca)",
+};
+
+/** One line of words. OpenSSL's message is about its source files; its reason says the same in words. */
+function reasonOf(error: Error & { readonly code?: unknown; readonly reason?: unknown }): string {
+  const words = typeof error.reason === "string" ? error.reason : error.message || String(error.code);
+  const remedy = REMEDIES[String(error.code)];
+  return remedy === undefined ? words : `${words}; expected ${remedy}`;
 }
 
 function pairsOf(properties: Record<string, string | string[]> | undefined): [string, string][] {
