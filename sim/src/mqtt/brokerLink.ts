@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import type { IncomingMessage, LogLevel, MqttSession, OutgoingMessage } from "../board/deviceCore.js";
 import type { BoardNetwork, VirtualBoard } from "../board/virtualBoard.js";
-import { secureOptions, type TlsOptions } from "../tls.js";
+import { reasonOf, secureOptions, type TlsOptions } from "../tls.js";
 
 /** As include/synapse_device.h asks: the core remembers more commands than this, so none that comes again runs again. */
 const UNACKNOWLEDGED_MAX = 16;
@@ -245,7 +245,7 @@ export class BrokerLink implements BoardNetwork {
         this.#connect();
         return;
       }
-      this.#log("warn", `broker ${url}: ${reasonOf(error)}`);
+      this.#log("warn", `broker ${url}: ${explain(error)}`);
     });
   }
 
@@ -288,11 +288,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "an authority that is trusted here (--broker-ca)",
 };
 
-/** One line of words. OpenSSL's message is about its source files; its reason says the same in words. */
-function reasonOf(error: Error & { readonly code?: unknown; readonly reason?: unknown }): string {
-  const words = typeof error.reason === "string" ? error.reason : error.message || String(error.code);
+function explain(error: Error & { readonly code?: unknown }): string {
   const remedy = REMEDIES[String(error.code)];
-  return remedy === undefined ? words : `${words}; expected ${remedy}`;
+  return remedy === undefined ? reasonOf(error) : `${reasonOf(error)}; expected ${remedy}`;
 }
 
 function pairsOf(properties: Record<string, string | string[]> | undefined): [string, string][] {
