@@ -61,7 +61,7 @@ describe("sign and verify", () => {
     expect(await refused("verify", "m.syn", "--key", "update.pub.pem")).toMatch(/m\.syn: the pack is not signed.*\[SIGNATURE_MISSING\]/);
     expect(await refused("verify", "signed.syn", "--key", "other.pub.pem")).toMatch(/\[SIGNATURE_KEY_UNKNOWN\]/);
     expect(await refused("sign", "m.syn", "--key", "update.pub.pem", "-o", "no.syn")).toMatch(
-      /update\.pub\.pem: not such a key.*\[KEY_INVALID\]/,
+      /update\.pub\.pem: not such a key; expected a private key.*\[KEY_INVALID\]/,
     );
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "secp384r1" });
     await writeFile(at("p384.pem"), privateKey.export({ type: "pkcs8", format: "pem" }));

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import mqtt from "mqtt";
 import { afterEach, describe, expect, test } from "vitest";
 import { SynapseMqttClient } from "../client/index.js";
@@ -98,6 +99,19 @@ test("boards of --serve-broker are on a broker of their own process, and gone wi
     await connection.endAsync(true);
   }
   expect(await program.stop()).toBe(0);
+});
+
+test("a broker whose usual port is taken stops with its boards all the same", async () => {
+  const other = createServer();
+  // Whoever has the port, it is taken.
+  await new Promise<void>((resolve) => other.once("error", () => resolve()).listen(1883, "127.0.0.1", resolve));
+  try {
+    const { program, document } = await startSim("--serve-broker");
+    expect(document.broker.url).not.toMatch(/:1883$/);
+    expect(await program.stop()).toBe(0);
+  } finally {
+    other.close();
+  }
 });
 
 test("a board without an owner is on its broker, and refuses commands", async () => {

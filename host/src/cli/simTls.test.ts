@@ -41,9 +41,15 @@ test.each([
 test.each([
   [["--tls-cert", "server.pem"], /--tls-cert and --tls-key: there is a certificate without its key.*\[TLS_HALF\]/],
   [["--broker-key", "client.key.pem"], /--broker-cert and --broker-key: there is a key without its certificate.*\[TLS_HALF\]/],
-  [["--tls-cert", "server.pem", "--tls-key", "client.key.pem"], /key.*\[TLS_INVALID\]/],
-  [["--tls-cert", "server.pem", "--tls-key", "server.pem"], /\[TLS_INVALID\]/],
-  [["--broker", "mqtts://127.0.0.1:1", "--broker-ca", "server.key.pem"], /there is no certificate.*\[TLS_INVALID\]/],
+  [
+    ["--tls-cert", "server.pem", "--tls-key", "client.key.pem"],
+    /^error: server\.pem and client\.key\.pem: key values mismatch; .*\[TLS_INVALID\]/,
+  ],
+  [["--tls-cert", "server.pem", "--tls-key", "server.pem"], /^error: server\.pem and server\.pem: .*\[TLS_INVALID\]/],
+  [
+    ["--broker", "mqtts://127.0.0.1:1", "--broker-ca", "server.key.pem"],
+    /^error: server\.key\.pem: there is no certificate.*\[TLS_INVALID\]/,
+  ],
   [["--tls-cert", "missing.pem", "--tls-key", "server.key.pem"], /missing\.pem: no such file.*\[FILE_ENOENT\]/],
 ])("%s is refused in words", { timeout: TIMEOUT_MS }, async (more, says) => {
   const { code, stdout, stderr } = await runProgram([...ARGS, ...more], FOLDER);

@@ -131,6 +131,17 @@ describe("with a board", () => {
   });
 });
 
+test("an address under which there can be no board is refused, and the token in it is not shown", () => {
+  for (const url of ["http://board.local", "http://board.local:8080/", "https://[fe80::1]:8443/a/b", ""]) {
+    expect(() => new SynapseClient({ url })).not.toThrow();
+  }
+  expect(() => new SynapseClient({ url: "127.0.0.1:8080" })).toThrow('url is "127.0.0.1:8080"; expected the address alone');
+  expect(() => new SynapseClient({ url: undefined as unknown as string })).toThrow("url is undefined; expected the address alone");
+  const ofPage = () => new SynapseClient({ url: "http://board.local/#token=secret" });
+  expect(ofPage).toThrow("url has a query or a fragment");
+  expect(ofPage).not.toThrow("secret");
+});
+
 describe("when things go wrong", () => {
   let server: Server | undefined;
   let seen = 0;

@@ -21,6 +21,15 @@ export interface HttpOptions {
 const TIMEOUT_MS = 30_000;
 const RETRIES_MAX = 3;
 
+/** What stands before the routes' paths. Empty, or a path alone, is the origin of the page that asks. */
+function baseOf(url: string): string {
+  const expected = 'expected the address alone, such as "http://board.local"';
+  if (/[?#]/.test(url))
+    throw new TypeError(`url has a query or a fragment; ${expected}, and the token that a page's address shows as "token"`);
+  if (!/^(https?:\/\/[^/]+)?(\/.*)?$/.test(url)) throw new TypeError(`url is ${JSON.stringify(url)}; ${expected}`);
+  return url.replace(/\/+$/, "");
+}
+
 /** One board's HTTP: bearer token, timeouts, and repeating what is safe to repeat. */
 export class HttpChannel implements Channel {
   readonly #url: string;
@@ -28,7 +37,7 @@ export class HttpChannel implements Channel {
   token: string | undefined;
 
   constructor(options: HttpOptions) {
-    this.#url = options.url.replace(/\/+$/, "");
+    this.#url = baseOf(options.url);
     this.#options = options;
     this.token = options.token;
   }

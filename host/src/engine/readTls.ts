@@ -1,4 +1,4 @@
-import { InputError, type TlsIdentity, type TlsOptions } from "synapse-sim";
+import { InputError, secureOptions, type TlsIdentity, type TlsOptions } from "synapse-sim";
 import { readInput } from "./readInput.js";
 
 const PEM_BYTES_MAX = 1 << 20;
@@ -9,7 +9,7 @@ export interface TlsFiles {
   readonly key?: string | undefined;
 }
 
-/** What the two files hold; undefined when neither is named. Rejects with InputError `TLS_HALF` when one is. */
+/** What the two files hold; undefined when neither is named. Rejects with InputError `TLS_HALF` when one is, and `TLS_INVALID` when they are no pair. */
 export async function readTlsIdentity({ certificate, key }: TlsFiles, options: string): Promise<TlsIdentity | undefined> {
   if (certificate === undefined && key === undefined) return undefined;
   if (certificate === undefined || key === undefined) {
@@ -21,13 +21,16 @@ export async function readTlsIdentity({ certificate, key }: TlsFiles, options: s
       expected: "both, or neither",
     });
   }
-  return { certificate: await readPem(certificate), key: await readPem(key) };
+  const identity = { certificate: await readPem(certificate), key: await readPem(key) };
+  secureOptions({ identity }, { identity: `${certificate} and ${key}` });
+  return identity;
 }
 
 /** As BrokerLink takes them; undefined when no file is named. */
 export async function readBrokerTls(files: TlsFiles & { readonly authorities?: string | undefined }): Promise<TlsOptions | undefined> {
   const identity = await readTlsIdentity(files, "--broker-cert and --broker-key");
   const authorities = files.authorities === undefined ? undefined : await readPem(files.authorities);
+  if (authorities !== undefined) secureOptions({ authorities }, { authorities: files.authorities });
   return identity === undefined && authorities === undefined ? undefined : { identity, authorities };
 }
 

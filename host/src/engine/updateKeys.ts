@@ -50,7 +50,7 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
 
 /** The private key of a PEM file. Rejects with InputError `KEY_INVALID` for anything but an ECDSA key on P-256. */
 export async function readSigningKey(path: string): Promise<KeyObject> {
-  return readKey(path, "a private key on P-256 (PEM), as keygen makes them", createPrivateKey);
+  return readKey(path, "a private key on P-256 (PEM) without a passphrase, as keygen makes them", createPrivateKey);
 }
 
 /** The public key of a PEM file, which may hold the private one too. */
@@ -64,8 +64,9 @@ async function readKey(path: string, expected: string, parse: (pem: string) => K
   let key: KeyObject;
   try {
     key = parse(pem);
-  } catch (error) {
-    throw invalid(`not such a key: ${(error as Error).message}`);
+  } catch {
+    // OpenSSL's words for it are "unsupported" and the like.
+    throw invalid("not such a key");
   }
   if (key.asymmetricKeyDetails?.namedCurve === CURVE) return key;
   throw invalid(`a key of another kind (${key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? "unknown"})`);

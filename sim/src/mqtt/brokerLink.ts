@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import type { IncomingMessage, LogLevel, MqttSession, OutgoingMessage } from "../board/deviceCore.js";
 import type { BoardNetwork, VirtualBoard } from "../board/virtualBoard.js";
-import { secureOptions, type TlsOptions } from "../tls.js";
+import { reasonOf, secureOptions, type TlsOptions } from "../tls.js";
 
 /** As include/synapse_device.h asks: the core remembers more commands than this, so none that comes again runs again. */
 const UNACKNOWLEDGED_MAX = 16;
@@ -255,7 +255,7 @@ export class BrokerLink implements BoardNetwork {
         this.#connect();
         return;
       }
-      this.#log("warn", `broker ${url}: ${error.message || (error as NodeJS.ErrnoException).code}`);
+      this.#log("warn", `broker ${url}: ${explain(error)}`);
     });
   }
 
@@ -288,6 +288,21 @@ const contentsOf = ({ payload }: OutgoingMessage): string => Buffer.from(payload
 function isOldBroker(error: Error): boolean {
   const code = (error as { code?: unknown }).code;
   return code === 1 || code === 132 || /protocol version|Invalid header|Cannot parse|malformed/i.test(error.message);
+}
+
+/** Whose certificate is missing, by the code of the error. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "a certificate of the board's own (--broker-cert)",
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: "perhaps a certificate of the board's own (--broker-cert)",
+  SELF_SIGNED_CERT_IN_CHAIN: "an authority that is trusted here (--broker-ca)",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "an authority that is trusted here (--broker-ca)",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "an authority that is trusted here (--broker-ca)",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "an authority that is trusted here (--broker-ca)",
+};
+
+function explain(error: Error & { readonly code?: unknown }): string {
+  const remedy = REMEDIES[String(error.code)];
+  return remedy === undefined ? reasonOf(error) : `${reasonOf(error)}; expected ${remedy}`;
 }
 
 function pairsOf(properties: Record<string, string | string[]> | undefined): [string, string][] {

@@ -33,15 +33,21 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     aedes.handle(socket);
   });
   const host = options.host ?? "127.0.0.1";
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const message = error.code === "EADDRINUSE" ? "another program listens there" : error.message;
-      reject(
-        new InputError({ code: "PORT_UNAVAILABLE", source: `${host}:${options.port}`, message, expected: "a free port; 0 takes any" }),
-      );
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (error: NodeJS.ErrnoException) => {
+        const message = error.code === "EADDRINUSE" ? "another program listens there" : error.message;
+        reject(
+          new InputError({ code: "PORT_UNAVAILABLE", source: `${host}:${options.port}`, message, expected: "a free port; 0 takes any" }),
+        );
+      });
+      server.listen(options.port, host, resolve);
     });
-    server.listen(options.port, host, resolve);
-  });
+  } catch (error) {
+    // Its heartbeat would keep the process alive.
+    await new Promise<void>((resolve) => aedes.close(() => resolve()));
+    throw error;
+  }
   const { port } = server.address() as AddressInfo;
   const shown = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
   return {

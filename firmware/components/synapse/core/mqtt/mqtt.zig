@@ -233,7 +233,7 @@ pub const Mqtt = struct {
         if (property(message, "latent")) |form| target.print("&latent={s}", .{form[0..@min(form.len, 16)]});
         var headers: [3]ports.Header = undefined;
         var count: usize = 0;
-        headers[count] = .{ .name = .of("accept"), .value = .of(property(message, "accept") orelse asked.option("accept") orelse if (json) "application/json" else "application/cbor, */*;q=0.5") };
+        headers[count] = .{ .name = .of("accept"), .value = .of(property(message, "accept") orelse asked.option("accept") orelse if (json) "application/json, */*;q=0.5" else "application/cbor, */*;q=0.5") };
         count += 1;
         const reads = empty and command.method_empty != null;
         if (!command.bodiless and !reads) {

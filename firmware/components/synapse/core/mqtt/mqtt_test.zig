@@ -129,6 +129,11 @@ test "clients of 3.1.1 name themselves in the topic, and payloads show their typ
     try contains(host.last(base ++ "res/b2").?.payload, "{\"entries\":[]");
     host.receive(.{ .topic = .of(base ++ "cmd/metrics/b3") }, "");
     try contains(host.last(base ++ "res/b3").?.payload, "synapse_requests_total");
+    // JSON is a wish, where it was not asked for by name.
+    host.receive(.{ .topic = .of(base ++ "cmd/metrics/b4") }, "{}");
+    try contains(host.last(base ++ "res/b4").?.payload, "synapse_requests_total");
+    host.receive(.{ .topic = .of(base ++ "cmd/metrics/b5?accept=application/json") }, "{}");
+    try contains(host.last(base ++ "res/b5").?.payload, "\"code\":\"NOT_ACCEPTABLE\"");
     host.receive(.{ .topic = .of(base ++ "cmd/device/a9") }, "{}");
     try contains(host.last(base ++ "res/a9").?.payload, "\"id\":\"02:00:00:00:00:01\"");
 }
