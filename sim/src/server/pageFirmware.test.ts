@@ -11,6 +11,11 @@ import { serveBoard } from "./serveBoard.js";
 
 const executable = findChromium();
 
+/** An answer that says that the board restarts, made of one as long that says that it does not. */
+function promising(bytes: Uint8Array): Uint8Array {
+  return Buffer.from(Buffer.from(bytes).toString().replace('"rebooting":false', '"rebooting":true '));
+}
+
 /** A board that can be reached or not, and whose uploads can be held in their middle, so that what happens then can be seen without a race. */
 function interrupting(board: SimulatedBoard) {
   const seen = {
@@ -18,6 +23,8 @@ function interrupting(board: SimulatedBoard) {
     silent: false,
     /** It falls silent as soon as it has taken a firmware, as a board does that takes its time to restart. */
     silentAfterUpload: false,
+    /** It does not restart by itself, and says that it does (`late`) or not (`never`). */
+    restarts: "at once" as "at once" | "late" | "never",
     /** Bytes of a firmware that reach the board. */
     uploadBytesMax: Number.POSITIVE_INFINITY,
   };
@@ -28,7 +35,11 @@ function interrupting(board: SimulatedBoard) {
       seen.silent = seen.silentAfterUpload;
       sink.end();
     };
-    const opened = board.open(request, { head: sink.head, chunk: sink.chunk, end });
+    const [target, chunk] =
+      seen.restarts === "at once"
+        ? [request.target, sink.chunk]
+        : [`${request.target}?reboot=false`, (bytes: Uint8Array) => sink.chunk(seen.restarts === "late" ? promising(bytes) : bytes)];
+    const opened = board.open({ ...request, target }, { head: sink.head, chunk, end });
     let room = seen.uploadBytesMax;
     return {
       write: (bytes) => {
@@ -173,15 +184,41 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     await says("As before: 4.0.0 did not start, or did not stay up for a minute.");
   });
 
+  test("a board that still answers before it restarts is not taken for one that has", async () => {
+    interrupted.seen.restarts = "late";
+    await upload(makeAppImage({ version: "5.0.0" }));
+    await says("The board restarts with synapse 5.0.0");
+    for (let looks = 0; looks < 2; looks++) await page.waitForResponse((response) => response.url().endsWith("/v1/device"));
+    await says("The board restarts with synapse 5.0.0");
+    await board.reset("software");
+    await says("synapse 5.0.0 runs");
+    await says(/^On trial/);
+    await board.reset("panic");
+    await says("5.0.0 did not stay up for a minute, so the board returned to this one.");
+  });
+
+  test("of one that waits for the next start the page says so", async () => {
+    interrupted.seen.restarts = "never";
+    await upload(makeAppImage({ version: "6.0.0" }));
+    await says("6.0.0 runs from the next start on");
+    await says("synapse 2.0.0 runs");
+    await board.reset();
+    await says("synapse 6.0.0 runs");
+    await says(/^On trial/);
+    await board.reset("panic");
+    await says("synapse 2.0.0 runs");
+    interrupted.seen.restarts = "at once";
+  });
+
   test("power is cut in the middle of an upload: the page says so, and the board comes back with what ran", async () => {
     board.cutPower(9, "torn");
-    await upload(makeAppImage({ version: "5.0.0" }));
+    await upload(makeAppImage({ version: "7.0.0" }));
     await trouble("The connection broke during the upload.");
     await board.reset();
     await page.getByRole("status").getByText("ESP32-P4").waitFor();
     await says("synapse 2.0.0 runs");
-    await upload(makeAppImage({ version: "5.0.0" }));
-    await says("synapse 5.0.0 runs");
+    await upload(makeAppImage({ version: "7.0.0" }));
+    await says("synapse 7.0.0 runs");
   });
 });
 
