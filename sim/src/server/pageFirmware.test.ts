@@ -1,5 +1,5 @@
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { SimulatedBoard } from "../board/board.js";
 import { MODEL, testBoard } from "../board/boardSuite.js";
 import { makeAppImage } from "../testing/appImage.js";
@@ -16,18 +16,22 @@ function promising(bytes: Uint8Array): Uint8Array {
   return Buffer.from(Buffer.from(bytes).toString().replace('"rebooting":false', '"rebooting":true '));
 }
 
+interface Interruptions {
+  /** Nobody reaches the board. */
+  silent: boolean;
+  /** It falls silent as soon as it has taken a firmware, as a board does that takes its time to restart. */
+  silentAfterUpload: boolean;
+  /** Unless `at once`, it does not restart by itself, and says that it does (`late`) or not (`never`). */
+  restarts: "at once" | "late" | "never";
+  /** Bytes of a firmware that reach the board. */
+  uploadBytesMax: number;
+}
+
+const NONE: Interruptions = { silent: false, silentAfterUpload: false, restarts: "at once", uploadBytesMax: Number.POSITIVE_INFINITY };
+
 /** A board that can be reached or not, and whose uploads can be held in their middle, so that what happens then can be seen without a race. */
 function interrupting(board: SimulatedBoard) {
-  const seen = {
-    /** Nobody reaches the board. */
-    silent: false,
-    /** It falls silent as soon as it has taken a firmware, as a board does that takes its time to restart. */
-    silentAfterUpload: false,
-    /** It does not restart by itself, and says that it does (`late`) or not (`never`). */
-    restarts: "at once" as "at once" | "late" | "never",
-    /** Bytes of a firmware that reach the board. */
-    uploadBytesMax: Number.POSITIVE_INFINITY,
-  };
+  const seen: Interruptions = { ...NONE };
   const open: SimulatedBoard["open"] = (request, sink) => {
     if (seen.silent) throw new Error("nobody reaches the board");
     if (!request.target.startsWith("/v1/firmware")) return board.open(request, sink);
@@ -72,6 +76,7 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     page = await browser.newPage(ON_A_PHONE);
     await page.goto(`${server.url}/#token=${board.ownerToken}`);
   });
+  afterEach(() => Object.assign(interrupted.seen, NONE));
   afterAll(async () => {
     await browser?.close();
     await server?.close();
@@ -127,7 +132,6 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     await expect.poll(focused).toBe("Upload a firmware");
     await says("synapse 0.1.0 runs");
     expect(await page.getByRole("alert").innerText()).toBe("");
-    interrupted.seen.uploadBytesMax = Number.POSITIVE_INFINITY;
   });
 
   test("the page waits while the board restarts, and says that the new firmware is on trial", async () => {
@@ -140,7 +144,6 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     await says("The board restarts with synapse 2.0.0");
     expect(await page.getByRole("alert").innerText()).toBe("");
     expect(await hindrances(page)).toEqual([]);
-    interrupted.seen.silentAfterUpload = false;
     interrupted.seen.silent = false;
     await says("synapse 2.0.0 runs");
     await says(/^On trial; confirmed when it stays up for a minute/);
@@ -178,7 +181,6 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     await expect.poll(() => board.running).toBe(true);
     await board.reset("panic");
     await board.reset("power-on");
-    interrupted.seen.silentAfterUpload = false;
     interrupted.seen.silent = false;
     await says("synapse 2.0.0 runs");
     await says("As before: 4.0.0 did not start, or did not stay up for a minute.");
@@ -207,7 +209,6 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     await says(/^On trial/);
     await board.reset("panic");
     await says("synapse 2.0.0 runs");
-    interrupted.seen.restarts = "at once";
   });
 
   test("power is cut in the middle of an upload: the page says so, and the board comes back with what ran", async () => {
