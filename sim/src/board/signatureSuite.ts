@@ -1,31 +1,15 @@
-import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createHash } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { FileServer } from "../testing/fileServer.js";
+import { keyId, newUpdateKey, pointOf, signedByHand } from "../testing/updateKeys.js";
 import { type BoardEngine, SimulatedBoard } from "./board.js";
 import { jsonOf, MODEL, testBoard } from "./boardSuite.js";
-
-const pair = () => generateKeyPairSync("ec", { namedCurve: "prime256v1" });
-
-function pointOf(key: KeyObject): Uint8Array {
-  const { x = "", y = "" } = key.export({ format: "jwk" });
-  return Uint8Array.from([4, ...Buffer.from(x, "base64url"), ...Buffer.from(y, "base64url")]);
-}
-
-const keyId = (key: KeyObject): string => createHash("sha256").update(pointOf(key)).digest("hex").slice(0, 32);
-
-/** A signed pack as docs/format.md says, put together by hand. */
-export function signedByHand(pack: Uint8Array, { privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject }): Uint8Array {
-  const message = Buffer.concat([Buffer.from("synapse-model-signature-v1\0"), pack.subarray(32, 64)]);
-  const signature = sign("sha256", message, { key: privateKey, dsaEncoding: "ieee-p1363" });
-  const head = [0x89, 0x53, 0x49, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1, 0, 0, 0, 0, 0, 0, 0];
-  return Buffer.concat([pack, Buffer.from(head), Buffer.from(keyId(publicKey), "hex"), signature]);
-}
 
 /** What every build of the board does when it has update keys. */
 export function signatureSuite(engine: BoardEngine): void {
   describe(`signed models on the ${engine} board`, () => {
-    const trusted = pair();
-    const stranger = pair();
+    const trusted = newUpdateKey();
+    const stranger = newUpdateKey();
     let board: SimulatedBoard;
     afterEach(() => board?.close());
 
@@ -45,7 +29,7 @@ export function signatureSuite(engine: BoardEngine): void {
     });
 
     it("takes and runs what a key of its signed, also after a reset", async () => {
-      await start([pointOf(pair().publicKey), pointOf(trusted.publicKey)]);
+      await start([pointOf(newUpdateKey().publicKey), pointOf(trusted.publicKey)]);
       expect(await ask("PUT", "/v1/models/model_b", signedByHand(MODEL, trusted))).toMatchObject({ status: 201, signed: true });
       expect(await ask("POST", "/v1/models/model_b/activate")).toMatchObject({ status: 200, active: true, signed: true });
       await board.reset("software");

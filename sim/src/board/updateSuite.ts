@@ -2,27 +2,10 @@ import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeAppImage } from "../testing/appImage.js";
 import { FileServer } from "../testing/fileServer.js";
+import { SkippingClock } from "../testing/skippingClock.js";
 import { type BoardEngine, SimulatedBoard } from "./board.js";
 import { jsonOf, MODEL, testBoard } from "./boardSuite.js";
-import { type BoardClock, realClock } from "./clock.js";
 import { POWER_CUTS } from "./deviceCore.js";
-
-/** The machine's clock, which can be put forward. */
-class SkippingClock implements BoardClock {
-  #skippedUs = 0;
-
-  nowUs(): number {
-    return realClock.nowUs() + this.#skippedUs;
-  }
-
-  after(milliseconds: number, action: () => void): () => void {
-    return realClock.after(milliseconds, action);
-  }
-
-  skip(seconds: number): void {
-    this.#skippedUs += seconds * 1e6;
-  }
-}
 
 /** What every build of the board does with a new firmware, and with updates that it fetches. */
 export function updateSuite(engine: BoardEngine): void {

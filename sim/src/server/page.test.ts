@@ -1,64 +1,20 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SimulatedBoard } from "../board/board.js";
 import { MODEL, testBoard } from "../board/boardSuite.js";
+import { button, card, complaintsOf, file, hindrances, launchChromium, ON_A_PHONE, PHONE, widthOf } from "../testing/boardPage.js";
 import { findChromium } from "../testing/chromium.js";
 import type { BoardServer } from "./listen.js";
 import { serveBoard } from "./serveBoard.js";
 
-const PHONE = { width: 390, height: 844 };
-const ON_A_PHONE: BrowserContextOptions = { viewport: PHONE, hasTouch: true, isMobile: true };
 const PORTRAIT = fileURLToPath(new URL("../../../samples/rocket-portrait.jpg", import.meta.url));
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /** What a phone loads before it shows anything. */
 const COMPRESSED_BYTES_MAX = 60_000;
 const executable = findChromium();
 
-/** The camera is the browser's own moving test picture. */
-const launch = (): Promise<Browser> =>
-  chromium.launch({
-    executablePath: executable as string,
-    args: ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"],
-  });
-
-const card = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
-const button = (page: Page, name: string | RegExp) => page.getByRole("button", { name });
 const latentNote = (page: Page, text: RegExp) => card(page, "Latent").getByText(text).waitFor();
-const widthOf = (page: Page) => page.evaluate("document.documentElement.scrollWidth");
-const file = (name: string, buffer: Uint8Array) => ({ name, mimeType: "application/octet-stream", buffer: Buffer.from(buffer) });
-
-/** What the browser's console says that it should not. */
-function complaintsOf(page: Page): string[] {
-  const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("console", (message) => {
-    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
-  });
-  return complaints;
-}
-
-/** What axe finds to be a serious hindrance, in the light and in the dark scheme. */
-async function hindrances(page: Page): Promise<string[]> {
-  const found: string[] = [];
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await page.evaluate(AXE);
-    const violations = (await page.evaluate("axe.run().then((result) => result.violations)")) as {
-      id: string;
-      impact: string;
-      nodes: { html: string; failureSummary: string }[];
-    }[];
-    for (const { id, impact, nodes } of violations) {
-      if (impact === "serious" || impact === "critical")
-        found.push(`${colorScheme} ${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("\n")}`);
-    }
-  }
-  return found;
-}
 
 describe("the page as an asset", () => {
   let board: SimulatedBoard;
@@ -99,7 +55,7 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
   beforeAll(async () => {
     board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
     server = await serveBoard(board, { port: 0 });
-    browser = await launch();
+    browser = await launchChromium(executable);
     page = await browser.newPage(ON_A_PHONE);
     complaints = complaintsOf(page);
     await page.goto(server.url);
@@ -286,7 +242,7 @@ describe.skipIf(executable === undefined)("work under way on the page", () => {
     board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
     held = holding(board);
     server = await serveBoard(held.board, { port: 0 });
-    browser = await launch();
+    browser = await launchChromium(executable);
     page = await browser.newPage(ON_A_PHONE);
     await page.goto(`${server.url}/#token=${board.ownerToken}`);
   });
@@ -340,7 +296,7 @@ describe.skipIf(executable === undefined)("the page without a pointer", () => {
   beforeAll(async () => {
     board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
     server = await serveBoard(board, { port: 0 });
-    browser = await launch();
+    browser = await launchChromium(executable);
     page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
     await page.goto(server.url);
     await card(page, "Board").waitFor();
@@ -406,7 +362,7 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
   beforeAll(async () => {
     board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine, access: "unclaimed" });
     server = await serveBoard(board, { port: 0 });
-    browser = await launch();
+    browser = await launchChromium(executable);
     page = await browser.newPage(ON_A_PHONE);
     complaints = complaintsOf(page);
     await page.goto(server.url);

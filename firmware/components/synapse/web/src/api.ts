@@ -13,6 +13,8 @@ export interface Slot {
   readonly untrained?: boolean;
   readonly bytes?: number;
   readonly sha256?: string;
+  /** By one of the board's update keys; of slots that hold a model. */
+  readonly signed?: boolean;
   readonly image?: { readonly width: number; readonly height: number };
   readonly latent_elements?: number;
   readonly action_elements?: number;
@@ -32,12 +34,29 @@ export interface PlanLimits {
   readonly predictions_max: number;
 }
 
+export interface Firmware {
+  readonly name: string;
+  readonly version: string;
+  readonly state: "VALID" | "ON_TRIAL" | "RETURNED";
+  /** 0: it is only updated over the serial port. */
+  readonly capacity_bytes: number;
+  readonly engine: string;
+  readonly isa: string;
+}
+
+/** A firmware that the board has taken. */
+export interface TakenFirmware {
+  readonly project: string;
+  readonly version: string;
+  readonly rebooting: boolean;
+}
+
 export interface Device {
   readonly id: string;
   readonly name: string;
   readonly simulated: boolean;
   readonly board: { readonly name: string; readonly chip: string; readonly chip_revision: string };
-  readonly firmware: { readonly name: string; readonly version: string; readonly engine: string; readonly isa: string };
+  readonly firmware: Firmware;
   readonly uptime_us: number;
   readonly reset: { readonly reason: string; readonly count: number };
   readonly clocks: { readonly cpu_hz: number | null; readonly psram_hz: number | null; readonly flash_hz: number | null };
@@ -47,6 +66,8 @@ export interface Device {
   readonly claimed?: boolean;
   readonly claim_window?: boolean;
   readonly safe_mode?: boolean;
+  /** With any, the board takes only models that one of them signed. */
+  readonly update_keys?: readonly string[];
   readonly slots: readonly Slot[];
   readonly mqtt?: { readonly connected: boolean; readonly topic: string };
 }
@@ -119,8 +140,8 @@ export class BoardApi {
     this.#token = token;
   }
 
-  device(): Promise<Device> {
-    return this.#json("/v1/device");
+  device(signal?: AbortSignal): Promise<Device> {
+    return this.#json("/v1/device", signal === undefined ? {} : { signal });
   }
 
   slot(name: string): Promise<Slot> {
@@ -176,25 +197,34 @@ export class BoardApi {
   upload(slot: string, file: Blob, from: number, onProgress: (sentBytes: number) => void, signal: AbortSignal): Promise<Slot> {
     const headers: Record<string, string> = { "content-type": "application/octet-stream" };
     if (from > 0) headers["content-range"] = `bytes ${from}-${file.size - 1}/${file.size}`;
-    return this.#json(`/v1/models/${slot}`, {
+    const init = {
       method: "PUT",
       headers,
       body: from > 0 ? file.slice(from) : file,
-      onUploadProgress: (sentBytes) => onProgress(from + sentBytes),
+      onUploadProgress: (sentBytes: number) => onProgress(from + sentBytes),
       signal,
-    });
+    };
+    return this.#json(`/v1/models/${slot}`, init, "choose the same file again to go on");
+  }
+
+  /** Sends a whole firmware; one that breaks off begins anew. */
+  uploadFirmware(file: Blob, onUploadProgress: (sentBytes: number) => void, signal: AbortSignal): Promise<TakenFirmware> {
+    const headers = { "content-type": "application/octet-stream" };
+    const init = { method: "POST", headers, body: file, onUploadProgress, signal };
+    return this.#json("/v1/firmware", init, "choose the file again unless the board runs it already");
   }
 
   activate(slot: string): Promise<Slot & { readonly vectors_passed: number }> {
     return this.#json(`/v1/models/${slot}/activate`, { method: "POST" });
   }
 
-  async #json<T>(path: string, init: BoardRequestInit = {}): Promise<T> {
-    const response = await this.#send(path, init);
+  /** `brokenHint`: what to do when the connection breaks during an upload. */
+  async #json<T>(path: string, init: BoardRequestInit = {}, brokenHint = ""): Promise<T> {
+    const response = await this.#send(path, init, brokenHint);
     return (await response.json()) as T;
   }
 
-  async #send(path: string, init: BoardRequestInit): Promise<Response> {
+  async #send(path: string, init: BoardRequestInit, brokenHint = ""): Promise<Response> {
     const headers = new Headers(init.headers);
     const token = this.#token.get();
     if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
@@ -205,7 +235,7 @@ export class BoardApi {
       if (isAbort(error)) throw error;
       throw init.onUploadProgress === undefined
         ? new PageProblem("The board does not answer.")
-        : new PageProblem("The connection broke during the upload.", "choose the same file again to go on");
+        : new PageProblem("The connection broke during the upload.", brokenHint);
     }
     if (!response.ok) throw await problemOf(response);
     return response;

@@ -27,8 +27,9 @@ export class BoardProblem extends Error {
     this.name = "BoardProblem";
     this.status = status;
     this.code = details.code ?? "";
-    this.hint =
-      details.expected === undefined ? "" : `${details.field === undefined ? "" : `${details.field}: `}expected ${details.expected}`;
+    // Of a request that is one file the field is always its body, which says nothing to people.
+    const where = details.field === undefined || details.field === "body" ? "" : `${details.field}: `;
+    this.hint = details.expected === undefined ? "" : `${where}expected ${details.expected}`;
     this.retryAfterS = details.retry_after_s;
   }
 }

@@ -1,5 +1,6 @@
 import type { Session } from "../state/session.js";
 import { BoardCard } from "./BoardCard.js";
+import { FirmwareCard } from "./FirmwareCard.js";
 import { LatentCard } from "./LatentCard.js";
 import { ModelsCard } from "./ModelsCard.js";
 import { OwnerCard } from "./OwnerCard.js";
@@ -51,6 +52,7 @@ export function App({ session }: { readonly session: Session }) {
             <div class="board">
               <ModelsCard {...session} />
               <BoardCard {...session} />
+              <FirmwareCard {...session} />
               <SettingsCard {...session} />
             </div>
           </>

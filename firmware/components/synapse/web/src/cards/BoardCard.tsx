@@ -1,4 +1,4 @@
-import type { Device, MemoryRegion, Slot } from "../api.js";
+import type { Device, Firmware, MemoryRegion, Slot } from "../api.js";
 import { bytesText, countText, uptimeText } from "../format.js";
 import type { Session } from "../state/session.js";
 import { Card } from "./Card.js";
@@ -38,11 +38,15 @@ function boardFacts({ board, clocks, firmware, uptime_us, reset, mqtt }: Device)
   const facts: [string, string][] = [
     ["Chip", `${board.chip} rev ${board.chip_revision}, ${mhz(clocks.cpu_hz)}`],
     ["Memory clock", `PSRAM ${mhz(clocks.psram_hz)}, flash ${mhz(clocks.flash_hz)}`],
-    ["Firmware", `${firmware.name} ${firmware.version} · ${firmware.engine}, ${firmware.isa}`],
+    ["Firmware", `${firmware.name} ${firmware.version} · ${firmware.engine}, ${firmware.isa}${updateText(firmware)}`],
     ["Up", `${uptimeText(uptime_us)}, last reset: ${reset.reason}${reset.count > 1 ? ` (${countText(reset.count, "reset")})` : ""}`],
   ];
   if (mqtt?.connected) facts.push(["MQTT", mqtt.topic]);
   return facts;
+}
+
+function updateText({ state }: Firmware): string {
+  return { VALID: "", ON_TRIAL: " · on trial", RETURNED: " · the update failed" }[state];
 }
 
 function Memory({ name, region }: { readonly name: string; readonly region: MemoryRegion }) {

@@ -1,71 +1,68 @@
+import { useRef } from "preact/hooks";
 import type { Slot } from "../api.js";
 import { bytesText } from "../format.js";
 import type { Session } from "../state/session.js";
 import { Card } from "./Card.js";
+import { FileButton } from "./FileButton.js";
+import { returnFocus, UploadProgress } from "./UploadProgress.js";
 
 export function ModelsCard(session: Session) {
   const { board, slots } = session;
   const all = board.device.value?.slots ?? [];
+  const keys = board.device.value?.update_keys ?? [];
   if (all.length < 2) return null;
   return (
     <Card title="Models" note={slots.note.value} live={true}>
       <ul class="slots">
         {all.map((slot) => (
-          <SlotRow key={slot.slot} slot={slot} session={session} />
+          <SlotRow key={slot.slot} slot={slot} withKeys={keys.length > 0} session={session} />
         ))}
       </ul>
+      {keys.length > 0 && (
+        <p class="caption">
+          Takes only models signed by {keys.length === 1 ? "its update key" : "one of its update keys"}:{" "}
+          {keys.map((key) => shortened(key)).join(", ")}
+        </p>
+      )}
     </Card>
   );
 }
 
-function SlotRow({ slot, session: { slots } }: { readonly slot: Slot; readonly session: Session }) {
+interface RowProps {
+  readonly slot: Slot;
+  /** The board has update keys, so it matters whether the model is signed. */
+  readonly withKeys: boolean;
+  readonly session: Session;
+}
+
+function SlotRow({ slot, withKeys, session: { slots, update } }: RowProps) {
+  const place = useRef<HTMLLIElement>(null);
   const upload = slots.upload.value;
-  const busy = upload !== null || slots.trying.value !== null;
-  const { received_bytes = 0, bytes: wholeBytes = 1 } = slot.upload ?? {};
-  const details = [
-    slot.bytes === undefined ? "" : bytesText(slot.bytes),
-    slot.sha256 === undefined ? "" : `SHA-256 ${slot.sha256.slice(0, 12)}…`,
-    slot.detail ?? "",
-    slot.upload === undefined ? "" : `${Math.round((100 * received_bytes) / wholeBytes)} % arrived`,
-  ];
-  const choose = (event: Event) => {
-    const input = event.currentTarget as HTMLInputElement;
-    const file = input.files?.[0];
-    if (file !== undefined) void slots.send(slot.slot, file);
-    input.value = "";
+  const busy = slots.busy.value || update.busy.value;
+  const uploadText = slot.upload === undefined ? "Upload a model" : "Go on with the upload";
+  const send = async (file: File) => {
+    await slots.send(slot.slot, file);
+    returnFocus(place.current);
   };
   return (
-    <li>
+    <li ref={place} class="item" tabIndex={-1}>
       <p>
         <b>{slot.slot}</b> {stateText(slot)}
-        <small>{details.filter(Boolean).join(" · ")}</small>
+        <small>{detailsText(slot, withKeys)}</small>
       </p>
       {upload?.slot === slot.slot ? (
-        <div class="upload">
-          <progress aria-label={`Upload to ${slot.slot}`} max={upload.bytes} value={upload.sentBytes} />
-          <small>
-            {upload.sentBytes < upload.bytes
-              ? `${Math.floor((100 * upload.sentBytes) / upload.bytes)} % of ${bytesText(upload.bytes)}, ${upload.file}`
-              : "sent; the board checks it"}
-          </small>
-          <button type="button" onClick={() => slots.stop()}>
-            Stop the upload
-          </button>
-        </div>
+        <UploadProgress label={`Upload to ${slot.slot}`} upload={upload} onStop={() => slots.stop()} />
       ) : (
         !slot.active &&
         slot.state !== "PENDING" && (
           <div class="row">
-            <label class={`button ${busy ? "off" : ""}`}>
-              {slot.upload === undefined ? "Upload a model" : "Go on with the upload"}
-              <input
-                type="file"
-                accept=".syn"
-                disabled={busy}
-                aria-label={`${slot.upload === undefined ? "Upload a model" : "Go on with the upload"} to ${slot.slot}`}
-                onChange={choose}
-              />
-            </label>
+            <FileButton
+              text={uploadText}
+              label={`${uploadText} to ${slot.slot}`}
+              accept=".syn"
+              disabled={busy}
+              onFile={(file) => void send(file)}
+            />
             {slot.state === "VALID" && (
               <button type="button" class="primary" disabled={busy} onClick={() => void slots.activate(slot.slot)}>
                 Run it<span class="sr"> from {slot.slot}</span>
@@ -76,6 +73,26 @@ function SlotRow({ slot, session: { slots } }: { readonly slot: Slot; readonly s
       )}
     </li>
   );
+}
+
+/** Of a slot that holds nothing that runs only the reason matters. */
+function detailsText(slot: Slot, withKeys: boolean): string {
+  const { received_bytes = 0, bytes: wholeBytes = 1 } = slot.upload ?? {};
+  const facts =
+    slot.state === "BROKEN" && slot.upload === undefined
+      ? []
+      : [
+          slot.bytes === undefined ? "" : bytesText(slot.bytes),
+          withKeys && slot.signed !== undefined ? (slot.signed ? "signed" : "not signed") : "",
+          slot.sha256 === undefined ? "" : `SHA-256 ${shortened(slot.sha256)}`,
+        ];
+  const arrived = slot.upload === undefined ? "" : `${Math.round((100 * received_bytes) / wholeBytes)} % arrived`;
+  return [...facts, slot.detail ?? "", arrived].filter(Boolean).join(" · ");
+}
+
+/** Of a digest or a key, as much as one compares by eye. */
+function shortened(hex: string): string {
+  return `${hex.slice(0, 12)}…`;
 }
 
 function stateText(slot: Slot): string {

@@ -2,8 +2,9 @@ import { useEffect } from "preact/hooks";
 import type { Device } from "../api.js";
 import type { Session } from "../state/session.js";
 
-export function PageHeader({ board }: Session) {
+export function PageHeader({ board, update }: Session) {
   const device = board.device.value;
+  const awaited = update.awaited.value;
   const silence = board.silence.value;
   const name = device?.name ?? "Synapse";
   useEffect(() => {
@@ -11,18 +12,20 @@ export function PageHeader({ board }: Session) {
   }, [device, name]);
   return (
     <header class="page-header">
-      <span class={`light ${silence !== null ? "off" : device === null ? "" : "on"}`} aria-hidden="true" />
+      <span class={`light ${awaited !== null ? "" : silence !== null ? "off" : device === null ? "" : "on"}`} aria-hidden="true" />
       <div>
         <h1>{name}</h1>
-        <p role="status">{silence ?? (device === null ? "looking for the board…" : aboutText(device))}</p>
+        <p role="status">{awaited !== null ? `restarts with ${awaited.version}…` : (silence ?? aboutText(device))}</p>
+        {board.slot.value?.untrained === true && device?.claimed !== false && <span class="badge">untrained weights</span>}
       </div>
-      {board.slot.value?.untrained === true && device?.claimed !== false && <span class="badge">untrained weights</span>}
     </header>
   );
 }
 
 /** What the name does not say already. */
-function aboutText({ name, board, simulated, claimed }: Device): string {
+function aboutText(device: Device | null): string {
+  if (device === null) return "looking for the board…";
+  const { name, board, simulated, claimed } = device;
   const parts = [name.includes(board.name) ? board.chip : board.name];
   if (simulated && !name.includes("simulated")) parts.push("simulated");
   if (claimed === false) parts.push("nobody’s yet");

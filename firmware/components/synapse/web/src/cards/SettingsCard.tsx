@@ -34,7 +34,7 @@ export function SettingsCard(session: Session) {
   );
 }
 
-function SettingsForm({ settings, session: { preferences } }: { readonly settings: Settings; readonly session: Session }) {
+function SettingsForm({ settings, session: { board, preferences } }: { readonly settings: Settings; readonly session: Session }) {
   const [name, setName] = useState(settings.name);
   const [openRead, setOpenRead] = useState(settings.open_read);
   const [openInference, setOpenInference] = useState(settings.open_inference);
@@ -47,7 +47,13 @@ function SettingsForm({ settings, session: { preferences } }: { readonly setting
     <form onSubmit={submit}>
       <label class="field">
         Name of the board
-        <input maxLength={64} autocomplete="off" value={name} onInput={(event) => setName(event.currentTarget.value)} />
+        <input
+          maxLength={64}
+          autocomplete="off"
+          placeholder={board.device.value?.name}
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
       </label>
       <Switch label="Everybody may look" about="status, models, metrics and log need no token" on={openRead} onChange={setOpenRead} />
       <Switch

@@ -18,6 +18,8 @@ export class Board {
   });
   /** Changes when another model runs: what the old one said means nothing to it. */
   readonly modelKey: ReadonlySignal<string> = computed(() => (this.slot.value?.active ? (this.slot.value.sha256 ?? "") : ""));
+  /** Of the firmware that this page came with. */
+  pageVersion: string | null = null;
   readonly #api: BoardApi;
 
   constructor(api: BoardApi) {
@@ -28,9 +30,11 @@ export class Board {
     return this.slot.value?.active === true && (this.slot.value.routes?.includes(route) ?? false);
   }
 
-  async refresh(): Promise<void> {
+  async refresh(signal?: AbortSignal): Promise<void> {
     try {
-      this.device.value = await this.#api.device();
+      const device = await this.#api.device(signal);
+      this.pageVersion ??= device.firmware.version;
+      this.device.value = device;
       this.silence.value = null;
       this.refused.value = false;
     } catch (error) {

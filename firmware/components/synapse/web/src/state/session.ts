@@ -3,6 +3,7 @@ import { BoardApi } from "../api.js";
 import { createTokenStore } from "../token.js";
 import type { Transport } from "../transport.js";
 import { Board } from "./board.js";
+import { FirmwareUpdate } from "./firmwareUpdate.js";
 import { Imagination } from "./imagination.js";
 import { Live } from "./live.js";
 import { Notices } from "./notices.js";
@@ -22,6 +23,7 @@ export interface Session {
   readonly imagination: Imagination;
   readonly planning: Planning;
   readonly slots: Slots;
+  readonly update: FirmwareUpdate;
   readonly preferences: Preferences;
 }
 
@@ -40,6 +42,7 @@ export function createSession(transport: Transport): Session {
     imagination: new Imagination(api, board, sight, notices),
     planning: new Planning(api, sight, notices),
     slots: new Slots(api, board, notices),
+    update: new FirmwareUpdate(api, board, notices),
     preferences: new Preferences(api, board, notices),
   };
   forgetWithTheModel(session);
@@ -70,13 +73,14 @@ function forgetWithTheModel({ board, sight, live, planning }: Session): void {
 }
 
 /** What the owner did is not for whoever comes next. */
-function forgetWithTheOwner({ ownership, sight, live, planning, preferences }: Session): void {
+function forgetWithTheOwner({ ownership, sight, live, planning, update, preferences }: Session): void {
   effect(() => {
     if (ownership.gate.value === null) return;
     untracked(() => {
       live.stop();
       sight.forget();
       planning.forget();
+      update.forget();
       preferences.forget();
     });
   });

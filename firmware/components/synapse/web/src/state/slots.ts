@@ -1,23 +1,22 @@
-import { type Signal, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { BoardApi } from "../api.js";
 import type { Board } from "./board.js";
 import type { Notices } from "./notices.js";
+import type { Upload } from "./upload.js";
 
 /** Where a pack keeps the SHA-256 of itself (docs/format.md). */
 const DIGEST = { begin: 32, end: 64 };
 
-export interface Upload {
+export interface SlotUpload extends Upload {
   readonly slot: string;
-  readonly file: string;
-  readonly sentBytes: number;
-  readonly bytes: number;
 }
 
 /** Models on the board: sending one, trying it, running it. */
 export class Slots {
-  readonly upload: Signal<Upload | null> = signal(null);
+  readonly upload: Signal<SlotUpload | null> = signal(null);
   /** The slot whose model is being tried. */
   readonly trying: Signal<string | null> = signal(null);
+  readonly busy: ReadonlySignal<boolean> = computed(() => this.upload.value !== null || this.trying.value !== null);
   readonly note: Signal<string> = signal("");
   readonly #api: BoardApi;
   readonly #board: Board;
