@@ -191,6 +191,12 @@ pub const Answer = struct {
         if (self.format == .cbor) self.cborHead(0, value) else self.print("{d}", .{value});
     }
 
+    pub noinline fn integer(self: *Answer, value: i64) void {
+        if (value >= 0) return self.unsigned(@intCast(value));
+        self.before();
+        if (self.format == .cbor) self.cborHead(1, @intCast(-(value + 1))) else self.print("{d}", .{value});
+    }
+
     pub noinline fn boolean(self: *Answer, value: bool) void {
         self.before();
         if (self.format == .cbor) self.raw(if (value) "\xf5" else "\xf4") else self.raw(if (value) "true" else "false");

@@ -3,6 +3,7 @@ const std = @import("std");
 const hosts = @import("test_host.zig");
 const pack_signature = @import("flash/pack_signature.zig");
 const ports = @import("port.zig");
+const boots_max = @import("flash/slots.zig").boots_max;
 const Board = @import("test_board.zig").Board;
 const expectProblem = @import("test_board.zig").expectProblem;
 const Ecdsa = std.crypto.sign.ecdsa.EcdsaP256Sha256;
@@ -186,4 +187,15 @@ test "when the model of a board with keys cannot be run, none that is not signed
     board.sim.contents(2)[70] ^= 0x40;
     try expectEqual(ports.Result.ok, try board.host.reset());
     try board.expectSlot("model_a", "VALID", true);
+}
+
+test "in safe mode the model from before the keys can be run again" {
+    const keys = try pair(1);
+    var board: Board = undefined;
+    try board.startWithKeys(&.{publicKey(&keys)});
+    defer board.stop();
+    for (0..boots_max) |_| _ = try board.host.reset();
+    try board.expectSlot("model_a", "VALID", false);
+    try expectEqual(@as(u32, 200), board.activate("model_a").status);
+    try board.expectWorks();
 }

@@ -19,6 +19,7 @@ test "a board says how it is connected, or that it does not know" {
     const link = known.value.object.get("link").?.object;
     try std.testing.expectEqualStrings("home \"2\"", link.get("network").?.string);
     try expectEqual(@as(i64, -61), link.get("rssi_dbm").?.integer);
+    try expect(std.mem.indexOf(u8, host.send("GET", "/v1/device", "", "application/cbor", "").body.items, "rssi_dbm\x38\x3c") != null);
     host.device.port.get_link = null;
     const unknown = try parse(host.send("GET", "/v1/device", "", "", ""));
     defer unknown.deinit();

@@ -30,7 +30,7 @@ pub fn publish(mqtt: *Mqtt, device: *const Device) void {
     const rssi_dbm = device.port.link().rssi_dbm;
     if (rssi_dbm != 0) {
         message.key("rssi_dbm");
-        message.double(@floatFromInt(rssi_dbm));
+        message.integer(rssi_dbm);
     }
     message.objectEnd();
     mqtt.outbox.publish(mqtt.topics.telemetry.slice(), &message, .{ .qos = 0 });

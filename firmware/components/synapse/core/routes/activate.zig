@@ -43,8 +43,8 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
     exchange.slot = try models.find(device, request.wildcard, &exchange.problem);
     const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
     storage.slots.activatable(exchange.slot) catch |err| return refuse(exchange, storage, err);
-    // It came before the board had these keys.
-    if (storage.update_keys.required() and !storage.slots.signed(exchange.slot)) {
+    // It came before the board had these keys. What the board would run but for safe mode is no other model than it ran.
+    if (storage.update_keys.required() and !storage.slots.signed(exchange.slot) and storage.slots.state.active != exchange.slot) {
         exchange.problem = Problem.init(409, "SIGNATURE_MISSING", "the model in {s} is not signed by one of the board's update keys", .{storage.name(exchange.slot)}).at("slot", .{}).expecting("an upload of a signed pack to the slot first", .{});
         return error.Problem;
     }

@@ -121,7 +121,7 @@ fn describeLink(answer: *Answer, port: *const ports.Port) void {
     if (link.address.bytes > 0) answer.field("address", link.address.slice());
     if (link.rssi_dbm != 0) {
         answer.key("rssi_dbm");
-        answer.double(@floatFromInt(link.rssi_dbm));
+        answer.integer(link.rssi_dbm);
     }
     answer.objectEnd();
 }
