@@ -60,6 +60,9 @@ describe("sign and verify", () => {
   test("say what is wrong with a key or a file, and write nothing", { timeout: TIMEOUT_MS }, async () => {
     expect(await refused("verify", "m.syn", "--key", "update.pub.pem")).toMatch(/m\.syn: the pack is not signed.*\[SIGNATURE_MISSING\]/);
     expect(await refused("verify", "signed.syn", "--key", "other.pub.pem")).toMatch(/\[SIGNATURE_KEY_UNKNOWN\]/);
+    expect(await refused("verify", "signed.syn", "--key", "update.pem")).toMatch(
+      /update\.pem: not such a key; expected .*the \.pub\.pem \[KEY_INVALID\]/,
+    );
     expect(await refused("sign", "m.syn", "--key", "update.pub.pem", "-o", "no.syn")).toMatch(
       /update\.pub\.pem: not such a key; expected a private key.*\[KEY_INVALID\]/,
     );

@@ -53,9 +53,12 @@ export async function readSigningKey(path: string): Promise<KeyObject> {
   return readKey(path, "a private key on P-256 (PEM) without a passphrase, as keygen makes them", createPrivateKey);
 }
 
-/** The public key of a PEM file, which may hold the private one too. */
+/** The public key of a PEM file. A private one is refused too: it has no business where boards are made. */
 export async function readUpdateKey(path: string): Promise<KeyObject> {
-  return readKey(path, "a public key on P-256 (PEM), as keygen makes them", createPublicKey);
+  return readKey(path, "a public key on P-256 (PEM), as keygen makes them: the .pub.pem", (pem) => {
+    if (pem.includes("PRIVATE KEY")) throw new Error("a private key");
+    return createPublicKey(pem);
+  });
 }
 
 async function readKey(path: string, expected: string, parse: (pem: string) => KeyObject): Promise<KeyObject> {
