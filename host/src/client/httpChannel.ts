@@ -1,5 +1,5 @@
 import type { Channel } from "./boardClient.js";
-import { type Call, type CallOptions, delayOf, sleep } from "./call.js";
+import { type Call, type CallOptions, delayOf, limitTime, sleep } from "./call.js";
 import { BoardTimeout, BoardUnreachable, errorOf, UnexpectedAnswer } from "./errors.js";
 import { readEvents, type ServerEvent } from "./events.js";
 
@@ -62,7 +62,13 @@ export class HttpChannel implements Channel {
       if (response.body === null) throw new UnexpectedAnswer(`${call.method} ${call.path} was answered without a body`);
       return response.body as ReadableStream<Uint8Array>;
     });
-    yield* readEvents(stream);
+    try {
+      yield* readEvents(stream);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (error instanceof TypeError) throw this.#unreachable(error);
+      throw error;
+    }
   }
 
   sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
@@ -86,7 +92,7 @@ export class HttpChannel implements Channel {
     options.signal?.throwIfAborted();
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
     const ended = new AbortController();
-    const timer = setTimeout(() => ended.abort(), timeoutMs);
+    const timer = limitTime(timeoutMs, () => ended.abort());
     const signal = options.signal === undefined ? ended.signal : AbortSignal.any([options.signal, ended.signal]);
     try {
       const headers: Record<string, string> = { ...call.headers };
@@ -99,10 +105,14 @@ export class HttpChannel implements Channel {
     } catch (error) {
       options.signal?.throwIfAborted();
       if (ended.signal.aborted) throw new BoardTimeout(`${call.method} ${call.path} was not answered within ${timeoutMs} ms`);
-      if (error instanceof TypeError) throw new BoardUnreachable(`${this.#url} does not answer`, { cause: error });
+      if (error instanceof TypeError) throw this.#unreachable(error);
       throw error;
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #unreachable(cause: TypeError): BoardUnreachable {
+    return new BoardUnreachable(`${this.#url} does not answer`, { cause });
   }
 }
