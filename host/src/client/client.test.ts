@@ -142,6 +142,16 @@ test("an address under which there can be no board is refused, and the token in 
   const ofPage = () => new SynapseClient({ url: "http://board.local/#token=secret" });
   expect(ofPage).toThrow("url has a query or a fragment");
   expect(ofPage).not.toThrow("secret");
+  const ofUser = () => new SynapseClient({ url: "http://shelf:secret@board.local" });
+  expect(ofUser).toThrow("url has a user");
+  expect(ofUser).not.toThrow("secret");
+});
+
+test("a token that is none is said to be, and not shown; one from a file may have its end of line", () => {
+  const ofLines = () => new SynapseClient({ url: "http://board.local", token: "secret\nsecret" });
+  expect(ofLines).toThrow("token has characters that no board puts into one");
+  expect(ofLines).not.toThrow("secret");
+  expect(new SynapseClient({ url: "http://board.local", token: "abc\n" }).token).toBe("abc");
 });
 
 describe("when things go wrong", () => {

@@ -27,7 +27,14 @@ function baseOf(url: string): string {
   if (/[?#]/.test(url))
     throw new TypeError(`url has a query or a fragment; ${expected}, and the token that a page's address shows as "token"`);
   if (!/^(https?:\/\/[^/]+)?(\/.*)?$/.test(url)) throw new TypeError(`url is ${JSON.stringify(url)}; ${expected}`);
+  if (/^[^/]*\/\/[^/]*@/.test(url)) throw new TypeError(`url has a user, which boards know none of; ${expected}`);
   return url.replace(/\/+$/, "");
+}
+
+/** As it goes into a header: what cannot would be told as a board that does not answer. */
+function checkedToken(token: string | undefined): string | undefined {
+  if (token === undefined || /^[\x21-\x7e]*$/.test(token.trim())) return token?.trim();
+  throw new TypeError("token has characters that no board puts into one; expected what claim answered");
 }
 
 /** One board's HTTP: bearer token, timeouts, and repeating what is safe to repeat. */
@@ -39,7 +46,7 @@ export class HttpChannel implements Channel {
   constructor(options: HttpOptions) {
     this.#url = baseOf(options.url);
     this.#options = options;
-    this.token = options.token;
+    this.token = checkedToken(options.token);
   }
 
   /** The answer's text. Throws BoardError, BoardUnreachable, BoardTimeout, UnexpectedAnswer, or the signal's reason. */
