@@ -317,6 +317,37 @@ describe("when things go wrong", () => {
     expect(methods).toEqual(["GET", "GET", "GET"]);
   });
 
+  test("an upload whose board was reset between two parts begins anew, but not in the place of somebody else's", async () => {
+    const pack = new Uint8Array(600_000);
+    const slot = { slot: "model_b", sha256: "00".repeat(32), active: false };
+    const resets = async (after: object) => {
+      const asked: string[] = [];
+      let holds = 0;
+      let reset = false;
+      const client = await against((request, response) => {
+        const range = /^bytes (\d+)-(\d+)/.exec(String(request.headers["content-range"]));
+        asked.push(range === null ? "looks" : `from ${range[1]}`);
+        request.resume().on("end", () => {
+          if (range === null) return response.end(JSON.stringify(reset ? after : { state: "EMPTY" }));
+          if (Number(range[1]) > 0 && !reset) {
+            [reset, holds] = [true, 0];
+            return response.writeHead(409).end('{"code":"RANGE_MISMATCH","detail":"the board cannot go on"}');
+          }
+          holds = Number(range[2]) + 1;
+          return response.end(JSON.stringify({ ...slot, state: holds === pack.length ? "VALID" : "BROKEN" }));
+        });
+      });
+      return { asked, uploaded: client.uploadModel("model_b", pack) };
+    };
+    const { asked, uploaded } = await resets({ ...slot, state: "BROKEN" });
+    expect((await uploaded).state).toBe("VALID");
+    expect(asked).toEqual(["looks", "from 0", "from 262144", "looks", "from 0", "from 262144", "from 524288"]);
+    server?.close();
+    const others = await resets({ ...slot, state: "BROKEN", sha256: "11".repeat(32), upload: { received_bytes: 5, bytes: 9 } });
+    await expect(others.uploaded).rejects.toMatchObject({ code: "RANGE_MISMATCH" });
+    expect(others.asked).toEqual(["looks", "from 0", "from 262144", "looks"]);
+  });
+
   test("nothing is no model", async () => {
     const client = await against((request, response) =>
       request.method === "GET"

@@ -1,6 +1,6 @@
 import { BoardClient, slotPath } from "./boardClient.js";
 import type { Call, CallOptions } from "./call.js";
-import { BoardUnreachable } from "./errors.js";
+import { BoardError, BoardUnreachable } from "./errors.js";
 import { HttpChannel, type HttpOptions } from "./httpChannel.js";
 import type { ClaimAnswer, ClaimRequest, FirmwareAnswer, Slot } from "./types.js";
 
@@ -77,8 +77,11 @@ export class SynapseClient extends BoardClient {
         options.onProgress?.(sent, pack.length);
         return answer;
       } catch (error) {
-        if (!(error instanceof BoardUnreachable) || ++failures > 3) throw error;
+        // A board that was reset has forgotten what had arrived.
+        const forgotten = error instanceof BoardError && error.code === "RANGE_MISMATCH";
+        if (!(forgotten || error instanceof BoardUnreachable) || ++failures > 3) throw error;
         now = await this.#checked(slot, pack, options);
+        if (forgotten && now.upload !== undefined && !isOf(now, pack)) throw error;
         // The answer to the last part was lost, the part was not.
         if (holds(now, pack)) return now;
         sent = resumeAt(now, pack);
