@@ -370,6 +370,29 @@ export function boardSuite(engine: BoardEngine): void {
         expect(await encodes()).toEqual([200, latent]);
       });
 
+      it("can be reset, and closed, by whoever hears its log", async () => {
+        let act = (): Promise<void> => Promise.resolve();
+        const acted: Promise<void>[] = [];
+        const log = (_level: string, text: string) => {
+          if (text === "a model was uploaded") acted.push(act());
+        };
+        const heard = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine, log });
+        const upload = () =>
+          heard.handle({
+            method: "PUT",
+            target: "/v1/models/model_b",
+            headers: { authorization: `Bearer ${heard.ownerToken}` },
+            body: MODEL,
+          });
+        act = () => heard.reset("watchdog");
+        await expect(upload()).rejects.toThrow("was reset");
+        await Promise.all(acted);
+        act = () => heard.close();
+        await expect(upload()).rejects.toThrow("the board is closed");
+        await Promise.all(acted);
+        expect(acted).toHaveLength(2);
+      });
+
       it("is reset in the middle of an answer, which then is none", async () => {
         const frame = { latent: Array(LATENT).fill(0.5) };
         const plan = { start: frame, goal: frame, budget: { samples: 300, iterations: 30, elites: 30 } };

@@ -14,6 +14,7 @@ import {
   type LoadFailure,
   loadFailure,
   type MqttSession,
+  outsideCalls,
   POWER_CUTS,
   type PowerCut,
   type ResetReason,
@@ -106,8 +107,9 @@ class NativeCore implements DeviceCore {
     return this.#failureOf(this.#addon.boardBoot(this.#handle));
   }
 
-  restart(reason: ResetReason): Promise<LoadFailure | undefined> {
-    if (this.#closed) return Promise.resolve(undefined);
+  async restart(reason: ResetReason): Promise<LoadFailure | undefined> {
+    await outsideCalls();
+    if (this.#closed) return undefined;
     return new Promise((resolve) => {
       this.#restarting.push((result) => resolve(this.#failureOf(result)));
       this.#addon.boardRestart(this.#handle, encoder.encode(reason));
@@ -200,6 +202,7 @@ class NativeCore implements DeviceCore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await outsideCalls();
     this.#addon.boardClose(this.#handle);
     // A restart that waited for the work under way will not come any more.
     this.#tellRestarted(0);

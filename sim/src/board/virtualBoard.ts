@@ -347,8 +347,8 @@ export class VirtualBoard {
     this.#network?.down();
     const core = this.#core;
     this.#core = undefined;
-    await core?.close();
     for (const sink of this.#takeSinks()) sink.end(false);
+    await core?.close();
   }
 
   #takeSinks(): ResponseSink[] {
