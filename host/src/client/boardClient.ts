@@ -168,6 +168,11 @@ export abstract class BoardClient {
     let after = 0;
     while (true) {
       const { entries, next } = await this.log({ ...query, after }, options);
+      if (next < after) {
+        // The board has started anew, and counts from 1 again.
+        after = 0;
+        continue;
+      }
       yield* entries;
       after = next;
       await this.channel.sleep(LOG_POLL_MS, options.signal);

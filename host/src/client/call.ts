@@ -14,6 +14,8 @@ export interface Call {
   readonly idempotent?: boolean;
 }
 
+/** Timers take no longer times, and end at once when they are given one. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 const BACKOFF_MS = 250;
 /** A board that asks for more patience than this is not waited for. */
 const RETRY_AFTER_S_MAX = 60;
@@ -28,9 +30,15 @@ export function delayOf(call: Call, error: unknown, attempt: number): number | u
   return BACKOFF_MS * 2 ** attempt * (0.5 + Math.random());
 }
 
+/** A time limit, which may be so long that it is none. Cancelled by clearTimeout. */
+export function limitTime(milliseconds: number, expire: () => void): ReturnType<typeof setTimeout> {
+  return setTimeout(expire, Math.min(milliseconds, TIMER_MS_MAX));
+}
+
 /** Resolves after that time, rejects with the signal's reason when it aborts. */
 export function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const stop = () => {
       clearTimeout(timer);
       reject(signal?.reason);

@@ -4,7 +4,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { type BoardServer, readBoard, SimulatedBoard, serveBoard } from "synapse-sim";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { BoardError, BoardTimeout, BoardUnreachable, type Image, SynapseClient, UnexpectedAnswer } from "./index.js";
+import { sleep } from "./call.js";
+import { readEvents } from "./events.js";
+import { BoardError, BoardTimeout, BoardUnreachable, type HttpOptions, type Image, SynapseClient, UnexpectedAnswer } from "./index.js";
 
 const ROOT = new URL("../../../", import.meta.url);
 const MODEL = readFileSync(new URL("sim/fixtures/lewm-test.syn", ROOT));
@@ -140,6 +142,16 @@ test("an address under which there can be no board is refused, and the token in 
   const ofPage = () => new SynapseClient({ url: "http://board.local/#token=secret" });
   expect(ofPage).toThrow("url has a query or a fragment");
   expect(ofPage).not.toThrow("secret");
+  const ofUser = () => new SynapseClient({ url: "http://shelf:secret@board.local" });
+  expect(ofUser).toThrow("url has a user");
+  expect(ofUser).not.toThrow("secret");
+});
+
+test("a token that is none is said to be, and not shown; one from a file may have its end of line", () => {
+  const ofLines = () => new SynapseClient({ url: "http://board.local", token: "secret\nsecret" });
+  expect(ofLines).toThrow("token has characters that no board puts into one");
+  expect(ofLines).not.toThrow("secret");
+  expect(new SynapseClient({ url: "http://board.local", token: "abc\n" }).token).toBe("abc");
 });
 
 describe("when things go wrong", () => {
@@ -153,13 +165,16 @@ describe("when things go wrong", () => {
   });
 
   /** A client of a server that does this, and does not wait between attempts. */
-  async function against(answer: (request: IncomingMessage, response: ServerResponse, attempt: number) => void): Promise<SynapseClient> {
+  async function against(
+    answer: (request: IncomingMessage, response: ServerResponse, attempt: number) => void,
+    options: Partial<HttpOptions> = {},
+  ): Promise<SynapseClient> {
     seen = 0;
     waits.length = 0;
     server = createServer((request, response) => answer(request, response, ++seen)).listen(0, "127.0.0.1");
     await once(server, "listening");
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    return new SynapseClient({ url, sleep: async (milliseconds) => void waits.push(milliseconds) });
+    return new SynapseClient({ url, sleep: async (milliseconds) => void waits.push(milliseconds), ...options });
   }
   const busy = (response: ServerResponse, seconds: number) =>
     response.writeHead(503).end(JSON.stringify({ code: "QUEUE_FULL", detail: "full", retry_after_s: seconds }));
@@ -199,6 +214,147 @@ describe("when things go wrong", () => {
     stop.abort(new Error("changed my mind"));
     await expect(waiting).rejects.toThrow("changed my mind");
     await expect(client.device({ signal: stop.signal })).rejects.toThrow("changed my mind");
+  });
+
+  test("no limit of time is no limit", async () => {
+    const client = await against((_, response) => void setTimeout(() => response.end("{}"), 20));
+    await client.device({ timeoutMs: Number.POSITIVE_INFINITY });
+    await client.device({ timeoutMs: 30 * 86_400_000 });
+  });
+
+  test("a caller that leaves between two looks does not wait for the next", async () => {
+    const client = await against((_, response) => response.end('{"entries":[{"sequence":1}],"next":1,"dropped":0}'), { sleep });
+    const stop = new AbortController();
+    const lines = client.followLog({}, { signal: stop.signal });
+    expect((await lines.next()).value).toEqual({ sequence: 1 });
+    stop.abort(new Error("seen enough"));
+    const started = seen;
+    await expect(sleep(86_400_000, stop.signal)).rejects.toThrow("seen enough");
+    await expect(lines.next()).rejects.toThrow("seen enough");
+    expect(seen).toBe(started);
+  });
+
+  test("a log is followed into the board's next life, from its first line", async () => {
+    const lives = [
+      { entries: [{ sequence: 7 }], next: 7, dropped: 0 },
+      { entries: [], next: 2, dropped: 0 },
+      { entries: [{ sequence: 1 }, { sequence: 2 }], next: 2, dropped: 0 },
+    ];
+    const asked: string[] = [];
+    const client = await against((request, response, attempt) => {
+      asked.push(String(request.url));
+      response.end(JSON.stringify(lives[Math.min(attempt, 3) - 1]));
+    });
+    const told: number[] = [];
+    for await (const { sequence } of client.followLog()) if (told.push(sequence) === 3) break;
+    expect(told).toEqual([7, 1, 2]);
+    expect(asked).toEqual(["/v1/log?after=0", "/v1/log?after=7", "/v1/log?after=0"]);
+  });
+
+  test("events that break off are a board that cannot be reached, and a caller that stops hears its own reason", async () => {
+    const progress = "event: progress\ndata: {}\n\n";
+    const request = { start: { latent: [1] }, goal: { latent: [1] } };
+    const breaks = await against((_, response) => void response.write(progress, () => response.destroy()));
+    const broken = breaks.planEvents(request);
+    expect((await broken.next()).value).toEqual({ kind: "progress", progress: {} });
+    await expect(broken.next()).rejects.toBeInstanceOf(BoardUnreachable);
+    const stop = new AbortController();
+    const silent = (await against((_, response) => void response.write(progress))).planEvents(request, { signal: stop.signal });
+    await silent.next();
+    const waiting = silent.next();
+    stop.abort(new Error("enough"));
+    await expect(waiting).rejects.toThrow("enough");
+  });
+
+  test("a reader of events that leaves early ends the request", async () => {
+    const closed = new Promise<void>((resolve) => {
+      void against((request, response) => {
+        response.on("close", resolve);
+        response.writeHead(200).write("event: progress\ndata: {}\n\n");
+        request.resume();
+      }).then(async (client) => {
+        for await (const _ of client.planEvents({ start: { latent: [1] }, goal: { latent: [1] } })) break;
+      });
+    });
+    await closed;
+  });
+
+  test("events are read however they are cut, with comments between them", async () => {
+    const text =
+      '\uFEFF: hello\r\n\r\nevent: progress\r\ndata: {"note":"μ\u2028"}\r\n\r\n: still there\n\nid: 1\n\nevent: progress\ndata: {"n":\ndata: 2}\n\n';
+    const bytes = new TextEncoder().encode(text);
+    for (const size of [1, 2, 3, 7, bytes.length]) {
+      const stream = new ReadableStream<Uint8Array>({
+        start(controller) {
+          for (let at = 0; at < bytes.length; at += size) controller.enqueue(bytes.slice(at, at + size));
+          controller.close();
+        },
+      });
+      const events: unknown[] = [];
+      for await (const { name, data } of readEvents(stream)) events.push([name, data]);
+      expect(events).toEqual([
+        ["progress", { note: "μ\u2028" }],
+        ["progress", { n: 2 }],
+      ]);
+    }
+  });
+
+  test("an upload whose last answer was lost waits until the board has checked the file", async () => {
+    const digest = MODEL.subarray(32, 64).toString("hex");
+    const slot = { slot: "model_b", sha256: digest, bytes: MODEL.length, active: false };
+    const upload = { received_bytes: MODEL.length, bytes: MODEL.length };
+    const states = [
+      { ...slot, state: "EMPTY", upload },
+      { ...slot, state: "EMPTY", upload },
+      { ...slot, state: "VALID" },
+    ];
+    const methods: string[] = [];
+    const client = await against((request, response) => {
+      methods.push(String(request.method));
+      response.end(JSON.stringify(states.length > 1 ? states.shift() : states[0]));
+    });
+    expect(await client.uploadModel("model_b", MODEL)).toMatchObject({ state: "VALID" });
+    expect(methods).toEqual(["GET", "GET", "GET"]);
+  });
+
+  test("an upload whose board was reset between two parts begins anew, but not in the place of somebody else's", async () => {
+    const pack = new Uint8Array(600_000);
+    const slot = { slot: "model_b", sha256: "00".repeat(32), active: false };
+    const resets = async (after: object) => {
+      const asked: string[] = [];
+      let holds = 0;
+      let reset = false;
+      const client = await against((request, response) => {
+        const range = /^bytes (\d+)-(\d+)/.exec(String(request.headers["content-range"]));
+        asked.push(range === null ? "looks" : `from ${range[1]}`);
+        request.resume().on("end", () => {
+          if (range === null) return response.end(JSON.stringify(reset ? after : { state: "EMPTY" }));
+          if (Number(range[1]) > 0 && !reset) {
+            [reset, holds] = [true, 0];
+            return response.writeHead(409).end('{"code":"RANGE_MISMATCH","detail":"the board cannot go on"}');
+          }
+          holds = Number(range[2]) + 1;
+          return response.end(JSON.stringify({ ...slot, state: holds === pack.length ? "VALID" : "BROKEN" }));
+        });
+      });
+      return { asked, uploaded: client.uploadModel("model_b", pack) };
+    };
+    const { asked, uploaded } = await resets({ ...slot, state: "BROKEN" });
+    expect((await uploaded).state).toBe("VALID");
+    expect(asked).toEqual(["looks", "from 0", "from 262144", "looks", "from 0", "from 262144", "from 524288"]);
+    server?.close();
+    const others = await resets({ ...slot, state: "BROKEN", sha256: "11".repeat(32), upload: { received_bytes: 5, bytes: 9 } });
+    await expect(others.uploaded).rejects.toMatchObject({ code: "RANGE_MISMATCH" });
+    expect(others.asked).toEqual(["looks", "from 0", "from 262144", "looks"]);
+  });
+
+  test("nothing is no model", async () => {
+    const client = await against((request, response) =>
+      request.method === "GET"
+        ? response.end('{"state":"EMPTY"}')
+        : response.writeHead(422).end('{"code":"NOT_A_PACK","detail":"the request has no body"}'),
+    );
+    await expect(client.uploadModel("model_b", new Uint8Array())).rejects.toMatchObject({ code: "NOT_A_PACK" });
   });
 
   test("something that is no board is recognised", async () => {

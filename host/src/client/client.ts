@@ -1,6 +1,6 @@
 import { BoardClient, slotPath } from "./boardClient.js";
 import type { Call, CallOptions } from "./call.js";
-import { BoardUnreachable } from "./errors.js";
+import { BoardError, BoardUnreachable } from "./errors.js";
 import { HttpChannel, type HttpOptions } from "./httpChannel.js";
 import type { ClaimAnswer, ClaimRequest, FirmwareAnswer, Slot } from "./types.js";
 
@@ -10,6 +10,10 @@ export interface UploadOptions extends CallOptions {
 
 /** Models are sent in parts, so that progress can be told and a broken connection costs one part. */
 const PART_BYTES = 256 * 1024;
+/** How often, and how many times, a board is asked whether it has checked a file that arrived whole. */
+const CHECK_POLL_MS = 500;
+const CHECK_LOOKS_MAX = 60;
+
 /**
  * A board over HTTP, for Node and browsers. Requests that change nothing are repeated when the network fails; all are when the board is too
  * busy and says how long.
@@ -55,14 +59,15 @@ export class SynapseClient extends BoardClient {
    * runs once it is activated.
    */
   async uploadModel(slot: string, pack: Uint8Array, options: UploadOptions = {}): Promise<Slot> {
-    const before = await this.model(slot, options);
-    let sent = resumeAt(before, pack);
-    if (sent === pack.length) return before;
+    let now = await this.#checked(slot, pack, options);
+    if (holds(now, pack)) return now;
+    let sent = resumeAt(now, pack);
     let failures = 0;
     while (true) {
       options.onProgress?.(sent, pack.length);
       const end = Math.min(pack.length, sent + PART_BYTES);
-      const headers = { "content-type": "application/octet-stream", "content-range": `bytes ${sent}-${end - 1}/${pack.length}` };
+      const range = pack.length === 0 ? {} : { "content-range": `bytes ${sent}-${end - 1}/${pack.length}` };
+      const headers = { "content-type": "application/octet-stream", ...range };
       try {
         const call: Call = { method: "PUT", path: slotPath(slot), headers, body: pack.subarray(sent, end) };
         const answer = (await this.channel.json(call, options)) as Slot;
@@ -72,19 +77,42 @@ export class SynapseClient extends BoardClient {
         options.onProgress?.(sent, pack.length);
         return answer;
       } catch (error) {
-        if (!(error instanceof BoardUnreachable) || ++failures > 3) throw error;
-        sent = resumeAt(await this.model(slot, options), pack);
+        // A board that was reset has forgotten what had arrived.
+        const forgotten = error instanceof BoardError && error.code === "RANGE_MISMATCH";
+        if (!(forgotten || error instanceof BoardUnreachable) || ++failures > 3) throw error;
+        now = await this.#checked(slot, pack, options);
+        if (forgotten && now.upload !== undefined && !isOf(now, pack)) throw error;
         // The answer to the last part was lost, the part was not.
-        if (sent === pack.length) return this.model(slot, options);
+        if (holds(now, pack)) return now;
+        sent = resumeAt(now, pack);
       }
+    }
+  }
+
+  /** The slot, after the board has checked this file if all of it is there: what the check says may go to a connection that was lost. */
+  async #checked(slot: string, pack: Uint8Array, options: CallOptions): Promise<Slot> {
+    for (let looks = 1; ; looks++) {
+      const now = await this.model(slot, options);
+      const { upload } = now;
+      const arrived = isOf(now, pack) && upload?.bytes === pack.length && upload.received_bytes === pack.length;
+      if (!arrived || looks === CHECK_LOOKS_MAX) return now;
+      await this.channel.sleep(CHECK_POLL_MS, options.signal);
     }
   }
 }
 
-/** Where to go on, when the slot has a part of this very file: its digest stands in the file's prefix, bytes 32 to 63. */
+/** Whether the slot has, or had, this very file, or a part of it: its digest stands in the file's prefix, bytes 32 to 63. */
+function isOf(slot: Slot, pack: Uint8Array): boolean {
+  return slot.sha256 === Array.from(pack.subarray(32, 64), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Whether nothing is left to send. */
+function holds(slot: Slot, pack: Uint8Array): boolean {
+  return isOf(slot, pack) && slot.upload === undefined && slot.state === "VALID" && slot.bytes === pack.length && !slot.active;
+}
+
+/** Where to go on; at the first byte when all of them were sent and nothing came of it. */
 function resumeAt(slot: Slot, pack: Uint8Array): number {
-  const digest = Array.from(pack.subarray(32, 64), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (slot.sha256 !== digest) return 0;
-  if (slot.upload !== undefined) return slot.upload.bytes === pack.length ? slot.upload.received_bytes : 0;
-  return slot.state === "VALID" && slot.bytes === pack.length && !slot.active ? pack.length : 0;
+  if (!isOf(slot, pack) || slot.upload?.bytes !== pack.length) return 0;
+  return slot.upload.received_bytes % pack.length;
 }

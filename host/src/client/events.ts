@@ -16,7 +16,10 @@ export async function* readEvents(stream: ReadableStream<Uint8Array>): AsyncGene
       rest += done ? decoder.decode() : decoder.decode(value, { stream: true });
       const blocks = rest.split(/\r?\n\r?\n/);
       rest = blocks.pop() ?? "";
-      for (const block of blocks) yield parse(block);
+      for (const block of blocks) {
+        const event = parse(block);
+        if (event !== undefined) yield event;
+      }
       if (done) break;
     }
     if (rest.trim() !== "") throw new UnexpectedAnswer("the events broke off in the middle of one");
@@ -25,14 +28,16 @@ export async function* readEvents(stream: ReadableStream<Uint8Array>): AsyncGene
   }
 }
 
-function parse(block: string): ServerEvent {
+/** Undefined: a block without data, such as the comments by which proxies keep connections open, is no event. */
+function parse(block: string): ServerEvent | undefined {
   let name = "message";
   const data: string[] = [];
   for (const line of block.split(/\r?\n/)) {
-    const [, field, value = ""] = /^([a-z]+):? ?(.*)$/.exec(line) ?? [];
+    const [, field, value = ""] = /^([a-z]+):? ?(.*)$/s.exec(line) ?? [];
     if (field === "event") name = value;
     if (field === "data") data.push(value);
   }
+  if (data.length === 0) return undefined;
   try {
     return { name, data: JSON.parse(data.join("\n")) };
   } catch {

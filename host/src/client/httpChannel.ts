@@ -1,5 +1,5 @@
 import type { Channel } from "./boardClient.js";
-import { type Call, type CallOptions, delayOf, sleep } from "./call.js";
+import { type Call, type CallOptions, delayOf, limitTime, sleep } from "./call.js";
 import { BoardTimeout, BoardUnreachable, errorOf, UnexpectedAnswer } from "./errors.js";
 import { readEvents, type ServerEvent } from "./events.js";
 
@@ -27,7 +27,14 @@ function baseOf(url: string): string {
   if (/[?#]/.test(url))
     throw new TypeError(`url has a query or a fragment; ${expected}, and the token that a page's address shows as "token"`);
   if (!/^(https?:\/\/[^/]+)?(\/.*)?$/.test(url)) throw new TypeError(`url is ${JSON.stringify(url)}; ${expected}`);
+  if (/^[^/]*\/\/[^/]*@/.test(url)) throw new TypeError(`url has a user, which boards know none of; ${expected}`);
   return url.replace(/\/+$/, "");
+}
+
+/** As it goes into a header: what cannot would be told as a board that does not answer. */
+function checkedToken(token: string | undefined): string | undefined {
+  if (token === undefined || /^[\x21-\x7e]*$/.test(token.trim())) return token?.trim();
+  throw new TypeError("token has characters that no board puts into one; expected what claim answered");
 }
 
 /** One board's HTTP: bearer token, timeouts, and repeating what is safe to repeat. */
@@ -39,7 +46,7 @@ export class HttpChannel implements Channel {
   constructor(options: HttpOptions) {
     this.#url = baseOf(options.url);
     this.#options = options;
-    this.token = options.token;
+    this.token = checkedToken(options.token);
   }
 
   /** The answer's text. Throws BoardError, BoardUnreachable, BoardTimeout, UnexpectedAnswer, or the signal's reason. */
@@ -62,7 +69,13 @@ export class HttpChannel implements Channel {
       if (response.body === null) throw new UnexpectedAnswer(`${call.method} ${call.path} was answered without a body`);
       return response.body as ReadableStream<Uint8Array>;
     });
-    yield* readEvents(stream);
+    try {
+      yield* readEvents(stream);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (error instanceof TypeError) throw this.#unreachable(error);
+      throw error;
+    }
   }
 
   sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
@@ -86,7 +99,7 @@ export class HttpChannel implements Channel {
     options.signal?.throwIfAborted();
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
     const ended = new AbortController();
-    const timer = setTimeout(() => ended.abort(), timeoutMs);
+    const timer = limitTime(timeoutMs, () => ended.abort());
     const signal = options.signal === undefined ? ended.signal : AbortSignal.any([options.signal, ended.signal]);
     try {
       const headers: Record<string, string> = { ...call.headers };
@@ -99,10 +112,14 @@ export class HttpChannel implements Channel {
     } catch (error) {
       options.signal?.throwIfAborted();
       if (ended.signal.aborted) throw new BoardTimeout(`${call.method} ${call.path} was not answered within ${timeoutMs} ms`);
-      if (error instanceof TypeError) throw new BoardUnreachable(`${this.#url} does not answer`, { cause: error });
+      if (error instanceof TypeError) throw this.#unreachable(error);
       throw error;
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #unreachable(cause: TypeError): BoardUnreachable {
+    return new BoardUnreachable(`${this.#url} does not answer`, { cause });
   }
 }

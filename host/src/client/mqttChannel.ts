@@ -1,6 +1,6 @@
 import { toBase64 } from "./base64.js";
 import type { Channel } from "./boardClient.js";
-import { type Call, type CallOptions, delayOf, sleep } from "./call.js";
+import { type Call, type CallOptions, delayOf, limitTime, sleep } from "./call.js";
 import { BoardTimeout, BoardUnreachable, errorOf, UnexpectedAnswer } from "./errors.js";
 import type { ServerEvent } from "./events.js";
 
@@ -9,7 +9,6 @@ export interface MqttConnection {
   readonly connected: boolean;
   readonly options: { readonly protocolVersion?: number | undefined };
   on(event: "message", listener: (topic: string, payload: Uint8Array, packet: MqttPacket) => void): unknown;
-  removeListener(event: "message", listener: (topic: string, payload: Uint8Array, packet: MqttPacket) => void): unknown;
   publishAsync(topic: string, payload: string | Uint8Array, options: object): Promise<unknown>;
   subscribeAsync(topic: string, options: { readonly qos: 1 }): Promise<unknown>;
 }
@@ -39,6 +38,11 @@ export interface MqttOptions {
 
 const TIMEOUT_MS = 30_000;
 const RETRIES_MAX = 3;
+/**
+ * Of a board that is at work and says so every second: it may have lost its link for a while, and tells then what it has done meanwhile; but one that was
+ * reset does not go on, and nobody says that it does not.
+ */
+const SILENT_MS_MAX = 60_000;
 
 /** What answers a command, or one event of several. */
 interface Reply {
@@ -55,6 +59,7 @@ export class Router {
   readonly #subscribed = new Map<string, Promise<unknown>>();
   /** The last status of each board that is listened to: a broker sends it once to each subscription, however many listen. */
   readonly #statuses = new Map<string, Uint8Array>();
+  readonly #listeners = new Set<(topic: string, payload: Uint8Array) => void>();
   readonly #connection: MqttConnection;
   #count = 0;
 
@@ -98,6 +103,12 @@ export class Router {
     return this.#statuses.get(topic);
   }
 
+  /** Tells of every message of the connection, until the answer is called. */
+  listen(listener: (topic: string, payload: Uint8Array) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
   expect(listener: (reply: Reply) => void): string {
     const id = `${this.tag}-${++this.#count}`;
     this.#waiting.set(id, listener);
@@ -110,6 +121,7 @@ export class Router {
 
   #take(topic: string, payload: Uint8Array, packet: MqttPacket): void {
     if (topic.startsWith("synapse/") && topic.endsWith("/status")) this.#statuses.set(topic, payload);
+    for (const listener of this.#listeners) listener(topic, payload);
     const { correlationData, userProperties } = packet.properties ?? {};
     const [id = "", event] = topic === this.responseTopic ? [textOf(correlationData)] : (topic.split("/res/")[1]?.split("/") ?? []);
     const property = (name: string): string | undefined => {
@@ -200,16 +212,31 @@ export class MqttChannel implements Channel {
       replies.push(reply);
       wake();
     });
+    let limitMs = timeoutMs;
     let expired = false;
-    const timer = setTimeout(() => {
+    const expire = (): void => {
       expired = true;
       wake();
-    }, timeoutMs);
+    };
+    let timer = limitTime(limitMs, expire);
     const abort = (): void => wake();
     options.signal?.addEventListener("abort", abort, { once: true });
     let answered = false;
-    try {
+    let over = false;
+    let sent = false;
+    let refusal: BoardUnreachable | undefined;
+    // Not waited for: a connection without a broker keeps what it is given, for however long that takes.
+    const send = async (): Promise<void> => {
+      await this.#router.subscribe(this.#router.modern ? this.#router.responseTopic : `${this.#base}/res/#`);
+      if (over) return;
+      sent = true;
       await this.#publish(call, id);
+    };
+    send().catch((error) => {
+      refusal = new BoardUnreachable("the broker did not take the command", { cause: error });
+      wake();
+    });
+    try {
       while (true) {
         const reply = replies.shift();
         if (reply !== undefined) {
@@ -220,19 +247,23 @@ export class MqttChannel implements Channel {
           if (failed !== undefined) throw errorOf(failed, text);
           yield { name: reply.event, text };
           if (answered) return;
+          limitMs = Math.max(timeoutMs, SILENT_MS_MAX);
+          timer = limitTime(limitMs, expire);
           continue;
         }
         options.signal?.throwIfAborted();
-        if (expired) throw new BoardTimeout(`${call.method} ${call.path} was not answered within ${timeoutMs} ms`);
+        if (refusal !== undefined) throw refusal;
+        if (expired) throw new BoardTimeout(`${call.method} ${call.path} was not answered within ${limitMs} ms`);
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
       }
     } finally {
+      over = true;
       clearTimeout(timer);
       options.signal?.removeEventListener("abort", abort);
       this.#router.forget(id);
-      if (!answered) this.#cancel(id);
+      if (sent && !answered) this.#cancel(id);
     }
   }
 
@@ -250,12 +281,7 @@ export class MqttChannel implements Channel {
       ...(contentType === undefined ? {} : { contentType }),
       userProperties: { accept },
     };
-    try {
-      await this.#router.subscribe(modern ? this.#router.responseTopic : `${this.#base}/res/#`);
-      await this.#options.connection.publishAsync(topic, payload, { qos: 1, ...(modern ? { properties } : {}) });
-    } catch (error) {
-      throw new BoardUnreachable("the broker did not take the command", { cause: error });
-    }
+    await this.#options.connection.publishAsync(topic, payload, { qos: 1, ...(modern ? { properties } : {}) });
   }
 
   /** Nobody waits any more: inference ends on the board. */

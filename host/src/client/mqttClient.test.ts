@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import mqtt, { type MqttClient } from "mqtt";
-import { BrokerLink, readBoard, SimulatedBoard, startBroker } from "synapse-sim";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { BrokerLink, type EmbeddedBroker, readBoard, SimulatedBoard, startBroker } from "synapse-sim";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { BoardTimeout, BoardUnreachable, type Image, type MqttConnection, SynapseClient, SynapseMqttClient } from "./index.js";
 
 const ROOT = new URL("../../../", import.meta.url);
@@ -176,11 +176,102 @@ test("a connection that takes nothing is an unreachable board", async () => {
     connected: false,
     options: { protocolVersion: 5 },
     on: () => undefined,
-    removeListener: () => undefined,
-    subscribeAsync: async () => undefined,
+    subscribeAsync: async () => {
+      throw new Error("client disconnecting");
+    },
     publishAsync: async () => {
       throw new Error("client disconnecting");
     },
   };
-  await expect(new SynapseMqttClient({ connection, device: "a" }).device()).rejects.toBeInstanceOf(BoardUnreachable);
+  const client = new SynapseMqttClient({ connection, device: "a" });
+  await expect(client.device()).rejects.toBeInstanceOf(BoardUnreachable);
+  await expect(client.messages().next()).rejects.toBeInstanceOf(BoardUnreachable);
+});
+
+describe("when the broker is away", () => {
+  let broker: EmbeddedBroker;
+  let connection: MqttClient;
+  let client: SynapseMqttClient;
+  beforeEach(async () => {
+    broker = await startBroker({ port: 0 });
+    connection = await mqtt.connectAsync(broker.url, { protocolVersion: 4, reconnectPeriod: 60_000 });
+    client = new SynapseMqttClient({ connection: connection as MqttConnection, device: "02:00:00:00:00:01" });
+    const gone = new Promise<void>((resolve) => connection.once("close", () => resolve()));
+    await broker.close();
+    await gone;
+  });
+  afterEach(() => connection.endAsync(true));
+
+  test("a command ends with its time", async () => {
+    await expect(client.device({ timeoutMs: 50 })).rejects.toBeInstanceOf(BoardTimeout);
+  });
+
+  test("and a caller can leave earlier with its own reason", async () => {
+    const stop = new AbortController();
+    const [waiting, listening] = [client.device({ signal: stop.signal }), client.messages({ signal: stop.signal }).next()];
+    stop.abort(new Error("changed my mind"));
+    await expect(waiting).rejects.toThrow("changed my mind");
+    await expect(listening).rejects.toThrow("changed my mind");
+  });
+
+  test("a command that nobody waits for any more is not sent when the broker is back", async () => {
+    await expect(client.reboot({ timeoutMs: 50 })).rejects.toBeInstanceOf(BoardTimeout);
+    broker = await startBroker({ port: broker.port });
+    const other = await mqtt.connectAsync(broker.url, { protocolVersion: 4 });
+    const commands: string[] = [];
+    other.on("message", (topic) => commands.push(topic));
+    await other.subscribeAsync("synapse/+/cmd/#", { qos: 1 });
+    const back = new Promise<void>((resolve) => connection.once("connect", () => resolve()));
+    connection.reconnect();
+    await back;
+    await expect(client.selftest({ timeoutMs: 50 })).rejects.toBeInstanceOf(BoardTimeout);
+    await expect.poll(() => commands.some((topic) => topic.includes("/selftest/"))).toBe(true);
+    expect(commands.filter((topic) => /reboot/.test(topic))).toEqual([]);
+    await other.endAsync(true);
+    await broker.close();
+  });
+});
+
+test("many readers of messages cost a connection one listener", async () => {
+  const broker = await startBroker({ port: 0 });
+  const connection = await mqtt.connectAsync(broker.url, { protocolVersion: 4 });
+  const stop = new AbortController();
+  const readers = Array.from({ length: 12 }, (_, i) =>
+    new SynapseMqttClient({ connection: connection as MqttConnection, device: `0200000000${10 + i}` })
+      .messages({ signal: stop.signal })
+      .next(),
+  );
+  expect(connection.listenerCount("message")).toBe(1);
+  stop.abort(new Error("enough"));
+  for (const reader of readers) await expect(reader).rejects.toThrow("enough");
+  await connection.endAsync();
+  await broker.close();
+});
+
+test("a plan whose board falls silent ends, however far it was", async () => {
+  const broker = await startBroker({ port: 0 });
+  const connection = await mqtt.connectAsync(broker.url, { protocolVersion: 4 });
+  const { board, link } = await startBoard(broker.url);
+  try {
+    const client = new SynapseMqttClient({ connection: connection as MqttConnection, device: "02:00:00:00:00:01" });
+    for await (const { kind, data } of client.messages()) if (kind === "status" && data.state === "online") break;
+    const latent = Array(32).fill(0.1);
+    const budget = { samples: 300, iterations: 30, elites: 30 };
+    const events = client.planEvents({ start: { latent }, goal: { latent }, horizon: 5, budget });
+    expect((await events.next()).value?.kind).toBe("progress");
+    await board.reset();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const reading = (async () => {
+      for await (const { kind } of events) expect(kind).toBe("progress");
+    })();
+    const ended = expect(reading).rejects.toBeInstanceOf(BoardTimeout);
+    await vi.advanceTimersByTimeAsync(120_000);
+    await ended;
+  } finally {
+    vi.useRealTimers();
+    await board.close();
+    await link.close();
+    await connection.endAsync();
+    await broker.close();
+  }
 });

@@ -1,5 +1,6 @@
 import { BoardClient } from "./boardClient.js";
 import type { CallOptions } from "./call.js";
+import { BoardUnreachable } from "./errors.js";
 import { MqttChannel, type MqttConnection, type MqttOptions, Router } from "./mqttChannel.js";
 
 export type { MqttConnection, MqttOptions } from "./mqttChannel.js";
@@ -31,6 +32,7 @@ export class SynapseMqttClient extends BoardClient {
   async *messages(options: CallOptions = {}): AsyncGenerator<BoardMessage> {
     options.signal?.throwIfAborted();
     const arrived: BoardMessage[] = [];
+    let refusal: BoardUnreachable | undefined;
     let wake = (): void => undefined;
     const listener = (topic: string, payload: Uint8Array): void => {
       const tail = topic.startsWith(`${this.#base}/`) ? topic.slice(this.#base.length + 1) : "";
@@ -47,10 +49,13 @@ export class SynapseMqttClient extends BoardClient {
     const router = Router.of(this.#connection);
     const known = router.statusAt(`${this.#base}/status`);
     if (known !== undefined) listener(`${this.#base}/status`, known);
-    this.#connection.on("message", listener);
+    const unlisten = router.listen(listener);
     options.signal?.addEventListener("abort", abort, { once: true });
     try {
-      for (const topic of ["status", "telemetry", "event/#"]) await router.subscribe(`${this.#base}/${topic}`);
+      Promise.all(["status", "telemetry", "event/#"].map((topic) => router.subscribe(`${this.#base}/${topic}`))).catch((error) => {
+        refusal = new BoardUnreachable("the broker did not take the subscription", { cause: error });
+        wake();
+      });
       while (true) {
         const next = arrived.shift();
         if (next !== undefined) {
@@ -58,12 +63,13 @@ export class SynapseMqttClient extends BoardClient {
           continue;
         }
         options.signal?.throwIfAborted();
+        if (refusal !== undefined) throw refusal;
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
       }
     } finally {
-      this.#connection.removeListener("message", listener);
+      unlisten();
       options.signal?.removeEventListener("abort", abort);
     }
   }

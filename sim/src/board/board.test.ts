@@ -1,8 +1,13 @@
+import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { buildFile } from "../engine/builds.js";
+import { decodeImage } from "../image/decodeImage.js";
 import { SimulatedBoard } from "./board.js";
 import { boardSuite, jsonOf, MODEL, sample, testBoard } from "./boardSuite.js";
 import { signatureSuite } from "./signatureSuite.js";
 import { updateSuite } from "./updateSuite.js";
+import { VirtualBoard } from "./virtualBoard.js";
+import { createWasmCore } from "./wasmCore.js";
 
 boardSuite("native");
 boardSuite("wasm");
@@ -10,6 +15,25 @@ updateSuite("native");
 updateSuite("wasm");
 signatureSuite("native");
 signatureSuite("wasm");
+
+test("a board whose core has trapped is gone from its broker, too", async () => {
+  let trap = (_error: Error): void => undefined;
+  const board = await VirtualBoard.start({ board: testBoard(), model: MODEL }, "wasm", {
+    createCore: async (options, port, clock) => {
+      trap = port.crashed;
+      return createWasmCore(await readFile(buildFile("synapse-board.wasm")), options, port, clock);
+    },
+    decodeImage,
+  });
+  const told: string[] = [];
+  const tell = (what: string) => () => void told.push(what);
+  const network = { up: tell("up"), down: tell("down"), lost: tell("lost"), settingsChanged: tell("settings"), subscribe: () => undefined };
+  board.attach({ ...network, publish: () => true, leave: async () => undefined });
+  trap(new Error("unreachable"));
+  expect(told).toEqual(["up", "down"]);
+  await expect(board.handle({ method: "GET", target: "/v1/device" })).rejects.toThrow("unreachable");
+  await board.close();
+});
 
 test("both builds plan the same, byte for byte", async () => {
   const picture = (name: string) => ({ image: Buffer.from(sample(name)).toString("base64"), type: "image/jpeg" });

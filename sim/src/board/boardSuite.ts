@@ -359,6 +359,81 @@ export function boardSuite(engine: BoardEngine): void {
         await lost;
         expect(await encodes()).toEqual([200, latent]);
       });
+
+      it("is reset twice at once in the middle of inference", async () => {
+        const frame = { latent: Array(LATENT).fill(0.5) };
+        const answer = ask("POST", "/v1/plan", json({ start: frame, goal: frame }), { "content-type": "application/json" });
+        const lost = expect(answer).rejects.toThrow("was reset");
+        await Promise.all([other.reset("watchdog"), other.reset("brownout")]);
+        await lost;
+        expect(jsonOf(await ask("GET", "/v1/device")).reset).toMatchObject({ reason: "brownout" });
+        expect(await encodes()).toEqual([200, latent]);
+      });
+
+      it("can be reset, and closed, by whoever hears its log", async () => {
+        let act = (): Promise<void> => Promise.resolve();
+        const acted: Promise<void>[] = [];
+        const log = (_level: string, text: string) => {
+          if (text === "a model was uploaded") acted.push(act());
+        };
+        const heard = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine, log });
+        const upload = () =>
+          heard.handle({
+            method: "PUT",
+            target: "/v1/models/model_b",
+            headers: { authorization: `Bearer ${heard.ownerToken}` },
+            body: MODEL,
+          });
+        act = () => heard.reset("watchdog");
+        await expect(upload()).rejects.toThrow("was reset");
+        await Promise.all(acted);
+        act = () => heard.close();
+        await expect(upload()).rejects.toThrow("the board is closed");
+        await Promise.all(acted);
+        expect(acted).toHaveLength(2);
+      });
+
+      it("is reset in the middle of an answer, which then is none", async () => {
+        const frame = { latent: Array(LATENT).fill(0.5) };
+        const plan = { start: frame, goal: frame, budget: { samples: 300, iterations: 30, elites: 30 } };
+        const headers = { "content-type": "application/json", accept: "text/event-stream" };
+        for (const cut of [() => other.reset("watchdog"), async () => other.setLink(false)]) {
+          const lost = expect(ask("POST", "/v1/plan", json(plan), headers)).rejects.toThrow("before it answered");
+          await cut();
+          await lost;
+        }
+        other.setLink(true);
+        expect(await encodes()).toEqual([200, latent]);
+      });
+
+      it("stays off when its power goes while it says goodbye before a reboot", async () => {
+        let left = (): void => undefined;
+        const leaving = new Promise<void>((resolve) => {
+          left = resolve;
+        });
+        const asked = new Promise<void>((resolve) => {
+          const nothing = () => undefined;
+          const network = { publish: () => true, subscribe: nothing, settingsChanged: nothing, up: nothing, down: nothing, lost: nothing };
+          other.attach({
+            ...network,
+            leave: () => {
+              resolve();
+              return leaving;
+            },
+          });
+        });
+        expect((await ask("POST", "/v1/reboot")).status).toBe(202);
+        await asked;
+        other.cutPower(0, "dropped");
+        await expect(ask("PUT", "/v1/settings", json({ name: "x" }), { "content-type": "application/json" })).rejects.toThrow(
+          "lost its power",
+        );
+        left();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        expect(other.running).toBe(false);
+        await other.reset();
+        expect(await encodes()).toEqual([200, latent]);
+      });
     });
 
     describe("as it comes from the factory", () => {

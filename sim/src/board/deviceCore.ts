@@ -160,6 +160,12 @@ export interface DeviceCore {
   close(): Promise<void>;
 }
 
+/**
+ * Resolves when no call of a core is under way. Whoever hears of something from inside one may end or restart the board, and the call would go on in
+ * memory that is no longer its own.
+ */
+export const outsideCalls = (): Promise<void> => Promise.resolve();
+
 export const LOG_LEVELS: readonly LogLevel[] = ["error", "warn", "info"];
 
 /** Headers as they cross into the core and out of it: names and values, each ended by a zero byte. */

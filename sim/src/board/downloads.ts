@@ -26,10 +26,11 @@ export class Downloads {
     this.#fetchFile = fetchFile;
   }
 
-  start(download: number, url: string, fromByte: number): void {
+  /** `connected`: when it may begin, and whether there is a connection then; without one it is told as one that broke. */
+  start(download: number, url: string, fromByte: number, connected: Promise<boolean>): void {
     const abort = new AbortController();
     this.#running.set(download, abort);
-    void this.#run(download, url, fromByte, abort);
+    void this.#run(download, url, fromByte, abort, connected);
   }
 
   cancel(download: number): void {
@@ -50,15 +51,17 @@ export class Downloads {
     for (const download of [...this.#running.keys()]) this.cancel(download);
   }
 
-  async #run(download: number, url: string, fromByte: number, abort: AbortController): Promise<void> {
+  async #run(download: number, url: string, fromByte: number, abort: AbortController, connected: Promise<boolean>): Promise<void> {
     const running = () => this.#running.get(download) === abort;
     let whole = false;
     try {
+      if (!(await connected)) throw new Error("no link");
+      if (!running()) return;
       // Compressed, the length would be another and a range one of other bytes.
       const headers = { "accept-encoding": "identity", ...(fromByte > 0 ? { range: `bytes=${fromByte}-` } : {}) };
       const response = await this.#fetchFile(url, { headers, signal: abort.signal });
       if (!running()) return;
-      this.#events.head(download, response.status, Number(response.headers.get("content-length") ?? 0) || 0);
+      this.#events.head(download, response.status, lengthOf(response.headers.get("content-length")));
       for await (const bytes of piecesOf(response.body)) {
         if (!running()) return;
         this.#events.chunk(download, bytes);
@@ -71,6 +74,11 @@ export class Downloads {
     this.#running.delete(download);
     this.#events.end(download, whole);
   }
+}
+
+/** 0: unknown. No more than a whole number that is exact, which is longer than any file. */
+function lengthOf(header: string | null): number {
+  return header !== null && /^\d+$/.test(header) ? Math.min(Number(header), Number.MAX_SAFE_INTEGER) : 0;
 }
 
 /** Not every browser's streams can be iterated. */

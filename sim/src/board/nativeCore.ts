@@ -14,6 +14,7 @@ import {
   type LoadFailure,
   loadFailure,
   type MqttSession,
+  outsideCalls,
   POWER_CUTS,
   type PowerCut,
   type ResetReason,
@@ -69,7 +70,8 @@ class NativeCore implements DeviceCore {
   #addon: Addon;
   #handle: Handle;
   #closed = false;
-  #restarted: (result: number) => void = () => undefined;
+  /** Of restarts that have not come yet: one comes for all of them. */
+  #restarting: ((result: number) => void)[] = [];
 
   constructor(addon: Addon, options: CoreOptions, port: CorePort, clock: BoardClock) {
     this.#addon = addon;
@@ -82,7 +84,7 @@ class NativeCore implements DeviceCore {
       decodeImage: (job: number, bytes: Uint8Array, mediaType: string, width: number, height: number) =>
         port.decodeImage(job, bytes, mediaType, width, height),
       reboot: () => port.reboot(),
-      restarted: (result: number) => this.#restarted(result),
+      restarted: (result: number) => this.#tellRestarted(result),
       mqttPublish: (meta: string, payload: Uint8Array) => (port.mqttPublish(unflattenMessage(meta, payload)) ? 0 : -1),
       mqttSubscribe: (filter: string, on: number) => port.mqttSubscribe(filter, on === 1),
       settingsChanged: () => port.settingsChanged(),
@@ -105,12 +107,17 @@ class NativeCore implements DeviceCore {
     return this.#failureOf(this.#addon.boardBoot(this.#handle));
   }
 
-  restart(reason: ResetReason): Promise<LoadFailure | undefined> {
-    if (this.#closed) return Promise.resolve(undefined);
+  async restart(reason: ResetReason): Promise<LoadFailure | undefined> {
+    await outsideCalls();
+    if (this.#closed) return undefined;
     return new Promise((resolve) => {
-      this.#restarted = (result) => resolve(this.#failureOf(result));
+      this.#restarting.push((result) => resolve(this.#failureOf(result)));
       this.#addon.boardRestart(this.#handle, encoder.encode(reason));
     });
+  }
+
+  #tellRestarted(result: number): void {
+    for (const tell of this.#restarting.splice(0)) tell(result);
   }
 
   cutPower(after: number, cut: PowerCut): void {
@@ -195,8 +202,9 @@ class NativeCore implements DeviceCore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await outsideCalls();
     this.#addon.boardClose(this.#handle);
     // A restart that waited for the work under way will not come any more.
-    this.#restarted(0);
+    this.#tellRestarted(0);
   }
 }

@@ -133,6 +133,14 @@ export function updateSuite(engine: BoardEngine): void {
       expect(await ask("GET", "/v1/models/model_a")).toMatchObject({ state: "VALID", active: true });
     });
 
+    it("refuses a file of any length that is not the announced one", async () => {
+      for (const claimed of ["4294967297", "9007199254740993", "18446744073709551615"]) {
+        files.claimedBytes = claimed;
+        await announce("model", MODEL);
+        expect(await ended("UPDATED", "FAILED")).toMatchObject({ state: "FAILED", code: "LENGTH_DIFFERS" });
+      }
+    });
+
     it("waits for its link to come back, and can be told to stop", async () => {
       files.breakAfter = 10_000;
       await announce("model", MODEL, { activate: false });

@@ -63,7 +63,8 @@ export interface BoardResponse {
 export interface ResponseSink {
   head(status: number, headers: readonly (readonly [string, string])[]): void;
   chunk(bytes: Uint8Array): void;
-  end(): void;
+  /** `whole` is false when the board was reset, has lost its power or its link, has crashed or was closed, at whatever point: then this is no answer. */
+  end(whole: boolean): void;
 }
 
 /** The request's side of an exchange under way. */
@@ -97,6 +98,8 @@ export class VirtualBoard {
   /** Power is gone, or the board is being reset: nothing is heard and nothing is said. */
   #off = false;
   #cutArmed = false;
+  /** Counts how often the board has stopped: what was begun before goes on no more. */
+  #stops = 0;
   #ownerToken: string | undefined;
   #log: (level: LogLevel, text: string) => void;
 
@@ -189,7 +192,10 @@ export class VirtualBoard {
     const core = this.#core;
     if (core === undefined || this.#crash) throw this.#crash ?? closed();
     this.#turnOff();
+    const stops = this.#stops;
     await core.restart(reason);
+    // It was reset once more, or closed.
+    if (stops !== this.#stops || this.#core !== core) return;
     this.#cutArmed = false;
     this.#off = false;
     this.#network?.up();
@@ -197,20 +203,23 @@ export class VirtualBoard {
 
   /** A board that starts itself anew says goodbye first, but not for long to a broker that does not listen. */
   async #restart(): Promise<void> {
+    const stops = this.#stops;
     let cancel = (): void => undefined;
     const patience = new Promise<void>((resolve) => {
       cancel = this.#clock.after(GOODBYE_MS_MAX, resolve);
     });
     await Promise.race([this.#network?.leave(), patience]);
     cancel();
-    await this.reset("software");
+    // Its power may have gone meanwhile, or somebody has reset it.
+    if (this.#alive() && stops === this.#stops) await this.reset("software");
   }
 
   #turnOff(): void {
     this.#off = true;
+    this.#stops++;
     this.#downloads.forgetAll();
     this.#network?.down();
-    for (const sink of this.#takeSinks()) sink.end();
+    for (const sink of this.#takeSinks()) sink.end(false);
   }
 
   /** False when the board has no power; the first to notice cuts all connections. */
@@ -254,7 +263,7 @@ export class VirtualBoard {
     const requests = [...this.#sinks.keys()];
     const sinks = this.#takeSinks();
     for (const request of requests) this.#event((core) => core.requestClosed(request));
-    for (const sink of sinks) sink.end();
+    for (const sink of sinks) sink.end(false);
     this.#downloads.breakAll();
     this.#network?.lost();
   }
@@ -321,11 +330,10 @@ export class VirtualBoard {
             headers = Object.fromEntries(list);
           },
           chunk: (bytes) => chunks.push(bytes),
-          // An end without a head: the board was closed, has crashed or lost its power.
-          end: () =>
-            status === 0
-              ? reject(this.#crash ?? (this.#core === undefined ? closed() : lost()))
-              : resolve({ status, headers, body: concat(chunks) }),
+          end: (whole) =>
+            whole
+              ? resolve({ status, headers, body: concat(chunks) })
+              : reject(this.#crash ?? (this.#core === undefined ? closed() : lost())),
         },
       );
       if (request.body !== undefined) open.write(request.body);
@@ -339,8 +347,8 @@ export class VirtualBoard {
     this.#network?.down();
     const core = this.#core;
     this.#core = undefined;
+    for (const sink of this.#takeSinks()) sink.end(false);
     await core?.close();
-    for (const sink of this.#takeSinks()) sink.end();
   }
 
   #takeSinks(): ResponseSink[] {
@@ -361,7 +369,7 @@ export class VirtualBoard {
       if (!this.#alive()) return;
       const sink = this.#sinks.get(request);
       this.#sinks.delete(request);
-      sink?.end();
+      sink?.end(true);
     },
     decodeImage: (job, bytes, _mediaType, width, height) => {
       this.#decodeImage(bytes, { width, height }).then(
@@ -383,22 +391,24 @@ export class VirtualBoard {
     },
     fetchStart: (fetch, url, fromByte) => {
       // Not from inside the core's own call. Without a link no connection can be made.
-      this.#clock.after(0, () => {
-        if (this.#link) this.#downloads.start(fetch, url, fromByte);
-        else this.#event((core) => core.fetchEnd(fetch, false));
+      const connected = new Promise<boolean>((resolve) => {
+        this.#clock.after(0, () => resolve(this.#link));
       });
+      this.#downloads.start(fetch, url, fromByte, connected);
     },
     fetchCancel: (fetch) => this.#downloads.cancel(fetch),
     crashed: (error) => {
       this.#crash = error;
       this.#log("error", error.message);
-      for (const sink of this.#takeSinks()) sink.end();
+      this.#downloads.forgetAll();
+      this.#network?.down();
+      for (const sink of this.#takeSinks()) sink.end(false);
     },
   };
 }
 
 const closed = (): Error => new Error("the board is closed");
-const lost = (): Error => new Error("the board was reset, or lost its power, before it answered");
+const lost = (): Error => new Error("the board was reset, or lost its power or its link, before it answered");
 
 /** The headers that the core reads; it needs no others. */
 const CORE_HEADERS = [

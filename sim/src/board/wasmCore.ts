@@ -11,6 +11,7 @@ import {
   type LoadFailure,
   loadFailure,
   type MqttSession,
+  outsideCalls,
   POWER_CUTS,
   type PowerCut,
   type ResetReason,
@@ -101,6 +102,7 @@ class WasmCore implements DeviceCore {
   }
 
   async restart(reason: ResetReason): Promise<LoadFailure | undefined> {
+    await outsideCalls();
     // Work that waits for its turn finds a device without any.
     return this.#with(encoder.encode(reason), (at, bytes) => this.#failureOf(this.#call("board_restart", at, bytes)));
   }
@@ -183,6 +185,7 @@ class WasmCore implements DeviceCore {
 
   async close(): Promise<void> {
     this.#ended = true;
+    await outsideCalls();
     this.#exports = {};
     this.#memory = { buffer: new ArrayBuffer(0) };
   }

@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { promisify } from "node:util";
 import { decode, encode } from "cbor-x";
 import mqtt, { type IPublishPacket, type MqttClient } from "mqtt";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from "vitest";
 import { type BoardEngine, SimulatedBoard } from "../board/board.js";
 import { ACTION, jsonOf, LATENT, MODEL, sample, testBoard } from "../board/boardSuite.js";
 import { hasMosquitto, startMosquitto } from "../testing/mosquitto.js";
@@ -277,6 +277,152 @@ describe("a link that breaks again before the board is subscribed", () => {
       await broker.close();
     }
   });
+});
+
+/** Stands before a broker, counts connections, and can hold back everything on them. */
+async function startProxy(port: number) {
+  const open = new Set<Socket>();
+  let connections = 0;
+  const server = createServer((near) => {
+    connections++;
+    const far = connect(port, "127.0.0.1");
+    open.add(near);
+    near.pipe(far).pipe(near);
+    near.on("error", () => undefined).on("close", () => far.destroy() && open.delete(near));
+    far.on("error", () => undefined).on("close", () => near.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get connections() {
+      return connections;
+    },
+    get open() {
+      return open.size;
+    },
+    hang() {
+      for (const near of open) near.unpipe().pause();
+    },
+    resume() {
+      for (const near of open) near.resume();
+    },
+    close() {
+      for (const near of open) near.destroy();
+      server.close();
+    },
+  };
+}
+
+describe("a broker that does not answer any more", () => {
+  let broker: Broker & { readonly port: number };
+  let hung: Awaited<ReturnType<typeof startProxy>>;
+  let board: SimulatedBoard;
+  let link: BrokerLink;
+  let client: MqttClient;
+  let heard: Listener;
+  beforeEach(async () => {
+    broker = await startBroker({ port: 0 });
+    hung = await startProxy(broker.port);
+    client = await mqtt.connectAsync(broker.url);
+    heard = new Listener(client);
+    await client.subscribeAsync(`${BASE}/#`, { qos: 1 });
+    board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
+    link = new BrokerLink(board, { fallbackUrl: hung.url, reconnectMs: 20 });
+    await heard.json(`${BASE}/status`, (text) => text.includes("online"));
+    await expect.poll(() => link.connected).toBe(true);
+    hung.hang();
+  });
+  afterEach(async () => {
+    await link.close();
+    await board.close();
+    await client.endAsync();
+    hung.close();
+    await broker.close();
+  });
+  const set = (settings: object) =>
+    board.handle({
+      method: "PUT",
+      target: "/v1/settings",
+      headers: { "content-type": "application/json", authorization: `Bearer ${board.ownerToken}` },
+      body: new TextEncoder().encode(JSON.stringify(settings)),
+    });
+
+  it("does not keep the board from another one", async () => {
+    const other = await startBroker({ port: 0 });
+    const there = await mqtt.connectAsync(other.url);
+    const heardThere = new Listener(there);
+    await there.subscribeAsync(`${BASE}/status`, { qos: 1 });
+    await set({ broker_url: other.url });
+    await heardThere.json(`${BASE}/status`, (text) => text.includes("online"));
+    hung.resume();
+    await expect.poll(() => hung.open).toBe(0);
+    await link.close();
+    await there.endAsync();
+    await other.close();
+  });
+
+  it("does not keep the connection of a board that reboots, or leaves", async () => {
+    const headers = { authorization: `Bearer ${board.ownerToken}` };
+    await set({ name: "to be acknowledged" });
+    await board.handle({ method: "POST", target: "/v1/reboot", headers });
+    await expect.poll(() => hung.connections).toBe(2);
+    hung.resume();
+    await expect.poll(() => hung.open).toBe(1);
+    await expect.poll(() => link.connected).toBe(true);
+    hung.hang();
+    await set({ name: "to be acknowledged, too" });
+    await link.close();
+    hung.resume();
+    await expect.poll(() => hung.open).toBe(0);
+  });
+});
+
+describe("connections that are begun", () => {
+  it("are one, however often the address changes and the link comes and goes", async () => {
+    const broker = await startBroker({ port: 0 });
+    const proxy = await startProxy(broker.port);
+    const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
+    const link = new BrokerLink(board, { fallbackUrl: broker.url, reconnectMs: 20 });
+    const headers = { "content-type": "application/json", authorization: `Bearer ${board.ownerToken}` };
+    const set = (settings: object) =>
+      board.handle({ method: "PUT", target: "/v1/settings", headers, body: new TextEncoder().encode(JSON.stringify(settings)) });
+    await expect.poll(() => link.connected).toBe(true);
+    await set({ broker_url: proxy.url, broker_username: "a" });
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    await set({ broker_username: "b" });
+    await expect.poll(() => link.connected).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect([proxy.open, proxy.connections]).toEqual([1, 1]);
+    // While a connection is being made, too.
+    for (let i = 0; i < 5; i++) {
+      board.setLink(false);
+      board.setLink(true);
+      await new Promise((resolve) => setTimeout(resolve, i * 5));
+      board.setLink(false);
+      board.setLink(true);
+    }
+    await expect.poll(() => link.connected).toBe(true);
+    await expect.poll(() => proxy.open).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect([proxy.open, link.connected]).toEqual([1, true]);
+    await link.close();
+    await expect.poll(() => proxy.open).toBe(0);
+    await board.close();
+    proxy.close();
+    await broker.close();
+  });
+});
+
+test("the password in a broker's address is not in the log", async () => {
+  const lines: string[] = [];
+  const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
+  const log = (_level: string, text: string) => void lines.push(text);
+  const away = new BrokerLink(board, { fallbackUrl: "mqtt://shelf:secret@127.0.0.1:1", log });
+  await expect.poll(() => lines.length).toBeGreaterThan(0);
+  await away.close();
+  expect(lines[0]).toContain("mqtt://shelf:***@127.0.0.1:1: ");
+  expect(lines.join()).not.toContain("secret");
+  await board.close();
 });
 
 const mosquitto = hasMosquitto();

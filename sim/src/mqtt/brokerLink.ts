@@ -14,6 +14,8 @@ const SESSION_EXPIRY_S = 86_400;
 const RECONNECT_MS = 1_000;
 const RECONNECT_MS_MAX = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** A broker that does not acknowledge what it was sent, or does not close, is left without a word after so long. */
+const GOODBYE_MS_MAX = 1_000;
 
 export interface BrokerLinkOptions {
   /** For boards whose owner has set no broker. */
@@ -51,6 +53,8 @@ export class BrokerLink implements BoardNetwork {
   /** Counts connections, whose subscriptions are their own. */
   #connection = 0;
   #failures = 0;
+  /** Whether the client's last connection has been begun and has not closed yet. */
+  #begun = false;
   #retry: NodeJS.Timeout | undefined;
 
   /** Throws an InputError with code `TLS_INVALID`. */
@@ -84,7 +88,8 @@ export class BrokerLink implements BoardNetwork {
 
   down(): void {
     // Without a word, so that the broker tells the will.
-    this.#forget()?.end(true);
+    const client = this.#forget();
+    if (client !== undefined) cut(client);
   }
 
   #forget(): MqttClient | undefined {
@@ -169,10 +174,19 @@ export class BrokerLink implements BoardNetwork {
   async #leave(): Promise<void> {
     const client = this.#forget();
     this.#board.mqttDisconnected();
-    if (client !== undefined) await client.endAsync(!client.connected);
+    if (client === undefined) return;
+    let patience: NodeJS.Timeout | undefined;
+    const impatient = new Promise<void>((resolve) => {
+      patience = setTimeout(resolve, GOODBYE_MS_MAX);
+    });
+    await Promise.race([client.endAsync(!client.connected), impatient]);
+    clearTimeout(patience);
+    cut(client);
   }
 
   #connect(): void {
+    // Several reasons to connect may have come while a broker was left.
+    if (this.#client !== undefined) return;
     const session = this.#board.mqttSession();
     this.#session = session;
     const url = session?.brokerUrl || this.#options.fallbackUrl;
@@ -181,10 +195,11 @@ export class BrokerLink implements BoardNetwork {
     try {
       client = this.#open(url, this.#clientOptions(session));
     } catch (error) {
-      this.#log("warn", `the broker at ${url} cannot be reached: ${(error as Error).message}`);
+      this.#log("warn", `the broker at ${shown(url)} cannot be reached: ${(error as Error).message}`);
       return;
     }
     this.#client = client;
+    this.#begun = true;
     this.#listen(client, url);
   }
 
@@ -226,6 +241,7 @@ export class BrokerLink implements BoardNetwork {
     });
     client.on("close", () => {
       if (!mine()) return;
+      this.#begun = false;
       this.#board.mqttDisconnected();
       this.#retryLater(client);
     });
@@ -255,7 +271,7 @@ export class BrokerLink implements BoardNetwork {
         this.#connect();
         return;
       }
-      this.#log("warn", `broker ${url}: ${explain(error)}`);
+      this.#log("warn", `broker ${shown(url)}: ${explain(error)}`);
     });
   }
 
@@ -268,14 +284,30 @@ export class BrokerLink implements BoardNetwork {
   }
 
   #reconnect(client: MqttClient): void {
-    if (this.#client !== client || client.connected) return;
+    // Beside a connection that is there, is being made or comes to its end the package would make another, and lose sight of the first.
+    if (this.#client !== client || this.#begun) return;
     clearTimeout(this.#retry);
+    this.#begun = true;
     client.reconnect(this.#stores);
   }
 
   #log(level: LogLevel, text: string): void {
     this.#options.log?.(level, text);
   }
+}
+
+/** Ends a connection at once; also one whose goodbye is under way, which the package would wait for. */
+function cut(client: MqttClient): void {
+  client.end(true);
+  client.stream.destroy();
+}
+
+/** An address without the password in it. */
+function shown(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const address = new URL(url);
+  if (address.password !== "") address.password = "***";
+  return address.href;
 }
 
 function newStores() {

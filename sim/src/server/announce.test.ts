@@ -1,5 +1,5 @@
 import { createSocket } from "node:dgram";
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import type { Service } from "bonjour-service";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type BoardEngine, SimulatedBoard } from "../board/board.js";
@@ -171,4 +171,10 @@ describe("announcing", () => {
     blocker.close();
     await close();
   });
+});
+
+test("a search leaves nothing behind at the signal that could have ended it", async () => {
+  const { signal } = new AbortController();
+  await discoverBoards({ ...(await privateMdns()), seconds: 0.01, signal });
+  expect(getEventListeners(signal, "abort")).toEqual([]);
 });

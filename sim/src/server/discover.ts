@@ -57,13 +57,14 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function waited(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
     const end = () => {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
       resolve();
     };
+    const timer = setTimeout(end, milliseconds);
     if (signal?.aborted) end();
-    signal?.addEventListener("abort", end, { once: true });
+    else signal?.addEventListener("abort", end, { once: true });
   });
 }
 

@@ -50,11 +50,17 @@ export async function listen(server: Server, options: ServeOptions): Promise<Boa
 
 function bind(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
+    const refuse = (error: NodeJS.ErrnoException) => {
       const taken = error.code === "EADDRINUSE";
       const message = taken ? "another program listens there" : error.message;
       reject(new InputError({ code: "PORT_UNAVAILABLE", source: `${host}:${port}`, message, expected: "a free port; 0 takes any" }));
-    });
-    server.listen(port, host, resolve);
+    };
+    server.once("error", refuse);
+    try {
+      server.listen(port, host, resolve);
+    } catch (error) {
+      // A number that is no port, as the last of many boards may be given.
+      refuse(error as Error);
+    }
   });
 }

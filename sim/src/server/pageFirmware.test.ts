@@ -35,9 +35,9 @@ function interrupting(board: SimulatedBoard) {
   const open: SimulatedBoard["open"] = (request, sink) => {
     if (seen.silent) throw new Error("nobody reaches the board");
     if (!request.target.startsWith("/v1/firmware")) return board.open(request, sink);
-    const end = () => {
+    const end = (whole: boolean) => {
       seen.silent = seen.silentAfterUpload;
-      sink.end();
+      sink.end(whole);
     };
     const [target, chunk] =
       seen.restarts === "at once"

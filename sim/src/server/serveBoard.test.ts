@@ -163,6 +163,26 @@ test("progress of a plan arrives while it runs, and a client that leaves stops i
   expect(metrics).not.toContain('synapse_inference_seconds_count{route="/v1/plan"}');
 });
 
+test("an answer in whose middle the board is reset breaks off", async () => {
+  const frame = { latent: Array.from({ length: 32 }, () => 0.5) };
+  const response = await fetch(`${server.url}/v1/plan`, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "text/event-stream" },
+    body: JSON.stringify({ start: frame, goal: frame, budget: { samples: 300, iterations: 30, elites: 30 } }),
+  });
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  await reader.read();
+  await board.reset("watchdog");
+  const readToEnd = async () => {
+    while (!(await reader.read()).done);
+  };
+  await expect(readToEnd()).rejects.toThrow("terminated");
+});
+
+test("a port that is none is said", async () => {
+  await expect(serveBoard(board, { port: 65_536 })).rejects.toMatchObject({ code: "PORT_UNAVAILABLE" });
+});
+
 test("a taken port is said", async () => {
   await expect(serveBoard(board, { port: server.port })).rejects.toMatchObject({ code: "PORT_UNAVAILABLE" });
 });

@@ -2,9 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { OpenRequest, SimulatedBoard } from "../board/board.js";
 import { type BoardServer, createHttpServer, listen, type ServeOptions } from "./listen.js";
 
-/** A head that takes longer, a request that takes longer, and a connection on which nothing moves, are cut off. */
+/** A head that takes longer, and a connection on which nothing moves, are cut off. How long a body may take is the core's to say: models may take long. */
 const HEAD_MS_MAX = 10_000;
-const REQUEST_MS_MAX = 130_000;
 const SILENT_MS_MAX = 150_000;
 const KEEP_ALIVE_MS = 5_000;
 const HEAD_BYTES_MAX = 8_192;
@@ -16,7 +15,7 @@ const LINGER_MS = 5_000;
  * Serves a simulated board over HTTP, or HTTPS. Throws an InputError with code `PORT_UNAVAILABLE` when the address cannot be listened on, or `TLS_INVALID`.
  */
 export async function serveBoard(board: SimulatedBoard, options: ServeOptions): Promise<BoardServer> {
-  const bounds = { maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_MS_MAX, requestTimeout: REQUEST_MS_MAX };
+  const bounds = { maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_MS_MAX, requestTimeout: 0 };
   const server = createHttpServer(options, bounds);
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
@@ -45,10 +44,10 @@ function exchange(board: SimulatedBoard, request: IncomingMessage, response: Ser
       response.writeHead(status);
     },
     chunk: (bytes: Uint8Array) => void response.write(bytes),
-    end: () => {
+    end: (whole: boolean) => {
       answered = true;
-      // An end without a head: the board was closed or has crashed, and does not answer any more.
-      if (!response.headersSent) return void request.socket.destroy();
+      // The board does not answer, or no further; or the client has left.
+      if (!whole || !response.headersSent) return void request.socket.destroy();
       if (bodyPending()) linger(request);
       response.end();
     },

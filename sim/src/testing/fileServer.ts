@@ -7,6 +7,8 @@ export class FileServer {
   file: Uint8Array = new Uint8Array();
   /** The next answer breaks after so many bytes. */
   breakAfter: number | undefined;
+  /** What the answers say of their length, in place of the truth. */
+  claimedBytes: string | undefined;
   /** What the next requests are answered, in place of the file. */
   refusals: number[] = [];
   /** The Range header of each request, or an empty text. */
@@ -20,7 +22,7 @@ export class FileServer {
       if (refusal !== undefined) return void response.writeHead(refusal).end();
       const from = Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? 0);
       const body = this.file.subarray(from);
-      response.writeHead(from > 0 ? 206 : 200, { "content-length": body.length });
+      response.writeHead(from > 0 ? 206 : 200, { "content-length": this.claimedBytes ?? body.length });
       if (this.breakAfter === undefined) return void response.end(body);
       response.write(body.subarray(0, this.breakAfter), () => response.destroy());
       this.breakAfter = undefined;

@@ -104,7 +104,7 @@ function exchange(worker: Worker, head: RequestMessage, body: Blob | undefined, 
         return answer?.enqueue(data.bytes);
       }
       if (answer === undefined) return fail(new TypeError("the board does not answer"));
-      if (missingBytes) return fail(new TypeError("the board stopped in the middle of its answer"));
+      if (missingBytes || !data.whole) return fail(new TypeError("the board stopped in the middle of its answer"));
       finish();
       answer.close();
     };

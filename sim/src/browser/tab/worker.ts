@@ -47,9 +47,9 @@ function exchange(board: VirtualBoard, head: RequestMessage, port: MessagePort):
   let ended = false;
   let open: OpenRequest | undefined;
   const send = (message: BoardMessage) => port.postMessage(message);
-  const end = () => {
+  const end = (whole: boolean) => {
     ended = true;
-    send({ kind: "end" });
+    send({ kind: "end", whole });
     port.close();
   };
   try {
@@ -60,7 +60,7 @@ function exchange(board: VirtualBoard, head: RequestMessage, port: MessagePort):
     });
   } catch {
     // Without power, a link or a core that runs, a board does not answer at all.
-    end();
+    end(false);
     return;
   }
   const opened = open;
