@@ -247,6 +247,24 @@ const malformed = [_]Case{
     .{ .target = "/v1/rollout", .body = "{\"start\":{\"image\":\"AAAA\",\"type\":\"image/png\"},\"actions\":[" ++ row10 ++ "]}", .status = 422, .code = "IMAGE_UNREADABLE", .field = "start.image" },
 };
 
+test "a frame that is too much or too little is told as what it is" {
+    var host: Host = undefined;
+    try host.startWithModel();
+    defer host.stop();
+    for ([_][2][]const u8{
+        .{ "\"latent\":" ++ latent32 ++ ",\"type\":\"image/png\",\"image\":\"AAAA\"", "the frame is a latent and a picture" },
+        .{ "\"latent\":" ++ latent32 ++ ",\"type\":\"image/png\"", "the frame is a latent and a picture" },
+        .{ "\"image\":\"AAAA\"", "the frame is neither a latent nor a picture with its type" },
+        .{ "", "the frame is neither a latent nor a picture with its type" },
+    }) |case| {
+        var text: [512]u8 = undefined;
+        const reply = host.json("/v1/rollout", try std.fmt.bufPrint(&text, "{{\"start\":{{{s}}},\"actions\":[" ++ row10 ++ "]}}", .{case[0]}));
+        errdefer std.debug.print("{s}\n", .{reply.body.items});
+        try expectEqual(@as(u32, 422), reply.status);
+        try expect(std.mem.indexOf(u8, reply.body.items, case[1]) != null);
+    }
+}
+
 test "wrong requests are told what is wrong, where, and what would be right" {
     var host: Host = undefined;
     try host.startWithModel();
