@@ -198,6 +198,8 @@ const malformed = [_]Case{
     .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"horizon\":1.5}", .status = 422, .code = "BODY_INVALID", .field = "horizon" },
     .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":-1}", .status = 422, .code = "BODY_INVALID", .field = "seed" },
     .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":9007199254740993}", .status = 422, .code = "BODY_INVALID", .field = "seed" },
+    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":123456789.5}", .status = 422, .code = "BODY_INVALID", .field = "seed" },
+    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":1e-60}", .status = 422, .code = "BODY_INVALID", .field = "seed" },
     .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"samples\":1}}", .status = 422, .code = "BODY_INVALID", .field = "budget.samples" },
     .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"samples\":4,\"elites\":5}}", .status = 422, .code = "BODY_INVALID", .field = "budget.elites" },
     .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"samples\":300,\"iterations\":30},\"horizon\":6}", .status = 422, .code = "BODY_INVALID", .field = "budget" },
