@@ -123,8 +123,11 @@ pub const Body = struct {
     }
 
     fn unsignedOf(self: *Body, token: Token, least: u64, most: u64) ProblemError!u64 {
-        if (token != .number) return self.failExpecting("a whole number, {d} to {d}", .{ least, most }, "{s} where a number belongs", .{name(token)});
-        const value = token.number;
+        const value = switch (token) {
+            .number => |number| number,
+            .decimal => std.math.nan(f64),
+            else => return self.failExpecting("a whole number, {d} to {d}", .{ least, most }, "{s} where a number belongs", .{name(token)}),
+        };
         const inside = value >= @as(f64, @floatFromInt(least)) and value <= @as(f64, @floatFromInt(most));
         if (!inside or @floor(value) != value) return self.failExpecting("a whole number, {d} to {d}", .{ least, most }, "the number is not one of those", .{});
         return @intFromFloat(value);
@@ -168,8 +171,11 @@ pub const Body = struct {
     }
 
     fn finite(self: *Body, token: Token) ProblemError!f32 {
-        if (token != .number) return self.failExpecting("a number", .{}, "{s} where a number belongs", .{name(token)});
-        const value: f32 = @floatCast(token.number);
+        const value: f32 = switch (token) {
+            .number => |number| @floatCast(number),
+            .decimal => |decimal| decimal,
+            else => return self.failExpecting("a number", .{}, "{s} where a number belongs", .{name(token)}),
+        };
         if (!std.math.isFinite(value)) return self.failExpecting("a finite number in the range of f32", .{}, "the number is not finite in f32", .{});
         return value;
     }
@@ -246,7 +252,7 @@ fn name(token: Token) []const u8 {
         .array_begin, .array_end => "an array",
         .text => "a string",
         .bytes => "a byte string",
-        .number => "a number",
+        .number, .decimal => "a number",
         .boolean => "a boolean",
         .null => "null",
         .end => "the end of the body",

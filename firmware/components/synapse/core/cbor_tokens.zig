@@ -79,8 +79,8 @@ pub const CborTokens = struct {
             const minor: u5 = @truncate(initial);
             const indefinite = minor == 31;
             switch (@as(u3, @truncate(initial >> 5))) {
-                0 => return .{ .number = @floatFromInt(try self.argument(minor)) },
-                1 => return .{ .number = -1.0 - @as(f64, @floatFromInt(try self.argument(minor))) },
+                0 => return if (tag != null) error.Malformed else .{ .number = @floatFromInt(try self.argument(minor)) },
+                1 => return if (tag != null) error.Malformed else .{ .number = -1.0 - @as(f64, @floatFromInt(try self.argument(minor))) },
                 2 => {
                     if (indefinite or (tag != null and tag != 64 and tag != 85)) return error.Malformed;
                     return .{ .bytes = try self.take(try self.argument(minor)) };
@@ -180,4 +180,13 @@ test "keys are text, depth and counts are bounded" {
     var huge = [_]u8{ 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
     cbor = .init(&huge);
     try std.testing.expectError(error.Truncated, cbor.next());
+}
+
+test "a tag belongs to bytes" {
+    for ([_][]const u8{ "\xd8\x55\x05", "\xd8\x40\x20", "\xd8\x40\xf5", "\xd8\x55\x61a", "\xd8\x55\x80", "\xd8\x40\xd8\x40\x40", "\xc1\x05" }) |text| {
+        var body: [8]u8 = undefined;
+        @memcpy(body[0..text.len], text);
+        var cbor: CborTokens = .init(body[0..text.len]);
+        try std.testing.expectError(error.Malformed, cbor.next());
+    }
 }

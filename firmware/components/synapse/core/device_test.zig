@@ -198,6 +198,8 @@ const malformed = [_]Case{
     .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"horizon\":1.5}", .status = 422, .code = "BODY_INVALID", .field = "horizon" },
     .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":-1}", .status = 422, .code = "BODY_INVALID", .field = "seed" },
     .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":9007199254740993}", .status = 422, .code = "BODY_INVALID", .field = "seed" },
+    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":123456789.5}", .status = 422, .code = "BODY_INVALID", .field = "seed" },
+    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":1e-60}", .status = 422, .code = "BODY_INVALID", .field = "seed" },
     .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"samples\":1}}", .status = 422, .code = "BODY_INVALID", .field = "budget.samples" },
     .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"samples\":4,\"elites\":5}}", .status = 422, .code = "BODY_INVALID", .field = "budget.elites" },
     .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"samples\":300,\"iterations\":30},\"horizon\":6}", .status = 422, .code = "BODY_INVALID", .field = "budget" },
@@ -246,6 +248,24 @@ const malformed = [_]Case{
     .{ .target = "/v1/rollout", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"actions\":[]}", .status = 422, .code = "BODY_INVALID", .field = "actions" },
     .{ .target = "/v1/rollout", .body = "{\"start\":{\"image\":\"AAAA\",\"type\":\"image/png\"},\"actions\":[" ++ row10 ++ "]}", .status = 422, .code = "IMAGE_UNREADABLE", .field = "start.image" },
 };
+
+test "a frame that is too much or too little is told as what it is" {
+    var host: Host = undefined;
+    try host.startWithModel();
+    defer host.stop();
+    for ([_][2][]const u8{
+        .{ "\"latent\":" ++ latent32 ++ ",\"type\":\"image/png\",\"image\":\"AAAA\"", "the frame is a latent and a picture" },
+        .{ "\"latent\":" ++ latent32 ++ ",\"type\":\"image/png\"", "the frame is a latent and a picture" },
+        .{ "\"image\":\"AAAA\"", "the frame is neither a latent nor a picture with its type" },
+        .{ "", "the frame is neither a latent nor a picture with its type" },
+    }) |case| {
+        var text: [512]u8 = undefined;
+        const reply = host.json("/v1/rollout", try std.fmt.bufPrint(&text, "{{\"start\":{{{s}}},\"actions\":[" ++ row10 ++ "]}}", .{case[0]}));
+        errdefer std.debug.print("{s}\n", .{reply.body.items});
+        try expectEqual(@as(u32, 422), reply.status);
+        try expect(std.mem.indexOf(u8, reply.body.items, case[1]) != null);
+    }
+}
 
 test "wrong requests are told what is wrong, where, and what would be right" {
     var host: Host = undefined;

@@ -52,9 +52,12 @@ pub const JsonTokens = struct {
             .number => |text| {
                 if (text.len > limits.number_bytes_max) return error.NumberTooLong;
                 // Whole numbers that f64 holds exactly keep all their digits: seeds need them.
-                if (std.fmt.parseInt(u53, text, 10)) |whole| return .{ .number = @floatFromInt(whole) } else |_| {}
-                const number = std.fmt.parseFloat(f32, text) catch return error.Malformed;
-                return .{ .number = number };
+                const negative = text[0] == '-';
+                if (wholeOf(text[@intFromBool(negative)..])) |whole| {
+                    const magnitude: f64 = @floatFromInt(whole);
+                    return .{ .number = if (negative) -magnitude else magnitude };
+                }
+                return .{ .decimal = std.fmt.parseFloat(f32, text) catch return error.Malformed };
             },
             .string => |text| return .{ .text = self.mutable(text) },
             .partial_string => |text| return .{ .text = try self.gather(self.mutable(text)) },
@@ -112,6 +115,47 @@ pub const JsonTokens = struct {
     }
 };
 
+/// The whole number below 2^53 that a number without a sign stands for, with a point or an exponent too: 1e15 and 123456789.0 are whole. Null for any other.
+fn wholeOf(text: []const u8) ?u64 {
+    const digits_len = std.mem.indexOfAny(u8, text, "eE") orelse text.len;
+    // An exponent beyond i32 leaves nothing whole but zero, whatever its sign.
+    var scale: i64 = if (digits_len == text.len) 0 else std.fmt.parseInt(i32, text[digits_len + 1 ..], 10) catch std.math.maxInt(i32);
+    var value: u64 = 0;
+    // Of the digits so far; they count once another digit follows.
+    var zeros: i64 = 0;
+    var fraction = false;
+    for (text[0..digits_len]) |character| {
+        if (character == '.') {
+            fraction = true;
+            continue;
+        }
+        if (fraction) scale -= 1;
+        zeros += 1;
+        if (character == '0') continue;
+        value = scaled(value, zeros) orelse return null;
+        value += character - '0';
+        zeros = 0;
+    }
+    const whole = scaled(value, scale + zeros) orelse return null;
+    return if (whole < 1 << 53) whole else null;
+}
+
+/// value * 10^scale, if that is whole and not far beyond 2^53.
+fn scaled(value: u64, scale: i64) ?u64 {
+    if (value == 0) return 0;
+    var result = value;
+    var left = scale;
+    while (left < 0) : (left += 1) {
+        if (result % 10 != 0) return null;
+        result /= 10;
+    }
+    while (left > 0) : (left -= 1) {
+        if (result >= 1 << 53) return null;
+        result *= 10;
+    }
+    return result;
+}
+
 fn tokensOf(text: []const u8, buffer: []u8, self: *JsonTokens) void {
     @memcpy(buffer[0..text.len], text);
     self.init(buffer[0..text.len]);
@@ -125,9 +169,27 @@ test "escaped strings are put together in place" {
     try std.testing.expectEqualStrings("a/b\u{20ac}c\u{1f600}", (try json.next()).text);
     try std.testing.expectEqualStrings("\n", (try json.next()).text);
     try std.testing.expectEqualStrings("", (try json.next()).text);
-    try std.testing.expectEqual(@as(f64, -1.5), (try json.next()).number);
+    try std.testing.expectEqual(@as(f32, -1.5), (try json.next()).decimal);
     try std.testing.expectEqual(Token.array_end, try json.next());
     try std.testing.expectEqual(Token.end, try json.next());
+}
+
+test "a whole number keeps its digits however it is written, and a zero its sign" {
+    var buffer: [512]u8 = undefined;
+    var json: JsonTokens = undefined;
+    tokensOf("[9007199254740991,123456789.0,1e15,1.23456789E+8,12345678900e-2,0.0000000123456789e16,100000000000000000000000000e-26,0e99999999999,0.00,20000001.0000000000000000000000000]", &buffer, &json);
+    _ = try json.next();
+    for ([_]f64{ 9007199254740991, 123456789, 1e15, 123456789, 123456789, 123456789, 1, 0, 0, 20000001 }) |whole| try std.testing.expectEqual(whole, (try json.next()).number);
+    tokensOf("[-123456789,-9007199254740991.0]", &buffer, &json);
+    _ = try json.next();
+    for ([_]f64{ -123456789, -9007199254740991 }) |whole| try std.testing.expectEqual(whole, (try json.next()).number);
+    // Everything else is the nearest f32, and no whole number even where that is one.
+    tokensOf("[123456789.5,9007199254740993,1e-60,1e-2147483648,1e99999,-1e99999,1e-99999999999999999999]", &buffer, &json);
+    _ = try json.next();
+    for ([_]f32{ 123456792, 9007199254740992, 0, 0, std.math.inf(f32), -std.math.inf(f32), 0 }) |nearest| try std.testing.expectEqual(nearest, (try json.next()).decimal);
+    tokensOf("[-0,-0.0,0]", &buffer, &json);
+    _ = try json.next();
+    for ([_]bool{ true, true, false }) |negative| try std.testing.expectEqual(negative, std.math.signbit((try json.next()).number));
 }
 
 test "depth, number length and truncation are errors" {

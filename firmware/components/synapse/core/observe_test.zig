@@ -114,3 +114,35 @@ test "a later frame needs its action, and a refused one changes nothing" {
     try expectEqual(@as(i64, 2), next.value.object.get("frame").?.integer);
     try expectEqual(@as(i64, 1), next.value.object.get("count").?.integer);
 }
+
+test "a client that leaves before its answer has observed nothing" {
+    var host: Host = undefined;
+    try host.startWithModel();
+    defer host.stop();
+    for (0..limits.streams_max) |i| {
+        var name: [8]u8 = undefined;
+        const parsed = try observe(&host, try std.fmt.bufPrint(&name, "s{d}", .{i}), i, "");
+        parsed.deinit();
+    }
+    // To a stream that there is, as its first frame and as a further one, and to a new one.
+    for ([_][]const u8{ "{\"stream\":\"s0\",\"reset\":true", "{\"stream\":\"s0\"", "{\"stream\":\"new\"" }) |start| {
+        var latent: [256]u8 = undefined;
+        var action: [64]u8 = undefined;
+        var text: [512]u8 = undefined;
+        const left = host.head("POST", "/v1/observe", "application/json", "");
+        host.device.bodyChunk(left, try std.fmt.bufPrint(&text, "{s},\"latent\":{s},\"action\":{s}}}", .{ start, frameText(&latent, 1, hosts.latent_elements), frameText(&action, 1, hosts.action_elements) }));
+        host.device.requestEnd(left);
+        // It leaves while the worker is in the last run.
+        host.device.work();
+        host.device.requestClosed(left);
+        host.device.workDone();
+        try expectEqual(@as(u32, 0), host.reply(left).heads);
+    }
+    for (0..limits.streams_max) |i| {
+        var name: [8]u8 = undefined;
+        const next = try observe(&host, try std.fmt.bufPrint(&name, "s{d}", .{i}), 1, "");
+        defer next.deinit();
+        try expectEqual(@as(i64, 2), next.value.object.get("frame").?.integer);
+        try expectEqual(@as(i64, 1), next.value.object.get("count").?.integer);
+    }
+}

@@ -156,3 +156,21 @@ test "a client that leaves stops its plan, and the next request is served" {
     try expectEqual(@as(u32, 200), host.reply(waiting).status);
     try expectEqual(@as(u32, 0), host.device.inProgress());
 }
+
+test "a cost that is no number is no answer" {
+    var host: Host = undefined;
+    try host.startWithModel();
+    defer host.stop();
+    const far = comptime far: {
+        var text: []const u8 = "[1e30";
+        for (1..hosts.latent_elements) |_| text = text ++ ",0";
+        break :far text ++ "]";
+    };
+    const body = "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ far ++ "},\"horizon\":2,\"budget\":{\"samples\":4,\"iterations\":1,\"elites\":2}}";
+    for ([_][]const u8{ "", "application/cbor", "text/event-stream" }) |accept| {
+        const reply = host.send("POST", "/v1/plan", "application/json", accept, body);
+        errdefer std.debug.print("{s}\n", .{reply.body.items});
+        try expectEqual(@as(u32, if (std.mem.startsWith(u8, accept, "text")) 200 else 500), reply.status);
+        try expect(std.mem.indexOf(u8, reply.body.items, "\"code\":\"RESULT_NOT_FINITE\"") != null);
+    }
+}

@@ -47,6 +47,8 @@ pub const Inference = struct {
     step: *const fn (device: *Device, exchange: *Exchange) bool,
     /// Result rows that the answer will show, to be checked for numbers that JSON cannot hold.
     results: *const fn (model: *const Model, exchange: *Exchange) []const f32,
+    /// Puts into effect what the answer tells, once it is sure that there is one: on the event side, before `answer`.
+    settle: ?*const fn (device: *Device, exchange: *Exchange) void = null,
     answer: *const fn (device: *const Device, exchange: *Exchange, answer: *Answer) void,
     /// Tells how far the work is, between two turns, when the client takes server-sent events.
     progress: ?*const fn (device: *const Device, exchange: *Exchange, answer: *Answer) void = null,

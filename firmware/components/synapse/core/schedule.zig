@@ -102,6 +102,7 @@ fn reply(device: *Device, exchange: *Exchange) void {
         exchange.problem = Problem.init(500, "RESULT_NOT_FINITE", "the model answered a number that is not finite", .{}).expecting("other inputs, or another model", .{});
         return answer.problem(&exchange.problem);
     }
+    if (inference.settle) |settle| settle(device, exchange);
     inference.answer(device, exchange, &answer);
 }
 

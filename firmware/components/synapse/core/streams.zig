@@ -1,6 +1,6 @@
 //! Named streams of frames: for each the last latents and actions, as many as the model's history holds, and running statistics of surprise.
-//! A bounded number of streams, in memory taken with the model; the one unused for longest makes room for a new one. Only the worker
-//! touches them.
+//! A bounded number of streams, in memory taken with the model; the one unused for longest makes room for a new one. The worker reads
+//! them in its turn, and the event side changes them before the next.
 const std = @import("std");
 const limits = @import("limits.zig");
 const memory = @import("memory.zig");
@@ -51,6 +51,11 @@ pub const Stream = struct {
         stream.* = .{ .name = name, .latents = stream.latents, .actions = stream.actions };
     }
 
+    /// Of the action taken at the last latent. What lies there counts for nothing before the next frame has been taken in.
+    pub fn lastAction(stream: *const Stream, predictor: *const Predict) []f32 {
+        return stream.actions[(stream.rows - 1) * predictor.action_elements ..][0..predictor.action_elements];
+    }
+
     /// latent: (latent_elements). The oldest row makes room.
     pub fn append(stream: *Stream, latent: []const f32, predictor: *const Predict) void {
         if (stream.rows == predictor.history_max) {
@@ -83,14 +88,21 @@ pub const Streams = struct {
         return .{ .items = items };
     }
 
+    /// The stream of that name, if there is one.
+    pub fn get(streams: *const Streams, name: *const Name) ?*Stream {
+        return for (streams.items) |*stream| {
+            if (stream.used > 0 and std.mem.eql(u8, stream.name.slice(), name.slice())) break stream;
+        } else null;
+    }
+
     /// The stream of that name; when there is none, a new one in the place of the one unused for longest, whose name is then in `evicted`.
     pub fn find(streams: *Streams, name: Name, fresh: bool, evicted: *Name) *Stream {
         streams.clock += 1;
-        var oldest = &streams.items[0];
-        const stream = for (streams.items) |*stream| {
-            if (stream.used > 0 and std.mem.eql(u8, stream.name.slice(), name.slice())) break stream;
-            if (stream.used < oldest.used) oldest = stream;
-        } else place: {
+        const stream = streams.get(&name) orelse place: {
+            var oldest = &streams.items[0];
+            for (streams.items[1..]) |*stream| {
+                if (stream.used < oldest.used) oldest = stream;
+            }
             if (oldest.used > 0) evicted.* = oldest.name;
             oldest.restart(name);
             break :place oldest;

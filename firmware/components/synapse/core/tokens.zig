@@ -13,8 +13,10 @@ pub const Token = union(enum) {
     text: []u8,
     /// CBOR only.
     bytes: []u8,
-    /// JSON: whole and below 2^53 as sent; else already rounded to the nearest f32, once. CBOR: as sent. Infinite when beyond the range.
+    /// As sent. JSON: whole and below 2^53 in magnitude.
     number: f64,
+    /// JSON: any other number, already rounded to the nearest f32, once; so it may look whole. Infinite when beyond the range.
+    decimal: f32,
     boolean: bool,
     null,
     end,

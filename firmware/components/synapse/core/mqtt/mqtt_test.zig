@@ -347,11 +347,16 @@ test "an answer longer than a message says so" {
     host.receive(.{ .topic = .of(base ++ "cmd/rollout/1?latent=base64") }, body.items);
     const long = host.last(base ++ "res/1").?.payload.len;
     try expect(long > 64 << 10 and long < limits.mqtt_answer_bytes_max);
-    host.device.mqtt.outbox.answer.bytes = host.device.mqtt.outbox.answer.bytes[0 .. 16 << 10];
+    host.device.mqtt.outbox.answer.bytes = host.device.mqtt.outbox.answer.bytes[0 .. 4 << 10];
     host.receive(.{ .topic = .of(base ++ "cmd/rollout/2?latent=base64") }, body.items);
     const refused = host.last(base ++ "res/2").?;
     try contains(refused.payload, "\"status\":413,\"code\":\"ANSWER_TOO_LARGE\"");
     try expectEqualStrings("application/problem+json", refused.content_type);
+    // Of a plan that told its progress, this is its last event.
+    host.receive(.{ .topic = .of(base ++ "cmd/plan/3?accept=text/event-stream") }, "{\"start\":{\"latent\":" ++ latent ++ "},\"goal\":{\"latent\":" ++ latent ++ "},\"horizon\":32,\"budget\":{\"samples\":2,\"iterations\":1,\"elites\":2}}");
+    const unplanned = host.last(base ++ "res/3").?;
+    try contains(unplanned.payload, "\"code\":\"ANSWER_TOO_LARGE\"");
+    try contains(unplanned.properties, "status: 413\nevent: error\n");
 }
 
 test "a message that breaks off leaves nothing behind" {

@@ -32,7 +32,7 @@ pub const Frame = struct {
         const object = if (path.len == 0) "" else path[0 .. path.len - 1];
         if (frame.seen == 0b100) return;
         if (frame.seen != 0b011) {
-            exchange.problem = Problem.init(422, "BODY_INVALID", "the frame is neither a latent nor a picture", .{})
+            exchange.problem = Problem.init(422, "BODY_INVALID", "the frame is {s}", .{if (frame.seen & 0b100 != 0) "a latent and a picture" else "neither a latent nor a picture with its type"})
                 .at(object, .{})
                 .expecting("{{\"latent\": ..}}, or {{\"image\": .., \"type\": ..}}", .{});
             return error.Problem;

@@ -245,6 +245,7 @@ fn transcode(answer: *Answer, meta: []const u8) void {
             } else answer.text(text),
             .bytes => |bytes| answer.blob(bytes),
             .number => |number| if (number >= 0 and number < 9e15 and @floor(number) == number) answer.unsigned(@intFromFloat(number)) else answer.double(number),
+            .decimal => unreachable, // JSON's alone.
             .boolean => |value| answer.boolean(value),
             .null => answer.nothing(),
         }

@@ -22,6 +22,7 @@ pub const route: Route = .{ .method = .POST, .path = "/v1/observe", .access = .i
     .parse = parse,
     .step = step,
     .results = results,
+    .settle = settle,
     .answer = report,
 } } };
 
@@ -77,7 +78,7 @@ fn streamName(body: *Body) ProblemError!streams.Name {
     return name;
 }
 
-/// First the latent, then all the rest: a request that is cancelled in between has changed nothing.
+/// First the latent, then its surprise. The stream stays as it is: a client that leaves meanwhile has changed nothing.
 fn step(device: *Device, exchange: *Exchange) bool {
     const model = &device.model.?;
     const predictor = &model.predict.?;
@@ -89,32 +90,35 @@ fn step(device: *Device, exchange: *Exchange) bool {
         exchange.history = 1;
         return !finite(latent);
     }
-    const stream = device.streams.find(observation.name, observation.restart, &observation.evicted);
-    if (stream.rows > 0) {
-        if (!observation.has_action) {
-            exchange.problem = Problem.init(422, "BODY_INVALID", "the stream has {d} frames, so the action taken since the last one is needed", .{stream.frames})
-                .at("action", .{})
-                .expecting("{d} numbers, or \"reset\": true for a first frame", .{predictor.action_elements});
-            exchange.refused = true;
-            return true;
-        }
-        const action = stream.actions[(stream.rows - 1) * predictor.action_elements ..][0..predictor.action_elements];
-        @memcpy(action, exchange.actions[0..action.len]);
-        if (stream.rows >= predictor.history_min) {
-            const predicted = exchange.result(1, latent.len);
-            model.runPredict(stream.rows, stream.latents[0 .. stream.rows * latent.len], stream.actions[0 .. stream.rows * action.len], predicted);
-            exchange.history = 2;
-            if (!finite(predicted)) return true;
-            const surprise = streams.distance(predicted, latent);
-            observation.surprise = surprise;
-            observation.z_score = stream.surprise.zScore(surprise);
-            stream.surprise.add(surprise);
-        }
+    if (observation.restart) return true;
+    const stream = device.streams.get(&observation.name) orelse return true;
+    if (!observation.has_action) {
+        exchange.problem = Problem.init(422, "BODY_INVALID", "the stream has {d} frames, so the action taken since the last one is needed", .{stream.frames})
+            .at("action", .{})
+            .expecting("{d} numbers, or \"reset\": true for a first frame", .{predictor.action_elements});
+        exchange.refused = true;
+        return true;
     }
-    stream.append(latent, predictor);
+    const action = stream.lastAction(predictor);
+    @memcpy(action, exchange.actions[0..action.len]);
+    if (stream.rows < predictor.history_min) return true;
+    const predicted = exchange.result(1, latent.len);
+    model.runPredict(stream.rows, stream.latents[0 .. stream.rows * latent.len], stream.actions[0 .. stream.rows * action.len], predicted);
+    exchange.history = 2;
+    observation.surprise = streams.distance(predicted, latent);
+    observation.z_score = stream.surprise.zScore(observation.surprise.?);
+    return true;
+}
+
+/// The stream takes the frame in.
+fn settle(device: *Device, exchange: *Exchange) void {
+    const predictor = &device.model.?.predict.?;
+    const observation = &exchange.observation;
+    const stream = device.streams.find(observation.name, observation.restart, &observation.evicted);
+    if (observation.surprise) |surprise| stream.surprise.add(surprise);
+    stream.append(exchange.result(0, predictor.latent_elements), predictor);
     observation.frame = stream.frames;
     observation.statistics = stream.surprise;
-    return true;
 }
 
 fn finite(row: []const f32) bool {

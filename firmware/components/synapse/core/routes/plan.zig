@@ -176,8 +176,10 @@ fn predictNext(model: *const Model, exchange: *Exchange) bool {
     return true;
 }
 
+/// The trajectory; or the cost, when a goal so far away made it no number.
 fn results(_: *const Model, exchange: *Exchange) []const f32 {
-    return exchange.plan.trajectory;
+    const plan = &exchange.plan;
+    return if (std.math.isFinite(plan.cost)) plan.trajectory else (&plan.cost)[0..1];
 }
 
 fn progress(device: *const Device, exchange: *Exchange, answer: *Answer) void {
