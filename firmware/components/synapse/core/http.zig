@@ -50,7 +50,6 @@ pub const ContentRange = struct {
     }
 };
 
-/// A number of 1 to 15 decimal digits.
 /// Whether an origin (RFC 6454) is a page at an address that only a local network gives out: a number, a single word, or a name below one of the domains
 /// that no registry has. Anybody may let a name of theirs lead to a board.
 pub fn isLocalOrigin(origin: []const u8) bool {
@@ -67,6 +66,7 @@ pub fn isLocalOrigin(origin: []const u8) bool {
     return false;
 }
 
+/// A number of 1 to 15 decimal digits.
 pub fn decimal(text: []const u8) ?u64 {
     if (text.len == 0 or text.len > 15) return null;
     for (text) |byte| if (!std.ascii.isDigit(byte)) return null;
