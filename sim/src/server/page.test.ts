@@ -6,6 +6,7 @@ import { SimulatedBoard } from "../board/board.js";
 import { MODEL, testBoard } from "../board/boardSuite.js";
 import { button, card, complaintsOf, file, hindrances, launchChromium, ON_A_PHONE, PHONE, widthOf } from "../testing/boardPage.js";
 import { findChromium } from "../testing/chromium.js";
+import { shortUpload } from "../testing/shortUpload.js";
 import type { BoardServer } from "./listen.js";
 import { serveBoard } from "./serveBoard.js";
 
@@ -216,17 +217,7 @@ function holding(board: SimulatedBoard) {
     if (request.method !== "PUT" || !request.target.startsWith("/v1/models/")) return board.open(request, sink);
     seen.ranges.push(String(request.headers?.["content-range"] ?? ""));
     const opened = board.open(request, sink);
-    let room = seen.uploadBytesMax;
-    return {
-      write: (bytes) => {
-        opened.write(bytes.subarray(0, Math.min(room, bytes.length)));
-        room = Math.max(0, room - bytes.length);
-      },
-      end: () => {
-        if (room > 0) opened.end();
-      },
-      close: () => opened.close(),
-    };
+    return shortUpload(opened, seen.uploadBytesMax);
   };
   return { seen, board: { open } as SimulatedBoard };
 }

@@ -5,6 +5,7 @@ import { MODEL, testBoard } from "../board/boardSuite.js";
 import { makeAppImage } from "../testing/appImage.js";
 import { button, card, file, hindrances, launchChromium, ON_A_PHONE, PHONE, widthOf } from "../testing/boardPage.js";
 import { findChromium } from "../testing/chromium.js";
+import { shortUpload } from "../testing/shortUpload.js";
 import { SkippingClock } from "../testing/skippingClock.js";
 import type { BoardServer } from "./listen.js";
 import { serveBoard } from "./serveBoard.js";
@@ -44,17 +45,7 @@ function interrupting(board: SimulatedBoard) {
         ? [request.target, sink.chunk]
         : [`${request.target}?reboot=false`, (bytes: Uint8Array) => sink.chunk(seen.restarts === "late" ? promising(bytes) : bytes)];
     const opened = board.open({ ...request, target }, { head: sink.head, chunk, end });
-    let room = seen.uploadBytesMax;
-    return {
-      write: (bytes) => {
-        opened.write(bytes.subarray(0, Math.min(room, bytes.length)));
-        room = Math.max(0, room - bytes.length);
-      },
-      end: () => {
-        if (room > 0) opened.end();
-      },
-      close: () => opened.close(),
-    };
+    return shortUpload(opened, seen.uploadBytesMax);
   };
   return { seen, board: { open } as SimulatedBoard };
 }
