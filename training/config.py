@@ -12,6 +12,7 @@ from .model import Dimensions
 CONFIGS = Path(__file__).resolve().parent / "configs"
 FRAMESKIP = 5
 ACTION_SIZE = 2
+SCHEDULES = ("cosine", "constant")
 
 
 @dataclass(frozen=True)
@@ -28,20 +29,25 @@ class Data:
 
 @dataclass(frozen=True)
 class Training:
-    """`encoder_std`, `patch_std`, `position_std`: standard deviations that the encoder's linear layers, its patch embedding, and its
-    position embeddings and class token start with. `bf16`: linear algebra in bfloat16 where the hardware has it."""
+    """`schedule`: after the warm-up, "cosine" to 0 at `steps`, or "constant" and linear to 0 in the last fifth, so that a run that has time
+    left can go on from before the fifth. `encoder_std`, `patch_std`, `position_std`: standard deviations that the encoder's linear layers,
+    its patch embedding, and its position embeddings and class token start with. `salient_patches` and `other_patches`: how many the
+    encoder is trained on (patches.py), 0 and 0 for all. `bf16`: linear algebra in bfloat16 where the hardware has it."""
 
     steps: int
     batch: int
     learning_rate: float
     weight_decay: float
     warmup_steps: int
+    schedule: str
     clip: float
     dropout: float
     sigreg_weight: float
     encoder_std: float
     patch_std: float
     position_std: float
+    salient_patches: int
+    other_patches: int
     bf16: bool
     seed: int
 
@@ -70,6 +76,15 @@ def parse(document: dict, where: str = "config") -> Config:
     d = config.dimensions
     if d.image <= 0 or d.patch <= 0 or d.image % d.patch != 0 or 224 % d.image != 0:
         raise ValueError(f"{where}.dimensions: image {d.image} must divide 224 and be a multiple of patch {d.patch}")
+    patches, t = (d.image // d.patch) ** 2, config.training
+    all_patches = t.salient_patches == t.other_patches == 0
+    if not all_patches and (min(t.salient_patches, t.other_patches) < 1 or t.salient_patches + t.other_patches > patches):
+        raise ValueError(
+            f"{where}.training: salient_patches {t.salient_patches} and other_patches {t.other_patches} must both be 0 (all patches) or "
+            f"at least 1, together at most {patches}"
+        )
+    if t.schedule not in SCHEDULES:
+        raise ValueError(f"{where}.training: schedule {t.schedule!r} is none of {', '.join(SCHEDULES)}")
     if d.width % d.encoder_heads != 0:
         raise ValueError(f"{where}.dimensions: width {d.width} is not a multiple of encoder_heads {d.encoder_heads}")
     if d.action_in != FRAMESKIP * ACTION_SIZE:

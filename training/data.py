@@ -16,7 +16,6 @@ from tqdm import tqdm
 
 from . import env
 from .config import ACTION_SIZE, FRAMESKIP, Data
-from .model import normalize
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class Windows:
         return len(self.episode)
 
     def batch(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Window numbers [B] -> pixels f32 [B, frames, 3, image, image] normalised, actions f32 [B, frames - 1, 10] z-scored, states f32
+        """Window numbers [B] -> pixels uint8 [B, frames, 3, image, image], actions f32 [B, frames - 1, 10] z-scored, states f32
         [B, frames, 2]."""
         episode, start = self.episode[chosen], self.start[chosen]
         at = start.unsqueeze(1) + FRAMESKIP * torch.arange(self.frames)
@@ -126,7 +125,7 @@ class Windows:
             pixels = env.render(states.to(self.device).flatten(0, 1), self.image).unflatten(0, states.shape[:2])
         else:
             pixels = self.drawn[self.offsets[episode].unsqueeze(1) + at].to(self.device)
-        return normalize(pixels), actions.to(self.device), states
+        return pixels, actions.to(self.device), states
 
     def sample(self, count: int, *seed: int) -> tuple[Tensor, Tensor, Tensor]:
         """`count` windows, uniformly with replacement; the same for the same seeds."""

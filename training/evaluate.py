@@ -109,7 +109,7 @@ def latent_report(trained: Trained, part: Episodes, device: torch.device) -> dic
     generator = torch.Generator().manual_seed(SEED)
     for batch in range(8):
         pixels, actions, states = windows.sample(128, SEED, batch)
-        encoded = model.encode(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+        encoded = model.encode(normalize(pixels.flatten(0, 1))).unflatten(0, pixels.shape[:2])
         predicted = model.predict(encoded[:, :-1], model.action_encoder(actions))[:, -1]
         normal.append((predicted - encoded[:, -1]).norm(dim=1).cpu())
         elsewhere = env.sample_positions(128, generator)
@@ -127,7 +127,7 @@ def latent_report(trained: Trained, part: Episodes, device: torch.device) -> dic
     squared = []
     for batch in range(4):
         pixels, actions, _ = long.sample(32, SEED, 100, batch)
-        encoded = model.encode(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+        encoded = model.encode(normalize(pixels.flatten(0, 1))).unflatten(0, pixels.shape[:2])
         squared.append((model.rollout(encoded[:, 0], actions) - encoded[:, 1:]).square().mean(dim=-1).cpu())
     error = torch.cat(squared).mean(dim=0) / variance
     return {

@@ -68,21 +68,25 @@ class SelfAttention(nn.Module):
         self.key = nn.Linear(d.width, d.width)
         self.value = nn.Linear(d.width, d.width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return attend(self.query(x), self.key(x), self.value(x), self.heads, causal=False)
+    def forward(self, x: Tensor, key_bias: Tensor | None = None) -> Tensor:
+        return attend(self.query(x), self.key(x), self.value(x), self.heads, causal=False, key_bias=key_bias)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, causal: bool, dropout: float = 0.0) -> Tensor:
-    """softmax(q k^T / sqrt(head dim)) v by head. q, k, v [B, T, heads * dim]; the same shape comes back."""
+def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, causal: bool, dropout: float = 0.0, key_bias: Tensor | None = None) -> Tensor:
+    """softmax(q k^T / sqrt(head dim) + key_bias) v by head. q, k, v [B, T, heads * dim]; the same shape comes back. key_bias [T]."""
     batch, frames, inner = q.shape
     q, k, v = (t.view(batch, frames, heads, inner // heads).transpose(1, 2) for t in (q, k, v))
     if q.is_cuda:
-        return F.scaled_dot_product_attention(q, k, v, is_causal=causal, dropout_p=dropout).transpose(1, 2).reshape(batch, frames, inner)
+        mask = None if key_bias is None else key_bias.to(q.dtype).expand(frames, frames)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, dropout_p=dropout)
+        return out.transpose(1, 2).reshape(batch, frames, inner)
     # On a CPU the fused kernel is slower for short sequences, in bfloat16 by far.
     scores = q @ k.transpose(-1, -2) * (inner // heads) ** -0.5
     if causal:
         future = torch.ones(frames, frames, dtype=torch.bool, device=q.device).triu(1)
         scores = scores.masked_fill(future, float("-inf"))
+    if key_bias is not None:
+        scores = scores + key_bias.to(scores.dtype)
     weights = scores.softmax(dim=-1)
     if dropout > 0:
         weights = F.dropout(weights, dropout)
@@ -106,8 +110,8 @@ class EncoderAttention(nn.Module):
         self.attention = SelfAttention(d)
         self.output = Dense(d.width, d.width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.output(self.attention(x))
+    def forward(self, x: Tensor, key_bias: Tensor | None = None) -> Tensor:
+        return self.output(self.attention(x, key_bias))
 
 
 class EncoderLayer(nn.Module):
@@ -119,8 +123,8 @@ class EncoderLayer(nn.Module):
         self.intermediate = Dense(d.width, d.encoder_mlp)
         self.output = Dense(d.encoder_mlp, d.width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        h = x + self.attention(self.layernorm_before(x))
+    def forward(self, x: Tensor, key_bias: Tensor | None = None) -> Tensor:
+        h = x + self.attention(self.layernorm_before(x), key_bias)
         return h + self.output(F.gelu(self.intermediate(self.layernorm_after(h))))
 
 
@@ -129,9 +133,9 @@ class EncoderStack(nn.Module):
         super().__init__()
         self.layer = nn.ModuleList([EncoderLayer(d) for _ in range(d.encoder_layers)])
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, key_bias: Tensor | None = None) -> Tensor:
         for layer in self.layer:
-            x = layer(x)
+            x = layer(x, key_bias)
         return x
 
 

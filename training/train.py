@@ -8,6 +8,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +21,14 @@ from .config import Config, Training, parse
 from .data import ActionStatistics, Episodes, Windows
 from .diagnostics import draw_curves, effective_rank, latent_std, linear_probe_r2, read_log
 from .loss import SIGReg
-from .model import LeWM
+from .model import LeWM, normalize
+from .patches import PatchSample, encode_sampled
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
 CURVES = "curves.png"
 CACHED_IMAGE_MAX = 64
+DECAY_SHARE = 0.2
 
 
 def initialize(model: LeWM, settings: Training) -> None:
@@ -53,8 +56,16 @@ def initialize(model: LeWM, settings: Training) -> None:
         nn.init.zeros_(layer.adaLN_modulation[1].bias)
 
 
+Encode = Callable[[LeWM, Tensor], Tensor]
+"""(model, pixels uint8 [B, 3, H, W]) -> latents [B, width]."""
+
+
+def encode_all(model: LeWM, pixels: Tensor) -> Tensor:
+    return model.encode(normalize(pixels))
+
+
 @torch.no_grad()
-def calibrate_batch_norm(model: LeWM, windows: Windows, batches: int = 8, batch: int = 128) -> None:
+def calibrate_batch_norm(model: LeWM, windows: Windows, batches: int = 8, batch: int = 128, encode: Encode = encode_all) -> None:
     """Replaces BatchNorm's running statistics by averages over training windows with the weights as they are.
 
     While the encoder still moves, a running average is that of a model some steps ago; a small shift of the nearly constant part of the
@@ -72,18 +83,21 @@ def calibrate_batch_norm(model: LeWM, windows: Windows, batches: int = 8, batch:
         norm.train()
     for number in range(batches):
         pixels, actions, _ = windows.sample(batch, 11, number)
-        latents = model.encode(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+        latents = encode(model, pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
         model.predict(latents[:, :-1], model.action_encoder(actions))
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
     model.train(was_training)
 
 
-def learning_rate(step: int, peak: float, warmup_steps: int, steps: int) -> float:
-    """Linear warm-up, then a cosine to 0 at `steps`."""
-    if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
-    return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup_steps) / max(1, steps - warmup_steps))))
+def learning_rate(step: int, settings: Training) -> float:
+    """Linear warm-up, then as the config's schedule says."""
+    peak, warmup, steps = settings.learning_rate, settings.warmup_steps, settings.steps
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    if settings.schedule == "cosine":
+        return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
+    return peak * min(1.0, max(0.0, (steps - step) / (DECAY_SHARE * steps)))
 
 
 @dataclass(frozen=True)
@@ -94,15 +108,24 @@ class Losses:
     latents: Tensor
 
 
-def losses(model: LeWM, sigreg: SIGReg, directions: Tensor, pixels: Tensor, actions: Tensor, sigreg_weight: float, bf16: bool) -> Losses:
+def losses(
+    model: LeWM,
+    sigreg: SIGReg,
+    directions: Tensor,
+    pixels: Tensor,
+    actions: Tensor,
+    sigreg_weight: float,
+    bf16: bool,
+    encode: Encode = encode_all,
+) -> Losses:
     """LeWM's objective: mean squared error of the next latents plus SIGReg. Gradients flow into the targets too: SIGReg alone prevents
     collapse.
 
-    pixels [B, T + 1, 3, H, W], actions [B, T, action_in].
+    pixels uint8 [B, T + 1, 3, H, W], actions [B, T, action_in].
     """
     batch, frames = pixels.shape[:2]
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=bf16):
-        latents = model.encode(pixels.flatten(0, 1)).unflatten(0, (batch, frames))
+        latents = encode(model, pixels.flatten(0, 1)).unflatten(0, (batch, frames))
         predicted = model.predict(latents[:, :-1], model.action_encoder(actions))
     latents, predicted = latents.float(), predicted.float()
     prediction = (predicted - latents[:, 1:]).square().mean()
@@ -130,11 +153,31 @@ class Trainer:
         self.model = LeWM(dimensions, settings.dropout)
         initialize(self.model, settings)
         self.model.to(device).train()
+        self.bf16 = settings.bf16 and has_bf16(device)
+        self.sample = self._patch_sample()
         self.sigreg = SIGReg()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
         self.step, self.seconds = 0, 0.0
         if (folder / CHECKPOINT).exists():
             self._resume()
+
+    def _patch_sample(self) -> PatchSample | None:
+        """None where the config trains on all patches."""
+        settings, d = self.config.training, self.config.dimensions
+        if settings.salient_patches + settings.other_patches == 0:
+            return None
+        pixels, _, _ = self.windows.sample(64, settings.seed, 0)
+        background = pixels.flatten(0, 1).median(dim=0).values
+        return PatchSample(background, d.patch, settings.salient_patches, settings.other_patches)
+
+    def encode(self, *seed: int) -> Encode:
+        """How this run encodes: from all patches or from a sample, which is the same for the same seeds."""
+        sample = self.sample
+        if sample is None:
+            return encode_all
+        generator = torch.Generator().manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        bias = sample.key_bias((self.config.dimensions.image // sample.patch) ** 2)
+        return lambda model, pixels: encode_sampled(model, pixels, sample.choose(pixels, generator), bias)
 
     def train_step(self) -> dict:
         """One optimisation step; its log record."""
@@ -145,11 +188,12 @@ class Trainer:
         directions = self.sigreg.directions(self.config.dimensions.width, generator)
         # Dropout draws from the default generator, so it too must depend on the step alone.
         torch.manual_seed(int(np.random.SeedSequence([settings.seed, step, 1]).generate_state(1)[0]))
-        rate = learning_rate(step, settings.learning_rate, settings.warmup_steps, settings.steps)
+        rate = learning_rate(step, settings)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        result = losses(self.model, self.sigreg, directions, pixels, actions, settings.sigreg_weight, settings.bf16)
+        encode = self.encode(settings.seed, step, 2)
+        result = losses(self.model, self.sigreg, directions, pixels, actions, settings.sigreg_weight, self.bf16, encode)
         result.total.backward()
         gradient = nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
         self.optimizer.step()
@@ -189,7 +233,7 @@ class Trainer:
                     with open(self.folder / LOG, "a") as log:
                         log.write(json.dumps(record) + "\n")
                 if time.monotonic() - saved > save_every_s:
-                    self.save()
+                    self.save(inference=False)
                     saved = time.monotonic()
         except KeyboardInterrupt:
             tqdm.write(f"stopped at step {self.step}")
@@ -200,11 +244,12 @@ class Trainer:
     @torch.no_grad()
     def probe(self) -> dict:
         """On held-out windows, in eval mode: linear probe of the position, and the 1-step error relative to the latents' variance."""
-        model = self.calibrated()
+        encode = self.encode(7)
+        model = self.calibrated(encode)
         latents, positions, errors = [], [], []
         for part in range(8):
             pixels, actions, states = self.held_out.sample(self.config.training.batch, 7, part)
-            encoded = model.encode(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+            encoded = encode(model, pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
             predicted = model.predict(encoded[:, :-1], model.action_encoder(actions))
             errors.append((predicted - encoded[:, 1:]).square().mean().item())
             latents.append(encoded.flatten(0, 1).cpu())
@@ -216,17 +261,18 @@ class Trainer:
             "prediction_error_relative": float(np.mean(errors)) / test.var(dim=0).mean().item(),
         }
 
-    def calibrated(self) -> LeWM:
+    def calibrated(self, encode: Encode = encode_all) -> LeWM:
         """A copy for inference. Training itself never sees its statistics."""
         model = copy.deepcopy(self.model)
-        calibrate_batch_norm(model, self.windows, batch=self.config.training.batch)
+        calibrate_batch_norm(model, self.windows, batch=self.config.training.batch, encode=encode)
         return model.eval()
 
-    def save(self) -> None:
-        """Writes the checkpoint beside the old one and then replaces it, so that a crash leaves one of the two."""
+    def save(self, inference: bool = True) -> None:
+        """Writes the checkpoint beside the old one and then replaces it, so that a crash leaves one of the two. Without `inference` it
+        can only be trained on."""
         state = {
             "model": self.model.state_dict(),
-            "inference": self.calibrated().state_dict(),
+            "inference": self.calibrated().state_dict() if inference else None,
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
@@ -267,8 +313,18 @@ def load_checkpoint(path: Path, device: torch.device) -> Trained:
     state = torch.load(path, map_location=device, weights_only=True)
     config = parse(state["config"], f"{path}: config")
     model = LeWM(config.dimensions)
+    if state["inference"] is None:
+        raise ValueError(f"{path}: saved in the middle of a run; `train` with the same --steps writes the weights for inference when it ends")
     model.load_state_dict(state["inference"])
     return Trained(model.to(device).eval(), config, ActionStatistics(**state["action"]), state["step"], state["seconds"], state["device"])
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is computed by the hardware. Where it is emulated it is many times slower than f32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return capabilities.get("avx512_bf16", False) or capabilities.get("amx_bf16", False)
 
 
 def device_name(device: torch.device) -> str:

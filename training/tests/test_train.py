@@ -11,7 +11,7 @@ from training.data import ActionStatistics, Episodes, Windows
 from training.diagnostics import effective_rank, latent_std, linear_probe_r2, read_log
 from training.env import render, step
 from training.loss import SIGReg
-from training.model import LeWM, normalize
+from training.model import LeWM
 from training.train import LOG, Trainer, initialize, learning_rate, losses
 
 CPU = torch.device("cpu")
@@ -60,7 +60,7 @@ def test_windows_line_up_frames_actions_and_states(episodes: Episodes) -> None:
     for cached in (False, True):
         windows = Windows(episodes.part(slice(0, 30)), statistics, 4, 28, CPU, cached)
         pixels, actions, states = windows.sample(20, 9)
-        assert torch.equal(pixels, normalize(render(states.flatten(0, 1), 28)).unflatten(0, (20, 4)))
+        assert torch.equal(pixels, render(states.flatten(0, 1), 28).unflatten(0, (20, 4)))
         raw = statistics.restore(actions.view(20, 3, 5, 2))
         for frame in range(3):
             position = states[:, frame]
@@ -76,10 +76,13 @@ def test_collected_episodes_end_where_the_goal_is_reached(episodes: Episodes) ->
         assert (distance[:-1] >= 16).all()
 
 
-def test_schedule() -> None:
-    rates = [learning_rate(index, 1.0, 10, 100) for index in range(101)]
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_schedule(tiny: Config, schedule: str) -> None:
+    settings = dataclasses.replace(tiny.training, learning_rate=1.0, warmup_steps=10, steps=100, schedule=schedule)
+    rates = [learning_rate(index, settings) for index in range(101)]
     assert rates[0] == pytest.approx(0.1) and max(rates) == 1.0 and rates[100] == pytest.approx(0, abs=1e-9)
     assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert (rates[80] == 1.0) == (schedule == "constant")
 
 
 def test_diagnostics_tell_collapse() -> None:
