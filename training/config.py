@@ -32,7 +32,8 @@ class Training:
     """`schedule`: after the warm-up, "cosine" to 0 at `steps`, or "constant" and linear to 0 in the last fifth, so that a run that has time
     left can go on from before the fifth. `encoder_std`, `patch_std`, `position_std`: standard deviations that the encoder's linear layers,
     its patch embedding, and its position embeddings and class token start with. `salient_patches` and `other_patches`: how many the
-    encoder is trained on (patches.py), 0 and 0 for all. `bf16`: linear algebra in bfloat16 where the hardware has it."""
+    encoder is trained on (patches.py), 0 and 0 for all. `frozen_episodes`: if not 0, the encoder and its projector stay as they are, and
+    the rest is trained on the latents of that many episodes. `bf16`: linear algebra in bfloat16 where the hardware has it."""
 
     steps: int
     batch: int
@@ -48,50 +49,92 @@ class Training:
     position_std: float
     salient_patches: int
     other_patches: int
+    frozen_episodes: int
     bf16: bool
     seed: int
 
 
 @dataclass(frozen=True)
 class Config:
+    """`then`: stages of training that follow, each with an optimizer and a schedule of its own."""
+
     name: str
     description: str
     dimensions: Dimensions
     data: Data
     training: Training
+    then: list[Training]
 
     def as_dict(self) -> dict:
         return dataclasses.asdict(self)
 
+    @property
+    def stages(self) -> list[Training]:
+        return [self.training, *self.then]
+
+    @property
+    def steps(self) -> int:
+        """Of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    def stage(self, step: int) -> tuple[int, int]:
+        """The stage that step number `step` (0-based) belongs to and the steps before it. After the last step: the last stage."""
+        before = 0
+        for number, stage in enumerate(self.stages):
+            if step < before + stage.steps or number == len(self.then):
+                return number, before
+            before += stage.steps
+        raise AssertionError("a config has at least one stage")
+
 
 def parse(document: dict, where: str = "config") -> Config:
-    """Throws ValueError that names the keys that are missing or unknown."""
+    """Stages in `then` name only what differs from `training`. Throws ValueError that names the keys that are missing or unknown."""
     parts = {"dimensions": Dimensions, "data": Data, "training": Training}
     _check(document, Config, where)
     built = {}
     for key, kind in parts.items():
         _check(document[key], kind, f"{where}.{key}")
         built[key] = kind(**document[key])
-    config = Config(name=document["name"], description=document["description"], **built)
+    if not isinstance(document["then"], list):
+        raise ValueError(f"{where}.then: expected a list")
+    then = []
+    for number, changes in enumerate(document["then"]):
+        if not isinstance(changes, dict):
+            raise ValueError(f"{where}.then[{number}]: expected an object")
+        stage = document["training"] | changes
+        _check(stage, Training, f"{where}.then[{number}]")
+        then.append(Training(**stage))
+    config = Config(name=document["name"], description=document["description"], then=then, **built)
     d = config.dimensions
     if d.image <= 0 or d.patch <= 0 or d.image % d.patch != 0 or 224 % d.image != 0:
         raise ValueError(f"{where}.dimensions: image {d.image} must divide 224 and be a multiple of patch {d.patch}")
-    patches, t = (d.image // d.patch) ** 2, config.training
-    all_patches = t.salient_patches == t.other_patches == 0
-    if not all_patches and (min(t.salient_patches, t.other_patches) < 1 or t.salient_patches + t.other_patches > patches):
-        raise ValueError(
-            f"{where}.training: salient_patches {t.salient_patches} and other_patches {t.other_patches} must both be 0 (all patches) or "
-            f"at least 1, together at most {patches}"
-        )
-    if t.schedule not in SCHEDULES:
-        raise ValueError(f"{where}.training: schedule {t.schedule!r} is none of {', '.join(SCHEDULES)}")
     if d.width % d.encoder_heads != 0:
         raise ValueError(f"{where}.dimensions: width {d.width} is not a multiple of encoder_heads {d.encoder_heads}")
     if d.action_in != FRAMESKIP * ACTION_SIZE:
         raise ValueError(f"{where}.dimensions: action_in {d.action_in} must be frameskip x action size = {FRAMESKIP * ACTION_SIZE}")
     if not 0 < config.data.held_out < config.data.episodes:
         raise ValueError(f"{where}.data: held_out {config.data.held_out} must be in 1..episodes - 1 = {config.data.episodes - 1}")
+    for number, stage in enumerate(config.stages):
+        _check_stage(stage, config, f"{where}.training" if number == 0 else f"{where}.then[{number - 1}]")
+    frozen = [stage.frozen_episodes > 0 for stage in config.stages]
+    if frozen != sorted(frozen):
+        raise ValueError(f"{where}.then[{frozen.index(True)}]: frozen_episodes is 0 after a stage whose encoder is frozen")
     return config
+
+
+def _check_stage(stage: Training, config: Config, where: str) -> None:
+    patches = (config.dimensions.image // config.dimensions.patch) ** 2
+    salient, others = stage.salient_patches, stage.other_patches
+    if (salient, others) != (0, 0) and (min(salient, others) < 1 or salient + others > patches):
+        raise ValueError(
+            f"{where}: salient_patches {salient} and other_patches {others} must both be 0 (all patches) or at least 1, together at most "
+            f"{patches}"
+        )
+    if stage.schedule not in SCHEDULES:
+        raise ValueError(f"{where}: schedule {stage.schedule!r} is none of {', '.join(SCHEDULES)}")
+    trained = config.data.episodes - config.data.held_out
+    if not 0 <= stage.frozen_episodes <= trained:
+        raise ValueError(f"{where}: frozen_episodes {stage.frozen_episodes} must be in 0..episodes - held_out = {trained}")
 
 
 def _check(document: object, kind: type, where: str) -> None:

@@ -6,6 +6,7 @@ small and the same file serves every image size.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,12 +109,20 @@ class Windows:
         if len(self.episode) == 0:
             raise ValueError(f"no episode has the {self.span} steps that {frames} frames need")
         self.drawn = self._draw_all() if cached else None
+        self.encoded = False
 
     def __len__(self) -> int:
         return len(self.episode)
 
+    def use_latents(self, encode: Callable[[Tensor], Tensor]) -> None:
+        """From now on batches have latents [width] in the place of frames: those that `encode` (frames uint8 [B, 3, image, image] ->
+        [B, width]) gives now."""
+        states = self._all_states()
+        parts = [encode(env.render(part.to(self.device), self.image)) for part in tqdm(states.split(64), desc="latents", unit="batch")]
+        self.drawn, self.encoded = torch.cat(parts), True
+
     def batch(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Window numbers [B] -> pixels uint8 [B, frames, 3, image, image], actions f32 [B, frames - 1, 10] z-scored, states f32
+        """Window numbers [B] -> pixels uint8 [B, frames, 3, image, image] (or latents f32 [B, frames, width]), actions f32 [B, frames - 1, 10] z-scored, states f32
         [B, frames, 2]."""
         episode, start = self.episode[chosen], self.start[chosen]
         at = start.unsqueeze(1) + FRAMESKIP * torch.arange(self.frames)
@@ -132,11 +141,14 @@ class Windows:
         chosen = np.random.default_rng(seed).integers(len(self), size=count)
         return self.batch(torch.from_numpy(chosen))
 
-    def _draw_all(self) -> Tensor:
+    def _all_states(self) -> Tensor:
+        """[frames, 2]; `offsets` then has each episode's first."""
         lengths = self.episodes.lengths + 1
         self.offsets = torch.cumsum(lengths, 0) - lengths
-        used = torch.arange(self.episodes.states.shape[1]) < lengths.unsqueeze(1)
-        states = self.episodes.states[used]
+        return self.episodes.states[torch.arange(self.episodes.states.shape[1]) < lengths.unsqueeze(1)]
+
+    def _draw_all(self) -> Tensor:
+        states = self._all_states()
         drawn = torch.empty(len(states), 3, self.image, self.image, dtype=torch.uint8)
         for at in tqdm(range(0, len(states), 256), desc="frames", unit="batch", leave=False):
             drawn[at : at + 256] = env.render(states[at : at + 256], self.image)

@@ -95,6 +95,7 @@ def describe(trained: Trained, report: dict) -> dict:
         "data": dataclasses.asdict(trained.config.data),
         "training": dataclasses.asdict(trained.config.training)
         | {"step": trained.step, "seconds": round(trained.seconds), "device": trained.device},
+        "then": [dataclasses.asdict(stage) for stage in trained.config.then],
         "metrics": {key: report[key] for key in ("latents", "recorded", *DOOR_STEPS, "cem")},
     }
 

@@ -258,6 +258,13 @@ class LeWM(nn.Module):
         self.pred_proj = Projector(dimensions)
         self.eval()
 
+    def set_dropout(self, dropout: float) -> None:
+        for module in self.predictor.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = dropout
+            elif isinstance(module, PredictorAttention):
+                module.dropout = dropout
+
     def encode(self, pixels: Tensor) -> Tensor:
         """pixels [B, 3, H, W], normalised -> latents [B, width]."""
         return self.projector(self.encoder(pixels))

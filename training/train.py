@@ -29,6 +29,8 @@ LOG = "log.jsonl"
 CURVES = "curves.png"
 CACHED_IMAGE_MAX = 64
 DECAY_SHARE = 0.2
+HELD_OUT_DIVISOR = 8
+PROBE_BATCH = 64
 
 
 def initialize(model: LeWM, settings: Training) -> None:
@@ -57,22 +59,26 @@ def initialize(model: LeWM, settings: Training) -> None:
 
 
 Encode = Callable[[LeWM, Tensor], Tensor]
-"""(model, pixels uint8 [B, 3, H, W]) -> latents [B, width]."""
+"""(model, what Windows have for each frame: pixels uint8 [B, 3, H, W] or latents) -> latents [B, width]."""
 
 
 def encode_all(model: LeWM, pixels: Tensor) -> Tensor:
     return model.encode(normalize(pixels))
 
 
+def already_encoded(model: LeWM, latents: Tensor) -> Tensor:
+    return latents
+
+
 @torch.no_grad()
-def calibrate_batch_norm(model: LeWM, windows: Windows, batches: int = 8, batch: int = 128, encode: Encode = encode_all) -> None:
+def calibrate_batch_norm(model: LeWM, windows: Windows, encode: Encode, batches: int = 16, batch: int = 64) -> None:
     """Replaces BatchNorm's running statistics by averages over training windows with the weights as they are.
 
     While the encoder still moves, a running average is that of a model some steps ago; a small shift of the nearly constant part of the
-    class token is many of its standard deviations. With the learning rate at 0 the two are the same.
+    class token is many of its standard deviations. With the learning rate at 0 the two are the same. A frozen BatchNorm stays as it is.
     """
     was_training = model.training
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d) and module.weight.requires_grad]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
@@ -138,57 +144,92 @@ class Trainer:
 
     def __init__(self, config: Config, episodes: Episodes, folder: Path, device: torch.device) -> None:
         self.config, self.folder, self.device = config, folder, device
-        settings, dimensions = config.training, config.dimensions
         # cuBLAS reads its setting when it is first used.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
         folder.mkdir(parents=True, exist_ok=True)
-        trained = episodes.part(slice(0, len(episodes) - config.data.held_out))
+        self.trained = episodes.part(slice(0, len(episodes) - config.data.held_out))
         held_out = episodes.part(slice(len(episodes) - config.data.held_out, None))
-        self.statistics = ActionStatistics.of(trained)
-        frames = dimensions.history_frames + 1
-        cached = device.type == "cpu" and dimensions.image <= CACHED_IMAGE_MAX
-        self.windows = Windows(trained, self.statistics, frames, dimensions.image, device, cached)
-        self.held_out = Windows(held_out, self.statistics, frames, dimensions.image, device)
-        self.model = LeWM(dimensions, settings.dropout)
-        initialize(self.model, settings)
+        self.statistics = ActionStatistics.of(self.trained)
+        self.windows = self._windows(self.trained, device.type == "cpu" and config.dimensions.image <= CACHED_IMAGE_MAX)
+        self.held_out = self._windows(held_out)
+        self.model = LeWM(config.dimensions, config.training.dropout)
+        initialize(self.model, config.training)
         self.model.to(device).train()
-        self.bf16 = settings.bf16 and has_bf16(device)
-        self.sample = self._patch_sample()
         self.sigreg = SIGReg()
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
         self.step, self.seconds = 0, 0.0
         if (folder / CHECKPOINT).exists():
             self._resume()
+        else:
+            self._enter_stage()
+
+    def _windows(self, episodes: Episodes, cached: bool = False) -> Windows:
+        d = self.config.dimensions
+        return Windows(episodes, self.statistics, d.history_frames + 1, d.image, self.device, cached)
+
+    def _enter_stage(self, begun: bool = False) -> None:
+        """Sets up the stage that the next step belongs to. `begun`: the weights are of that stage already."""
+        self.stage, self.stage_begins = self.config.stage(self.step)
+        settings = self.settings = self.config.stages[self.stage]
+        self.bf16 = settings.bf16 and has_bf16(self.device)
+        self.sample = self._patch_sample()
+        self.model.set_dropout(settings.dropout)
+        if settings.frozen_episodes > 0:
+            if not begun:
+                self.model.load_state_dict(self.calibrated(self.encode_whole).state_dict())
+            self._freeze_encoder(settings.frozen_episodes)
+        learning = [value for value in self.model.parameters() if value.requires_grad]
+        self.optimizer = torch.optim.AdamW(learning, lr=settings.learning_rate, weight_decay=settings.weight_decay)
 
     def _patch_sample(self) -> PatchSample | None:
-        """None where the config trains on all patches."""
-        settings, d = self.config.training, self.config.dimensions
-        if settings.salient_patches + settings.other_patches == 0:
+        """None where the stage trains on all patches."""
+        settings = self.settings
+        if settings.salient_patches == 0 or settings.frozen_episodes > 0:
             return None
         pixels, _, _ = self.windows.sample(64, settings.seed, 0)
         background = pixels.flatten(0, 1).median(dim=0).values
-        return PatchSample(background, d.patch, settings.salient_patches, settings.other_patches)
+        return PatchSample(background, self.config.dimensions.patch, settings.salient_patches, settings.other_patches)
+
+    def _freeze_encoder(self, episodes: int) -> None:
+        """The encoder as it is for inference stays so; its latents take the place of frames."""
+        self.model.encoder.requires_grad_(False)
+        self.model.projector.requires_grad_(False)
+        self.model.projector.eval()
+        self.windows = self._windows(self.trained.part(slice(0, episodes)))
+        self.held_out = self._windows(self.held_out.episodes.part(slice(0, max(1, episodes // HELD_OUT_DIVISOR))))
+        for windows in (self.windows, self.held_out):
+            windows.use_latents(self._latents)
+
+    @torch.no_grad()
+    def _latents(self, pixels: Tensor) -> Tensor:
+        return encode_all(self.model, pixels)
+
+    @property
+    def encode_whole(self) -> Encode:
+        """From all patches, or what is encoded already."""
+        return already_encoded if self.windows.encoded else encode_all
 
     def encode(self, *seed: int) -> Encode:
-        """How this run encodes: from all patches or from a sample, which is the same for the same seeds."""
+        """How this stage encodes: from all patches, or from a sample that is the same for the same seeds."""
         sample = self.sample
         if sample is None:
-            return encode_all
+            return self.encode_whole
         generator = torch.Generator().manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
         bias = sample.key_bias((self.config.dimensions.image // sample.patch) ** 2)
         return lambda model, pixels: encode_sampled(model, pixels, sample.choose(pixels, generator), bias)
 
     def train_step(self) -> dict:
         """One optimisation step; its log record."""
-        settings, step = self.config.training, self.step
-        begun = time.perf_counter()
+        step, begun = self.step, time.perf_counter()
+        if self.config.stage(step)[0] != self.stage:
+            self._enter_stage()
+        settings = self.settings
         pixels, actions, _ = self.windows.sample(settings.batch, settings.seed, step)
         generator = torch.Generator().manual_seed(int(np.random.SeedSequence([settings.seed, step]).generate_state(1)[0]))
         directions = self.sigreg.directions(self.config.dimensions.width, generator)
         # Dropout draws from the default generator, so it too must depend on the step alone.
         torch.manual_seed(int(np.random.SeedSequence([settings.seed, step, 1]).generate_state(1)[0]))
-        rate = learning_rate(step, settings)
+        rate = learning_rate(step - self.stage_begins, settings)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
@@ -204,9 +245,9 @@ class Trainer:
         return record | {"seconds": round(self.seconds, 2), "latents": result.latents}
 
     def run(self, until: int, log_every: int = 10, probe_every: int = 250, save_every_s: float = 180.0) -> None:
-        """Trains to step `until` (the config's number of steps at most) and saves at the end, on Ctrl-C, and every `save_every_s`
+        """Trains to step `until` (that of the config's last stage at most) and saves at the end, on Ctrl-C, and every `save_every_s`
         seconds."""
-        until = min(until, self.config.training.steps)
+        until = min(until, self.config.steps)
         saved = time.monotonic()
         bar = tqdm(total=until, initial=self.step, unit="step", dynamic_ncols=True, mininterval=1)
         try:
@@ -248,7 +289,7 @@ class Trainer:
         model = self.calibrated(encode)
         latents, positions, errors = [], [], []
         for part in range(8):
-            pixels, actions, states = self.held_out.sample(self.config.training.batch, 7, part)
+            pixels, actions, states = self.held_out.sample(PROBE_BATCH, 7, part)
             encoded = encode(model, pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
             predicted = model.predict(encoded[:, :-1], model.action_encoder(actions))
             errors.append((predicted - encoded[:, 1:]).square().mean().item())
@@ -261,10 +302,10 @@ class Trainer:
             "prediction_error_relative": float(np.mean(errors)) / test.var(dim=0).mean().item(),
         }
 
-    def calibrated(self, encode: Encode = encode_all) -> LeWM:
+    def calibrated(self, encode: Encode) -> LeWM:
         """A copy for inference. Training itself never sees its statistics."""
         model = copy.deepcopy(self.model)
-        calibrate_batch_norm(model, self.windows, batch=self.config.training.batch, encode=encode)
+        calibrate_batch_norm(model, self.windows, encode)
         return model.eval()
 
     def save(self, inference: bool = True) -> None:
@@ -272,9 +313,10 @@ class Trainer:
         can only be trained on."""
         state = {
             "model": self.model.state_dict(),
-            "inference": self.calibrated().state_dict() if inference else None,
+            "inference": self.calibrated(self.encode_whole).state_dict() if inference else None,
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
+            "stage": self.stage,
             "seconds": self.seconds,
         }
         state |= {"config": self.config.as_dict(), "action": vars(self.statistics), "device": device_name(self.device)}
@@ -290,8 +332,11 @@ class Trainer:
                 f"{self.folder / CHECKPOINT} is of a model with other dimensions than config {self.config.name!r}; choose another folder"
             )
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
+        begun = self.config.stage(self.step)[0] == state["stage"]
+        self._enter_stage(begun)
+        if begun:
+            self.optimizer.load_state_dict(state["optimizer"])
         # Steps after the checkpoint are done again, so their records go.
         kept = [record for record in read_log(self.folder / LOG) if record["step"] <= self.step]
         (self.folder / LOG).write_text("".join(json.dumps(record) + "\n" for record in kept))

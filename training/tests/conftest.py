@@ -42,9 +42,11 @@ TINY = Config(
         position_std=0.5,
         salient_patches=0,
         other_patches=0,
+        frozen_episodes=0,
         bf16=False,
         seed=3,
     ),
+    then=[],
 )
 
 
