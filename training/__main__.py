@@ -65,8 +65,10 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"{arguments.out}: {len(episodes)} episodes, {int(episodes.lengths.sum())} steps")
     elif arguments.command == "train":
         from .data import Episodes
+        from .memory import keep_freed_memory
         from .train import Trainer
 
+        keep_freed_memory()
         # A polite kill saves too. Programs started in the background ignore Ctrl-C unless they ask for it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.default_int_handler)

@@ -214,9 +214,13 @@ class Trainer:
         sample = self.sample
         if sample is None:
             return self.encode_whole
-        generator = torch.Generator().manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        number = int(np.random.SeedSequence(seed).generate_state(1)[0])
         bias = sample.key_bias((self.config.dimensions.image // sample.patch) ** 2)
-        return lambda model, pixels: encode_sampled(model, pixels, sample.choose(pixels, generator), bias)
+
+        def encode(model: LeWM, pixels: Tensor) -> Tensor:
+            return encode_sampled(model, pixels, sample.choose(pixels, torch.Generator().manual_seed(number)), bias)
+
+        return encode
 
     def train_step(self) -> dict:
         """One optimisation step; its log record."""
