@@ -87,7 +87,7 @@ def describe(trained: Trained, report: dict) -> dict:
         "dimensions": dataclasses.asdict(trained.config.dimensions),
         "image": {
             "size": trained.config.dimensions.image,
-            "from": f"TwoRoom frames of {env.IMAGE} pixels, each block of {block} x {block} replaced by its mean",
+            "from": f"TwoRoom frames of {env.IMAGE} pixels" + (f", each block of {block} x {block} replaced by its mean" if block > 1 else ""),
             "mean": list(IMAGE_MEAN),
             "std": list(IMAGE_STD),
         },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from . import env
+from .config import Config, Training
 from .evaluate import DOOR_STEPS
 from .train import Trained
 
@@ -33,10 +35,37 @@ def _success_rows(report: dict) -> str:
     return "\n".join(lines)
 
 
+def _stage(config: Config, stage: Training) -> str:
+    d = config.dimensions
+    patches = (d.image // d.patch) ** 2
+    seen = stage.salient_patches + stage.other_patches
+    if stage.frozen_episodes > 0:
+        what = f"the predictor alone, on the latents that the encoder then gives to the frames of {stage.frozen_episodes} episodes"
+    elif seen > 0:
+        what = f"the encoder on {seen} of its {patches} patches: the {stage.salient_patches} that show most, and {stage.other_patches} others"
+    else:
+        what = "the whole model"
+    return f"{stage.steps:,} steps of batch {stage.batch}, AdamW with rate {stage.learning_rate:g}: {what}"
+
+
+def _how(trained: Trained) -> str:
+    """A sentence for one stage, a list for more."""
+    config = trained.config
+    stages = [_stage(config, stage) for stage in config.stages]
+    if len(stages) == 1:
+        return f"{stages[0]}. Prediction loss plus {config.training.sigreg_weight:g} x SIGReg."
+    lines = "\n".join(f"{number}. {stage}" for number, stage in enumerate(stages, 1))
+    return f"Prediction loss plus {config.training.sigreg_weight:g} x SIGReg, in {len(stages)} stages:\n\n{lines}"
+
+
+def _reduced(image: int) -> str:
+    return "" if image == env.IMAGE else " and reduced by averaging blocks; another resize shifts the latents"
+
+
 def model_card(trained: Trained, report: dict, pictures: list[str]) -> str:
     """README.md of a model folder."""
     config, latents, cem = trained.config, report["latents"], report["cem"]
-    d, settings = config.dimensions, config.training
+    d = config.dimensions
     parameters = sum(value.numel() for value in trained.model.parameters())
     errors = latents["prediction_error_relative"]
     pairs = report["recorded"]["model"]["pairs"]
@@ -50,11 +79,12 @@ that is given as a picture.
 
 ## How it was made
 
-Trained for {trained.step:,} of the {settings.steps:,} steps of its schedule, batch {settings.batch}, in {trained.seconds / 3600:.1f} hours
-on {trained.device}. Data: {config.data.episodes - config.data.held_out:,} episodes of the environment's expert with action noise
-{" and ".join(f"{noise:g}" for noise in config.data.action_noise)}; {config.data.held_out} more episodes were held out. Prediction loss
-plus {settings.sigreg_weight:g} x SIGReg, AdamW with rate {settings.learning_rate:g}. The environment is `swm/TwoRoom-v1` of
-stable-worldmodel with its default colours, wall and door.
+Trained for {trained.step:,} of {config.steps:,} steps in {trained.seconds / 3600:.1f} hours on {trained.device}. Data:
+{config.data.episodes - config.data.held_out:,} episodes of the environment's expert with action noise
+{" and ".join(f"{noise:g}" for noise in config.data.action_noise)}; {config.data.held_out} more episodes were held out. The environment is
+`swm/TwoRoom-v1` of stable-worldmodel with its default colours, wall and door.
+
+{_how(trained)}
 
 ![loss and collapse diagnostics over training](curves.png)
 
@@ -83,8 +113,7 @@ compare with the straight line.
 
 It knows one room layout, one dot and one set of colours; nothing else was ever shown to it. SIGReg spreads a plane of positions over
 {d.width} dimensions, so that the distance between latents grows over the first 50 pixels or so and is about the same for all that is
-farther: toward far goals a plan has little to go by. Frames must be drawn as the environment draws them and reduced by averaging blocks;
-another resize shifts the latents.
+farther: toward far goals a plan has little to go by. Frames must be drawn as the environment draws them{_reduced(d.image)}.
 
 ## Files
 
