@@ -13,6 +13,7 @@ from . import env
 from .config import ACTION_SIZE, FRAMESKIP
 from .data import ActionStatistics
 from .model import Dimensions, LeWM, normalize
+from .rollout import PlanningModel
 
 Policy = Callable[[Tensor, Tensor, int], Tensor]
 """(positions [B, 2], goals [B, 2], step number) -> actions [B, 2] of this step."""
@@ -69,7 +70,7 @@ class ModelPolicy:
     def __init__(self, model: LeWM, statistics: ActionStatistics, solver: CEM, seed: int) -> None:
         self.model, self.statistics, self.solver = model, statistics, solver
         self.device = next(model.parameters()).device
-        self.world: World = model
+        self.world: World = PlanningModel(model)
         self.generator = torch.Generator().manual_seed(seed)
         self.plan = torch.empty(0)
         self.done = torch.empty(0, dtype=torch.bool)
