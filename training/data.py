@@ -122,8 +122,8 @@ class Windows:
         self.drawn, self.encoded = torch.cat(parts), True
 
     def batch(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Window numbers [B] -> pixels uint8 [B, frames, 3, image, image] (or latents f32 [B, frames, width]), actions f32 [B, frames - 1, 10] z-scored, states f32
-        [B, frames, 2]."""
+        """Window numbers [B] -> pixels uint8 [B, frames, 3, image, image] (or latents f32 [B, frames, width]), actions f32
+        [B, frames - 1, 10] z-scored, states f32 [B, frames, 2]."""
         episode, start = self.episode[chosen], self.start[chosen]
         at = start.unsqueeze(1) + FRAMESKIP * torch.arange(self.frames)
         states = self.episodes.states[episode.unsqueeze(1), at]

@@ -80,6 +80,7 @@ def export(checkpoint: Path, data: Path, evaluation: Path, out: Path) -> None:
 def describe(trained: Trained, report: dict) -> dict:
     """config.json: architecture, inputs, how it was trained and how well it works."""
     block = env.IMAGE // trained.config.dimensions.image
+    reduced = f", each block of {block} x {block} replaced by its mean" if block > 1 else ""
     return {
         "name": trained.config.name,
         "description": trained.config.description,
@@ -87,7 +88,7 @@ def describe(trained: Trained, report: dict) -> dict:
         "dimensions": dataclasses.asdict(trained.config.dimensions),
         "image": {
             "size": trained.config.dimensions.image,
-            "from": f"TwoRoom frames of {env.IMAGE} pixels" + (f", each block of {block} x {block} replaced by its mean" if block > 1 else ""),
+            "from": f"TwoRoom frames of {env.IMAGE} pixels{reduced}",
             "mean": list(IMAGE_MEAN),
             "std": list(IMAGE_STD),
         },

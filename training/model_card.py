@@ -38,11 +38,11 @@ def _success_rows(report: dict) -> str:
 def _stage(config: Config, stage: Training) -> str:
     d = config.dimensions
     patches = (d.image // d.patch) ** 2
-    seen = stage.salient_patches + stage.other_patches
+    salient, others = stage.salient_patches, stage.other_patches
     if stage.frozen_episodes > 0:
         what = f"the predictor alone, on the latents that the encoder then gives to the frames of {stage.frozen_episodes} episodes"
-    elif seen > 0:
-        what = f"the encoder on {seen} of its {patches} patches: the {stage.salient_patches} that show most, and {stage.other_patches} others"
+    elif salient > 0:
+        what = f"the encoder on {salient + others} of its {patches} patches: the {salient} that show most, and {others} others"
     else:
         what = "the whole model"
     return f"{stage.steps:,} steps of batch {stage.batch}, AdamW with rate {stage.learning_rate:g}: {what}"

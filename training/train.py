@@ -363,7 +363,7 @@ def load_checkpoint(path: Path, device: torch.device) -> Trained:
     config = parse(state["config"], f"{path}: config")
     model = LeWM(config.dimensions)
     if state["inference"] is None:
-        raise ValueError(f"{path}: saved in the middle of a run; `train` with the same --steps writes the weights for inference when it ends")
+        raise ValueError(f"{path}: saved in the middle of a run; `train` writes the weights for inference when it ends or is stopped")
     model.load_state_dict(state["inference"])
     return Trained(model.to(device).eval(), config, ActionStatistics(**state["action"]), state["step"], state["seconds"], state["device"])
 

@@ -31,7 +31,8 @@ def test_all_patches_in_any_order_give_the_latents_of_the_whole_frame(tiny: Conf
     generator = torch.Generator().manual_seed(0)
     order = torch.stack([torch.randperm(16, generator=generator) for _ in frames])
     with torch.no_grad():
-        torch.testing.assert_close(encode_sampled(model, frames, order, torch.zeros(17)), model.encode(normalize(frames)), atol=1e-5, rtol=0)
+        latents = encode_sampled(model, frames, order, torch.zeros(17))
+        torch.testing.assert_close(latents, model.encode(normalize(frames)), atol=1e-5, rtol=0)
 
 
 def test_a_key_that_counts_for_two_gives_the_latents_of_a_frame_that_has_it_twice(tiny: Config) -> None:
