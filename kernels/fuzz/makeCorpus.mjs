@@ -36,9 +36,10 @@ function seedPack(type, act) {
 
   const dynamic = { dynamic: true };
   const x = pack.activation("x", [ROWS, k], dynamic);
-  const wide = pack.activation("wide", [ROWS, 2 * k], { dynamic: true, region: "slow" });
+  const wide = pack.activation("wide", [ROWS, 3 * k], { dynamic: true, region: "slow" });
   const left = pack.activation("left", [ROWS, k], { dynamic: true, view: { of: wide, elements: 0 } });
   const right = pack.activation("right", [ROWS, k], { dynamic: true, view: { of: wide, elements: k } });
+  const mixed = pack.activation("mixed", [ROWS, k], { dynamic: true, view: { of: wide, elements: 2 * k } });
   const heads = pack.activation("heads", [ROWS, 2, k / 2], dynamic);
   const y = pack.activation("y", [ROWS, n], dynamic);
   const memory = pack.activation("memory", [ROWS - 1, k / 2], { region: "state" });
@@ -59,8 +60,8 @@ function seedPack(type, act) {
       { op: "act", x: right, out: right, act },
       { op: "attention", q: left, k: right, v: left, out: x, heads: 2, kv_heads: 2, scale: 0.25, causal: true, ...mixing },
       { op: "attention", q: left, k: memory, v: memory, out: x, heads: 2, kv_heads: 1, scale: 0.25, causal: false, compute: "f32" },
-      { op: "attention", q: x, k: right, v: left, out: right, heads: 2, kv_heads: 2, scale: 0.25, causal: true, compute: "f32" },
-      { op: "linear", x: right, w: weight, out: y, bias, act, gate, ...scratch },
+      { op: "attention", q: x, k: right, v: left, out: mixed, heads: 2, kv_heads: 2, scale: 0.25, causal: true, compute: "f32" },
+      { op: "linear", x: mixed, w: weight, out: y, bias, act, gate, ...scratch },
       { op: "linear", x, w: weight, out: y, residual: y, ...scratch },
       { op: "layer_norm", x: heads, out: heads, eps: 0 },
     ],
