@@ -347,3 +347,23 @@ test "a row of zeros, of huge and of not-a-number values quantises without harm"
         try testing.expectEqual(0, Buffers.scales[0]);
     }
 }
+
+test "beside a number so small that 127 divided by it is infinite, zeros stay zeros" {
+    const tiny = 1e-40;
+    var space: [3]*const Table = undefined;
+    for (dispatch.runnable(&space)) |table| {
+        @memset(Buffers.x[0..40], 0);
+        Buffers.x[3] = tiny;
+        const args: quantize.Args = .{ .x = &Buffers.x, .x_stride = 20, .k = 20, .k_padded = 32, .out = &Buffers.int8, .scales = &Buffers.scales, .sums = null };
+        table.quantize_rows(&args, 0, 2, &Buffers.scratch);
+        // The second row is zero, as every machine stores it; padding counts.
+        for (Buffers.int8[0..32], Buffers.int8[32..64], 0..) |value, zero, column| if (column != 3) try testing.expectEqual(zero, value);
+
+        // A mean of values lies between the smallest and the largest.
+        @memset(Buffers.x[0..64], 0);
+        @memset(Buffers.gate[0 .. 9 * 2 * 7], 0);
+        Buffers.gate[7] = tiny;
+        runAttention(table, .i8, 1, 9, 1, 1, 7, false, &Buffers.out);
+        for (Buffers.out[0..7]) |value| try testing.expect(value >= 0 and value <= tiny);
+    }
+}
