@@ -124,7 +124,8 @@ pub const Reader = struct {
         const item = try self.head();
         const value: f32 = switch (item.major) {
             .unsigned => @floatFromInt(item.value),
-            .negative => -1.0 - @as(f32, @floatFromInt(item.value)),
+            // The magnitude is one more than the number that stands there, and is rounded once.
+            .negative => -@as(f32, @floatFromInt(item.value +| 1)),
             .simple => switch (item.info) {
                 25 => @import("storage/expanded.zig").scaleOf(@bitCast(@as(u16, @truncate(item.value)))),
                 26 => @bitCast(@as(u32, @truncate(item.value))),
@@ -148,7 +149,7 @@ pub const Reader = struct {
             const is_key = depth > 0 and open[depth - 1].is_map and open[depth - 1].remaining % 2 == 0;
             if (is_key and item.major != .text) return self.fail(item.at, "byte {d}: found {t} as a key, expected text", .{ item.at, item.major });
             switch (item.major) {
-                .unsigned, .negative => if (item.value > limits.cbor_integer_max) {
+                .unsigned, .negative => if (item.value > @as(u64, limits.cbor_integer_max) - @intFromBool(item.major == .negative)) {
                     return self.fail(item.at, "byte {d}: an integer beyond 2^53 - 1", .{item.at});
                 },
                 .bytes => _ = try self.slice(item),
@@ -218,4 +219,20 @@ test "skip is bounded in depth and consumes exactly one value" {
     reader = readerOf("\xa1\x61a\x82\x01\xa0\x05", &report);
     try reader.skip();
     try std.testing.expectEqual(5, try reader.unsigned(9));
+}
+
+test "integers are rounded to f32 once, and end at 2^53 - 1 on both sides" {
+    var report: Report = .{};
+    // -16,777,218 is an f32; its magnitude less one is not.
+    var reader = readerOf("\x3a\x01\x00\x00\x01\x1a\x01\x00\x00\x02", &report);
+    try std.testing.expectEqual(-16_777_218.0, try reader.number());
+    try std.testing.expectEqual(16_777_218.0, try reader.number());
+    for ([_][]const u8{ "\x1b\x00\x1f\xff\xff\xff\xff\xff\xff", "\x3b\x00\x1f\xff\xff\xff\xff\xff\xfe" }) |last| {
+        reader = readerOf(last, &report);
+        try reader.skip();
+    }
+    for ([_][]const u8{ "\x1b\x00\x20\x00\x00\x00\x00\x00\x00", "\x3b\x00\x1f\xff\xff\xff\xff\xff\xff" }) |beyond| {
+        reader = readerOf(beyond, &report);
+        try std.testing.expectError(error.Refused, reader.skip());
+    }
 }
