@@ -13,6 +13,7 @@ test {
     _ = @import("cbor.zig");
     _ = @import("vector.zig");
     _ = @import("math.zig");
+    _ = @import("dispatch.zig");
     _ = @import("storage.zig");
     _ = @import("storage/expanded.zig");
     _ = @import("c_api.zig");
