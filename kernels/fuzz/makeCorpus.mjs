@@ -87,8 +87,10 @@ function seedPack(type, act) {
       { op: "copy", x: memory, out: action },
     ],
   );
-  pack.golden({ entry: "run", rows: 2, seed: 7, digest: new Uint8Array(32) });
-  pack.golden({ entry: "look", rows: 1, seed: 8, digest: new Uint8Array(32) });
+  if (!isFloat) {
+    pack.golden({ entry: "run", rows: 2, seed: 7, digest: new Uint8Array(32) });
+    pack.golden({ entry: "look", rows: 1, seed: 8, digest: new Uint8Array(32) });
+  }
   // The mutator takes from `pad` what an edit of the header adds.
   pack.meta({ pad: new Uint8Array(roundUp(300, 4)), arch: { depth: 1, "long name": [1.5, -3, true, null] } });
   return pack.build();
