@@ -142,7 +142,8 @@ pub const Reader = struct {
     /// Repeated keys are not looked for: whoever decodes the value finds them.
     pub fn skip(self: *Reader) Error!void {
         const Open = struct { remaining: u64, is_map: bool };
-        var open: [limits.cbor_depth_max]Open = undefined;
+        // The header's own map, in which every value lies that is passed over, is the first level.
+        var open: [limits.cbor_depth_max - 1]Open = undefined;
         var depth: usize = 0;
         while (true) {
             const item = try self.head();
@@ -158,8 +159,8 @@ pub const Reader = struct {
                     if (item.value > self.end - self.position) {
                         return self.fail(item.at, "byte {d}: {d} items do not fit in the header", .{ item.at, item.value });
                     }
+                    if (depth == open.len) return self.fail(item.at, "byte {d}: nested deeper than {d}", .{ item.at, limits.cbor_depth_max });
                     if (item.value > 0) {
-                        if (depth == open.len) return self.fail(item.at, "byte {d}: nested deeper than {d}", .{ item.at, open.len });
                         const is_map = item.major == .map;
                         open[depth] = .{ .remaining = if (is_map) item.value * 2 else item.value, .is_map = is_map };
                         depth += 1;
@@ -213,8 +214,11 @@ test "refuses what the subset excludes, naming the byte" {
 
 test "skip is bounded in depth and consumes exactly one value" {
     var report: Report = .{};
-    var deep: [40]u8 = @splat(0x81);
-    var reader = readerOf(&deep, &report);
+    // Below the header's map there are fifteen more levels; an empty array is one, too.
+    const deep = @as([15]u8, @splat(0x81)) ++ [_]u8{0x80};
+    var reader = readerOf(deep[1..], &report);
+    try reader.skip();
+    reader = readerOf(&deep, &report);
     try std.testing.expectError(error.Refused, reader.skip());
     reader = readerOf("\xa1\x61a\x82\x01\xa0\x05", &report);
     try reader.skip();
