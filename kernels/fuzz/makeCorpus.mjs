@@ -10,7 +10,8 @@ import { attentionScratch, linearScratch } from "../../sim/dist/testing/smallPac
 
 const CORPUS = join(dirname(fileURLToPath(import.meta.url)), "corpus");
 const ROWS = 3;
-const ACTIVATIONS = ["gelu", "gelu_tanh", "quick_gelu", "silu", "relu", "relu2", "sigmoid", "tanh", "none"];
+// One for each storage type. f32 and f16, which the equality test leaves out, have those that it takes from elsewhere.
+const ACTIVATIONS = ["none", "gelu", "gelu_tanh", "quick_gelu", "silu", "relu", "relu2", "sigmoid", "tanh"];
 
 /** Inputs, outputs and head width by what K must be a multiple of; odd where the type leaves the choice. */
 const SHAPES = { 1: { k: 22, n: 19 }, 32: { k: 64, n: 20 }, 256: { k: 256, n: 18 } };
@@ -36,9 +37,10 @@ function seedPack(type, act) {
 
   const dynamic = { dynamic: true };
   const x = pack.activation("x", [ROWS, k], dynamic);
-  const wide = pack.activation("wide", [ROWS, 2 * k], { dynamic: true, region: "slow" });
+  const wide = pack.activation("wide", [ROWS, 3 * k], { dynamic: true, region: "slow" });
   const left = pack.activation("left", [ROWS, k], { dynamic: true, view: { of: wide, elements: 0 } });
   const right = pack.activation("right", [ROWS, k], { dynamic: true, view: { of: wide, elements: k } });
+  const mixed = pack.activation("mixed", [ROWS, k], { dynamic: true, view: { of: wide, elements: 2 * k } });
   const heads = pack.activation("heads", [ROWS, 2, k / 2], dynamic);
   const y = pack.activation("y", [ROWS, n], dynamic);
   const memory = pack.activation("memory", [ROWS - 1, k / 2], { region: "state" });
@@ -59,8 +61,8 @@ function seedPack(type, act) {
       { op: "act", x: right, out: right, act },
       { op: "attention", q: left, k: right, v: left, out: x, heads: 2, kv_heads: 2, scale: 0.25, causal: true, ...mixing },
       { op: "attention", q: left, k: memory, v: memory, out: x, heads: 2, kv_heads: 1, scale: 0.25, causal: false, compute: "f32" },
-      { op: "attention", q: x, k: right, v: left, out: right, heads: 2, kv_heads: 2, scale: 0.25, causal: true, compute: "f32" },
-      { op: "linear", x: right, w: weight, out: y, bias, act, gate, ...scratch },
+      { op: "attention", q: x, k: right, v: left, out: mixed, heads: 2, kv_heads: 2, scale: 0.25, causal: true, compute: "f32" },
+      { op: "linear", x: mixed, w: weight, out: y, bias, act, gate, ...scratch },
       { op: "linear", x, w: weight, out: y, residual: y, ...scratch },
       { op: "layer_norm", x: heads, out: heads, eps: 0 },
     ],
@@ -86,8 +88,10 @@ function seedPack(type, act) {
       { op: "copy", x: memory, out: action },
     ],
   );
-  pack.golden({ entry: "run", rows: 2, seed: 7, digest: new Uint8Array(32) });
-  pack.golden({ entry: "look", rows: 1, seed: 8, digest: new Uint8Array(32) });
+  if (!isFloat) {
+    pack.golden({ entry: "run", rows: 2, seed: 7, digest: new Uint8Array(32) });
+    pack.golden({ entry: "look", rows: 1, seed: 8, digest: new Uint8Array(32) });
+  }
   // The mutator takes from `pad` what an edit of the header adds.
   pack.meta({ pad: new Uint8Array(roundUp(300, 4)), arch: { depth: 1, "long name": [1.5, -3, true, null] } });
   return pack.build();

@@ -112,7 +112,7 @@ typedef struct syn_session_requirements {
 } syn_session_requirements;
 syn_result syn_session_get_requirements(const syn_model *model, uint32_t threads, syn_session_requirements *out_requirements);
 
-/* Calls task(context, i) for every i in [0, count), on any threads, at most `threads` at once, and returns when all are done.
+/* Calls task(context, i, thread) for every i in [0, count), on any threads, at most `threads` at once, and returns when all are done.
  * `thread` passed to the task is in [0, threads) and not used by two running tasks at once. */
 typedef void (*syn_task)(void *context, uint32_t index, uint32_t thread);
 typedef void (*syn_parallel_for)(void *user, uint32_t count, syn_task task, void *context);

@@ -282,8 +282,10 @@ pub fn sessionRun(session: ?*Session, entry_index: u32, rows: u32) callconv(.c) 
 
 pub fn sessionState(session: ?*Session, out: ?*[*]u8, out_bytes: ?*usize) callconv(.c) Result {
     const s = session orelse return .argument;
-    (out orelse return .argument).* = s.state;
-    (out_bytes orelse return .argument).* = s.model.regions.state;
+    const data = out orelse return .argument;
+    const bytes = out_bytes orelse return .argument;
+    data.* = s.state;
+    bytes.* = s.model.regions.state;
     return .ok;
 }
 

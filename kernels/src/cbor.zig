@@ -124,7 +124,8 @@ pub const Reader = struct {
         const item = try self.head();
         const value: f32 = switch (item.major) {
             .unsigned => @floatFromInt(item.value),
-            .negative => -1.0 - @as(f32, @floatFromInt(item.value)),
+            // The magnitude is one more than the number that stands there, and is rounded once.
+            .negative => -@as(f32, @floatFromInt(item.value +| 1)),
             .simple => switch (item.info) {
                 25 => @import("storage/expanded.zig").scaleOf(@bitCast(@as(u16, @truncate(item.value)))),
                 26 => @bitCast(@as(u32, @truncate(item.value))),
@@ -141,14 +142,15 @@ pub const Reader = struct {
     /// Repeated keys are not looked for: whoever decodes the value finds them.
     pub fn skip(self: *Reader) Error!void {
         const Open = struct { remaining: u64, is_map: bool };
-        var open: [limits.cbor_depth_max]Open = undefined;
+        // The header's own map, in which every value lies that is passed over, is the first level.
+        var open: [limits.cbor_depth_max - 1]Open = undefined;
         var depth: usize = 0;
         while (true) {
             const item = try self.head();
             const is_key = depth > 0 and open[depth - 1].is_map and open[depth - 1].remaining % 2 == 0;
             if (is_key and item.major != .text) return self.fail(item.at, "byte {d}: found {t} as a key, expected text", .{ item.at, item.major });
             switch (item.major) {
-                .unsigned, .negative => if (item.value > limits.cbor_integer_max) {
+                .unsigned, .negative => if (item.value > @as(u64, limits.cbor_integer_max) - @intFromBool(item.major == .negative)) {
                     return self.fail(item.at, "byte {d}: an integer beyond 2^53 - 1", .{item.at});
                 },
                 .bytes => _ = try self.slice(item),
@@ -157,8 +159,8 @@ pub const Reader = struct {
                     if (item.value > self.end - self.position) {
                         return self.fail(item.at, "byte {d}: {d} items do not fit in the header", .{ item.at, item.value });
                     }
+                    if (depth == open.len) return self.fail(item.at, "byte {d}: nested deeper than {d}", .{ item.at, limits.cbor_depth_max });
                     if (item.value > 0) {
-                        if (depth == open.len) return self.fail(item.at, "byte {d}: nested deeper than {d}", .{ item.at, open.len });
                         const is_map = item.major == .map;
                         open[depth] = .{ .remaining = if (is_map) item.value * 2 else item.value, .is_map = is_map };
                         depth += 1;
@@ -212,10 +214,29 @@ test "refuses what the subset excludes, naming the byte" {
 
 test "skip is bounded in depth and consumes exactly one value" {
     var report: Report = .{};
-    var deep: [40]u8 = @splat(0x81);
-    var reader = readerOf(&deep, &report);
+    // Below the header's map there are fifteen more levels; an empty array is one, too.
+    const deep = @as([15]u8, @splat(0x81)) ++ [_]u8{0x80};
+    var reader = readerOf(deep[1..], &report);
+    try reader.skip();
+    reader = readerOf(&deep, &report);
     try std.testing.expectError(error.Refused, reader.skip());
     reader = readerOf("\xa1\x61a\x82\x01\xa0\x05", &report);
     try reader.skip();
     try std.testing.expectEqual(5, try reader.unsigned(9));
+}
+
+test "integers are rounded to f32 once, and end at 2^53 - 1 on both sides" {
+    var report: Report = .{};
+    // -16,777,218 is an f32; its magnitude less one is not.
+    var reader = readerOf("\x3a\x01\x00\x00\x01\x1a\x01\x00\x00\x02", &report);
+    try std.testing.expectEqual(-16_777_218.0, try reader.number());
+    try std.testing.expectEqual(16_777_218.0, try reader.number());
+    for ([_][]const u8{ "\x1b\x00\x1f\xff\xff\xff\xff\xff\xff", "\x3b\x00\x1f\xff\xff\xff\xff\xff\xfe" }) |last| {
+        reader = readerOf(last, &report);
+        try reader.skip();
+    }
+    for ([_][]const u8{ "\x1b\x00\x20\x00\x00\x00\x00\x00\x00", "\x3b\x00\x1f\xff\xff\xff\xff\xff\xff" }) |beyond| {
+        reader = readerOf(beyond, &report);
+        try std.testing.expectError(error.Refused, reader.skip());
+    }
 }

@@ -53,24 +53,28 @@ const Features = struct {
     avx512vnni: bool,
 
     fn read() Features {
+        // A leaf beyond the last answers what another leaf means.
+        const extended: Leaf = if (cpuid(0, 0).eax >= 7) cpuid(7, 0) else .{ .eax = 0, .ebx = 0, .ecx = 0, .edx = 0 };
         const basic = cpuid(1, 0);
-        const extended = cpuid(7, 0);
         const os_saves_registers = basic.ecx >> 27 & 1 == 1;
-        const state = if (os_saves_registers) xgetbv() else 0;
-        const ymm = state & 0x06 == 0x06;
-        const zmm = state & 0xe6 == 0xe6;
-        const fma = basic.ecx >> 12 & 1 == 1;
-        const f16c = basic.ecx >> 29 & 1 == 1;
-        const bmi = extended.ebx >> 3 & 1 == 1 and extended.ebx >> 8 & 1 == 1;
-        const avx2 = ymm and fma and f16c and bmi and extended.ebx >> 5 & 1 == 1;
-        const f = extended.ebx >> 16 & 1;
-        const dq = extended.ebx >> 17 & 1;
-        const bw = extended.ebx >> 30 & 1;
-        const vl = extended.ebx >> 31 & 1;
-        const sha = extended.ebx >> 29 & 1;
-        const vbmi = extended.ecx >> 1 & 1;
-        const vnni = extended.ecx >> 11 & 1;
-        return .{ .avx2 = avx2, .avx512vnni = avx2 and zmm and (f & dq & bw & vl & sha & vbmi & vnni) == 1 };
+        return of(basic, extended, cpuid(0x8000_0001, 0), if (os_saves_registers) xgetbv() else 0);
+    }
+
+    /// Every instruction that `build.zig` lets the kernels use must be there: a virtual machine may hide single ones, and some of those that are
+    /// missing do not trap but compute something else.
+    fn of(basic: Leaf, extended: Leaf, amd: Leaf, saved_registers: u32) Features {
+        const ymm = has(saved_registers, &.{ 1, 2 });
+        const zmm = has(saved_registers, &.{ 1, 2, 5, 6, 7 });
+        // sse3, ssse3, fma, cx16, sse4.1, sse4.2, movbe, popcnt, avx, f16c; bmi, avx2, bmi2; lzcnt.
+        const avx2 = ymm and has(basic.ecx, &.{ 0, 9, 12, 13, 19, 20, 22, 23, 28, 29 }) and has(extended.ebx, &.{ 3, 5, 8 }) and has(amd.ecx, &.{5});
+        // f, dq, sha, bw, vl; vbmi, vnni.
+        const avx512vnni = avx2 and zmm and has(extended.ebx, &.{ 16, 17, 29, 30, 31 }) and has(extended.ecx, &.{ 1, 11 });
+        return .{ .avx2 = avx2, .avx512vnni = avx512vnni };
+    }
+
+    fn has(word: u32, bits: []const u5) bool {
+        for (bits) |bit| if (word >> bit & 1 == 0) return false;
+        return true;
     }
 };
 
@@ -97,4 +101,24 @@ fn xgetbv() u32 {
         : [low] "={eax}" (-> u32),
         : [register] "{ecx}" (@as(u32, 0)),
         : .{ .edx = true });
+}
+
+test "kernels are chosen only where all of their instructions are" {
+    const expectEqual = @import("std").testing.expectEqual;
+    const all: Leaf = .{ .eax = 0xffff_ffff, .ebx = 0xffff_ffff, .ecx = 0xffff_ffff, .edx = 0xffff_ffff };
+    try expectEqual(Features{ .avx2 = true, .avx512vnni = true }, Features.of(all, all, all, 0xff));
+    // A system that does not save the wide registers, one that saves the half of them.
+    try expectEqual(Features{ .avx2 = false, .avx512vnni = false }, Features.of(all, all, all, 0x03));
+    try expectEqual(Features{ .avx2 = true, .avx512vnni = false }, Features.of(all, all, all, 0x07));
+    // movbe, popcnt, lzcnt.
+    inline for (.{ .{ 1 << 22, 0 }, .{ 1 << 23, 0 }, .{ 0, 1 << 5 } }) |hidden| {
+        var basic = all;
+        basic.ecx ^= hidden[0];
+        var amd = all;
+        amd.ecx ^= hidden[1];
+        try expectEqual(Features{ .avx2 = false, .avx512vnni = false }, Features.of(basic, all, amd, 0xff));
+    }
+    var extended = all;
+    extended.ecx ^= 1 << 11;
+    try expectEqual(Features{ .avx2 = true, .avx512vnni = false }, Features.of(all, extended, all, 0xff));
 }

@@ -338,9 +338,10 @@ pub const Decoder = struct {
         return self.report.fail(.op, name_at, "byte {d}: unknown op \"{s}\"", .{ name_at, text });
     }
 
-    pub fn goldens(self: *const Decoder, known: []const Entry, out: []Golden) Error!void {
+    pub fn goldens(self: *const Decoder, exact_numbers: bool, known: []const Entry, out: []Golden) Error!void {
         if (out.len == 0) return;
         var reader = try self.readerAt(.golden);
+        if (!exact_numbers) return self.report.fail(.header, reader.position, "byte {d}: self-test vectors in a model whose \"numeric\" is not \"exact\"", .{reader.position});
         _ = try reader.array(limits.goldens_max);
         for (out) |*golden| {
             const at = reader.position;

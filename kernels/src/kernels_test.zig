@@ -6,6 +6,8 @@ const storage = @import("storage.zig");
 const dispatch = @import("dispatch.zig");
 const linear = @import("compute/linear.zig");
 const quantize = @import("compute/quantize.zig");
+const norm = @import("compute/norm.zig");
+const elementwise = @import("compute/elementwise.zig");
 const attention_i8 = @import("compute/attention_i8.zig");
 const attention_f32 = @import("compute/attention_f32.zig");
 const Table = @import("kernel_table.zig").Table;
@@ -345,5 +347,89 @@ test "a row of zeros, of huge and of not-a-number values quantises without harm"
         const args: quantize.Args = .{ .x = &Buffers.x, .x_stride = 20, .k = 20, .k_padded = 32, .out = &Buffers.int8, .scales = &Buffers.scales, .sums = null };
         table.quantize_rows(&args, 0, rows.len, &Buffers.scratch);
         try testing.expectEqual(0, Buffers.scales[0]);
+    }
+}
+
+test "beside a number so small that 127 divided by it is infinite, zeros stay zeros" {
+    const tiny = 1e-40;
+    var space: [3]*const Table = undefined;
+    for (dispatch.runnable(&space)) |table| {
+        @memset(Buffers.x[0..40], 0);
+        Buffers.x[3] = tiny;
+        const args: quantize.Args = .{ .x = &Buffers.x, .x_stride = 20, .k = 20, .k_padded = 32, .out = &Buffers.int8, .scales = &Buffers.scales, .sums = null };
+        table.quantize_rows(&args, 0, 2, &Buffers.scratch);
+        // The second row is zero, as every machine stores it; padding counts.
+        for (Buffers.int8[0..32], Buffers.int8[32..64], 0..) |value, zero, column| if (column != 3) try testing.expectEqual(zero, value);
+
+        // A mean of values lies between the smallest and the largest.
+        @memset(Buffers.x[0..64], 0);
+        @memset(Buffers.gate[0 .. 9 * 2 * 7], 0);
+        Buffers.gate[7] = tiny;
+        runAttention(table, .i8, 1, 9, 1, 1, 7, false, &Buffers.out);
+        for (Buffers.out[0..7]) |value| try testing.expect(value >= 0 and value <= tiny);
+    }
+}
+
+/// Equal to the bit, but for what a NaN says beyond being one.
+fn expectSame(expected: []const f32, actual: []const f32) !void {
+    for (expected, actual) |a, b| if (!std.math.isNan(a) or !std.math.isNan(b)) try testing.expectEqual(@as(u32, @bitCast(a)), @as(u32, @bitCast(b)));
+}
+
+test "numbers that are infinite, denormal, huge or none at all come out the same on every machine" {
+    const wild = [_]f32{ std.math.nan(f32), -std.math.nan(f32), std.math.inf(f32), -std.math.inf(f32), std.math.floatMax(f32), -std.math.floatMax(f32), std.math.floatMin(f32), 1e-40, -1e-40, std.math.floatTrueMin(f32), -0.0, 0, 88.5, -88.5, 1e20, -1e20 };
+    var space: [3]*const Table = undefined;
+    const tables = dispatch.runnable(&space);
+    var prng = std.Random.DefaultPrng.init(seed);
+    const random = prng.random();
+    const m = 13;
+    const cols = 77;
+    for (0..200) |round| {
+        for ([_][]f32{ Buffers.x[0 .. m * 256], Buffers.gate[0 .. 64 * 64], Buffers.bias[0..256] }) |values| {
+            fill(random, values);
+            // Some rounds have wild numbers of one kind alone, others of all.
+            for (values) |*value| if (random.uintLessThan(u32, 40) == 0) {
+                value.* = if (round < 5 * wild.len) wild[round % wild.len] else wild[random.uintLessThan(usize, wild.len)];
+            };
+        }
+        for (kinds) |kind| {
+            const k: u32 = if (kind.reductionMultiple() == 1) 37 else kind.reductionMultiple();
+            fillWeights(random, kind, 17, k);
+            const case: Case = .{ .kind = kind, .m = m, .n = 17, .k = k, .act = @fromBackingInt(@intCast(round % 9)), .rich = true };
+            runLinear(tables[0], case, &Buffers.expected);
+            for (tables[1..]) |table| {
+                runLinear(table, case, &Buffers.out);
+                try expectSame(Buffers.expected[0 .. m * 17], Buffers.out[0 .. m * 17]);
+            }
+        }
+        inline for (.{ .f32, .i8 }) |compute| {
+            runAttention(tables[0], compute, m, m, 2, 1, 15, round % 2 == 0, &Buffers.expected);
+            for (tables[1..]) |table| {
+                runAttention(table, compute, m, m, 2, 1, 15, round % 2 == 0, &Buffers.out);
+                try expectSame(Buffers.expected[0 .. m * 30], Buffers.out[0 .. m * 30]);
+            }
+        }
+        const x: View = .{ .data = &Buffers.x, .rows = m, .cols = cols, .stride = cols };
+        const outs = [_][*]f32{ &Buffers.expected, &Buffers.out };
+        for (tables[1..]) |table| {
+            for ([_]*const Table{ tables[0], table }, outs) |each, out| {
+                const normed: norm.Args = .{ .x = x, .out = .{ .data = out, .rows = m, .cols = cols, .stride = cols }, .gamma = &Buffers.bias, .beta = null, .eps = 1e-12 };
+                each.layer_norm(&normed, 0, m, &Buffers.scratch);
+                var second = normed;
+                second.out.data += m * cols;
+                each.rms_norm(&second, 0, m, &Buffers.scratch);
+                for (0..5 + 9) |i| {
+                    const args: elementwise.Args = .{
+                        .kind = @fromBackingInt(@intCast(@min(i, 3))),
+                        .act = @fromBackingInt(@intCast(i -| 5)),
+                        .x = x,
+                        .out = .{ .data = out + (2 + i) * m * cols, .rows = m, .cols = cols, .stride = cols },
+                        .b = .{ .data = &Buffers.gate, .stride = cols },
+                        .c = .{ .data = &Buffers.bias, .stride = 0 },
+                    };
+                    each.elementwise(&args, 0, m, &Buffers.scratch);
+                }
+            }
+            try expectSame(Buffers.expected[0 .. 16 * m * cols], Buffers.out[0 .. 16 * m * cols]);
+        }
     }
 }

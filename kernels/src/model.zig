@@ -69,7 +69,7 @@ pub const Model = struct {
         const regions = try decoder.regions();
         try decoder.tensors(regions, tensors);
         try decoder.entries(entries, ports, ops);
-        try decoder.goldens(entries, goldens);
+        try decoder.goldens(exact, entries, goldens);
         var thread_bytes: usize = 64;
         for (entries) |*entry| thread_bytes = @max(thread_bytes, try validateEntry(entry, tensors, report));
         model.* = .{

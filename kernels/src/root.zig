@@ -13,9 +13,12 @@ test {
     _ = @import("cbor.zig");
     _ = @import("vector.zig");
     _ = @import("math.zig");
+    _ = @import("dispatch.zig");
     _ = @import("storage.zig");
     _ = @import("storage/expanded.zig");
     _ = @import("c_api.zig");
+    _ = @import("session_test.zig");
+    _ = @import("validator_test.zig");
     _ = @import("kernels_test.zig");
     _ = @import("header_test.zig");
 }

@@ -94,6 +94,20 @@ pub const Validator = struct {
         return .{ .type = found.type, .n = n, .k = k };
     }
 
+    /// The op writes `written` while it still reads or writes `others`: what they hold would depend on the order of rows and threads.
+    pub fn apart(self: *const Validator, written: u32, others: []const ?u32) Error!void {
+        for (others) |other| {
+            const index = other orelse continue;
+            if (self.tensors[written].sharing(&self.tensors[index]) != .nothing) return self.fail("tensor {d}, which it writes, shares bytes with its tensor {d}", .{ written, index });
+        }
+    }
+
+    /// `out` takes over all elements of an operand, or none.
+    pub fn inPlace(self: *const Validator, out: u32, operand: ?u32) Error!void {
+        const index = operand orelse return;
+        if (self.tensors[out].sharing(&self.tensors[index]) == .something) return self.fail("tensor {d}, which it writes, is neither all of its tensor {d} nor apart from it", .{ out, index });
+    }
+
     /// The op's scratch must have at least `bytes`.
     pub fn scratch(self: *const Validator, index: ?u32, bytes: u64) Error!void {
         if (bytes == 0 and index == null) return;

@@ -20,12 +20,16 @@ pub const Heap = struct {
     first: ?*Free = null,
     /// Asks for at least `bytes` more memory and answers what it got, or null. Memory that follows the last is joined to it.
     grow: ?*const fn (bytes: usize) ?[]align(alignment) u8 = null,
+    /// Where the memory ends that came last.
+    end: usize = 0,
 
     /// Gives the heap memory to hand out.
     pub fn add(self: *Heap, memory: []u8) void {
         const start = std.mem.alignForward(usize, @intFromPtr(memory.ptr), alignment);
         const end = std.mem.alignBackward(usize, @intFromPtr(memory.ptr) + memory.len, alignment);
-        if (end > start) self.release(start, end - start);
+        if (end <= start) return;
+        self.end = end;
+        self.release(start, end - start);
     }
 
     /// The address of `bytes` bytes at a multiple of 64, or null. The bytes are not cleared.
@@ -84,13 +88,14 @@ pub const Heap = struct {
         if (before) |previous| previous.next = block else self.first = block;
     }
 
-    /// Bytes of the last free block: new memory usually follows it, so only the difference must be asked for. Asking for too little would
-    /// make the second attempt fail when the new memory is elsewhere, hence at least one block is always asked for.
+    /// Bytes of the free block at the end of the memory, or 0: new memory follows it, so only the difference must be asked for, which is at
+    /// least one block.
     fn tailBytes(self: *Heap, wanted: usize) usize {
-        var bytes: usize = 0;
         var block = self.first;
-        while (block) |free_block| : (block = free_block.next) bytes = free_block.bytes;
-        return @min(bytes, wanted - alignment);
+        while (block) |free_block| : (block = free_block.next) {
+            if (free_block.address() + free_block.bytes == self.end) return @min(free_block.bytes, wanted - alignment);
+        }
+        return 0;
     }
 
     fn rounded(bytes: usize) ?usize {
@@ -137,4 +142,24 @@ test "a request that cannot be met answers null and changes nothing" {
     try std.testing.expectEqual(@as(?usize, null), heap.alloc(2000));
     try std.testing.expectEqual(@as(?usize, null), heap.alloc(std.math.maxInt(usize)));
     try std.testing.expect(heap.alloc(1024) != null);
+}
+
+test "memory that does not follow the last free block is asked for in full" {
+    const Pages = struct {
+        var memory: [4 * 1024]u8 align(alignment) = undefined;
+        var used: usize = 0;
+
+        fn grow(bytes: usize) ?[]align(alignment) u8 {
+            const pages = std.mem.alignForward(usize, bytes, 1024);
+            if (pages > memory.len - used) return null;
+            defer used += pages;
+            return @alignCast(memory[used..][0..pages]);
+        }
+    };
+    var heap: Heap = .{ .grow = Pages.grow };
+    const first = heap.alloc(1024).?;
+    // The second fills its page to the end, so that what is freed before it is the last free block.
+    _ = heap.alloc(1024).?;
+    heap.free(first, 1024);
+    try std.testing.expect(heap.alloc(2048) != null);
 }

@@ -105,7 +105,9 @@ fn quantizeValues(args: *const Args, head: usize) void {
             largest = vector.larger(@abs(norm.loadLanes(args.v.row(t) + column, n)), largest);
         };
         const zero: V = @splat(0);
-        const inverse = @select(f32, largest > zero, @as(V, @splat(127)) / largest, zero);
+        const most: V = @splat(quantize.inverse_max);
+        const quotient = @as(V, @splat(127)) / largest;
+        const inverse = @select(f32, largest > zero, @select(f32, quotient < most, quotient, most), zero);
         vector.store(args.v_scales + head * args.dim_padded + d, largest / @as(V, @splat(127)));
         for (0..args.keys_padded) |t| {
             const value = if (t < keys and n > 0) norm.loadLanes(args.v.row(t) + column, n) * inverse else zero;

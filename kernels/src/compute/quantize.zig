@@ -1,5 +1,6 @@
 //! Rows of f32 to int8 with one scale a row, the way every integer linear layer takes its input.
 
+const std = @import("std");
 const vector = @import("../vector.zig");
 const machine = @import("../isa/machine.zig");
 const V = vector.V;
@@ -33,6 +34,13 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
     }
 }
 
+/// Steps of the scale in a unit, at most: for numbers below 2^-121 the quotient would be infinite, and infinity times zero is no zero.
+pub const inverse_max = std.math.floatMax(f32);
+
+inline fn lesser(a: f32, b: f32) f32 {
+    return if (a < b) a else b;
+}
+
 /// Quantises one row of `k` values to `out`, padded to a multiple of 16 with zeros, and returns its scale: maximum magnitude / 127.
 pub inline fn row(x: [*]const f32, k: usize, out: [*]u8) f32 {
     const tail = k % vector.lanes;
@@ -42,7 +50,7 @@ pub inline fn row(x: [*]const f32, k: usize, out: [*]u8) f32 {
     while (i < whole) : (i += vector.lanes) largest = vector.larger(@abs(vector.load(x + i)), largest);
     if (tail > 0) largest = vector.larger(@abs(vector.loadPart(x + whole, tail)), largest);
     const magnitude = vector.maximum(largest);
-    const inverse: V = @splat(if (magnitude > 0) 127 / magnitude else 0);
+    const inverse: V = @splat(if (magnitude > 0) lesser(127 / magnitude, inverse_max) else 0);
     i = 0;
     while (i < whole) : (i += vector.lanes) storeLanes(out + i, vector.load(x + i) * inverse);
     if (tail > 0) storeLanes(out + whole, vector.loadPart(x + whole, tail) * inverse);

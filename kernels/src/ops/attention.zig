@@ -40,6 +40,8 @@ pub fn validate(p: *const Params, v: *const Validator) Error!void {
         .i8 => i8_compute.scratchBytes(q.rows, k.rows, p.heads, p.kv_heads, dim),
     };
     try v.scratch(p.scratch, bytes);
+    try v.apart(p.out, &.{ p.q, p.k, p.v });
+    if (p.scratch) |scratch| try v.apart(scratch, &.{ p.q, p.k, p.v, p.out });
 }
 
 pub fn threadBytes(p: *const Params, v: *const Validator) usize {

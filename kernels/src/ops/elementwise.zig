@@ -18,6 +18,8 @@ fn Binary(comptime kind: compute.Kind) type {
             const a = try v.matrix("a", p.a);
             try v.broadcast("b", p.b, a);
             try v.same("out", try v.matrix("out", p.out), a.rows, a.cols, a.dynamic);
+            try v.inPlace(p.out, p.a);
+            try v.apart(p.out, &.{p.b});
         }
 
         pub const threadBytes = none(Params);
@@ -36,6 +38,8 @@ pub const Modulate = struct {
         try v.broadcast("shift", p.shift, x);
         try v.broadcast("scale", p.scale, x);
         try v.same("out", try v.matrix("out", p.out), x.rows, x.cols, x.dynamic);
+        try v.inPlace(p.out, p.x);
+        try v.apart(p.out, &.{ p.shift, p.scale });
     }
 
     pub const threadBytes = none(Params);
@@ -51,6 +55,7 @@ pub const Act = struct {
     pub fn validate(p: *const Params, v: *const Validator) Error!void {
         const x = try v.matrix("x", p.x);
         try v.same("out", try v.matrix("out", p.out), x.rows, x.cols, x.dynamic);
+        try v.inPlace(p.out, p.x);
     }
 
     pub const threadBytes = none(Params);
@@ -68,6 +73,7 @@ pub const Copy = struct {
         const x = try v.matrixOrConstant("x", p.x);
         // A constant has no rows of its own in a run: out decides.
         try v.same("x", .{ .rows = x.rows, .cols = x.cols, .dynamic = if (x.constant) out.dynamic else x.dynamic, .constant = x.constant }, out.rows, out.cols, out.dynamic);
+        try v.apart(p.out, &.{p.x});
     }
 
     pub const threadBytes = none(Params);

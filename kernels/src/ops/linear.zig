@@ -41,6 +41,9 @@ pub fn validate(p: *const Params, v: *const Validator) Error!void {
     if (p.gate) |gate| try v.broadcast("gate", gate, out);
     if (p.residual) |residual| try v.broadcast("residual", residual, out);
     try v.scratch(p.scratch, if (w.type.isInteger()) Quantised.of(w.type, x.rows, w.k).end else 0);
+    try v.apart(p.out, &.{ p.x, p.gate });
+    try v.inPlace(p.out, p.residual);
+    if (p.scratch) |scratch| try v.apart(scratch, &.{ p.x, p.gate, p.residual, p.out });
 }
 
 pub fn threadBytes(p: *const Params, v: *const Validator) usize {

@@ -28,6 +28,7 @@ fn Norm(comptime kind: enum { layer_norm, rms_norm }) type {
             try v.same("out", try v.matrix("out", p.out), x.rows, x.cols, x.dynamic);
             try v.vector("gamma", p.gamma, x.cols);
             if (kind == .layer_norm) try v.vector("beta", p.beta, x.cols);
+            try v.inPlace(p.out, p.x);
             if (!(p.eps >= 0)) return v.fail("eps is negative", .{});
         }
 

@@ -26,6 +26,7 @@ pub fn validate(p: *const Params, v: *const Validator) Error!void {
     if (p.patch == 0 or height % p.patch != 0 or width % p.patch != 0) return v.fail("an image of {d} x {d} is not made of patches of {d}", .{ width, height, p.patch });
     // patch is at most the height, so these products stay below the element limit.
     try v.same("out", try v.matrix("out", p.out), (height / p.patch) * (width / p.patch), channels * p.patch * p.patch, false);
+    try v.apart(p.out, &.{p.x});
 }
 
 pub fn threadBytes(p: *const Params, v: *const Validator) usize {

@@ -11,6 +11,7 @@ export function goldenInputs(entry: EntryInfo, rows: number, seed: number): Uint
     const elements = shape.reduce((product, size) => product * size, 1);
     if (port.type === "u8") return Uint8Array.from({ length: elements }, () => random.next() >>> 24);
     if (port.type === "f32") return new Uint8Array(Float32Array.from({ length: elements }, () => random.unit()).buffer);
+    for (let i = 0; i < elements; i += 1) random.next();
     return new Uint8Array(4 * elements);
   });
 }
