@@ -30,8 +30,9 @@ class Data:
 @dataclass(frozen=True)
 class Training:
     """`schedule`: after the warm-up, "cosine" to 0 at `steps`, or "constant" and linear to 0 in the last fifth, so that a run that has time
-    left can go on from before the fifth. `encoder_std`, `patch_std`, `position_std`: standard deviations that the encoder's linear layers,
-    its patch embedding, and its position embeddings and class token start with. `salient_patches` and `other_patches`: how many the
+    left can go on from before the fifth. `encoder_std`, `residual_std`, `patch_std`, `position_std`: standard deviations that the encoder's
+    linear layers, those of them that write to the residual stream, its patch embedding, and its position embeddings and class token start
+    with. `salient_patches` and `other_patches`: how many the
     encoder is trained on (patches.py), 0 and 0 for all. `frozen_episodes`: if not 0, the encoder and its projector stay as they are, and
     the rest is trained on the latents of that many episodes. `bf16`: linear algebra in bfloat16 where the hardware has it."""
 
@@ -45,6 +46,7 @@ class Training:
     dropout: float
     sigreg_weight: float
     encoder_std: float
+    residual_std: float
     patch_std: float
     position_std: float
     salient_patches: int

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from .config import Config, Training, parse
 from .data import ActionStatistics, Episodes, Windows
-from .diagnostics import draw_curves, effective_rank, latent_std, linear_probe_r2, read_log
+from .diagnostics import ClassTokens, draw_curves, effective_rank, latent_std, linear_probe_r2, read_log
 from .loss import SIGReg
 from .model import LeWM, normalize
 from .patches import PatchSample, encode_sampled
@@ -34,18 +34,21 @@ PROBE_BATCH = 64
 
 
 def initialize(model: LeWM, settings: Training) -> None:
-    """Starting weights of the published training, except for the three standard deviations that the config chooses for the encoder.
+    """Starting weights of the published training, except for the standard deviations that the config chooses for the encoder.
 
-    adaLN starts at zero, the predictor's positions at standard deviation 1, the rest as PyTorch starts it. The published 0.02 suits a wide
-    ViT; at small widths it leaves attention uniform and the class token nearly constant, which BatchNorm hides and int8 activations do not.
+    adaLN starts at zero, the predictor's positions at standard deviation 1, the rest as PyTorch starts it. The published 0.02
+    suits a wide ViT; at small widths it leaves attention uniform and the class token nearly constant, which BatchNorm hides and int8
+    activations do not. In a deep encoder the same comes of residual writes as wide as the rest: what all frames have in common grows with
+    every layer, what tells them apart does not, and the layers that hardly see it drift.
     """
     torch.manual_seed(settings.seed)
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv1d, nn.LayerNorm, nn.BatchNorm1d)):
             module.reset_parameters()
-    for module in model.encoder.modules():
+    for name, module in model.encoder.named_modules():
         if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=settings.encoder_std)
+            writes_residual = name.endswith("output.dense")
+            nn.init.trunc_normal_(module.weight, std=settings.residual_std if writes_residual else settings.encoder_std)
             nn.init.zeros_(module.bias)
     embeddings = model.encoder.embeddings
     nn.init.trunc_normal_(embeddings.patch_embeddings.projection.weight, std=settings.patch_std)
@@ -291,6 +294,7 @@ class Trainer:
         """On held-out windows, in eval mode: linear probe of the position, and the 1-step error relative to the latents' variance."""
         encode = self.encode(7)
         model = self.calibrated(encode)
+        tokens = ClassTokens(model)
         latents, positions, errors = [], [], []
         for part in range(8):
             pixels, actions, states = self.held_out.sample(PROBE_BATCH, 7, part)
@@ -304,7 +308,7 @@ class Trainer:
         return {
             "probe_r2": linear_probe_r2(train, torch.cat(positions[:half]), test, torch.cat(positions[half:])),
             "prediction_error_relative": float(np.mean(errors)) / test.var(dim=0).mean().item(),
-        }
+        } | tokens.report()
 
     def calibrated(self, encode: Encode) -> LeWM:
         """A copy for inference. Training itself never sees its statistics."""

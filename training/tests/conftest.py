@@ -38,6 +38,7 @@ TINY = Config(
         dropout=0.1,
         sigreg_weight=0.09,
         encoder_std=0.1,
+        residual_std=0.1,
         patch_std=0.05,
         position_std=0.5,
         salient_patches=0,
