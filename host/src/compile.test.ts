@@ -187,6 +187,57 @@ describe("compile", () => {
   });
 });
 
+describe("what would run but compute something else is refused", () => {
+  /** The checkpoint with one tensor's values changed. */
+  const changed = (name: string, change: (value: number) => number) => {
+    const good = checkpoint.tensors.get(name);
+    if (good === undefined) throw new Error("no such tensor");
+    const tensors = new Map(checkpoint.tensors).set(name, { ...good, readF32: async () => (await good.readF32()).map(change) });
+    return { path: "changed.pt", tensors };
+  };
+  const query = "encoder.encoder.layer.0.attention.attention.query.weight";
+  const refusal = (name: string, change: (value: number) => number, extra: object = {}) =>
+    compile({ checkpoint: changed(name, change), config, types: "i8", fastBytes: 8192, ...extra });
+
+  it.each([
+    ["f16", 1e7],
+    ["q8_0", 1e9],
+    ["q4_0", 1e9],
+  ])("weights too large for %s", async (types, factor) => {
+    await expect(refusal(query, (value) => value * factor, { types })).rejects.toMatchObject({
+      code: "TYPE_RANGE",
+      source: "changed.pt",
+      where: '"encoder.layers.0.attention.qkv.weight"',
+    });
+  });
+
+  it.each(["f16", "q8_0", "q4_0"])("weights so small that %s would make them zeros", async (types) => {
+    const name = "projector.net.0.weight";
+    await expect(refusal(name, (value) => value * 1e-9, { types })).rejects.toMatchObject({ code: "TYPE_RANGE" });
+    await expect(refusal(name, (value) => value * 1e-9, { types: "i8" })).resolves.toBeDefined();
+  });
+
+  it("a weight of zeros is none of these", async () => {
+    await expect(refusal("projector.net.0.weight", () => 0, { types: "q8_0" })).resolves.toBeDefined();
+  });
+
+  it("a BatchNorm of negative variance", async () => {
+    await expect(refusal("projector.net.1.running_var", () => -1)).rejects.toMatchObject({
+      code: "WEIGHT_NOT_FINITE",
+      source: "changed.pt",
+      where: expect.stringContaining('"projector.0.weight"'),
+    });
+  });
+
+  it("statistics whose deviation blows a weight up to infinity", async () => {
+    const action = { mean: [0], std: [1e-45] };
+    await expect(compile({ checkpoint, config, fastBytes: 8192, statistics: { action } })).rejects.toMatchObject({
+      code: "WEIGHT_NOT_FINITE",
+      where: expect.stringContaining("action_encoder"),
+    });
+  });
+});
+
 describe("self-test vectors", () => {
   it("are computed by an engine, accepted by it, and refused when the pack computes something else", async () => {
     const engine = await openWasmEngine();

@@ -1,3 +1,4 @@
+import { InputError } from "synapse-sim";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import { parseTypePolicy, type TypePolicy } from "./compress/policy.js";
 import { storageTypes } from "./compress/types/index.js";
@@ -102,7 +103,7 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   let end = 0;
   for (const constant of constants) {
     options.onProgress?.({ done: tensors.length, total: constants.length, name: constant.name });
-    const { bytes, report } = await store(constant);
+    const { bytes, report } = await store(constant, checkpoint.path);
     const offset = roundUp(end, ALIGNMENT);
     places.set(constant, { offset, bytes: bytes.length });
     blobs.push({ offset, bytes });
@@ -161,12 +162,26 @@ function packMeta(
   };
 }
 
+/** Signal to noise of a tensor of which rounding left nothing: stored zeros have 0 dB, and no type takes less than 3 dB from weights within its range. */
+const LOST_DB = 1;
+
 /** Encodes one constant and measures what was lost. */
-async function store(constant: Constant): Promise<{ bytes: Uint8Array; report: TensorReport }> {
+async function store(constant: Constant, source: string): Promise<{ bytes: Uint8Array; report: TensorReport }> {
   const values = await constant.load();
   const count = elements(constant.shape);
   if (values.length !== count)
     throw new RangeError(`${constant.name} has ${values.length} values for shape [${constant.shape.join(", ")}]`);
+  // The checkpoint's numbers were finite; what is folded from them (BatchNorm, statistics) need not be.
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new InputError({
+      code: "WEIGHT_NOT_FINITE",
+      source,
+      where: `"${constant.name}", element ${bad}, made of ${constant.sources.map((name) => `"${name}"`).join(", ")}`,
+      message: `the value is ${values[bad]}`,
+      expected: "finite numbers: variances of at least 0, deviations and epsilons that do not vanish",
+    });
+  }
   const known = {
     name: constant.name,
     shape: constant.shape,
@@ -187,10 +202,20 @@ async function store(constant: Constant): Promise<{ bytes: Uint8Array; report: T
   const type = storageTypes[constant.type];
   const blocks = await constant.loadBlocks?.();
   const bytes = blocks !== undefined && type.repack !== undefined ? type.repack(blocks, n, k) : type.encode(values, n, k);
-  return {
-    bytes,
-    report: { ...known, linear: true, bytes: bytes.length, ...fidelity(values, type.decode(bytes, n, k)), repacked: blocks !== undefined },
-  };
+  const kept = fidelity(values, type.decode(bytes, n, k));
+  if (!(kept.snrDb > LOST_DB)) throw outOfRange(constant, values, source);
+  return { bytes, report: { ...known, linear: true, bytes: bytes.length, ...kept, repacked: blocks !== undefined } };
+}
+
+function outOfRange({ name, type }: Constant, values: Float32Array, source: string): InputError {
+  const peak = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  return new InputError({
+    code: "TYPE_RANGE",
+    source,
+    where: `"${name}"`,
+    message: `type ${type} cannot hold its weights, of which the largest is ${peak.toPrecision(3)}`,
+    expected: `f32, i8, i4 or i3 for this tensor: --type '${name}=f32'`,
+  });
 }
 
 /** Signal-to-noise ratio in decibels and cosine of stored against true values. */
