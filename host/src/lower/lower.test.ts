@@ -162,7 +162,26 @@ describe("mistakes in a config are named with their place", () => {
       "CONFIG_PATCH",
       /parts\.encoder\.embedding\.image.*30.*multiples of 7/,
     ],
+    [
+      "an image that two parts want in two sizes",
+      (c) => {
+        c.parts.other = { ...structuredClone(c.parts.encoder), position: "none" };
+        c.parts.other.embedding.image = [14, 14];
+        delete c.parts.other.weights.position;
+        c.entries.encode.steps.push({ part: "other", x: "image", as: "other" });
+      },
+      "CONFIG_INPUT",
+      /parts\.other\.embedding\.image.*14 x 14.*"image" has 28 x 28/,
+    ],
     ["more tokens than attention takes", (c) => (c.parts.encoder.embedding.image = [700, 700]), "CONFIG_TOKENS", /10001 tokens.*4096/],
+    [
+      "more entries than a file may have",
+      (c) => {
+        for (let i = 0; i < 32; i++) c.entries[`e${i}`] = c.entries.encode;
+      },
+      "CONFIG_ENTRIES",
+      /entries has 34.*1 to 32|has 34 entries.*1 to 32/,
+    ],
     ["heads that do not divide", (c) => (c.parts.encoder.attention.kvHeads = 3), "CONFIG_HEADS", /parts\.encoder\.attention\.kvHeads/],
     [
       "a condition that is not given",
@@ -214,6 +233,42 @@ describe("mistakes in a config are named with their place", () => {
     expect(error.code).toBe(code);
     expect(error.message).toMatch(message);
     expect(error.source).toBe("c.json");
+  });
+
+  it("more ops than a file may have: a part in many steps", () => {
+    const keys = { q: "{i}.q", k: "{i}.k", v: "{i}.v", out: "{i}.o", up: "{i}.u", down: "{i}.d" };
+    const part = {
+      kind: "transformer",
+      width: 1,
+      layers: 256,
+      embedding: { kind: "rows" },
+      position: "none",
+      norm: { kind: "none" },
+      finalNorm: { kind: "none" },
+      attention: { heads: 1, headDim: 1, qkv: "separate", qkvBias: false, outBias: false },
+      ffn: { kind: "mlp", hidden: 1, act: "relu", bias: false },
+      weights: { layer: keys },
+    };
+    const steps = Array.from({ length: 64 }, (_, i) => ({ part: "deep", x: i === 0 ? "x" : `s${i - 1}`, as: `s${i}` }));
+    const entry = { inputs: { x: { kind: "latent", width: 1 } }, steps, outputs: { s63: "latent" } };
+    const config = parseConfig({ name: "long", entries: { run: entry }, parts: { deep: part } }, "c.json");
+    const shapes = new Map(
+      Array.from({ length: 256 }, (_, i) =>
+        Object.values(keys).map((key) => [`${key.replace("{i}", `${i}`)}.weight`, [1, 1]] as const),
+      ).flat(),
+    );
+    const checkpoint = seededCheckpoint(shapes, 1);
+    const error = errorOf(() => lower({ config, configSource: "c.json", checkpoint, policy: parseTypePolicy("i8") }));
+    expect(error).toMatchObject({ code: "CONFIG_OPS", where: "entries.run.steps[12]", expected: "at most 16384" });
+  });
+
+  it("a config nested deeper than any stack", () => {
+    const nested = JSON.parse("[".repeat(1e6) + "]".repeat(1e6));
+    expect(errorOf(() => parseConfig({ ...read("lewm-test"), name: nested }, "c.json"))).toMatchObject({
+      code: "CONFIG_SCHEMA",
+      where: "name",
+    });
+    expect(errorOf(() => parseConfig(nested, "c.json")).code).toBe("CONFIG_SCHEMA");
   });
 
   it.each([[null], [1], ["x"], [[]], [{}]])("a config that is %j", (value) => {
