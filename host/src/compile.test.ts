@@ -265,6 +265,21 @@ describe("self-test vectors", () => {
     }
   });
 
+  it("are refused for a model whose results are not finite", async () => {
+    const engine = await openWasmEngine();
+    try {
+      const name = "projector.net.3.weight";
+      const good = checkpoint.tensors.get(name);
+      if (good === undefined) throw new Error("no such tensor");
+      const readF32 = async () => (await good.readF32()).fill(3e38);
+      const tensors = new Map(checkpoint.tensors).set(name, { ...good, readF32 });
+      const { bytes } = await compile({ checkpoint: { path: "huge.pt", tensors }, config, types: "i8", fastBytes: 8192 });
+      await expect(addGolden(bytes, engine)).rejects.toMatchObject({ code: "GOLDEN_NOT_FINITE", where: "entry encode, output latent" });
+    } finally {
+      await engine.close();
+    }
+  });
+
   it("are left out of packs that promise no equal bytes", async () => {
     const engine = await openWasmEngine();
     try {

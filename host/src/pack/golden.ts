@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Engine, EntryInfo, PortInfo } from "synapse-sim";
+import { type Engine, type EntryInfo, InputError, type PortInfo } from "synapse-sim";
 import type { GoldenHeader } from "./header.js";
 import { isConstant } from "./header.js";
 import { readPack } from "./readPack.js";
@@ -41,7 +41,8 @@ export function goldenInputs(ports: readonly Pick<PortInfo, "type" | "shape" | "
 
 /**
  * Runs each vector on an engine and answers the pack with their digests in its header, in place of those it had. The pack must be `exact`:
- * other packs are answered as they are, since their outputs differ between builds.
+ * other packs are answered as they are, since their outputs differ between builds. Throws InputError `GOLDEN_NOT_FINITE` when a run gives numbers
+ * that are not finite, whose bits are up to the machine.
  */
 export async function addGolden(pack: Uint8Array, engine: Engine, specs?: readonly GoldenSpec[]): Promise<Uint8Array> {
   const { header, blobsOffset } = readPack(pack, "pack");
@@ -55,6 +56,7 @@ export async function addGolden(pack: Uint8Array, engine: Engine, specs?: readon
       const session = await model.createSession();
       try {
         const outputs = await session.run(entry, goldenInputs(info.inputs, rows, seed), rows);
+        requireFinite(entry, info.outputs, outputs);
         const hash = createHash("sha256");
         for (const output of outputs) hash.update(output);
         golden.push({ entry, rows, seed, digest: Uint8Array.from(hash.digest()) });
@@ -67,4 +69,19 @@ export async function addGolden(pack: Uint8Array, engine: Engine, specs?: readon
   } finally {
     await model.close();
   }
+}
+
+function requireFinite(entry: string, ports: readonly Pick<PortInfo, "name" | "type">[], outputs: readonly Uint8Array[]): void {
+  ports.forEach(({ name, type }, i) => {
+    if (type !== "f32") return;
+    const bad = new Float32Array((outputs[i] as Uint8Array).slice().buffer).find((value) => !Number.isFinite(value));
+    if (bad === undefined) return;
+    throw new InputError({
+      code: "GOLDEN_NOT_FINITE",
+      source: "pack",
+      where: `entry ${entry}, output ${name}`,
+      message: `the self-test's inputs of -1 to 1 give ${bad}`,
+      expected: "weights and a configuration that compute finite numbers",
+    });
+  });
 }
