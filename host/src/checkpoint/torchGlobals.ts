@@ -94,6 +94,14 @@ function rebuildTensor(version: 2 | 3) {
   return (args: readonly unknown[], reject: Reject): TorchView => {
     const [storage, offset, size, stride] = args;
     const last = args[6];
+    const metadata = args[version === 3 ? 7 : 6];
+    if (metadata instanceof Map && metadata.get("neg") === true) {
+      return reject(
+        "TORCH_NEGATED_VIEW",
+        "the tensor is a view whose values are to be negated",
+        "plain values; call .resolve_neg() before saving",
+      );
+    }
     if (!(storage instanceof TorchStorage)) return reject("TORCH_BAD_TENSOR", "a tensor is rebuilt from something that is no storage");
     const dtype = version === 3 && last instanceof DtypeGlobal ? last.dtype : storage.dtype;
     if (dtype === undefined) return reject("TORCH_BAD_TENSOR", "the tensor's element type is not said", "a typed storage or a torch dtype");
