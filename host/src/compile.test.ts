@@ -221,6 +221,46 @@ describe("what would run but compute something else is refused", () => {
     await expect(refusal("projector.net.0.weight", () => 0, { types: "q8_0" })).resolves.toBeDefined();
   });
 
+  it("a tensor or a file larger than the format has room for, before anything is read", async () => {
+    const large = (n: number, layers: number) => {
+      const names = Array.from({ length: layers }, (_, i) => `w${i}.weight`);
+      const read = async () => {
+        throw new Error("was read");
+      };
+      const tensors = new Map(
+        names.map((name) => [name, { name, dtype: "F32", shape: [n, n], bytes: n * n * 4, read, readF32: read }] as const),
+      );
+      const linear = (_: unknown, i: number) => ({ kind: "linear", out: n, bias: false, weights: `w${i}` });
+      const config = {
+        name: "large",
+        entries: {
+          run: { inputs: { x: { kind: "tensor", width: n } }, steps: [{ part: "mlp", x: "x", as: "y" }], outputs: { y: "tensor" } },
+        },
+        parts: { mlp: { kind: "mlp", width: n, layers: Array.from({ length: layers }, linear) } },
+      };
+      return compile({ checkpoint: { path: "large.gguf", tensors }, config, types: "i8", fastBytes: 8192 });
+    };
+    await expect(large(65536, 1)).rejects.toMatchObject({
+      code: "PACK_TOO_LARGE",
+      source: "large.gguf",
+      where: expect.stringContaining("mlp.0.weight"),
+    });
+    await expect(large(46_000, 3)).rejects.toMatchObject({ code: "PACK_TOO_LARGE", where: expect.stringContaining("mlp.2.weight") });
+    await expect(large(46_000, 1)).rejects.toThrow("was read");
+  });
+
+  it("a tensor larger than this program's memory", async () => {
+    const name = "projector.net.0.weight";
+    const good = checkpoint.tensors.get(name);
+    if (good === undefined) throw new Error("no such tensor");
+    const tensors = new Map(checkpoint.tensors).set(name, { ...good, readF32: async () => new Float32Array(2 ** 45) });
+    await expect(compile({ checkpoint: { path: "vast.pt", tensors }, config, fastBytes: 8192 })).rejects.toMatchObject({
+      code: "TENSOR_OUT_OF_MEMORY",
+      source: "vast.pt",
+      where: '"projector.0.weight" of shape [64, 32]',
+    });
+  });
+
   it("a BatchNorm of negative variance", async () => {
     await expect(refusal("projector.net.1.running_var", () => -1)).rejects.toMatchObject({
       code: "WEIGHT_NOT_FINITE",

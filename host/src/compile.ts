@@ -8,7 +8,7 @@ import { lower } from "./lower/lower.js";
 import { parseConfig } from "./lower/parseConfig.js";
 import { type Constant, constantsOf, elements, operands, type Program } from "./lower/program.js";
 import { type ConstantPlace, emitHeader } from "./pack/emit.js";
-import { ALIGNMENT } from "./pack/layout.js";
+import { ALIGNMENT, ELEMENTS_MAX, FILE_BYTES_MAX } from "./pack/layout.js";
 import { readPack } from "./pack/readPack.js";
 import { type Blob, writePack } from "./pack/writePack.js";
 import { type Plan, planMemory } from "./plan/plan.js";
@@ -100,10 +100,13 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   const blobs: Blob[] = [];
   const tensors: TensorReport[] = [];
   const constants = constantsOf(program);
+  checkSizes(constants, checkpoint.path);
   let end = 0;
   for (const constant of constants) {
     options.onProgress?.({ done: tensors.length, total: constants.length, name: constant.name });
-    const { bytes, report } = await store(constant, checkpoint.path);
+    const { bytes, report } = await store(constant, checkpoint.path).catch((error: unknown) => {
+      throw outOfMemory(error, constant, checkpoint.path);
+    });
     const offset = roundUp(end, ALIGNMENT);
     places.set(constant, { offset, bytes: bytes.length });
     blobs.push({ offset, bytes });
@@ -135,6 +138,24 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   };
 }
 
+/** Refuses what no file can hold before anything of it is read and encoded. */
+function checkSizes(constants: readonly Constant[], source: string): void {
+  let end = 0;
+  for (const { name, shape, type, layout } of constants) {
+    const [n, k] = shape as [number, number];
+    const bytes = layout === "plain" ? elements(shape) * 4 : storageTypes[type].bytes(n, k);
+    end = roundUp(end, ALIGNMENT) + bytes;
+    if (elements(shape) <= ELEMENTS_MAX && end <= FILE_BYTES_MAX) continue;
+    throw new InputError({
+      code: "PACK_TOO_LARGE",
+      source,
+      where: `"${name}" of shape [${shape.join(", ")}]`,
+      message: `brings the file to ${end} bytes`,
+      expected: `at most ${FILE_BYTES_MAX} bytes, and ${ELEMENTS_MAX} elements a tensor`,
+    });
+  }
+}
+
 function totals(tensors: readonly TensorReport[]): Pick<CompileReport, "constantBytes" | "values" | "bytesByType"> {
   const bytesByType: Partial<Record<StorageTypeName, number>> = {};
   for (const { type, bytes } of tensors) bytesByType[type] = (bytesByType[type] ?? 0) + bytes;
@@ -160,6 +181,19 @@ function packMeta(
     attention: program.entries.some(({ ops }) => ops.some((op) => op.op === "attention" && op.compute === "i8")) ? "i8" : "f32",
     ...extra,
   };
+}
+
+/** What a failed allocation means to whoever packs; any other error as it is. */
+function outOfMemory(error: unknown, { name, shape }: Constant, source: string): unknown {
+  if (!(error instanceof RangeError && /^Array buffer allocation|^Invalid (typed array|array buffer) length/.test(error.message)))
+    return error;
+  return new InputError({
+    code: "TENSOR_OUT_OF_MEMORY",
+    source,
+    where: `"${name}" of shape [${shape.join(", ")}]`,
+    message: `this program cannot hold it, nor what it is made of (${error.message})`,
+    expected: "smaller tensors, or a machine with more memory",
+  });
 }
 
 /** Signal to noise of a tensor of which rounding left nothing: stored zeros have 0 dB, and no type takes less than 3 dB from weights within its range. */
