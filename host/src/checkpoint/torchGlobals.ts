@@ -1,4 +1,4 @@
-import { elementCount, SCALAR_BYTES } from "./dtypes.js";
+import { elementCount, RANK_MAX, SCALAR_BYTES } from "./dtypes.js";
 import { PickleGlobal, PickleOrderedDict, PickleTuple, type Reject } from "./pickle.js";
 
 /** One `data/N` record. `dtype` is undefined for an untyped storage. */
@@ -28,8 +28,6 @@ export class TorchView {
     this.strides = strides;
   }
 }
-
-const RANK_MAX = 64;
 
 const STORAGE_DTYPES: readonly (readonly [storage: string, dtype: string])[] = [
   ["FloatStorage", "F32"],

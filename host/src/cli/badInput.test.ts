@@ -78,6 +78,11 @@ const TABLE: readonly (readonly [command: string, code: string, says: RegExp])[]
   ["pack @/small.safetensors --config configs/lewm-test.json --type i9 -o @/new.syn", "TYPE_UNKNOWN", /"i9".*expected one of f32/],
   ["pack @/small.safetensors --config configs/lewm-test.json --action-stats @/short.json -o @/new.syn", "STATISTICS_SCHEMA", /short\.json/],
   ["pack @/small.safetensors --config configs/lewm-test.json -o @/nowhere/new.syn", "WRITE_FAILED", /nowhere/],
+  [
+    "pack @/small.safetensors --config configs/lewm-test.json -o @/./small.safetensors",
+    "OUTPUT_IS_INPUT",
+    /small\.safetensors: is read from/,
+  ],
   ["compare @/m.syn @/small.safetensors", "INPUT_MISSING", /expected --images <folder>/],
   ["compare @/m.syn @/small.safetensors --images @/no-pictures", "NO_PICTURES", /no-pictures: holds no pictures/],
   ["compare @/m.syn @/small.safetensors --images @/nowhere", "FILE_ENOENT", /nowhere/],

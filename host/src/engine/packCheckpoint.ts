@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { type Board, InputError } from "synapse-sim";
 import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
 import { compile } from "../compile.js";
@@ -11,7 +12,7 @@ import { type PackSummary, summarisePack } from "../report/packSummary.js";
 import { boardFit, sessionNeeds } from "./boardFit.js";
 import { findBoard, knownBoards } from "./boards.js";
 import { openEngine } from "./openEngine.js";
-import { isUntrained, openModelBytes, openModelFile } from "./openModelFile.js";
+import { isUntrained, openModelBytes, openModelFile, PACK_BYTES_MAX } from "./openModelFile.js";
 import { readJsonInput } from "./readInput.js";
 
 const CONFIG_BYTES_MAX = 4 << 20;
@@ -87,11 +88,20 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
         request.onProgress?.(done, total, name);
       },
     });
+    if (bytes.length > PACK_BYTES_MAX) {
+      throw new InputError({
+        code: "PACK_TOO_LARGE",
+        source: checkpoint.path,
+        message: `the packed model would have ${bytes.length} bytes`,
+        expected: `at most ${PACK_BYTES_MAX} bytes: smaller storage types (--type i4)`,
+      });
+    }
     const packed = request.golden ? await withGolden(bytes) : bytes;
     request.signal?.throwIfAborted();
     const source = typeof request.checkpoint === "string" ? request.checkpoint : checkpoint.path;
     const boards = await validate(packed, source, board);
     const output = request.output ?? `${report.name}.syn`;
+    for (const input of [checkpoint.path, request.config, request.actionStats]) await requireOther(output, input);
     await atomicWrite(output, packed);
     await verifyWritten(output, request.golden);
     const { header, sha256 } = readPack(packed, output);
@@ -116,6 +126,19 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
   } finally {
     if (typeof request.checkpoint === "string") await checkpoint.close();
   }
+}
+
+/** A pack written over what it is made from would cost somebody a trained model. */
+async function requireOther(output: string, input: string | undefined): Promise<void> {
+  if (input === undefined) return;
+  const [a, b] = await Promise.all([output, input].map((path) => stat(path).catch(() => undefined)));
+  if (a === undefined || b === undefined || a.ino !== b.ino || a.dev !== b.dev) return;
+  throw new InputError({
+    code: "OUTPUT_IS_INPUT",
+    source: output,
+    message: "is read from, and would be written over",
+    expected: "another name for the packed model (-o)",
+  });
 }
 
 async function readStatistics(file: string): Promise<Statistics> {

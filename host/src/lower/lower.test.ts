@@ -173,6 +173,7 @@ describe("mistakes in a config are named with their place", () => {
       "CONFIG_INPUT",
       /parts\.other\.embedding\.image.*14 x 14.*"image" has 28 x 28/,
     ],
+    ["rows of an image", (c) => (c.entries.encode.rowsMax = 3), "CONFIG_ROWS", /entries\.encode\.rowsMax/],
     ["more tokens than attention takes", (c) => (c.parts.encoder.embedding.image = [700, 700]), "CONFIG_TOKENS", /10001 tokens.*4096/],
     [
       "more entries than a file may have",

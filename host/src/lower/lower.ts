@@ -136,6 +136,15 @@ function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry
     return { name: output, kind, tensor };
   });
   checkPorts(lowering, path, inputs, outputs);
+  if (entry.rowsMax !== undefined && inputs.every(({ tensor }) => !tensor.dynamic)) {
+    throw configError(
+      lowering,
+      "CONFIG_ROWS",
+      `${path}.rowsMax`,
+      "is given, but an image is no number of rows",
+      "an input of rows, or no rowsMax",
+    );
+  }
   return { name, rowsMax: entry.rowsMax ?? 1, inputs, outputs, ops: lowering.builder.ops };
 }
 
