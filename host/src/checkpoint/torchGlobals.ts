@@ -1,4 +1,5 @@
 import { elementCount, RANK_MAX, SCALAR_BYTES } from "./dtypes.js";
+import { quote } from "./errors.js";
 import { PickleGlobal, PickleOrderedDict, PickleTuple, type Reject } from "./pickle.js";
 
 /** One `data/N` record. `dtype` is undefined for an untyped storage. */
@@ -159,6 +160,6 @@ export function readStorageId(id: unknown, reject: Reject): TorchStorage {
     return reject("TORCH_BAD_STORAGE", "a persistent id does not describe a storage", '("storage", type, key, location, elements)');
   }
   const bytes = elementCount([count, type.dtype === undefined ? 1 : (SCALAR_BYTES.get(type.dtype) as number)]);
-  if (bytes === undefined) return reject("TORCH_BAD_STORAGE", `storage ${key} has ${count} elements`, "a size");
+  if (bytes === undefined) return reject("TORCH_BAD_STORAGE", `storage ${quote(key)} has ${count} elements`, "a size");
   return new TorchStorage(key, type.dtype, bytes);
 }
