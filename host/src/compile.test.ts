@@ -11,6 +11,7 @@ import { writePack } from "./pack/writePack.js";
 import { LEWM_SMALL } from "./parity/lewmShapes.js";
 import { seededCheckpoint } from "./parity/seededCheckpoint.js";
 import { LewmForward } from "./testing/lewmForward.js";
+import { memoryCheckpoint } from "./testing/memoryCheckpoint.js";
 import { seededNormals, seededRandom } from "./testing/seededRandom.js";
 
 const config = JSON.parse(readFileSync(new URL("../../configs/lewm-test.json", import.meta.url), "utf8"));
@@ -164,6 +165,44 @@ describe("compile", () => {
     const decoded = opened.decode(opened.header.tensors.findIndex((tensor) => tensor.name === name));
     expect(decoded.length).toBe(96 * 32);
     expect(decoded[33]).toBe((((34 + 3) * 7) & 63) / 64);
+  });
+
+  it("gives a layer more scratch than the largest dimension has elements", async () => {
+    const [width, rowsMax] = [4112, 4096];
+    const large = {
+      name: "wide",
+      entries: {
+        run: {
+          rowsMax,
+          inputs: { x: { kind: "tensor", width } },
+          steps: [{ part: "mlp", x: "x", as: "y" }],
+          outputs: { y: "tensor" },
+        },
+      },
+      parts: { mlp: { kind: "mlp", width, layers: [{ kind: "linear", out: 1, bias: false, weights: "w" }] } },
+    };
+    const values = new Float32Array(width).fill(0.5);
+    const one = memoryCheckpoint({ "w.weight": { shape: [1, width], values } });
+    const { bytes } = await compile({ checkpoint: one, config: large, types: "i8", fastBytes: 0 });
+    const engine = await openWasmEngine();
+    try {
+      const model = await engine.openModel(bytes);
+      const session = await model.createSession();
+      const [output] = await session.run("run", [new Uint8Array(new Float32Array(width * rowsMax).fill(1).buffer)], rowsMax);
+      const sums = new Float32Array((output as Uint8Array).slice().buffer);
+      await session.close().then(() => model.close());
+      expect(sums.every((sum) => Math.abs(sum - width / 2) < 1)).toBe(true);
+    } finally {
+      await engine.close();
+    }
+  });
+
+  it("refuses what the header has no room for before it reads a weight", async () => {
+    const unread = new Map(
+      [...checkpoint.tensors].map(([name, tensor]) => [name, { ...tensor, readF32: () => Promise.reject(new Error("was read")) }]),
+    );
+    const named = compile({ checkpoint: { path: "unread", tensors: unread }, config, fastBytes: 8192, name: "x".repeat(64) });
+    await expect(named).rejects.toMatchObject({ code: "PACK_HEADER", where: "name" });
   });
 
   it("refuses a name or meta that the format has no room for", async () => {

@@ -8,6 +8,7 @@ import { lower } from "./lower/lower.js";
 import { parseConfig } from "./lower/parseConfig.js";
 import { type Constant, constantsOf, elements, operands, type Program } from "./lower/program.js";
 import { type ConstantPlace, emitHeader } from "./pack/emit.js";
+import { checkHeader } from "./pack/header.js";
 import { ALIGNMENT, ELEMENTS_MAX, FILE_BYTES_MAX } from "./pack/layout.js";
 import { readPack } from "./pack/readPack.js";
 import { type Blob, writePack } from "./pack/writePack.js";
@@ -96,32 +97,30 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   const { program, statistics } = lower({ ...options, config, configSource, checkpoint, policy });
   const plan = planMemory(program, options.fastBytes);
 
-  const places = new Map<Constant, ConstantPlace>();
-  const blobs: Blob[] = [];
-  const tensors: TensorReport[] = [];
   const constants = constantsOf(program);
-  checkSizes(constants, checkpoint.path);
-  let end = 0;
-  for (const constant of constants) {
-    options.onProgress?.({ done: tensors.length, total: constants.length, name: constant.name });
-    const { bytes, report } = await store(constant, checkpoint.path).catch((error: unknown) => {
-      throw outOfMemory(error, constant, checkpoint.path);
-    });
-    const offset = roundUp(end, ALIGNMENT);
-    places.set(constant, { offset, bytes: bytes.length });
-    blobs.push({ offset, bytes });
-    tensors.push(report);
-    end = offset + bytes.length;
-  }
-  options.onProgress?.({ done: constants.length, total: constants.length, name: "" });
-
+  const places = placeConstants(constants, checkpoint.path);
   const identity = {
     name: options.name ?? config.name,
     generator: options.generator ?? DEFAULT_GENERATOR,
     meta: packMeta(config, program, statistics, options.meta),
   };
-  const bytes = writePack(emitHeader(program, plan, places, identity), blobs, configSource);
-  // What a caller gives as name or meta may not fit the format; nobody should learn that from a board.
+  const header = emitHeader(program, plan, places, identity);
+  checkHeader(header, configSource);
+
+  const blobs: Blob[] = [];
+  const tensors: TensorReport[] = [];
+  for (const constant of constants) {
+    options.onProgress?.({ done: tensors.length, total: constants.length, name: constant.name });
+    const { bytes, report } = await store(constant, checkpoint.path).catch((error: unknown) => {
+      throw outOfMemory(error, constant, checkpoint.path);
+    });
+    blobs.push({ offset: (places.get(constant) as ConstantPlace).offset, bytes });
+    tensors.push(report);
+  }
+  options.onProgress?.({ done: constants.length, total: constants.length, name: "" });
+
+  const bytes = writePack(header, blobs, configSource);
+  // What a caller gives as meta may not fit the format; nobody should learn that from a board.
   readPack(bytes, configSource);
   return {
     bytes,
@@ -138,22 +137,28 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   };
 }
 
-/** Refuses what no file can hold before anything of it is read and encoded. */
-function checkSizes(constants: readonly Constant[], source: string): void {
+/** Where each constant's bytes will be. What no file can hold is refused here, before anything of it is read and encoded. */
+function placeConstants(constants: readonly Constant[], source: string): Map<Constant, ConstantPlace> {
+  const places = new Map<Constant, ConstantPlace>();
   let end = 0;
-  for (const { name, shape, type, layout } of constants) {
+  for (const constant of constants) {
+    const { name, shape, type, layout } = constant;
     const [n, k] = shape as [number, number];
     const bytes = layout === "plain" ? elements(shape) * 4 : storageTypes[type].bytes(n, k);
-    end = roundUp(end, ALIGNMENT) + bytes;
-    if (elements(shape) <= ELEMENTS_MAX && end <= FILE_BYTES_MAX) continue;
-    throw new InputError({
-      code: "PACK_TOO_LARGE",
-      source,
-      where: `"${name}" of shape [${shape.join(", ")}]`,
-      message: `brings the file to ${end} bytes`,
-      expected: `at most ${FILE_BYTES_MAX} bytes, and ${ELEMENTS_MAX} elements a tensor`,
-    });
+    const offset = roundUp(end, ALIGNMENT);
+    end = offset + bytes;
+    if (elements(shape) > ELEMENTS_MAX || end > FILE_BYTES_MAX) {
+      throw new InputError({
+        code: "PACK_TOO_LARGE",
+        source,
+        where: `"${name}" of shape [${shape.join(", ")}]`,
+        message: `brings the file to ${end} bytes`,
+        expected: `at most ${FILE_BYTES_MAX} bytes, and ${ELEMENTS_MAX} elements a tensor`,
+      });
+    }
+    places.set(constant, { offset, bytes });
   }
+  return places;
 }
 
 function totals(tensors: readonly TensorReport[]): Pick<CompileReport, "constantBytes" | "values" | "bytesByType"> {

@@ -1,6 +1,7 @@
 import { chooseType, type TypePolicy } from "../compress/policy.js";
 import { storageTypes } from "../compress/types/index.js";
 import type { StorageTypeName } from "../compress/types/storageType.js";
+import { DIMENSION_MAX } from "../pack/layout.js";
 import {
   type Activation,
   type ActivationFunction,
@@ -194,7 +195,9 @@ export class EntryBuilder {
   private scratch(name: string, bytes: number): Activation | undefined {
     if (bytes === 0) return undefined;
     const storage: Storage = { name: `${name} scratch`, bytes, role: "scratch" };
-    return { kind: "activation", name: "scratch", type: "u8", shape: [bytes], dynamic: false, storage, byteOffset: 0 };
+    // Scratch is whole cache lines, so that a large one fits the largest dimension as rows of them.
+    const shape = bytes > DIMENSION_MAX ? [bytes / 64, 64] : [bytes];
+    return { kind: "activation", name: "scratch", type: "u8", shape, dynamic: false, storage, byteOffset: 0 };
   }
 
   private unique(name: string): string {
