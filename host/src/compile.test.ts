@@ -167,6 +167,43 @@ describe("compile", () => {
     expect(decoded[33]).toBe((((34 + 3) * 7) & 63) / 64);
   });
 
+  it("keeps a wide input apart from its mean, though the layer that standardises it is to be int8", async () => {
+    const [width, out, mean] = [40, 8, 300];
+    const wide = {
+      name: "wide",
+      entries: {
+        run: { inputs: { x: { kind: "action", width } }, steps: [{ part: "mlp", x: "x", as: "y" }], outputs: { y: "tensor" } },
+      },
+      parts: {
+        mlp: {
+          kind: "mlp",
+          width,
+          layers: [
+            { kind: "standardize", statistics: "action" },
+            { kind: "linear", out, bias: false, weights: "w" },
+          ],
+        },
+      },
+      statistics: { action: { mean: [mean], std: [1] } },
+    };
+    const w = seededNormals(8, out * width);
+    const x = seededNormals(9, width);
+    const one = memoryCheckpoint({ "w.weight": { shape: [out, width], values: w } });
+    const { bytes, report } = await compile({ checkpoint: one, config: wide, types: "i8", fastBytes: 8192 });
+    expect(report.tensors[0]?.fallback).toContain("standardised in the layer");
+    const engine = await openWasmEngine();
+    try {
+      const model = await engine.openModel(bytes);
+      const session = await model.createSession();
+      const [output] = await session.run("run", [new Uint8Array(x.map((value) => value + mean).buffer)], 1);
+      await session.close().then(() => model.close());
+      const expected = Array.from({ length: out }, (_, n) => x.reduce((sum, value, k) => sum + value * (w[n * width + k] as number), 0));
+      expect(largest(new Float32Array((output as Uint8Array).slice().buffer), expected)).toBeLessThan(0.01);
+    } finally {
+      await engine.close();
+    }
+  });
+
   it("gives a layer more scratch than the largest dimension has elements", async () => {
     const [width, rowsMax] = [4112, 4096];
     const large = {

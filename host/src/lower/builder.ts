@@ -19,6 +19,8 @@ export interface WeightSpec {
   readonly n: number;
   readonly k: number;
   readonly sources: readonly string[];
+  /** Its inputs are standardised by what is folded into it. */
+  readonly rawInputs?: boolean;
   load(): Promise<Float32Array>;
   loadBlocks?(type: StorageTypeName): Promise<Uint8Array | undefined>;
 }
@@ -100,7 +102,8 @@ export class EntryBuilder {
   weight(spec: WeightSpec): Constant {
     const known = this.context.weights.get(spec.name);
     if (known !== undefined) return known;
-    const choice = chooseType(this.context.policy, [spec.name, ...spec.sources], spec.k, this.context.policySource);
+    const { policy, policySource } = this.context;
+    const choice = chooseType(policy, [spec.name, ...spec.sources], spec.k, policySource, spec.rawInputs);
     const { loadBlocks } = spec;
     const constant: Constant = {
       kind: "constant",

@@ -120,7 +120,14 @@ function foldLinear(
   );
   const { name: plainName, n: rows } = plain;
   return {
-    weight: builder.weight({ name: plainName, n: rows, k, sources: plain.sources, load: async () => (await fold()).weight }),
+    weight: builder.weight({
+      name: plainName,
+      n: rows,
+      k,
+      sources: plain.sources,
+      rawInputs: statistics !== undefined,
+      load: async () => (await fold()).weight,
+    }),
     bias: builder.vector(`${name}.bias`, [n], sources, async () => (await fold()).bias),
   };
 }
