@@ -62,6 +62,7 @@ const spec = fc.record({
     out: fc.integer({ min: 1, max: 18 }),
     bias: fc.boolean(),
     batchNorm: fc.boolean(),
+    affine: fc.boolean(),
     standardize: fc.boolean(),
     act: fc.option(act, { nil: undefined }),
     norm: fc.constantFrom("layer_norm" as const, "rms_norm" as const, undefined),
@@ -230,8 +231,8 @@ function headOf(s: Spec, weights: Weights, x: Rows): Rows {
   if (head.batchNorm) {
     const parameter = (name: string, mean: number) => weights.get(`bn.${name}`, [head.out], mean, 0.1);
     const [gamma, beta, mean, variance] = [
-      parameter("weight", 1),
-      parameter("bias", 0),
+      head.affine ? parameter("weight", 1) : new Float32Array(head.out).fill(1),
+      head.affine ? parameter("bias", 0) : new Float32Array(head.out),
       parameter("running_mean", 0),
       parameter("running_var", 1),
     ];
@@ -330,7 +331,7 @@ function configOf(s: Spec): unknown {
         layers: [
           ...(head.standardize ? [{ kind: "standardize", statistics: "hidden" }] : []),
           { kind: "linear", out: head.out, bias: head.bias, weights: "head" },
-          ...(head.batchNorm ? [{ kind: "batch_norm", eps: EPS, weights: "bn" }] : []),
+          ...(head.batchNorm ? [{ kind: "batch_norm", eps: EPS, affine: head.affine, weights: "bn" }] : []),
           ...(head.act === undefined ? [] : [{ kind: "act", act: head.act }]),
           ...(head.norm === undefined ? [] : [{ kind: head.norm, eps: EPS, weights: "hn" }]),
         ],
