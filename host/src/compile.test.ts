@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { openWasmEngine } from "synapse-sim";
 import { describe, expect, it } from "vitest";
@@ -7,6 +8,7 @@ import { addGolden } from "./pack/golden.js";
 import { type GoldenHeader, isConstant } from "./pack/header.js";
 import { Interpreter } from "./pack/interpret.js";
 import { readPack } from "./pack/readPack.js";
+import { signPack } from "./pack/signPack.js";
 import { writePack } from "./pack/writePack.js";
 import { LEWM_SMALL } from "./parity/lewmShapes.js";
 import { seededCheckpoint } from "./parity/seededCheckpoint.js";
@@ -381,7 +383,19 @@ describe("self-test vectors", () => {
     }
   });
 
-  it("are refused for a model whose results are not finite", async () => {
+  it("are computed anew for a signed pack, whose signature is left behind", async () => {
+    const engine = await openWasmEngine();
+    try {
+      const { bytes } = await compile({ checkpoint, config, types: "i8", fastBytes: 8192 });
+      const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+      const golden = await addGolden(bytes, engine);
+      expect(Buffer.compare(await addGolden(signPack(bytes, privateKey, "test.syn"), engine), golden)).toBe(0);
+    } finally {
+      await engine.close();
+    }
+  });
+
+  it.each(["i8", "f32"])("are refused for a model whose results are not finite (%s)", async (types) => {
     const engine = await openWasmEngine();
     try {
       const name = "projector.net.3.weight";
@@ -389,7 +403,7 @@ describe("self-test vectors", () => {
       if (good === undefined) throw new Error("no such tensor");
       const readF32 = async () => (await good.readF32()).fill(3e38);
       const tensors = new Map(checkpoint.tensors).set(name, { ...good, readF32 });
-      const { bytes } = await compile({ checkpoint: { path: "huge.pt", tensors }, config, types: "i8", fastBytes: 8192 });
+      const { bytes } = await compile({ checkpoint: { path: "huge.pt", tensors }, config, types, fastBytes: 8192 });
       await expect(addGolden(bytes, engine)).rejects.toMatchObject({ code: "GOLDEN_NOT_FINITE", where: "entry encode, output latent" });
     } finally {
       await engine.close();

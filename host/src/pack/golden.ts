@@ -40,13 +40,12 @@ export function goldenInputs(ports: readonly Pick<PortInfo, "type" | "shape" | "
 }
 
 /**
- * Runs each vector on an engine and answers the pack with their digests in its header, in place of those it had. The pack must be `exact`:
- * other packs are answered as they are, since their outputs differ between builds. Throws InputError `GOLDEN_NOT_FINITE` when a run gives numbers
+ * Runs each vector on an engine and answers the pack with their digests in its header, in place of those it had, and without a signature, which would
+ * be wrong for it. Packs that are not `exact` are run too, and answered as they are, since their outputs differ between builds. Throws InputError `GOLDEN_NOT_FINITE` when a run gives numbers
  * that are not finite, whose bits are up to the machine.
  */
 export async function addGolden(pack: Uint8Array, engine: Engine, specs?: readonly GoldenSpec[]): Promise<Uint8Array> {
-  const { header, blobsOffset } = readPack(pack, "pack");
-  if (header.numeric !== "exact") return pack;
+  const { header, blobsOffset, fileBytes } = readPack(pack, "pack");
   const model = await engine.openModel(pack);
   try {
     const golden: GoldenHeader[] = [];
@@ -64,8 +63,9 @@ export async function addGolden(pack: Uint8Array, engine: Engine, specs?: readon
         await session.close();
       }
     }
+    if (header.numeric !== "exact") return pack;
     const tensors = header.tensors.map((tensor) => (isConstant(tensor) ? { ...tensor, offset: tensor.offset - blobsOffset } : tensor));
-    return writePack({ ...header, tensors, golden }, [{ offset: 0, bytes: pack.subarray(blobsOffset) }]);
+    return writePack({ ...header, tensors, golden }, [{ offset: 0, bytes: pack.subarray(blobsOffset, fileBytes) }]);
   } finally {
     await model.close();
   }
