@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { InputError } from "synapse-sim";
 import { describe, expect, it } from "vitest";
+import type { CheckpointTensor } from "../checkpoint/checkpoint.js";
 import { parseTypePolicy } from "../compress/policy.js";
 import { dinov2Shapes } from "../parity/dinov2Shapes.js";
 import { LEWM_SMALL, LEWM_TRUE, lewmShapes } from "../parity/lewmShapes.js";
@@ -297,6 +298,16 @@ describe("a checkpoint that does not fit is named with what would", () => {
     const error = errorOf(() => lowerWith(undefined, undefined, (shapes) => shapes.set("projector.net.0.weight", [32, 64])));
     expect(error.code).toBe("WEIGHT_SHAPE");
     expect(error.message).toMatch(/parts\.projector\.layers\[0\].*projector\.net\.0\.weight.*\[32, 64\].*expected \[64, 32\]/);
+  });
+
+  it("integers where weights belong, as an int8 checkpoint has them", () => {
+    const { path, tensors } = seededCheckpoint(new Map(lewmShapes(LEWM_SMALL)), 1);
+    const name = "projector.net.0.weight";
+    const int8 = { ...tensors.get(name), dtype: "I8" } as CheckpointTensor;
+    const config = parseConfig(read("lewm-test"), "c.json");
+    const checkpoint = { path, tensors: new Map(tensors).set(name, int8) };
+    const error = errorOf(() => lower({ config, configSource: "c.json", checkpoint, policy: parseTypePolicy("i8") }));
+    expect(error).toMatchObject({ code: "WEIGHT_DTYPE", where: "c.json parts.projector.layers[0].weights" });
   });
 
   it("tensors left over: a config of fewer layers does not pass silently", () => {
