@@ -2,6 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { openWasmEngine } from "synapse-sim";
 import { describe, expect, it } from "vitest";
+import { toF32 } from "./checkpoint/toF32.js";
 import { compile, fidelity } from "./compile.js";
 import { storageTypeNames } from "./compress/types/storageType.js";
 import { addGolden } from "./pack/golden.js";
@@ -204,6 +205,46 @@ describe("compile", () => {
     } finally {
       await engine.close();
     }
+  });
+
+  it("takes each half of a fused tensor's blocks over where two layers are made of it", async () => {
+    const [width, hidden] = [32, 48];
+    const keys = { q: "{i}.q", k: "{i}.k", v: "{i}.v", out: "{i}.o", gateUp: "{i}.gu", down: "{i}.d" };
+    const gated = {
+      name: "gated",
+      entries: {
+        run: { inputs: { x: { kind: "tensor", width } }, steps: [{ part: "p", x: "x", as: "y" }], outputs: { y: "tensor" } },
+      },
+      parts: {
+        p: {
+          kind: "transformer",
+          width,
+          layers: 1,
+          embedding: { kind: "rows" },
+          position: "none",
+          norm: { kind: "none" },
+          finalNorm: { kind: "none" },
+          attention: { heads: 2, headDim: 16, qkv: "separate", qkvBias: false, outBias: false },
+          ffn: { kind: "gated", hidden, act: "silu", bias: false, fused: true },
+          weights: { layer: keys },
+        },
+      },
+    };
+    const plain = { values: seededNormals(3, width * width), shape: [width, width] };
+    const { path, tensors } = memoryCheckpoint({
+      ...Object.fromEntries(["q", "k", "v", "o"].map((name) => [`0.${name}.weight`, plain])),
+      "0.d.weight": { values: seededNormals(4, width * hidden), shape: [width, hidden] },
+    });
+    const blocks = Uint8Array.from({ length: 2 * hidden * 34 }, (_, i) => (i % 34 === 0 ? 0 : i % 34 === 1 ? 0x24 : (i * 7) & 63));
+    const values = toF32("Q8_0", blocks.slice(), path, "0.gu.weight");
+    const fused = { dtype: "Q8_0", shape: [2 * hidden, width], bytes: blocks.length, read: async () => blocks.slice() };
+    const all = new Map(tensors).set("0.gu.weight", { name: "0.gu.weight", ...fused, readF32: async () => values.slice() });
+    const { bytes } = await compile({ checkpoint: { path, tensors: all }, config: gated, types: "f32,*gu.weight=q8_0", fastBytes: 8192 });
+    const opened = readPack(bytes, "gated.syn");
+    const decoded = (name: string) =>
+      opened.decode(opened.header.tensors.findIndex((tensor) => tensor.name === `p.layers.0.ffn.${name}.weight`));
+    expect(decoded("gate")).toEqual(values.slice(0, hidden * width));
+    expect(decoded("up")).toEqual(values.slice(hidden * width));
   });
 
   it("gives a layer more scratch than the largest dimension has elements", async () => {
