@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import { type Board, InputError } from "synapse-sim";
 import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
 import { compile } from "../compile.js";
@@ -14,6 +13,7 @@ import { findBoard, knownBoards } from "./boards.js";
 import { openEngine } from "./openEngine.js";
 import { isUntrained, openModelBytes, openModelFile, PACK_BYTES_MAX } from "./openModelFile.js";
 import { readJsonInput } from "./readInput.js";
+import { requireOtherFile } from "./requireOtherFile.js";
 
 const CONFIG_BYTES_MAX = 4 << 20;
 
@@ -101,7 +101,7 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
     const source = typeof request.checkpoint === "string" ? request.checkpoint : checkpoint.path;
     const boards = await validate(packed, source, board);
     const output = request.output ?? `${report.name}.syn`;
-    for (const input of [checkpoint.path, request.config, request.actionStats]) await requireOther(output, input);
+    await requireOtherFile(output, [checkpoint.path, request.config, request.actionStats]);
     await atomicWrite(output, packed);
     await verifyWritten(output, request.golden);
     const { header, sha256 } = readPack(packed, output);
@@ -126,19 +126,6 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
   } finally {
     if (typeof request.checkpoint === "string") await checkpoint.close();
   }
-}
-
-/** A pack written over what it is made from would cost somebody a trained model. */
-async function requireOther(output: string, input: string | undefined): Promise<void> {
-  if (input === undefined) return;
-  const [a, b] = await Promise.all([output, input].map((path) => stat(path).catch(() => undefined)));
-  if (a === undefined || b === undefined || a.ino !== b.ino || a.dev !== b.dev) return;
-  throw new InputError({
-    code: "OUTPUT_IS_INPUT",
-    source: output,
-    message: "is read from, and would be written over",
-    expected: "another name for the packed model (-o)",
-  });
 }
 
 async function readStatistics(file: string): Promise<Statistics> {
