@@ -1,16 +1,20 @@
+import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { openWasmEngine } from "synapse-sim";
 import { describe, expect, it } from "vitest";
+import { toF32 } from "./checkpoint/toF32.js";
 import { compile, fidelity } from "./compile.js";
 import { storageTypeNames } from "./compress/types/storageType.js";
 import { addGolden } from "./pack/golden.js";
 import { type GoldenHeader, isConstant } from "./pack/header.js";
 import { Interpreter } from "./pack/interpret.js";
 import { readPack } from "./pack/readPack.js";
+import { signPack } from "./pack/signPack.js";
 import { writePack } from "./pack/writePack.js";
 import { LEWM_SMALL } from "./parity/lewmShapes.js";
 import { seededCheckpoint } from "./parity/seededCheckpoint.js";
 import { LewmForward } from "./testing/lewmForward.js";
+import { memoryCheckpoint } from "./testing/memoryCheckpoint.js";
 import { seededNormals, seededRandom } from "./testing/seededRandom.js";
 
 const config = JSON.parse(readFileSync(new URL("../../configs/lewm-test.json", import.meta.url), "utf8"));
@@ -166,6 +170,121 @@ describe("compile", () => {
     expect(decoded[33]).toBe((((34 + 3) * 7) & 63) / 64);
   });
 
+  it("keeps a wide input apart from its mean, though the layer that standardises it is to be int8", async () => {
+    const [width, out, mean] = [40, 8, 300];
+    const wide = {
+      name: "wide",
+      entries: {
+        run: { inputs: { x: { kind: "action", width } }, steps: [{ part: "mlp", x: "x", as: "y" }], outputs: { y: "tensor" } },
+      },
+      parts: {
+        mlp: {
+          kind: "mlp",
+          width,
+          layers: [
+            { kind: "standardize", statistics: "action" },
+            { kind: "linear", out, bias: false, weights: "w" },
+          ],
+        },
+      },
+      statistics: { action: { mean: [mean], std: [1] } },
+    };
+    const w = seededNormals(8, out * width);
+    const x = seededNormals(9, width);
+    const one = memoryCheckpoint({ "w.weight": { shape: [out, width], values: w } });
+    const { bytes, report } = await compile({ checkpoint: one, config: wide, types: "i8", fastBytes: 8192 });
+    expect(report.tensors[0]?.fallback).toContain("standardised in the layer");
+    const engine = await openWasmEngine();
+    try {
+      const model = await engine.openModel(bytes);
+      const session = await model.createSession();
+      const [output] = await session.run("run", [new Uint8Array(x.map((value) => value + mean).buffer)], 1);
+      await session.close().then(() => model.close());
+      const expected = Array.from({ length: out }, (_, n) => x.reduce((sum, value, k) => sum + value * (w[n * width + k] as number), 0));
+      expect(largest(new Float32Array((output as Uint8Array).slice().buffer), expected)).toBeLessThan(0.01);
+    } finally {
+      await engine.close();
+    }
+  });
+
+  it("takes each half of a fused tensor's blocks over where two layers are made of it", async () => {
+    const [width, hidden] = [32, 48];
+    const keys = { q: "{i}.q", k: "{i}.k", v: "{i}.v", out: "{i}.o", gateUp: "{i}.gu", down: "{i}.d" };
+    const gated = {
+      name: "gated",
+      entries: {
+        run: { inputs: { x: { kind: "tensor", width } }, steps: [{ part: "p", x: "x", as: "y" }], outputs: { y: "tensor" } },
+      },
+      parts: {
+        p: {
+          kind: "transformer",
+          width,
+          layers: 1,
+          embedding: { kind: "rows" },
+          position: "none",
+          norm: { kind: "none" },
+          finalNorm: { kind: "none" },
+          attention: { heads: 2, headDim: 16, qkv: "separate", qkvBias: false, outBias: false },
+          ffn: { kind: "gated", hidden, act: "silu", bias: false, fused: true },
+          weights: { layer: keys },
+        },
+      },
+    };
+    const plain = { values: seededNormals(3, width * width), shape: [width, width] };
+    const { path, tensors } = memoryCheckpoint({
+      ...Object.fromEntries(["q", "k", "v", "o"].map((name) => [`0.${name}.weight`, plain])),
+      "0.d.weight": { values: seededNormals(4, width * hidden), shape: [width, hidden] },
+    });
+    const blocks = Uint8Array.from({ length: 2 * hidden * 34 }, (_, i) => (i % 34 === 0 ? 0 : i % 34 === 1 ? 0x24 : (i * 7) & 63));
+    const values = toF32("Q8_0", blocks.slice(), path, "0.gu.weight");
+    const fused = { dtype: "Q8_0", shape: [2 * hidden, width], bytes: blocks.length, read: async () => blocks.slice() };
+    const all = new Map(tensors).set("0.gu.weight", { name: "0.gu.weight", ...fused, readF32: async () => values.slice() });
+    const { bytes } = await compile({ checkpoint: { path, tensors: all }, config: gated, types: "f32,*gu.weight=q8_0", fastBytes: 8192 });
+    const opened = readPack(bytes, "gated.syn");
+    const decoded = (name: string) =>
+      opened.decode(opened.header.tensors.findIndex((tensor) => tensor.name === `p.layers.0.ffn.${name}.weight`));
+    expect(decoded("gate")).toEqual(values.slice(0, hidden * width));
+    expect(decoded("up")).toEqual(values.slice(hidden * width));
+  });
+
+  it("gives a layer more scratch than the largest dimension has elements", async () => {
+    const [width, rowsMax] = [4112, 4096];
+    const large = {
+      name: "wide",
+      entries: {
+        run: {
+          rowsMax,
+          inputs: { x: { kind: "tensor", width } },
+          steps: [{ part: "mlp", x: "x", as: "y" }],
+          outputs: { y: "tensor" },
+        },
+      },
+      parts: { mlp: { kind: "mlp", width, layers: [{ kind: "linear", out: 1, bias: false, weights: "w" }] } },
+    };
+    const values = new Float32Array(width).fill(0.5);
+    const one = memoryCheckpoint({ "w.weight": { shape: [1, width], values } });
+    const { bytes } = await compile({ checkpoint: one, config: large, types: "i8", fastBytes: 0 });
+    const engine = await openWasmEngine();
+    try {
+      const model = await engine.openModel(bytes);
+      const session = await model.createSession();
+      const [output] = await session.run("run", [new Uint8Array(new Float32Array(width * rowsMax).fill(1).buffer)], rowsMax);
+      const sums = new Float32Array((output as Uint8Array).slice().buffer);
+      await session.close().then(() => model.close());
+      expect(sums.every((sum) => Math.abs(sum - width / 2) < 1)).toBe(true);
+    } finally {
+      await engine.close();
+    }
+  });
+
+  it("refuses what the header has no room for before it reads a weight", async () => {
+    const unread = new Map(
+      [...checkpoint.tensors].map(([name, tensor]) => [name, { ...tensor, readF32: () => Promise.reject(new Error("was read")) }]),
+    );
+    const named = compile({ checkpoint: { path: "unread", tensors: unread }, config, fastBytes: 8192, name: "x".repeat(64) });
+    await expect(named).rejects.toMatchObject({ code: "PACK_HEADER", where: "name" });
+  });
+
   it("refuses a name or meta that the format has no room for", async () => {
     const long = compile({ checkpoint, config, fastBytes: 8192, name: "x".repeat(64) });
     await expect(long).rejects.toMatchObject({ code: "PACK_HEADER", where: "name" });
@@ -183,6 +302,97 @@ describe("compile", () => {
       code: "WEIGHT_NOT_FINITE",
       source: "broken.pt",
       where: `tensor "${name}", element 7`,
+    });
+  });
+});
+
+describe("what would run but compute something else is refused", () => {
+  /** The checkpoint with one tensor's values changed. */
+  const changed = (name: string, change: (value: number) => number) => {
+    const good = checkpoint.tensors.get(name);
+    if (good === undefined) throw new Error("no such tensor");
+    const tensors = new Map(checkpoint.tensors).set(name, { ...good, readF32: async () => (await good.readF32()).map(change) });
+    return { path: "changed.pt", tensors };
+  };
+  const query = "encoder.encoder.layer.0.attention.attention.query.weight";
+  const refusal = (name: string, change: (value: number) => number, extra: object = {}) =>
+    compile({ checkpoint: changed(name, change), config, types: "i8", fastBytes: 8192, ...extra });
+
+  it.each([
+    ["f16", 1e7],
+    ["q8_0", 1e9],
+    ["q4_0", 1e9],
+  ])("weights too large for %s", async (types, factor) => {
+    await expect(refusal(query, (value) => value * factor, { types })).rejects.toMatchObject({
+      code: "TYPE_RANGE",
+      source: "changed.pt",
+      where: '"encoder.layers.0.attention.qkv.weight"',
+    });
+  });
+
+  it.each(["f16", "q8_0", "q4_0"])("weights so small that %s would make them zeros", async (types) => {
+    const name = "projector.net.0.weight";
+    await expect(refusal(name, (value) => value * 1e-9, { types })).rejects.toMatchObject({ code: "TYPE_RANGE" });
+    await expect(refusal(name, (value) => value * 1e-9, { types: "i8" })).resolves.toBeDefined();
+  });
+
+  it("a weight of zeros is none of these", async () => {
+    await expect(refusal("projector.net.0.weight", () => 0, { types: "q8_0" })).resolves.toBeDefined();
+  });
+
+  it("a tensor or a file larger than the format has room for, before anything is read", async () => {
+    const large = (n: number, layers: number) => {
+      const names = Array.from({ length: layers }, (_, i) => `w${i}.weight`);
+      const read = async () => {
+        throw new Error("was read");
+      };
+      const tensors = new Map(
+        names.map((name) => [name, { name, dtype: "F32", shape: [n, n], bytes: n * n * 4, read, readF32: read }] as const),
+      );
+      const linear = (_: unknown, i: number) => ({ kind: "linear", out: n, bias: false, weights: `w${i}` });
+      const config = {
+        name: "large",
+        entries: {
+          run: { inputs: { x: { kind: "tensor", width: n } }, steps: [{ part: "mlp", x: "x", as: "y" }], outputs: { y: "tensor" } },
+        },
+        parts: { mlp: { kind: "mlp", width: n, layers: Array.from({ length: layers }, linear) } },
+      };
+      return compile({ checkpoint: { path: "large.gguf", tensors }, config, types: "i8", fastBytes: 8192 });
+    };
+    await expect(large(65536, 1)).rejects.toMatchObject({
+      code: "PACK_TOO_LARGE",
+      source: "large.gguf",
+      where: expect.stringContaining("mlp.0.weight"),
+    });
+    await expect(large(46_000, 3)).rejects.toMatchObject({ code: "PACK_TOO_LARGE", where: expect.stringContaining("mlp.2.weight") });
+    await expect(large(46_000, 1)).rejects.toThrow("was read");
+  });
+
+  it("a tensor larger than this program's memory", async () => {
+    const name = "projector.net.0.weight";
+    const good = checkpoint.tensors.get(name);
+    if (good === undefined) throw new Error("no such tensor");
+    const tensors = new Map(checkpoint.tensors).set(name, { ...good, readF32: async () => new Float32Array(2 ** 45) });
+    await expect(compile({ checkpoint: { path: "vast.pt", tensors }, config, fastBytes: 8192 })).rejects.toMatchObject({
+      code: "TENSOR_OUT_OF_MEMORY",
+      source: "vast.pt",
+      where: '"projector.0.weight" of shape [64, 32]',
+    });
+  });
+
+  it("a BatchNorm of negative variance", async () => {
+    await expect(refusal("projector.net.1.running_var", () => -1)).rejects.toMatchObject({
+      code: "WEIGHT_NOT_FINITE",
+      source: "changed.pt",
+      where: expect.stringContaining('"projector.0.weight"'),
+    });
+  });
+
+  it("statistics whose deviation blows a weight up to infinity", async () => {
+    const action = { mean: [0], std: [1e-45] };
+    await expect(compile({ checkpoint, config, fastBytes: 8192, statistics: { action } })).rejects.toMatchObject({
+      code: "WEIGHT_NOT_FINITE",
+      where: expect.stringContaining("action_encoder"),
     });
   });
 });
@@ -209,6 +419,33 @@ describe("self-test vectors", () => {
       const [first, ...others] = header.golden ?? [];
       const wrong = { ...first, seed: 99 } as GoldenHeader;
       await expect(selfTest(repackHeader(golden, [wrong, ...others]))).rejects.toMatchObject({ code: "GOLDEN" });
+    } finally {
+      await engine.close();
+    }
+  });
+
+  it("are computed anew for a signed pack, whose signature is left behind", async () => {
+    const engine = await openWasmEngine();
+    try {
+      const { bytes } = await compile({ checkpoint, config, types: "i8", fastBytes: 8192 });
+      const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+      const golden = await addGolden(bytes, engine);
+      expect(Buffer.compare(await addGolden(signPack(bytes, privateKey, "test.syn"), engine), golden)).toBe(0);
+    } finally {
+      await engine.close();
+    }
+  });
+
+  it.each(["i8", "f32"])("are refused for a model whose results are not finite (%s)", async (types) => {
+    const engine = await openWasmEngine();
+    try {
+      const name = "projector.net.3.weight";
+      const good = checkpoint.tensors.get(name);
+      if (good === undefined) throw new Error("no such tensor");
+      const readF32 = async () => (await good.readF32()).fill(3e38);
+      const tensors = new Map(checkpoint.tensors).set(name, { ...good, readF32 });
+      const { bytes } = await compile({ checkpoint: { path: "huge.pt", tensors }, config, types, fastBytes: 8192 });
+      await expect(addGolden(bytes, engine)).rejects.toMatchObject({ code: "GOLDEN_NOT_FINITE", where: "entry encode, output latent" });
     } finally {
       await engine.close();
     }

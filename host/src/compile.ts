@@ -1,3 +1,4 @@
+import { InputError } from "synapse-sim";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import { parseTypePolicy, type TypePolicy } from "./compress/policy.js";
 import { storageTypes } from "./compress/types/index.js";
@@ -7,7 +8,8 @@ import { lower } from "./lower/lower.js";
 import { parseConfig } from "./lower/parseConfig.js";
 import { type Constant, constantsOf, elements, operands, type Program } from "./lower/program.js";
 import { type ConstantPlace, emitHeader } from "./pack/emit.js";
-import { ALIGNMENT } from "./pack/layout.js";
+import { checkHeader } from "./pack/header.js";
+import { ALIGNMENT, ELEMENTS_MAX, FILE_BYTES_MAX } from "./pack/layout.js";
 import { readPack } from "./pack/readPack.js";
 import { type Blob, writePack } from "./pack/writePack.js";
 import { type Plan, planMemory } from "./plan/plan.js";
@@ -95,29 +97,30 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   const { program, statistics } = lower({ ...options, config, configSource, checkpoint, policy });
   const plan = planMemory(program, options.fastBytes);
 
-  const places = new Map<Constant, ConstantPlace>();
-  const blobs: Blob[] = [];
-  const tensors: TensorReport[] = [];
   const constants = constantsOf(program);
-  let end = 0;
-  for (const constant of constants) {
-    options.onProgress?.({ done: tensors.length, total: constants.length, name: constant.name });
-    const { bytes, report } = await store(constant);
-    const offset = roundUp(end, ALIGNMENT);
-    places.set(constant, { offset, bytes: bytes.length });
-    blobs.push({ offset, bytes });
-    tensors.push(report);
-    end = offset + bytes.length;
-  }
-  options.onProgress?.({ done: constants.length, total: constants.length, name: "" });
-
+  const places = placeConstants(constants, checkpoint.path);
   const identity = {
     name: options.name ?? config.name,
     generator: options.generator ?? DEFAULT_GENERATOR,
     meta: packMeta(config, program, statistics, options.meta),
   };
-  const bytes = writePack(emitHeader(program, plan, places, identity), blobs, configSource);
-  // What a caller gives as name or meta may not fit the format; nobody should learn that from a board.
+  const header = emitHeader(program, plan, places, identity);
+  checkHeader(header, configSource);
+
+  const blobs: Blob[] = [];
+  const tensors: TensorReport[] = [];
+  for (const constant of constants) {
+    options.onProgress?.({ done: tensors.length, total: constants.length, name: constant.name });
+    const { bytes, report } = await store(constant, checkpoint.path).catch((error: unknown) => {
+      throw outOfMemory(error, constant, checkpoint.path);
+    });
+    blobs.push({ offset: (places.get(constant) as ConstantPlace).offset, bytes });
+    tensors.push(report);
+  }
+  options.onProgress?.({ done: constants.length, total: constants.length, name: "" });
+
+  const bytes = writePack(header, blobs, configSource);
+  // What a caller gives as meta may not fit the format; nobody should learn that from a board.
   readPack(bytes, configSource);
   return {
     bytes,
@@ -132,6 +135,30 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
       plan,
     },
   };
+}
+
+/** Where each constant's bytes will be. What no file can hold is refused here, before anything of it is read and encoded. */
+function placeConstants(constants: readonly Constant[], source: string): Map<Constant, ConstantPlace> {
+  const places = new Map<Constant, ConstantPlace>();
+  let end = 0;
+  for (const constant of constants) {
+    const { name, shape, type, layout } = constant;
+    const [n, k] = shape as [number, number];
+    const bytes = layout === "plain" ? elements(shape) * 4 : storageTypes[type].bytes(n, k);
+    const offset = roundUp(end, ALIGNMENT);
+    end = offset + bytes;
+    if (elements(shape) > ELEMENTS_MAX || end > FILE_BYTES_MAX) {
+      throw new InputError({
+        code: "PACK_TOO_LARGE",
+        source,
+        where: `"${name}" of shape [${shape.join(", ")}]`,
+        message: `brings the file to ${end} bytes`,
+        expected: `at most ${FILE_BYTES_MAX} bytes, and ${ELEMENTS_MAX} elements a tensor`,
+      });
+    }
+    places.set(constant, { offset, bytes });
+  }
+  return places;
 }
 
 function totals(tensors: readonly TensorReport[]): Pick<CompileReport, "constantBytes" | "values" | "bytesByType"> {
@@ -161,12 +188,39 @@ function packMeta(
   };
 }
 
+/** What a failed allocation means to whoever packs; any other error as it is. */
+function outOfMemory(error: unknown, { name, shape }: Constant, source: string): unknown {
+  if (!(error instanceof RangeError && /^Array buffer allocation|^Invalid (typed array|array buffer) length/.test(error.message)))
+    return error;
+  return new InputError({
+    code: "TENSOR_OUT_OF_MEMORY",
+    source,
+    where: `"${name}" of shape [${shape.join(", ")}]`,
+    message: `this program cannot hold it, nor what it is made of (${error.message})`,
+    expected: "smaller tensors, or a machine with more memory",
+  });
+}
+
+/** Below this signal to noise a tensor is lost: zeros in its place would have 0 dB, and even i3 keeps 15 dB of ordinary weights. */
+const LOST_DB = 1;
+
 /** Encodes one constant and measures what was lost. */
-async function store(constant: Constant): Promise<{ bytes: Uint8Array; report: TensorReport }> {
+async function store(constant: Constant, source: string): Promise<{ bytes: Uint8Array; report: TensorReport }> {
   const values = await constant.load();
   const count = elements(constant.shape);
   if (values.length !== count)
     throw new RangeError(`${constant.name} has ${values.length} values for shape [${constant.shape.join(", ")}]`);
+  // The checkpoint's numbers were finite; what is folded from them (BatchNorm, statistics) need not be.
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new InputError({
+      code: "WEIGHT_NOT_FINITE",
+      source,
+      where: `"${constant.name}", element ${bad}, made of ${constant.sources.map((name) => `"${name}"`).join(", ")}`,
+      message: `the value is ${values[bad]}`,
+      expected: "finite numbers: variances of at least 0, deviations and epsilons that do not vanish",
+    });
+  }
   const known = {
     name: constant.name,
     shape: constant.shape,
@@ -187,10 +241,20 @@ async function store(constant: Constant): Promise<{ bytes: Uint8Array; report: T
   const type = storageTypes[constant.type];
   const blocks = await constant.loadBlocks?.();
   const bytes = blocks !== undefined && type.repack !== undefined ? type.repack(blocks, n, k) : type.encode(values, n, k);
-  return {
-    bytes,
-    report: { ...known, linear: true, bytes: bytes.length, ...fidelity(values, type.decode(bytes, n, k)), repacked: blocks !== undefined },
-  };
+  const kept = fidelity(values, type.decode(bytes, n, k));
+  if (!(kept.snrDb > LOST_DB)) throw outOfRange(constant, values, source);
+  return { bytes, report: { ...known, linear: true, bytes: bytes.length, ...kept, repacked: blocks !== undefined } };
+}
+
+function outOfRange({ name, type }: Constant, values: Float32Array, source: string): InputError {
+  const peak = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  return new InputError({
+    code: "TYPE_RANGE",
+    source,
+    where: `"${name}"`,
+    message: `type ${type} cannot hold its weights, of which the largest is ${peak.toPrecision(3)}`,
+    expected: `f32, i8, i4 or i3 for this tensor: --type '${name}=f32'`,
+  });
 }
 
 /** Signal-to-noise ratio in decibels and cosine of stored against true values. */

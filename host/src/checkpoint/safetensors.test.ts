@@ -43,6 +43,7 @@ describe("a damaged or hostile safetensors file", () => {
       safetensorsBytes({ a: entry("F32", [2 ** 32, 2 ** 32], 0, 0) }, 0),
       "SAFETENSORS_BAD_SHAPE",
     ],
+    ["has a thousand dimensions", safetensorsBytes({ a: entry("U8", Array(1000).fill(1), 0, 1) }, 1), "SAFETENSORS_BAD_SHAPE"],
     ["has a byte count that overflows", safetensorsBytes({ a: entry("F64", [2 ** 52], 0, 0) }, 0), "SAFETENSORS_BAD_SHAPE"],
     ["has reversed offsets", safetensorsBytes({ a: entry("U8", [4], 4, 0) }, 4), "SAFETENSORS_BAD_OFFSETS"],
     ["has offsets that are strings", safetensorsBytes({ a: entry("U8", [4], "0", "4") }, 4), "SAFETENSORS_BAD_OFFSETS"],

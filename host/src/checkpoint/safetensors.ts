@@ -1,5 +1,5 @@
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
-import { elementCount, SCALAR_BYTES } from "./dtypes.js";
+import { elementCount, RANK_MAX, SCALAR_BYTES } from "./dtypes.js";
 import { inputError, quote } from "./errors.js";
 import type { FileSource } from "./fileSource.js";
 import { isJsonObject, parseJsonObject } from "./strictJson.js";
@@ -84,11 +84,11 @@ function readEntry(source: string, name: string, info: unknown): Entry {
     const shown = typeof dtype === "string" ? `the dtype ${quote(dtype)} is not known` : "the dtype is missing or no string";
     throw inputError(source, "SAFETENSORS_UNKNOWN_DTYPE", shown, { where, expected: [...SCALAR_BYTES.keys()].join(", ") });
   }
-  const elements = Array.isArray(shape) ? elementCount(shape) : undefined;
+  const elements = Array.isArray(shape) && shape.length <= RANK_MAX ? elementCount(shape) : undefined;
   if (elements === undefined || elements > Number.MAX_SAFE_INTEGER / itemBytes) {
     throw inputError(source, "SAFETENSORS_BAD_SHAPE", "the shape is not a list of sizes, or its product overflows", {
       where,
-      expected: "non-negative integers",
+      expected: `at most ${RANK_MAX} non-negative integers`,
     });
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || elementCount(offsets) === undefined || offsets[0] > offsets[1]) {

@@ -34,8 +34,8 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Walks JSON that is known to parse, with one set of keys for each open object; iterative, so depth costs no stack. */
-function findDuplicateKey(text: string): { key: string; at: number } | undefined {
+/** The first key that an object of `text` has twice. Walks JSON that is known to parse, with one set of keys for each open object; iterative, so depth costs no stack. */
+export function findDuplicateKey(text: string): { key: string; at: number } | undefined {
   const open: (Set<string> | undefined)[] = [];
   let keyNext = false;
   for (let at = 0; at < text.length; at++) {

@@ -39,11 +39,17 @@ interface View {
   readonly offset?: number;
   readonly size?: number[];
   readonly stride?: number[];
+  /** Bits that torch keeps beside a view, such as those of `x.conj().imag`. */
+  readonly bits?: Readonly<Record<string, boolean>>;
 }
 
-function tensor(out: Pickle, { type = "FloatStorage", key = "0", elements = 4, offset = 0, size = [4], stride = [1] }: View): Pickle {
+function tensor(out: Pickle, { type = "FloatStorage", key = "0", elements = 4, offset = 0, size = [4], stride = [1], bits }: View): Pickle {
   out.global("torch._utils", "_rebuild_tensor_v2").u8(0x28, 0x28).str("storage").global("torch", type).str(key).str("cpu").int(elements);
   out.u8(0x74, 0x51).int(offset).ints(size).ints(stride).u8(0x89).global("collections", "OrderedDict").u8(0x29, 0x52);
+  if (bits !== undefined) {
+    out.u8(0x7d);
+    for (const [name, set] of Object.entries(bits)) out.str(name).u8(set ? 0x88 : 0x89, 0x73);
+  }
   return out.u8(0x74, 0x52);
 }
 
@@ -78,6 +84,12 @@ describe("a torch state_dict", () => {
     expect(await read(archive(stateDict({ size: [2, 2], stride: [1, 2] })))).toEqual(Float32Array.of(1, 3, 2, 4));
     expect(await read(archive(stateDict({ offset: 1, size: [2], stride: [2] })))).toEqual(Float32Array.of(2, 4));
     expect(await read(archive(stateDict({ offset: 3, size: [2, 1], stride: [0, 9] })))).toEqual(Float32Array.of(4, 4));
+  });
+
+  it("takes a view without its lazy negation only when there is none", async () => {
+    expect(await read(archive(stateDict({ bits: { conj: false, neg: false } })))).toEqual(Float32Array.of(1, 2, 3, 4));
+    const error = await rejection(join(folder, "negated.pt"), archive(stateDict({ bits: { neg: true } })));
+    expect(error).toMatchObject({ code: "TORCH_NEGATED_VIEW", expected: expect.stringContaining("resolve_neg") });
   });
 
   it("executes nothing: a pickle that calls os.system is refused with the name and the place", async () => {

@@ -1,4 +1,5 @@
-import { elementCount, SCALAR_BYTES } from "./dtypes.js";
+import { elementCount, RANK_MAX, SCALAR_BYTES } from "./dtypes.js";
+import { quote } from "./errors.js";
 import { PickleGlobal, PickleOrderedDict, PickleTuple, type Reject } from "./pickle.js";
 
 /** One `data/N` record. `dtype` is undefined for an untyped storage. */
@@ -28,8 +29,6 @@ export class TorchView {
     this.strides = strides;
   }
 }
-
-const RANK_MAX = 64;
 
 const STORAGE_DTYPES: readonly (readonly [storage: string, dtype: string])[] = [
   ["FloatStorage", "F32"],
@@ -94,6 +93,14 @@ function rebuildTensor(version: 2 | 3) {
   return (args: readonly unknown[], reject: Reject): TorchView => {
     const [storage, offset, size, stride] = args;
     const last = args[6];
+    const metadata = args[version === 3 ? 7 : 6];
+    if (metadata instanceof Map && metadata.get("neg") === true) {
+      return reject(
+        "TORCH_NEGATED_VIEW",
+        "the tensor is a view whose values are to be negated",
+        "plain values; call .resolve_neg() before saving",
+      );
+    }
     if (!(storage instanceof TorchStorage)) return reject("TORCH_BAD_TENSOR", "a tensor is rebuilt from something that is no storage");
     const dtype = version === 3 && last instanceof DtypeGlobal ? last.dtype : storage.dtype;
     if (dtype === undefined) return reject("TORCH_BAD_TENSOR", "the tensor's element type is not said", "a typed storage or a torch dtype");
@@ -153,6 +160,6 @@ export function readStorageId(id: unknown, reject: Reject): TorchStorage {
     return reject("TORCH_BAD_STORAGE", "a persistent id does not describe a storage", '("storage", type, key, location, elements)');
   }
   const bytes = elementCount([count, type.dtype === undefined ? 1 : (SCALAR_BYTES.get(type.dtype) as number)]);
-  if (bytes === undefined) return reject("TORCH_BAD_STORAGE", `storage ${key} has ${count} elements`, "a size");
+  if (bytes === undefined) return reject("TORCH_BAD_STORAGE", `storage ${quote(key)} has ${count} elements`, "a size");
   return new TorchStorage(key, type.dtype, bytes);
 }

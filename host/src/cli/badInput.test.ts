@@ -1,6 +1,9 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isConstant } from "../pack/header.js";
+import { readPack } from "../pack/readPack.js";
+import { writePack } from "../pack/writePack.js";
 import { repoPath, runInside, smallCheckpoint } from "./testing/cliHarness.js";
 
 const CAT = repoPath("samples", "cat.jpg");
@@ -20,6 +23,12 @@ beforeAll(async () => {
     Buffer.concat([pack.subarray(0, 60_000), Buffer.from([(pack[60_000] as number) ^ 1]), pack.subarray(60_001)]),
   );
   await writeFile(at("future.syn"), Buffer.concat([pack.subarray(0, 8), Buffer.from([9]), pack.subarray(9)]));
+  const { header, blobsOffset } = readPack(pack, "m.syn");
+  const tensors = header.tensors.map((tensor) => (isConstant(tensor) ? { ...tensor, offset: tensor.offset - blobsOffset } : tensor));
+  const meta = { ...header.meta, statistics: { action: { mean: "half", std: null } } };
+  await writeFile(at("strange.syn"), writePack({ ...header, tensors, meta }, [{ offset: 0, bytes: pack.subarray(blobsOffset) }]));
+  const config = await readFile(files.config, "utf8");
+  await writeFile(at("twice.json"), config.replace('"parts": {', '"parts": {}, "parts": {'));
   await writeFile(at("empty.syn"), "");
   await writeFile(at("short.json"), "[[1, 2]]");
   await writeFile(at("broken.json"), '{"x":');
@@ -59,14 +68,29 @@ const TABLE: readonly (readonly [command: string, code: string, says: RegExp])[]
   ["pack @/missing.safetensors --config configs/lewm-test.json -o @/new.syn", "CHECKPOINT_NOT_FOUND", /missing\.safetensors/],
   ["pack @/m.syn --config configs/lewm-test.json -o @/new.syn", "CHECKPOINT_UNKNOWN_FORMAT", /m\.syn/],
   ["pack @/small.safetensors --config @/broken.json -o @/new.syn", "JSON_SYNTAX", /broken\.json/],
+  [
+    "pack @/small.safetensors --config @/twice.json -o @/new.syn",
+    "JSON_DUPLICATE_KEY",
+    /twice\.json at character \d+: the key "parts" occurs twice/,
+  ],
   ["pack @/small.safetensors --config @/short.json -o @/new.syn", "CONFIG_SCHEMA", /short\.json/],
   ["pack @/small.safetensors --config configs/lewm.json -o @/new.syn", "WEIGHT_SHAPE", /has shape .*; expected/],
   ["pack @/small.safetensors --config configs/lewm-test.json --type i9 -o @/new.syn", "TYPE_UNKNOWN", /"i9".*expected one of f32/],
   ["pack @/small.safetensors --config configs/lewm-test.json --action-stats @/short.json -o @/new.syn", "STATISTICS_SCHEMA", /short\.json/],
   ["pack @/small.safetensors --config configs/lewm-test.json -o @/nowhere/new.syn", "WRITE_FAILED", /nowhere/],
+  [
+    "pack @/small.safetensors --config configs/lewm-test.json -o @/./small.safetensors",
+    "OUTPUT_IS_INPUT",
+    /small\.safetensors: is read from/,
+  ],
   ["compare @/m.syn @/small.safetensors", "INPUT_MISSING", /expected --images <folder>/],
   ["compare @/m.syn @/small.safetensors --images @/no-pictures", "NO_PICTURES", /no-pictures: holds no pictures/],
   ["compare @/m.syn @/small.safetensors --images @/nowhere", "FILE_ENOENT", /nowhere/],
+  [
+    "compare @/strange.syn @/small.safetensors --images samples",
+    "STATISTICS_SCHEMA",
+    /strange\.syn meta\.statistics at action\.(mean|std)/,
+  ],
   ["compare @/m.syn @/m.syn --images samples", "CHECKPOINT_UNKNOWN_FORMAT", /m\.syn/],
   ["bench @/damaged.syn", "DIGEST", /damaged\.syn/],
   ["bench @/m.syn --entry dream", "ENTRY_UNKNOWN", /"dream"; expected encode, predict/],

@@ -44,6 +44,14 @@ describe("keygen", () => {
 });
 
 describe("sign and verify", () => {
+  test("never write over the key", { timeout: TIMEOUT_MS }, async () => {
+    const before = await readFile(at("update.pem"), "utf8");
+    expect(await refused("sign", "m.syn", "--key", "update.pem", "-o", "./update.pem")).toMatch(
+      /update\.pem: is read from.*\[OUTPUT_IS_INPUT\]/,
+    );
+    expect(await readFile(at("update.pem"), "utf8")).toBe(before);
+  });
+
   test("agree, and inspect shows the key", { timeout: TIMEOUT_MS }, async () => {
     const { keyId } = await json("verify", "signed.syn", "--key", "other.pub.pem", "--key", "update.pub.pem");
     expect(keyId).toMatch(/^[0-9a-f]{32}$/);

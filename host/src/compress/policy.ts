@@ -89,9 +89,10 @@ export function globMatches(pattern: string, name: string): boolean {
 
 /**
  * The storage type of a linear weight `[n, k]`. `names` are its name in the pack and the checkpoint tensors it is made of.
- * A rule's type must fit the shape (`TYPE_CONSTRAINT`); the default falls back to i8 where it does not fit, and to f32 for tiny rows.
+ * A rule's type must fit the shape (`TYPE_CONSTRAINT`); the default falls back to i8 where it does not fit, and to f32 for tiny rows and where
+ * `rawInputs` are standardised in the layer itself: their means may be many deviations, of which int8 would leave nothing.
  */
-export function chooseType(policy: TypePolicy, names: readonly string[], k: number, source: string): TypeChoice {
+export function chooseType(policy: TypePolicy, names: readonly string[], k: number, source: string, rawInputs = false): TypeChoice {
   const rule = policy.rules.find(({ pattern }) => names.some((name) => globMatches(pattern, name)));
   if (rule !== undefined) {
     checkConstraint(storageTypes[rule.type], k, source, `${names[0]} (rule "${rule.pattern}=${rule.type}")`);
@@ -99,6 +100,7 @@ export function chooseType(policy: TypePolicy, names: readonly string[], k: numb
   }
   const type = storageTypes[policy.default];
   if (k < TINY_K && type.integer) return { type: "f32", fallback: `rows of ${k} weights, fewer than ${TINY_K}` };
+  if (rawInputs && type.integer) return { type: "f32", fallback: "inputs as they come, which are standardised in the layer" };
   if (k % type.kMultiple !== 0) return { type: "i8", fallback: `rows of ${k} weights, not a multiple of ${type.kMultiple}` };
   return { type: policy.default };
 }

@@ -1,8 +1,11 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { type EngineName, InputError } from "synapse-sim";
+import { z } from "zod";
 import { openCheckpoint } from "../checkpoint/index.js";
 import { compile } from "../compile.js";
+import { type Statistics, statisticsSchema } from "../lower/configSchema.js";
+import { schemaError } from "../lower/parseConfig.js";
 import { readPack } from "../pack/readPack.js";
 import { type CompareReport, passes } from "../report/text/compareText.js";
 import { type ComparedModel, type ComparisonInputs, compareModels } from "./compareModels.js";
@@ -19,6 +22,8 @@ const PICTURES = new Set([".jpg", ".jpeg", ".png"]);
 const CONFIG_BYTES_MAX = 4 << 20;
 /** The reference runs on this machine alone, so its plan may use any memory. */
 const REFERENCE_FAST_BYTES = 1 << 24;
+
+const packStatistics = z.record(z.string(), statisticsSchema).optional();
 
 export interface ComparePackOptions {
   readonly engine: EngineName;
@@ -75,7 +80,7 @@ async function openReference(opened: OpenedModel, file: string, checkpointPath: 
   const config = options.config ? await readJsonInput(options.config, "a model's configuration", CONFIG_BYTES_MAX) : configOf(opened, file);
   const checkpoint = await openCheckpoint(checkpointPath);
   try {
-    const statistics = opened.model.info.meta.statistics as Parameters<typeof compile>[0]["statistics"];
+    const statistics = statisticsOf(opened, file);
     const { bytes } = await compile({
       checkpoint,
       config,
@@ -105,6 +110,13 @@ function configOf(opened: OpenedModel, file: string): unknown {
     message: "the pack does not carry the configuration it was made with",
     expected: "--config <file>",
   });
+}
+
+/** What the pack says it standardises its inputs with; whoever wrote it may have written anything. */
+function statisticsOf(opened: OpenedModel, file: string): Readonly<Record<string, Statistics>> | undefined {
+  const result = packStatistics.safeParse(opened.model.info.meta.statistics, { reportInput: true });
+  if (result.success) return result.data;
+  throw schemaError("STATISTICS_SCHEMA", result.error, `${file} meta.statistics`);
 }
 
 async function withSessions<Answer>(

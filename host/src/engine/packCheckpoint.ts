@@ -11,8 +11,9 @@ import { type PackSummary, summarisePack } from "../report/packSummary.js";
 import { boardFit, sessionNeeds } from "./boardFit.js";
 import { findBoard, knownBoards } from "./boards.js";
 import { openEngine } from "./openEngine.js";
-import { isUntrained, openModelBytes, openModelFile } from "./openModelFile.js";
+import { isUntrained, openModelBytes, openModelFile, PACK_BYTES_MAX } from "./openModelFile.js";
 import { readJsonInput } from "./readInput.js";
+import { requireOtherFile } from "./requireOtherFile.js";
 
 const CONFIG_BYTES_MAX = 4 << 20;
 
@@ -87,11 +88,20 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
         request.onProgress?.(done, total, name);
       },
     });
+    if (bytes.length > PACK_BYTES_MAX) {
+      throw new InputError({
+        code: "PACK_TOO_LARGE",
+        source: checkpoint.path,
+        message: `the packed model would have ${bytes.length} bytes`,
+        expected: `at most ${PACK_BYTES_MAX} bytes: smaller storage types (--type i4)`,
+      });
+    }
     const packed = request.golden ? await withGolden(bytes) : bytes;
     request.signal?.throwIfAborted();
     const source = typeof request.checkpoint === "string" ? request.checkpoint : checkpoint.path;
     const boards = await validate(packed, source, board);
     const output = request.output ?? `${report.name}.syn`;
+    await requireOtherFile(output, [checkpoint.path, request.config, request.actionStats]);
     await atomicWrite(output, packed);
     await verifyWritten(output, request.golden);
     const { header, sha256 } = readPack(packed, output);

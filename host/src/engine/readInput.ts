@@ -1,5 +1,7 @@
 import { open, stat } from "node:fs/promises";
 import { InputError } from "synapse-sim";
+import { quote } from "../checkpoint/errors.js";
+import { findDuplicateKey } from "../checkpoint/strictJson.js";
 
 /** The system's error codes in words, for files that the user names. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -58,12 +60,27 @@ export function fileError(path: string, what: string, error: NodeJS.ErrnoExcepti
   return new InputError({ code: `FILE_${error.code ?? "UNREADABLE"}`, source: path, message: reason, expected: what });
 }
 
-/** Parses a JSON file; a syntax error is an InputError `JSON_SYNTAX` with the parser's place. */
+/**
+ * Parses a JSON file. Rejects with an InputError `JSON_SYNTAX` with the parser's place, or `JSON_DUPLICATE_KEY`: of two values for one key the parser
+ * would take the last without a word.
+ */
 export async function readJsonInput(path: string, what: string, bytesMax: number): Promise<unknown> {
   const bytes = await readInput(path, what, bytesMax);
+  let text: string;
+  let value: unknown;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    value = JSON.parse(text);
   } catch (error) {
     throw new InputError({ code: "JSON_SYNTAX", source: path, message: `not JSON: ${(error as Error).message}`, expected: what });
   }
+  const duplicate = findDuplicateKey(text);
+  if (duplicate === undefined) return value;
+  throw new InputError({
+    code: "JSON_DUPLICATE_KEY",
+    source: path,
+    where: `character ${duplicate.at}`,
+    message: `the key ${quote(duplicate.key)} occurs twice in one object`,
+    expected: "each key once",
+  });
 }

@@ -3,6 +3,7 @@ import { atomicWrite } from "../pack/atomicWrite.js";
 import { signPack, updateKeyId, updateKeyPoint, verifyPack } from "../pack/signPack.js";
 import { PACK_BYTES_MAX } from "./openModelFile.js";
 import { readInput } from "./readInput.js";
+import { requireOtherFile } from "./requireOtherFile.js";
 import { readSigningKey, readUpdateKey } from "./updateKeys.js";
 
 export interface SignedFile {
@@ -15,6 +16,7 @@ export interface SignedFile {
 export async function signPackFile(model: string, key: string, output = model): Promise<SignedFile> {
   const signer = await readSigningKey(key);
   const signed = signPack(await readInput(model, "a .syn file", PACK_BYTES_MAX), signer, model);
+  await requireOtherFile(output, [key]);
   await atomicWrite(output, signed);
   return { output, fileBytes: signed.length, keyId: updateKeyId(updateKeyPoint(createPublicKey(signer))) };
 }

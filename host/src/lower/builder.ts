@@ -1,6 +1,7 @@
 import { chooseType, type TypePolicy } from "../compress/policy.js";
 import { storageTypes } from "../compress/types/index.js";
 import type { StorageTypeName } from "../compress/types/storageType.js";
+import { DIMENSION_MAX } from "../pack/layout.js";
 import {
   type Activation,
   type ActivationFunction,
@@ -18,6 +19,8 @@ export interface WeightSpec {
   readonly n: number;
   readonly k: number;
   readonly sources: readonly string[];
+  /** Its inputs are standardised by what is folded into it. */
+  readonly rawInputs?: boolean;
   load(): Promise<Float32Array>;
   loadBlocks?(type: StorageTypeName): Promise<Uint8Array | undefined>;
 }
@@ -99,7 +102,8 @@ export class EntryBuilder {
   weight(spec: WeightSpec): Constant {
     const known = this.context.weights.get(spec.name);
     if (known !== undefined) return known;
-    const choice = chooseType(this.context.policy, [spec.name, ...spec.sources], spec.k, this.context.policySource);
+    const { policy, policySource } = this.context;
+    const choice = chooseType(policy, [spec.name, ...spec.sources], spec.k, policySource, spec.rawInputs);
     const { loadBlocks } = spec;
     const constant: Constant = {
       kind: "constant",
@@ -194,7 +198,9 @@ export class EntryBuilder {
   private scratch(name: string, bytes: number): Activation | undefined {
     if (bytes === 0) return undefined;
     const storage: Storage = { name: `${name} scratch`, bytes, role: "scratch" };
-    return { kind: "activation", name: "scratch", type: "u8", shape: [bytes], dynamic: false, storage, byteOffset: 0 };
+    // Scratch is whole cache lines, so that a large one fits the largest dimension as rows of them.
+    const shape = bytes > DIMENSION_MAX ? [bytes / 64, 64] : [bytes];
+    return { kind: "activation", name: "scratch", type: "u8", shape, dynamic: false, storage, byteOffset: 0 };
   }
 
   private unique(name: string): string {

@@ -128,7 +128,7 @@ export type TransformerConfig = z.infer<typeof transformer>;
 const mlpLayer = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("linear"), out: size, bias: z.boolean().default(true), weights: key }),
   /** Folded into the linear layer before it. */
-  z.strictObject({ kind: z.literal("batch_norm"), eps, weights: key }),
+  z.strictObject({ kind: z.literal("batch_norm"), eps, affine: z.boolean().default(true), weights: key }),
   z.strictObject({
     kind: z.literal("layer_norm"),
     eps,

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { InputError } from "synapse-sim";
 import { describe, expect, it } from "vitest";
+import type { CheckpointTensor } from "../checkpoint/checkpoint.js";
 import { parseTypePolicy } from "../compress/policy.js";
 import { dinov2Shapes } from "../parity/dinov2Shapes.js";
 import { LEWM_SMALL, LEWM_TRUE, lewmShapes } from "../parity/lewmShapes.js";
@@ -162,7 +163,27 @@ describe("mistakes in a config are named with their place", () => {
       "CONFIG_PATCH",
       /parts\.encoder\.embedding\.image.*30.*multiples of 7/,
     ],
+    [
+      "an image that two parts want in two sizes",
+      (c) => {
+        c.parts.other = { ...structuredClone(c.parts.encoder), position: "none" };
+        c.parts.other.embedding.image = [14, 14];
+        delete c.parts.other.weights.position;
+        c.entries.encode.steps.push({ part: "other", x: "image", as: "other" });
+      },
+      "CONFIG_INPUT",
+      /parts\.other\.embedding\.image.*14 x 14.*"image" has 28 x 28/,
+    ],
+    ["rows of an image", (c) => (c.entries.encode.rowsMax = 3), "CONFIG_ROWS", /entries\.encode\.rowsMax/],
     ["more tokens than attention takes", (c) => (c.parts.encoder.embedding.image = [700, 700]), "CONFIG_TOKENS", /10001 tokens.*4096/],
+    [
+      "more entries than a file may have",
+      (c) => {
+        for (let i = 0; i < 32; i++) c.entries[`e${i}`] = c.entries.encode;
+      },
+      "CONFIG_ENTRIES",
+      /entries has 34.*1 to 32|has 34 entries.*1 to 32/,
+    ],
     ["heads that do not divide", (c) => (c.parts.encoder.attention.kvHeads = 3), "CONFIG_HEADS", /parts\.encoder\.attention\.kvHeads/],
     [
       "a condition that is not given",
@@ -216,6 +237,42 @@ describe("mistakes in a config are named with their place", () => {
     expect(error.source).toBe("c.json");
   });
 
+  it("more ops than a file may have: a part in many steps", () => {
+    const keys = { q: "{i}.q", k: "{i}.k", v: "{i}.v", out: "{i}.o", up: "{i}.u", down: "{i}.d" };
+    const part = {
+      kind: "transformer",
+      width: 1,
+      layers: 256,
+      embedding: { kind: "rows" },
+      position: "none",
+      norm: { kind: "none" },
+      finalNorm: { kind: "none" },
+      attention: { heads: 1, headDim: 1, qkv: "separate", qkvBias: false, outBias: false },
+      ffn: { kind: "mlp", hidden: 1, act: "relu", bias: false },
+      weights: { layer: keys },
+    };
+    const steps = Array.from({ length: 64 }, (_, i) => ({ part: "deep", x: i === 0 ? "x" : `s${i - 1}`, as: `s${i}` }));
+    const entry = { inputs: { x: { kind: "latent", width: 1 } }, steps, outputs: { s63: "latent" } };
+    const config = parseConfig({ name: "long", entries: { run: entry }, parts: { deep: part } }, "c.json");
+    const shapes = new Map(
+      Array.from({ length: 256 }, (_, i) =>
+        Object.values(keys).map((key) => [`${key.replace("{i}", `${i}`)}.weight`, [1, 1]] as const),
+      ).flat(),
+    );
+    const checkpoint = seededCheckpoint(shapes, 1);
+    const error = errorOf(() => lower({ config, configSource: "c.json", checkpoint, policy: parseTypePolicy("i8") }));
+    expect(error).toMatchObject({ code: "CONFIG_OPS", where: "entries.run.steps[12]", expected: "at most 16384" });
+  });
+
+  it("a config nested deeper than any stack", () => {
+    const nested = JSON.parse("[".repeat(1e6) + "]".repeat(1e6));
+    expect(errorOf(() => parseConfig({ ...read("lewm-test"), name: nested }, "c.json"))).toMatchObject({
+      code: "CONFIG_SCHEMA",
+      where: "name",
+    });
+    expect(errorOf(() => parseConfig(nested, "c.json")).code).toBe("CONFIG_SCHEMA");
+  });
+
   it.each([[null], [1], ["x"], [[]], [{}]])("a config that is %j", (value) => {
     expect(errorOf(() => parseConfig(value, "c.json")).code).toBe("CONFIG_SCHEMA");
   });
@@ -241,6 +298,16 @@ describe("a checkpoint that does not fit is named with what would", () => {
     const error = errorOf(() => lowerWith(undefined, undefined, (shapes) => shapes.set("projector.net.0.weight", [32, 64])));
     expect(error.code).toBe("WEIGHT_SHAPE");
     expect(error.message).toMatch(/parts\.projector\.layers\[0\].*projector\.net\.0\.weight.*\[32, 64\].*expected \[64, 32\]/);
+  });
+
+  it("integers where weights belong, as an int8 checkpoint has them", () => {
+    const { path, tensors } = seededCheckpoint(new Map(lewmShapes(LEWM_SMALL)), 1);
+    const name = "projector.net.0.weight";
+    const int8 = { ...tensors.get(name), dtype: "I8" } as CheckpointTensor;
+    const config = parseConfig(read("lewm-test"), "c.json");
+    const checkpoint = { path, tensors: new Map(tensors).set(name, int8) };
+    const error = errorOf(() => lower({ config, configSource: "c.json", checkpoint, policy: parseTypePolicy("i8") }));
+    expect(error).toMatchObject({ code: "WEIGHT_DTYPE", where: "c.json parts.projector.layers[0].weights" });
   });
 
   it("tensors left over: a config of fewer layers does not pass silently", () => {

@@ -1,6 +1,7 @@
 import { InputError } from "synapse-sim";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { type TypePolicy, unusedRules } from "../compress/policy.js";
+import { ENTRIES_MAX, OPS_MAX } from "../pack/layout.js";
 import { EntryBuilder, type LoweringContext } from "./builder.js";
 import type { EntryConfig, ModelConfig, PartConfig, Statistics } from "./configSchema.js";
 import { configError, type Lowering } from "./lowering.js";
@@ -43,13 +44,13 @@ export function lower(options: LowerOptions): Lowered {
     weights: new Map(),
     vectors: new Map(),
   };
+  const entryCount = Object.keys(config.entries).length;
+  if (entryCount === 0 || entryCount > ENTRIES_MAX)
+    throw configError({ configSource }, "CONFIG_ENTRIES", "entries", `has ${entryCount} entries`, `1 to ${ENTRIES_MAX}`);
   const entries = Object.entries(config.entries).map(([name, entry]) => {
     const lowering: Lowering = { builder: new EntryBuilder(context), weights, configSource, checkpointSource: checkpoint.path, statistics };
     return lowerEntry(lowering, config, name, entry);
   });
-  if (entries.length === 0 || entries.length > 32) {
-    throw configError({ configSource }, "CONFIG_ENTRIES", "entries", `has ${entries.length} entries`, "1 to 32");
-  }
   weights.checkAllUsed(config.ignore);
   checkRules(policy, policySource, context);
   const linears = [...context.weights.values()];
@@ -118,6 +119,8 @@ function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry
       throw configError(lowering, "CONFIG_NAME", `${where}.as`, `"${step.as}" is already an input or a result`, "another name");
     const condition = step.condition === undefined ? undefined : value("condition", step.condition);
     values.set(step.as, lowerPart(lowering, step.part, part, value("x", step.x), condition));
+    const { length } = lowering.builder.ops;
+    if (length > OPS_MAX) throw configError(lowering, "CONFIG_OPS", where, `brings the entry to ${length} ops`, `at most ${OPS_MAX}`);
   });
   const outputs = Object.entries(entry.outputs).map(([output, kind]): Port => {
     const tensor = values.get(output);
@@ -133,6 +136,15 @@ function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry
     return { name: output, kind, tensor };
   });
   checkPorts(lowering, path, inputs, outputs);
+  if (entry.rowsMax !== undefined && inputs.every(({ tensor }) => !tensor.dynamic)) {
+    throw configError(
+      lowering,
+      "CONFIG_ROWS",
+      `${path}.rowsMax`,
+      "is given, but an image is no number of rows",
+      "an input of rows, or no rowsMax",
+    );
+  }
   return { name, rowsMax: entry.rowsMax ?? 1, inputs, outputs, ops: lowering.builder.ops };
 }
 

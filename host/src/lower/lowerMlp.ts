@@ -81,8 +81,10 @@ function statisticsOf(lowering: Lowering, where: string, name: string, x: Activa
 }
 
 interface BatchNorm {
-  readonly gamma: FoundTensor;
-  readonly beta: FoundTensor;
+  /** Absent without affine parameters: 1. */
+  readonly gamma: FoundTensor | undefined;
+  /** Absent without affine parameters: 0. */
+  readonly beta: FoundTensor | undefined;
   readonly mean: FoundTensor;
   readonly variance: FoundTensor;
   readonly eps: number;
@@ -120,7 +122,14 @@ function foldLinear(
   );
   const { name: plainName, n: rows } = plain;
   return {
-    weight: builder.weight({ name: plainName, n: rows, k, sources: plain.sources, load: async () => (await fold()).weight }),
+    weight: builder.weight({
+      name: plainName,
+      n: rows,
+      k,
+      sources: plain.sources,
+      rawInputs: statistics !== undefined,
+      load: async () => (await fold()).weight,
+    }),
     bias: builder.vector(`${name}.bias`, [n], sources, async () => (await fold()).bias),
   };
 }
@@ -128,8 +137,8 @@ function foldLinear(
 function findBatchNorm(lowering: Lowering, where: string, layer: Layer<"batch_norm">, n: number): BatchNorm {
   const weights = layerWeights(lowering, `${where}, its batch_norm,`, layer);
   return {
-    gamma: weights.find("weights", ".weight", [n]),
-    beta: weights.find("weights", ".bias", [n]),
+    gamma: layer.affine ? weights.find("weights", ".weight", [n]) : undefined,
+    beta: layer.affine ? weights.find("weights", ".bias", [n]) : undefined,
     mean: weights.find("weights", ".running_mean", [n]),
     variance: weights.find("weights", ".running_var", [n]),
     eps: layer.eps,
@@ -160,11 +169,12 @@ async function foldValues({ weight, bias, norm, statistics, n, k, source }: Fold
     }
   }
   if (norm !== undefined) {
-    const [gamma, beta, mean, variance] = [await load(norm.gamma), await load(norm.beta), await load(norm.mean), await load(norm.variance)];
+    const [gamma, beta] = [norm.gamma && (await load(norm.gamma)), norm.beta && (await load(norm.beta))];
+    const [mean, variance] = [await load(norm.mean), await load(norm.variance)];
     for (let row = 0; row < n; row++) {
-      const factor = (gamma[row] as number) / Math.sqrt((variance[row] as number) + norm.eps);
+      const factor = (gamma?.[row] ?? 1) / Math.sqrt((variance[row] as number) + norm.eps);
       for (let column = 0; column < k; column++) w[row * k + column] = (w[row * k + column] as number) * factor;
-      b[row] = factor * ((b[row] as number) - (mean[row] as number)) + (beta[row] as number);
+      b[row] = factor * ((b[row] as number) - (mean[row] as number)) + (beta?.[row] ?? 0);
     }
   }
   return { weight: Float32Array.from(w), bias: Float32Array.from(b) };

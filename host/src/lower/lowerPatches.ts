@@ -98,6 +98,17 @@ function checkImage(
 ): void {
   if (image.type !== "u8")
     throw configError(lowering, "CONFIG_INPUT", path, `takes an image, but is given "${image.name}"`, 'an input of kind "image"');
+  // An image that several parts take has the size of the first of them.
+  const [ownHeight, ownWidth] = image.shape as [number, number, number];
+  if (ownHeight !== height || ownWidth !== width) {
+    throw configError(
+      lowering,
+      "CONFIG_INPUT",
+      `${path}.image`,
+      `takes ${height} x ${width} pixels, but "${image.name}" has ${ownHeight} x ${ownWidth}`,
+      "one size for all parts that take the image",
+    );
+  }
   if (height % patch !== 0 || width % patch !== 0) {
     throw configError(
       lowering,

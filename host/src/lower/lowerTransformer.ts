@@ -26,12 +26,14 @@ export function lowerTransformer(
 
   const conditioning = lowerCondition(lowering, name, config, h, condition);
   const keep = selectedRows(lowering, path, config, h);
+  // Rows that are dropped after the last block are needed there as keys and values only. Causal attention needs a query for each key.
+  const last = config.attention.causal ? undefined : keep;
   for (let i = 0; i < config.layers; i++) {
     const layer = new PartWeights(lowering.weights, lowering.configSource, `${path}.weights.layer`, config.weights.layer, i);
-    // Rows that are dropped after the last block are needed there as keys and values only.
-    h = lowerBlock(lowering, `${name}.layers.${i}`, config, layer, h, conditioning, i === config.layers - 1 ? keep : undefined);
+    h = lowerBlock(lowering, `${name}.layers.${i}`, config, layer, h, conditioning, i === config.layers - 1 ? last : undefined);
     layer.checkAllAsked();
   }
+  if (keep !== undefined && last === undefined) h = builder.rows(h, keep.start, keep.count);
   const out = lowerNorm(lowering, `${name}.norm`, weights, "finalNorm", config.finalNorm, h);
   weights.checkAllAsked(["layer"]);
   return out === h && h.stride !== undefined ? copied(builder, name, h) : out;

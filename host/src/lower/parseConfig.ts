@@ -71,6 +71,16 @@ function optionsOf(issue: z.core.$ZodIssueInvalidUnion): { expected: string } | 
 
 function show(input: unknown): string {
   if (input === undefined) return "nothing";
-  const text = JSON.stringify(input) ?? String(input);
+  const text = JSON.stringify(shallow(input, 4)) ?? String(input);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** The start of a value: JSON nested a million deep, or as long, would be more than the stack or a message holds. */
+function shallow(value: unknown, depth: number): unknown {
+  if (typeof value === "string") return value.slice(0, 64);
+  if (typeof value !== "object" || value === null) return value;
+  if (depth === 0) return Array.isArray(value) ? [] : {};
+  if (Array.isArray(value)) return value.slice(0, 16).map((item) => shallow(item, depth - 1));
+  const entries = Object.entries(value).slice(0, 16);
+  return Object.fromEntries(entries.map(([key, item]) => [key.slice(0, 64), shallow(item, depth - 1)]));
 }

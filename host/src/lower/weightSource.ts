@@ -11,6 +11,9 @@ export interface FoundTensor {
   readonly shape: readonly number[];
 }
 
+/** Types that no weight has by itself. */
+const INTEGERS = /^(BOOL|[IU]\d+)$/;
+
 /** Finds the checkpoint's tensors by the spellings a config gives, and remembers which were used. */
 export class WeightSource {
   private readonly checkpoint: Pick<Checkpoint, "path" | "tensors">;
@@ -24,7 +27,7 @@ export class WeightSource {
 
   /**
    * The tensor under the first spelling that exists. `where` is the config's JSON path. Dimensions of 1 are not compared, so that a
-   * convolution of kernel 1 is a linear layer and `[1, 1, n]` a vector. Throws `WEIGHT_MISSING` or `WEIGHT_SHAPE`.
+   * convolution of kernel 1 is a linear layer and `[1, 1, n]` a vector. Throws `WEIGHT_MISSING`, `WEIGHT_SHAPE` or `WEIGHT_DTYPE`.
    */
   find(where: string, spellings: readonly string[], shape: readonly number[]): FoundTensor {
     const { tensors, path } = this.checkpoint;
@@ -48,6 +51,15 @@ export class WeightSource {
         where: `${this.configSource} ${where}`,
         message: `tensor "${spelling}" has shape [${tensor.shape.join(", ")}]`,
         expected: `[${shape.join(", ")}]`,
+      });
+    }
+    if (INTEGERS.test(tensor.dtype)) {
+      throw new InputError({
+        code: "WEIGHT_DTYPE",
+        source: path,
+        where: `${this.configSource} ${where}`,
+        message: `tensor "${spelling}" holds integers (${tensor.dtype}), which mean nothing without the scales of whatever quantised it`,
+        expected: "a checkpoint in F32, F16, BF16, F64 or GGUF blocks",
       });
     }
     this.used.add(spelling);

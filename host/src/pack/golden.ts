@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Engine, EntryInfo, PortInfo } from "synapse-sim";
+import { type Engine, type EntryInfo, InputError, type PortInfo } from "synapse-sim";
 import type { GoldenHeader } from "./header.js";
 import { isConstant } from "./header.js";
 import { readPack } from "./readPack.js";
@@ -40,12 +40,12 @@ export function goldenInputs(ports: readonly Pick<PortInfo, "type" | "shape" | "
 }
 
 /**
- * Runs each vector on an engine and answers the pack with their digests in its header, in place of those it had. The pack must be `exact`:
- * other packs are answered as they are, since their outputs differ between builds.
+ * Runs each vector on an engine and answers the pack with their digests in its header, in place of those it had, and without a signature, which would
+ * be wrong for it. Packs that are not `exact` are run too, and answered as they are, since their outputs differ between builds. Throws InputError `GOLDEN_NOT_FINITE` when a run gives numbers
+ * that are not finite, whose bits are up to the machine.
  */
 export async function addGolden(pack: Uint8Array, engine: Engine, specs?: readonly GoldenSpec[]): Promise<Uint8Array> {
-  const { header, blobsOffset } = readPack(pack, "pack");
-  if (header.numeric !== "exact") return pack;
+  const { header, blobsOffset, fileBytes } = readPack(pack, "pack");
   const model = await engine.openModel(pack);
   try {
     const golden: GoldenHeader[] = [];
@@ -55,6 +55,7 @@ export async function addGolden(pack: Uint8Array, engine: Engine, specs?: readon
       const session = await model.createSession();
       try {
         const outputs = await session.run(entry, goldenInputs(info.inputs, rows, seed), rows);
+        requireFinite(entry, info.outputs, outputs);
         const hash = createHash("sha256");
         for (const output of outputs) hash.update(output);
         golden.push({ entry, rows, seed, digest: Uint8Array.from(hash.digest()) });
@@ -62,9 +63,25 @@ export async function addGolden(pack: Uint8Array, engine: Engine, specs?: readon
         await session.close();
       }
     }
+    if (header.numeric !== "exact") return pack;
     const tensors = header.tensors.map((tensor) => (isConstant(tensor) ? { ...tensor, offset: tensor.offset - blobsOffset } : tensor));
-    return writePack({ ...header, tensors, golden }, [{ offset: 0, bytes: pack.subarray(blobsOffset) }]);
+    return writePack({ ...header, tensors, golden }, [{ offset: 0, bytes: pack.subarray(blobsOffset, fileBytes) }]);
   } finally {
     await model.close();
   }
+}
+
+function requireFinite(entry: string, ports: readonly Pick<PortInfo, "name" | "type">[], outputs: readonly Uint8Array[]): void {
+  ports.forEach(({ name, type }, i) => {
+    if (type !== "f32") return;
+    const bad = new Float32Array((outputs[i] as Uint8Array).slice().buffer).find((value) => !Number.isFinite(value));
+    if (bad === undefined) return;
+    throw new InputError({
+      code: "GOLDEN_NOT_FINITE",
+      source: "pack",
+      where: `entry ${entry}, output ${name}`,
+      message: `the self-test's inputs of -1 to 1 give ${bad}`,
+      expected: "weights and a configuration that compute finite numbers",
+    });
+  });
 }

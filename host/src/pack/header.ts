@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { storageTypeNames } from "../compress/types/storageType.js";
+import { schemaError } from "../lower/parseConfig.js";
 import { activationFunctions } from "../lower/program.js";
 import { DIMENSION_MAX, ENTRIES_MAX, GOLDEN_MAX, OPS_MAX, PORTS_MAX, REGION_BYTES_MAX, TENSORS_MAX } from "./layout.js";
 
@@ -107,7 +108,7 @@ const golden = z.strictObject({
 export type GoldenHeader = z.infer<typeof golden>;
 
 /** The CBOR header of a `.syn` file. */
-export const packHeader = z.strictObject({
+const packHeader = z.strictObject({
   name,
   generator: name,
   numeric: z.enum(["exact", "reference"]),
@@ -118,3 +119,10 @@ export const packHeader = z.strictObject({
   meta: z.record(z.string(), z.unknown()).optional(),
 });
 export type PackHeader = z.infer<typeof packHeader>;
+
+/** A header that fits the format, as it came. Throws InputError `PACK_HEADER` with the place of the first mistake. */
+export function checkHeader(value: unknown, source: string): PackHeader {
+  const result = packHeader.safeParse(value, { reportInput: true });
+  if (result.success) return result.data;
+  throw schemaError("PACK_HEADER", result.error, source);
+}

@@ -112,7 +112,9 @@ export class Interpreter {
     const maybe = (index: number | undefined) => (index === undefined ? undefined : at(index));
     if ((op.op === "linear" || op.op === "attention") && op.scratch !== undefined) {
       const scratch = at(op.scratch);
-      for (let i = 0; i < scratch.columns; i++) scratch.set(0, i, 255);
+      for (let row = 0; row < scratch.rows; row++) {
+        for (let i = 0; i < scratch.columns; i++) scratch.set(row, i, 255);
+      }
     }
     const out = at(op.out);
     switch (op.op) {

@@ -4,6 +4,7 @@ export const VERSION_MAJOR = 1;
 export const VERSION_MINOR = 0;
 export const PREFIX_BYTES = 64;
 export const ALIGNMENT = 64;
+export const FILE_BYTES_MAX = 2 ** 32 - 1;
 export const HEADER_BYTES_MAX = 4 * 1024 * 1024;
 export const SHA256_OFFSET = 32;
 export const TENSORS_MAX = 16384;

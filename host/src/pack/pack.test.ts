@@ -235,6 +235,11 @@ describe("strict CBOR", () => {
     expect(() => decodeStrictCbor(Uint8Array.from(input), 16)).toThrow(message);
   });
 
+  it("keeps a byte order mark: a key that begins with one is another key", () => {
+    const input = Uint8Array.from([0xa2, 0x61, 0x61, 0x01, 0x64, 0xef, 0xbb, 0xbf, 0x61, 0x02]);
+    expect(decodeStrictCbor(input, 16)).toEqual({ a: 1, "\ufeffa": 2 });
+  });
+
   it('keeps a key "__proto__" as a plain key', () => {
     const decoded = decodeStrictCbor(Uint8Array.from([0xa1, 0x69, ...Buffer.from("__proto__"), 0x05]), 16);
     expect(Object.entries(decoded as object)).toEqual([["__proto__", 5]]);

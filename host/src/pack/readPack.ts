@@ -1,9 +1,8 @@
 import { InputError } from "synapse-sim";
 import { storageTypes } from "../compress/types/index.js";
 import { roundUp } from "../compress/types/storageType.js";
-import { schemaError } from "../lower/parseConfig.js";
 import { elements, operandKeys } from "../lower/program.js";
-import { type ActivationHeader, type ConstantHeader, isConstant, type OpHeader, type PackHeader, packHeader } from "./header.js";
+import { type ActivationHeader, type ConstantHeader, checkHeader, isConstant, type OpHeader, type PackHeader } from "./header.js";
 import {
   ALIGNMENT,
   ELEMENTS_MAX,
@@ -137,9 +136,7 @@ function decodeHeader(bytes: Uint8Array, source: string): PackHeader {
     if (!(error instanceof CborError)) throw error;
     throw packError(source, "PACK_CBOR", `byte ${PREFIX_BYTES + error.offset}`, error.message, "a header as docs/format.md describes");
   }
-  const result = packHeader.safeParse(value, { reportInput: true });
-  if (!result.success) throw schemaError("PACK_HEADER", result.error, source);
-  return result.data;
+  return checkHeader(value, source);
 }
 
 /** Checks that operands and ports exist and are of the right kind; answers the tensors that are weights of linear layers. */

@@ -10,7 +10,7 @@ export class CborError extends Error {
   }
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Decodes one CBOR item that fills `bytes`: RFC 8949 with definite lengths, text keys, no tags, no duplicate keys, bounded nesting. Throws

@@ -3,7 +3,7 @@ import { Encoder } from "cbor-x";
 import { InputError } from "synapse-sim";
 import { roundUp } from "../compress/types/storageType.js";
 import { isConstant, type PackHeader } from "./header.js";
-import { ALIGNMENT, HEADER_BYTES_MAX, MAGIC, PREFIX_BYTES, SHA256_OFFSET, VERSION_MAJOR, VERSION_MINOR } from "./layout.js";
+import { ALIGNMENT, FILE_BYTES_MAX, HEADER_BYTES_MAX, MAGIC, PREFIX_BYTES, SHA256_OFFSET, VERSION_MAJOR, VERSION_MINOR } from "./layout.js";
 
 /** Bytes of the file; `offset` is a multiple of 64 from the first blob. */
 export interface Blob {
@@ -21,7 +21,7 @@ const encoder = new Encoder({ useRecords: false, variableMapSize: true, tagUint8
 export function writePack(header: PackHeader, blobs: readonly Blob[], source = "pack"): Uint8Array<ArrayBuffer> {
   const { headerBytes, blobsOffset } = layHeader(header, source);
   const fileBytes = blobs.reduce((end, blob) => Math.max(end, blobsOffset + blob.offset + blob.bytes.length), blobsOffset);
-  if (fileBytes > 0xffffffff) throw tooLarge(source, `the file would have ${fileBytes} bytes`, "at most 4,294,967,295: smaller types");
+  if (fileBytes > FILE_BYTES_MAX) throw tooLarge(source, `the file would have ${fileBytes} bytes`, "at most 4,294,967,295: smaller types");
   const file = new Uint8Array(fileBytes);
   const view = new DataView(file.buffer);
   file.set(MAGIC, 0);

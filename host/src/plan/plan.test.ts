@@ -164,6 +164,23 @@ describe("the memory plan", () => {
     ]);
   });
 
+  it("is made for programs as long as the format allows", () => {
+    const ops: Op[] = [];
+    const values = [fresh("x", 4, 8)];
+    for (let i = 0; i < 8192; i++) {
+      // Every value is used again four ops later, so nothing is done in place.
+      const a = values[Math.max(0, values.length - 4)] as Activation;
+      const [wide, out] = [fresh(`w${i}`, 8, 8), fresh(`v${i}`, 4, 8)];
+      ops.push({ op: "copy", x: wide, out: wide }, { op: "add", a, b: values.at(-1) as Activation, out });
+      values.push(out);
+    }
+    const port = (tensor: Activation) => ({ name: "p", kind: "tensor" as const, tensor });
+    const entry = { name: "e", rowsMax: 1, inputs: values.slice(0, 1).map(port), outputs: values.slice(-1).map(port), ops };
+    const plan = planMemory({ name: "long", numeric: "exact", entries: Array.from({ length: 4 }, () => entry) }, 640);
+    expect(plan.regions.fast).toBe(640);
+    expect(plan.regions.fast + plan.regions.slow).toBeLessThan(1024);
+  });
+
   describe("of the true LeWM", () => {
     const config = parseConfig(JSON.parse(readFileSync(new URL("../../../configs/lewm.json", import.meta.url), "utf8")), "lewm.json");
     const { program } = lower({

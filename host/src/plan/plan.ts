@@ -94,30 +94,48 @@ interface Placed {
 function place(groups: readonly Group[], limit: number): Placed {
   const placed = new Map<Group, number>();
   const rest: Group[] = [];
+  // The groups placed so far, by the op they are in use at: programs of thousands of ops hold most of them for a few ops only.
+  const inUse = new Map<number, Group[]>();
   for (const group of groups) {
-    const offset = bestOffset(group, placed, limit);
-    if (offset === undefined) rest.push(group);
-    else placed.set(group, offset);
+    const alive = new Set<Group>();
+    for (let at = group.first; at <= group.last; at++) for (const other of inUse.get(at) ?? []) alive.add(other);
+    const taken = [...alive].map((other) => spanOf(other, placed.get(other) as number));
+    const offset = bestOffset(group, taken, limit);
+    if (offset === undefined) {
+      rest.push(group);
+      continue;
+    }
+    placed.set(group, offset);
+    for (let at = group.first; at <= group.last; at++) {
+      const here = inUse.get(at);
+      if (here === undefined) inUse.set(at, [group]);
+      else here.push(group);
+    }
   }
   return { placed, rest, end: regionEnd(placed) };
 }
 
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+function spanOf(group: Group, start: number): Span {
+  return { start, end: start + roundUp(group.bytes, STORAGE_ALIGNMENT) };
+}
+
 function regionEnd(placed: ReadonlyMap<Group, number>): number {
   let end = 0;
-  for (const [group, offset] of placed) end = Math.max(end, offset + roundUp(group.bytes, STORAGE_ALIGNMENT));
+  for (const [group, offset] of placed) end = Math.max(end, spanOf(group, offset).end);
   return end;
 }
 
-function bestOffset(group: Group, placed: ReadonlyMap<Group, number>, limit: number): number | undefined {
-  const alive = [...placed]
-    .filter(([other]) => other.first <= group.last && group.first <= other.last)
-    .map(([other, start]) => ({ start, end: start + roundUp(other.bytes, STORAGE_ALIGNMENT) }))
-    .sort((a, b) => a.start - b.start);
+function bestOffset(group: Group, taken: readonly Span[], limit: number): number | undefined {
   const size = roundUp(group.bytes, STORAGE_ALIGNMENT);
   let free = 0;
   let best: number | undefined;
   let bestGap = Number.POSITIVE_INFINITY;
-  for (const { start, end } of alive) {
+  for (const { start, end } of [...taken].sort((a, b) => a.start - b.start)) {
     const gap = start - free;
     if (gap >= size && gap < bestGap) {
       best = free;

@@ -1,3 +1,4 @@
+import { f16Bits, f16Value } from "../float16.js";
 import { assertLength, PANEL, roundUp, type StorageType, type StorageTypeName } from "./storageType.js";
 
 /** One of GGUF's block formats: a fixed number of weights of one row in a fixed number of bytes. */
@@ -12,6 +13,9 @@ export interface BlockCodec {
   quantize(x: Float32Array, at: number, block: Uint8Array, blockAt: number): void;
   dequantize(block: Uint8Array, blockAt: number, out: Float32Array, at: number): void;
 }
+
+/** The bits of 2^-14; halves below it are subnormal, 2^-24 apart. */
+const SMALLEST_NORMAL = 0x0400;
 
 export function blockBytes(codec: BlockCodec): number {
   return codec.fields.reduce((sum, field) => sum + field.count * field.bytes, 0);
@@ -101,6 +105,16 @@ export function f16At(block: Uint8Array, at: number): number {
 export function setF16(block: Uint8Array, at: number, bits: number): void {
   block[at] = bits & 255;
   block[at + 1] = bits >> 8;
+}
+
+/**
+ * The half that stores a scale. Below 2^-14 halves lie so far apart that the nearest could be a third too small, or zero, and the largest weights
+ * would not be reached: there it is the next one away from zero.
+ */
+export function scaleBits(value: number): number {
+  const bits = f16Bits(value);
+  const short = Math.abs(f16Value(bits)) < Math.abs(value);
+  return short && (bits & 0x7fff) < SMALLEST_NORMAL ? bits + 1 : bits;
 }
 
 /** The value in `x[at..at+count)` of the largest magnitude, with its sign. */

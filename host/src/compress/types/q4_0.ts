@@ -1,5 +1,5 @@
-import { f16Bits, f16Value } from "../float16.js";
-import { clamp, f16At, ggufType, roundingError, setF16, signedPeak } from "./ggufBlocks.js";
+import { f16Value } from "../float16.js";
+import { clamp, f16At, ggufType, roundingError, scaleBits, setF16, signedPeak } from "./ggufBlocks.js";
 
 /** The numbers of steps that the largest weight may take. The side with the extra level (-8) is tried for both signs. */
 const RANGES = [-8, -7.6, -7.2, -6.8, -6.4, -8.5, -9, 7, 7.4, 7.8, 8.2];
@@ -15,10 +15,11 @@ export const q4_0 = ggufType({
   ],
   quantize(x, at, block, blockAt) {
     const peak = signedPeak(x, at, 32);
-    let best = 0;
+    // Where no scale reaches the peak this one stays, infinite: zeros would hide that the block cannot be stored.
+    let best = scaleBits(peak / (RANGES[0] as number));
     let bestError = Number.POSITIVE_INFINITY;
     for (const range of RANGES) {
-      const bits = f16Bits(peak / range);
+      const bits = scaleBits(peak / range);
       const error = roundingError(x, at, 32, f16Value(bits), -8, 7);
       if (error < bestError) {
         bestError = error;

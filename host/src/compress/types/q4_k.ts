@@ -1,5 +1,5 @@
-import { f16Bits, f16Value } from "../float16.js";
-import { clamp, f16At, ggufType, setF16 } from "./ggufBlocks.js";
+import { f16Value } from "../float16.js";
+import { clamp, f16At, ggufType, scaleBits, setF16 } from "./ggufBlocks.js";
 
 const SUB_BLOCKS = 8;
 const SUB = 32;
@@ -101,8 +101,8 @@ export const q4_k = ggufType({
   ],
   quantize(x, at, block, blockAt) {
     const fits = Array.from({ length: SUB_BLOCKS }, (_, i) => fitSubBlock(x, at + i * SUB));
-    const dBits = f16Bits(Math.max(...fits.map((fit) => fit.scale)) / 63);
-    const dMinBits = f16Bits(Math.max(...fits.map((fit) => -fit.offset)) / 63);
+    const dBits = scaleBits(Math.max(...fits.map((fit) => fit.scale)) / 63);
+    const dMinBits = scaleBits(Math.max(...fits.map((fit) => -fit.offset)) / 63);
     const d = f16Value(dBits);
     const dMin = f16Value(dMinBits);
     setF16(block, blockAt + D, dBits);
@@ -110,8 +110,8 @@ export const q4_k = ggufType({
     fits.forEach((fit, i) => {
       const from = at + i * SUB;
       // Rounding scale and minimum to 6 bits moves the optimum: the neighbours are tried together.
-      const scale0 = d > 0 ? Math.round(fit.scale / d) : 0;
-      const min0 = dMin > 0 ? Math.round(-fit.offset / dMin) : 0;
+      const scale0 = d > 0 ? Math.min(63, Math.round(fit.scale / d)) : 0;
+      const min0 = dMin > 0 ? Math.min(63, Math.round(-fit.offset / dMin)) : 0;
       let bestScale = 0;
       let bestMin = 0;
       let bestError = Number.POSITIVE_INFINITY;

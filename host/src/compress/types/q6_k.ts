@@ -1,5 +1,5 @@
-import { f16Bits, f16Value } from "../float16.js";
-import { clamp, f16At, ggufType, roundingError, setF16, signedPeak } from "./ggufBlocks.js";
+import { f16Value } from "../float16.js";
+import { clamp, f16At, ggufType, roundingError, scaleBits, setF16, signedPeak } from "./ggufBlocks.js";
 
 const SUB_BLOCKS = 16;
 const SUB = 16;
@@ -55,7 +55,7 @@ export const q6_k = ggufType({
   quantize(x, at, block, blockAt) {
     const steps = Float32Array.from({ length: SUB_BLOCKS }, (_, i) => fitSubBlock(x, at + i * SUB));
     // The largest step takes scale -128, the end of int8 that reaches furthest.
-    const dBits = f16Bits(signedPeak(steps, 0, SUB_BLOCKS) / -128);
+    const dBits = scaleBits(signedPeak(steps, 0, SUB_BLOCKS) / -128);
     const d = f16Value(dBits);
     setF16(block, blockAt + D, dBits);
     for (let i = 0; i < SUB_BLOCKS; i++) {

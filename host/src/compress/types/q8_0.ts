@@ -1,5 +1,5 @@
-import { f16Bits, f16Value } from "../float16.js";
-import { clamp, f16At, ggufType, roundingError, setF16, signedPeak } from "./ggufBlocks.js";
+import { f16Value } from "../float16.js";
+import { clamp, f16At, ggufType, roundingError, scaleBits, setF16, signedPeak } from "./ggufBlocks.js";
 
 const RANGES = [127, 127.25, 126.75, 127.5, 126.5, 128];
 
@@ -14,10 +14,11 @@ export const q8_0 = ggufType({
   ],
   quantize(x, at, block, blockAt) {
     const peak = Math.abs(signedPeak(x, at, 32));
-    let best = 0;
+    // Where no scale reaches the peak this one stays, infinite: zeros would hide that the block cannot be stored.
+    let best = scaleBits(peak / (RANGES[0] as number));
     let bestError = Number.POSITIVE_INFINITY;
     for (const range of RANGES) {
-      const bits = f16Bits(peak / range);
+      const bits = scaleBits(peak / range);
       const error = roundingError(x, at, 32, f16Value(bits), -127, 127);
       if (error < bestError) {
         bestError = error;

@@ -62,6 +62,19 @@ describe.each(storageTypeNames)("%s", (name) => {
     }
   });
 
+  // Weights of a fresh adaLN projection are as small: their scales are among the halves below 2^-14, 2^-24 apart.
+  it.each([1e-3, 1e-4, 1e-5])("keeps weights around %d nearly as well as larger ones", (deviation) => {
+    const rows = seededNormals(5, N * K, deviation);
+    const floor = name === "f16" ? 50 : SNR_MIN[name] - 3;
+    expect(snrDb(rows, type.decode(type.encode(rows, N, K), N, K))).toBeGreaterThan(floor);
+  });
+
+  it("never stores finite numbers in place of weights that it cannot reach", () => {
+    const rows = weights.slice(0, K).map((value) => value * 1e12);
+    const stored = type.decode(type.encode(rows, 1, K), 1, K);
+    if (stored.every(Number.isFinite)) expect(snrDb(rows, stored)).toBeGreaterThan(SNR_MIN[name] - 3);
+  });
+
   it("gives its own values back unchanged when they are encoded again", () => {
     const once = type.decode(type.encode(weights, N, K), N, K);
     const twice = type.decode(type.encode(once, N, K), N, K);

@@ -5,6 +5,7 @@ import { formatBytes, formatCount, formatInteger, formatMilliseconds, formatPerc
 import type { EngineSummary, ModelSummary } from "../runReport.js";
 import { renderTable } from "../table.js";
 import { misfitRange } from "./boardTimesText.js";
+import { printableReport } from "./printable.js";
 import { headline, joinSections, section, type TextStyle } from "./style.js";
 
 export interface BenchReport {
@@ -19,7 +20,8 @@ export interface BenchReport {
 /** Ops of a profile that are shown; the rest is one line. `--json` has all. */
 const OPS_SHOWN = 20;
 
-export function benchText(style: TextStyle, report: BenchReport, profile: boolean): string {
+export function benchText(style: TextStyle, bench: BenchReport, profile: boolean): string {
+  const report = printableReport(bench);
   const { model, engine } = report;
   return joinSections([
     headline(

@@ -1,6 +1,7 @@
 import type { ComparisonRow } from "../../engine/compareModels.js";
 import { formatCosine } from "../format.js";
 import { renderTable } from "../table.js";
+import { printableReport } from "./printable.js";
 import { headline, joinSections, type TextStyle } from "./style.js";
 
 export interface CompareReport {
@@ -20,7 +21,8 @@ export function passes(row: ComparisonRow, minCosine: number | undefined): boole
   return minCosine === undefined || row.cosineWorst >= minCosine;
 }
 
-export function compareText(style: TextStyle, report: CompareReport): string {
+export function compareText(style: TextStyle, compared: CompareReport): string {
+  const report = printableReport(compared);
   const { paint } = style;
   const barred = report.minCosine !== undefined;
   const columns = [

@@ -3,6 +3,7 @@ import { formatBytes, formatInteger, formatShape, plural } from "../format.js";
 import type { BoardFit, InspectReport, OpLine } from "../inspectPack.js";
 import { renderFields, renderTable } from "../table.js";
 import { entriesText, memoryText, programText, sizesText } from "./packText.js";
+import { printableReport } from "./printable.js";
 import { headline, joinSections, section, type TextStyle } from "./style.js";
 
 export interface InspectTextOptions {
@@ -10,8 +11,9 @@ export interface InspectTextOptions {
   readonly tensors: boolean;
 }
 
-export function inspectText(style: TextStyle, report: InspectReport, options: InspectTextOptions): string {
+export function inspectText(style: TextStyle, inspected: InspectReport, options: InspectTextOptions): string {
   const { paint } = style;
+  const report = printableReport(inspected);
   const summary = { ...report.weights, entries: report.programs, regions: report.regions };
   const about = renderFields(
     [

@@ -3,11 +3,13 @@ import { formatMilliseconds, formatShape, formatValue, plural } from "../format.
 import type { EngineSummary, OutputReport, RolloutReport, RunReport, RunTiming } from "../runReport.js";
 import { renderFields, renderTable } from "../table.js";
 import { latentText } from "./latentText.js";
+import { printableReport } from "./printable.js";
 import { headline, joinSections, type TextStyle } from "./style.js";
 
 const ROLLOUT_ROWS_MAX = 20;
 
-export function runText(style: TextStyle, report: RunReport): string {
+export function runText(style: TextStyle, run: RunReport): string {
+  const report = printableReport(run);
   const { model, entry, engine } = report;
   return joinSections([
     headline(style, [model.name, entry, engineText(engine)], model.untrained),
@@ -18,7 +20,8 @@ export function runText(style: TextStyle, report: RunReport): string {
 }
 
 /** A rollout as a table of steps: how far the latent moves, and what it looks like. Long ones show first and last steps. */
-export function rolloutText(style: TextStyle, report: RolloutReport): string {
+export function rolloutText(style: TextStyle, rollout: RolloutReport): string {
+  const report = printableReport(rollout);
   const { model, engine, latents } = report;
   const strip = Math.max(16, Math.min(64, style.width - 44));
   const shown = latents.map((_, step) => step).filter((step) => step < ROLLOUT_ROWS_MAX - 4 || step >= latents.length - 4);

@@ -1,4 +1,5 @@
 import type { Colors } from "picocolors/types.js";
+import { printable } from "./printable.js";
 
 /** How a text report is drawn: colours (which may all be off) and the columns there are. */
 export interface TextStyle {
@@ -21,7 +22,7 @@ export function joinSections(sections: readonly (string | undefined)[]): string 
 
 /** The first line of a report: the model, what it is run with, and a warning where its weights are made up. */
 export function headline(style: TextStyle, parts: readonly (string | undefined)[], untrained: boolean): string {
-  const [first = "", ...others] = parts.filter((part): part is string => part !== undefined);
+  const [first = "", ...others] = parts.filter((part): part is string => part !== undefined).map(printable);
   const warning = untrained ? `\n${style.paint.yellow(UNTRAINED)}` : "";
   return `${style.paint.bold(first)}${others.map((part) => `  ${style.paint.dim("·")}  ${part}`).join("")}${warning}`;
 }
