@@ -29,12 +29,20 @@ class Data:
 
 @dataclass(frozen=True)
 class Training:
-    """`schedule`: after the warm-up, "cosine" to 0 at `steps`, or "constant" and linear to 0 in the last fifth, so that a run that has time
-    left can go on from before the fifth. `encoder_std`, `residual_std`, `patch_std`, `position_std`: standard deviations that the encoder's
-    linear layers, those of them that write to the residual stream, its patch embedding, and its position embeddings and class token start
-    with. `salient_patches` and `other_patches`: how many the
-    encoder is trained on (patches.py), 0 and 0 for all. `frozen_episodes`: if not 0, the encoder and its projector stay as they are, and
-    the rest is trained on the latents of that many episodes. `bf16`: linear algebra in bfloat16 where the hardware has it."""
+    """`common_weight`: of what all class tokens have in common (train.py; not in the published loss).
+
+    `schedule`: after the warm-up, "cosine" to 0 at `steps`, or "constant" and linear to 0 in the last fifth, so that a run that has time
+    left can go on from before the fifth.
+
+    `encoder_std`, `residual_std`, `patch_std`, `position_std`: standard deviations that the encoder's linear layers, those of them that
+    write to the residual stream, its patch embedding, and its position embeddings and class token start with.
+
+    `salient_patches` and `other_patches`: how many the encoder is trained on (patches.py), 0 and 0 for all.
+
+    `frozen_episodes`: if not 0, the encoder and its projector stay as they are, and the rest is trained on that many episodes.
+
+    `bf16`: linear algebra in bfloat16 where the hardware has it.
+    """
 
     steps: int
     batch: int
@@ -45,6 +53,7 @@ class Training:
     clip: float
     dropout: float
     sigreg_weight: float
+    common_weight: float
     encoder_std: float
     residual_std: float
     patch_std: float

@@ -114,15 +114,15 @@ class Windows:
     def __len__(self) -> int:
         return len(self.episode)
 
-    def use_latents(self, encode: Callable[[Tensor], Tensor]) -> None:
-        """From now on batches have latents [width] in the place of frames: those that `encode` (frames uint8 [B, 3, image, image] ->
-        [B, width]) gives now."""
+    def use_encoded(self, encode: Callable[[Tensor], Tensor]) -> None:
+        """From now on batches have in the place of each frame what `encode` (frames uint8 [B, 3, image, image] -> [B, width]) gives for it
+        now."""
         states = self._all_states()
-        parts = [encode(env.render(part.to(self.device), self.image)) for part in tqdm(states.split(64), desc="latents", unit="batch")]
+        parts = [encode(env.render(part.to(self.device), self.image)) for part in tqdm(states.split(64), desc="encoding", unit="batch")]
         self.drawn, self.encoded = torch.cat(parts), True
 
     def batch(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Window numbers [B] -> pixels uint8 [B, frames, 3, image, image] (or latents f32 [B, frames, width]), actions f32
+        """Window numbers [B] -> pixels uint8 [B, frames, 3, image, image] (or encoded f32 [B, frames, width]), actions f32
         [B, frames - 1, 10] z-scored, states f32 [B, frames, 2]."""
         episode, start = self.episode[chosen], self.start[chosen]
         at = start.unsqueeze(1) + FRAMESKIP * torch.arange(self.frames)

@@ -8,8 +8,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .model import LeWM
-
 
 def latent_std(latents: Tensor) -> float:
     """latents [N, width] -> the mean over columns of their standard deviation. SIGReg pulls it to 1; 0 is collapse."""
@@ -21,22 +19,6 @@ def effective_rank(latents: Tensor) -> float:
     eigenvalues = torch.linalg.eigvalsh(latents.float().cpu().T.cov()).clamp_min(0)
     share = eigenvalues / eigenvalues.sum().clamp_min(1e-12)
     return torch.special.entr(share).sum().exp().item()
-
-
-class ClassTokens:
-    """Watches what a model's projector is given.
-
-    BatchNorm behind it undoes any offset and scale, so that nothing in training keeps the class token from being nearly the same for all
-    frames. Latents in float do not show it; an int8 class token of -127..127 steps loses what tells frames apart.
-    """
-
-    def __init__(self, model: LeWM) -> None:
-        self.seen: list[Tensor] = []
-        model.projector.register_forward_pre_hook(lambda _, inputs: self.seen.append(inputs[0].detach().float().cpu()))
-
-    def report(self) -> dict[str, float]:
-        """`class_token_std`: standard deviation over frames, averaged over columns. Nothing where no frame was encoded."""
-        return {"class_token_std": latent_std(torch.cat(self.seen))} if self.seen else {}
 
 
 def linear_probe_r2(latents: Tensor, positions: Tensor, test_latents: Tensor, test_positions: Tensor) -> float:

@@ -13,7 +13,7 @@ from torch import Tensor
 from . import env
 from .config import FRAMESKIP, Config
 from .data import Episodes, Windows
-from .diagnostics import ClassTokens, effective_rank, latent_std, linear_probe_r2
+from .diagnostics import effective_rank, latent_std, linear_probe_r2
 from .model import normalize
 from .pictures import contact_sheet, walk_gif
 from .plan import CEM, ModelPolicy, Outcome, TrueDynamicsPolicy, closed_loop, oracle, random_policy, straight_line
@@ -104,13 +104,13 @@ def _planning(trained: Trained, starts: Tensor, goals: Tensor, solver: CEM) -> t
 def latent_report(trained: Trained, part: Episodes, device: torch.device) -> dict:
     """Probe, prediction error by number of steps relative to the latents' variance, and surprise, all on held-out episodes."""
     model, d = trained.model, trained.config.dimensions
-    tokens = ClassTokens(model)
     windows = Windows(part, trained.statistics, d.history_frames + 1, d.image, device)
-    latents, positions, normal, teleported = [], [], [], []
+    tokens, latents, positions, normal, teleported = [], [], [], [], []
     generator = torch.Generator().manual_seed(SEED)
     for batch in range(8):
         pixels, actions, states = windows.sample(128, SEED, batch)
-        encoded = model.encode(normalize(pixels.flatten(0, 1))).unflatten(0, pixels.shape[:2])
+        tokens.append(model.encoder(normalize(pixels.flatten(0, 1))))
+        encoded = model.projector(tokens[-1]).unflatten(0, pixels.shape[:2])
         predicted = model.predict(encoded[:, :-1], model.action_encoder(actions))[:, -1]
         normal.append((predicted - encoded[:, -1]).norm(dim=1).cpu())
         elsewhere = env.sample_positions(128, generator)
@@ -137,7 +137,7 @@ def latent_report(trained: Trained, part: Episodes, device: torch.device) -> dic
         "surprise_auroc": auroc(torch.cat(normal), torch.cat(teleported)),
         "latent_std": latent_std(test),
         "effective_rank": effective_rank(test),
-        **tokens.report(),
+        "class_token_std": latent_std(torch.cat(tokens)),
     }
 
 

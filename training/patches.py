@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .model import LeWM, normalize
+from .model import Encoder, normalize
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class PatchSample:
         return bias
 
 
-def encode_sampled(model: LeWM, pixels: Tensor, chosen: Tensor, key_bias: Tensor) -> Tensor:
-    """As model.encode, from the patches `chosen` [B, K] of pixels uint8 [B, 3, H, W]. With all patches chosen and bias 0 it is
-    model.encode."""
-    encoder, patch = model.encoder, model.dimensions.patch
+def encode_sampled(encoder: Encoder, pixels: Tensor, chosen: Tensor, key_bias: Tensor) -> Tensor:
+    """Class tokens [B, width] from the patches `chosen` [B, K] of pixels uint8 [B, 3, H, W]. With all patches chosen and bias 0 they are
+    the encoder's."""
+    patch = encoder.embeddings.patch_embeddings.projection.kernel_size[0]
     embeddings, side = encoder.embeddings, pixels.shape[-1] // patch
     squares = pixels.unflatten(3, (side, patch)).unflatten(2, (side, patch)).permute(0, 2, 4, 1, 3, 5).flatten(1, 2)
     squares = squares[torch.arange(len(pixels), device=pixels.device).unsqueeze(1), chosen]
@@ -57,4 +57,4 @@ def encode_sampled(model: LeWM, pixels: Tensor, chosen: Tensor, key_bias: Tensor
     tokens = F.linear(squares, projection.weight.flatten(1), projection.bias) + embeddings.position_embeddings[0, 1 + chosen]
     first = (embeddings.cls_token + embeddings.position_embeddings[:, :1]).expand(len(pixels), -1, -1)
     hidden = encoder.encoder(torch.cat([first, tokens], dim=1), key_bias.to(tokens.device))
-    return model.projector(encoder.layernorm(hidden)[:, 0])
+    return encoder.layernorm(hidden)[:, 0]

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from .config import Config, Training, parse
 from .data import ActionStatistics, Episodes, Windows
-from .diagnostics import ClassTokens, draw_curves, effective_rank, latent_std, linear_probe_r2, read_log
+from .diagnostics import draw_curves, effective_rank, latent_std, linear_probe_r2, read_log
 from .loss import SIGReg
 from .model import LeWM, normalize
 from .patches import PatchSample, encode_sampled
@@ -62,15 +62,15 @@ def initialize(model: LeWM, settings: Training) -> None:
 
 
 Encode = Callable[[LeWM, Tensor], Tensor]
-"""(model, what Windows have for each frame: pixels uint8 [B, 3, H, W] or latents) -> latents [B, width]."""
+"""(model, what Windows have for each frame: pixels uint8 [B, 3, H, W] or class tokens) -> class tokens [B, width]."""
 
 
 def encode_all(model: LeWM, pixels: Tensor) -> Tensor:
-    return model.encode(normalize(pixels))
+    return model.encoder(normalize(pixels))
 
 
-def already_encoded(model: LeWM, latents: Tensor) -> Tensor:
-    return latents
+def already_encoded(model: LeWM, class_tokens: Tensor) -> Tensor:
+    return class_tokens
 
 
 @torch.no_grad()
@@ -92,7 +92,7 @@ def calibrate_batch_norm(model: LeWM, windows: Windows, encode: Encode, batches:
         norm.train()
     for number in range(batches):
         pixels, actions, _ = windows.sample(batch, 11, number)
-        latents = encode(model, pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+        latents = model.projector(encode(model, pixels.flatten(0, 1))).unflatten(0, pixels.shape[:2])
         model.predict(latents[:, :-1], model.action_encoder(actions))
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
@@ -114,6 +114,7 @@ class Losses:
     total: Tensor
     prediction: Tensor
     sigreg: Tensor
+    common: Tensor
     latents: Tensor
 
 
@@ -123,23 +124,30 @@ def losses(
     directions: Tensor,
     pixels: Tensor,
     actions: Tensor,
-    sigreg_weight: float,
+    settings: Training,
     bf16: bool,
     encode: Encode = encode_all,
 ) -> Losses:
     """LeWM's objective: mean squared error of the next latents plus SIGReg. Gradients flow into the targets too: SIGReg alone prevents
     collapse.
 
+    Not LeWM's is `common`, the mean square of what all frames of the batch have in common in the class token. The projector's BatchNorm
+    takes it away again, so it costs nothing to be rid of it, and the encoder's last LayerNorm then leaves the room to what tells frames
+    apart.
+
     pixels uint8 [B, T + 1, 3, H, W], actions [B, T, action_in].
     """
     batch, frames = pixels.shape[:2]
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=bf16):
-        latents = encode(model, pixels.flatten(0, 1)).unflatten(0, (batch, frames))
+        tokens = encode(model, pixels.flatten(0, 1))
+        latents = model.projector(tokens).unflatten(0, (batch, frames))
         predicted = model.predict(latents[:, :-1], model.action_encoder(actions))
     latents, predicted = latents.float(), predicted.float()
     prediction = (predicted - latents[:, 1:]).square().mean()
     statistic = sigreg(latents.transpose(0, 1), directions)
-    return Losses(prediction + sigreg_weight * statistic, prediction, statistic, latents.detach().flatten(0, 1))
+    common = tokens.float().mean(dim=0).square().mean()
+    total = prediction + settings.sigreg_weight * statistic + settings.common_weight * common
+    return Losses(total, prediction, statistic, common.detach(), latents.detach().flatten(0, 1))
 
 
 class Trainer:
@@ -194,17 +202,17 @@ class Trainer:
         return PatchSample(background, self.config.dimensions.patch, settings.salient_patches, settings.other_patches)
 
     def _freeze_encoder(self, episodes: int) -> None:
-        """The encoder as it is for inference stays so; its latents take the place of frames."""
+        """The encoder as it is for inference stays so; its class tokens take the place of frames."""
         self.model.encoder.requires_grad_(False)
         self.model.projector.requires_grad_(False)
         self.model.projector.eval()
         self.windows = self._windows(self.trained.part(slice(0, episodes)))
         self.held_out = self._windows(self.held_out.episodes.part(slice(0, max(1, episodes // HELD_OUT_DIVISOR))))
         for windows in (self.windows, self.held_out):
-            windows.use_latents(self._latents)
+            windows.use_encoded(self._class_tokens)
 
     @torch.no_grad()
-    def _latents(self, pixels: Tensor) -> Tensor:
+    def _class_tokens(self, pixels: Tensor) -> Tensor:
         return encode_all(self.model, pixels)
 
     @property
@@ -221,7 +229,7 @@ class Trainer:
         bias = sample.key_bias((self.config.dimensions.image // sample.patch) ** 2)
 
         def encode(model: LeWM, pixels: Tensor) -> Tensor:
-            return encode_sampled(model, pixels, sample.choose(pixels, torch.Generator().manual_seed(number)), bias)
+            return encode_sampled(model.encoder, pixels, sample.choose(pixels, torch.Generator().manual_seed(number)), bias)
 
         return encode
 
@@ -241,14 +249,19 @@ class Trainer:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         encode = self.encode(settings.seed, step, 2)
-        result = losses(self.model, self.sigreg, directions, pixels, actions, settings.sigreg_weight, self.bf16, encode)
+        result = losses(self.model, self.sigreg, directions, pixels, actions, settings, self.bf16, encode)
         result.total.backward()
         gradient = nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
         self.optimizer.step()
         self.step += 1
         self.seconds += time.perf_counter() - begun
         record = {"step": self.step, "learning_rate": rate, "loss": result.total.item(), "prediction_loss": result.prediction.item()}
-        record |= {"sigreg": result.sigreg.item(), "gradient_norm": gradient.item(), "latent_std": latent_std(result.latents)}
+        record |= {
+            "sigreg": result.sigreg.item(),
+            "common": result.common.item(),
+            "gradient_norm": gradient.item(),
+            "latent_std": latent_std(result.latents),
+        }
         return record | {"seconds": round(self.seconds, 2), "latents": result.latents}
 
     def run(self, until: int, log_every: int = 10, probe_every: int = 250, save_every_s: float = 180.0) -> None:
@@ -294,11 +307,11 @@ class Trainer:
         """On held-out windows, in eval mode: linear probe of the position, and the 1-step error relative to the latents' variance."""
         encode = self.encode(7)
         model = self.calibrated(encode)
-        tokens = ClassTokens(model)
-        latents, positions, errors = [], [], []
+        tokens, latents, positions, errors = [], [], [], []
         for part in range(8):
             pixels, actions, states = self.held_out.sample(PROBE_BATCH, 7, part)
-            encoded = encode(model, pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+            tokens.append(encode(model, pixels.flatten(0, 1)))
+            encoded = model.projector(tokens[-1]).unflatten(0, pixels.shape[:2])
             predicted = model.predict(encoded[:, :-1], model.action_encoder(actions))
             errors.append((predicted - encoded[:, 1:]).square().mean().item())
             latents.append(encoded.flatten(0, 1).cpu())
@@ -308,7 +321,8 @@ class Trainer:
         return {
             "probe_r2": linear_probe_r2(train, torch.cat(positions[:half]), test, torch.cat(positions[half:])),
             "prediction_error_relative": float(np.mean(errors)) / test.var(dim=0).mean().item(),
-        } | tokens.report()
+            "class_token_std": latent_std(torch.cat(tokens)),
+        }
 
     def calibrated(self, encode: Encode) -> LeWM:
         """A copy for inference. Training itself never sees its statistics."""

@@ -37,6 +37,7 @@ TINY = Config(
         clip=1.0,
         dropout=0.1,
         sigreg_weight=0.09,
+        common_weight=0.1,
         encoder_std=0.1,
         residual_std=0.1,
         patch_std=0.05,

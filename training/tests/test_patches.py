@@ -31,8 +31,8 @@ def test_all_patches_in_any_order_give_the_latents_of_the_whole_frame(tiny: Conf
     generator = torch.Generator().manual_seed(0)
     order = torch.stack([torch.randperm(16, generator=generator) for _ in frames])
     with torch.no_grad():
-        latents = encode_sampled(model, frames, order, torch.zeros(17))
-        torch.testing.assert_close(latents, model.encode(normalize(frames)), atol=1e-5, rtol=0)
+        latents = encode_sampled(model.encoder, frames, order, torch.zeros(17))
+        torch.testing.assert_close(latents, model.encoder(normalize(frames)), atol=1e-5, rtol=0)
 
 
 def test_a_key_that_counts_for_two_gives_the_latents_of_a_frame_that_has_it_twice(tiny: Config) -> None:
@@ -43,7 +43,10 @@ def test_a_key_that_counts_for_two_gives_the_latents_of_a_frame_that_has_it_twic
     bias[5] = torch.tensor(2.0).log()
     with torch.no_grad():
         torch.testing.assert_close(
-            encode_sampled(model, frames, once, bias), encode_sampled(model, frames, twice, torch.zeros(7)), atol=1e-5, rtol=0
+            encode_sampled(model.encoder, frames, once, bias),
+            encode_sampled(model.encoder, frames, twice, torch.zeros(7)),
+            atol=1e-5,
+            rtol=0,
         )
 
 

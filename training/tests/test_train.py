@@ -25,10 +25,10 @@ def test_optimisation_lowers_the_loss_on_a_fixed_batch(tiny: Config, episodes: E
     sigreg = SIGReg(projections=64)
     directions = sigreg.directions(tiny.dimensions.width, torch.Generator().manual_seed(0))
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4)
-    before = losses(model, sigreg, directions, pixels, actions, 0.09, bf16=False).total
+    before = losses(model, sigreg, directions, pixels, actions, tiny.training, bf16=False).total
     before.backward()
     optimizer.step()
-    after = losses(model, sigreg, directions, pixels, actions, 0.09, bf16=False).total
+    after = losses(model, sigreg, directions, pixels, actions, tiny.training, bf16=False).total
     assert after.item() < before.item()
 
 
