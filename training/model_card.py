@@ -52,10 +52,13 @@ def _how(trained: Trained) -> str:
     """A sentence for one stage, a list for more."""
     config = trained.config
     stages = [_stage(config, stage) for stage in config.stages]
+    loss = f"Prediction loss plus {config.training.sigreg_weight:g} x SIGReg"
+    if config.training.common_weight > 0:
+        loss += f", plus {config.training.common_weight:g} x the mean square of what class tokens have in common"
     if len(stages) == 1:
-        return f"{stages[0]}. Prediction loss plus {config.training.sigreg_weight:g} x SIGReg."
+        return f"{stages[0]}. {loss}."
     lines = "\n".join(f"{number}. {stage}" for number, stage in enumerate(stages, 1))
-    return f"Prediction loss plus {config.training.sigreg_weight:g} x SIGReg, in {len(stages)} stages:\n\n{lines}"
+    return f"{loss}, in {len(stages)} stages:\n\n{lines}"
 
 
 def _reduced(image: int) -> str:

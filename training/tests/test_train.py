@@ -11,7 +11,7 @@ from training.data import ActionStatistics, Episodes, Windows
 from training.diagnostics import effective_rank, latent_std, linear_probe_r2, read_log
 from training.env import render, step
 from training.loss import SIGReg
-from training.model import LeWM
+from training.model import LeWM, normalize
 from training.train import LOG, Trainer, initialize, learning_rate, losses
 
 CPU = torch.device("cpu")
@@ -30,6 +30,20 @@ def test_optimisation_lowers_the_loss_on_a_fixed_batch(tiny: Config, episodes: E
     optimizer.step()
     after = losses(model, sigreg, directions, pixels, actions, tiny.training, bf16=False).total
     assert after.item() < before.item()
+
+
+def test_what_class_tokens_have_in_common_is_a_part_of_the_loss(tiny: Config, episodes: Episodes) -> None:
+    model = LeWM(tiny.dimensions).train()
+    initialize(model, tiny.training)
+    pixels, actions, _ = Windows(episodes, ActionStatistics.of(episodes), 4, tiny.dimensions.image, CPU).sample(8, 5)
+    sigreg = SIGReg(projections=64)
+    directions = sigreg.directions(tiny.dimensions.width, torch.Generator().manual_seed(0))
+    settings = dataclasses.replace(tiny.training, common_weight=0.25)
+    found = losses(model, sigreg, directions, pixels, actions, settings, bf16=False)
+    with torch.no_grad():
+        tokens = model.encoder(normalize(pixels.flatten(0, 1)))
+    torch.testing.assert_close(found.common, tokens.mean(dim=0).square().mean())
+    torch.testing.assert_close(found.total, found.prediction + 0.09 * found.sigreg + 0.25 * found.common)
 
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tiny: Config, episodes: Episodes, tmp_path: Path) -> None:
