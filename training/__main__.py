@@ -31,7 +31,7 @@ def main() -> int:
     train.add_argument("--probe-every", type=int, default=250, metavar="STEPS", help="steps between held-out probes (default 250)")
 
     evaluate = commands.add_parser("evaluate", help="plan in closed loop and measure the latents; writes a JSON report")
-    evaluate.add_argument("--checkpoint", type=Path, required=True)
+    evaluate.add_argument("--model", type=Path, required=True, help="checkpoint of train, or a model folder of export")
     evaluate.add_argument("--data", type=Path, required=True, help="episode file of collect; its held-out part is used")
     evaluate.add_argument("--out", type=Path, required=True, help="folder for evaluation.json and the pictures")
     evaluate.add_argument("--pairs", type=int, default=50, help="start and goal pairs (default 50)")
@@ -39,7 +39,7 @@ def main() -> int:
     evaluate.add_argument("--iterations", type=int, default=30, help="CEM iterations (default 30)")
 
     export = commands.add_parser("export", help="write a model folder: weights, configs, held-out frames, model card")
-    export.add_argument("--checkpoint", type=Path, required=True)
+    export.add_argument("--model", type=Path, required=True, help="checkpoint of train, where train wrote it, or a model folder")
     export.add_argument("--data", type=Path, required=True)
     export.add_argument("--evaluation", type=Path, required=True, help="folder that evaluate wrote")
     export.add_argument("--out", type=Path, required=True, help="for example models/lewm-tworoom-small")
@@ -74,12 +74,12 @@ def _run(arguments: argparse.Namespace) -> int:
             signal.signal(number, signal.default_int_handler)
         config = configs.load(arguments.config)
         trainer = Trainer(config, Episodes.load(arguments.data), arguments.out, torch.device(arguments.device))
-        trainer.run(arguments.steps or config.training.steps, probe_every=arguments.probe_every, save_every_s=arguments.save_every)
+        trainer.run(arguments.steps or config.steps, probe_every=arguments.probe_every, save_every_s=arguments.save_every)
     elif arguments.command == "evaluate":
         from .evaluate import evaluate
 
         evaluate(
-            arguments.checkpoint,
+            arguments.model,
             arguments.data,
             arguments.out,
             torch.device(arguments.device),
@@ -90,7 +90,7 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         from .export import export
 
-        export(arguments.checkpoint, arguments.data, arguments.evaluation, arguments.out)
+        export(arguments.model, arguments.data, arguments.evaluation, arguments.out)
     return 0
 
 

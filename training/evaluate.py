@@ -1,4 +1,4 @@
-"""Evaluation of a checkpoint: planning in closed loop against baselines, and what the latents know."""
+"""Evaluation of a trained model: planning in closed loop against baselines, and what the latents know."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .diagnostics import effective_rank, latent_std, linear_probe_r2
 from .model import normalize
 from .pictures import contact_sheet, walk_gif
 from .plan import CEM, ModelPolicy, Outcome, TrueDynamicsPolicy, closed_loop, oracle, random_policy, straight_line
-from .train import Trained, load_checkpoint
+from .trained import Trained, load_trained
 
 GOAL_OFFSET = 25
 BUDGET = 50
@@ -141,9 +141,10 @@ def latent_report(trained: Trained, part: Episodes, device: torch.device) -> dic
     }
 
 
-def evaluate(checkpoint: Path, data: Path, out: Path, device: torch.device, pairs: int, samples: int, iterations: int) -> dict:
-    """Writes evaluation.json and pictures of walks through the door to `out`, and returns the report."""
-    trained = load_checkpoint(checkpoint, device)
+def evaluate(source: Path, data: Path, out: Path, device: torch.device, pairs: int, samples: int, iterations: int) -> dict:
+    """`source`: a checkpoint or a model folder. Writes evaluation.json and pictures of walks through the door to `out`, and returns the
+    report."""
+    trained = load_trained(source, device)
     episodes = Episodes.load(data)
     out.mkdir(parents=True, exist_ok=True)
     solver = CEM(samples=samples, iterations=iterations, elites=min(30, samples))

@@ -11,62 +11,45 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
 
 from . import env
 from .config import ACTION_SIZE, FRAMESKIP
 from .data import Episodes
 from .evaluate import DOOR_STEPS, REPORT, held_out
-from .model import IMAGE_MEAN, IMAGE_STD, Dimensions, LeWM, preprocess
+from .model import IMAGE_MEAN, IMAGE_STD, LeWM, preprocess
 from .model_card import model_card
 from .synapse import synapse_config
-from .train import CURVES, Trained, load_checkpoint
+from .train import CURVES
+from .trained import DESCRIPTION, WEIGHTS, Trained, load_trained, load_weights, save_weights
 
 EPISODES = 50
 EPISODE_FRAMES_MAX = 12
 MINIMUM_FRAMES = 4
 
 
-def save_weights(model: LeWM, path: Path) -> None:
-    """f16 safetensors with the published keys. BatchNorm's counter stays an integer."""
-    state = {
-        key: value.cpu().half().contiguous() if value.is_floating_point() else value.cpu() for key, value in model.state_dict().items()
-    }
-    for key, value in state.items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            raise ValueError(f"{key} has values that float16 cannot hold")
-    save_file(state, path)
-
-
-def load_weights(path: Path, dimensions: Dimensions) -> LeWM:
-    """The model of an exported folder's weights, in float32 and eval mode."""
-    model = LeWM(dimensions)
-    model.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()})
-    return model.eval()
-
-
-def export(checkpoint: Path, data: Path, evaluation: Path, out: Path) -> None:
-    """The report in `evaluation` must be of this checkpoint. An existing folder of that name is replaced once the new one is whole."""
-    trained = load_checkpoint(checkpoint, torch.device("cpu"))
+def export(source: Path, data: Path, evaluation: Path, out: Path) -> None:
+    """`source`: a checkpoint or a model folder. The report in `evaluation` must be of it. An existing folder `out`, which may be `source`,
+    is replaced once the new one is whole."""
+    trained = load_trained(source, torch.device("cpu"))
     report = json.loads((evaluation / REPORT).read_text())
     if report["name"] != trained.config.name or report["step"] != trained.step:
         raise ValueError(
-            f"{evaluation / REPORT} is of {report['name']} at step {report['step']}, the checkpoint of {trained.config.name} at step "
+            f"{evaluation / REPORT} is of {report['name']} at step {report['step']}, {source} of {trained.config.name} at step "
             f"{trained.step}: evaluate it first"
         )
     pictures = [f"{name}.{kind}" for name in DOOR_STEPS for kind in ("gif", "png")]
-    copied = [evaluation / name for name in (*pictures, REPORT)] + [checkpoint.parent / CURVES]
+    copied = [evaluation / name for name in (*pictures, REPORT)] + [(source if source.is_dir() else source.parent) / CURVES]
     if missing := [str(file) for file in copied if not file.exists()]:
         raise ValueError(f"missing {', '.join(missing)}; the checkpoint must lie where training wrote it")
     partial = out.with_name(f"{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    save_weights(trained.model, partial / "model.safetensors")
-    _write(partial / "config.json", describe(trained, report))
+    save_weights(trained.model, partial / WEIGHTS)
+    _write(partial / DESCRIPTION, describe(trained, report))
     _write(partial / "synapse.json", synapse_config(trained.config, trained.statistics))
     _write(partial / "action-stats.json", vars(trained.statistics))
     # What is compared with the runtime later must come from the weights as they are stored.
-    stored = load_weights(partial / "model.safetensors", trained.config.dimensions)
+    stored = load_weights(partial / WEIGHTS, trained.config.dimensions)
     write_episodes(stored, held_out(trained.config, Episodes.load(data)), partial / "eval")
     for source in copied:
         shutil.copyfile(source, partial / source.name)

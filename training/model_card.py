@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import env
 from .config import Config, Training
 from .evaluate import DOOR_STEPS
-from .train import Trained
+from .trained import Trained
 
 POLICIES = {
     "model": "**planning with this model**",

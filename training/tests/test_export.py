@@ -11,10 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from training.evaluate import REPORT
-from training.export import export, load_weights
+from training.evaluate import REPORT, evaluate
+from training.export import export
 from training.model import preprocess
-from training.train import CHECKPOINT, load_checkpoint
+from training.train import CHECKPOINT
+from training.trained import WEIGHTS, load_checkpoint, load_trained, load_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,6 +48,33 @@ def test_the_folder_says_what_it_is(exported: Path) -> None:
     assert len(list((exported / "eval").iterdir())) == 50
     card = (exported / "README.md").read_text()
     assert "3 fixed pairs" in card and "door_near.gif" in card and (exported / "door_near.gif").exists()
+
+
+def test_a_model_folder_is_evaluated_and_exported_like_its_checkpoint(trained: Path, exported: Path, tmp_path: Path) -> None:
+    cpu = torch.device("cpu")
+    folder, checkpoint = load_trained(exported, cpu), load_trained(trained / "run" / CHECKPOINT, cpu)
+    assert (folder.config, folder.statistics, folder.step, folder.device) == (
+        checkpoint.config,
+        checkpoint.statistics,
+        checkpoint.step,
+        checkpoint.device,
+    )
+    report = evaluate(exported, trained / "episodes.npz", tmp_path / "evaluation", cpu, pairs=3, samples=8, iterations=1)
+    assert report["step"] == 3
+    shutil.copytree(exported, tmp_path / "again")
+    export(tmp_path / "again", trained / "episodes.npz", tmp_path / "evaluation", tmp_path / "again")
+    for name in (WEIGHTS, "eval/test-24/episode.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (exported / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["lewm-tworoom-small"])
+def test_a_shipped_model_gives_the_latents_that_it_was_shipped_with(name: str) -> None:
+    folder = ROOT / "models" / name
+    model = load_trained(folder, torch.device("cpu")).model
+    episode = json.loads((folder / "eval" / "test-03" / "episode.json").read_text())
+    pixels = np.stack([np.array(Image.open(file)) for file in sorted((folder / "eval" / "test-03").glob("*.png"))])
+    with torch.no_grad():
+        np.testing.assert_allclose(model.encode(preprocess(pixels)).numpy(), episode["latents"], atol=1e-4)
 
 
 def test_a_report_of_another_step_is_refused(trained: Path, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from training.data import Episodes
 from training.env import render, sample_positions
 from training.model import LeWM, normalize
 from training.patches import PatchSample, encode_sampled
-from training.train import CHECKPOINT, Trainer, initialize, load_checkpoint
+from training.train import CHECKPOINT, Trainer, initialize
+from training.trained import load_checkpoint
 
 CPU = torch.device("cpu")
 

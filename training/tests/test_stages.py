@@ -8,7 +8,8 @@ import torch
 
 from training.config import Config, parse
 from training.data import Episodes
-from training.train import CHECKPOINT, Trainer, load_checkpoint
+from training.train import CHECKPOINT, Trainer
+from training.trained import load_checkpoint
 
 CPU = torch.device("cpu")
 
