@@ -14,6 +14,12 @@ def latent_std(latents: Tensor) -> float:
     return latents.float().std(dim=0).mean().item()
 
 
+def varying_share(tokens: Tensor) -> float:
+    """tokens [N, width] -> their variance over N as a share of their mean square, 0..1. Near 0 they are all the same but for a little,
+    which float sees and int8 does not."""
+    return (tokens.float().var(dim=0).mean() / tokens.float().square().mean().clamp_min(1e-30)).item()
+
+
 def effective_rank(latents: Tensor) -> float:
     """exp of the entropy of the covariance's normalised eigenvalues (Roy and Vetterli 2007): 1 .. width."""
     eigenvalues = torch.linalg.eigvalsh(latents.float().cpu().T.cov()).clamp_min(0)

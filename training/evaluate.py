@@ -13,7 +13,7 @@ from torch import Tensor
 from . import env
 from .config import FRAMESKIP, Config
 from .data import Episodes, Windows
-from .diagnostics import effective_rank, latent_std, linear_probe_r2
+from .diagnostics import effective_rank, latent_std, linear_probe_r2, varying_share
 from .model import normalize
 from .pictures import contact_sheet, walk_gif
 from .plan import CEM, ModelPolicy, Outcome, TrueDynamicsPolicy, closed_loop, oracle, random_policy, straight_line
@@ -137,7 +137,7 @@ def latent_report(trained: Trained, part: Episodes, device: torch.device) -> dic
         "surprise_auroc": auroc(torch.cat(normal), torch.cat(teleported)),
         "latent_std": latent_std(test),
         "effective_rank": effective_rank(test),
-        "class_token_std": latent_std(torch.cat(tokens)),
+        "class_token_varying": varying_share(torch.cat(tokens)),
     }
 
 

@@ -109,7 +109,7 @@ compare with the straight line.
 | prediction error / latent variance after 1, 5, 10, 20 steps | {", ".join(f"{errors[step]:.4f}" for step in ("1", "5", "10", "20"))} |
 | surprise tells a teleported dot from a normal step, AUROC | {latents["surprise_auroc"]:.3f} |
 | effective rank, of {d.width} | {latents["effective_rank"]:.1f} |
-| what tells frames apart in the class token (values near 1), standard deviation | {latents["class_token_std"]:.3f} |
+| what tells frames apart in the class token, of its mean square | {_percent(latents["class_token_varying"])} |
 
 {images}
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from .config import Config, Training
 from .data import ActionStatistics, Episodes, Windows
-from .diagnostics import draw_curves, effective_rank, latent_std, linear_probe_r2, read_log
+from .diagnostics import draw_curves, effective_rank, latent_std, linear_probe_r2, read_log, varying_share
 from .loss import SIGReg
 from .model import LeWM, normalize
 from .patches import PatchSample, encode_sampled
@@ -321,7 +321,7 @@ class Trainer:
         return {
             "probe_r2": linear_probe_r2(train, torch.cat(positions[:half]), test, torch.cat(positions[half:])),
             "prediction_error_relative": float(np.mean(errors)) / test.var(dim=0).mean().item(),
-            "class_token_std": latent_std(torch.cat(tokens)),
+            "class_token_varying": varying_share(torch.cat(tokens)),
         }
 
     def calibrated(self, encode: Encode) -> LeWM:

@@ -8,7 +8,7 @@ import torch
 
 from training.config import Config, load, parse
 from training.data import ActionStatistics, Episodes, Windows
-from training.diagnostics import effective_rank, latent_std, linear_probe_r2, read_log
+from training.diagnostics import effective_rank, latent_std, linear_probe_r2, read_log, varying_share
 from training.env import render, step
 from training.loss import SIGReg
 from training.model import LeWM, normalize
@@ -119,3 +119,9 @@ def test_shipped_configs_are_valid_and_wrong_ones_are_named() -> None:
             parse(document | change)
     with pytest.raises(ValueError, match="known: lewm-tworoom"):
         load("nothing")
+
+
+def test_an_offset_that_all_tokens_share_counts_as_not_varying() -> None:
+    tokens = torch.randn(512, 16, generator=torch.Generator().manual_seed(4))
+    assert varying_share(tokens) == pytest.approx(1, abs=0.05)
+    assert varying_share(0.01 * tokens + 0.8) == pytest.approx(0.01**2 / 0.8**2, rel=0.1)
