@@ -180,8 +180,8 @@ class Trainer:
 
     def _enter_stage(self, begun: bool = False) -> None:
         """Sets up the stage that the next step belongs to. `begun`: the weights are of that stage already."""
-        self.stage, self.stage_begins = self.config.stage(self.step)
-        settings = self.settings = self.config.stages[self.stage]
+        stage, begins = self.config.stage(self.step)
+        settings = self.settings = self.config.stages[stage]
         self.bf16 = settings.bf16 and has_bf16(self.device)
         self.sample = self._patch_sample()
         self.model.set_dropout(settings.dropout)
@@ -191,6 +191,8 @@ class Trainer:
             self._freeze_encoder(settings.frozen_episodes)
         learning = [value for value in self.model.parameters() if value.requires_grad]
         self.optimizer = torch.optim.AdamW(learning, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        # Last, so that a run that is stopped in here is one that has yet to enter the stage.
+        self.stage, self.stage_begins = stage, begins
 
     def _patch_sample(self) -> PatchSample | None:
         """None where the stage trains on all patches."""
@@ -272,6 +274,10 @@ class Trainer:
         bar = tqdm(total=until, initial=self.step, unit="step", dynamic_ncols=True, mininterval=1)
         try:
             while self.step < until:
+                if self.config.stage(self.step)[0] != self.stage:
+                    # Encoding what a frozen stage needs takes long, and a power cut then costs that alone.
+                    self.save(inference=False)
+                    self._enter_stage()
                 record = self.train_step()
                 latents = record.pop("latents")
                 if not math.isfinite(record["loss"]):

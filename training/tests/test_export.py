@@ -67,7 +67,7 @@ def test_a_model_folder_is_evaluated_and_exported_like_its_checkpoint(trained: P
         assert (tmp_path / "again" / name).read_bytes() == (exported / name).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["lewm-tworoom-small"])
+@pytest.mark.parametrize("name", ["lewm-tworoom", "lewm-tworoom-small"])
 def test_a_shipped_model_gives_the_latents_that_it_was_shipped_with(name: str) -> None:
     folder = ROOT / "models" / name
     model = load_trained(folder, torch.device("cpu")).model

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from training.config import Config, parse
-from training.data import Episodes
+from training.data import Episodes, Windows
 from training.train import CHECKPOINT, Trainer
 from training.trained import load_checkpoint
 
@@ -37,6 +37,27 @@ def test_stages_follow_each_other_and_can_be_stopped_anywhere(tiny: Config, epis
     stored = [load_checkpoint(tmp_path / name / CHECKPOINT, CPU).model.state_dict() for name in ("whole", "parts")]
     for key, value in stored[0].items():
         assert torch.equal(value, stored[1][key]), key
+
+
+def test_a_run_that_is_stopped_while_it_enters_a_stage_loses_nothing(
+    tiny: Config, episodes: Episodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = _staged(tiny)
+    whole = Trainer(config, episodes, tmp_path / "whole", CPU)
+    whole.run(9)
+
+    def stop(self: Windows, encode: object) -> None:
+        raise KeyboardInterrupt
+
+    stopped = Trainer(config, episodes, tmp_path / "parts", CPU)
+    with monkeypatch.context() as patch:
+        patch.setattr(Windows, "use_encoded", stop)
+        stopped.run(9)
+    assert stopped.step == 5
+    parts = Trainer(config, episodes, tmp_path / "parts", CPU)
+    parts.run(9)
+    for key, value in whole.model.state_dict().items():
+        assert torch.equal(value, parts.model.state_dict()[key]), key
 
 
 def test_a_frozen_encoder_keeps_its_latents_while_the_predictor_learns(tiny: Config, episodes: Episodes, tmp_path: Path) -> None:
