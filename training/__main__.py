@@ -34,6 +34,9 @@ def main() -> int:
     evaluate.add_argument("--model", type=Path, required=True, help="checkpoint of train, or a model folder of export")
     evaluate.add_argument("--data", type=Path, required=True, help="episode file of collect; its held-out part is used")
     evaluate.add_argument("--out", type=Path, required=True, help="folder for evaluation.json and the pictures")
+    evaluate.add_argument(
+        "--sets", default="recorded,door_near,door_far", help="sets of pairs, of which the others are kept as they are (default: all)"
+    )
     evaluate.add_argument("--pairs", type=int, default=50, help="start and goal pairs (default 50)")
     evaluate.add_argument("--samples", type=int, default=300, help="CEM samples (default 300)")
     evaluate.add_argument("--iterations", type=int, default=30, help="CEM iterations (default 30)")
@@ -77,7 +80,9 @@ def _run(arguments: argparse.Namespace) -> int:
         trainer.run(arguments.steps or config.steps, probe_every=arguments.probe_every, save_every_s=arguments.save_every)
     elif arguments.command == "evaluate":
         from .evaluate import evaluate
+        from .memory import keep_freed_memory
 
+        keep_freed_memory()
         evaluate(
             arguments.model,
             arguments.data,
@@ -86,6 +91,7 @@ def _run(arguments: argparse.Namespace) -> int:
             arguments.pairs,
             arguments.samples,
             arguments.iterations,
+            tuple(arguments.sets.split(",")),
         )
     else:
         from .export import export

@@ -24,7 +24,9 @@ BUDGET = 50
 SEED = 42
 REPORT = "evaluation.json"
 TELEPORT_MIN = 25.0
+RECORDED = "recorded"
 DOOR_STEPS = {"door_near": (8, 18), "door_far": (19, 35)}
+SETS = (RECORDED, *DOOR_STEPS)
 
 
 def held_out(config: Config, episodes: Episodes) -> Episodes:
@@ -141,9 +143,14 @@ def latent_report(trained: Trained, part: Episodes, device: torch.device) -> dic
     }
 
 
-def evaluate(source: Path, data: Path, out: Path, device: torch.device, pairs: int, samples: int, iterations: int) -> dict:
-    """`source`: a checkpoint or a model folder. Writes evaluation.json and pictures of walks through the door to `out`, and returns the
-    report."""
+def evaluate(
+    source: Path, data: Path, out: Path, device: torch.device, pairs: int, samples: int, iterations: int, sets: tuple[str, ...] = SETS
+) -> dict:
+    """`source`: a checkpoint or a model folder. Evaluates `sets` of pairs, writes evaluation.json and pictures of walks through the door to
+    `out` after every set, and returns the report. Of a report of the same model with the same planner that is there already the other sets
+    are kept, so that a long evaluation can be made in parts; one of another model is replaced."""
+    if unknown := sorted(set(sets) - set(SETS)):
+        raise ValueError(f"no set of pairs {', '.join(unknown)}; there are {', '.join(SETS)}")
     trained = load_trained(source, device)
     episodes = Episodes.load(data)
     out.mkdir(parents=True, exist_ok=True)
@@ -157,16 +164,29 @@ def evaluate(source: Path, data: Path, out: Path, device: torch.device, pairs: i
         "frameskip": FRAMESKIP,
         "budget": BUDGET,
     }
-    report["latents"] = latent_report(trained, held_out(trained.config, episodes), device)
+    written = json.loads((out / REPORT).read_text()) if (out / REPORT).exists() else {}
+    kept = {key: value for key, value in written.items() if key not in report} if report.items() <= written.items() else {}
+    report |= {"latents": kept.get("latents") or latent_report(trained, held_out(trained.config, episodes), device)}
+    report |= {name: kept[name] for name in SETS if name in kept}
     print(json.dumps(report["latents"], indent=1), flush=True)
-    report["recorded"], _ = _planning(trained, *recorded_pairs(trained.config, episodes, pairs), solver)
-    print(json.dumps(report["recorded"], indent=1), flush=True)
-    for name, steps in DOOR_STEPS.items():
-        starts, goals = door_pairs(pairs, steps)
-        report[name], walks = _planning(trained, starts, goals, solver)
-        print(json.dumps(report[name], indent=1), flush=True)
-        contact_sheet(walks, goals, out / f"{name}.png")
-        walk_gif(walks, goals, out / f"{name}.gif")
-    # The report comes last: a folder that has one is complete.
-    (out / REPORT).write_text(json.dumps(report, indent=1) + "\n")
+    for name in sets:
+        report[name] = _evaluate_set(name, trained, episodes, pairs, solver, out)
+        print(json.dumps({name: report[name]}, indent=1), flush=True)
+        _store(report, out)
     return report
+
+
+def _store(report: dict, out: Path) -> None:
+    partial = out / f"{REPORT}.partial"
+    partial.write_text(json.dumps(report, indent=1) + "\n")
+    partial.replace(out / REPORT)
+
+
+def _evaluate_set(name: str, trained: Trained, episodes: Episodes, pairs: int, solver: CEM, out: Path) -> dict:
+    if name == RECORDED:
+        return _planning(trained, *recorded_pairs(trained.config, episodes, pairs), solver)[0]
+    starts, goals = door_pairs(pairs, DOOR_STEPS[name])
+    result, walks = _planning(trained, starts, goals, solver)
+    contact_sheet(walks, goals, out / f"{name}.png")
+    walk_gif(walks, goals, out / f"{name}.gif")
+    return result

@@ -15,7 +15,7 @@ from PIL import Image
 from . import env
 from .config import ACTION_SIZE, FRAMESKIP
 from .data import Episodes
-from .evaluate import DOOR_STEPS, REPORT, held_out
+from .evaluate import DOOR_STEPS, RECORDED, REPORT, SETS, held_out
 from .model import IMAGE_MEAN, IMAGE_STD, LeWM, preprocess
 from .model_card import model_card
 from .synapse import synapse_config
@@ -37,7 +37,9 @@ def export(source: Path, data: Path, evaluation: Path, out: Path) -> None:
             f"{evaluation / REPORT} is of {report['name']} at step {report['step']}, {source} of {trained.config.name} at step "
             f"{trained.step}: evaluate it first"
         )
-    pictures = [f"{name}.{kind}" for name in DOOR_STEPS for kind in ("gif", "png")]
+    if RECORDED not in report:
+        raise ValueError(f"{evaluation / REPORT} has no recorded goals: evaluate them first")
+    pictures = [f"{name}.{kind}" for name in DOOR_STEPS if name in report for kind in ("gif", "png")]
     copied = [evaluation / name for name in (*pictures, REPORT)] + [(source if source.is_dir() else source.parent) / CURVES]
     if missing := [str(file) for file in copied if not file.exists()]:
         raise ValueError(f"missing {', '.join(missing)}; the checkpoint must lie where training wrote it")
@@ -80,7 +82,7 @@ def describe(trained: Trained, report: dict) -> dict:
         "training": dataclasses.asdict(trained.config.training)
         | {"step": trained.step, "seconds": round(trained.seconds), "device": trained.device},
         "then": [dataclasses.asdict(stage) for stage in trained.config.then],
-        "metrics": {key: report[key] for key in ("latents", "recorded", *DOOR_STEPS, "cem")},
+        "metrics": {key: report[key] for key in ("latents", *SETS, "cem") if key in report},
     }
 
 

@@ -15,14 +15,16 @@ POLICIES = {
     "expert_without_noise": "expert (is told positions and the door)",
 }
 
+HEADINGS = {"recorded": "recorded goals", "door_near": "through the door, near", "door_far": "through the door, far"}
+
 
 def _percent(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
 def _success_rows(report: dict) -> str:
-    sets = {"recorded": "recorded goals", "door_near": "through the door, near", "door_far": "through the door, far"}
-    lines = [f"| | {' | '.join(sets.values())} |", "|---|---|---|---|"]
+    sets = {name: heading for name, heading in HEADINGS.items() if name in report}
+    lines = [f"| | {' | '.join(sets.values())} |", "|---" * (len(sets) + 1) + "|"]
     for key, label in POLICIES.items():
         cells = []
         for pairs in sets:
@@ -30,8 +32,11 @@ def _success_rows(report: dict) -> str:
             low, high = result["success_ci95"]
             cells.append(f"{_percent(result['success'])} ({_percent(low)} to {_percent(high)})")
         lines.append(f"| {label} | {' | '.join(cells)} |")
+    lines.append(f"| pairs | {' | '.join(str(report[pairs]['model']['pairs']) for pairs in sets)} |")
     distances = " | ".join(f"{report[pairs]['distance_px_mean']:.0f} px" for pairs in sets)
     lines.append(f"| mean distance, straight | {distances} |")
+    if missing := [heading for name, heading in HEADINGS.items() if name not in report]:
+        lines.append(f"\nNot evaluated: {', '.join(missing)}.")
     return "\n".join(lines)
 
 
@@ -71,7 +76,6 @@ def model_card(trained: Trained, report: dict, pictures: list[str]) -> str:
     d = config.dimensions
     parameters = sum(value.numel() for value in trained.model.parameters())
     errors = latents["prediction_error_relative"]
-    pairs = report["recorded"]["model"]["pairs"]
     near, far = DOOR_STEPS["door_near"], DOOR_STEPS["door_far"]
     images = "\n\n".join(f"![five episodes of walking to a goal in the other room]({name})" for name in pictures if name.endswith("gif"))
     return f"""# {config.name}
@@ -93,10 +97,10 @@ Trained for {trained.step:,} of {config.steps:,} steps in {trained.seconds / 360
 
 ## How well it works
 
-Success of reaching a goal within {cem["budget"]} steps, {pairs} fixed pairs, 95 % confidence intervals. Recorded goals are states
+Success of reaching a goal within {cem["budget"]} steps, over fixed pairs, 95 % confidence intervals. Recorded goals are states
 {cem["horizon"] * cem["frameskip"]} steps later in held-out episodes, as stable-worldmodel evaluates. Goals through the door lie in the
-other room, {near[0]} to {near[1]} or {far[0]} to {far[1]} steps away for an expert. Planning is CEM with {cem["samples"]} samples,
-{cem["iterations"]} iterations, {cem["elites"]} elites, horizon {cem["horizon"]} x {cem["frameskip"]}.
+other room, {near[0]} to {near[1]} (near) or {far[0]} to {far[1]} (far) steps away for an expert. Planning is CEM with
+{cem["samples"]} samples, {cem["iterations"]} iterations, {cem["elites"]} elites, horizon {cem["horizon"]} x {cem["frameskip"]}.
 
 {_success_rows(report)}
 

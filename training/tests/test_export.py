@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from training.evaluate import REPORT, evaluate
+from training.evaluate import REPORT, SETS, evaluate
 from training.export import export
 from training.model import preprocess
 from training.train import CHECKPOINT
@@ -47,7 +47,7 @@ def test_the_folder_says_what_it_is(exported: Path) -> None:
     assert config["training"]["step"] == 3 and len(config["action"]["mean"]) == 2
     assert len(list((exported / "eval").iterdir())) == 50
     card = (exported / "README.md").read_text()
-    assert "3 fixed pairs" in card and "door_near.gif" in card and (exported / "door_near.gif").exists()
+    assert "| pairs | 3 | 3 | 3 |" in card and "door_near.gif" in card and (exported / "door_near.gif").exists()
 
 
 def test_a_model_folder_is_evaluated_and_exported_like_its_checkpoint(trained: Path, exported: Path, tmp_path: Path) -> None:
@@ -65,6 +65,24 @@ def test_a_model_folder_is_evaluated_and_exported_like_its_checkpoint(trained: P
     export(tmp_path / "again", trained / "episodes.npz", tmp_path / "evaluation", tmp_path / "again")
     for name in (WEIGHTS, "eval/test-24/episode.json"):
         assert (tmp_path / "again" / name).read_bytes() == (exported / name).read_bytes()
+
+
+def test_an_evaluation_can_be_made_in_parts(trained: Path, tmp_path: Path) -> None:
+    cpu, checkpoint, data = torch.device("cpu"), trained / "run" / CHECKPOINT, trained / "episodes.npz"
+    settings = {"pairs": 3, "samples": 8, "iterations": 2}
+    for part in (("door_near",), ("recorded",), ("door_far",)):
+        report = evaluate(checkpoint, data, tmp_path, cpu, **settings, sets=part)
+    whole = json.loads((trained / "evaluation" / REPORT).read_text())
+    for each in (report, whole):
+        for name in SETS:
+            del each[name]["model"]["wall_s"]
+    assert report == whole
+    assert list(evaluate(checkpoint, data, tmp_path, cpu, pairs=3, samples=9, iterations=2, sets=("recorded",)))[-2:] == [
+        "latents",
+        "recorded",
+    ]
+    with pytest.raises(ValueError, match="no set of pairs nothing"):
+        evaluate(checkpoint, data, tmp_path, cpu, **settings, sets=("nothing",))
 
 
 @pytest.mark.parametrize("name", ["lewm-tworoom", "lewm-tworoom-small"])

@@ -5,8 +5,8 @@ import { SynapseMqttClient } from "../client/index.js";
 import { type BoardBroker, serveBroker } from "../engine/boardBroker.js";
 import { findBoard } from "../engine/boards.js";
 import { boardTimes } from "../engine/boardTimes.js";
-import { demoPack, trainedPack } from "../engine/demoPack.js";
 import { type RunningBoard, startBoardSomewhere } from "../engine/startBoard.js";
+import { trainedPack } from "../engine/trainedPack.js";
 import { type TrainedWalk, watchWalk } from "../engine/trainedWalk.js";
 import { sparkLines } from "../report/bars.js";
 import { formatMilliseconds } from "../report/format.js";
@@ -31,7 +31,7 @@ export interface DemoOptions {
 
 const BOARD = "waveshare-esp32-p4-wifi6";
 const PHOTO = ["samples", "cat.jpg"];
-const TRAINED = ["models", "lewm-tworoom-small"];
+const TRAINED = ["models", "lewm-tworoom"];
 const WALK = ["eval", "test-00"];
 
 /** What `POST /v1/encode` answers, as far as it is shown. */
@@ -41,8 +41,8 @@ interface EncodeAnswer {
 }
 
 /**
- * `npm start`: packs the demo model, starts a simulated board and its broker, sends the board a photo over HTTP and again over MQTT, shows the answer
- * and what a trained model makes of a walk, and serves until Ctrl-C.
+ * `npm start`: packs the trained model, starts a simulated board and its broker, sends the board a photo over HTTP and again over MQTT, shows the
+ * answer and what the model makes of a walk in the world that it knows, and serves until Ctrl-C.
  */
 export async function runDemo(context: CliContext, options: DemoOptions): Promise<number> {
   try {
@@ -54,8 +54,8 @@ export async function runDemo(context: CliContext, options: DemoOptions): Promis
 }
 
 async function demo(context: CliContext, { root, port, once, buildKey }: DemoOptions): Promise<void> {
-  const [model, trained] = await packModels(context, root, buildKey);
-  const walk = await watchWalk(await findBoard(BOARD), trained, join(root, ...TRAINED, ...WALK));
+  const model = await packModel(context, root, buildKey);
+  const walk = await watchWalk(await findBoard(BOARD), model, join(root, ...TRAINED, ...WALK));
   // The broker knows no users, so it is for this machine alone.
   const broker = await serveBroker("127.0.0.1", once ? 0 : undefined);
   try {
@@ -65,9 +65,9 @@ async function demo(context: CliContext, { root, port, once, buildKey }: DemoOpt
   }
 }
 
-/** The packs that the demo runs; made once. */
-async function packModels(context: CliContext, root: string, buildKey: string): Promise<[string, string]> {
-  const progress = createProgress(context, "packing the demo models");
+/** The pack that the demo runs; made once. */
+async function packModel(context: CliContext, root: string, buildKey: string): Promise<string> {
+  const progress = createProgress(context, `packing ${TRAINED.join("/")}`);
   const request = {
     folder: join(root, ".toolchain", "demo"),
     board: BOARD,
@@ -76,7 +76,7 @@ async function packModels(context: CliContext, root: string, buildKey: string): 
     onProgress: (done: number, total: number, label: string) => progress.update(done, total, label),
   };
   try {
-    return [await demoPack(request, join(root, "configs", "lewm.json")), await trainedPack(request, join(root, ...TRAINED))];
+    return await trainedPack(request, join(root, ...TRAINED));
   } finally {
     progress.stop();
   }
@@ -159,6 +159,7 @@ function answerText(
   const fields: Field[] = [
     ["took", times],
     ["mqtt", `the same ${again.length} values, asked for by a command on the broker`],
+    ["note", "the model has seen a dot in two rooms and never a photo: the walk below shows what it knows"],
   ];
   const body = `${latentText(context, "latent", values)}\n${renderFields(fields, context.paint.dim)}`;
   return section(context, `POST /v1/encode with ${PHOTO.slice(0, -1).join("/")}/${basename(photo)}`, body);
@@ -173,6 +174,6 @@ function walkText(context: CliContext, { surprises, jump, jumpDeviations }: Trai
     ["surprise", `${strip}  ${least} to ${most} on ${surprises.length} steps that it has never seen`],
     ["", `${jump.toFixed(2)} when the dot jumps back: ${Math.round(jumpDeviations)} deviations above the mean`],
   ];
-  const title = `POST /v1/observe with a walk, on a board that runs the trained ${TRAINED.join("/")}`;
+  const title = `POST /v1/observe with a walk of ${TRAINED.join("/")}/${WALK.join("/")}`;
   return section(context, title, renderFields(fields, context.paint.dim));
 }
