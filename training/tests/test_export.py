@@ -92,8 +92,8 @@ def test_a_shipped_model_gives_the_latents_that_it_was_shipped_with(name: str) -
     episode = json.loads((folder / "eval" / "test-03" / "episode.json").read_text())
     pixels = np.stack([np.array(Image.open(file)) for file in sorted((folder / "eval" / "test-03").glob("*.png"))])
     with torch.no_grad():
-        # Another processor sums in another order.
-        np.testing.assert_allclose(model.encode(preprocess(pixels)).numpy(), episode["latents"], atol=1e-3)
+        # Another processor sums in another order, which moves latents by some 1e-5.
+        np.testing.assert_allclose(model.encode(preprocess(pixels)).numpy(), episode["latents"], atol=1e-4)
 
 
 def test_a_report_of_another_step_is_refused(trained: Path, tmp_path: Path) -> None:
