@@ -1,8 +1,9 @@
-// `npm test`: sets up what is missing, checks format, types and lint, runs the Zig and TypeScript tests, and ends with one count over all.
+// `npm test`: sets up what is missing, checks format, types and lint, runs the Zig and TypeScript tests, and ends with what failed, a line each, and one count over all.
 // `npm test -- host/src/pack` runs the TypeScript tests of one folder only.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { ROOT, setup, setupTraining, trainingPython, zigCommand } from "./setup.mjs";
 
 const REPORT = join(ROOT, ".toolchain", "vitest.json");
@@ -22,7 +23,7 @@ function title(text) {
 function check(name, command, args) {
   title(name);
   const passed = show(command, args) === 0;
-  return passed ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  return passed ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, failures: [name] };
 }
 
 /** A command line split as `check` wants it. */
@@ -41,11 +42,14 @@ function zigTests() {
   const failed = Number(total ?? 0) - passed;
   if (result.status !== 0) {
     process.stdout.write(output);
-    return { passed, failed: Math.max(failed, 1) };
+    const failures = [...output.matchAll(/^error: '([^'\n]+)' (?:failed|leaked|terminated|timed out).*$/gm)].map(
+      ([, test]) => `Zig: ${test}`,
+    );
+    return { passed, failed: Math.max(failed, 1), failures: failures.length > 0 ? failures : ["zig build test"] };
   }
   if (passed === 0) {
     process.stdout.write(`${output}\nno Zig test was counted\n`);
-    return { passed: 0, failed: 1 };
+    return { passed: 0, failed: 1, failures: ["zig build test: no test was counted"] };
   }
   for (const [line] of output.matchAll(/^(power cuts|firmware|settings): .*$/gm)) process.stdout.write(`${line}\n`);
   process.stdout.write(`${passed} Zig tests passed\n`);
@@ -66,7 +70,23 @@ function typescriptTests(filters) {
   ]);
   const report = JSON.parse(readFileSync(REPORT, "utf8"));
   const failed = report.numFailedTests + (status !== 0 && report.numFailedTests === 0 ? 1 : 0);
-  return { passed: report.numPassedTests, failed, skipped: report.numPendingTests };
+  return { passed: report.numPassedTests, failed, skipped: report.numPendingTests, failures: typescriptFailures(report) };
+}
+
+/** Each failed test of vitest's report with the first line of its message, and each file that could not be run. */
+function typescriptFailures(report) {
+  const failures = [];
+  for (const file of report.testResults) {
+    const name = relative(ROOT, file.name);
+    const failed = file.assertionResults.filter(({ status }) => status === "failed");
+    for (const { fullName, failureMessages } of failed) failures.push(`${name} > ${fullName}: ${firstLine(failureMessages[0])}`);
+    if (failed.length === 0 && file.status === "failed") failures.push(`${name}: ${firstLine(file.message)}`);
+  }
+  return failures;
+}
+
+function firstLine(text = "") {
+  return stripVTControlCharacters(text).split("\n", 1)[0];
 }
 
 /** The tests of training/: where PyTorch is set up, and always on a build server. */
@@ -82,7 +102,8 @@ function trainingTests() {
   process.stdout.write(result.stdout);
   const count = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(result.stdout.trimEnd().split("\n").at(-1) ?? "")?.[1] ?? 0);
   const failed = count("failed") + count("error");
-  return { passed: count("passed"), failed: result.status !== 0 && failed === 0 ? 1 : failed, skipped: count("skipped") };
+  const failures = [...result.stdout.matchAll(/^(?:FAILED|ERROR) (.*)$/gm)].map(([, test]) => test);
+  return { passed: count("passed"), failed: result.status !== 0 && failed === 0 ? 1 : failed, skipped: count("skipped"), failures };
 }
 
 const filters = process.argv.slice(2);
@@ -100,10 +121,12 @@ try {
         ];
   const total = (key) => results.reduce((sum, result) => sum + (result[key] ?? 0), 0);
   const skipped = total("skipped");
-  process.stdout.write(`\n${total("passed")} passed, ${total("failed")} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
+  process.stdout.write("\n");
+  for (const failure of results.flatMap(({ failures }) => failures ?? [])) process.stdout.write(`failed: ${failure}\n`);
+  process.stdout.write(`${total("passed")} passed, ${total("failed")} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
   process.exitCode = total("failed") > 0 ? 1 : 0;
 } catch (error) {
   process.stderr.write(`test: ${error.message}\n`);
-  process.stdout.write("\n0 passed, 1 failed\n");
+  process.stdout.write(`\nfailed: ${error.message}\n0 passed, 1 failed\n`);
   process.exitCode = 1;
 }
