@@ -104,7 +104,7 @@ export function setupTraining() {
     () => {
       const python = makeVenv(TRAINING_VENV);
       pip(python, ["./training[test,reference]"]);
-      // The reference environment and model, without its other dependencies: they would bring simulators that TwoRoom does not need.
+      // The reference environment and model, without its other dependencies: they would bring simulators and data sets that nothing here needs.
       pip(python, ["--no-deps", "stable-worldmodel==0.1.1"]);
     },
   );

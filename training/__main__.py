@@ -14,11 +14,11 @@ from . import config as configs
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m training", description="Trains LeWM on TwoRoom, evaluates it in closed loop and exports it for packing."
+        prog="python -m training", description="Trains LeWM on TwoRoom or Push-T, evaluates it in closed loop and exports it for packing."
     )
     commands = parser.add_subparsers(dest="command", required=True)
 
-    collect = commands.add_parser("collect", help="run the noisy expert and store states and actions")
+    collect = commands.add_parser("collect", help="run the policy that explores the environment and store states and actions")
     collect.add_argument("--config", required=True, help="name in training/configs or path of a JSON file")
     collect.add_argument("--out", type=Path, required=True, help="episode file to write (.npz)")
 
@@ -34,9 +34,7 @@ def main() -> int:
     evaluate.add_argument("--model", type=Path, required=True, help="checkpoint of train, or a model folder of export")
     evaluate.add_argument("--data", type=Path, required=True, help="episode file of collect; its held-out part is used")
     evaluate.add_argument("--out", type=Path, required=True, help="folder for evaluation.json and the pictures")
-    evaluate.add_argument(
-        "--sets", default="recorded,door_near,door_far", help="sets of pairs, of which the others are kept as they are (default: all)"
-    )
+    evaluate.add_argument("--sets", default="", help="sets of pairs, such as recorded,door_far; others are kept as they are (default: all)")
     evaluate.add_argument("--pairs", type=int, default=50, help="start and goal pairs (default 50)")
     evaluate.add_argument("--samples", type=int, default=300, help="CEM samples (default 300)")
     evaluate.add_argument("--iterations", type=int, default=30, help="CEM iterations (default 30)")
@@ -61,13 +59,14 @@ def main() -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "collect":
-        from .data import collect
+        from .environments import environment
 
-        episodes = collect(configs.load(arguments.config).data)
+        data = configs.load(arguments.config).data
+        episodes = environment(data.environment).collect(data)
         episodes.save(arguments.out)
         print(f"{arguments.out}: {len(episodes)} episodes, {int(episodes.lengths.sum())} steps")
     elif arguments.command == "train":
-        from .data import Episodes
+        from .episodes import Episodes
         from .memory import keep_freed_memory
         from .train import Trainer
 
@@ -91,7 +90,7 @@ def _run(arguments: argparse.Namespace) -> int:
             arguments.pairs,
             arguments.samples,
             arguments.iterations,
-            tuple(arguments.sets.split(",")),
+            tuple(name for name in arguments.sets.split(",") if name),
         )
     else:
         from .export import export

@@ -12,19 +12,29 @@ from .model import Dimensions
 CONFIGS = Path(__file__).resolve().parent / "configs"
 FRAMESKIP = 5
 ACTION_SIZE = 2
+KINDS = {"tworoom": "action_noise", "pusht": "action_hold"}
 SCHEDULES = ("cosine", "constant")
 
 
 @dataclass(frozen=True)
 class Data:
-    """`episodes` in all, of which the last `held_out` are never trained on. `action_noise`: standard deviations added to the expert's
-    actions, taken in turn."""
+    """`episodes` in all, of which the last `held_out` are never trained on.
 
+    Episodes are of kinds that are taken in turn. TwoRoom's have `action_noise`, standard deviations of what is added to the expert's
+    actions; Push-T's have `action_hold`, for how many steps the agent goes to the same place. The other list is empty.
+    """
+
+    environment: str
     episodes: int
     held_out: int
     steps_max: int
     action_noise: list[float]
+    action_hold: list[int]
     seed: int
+
+    @property
+    def kinds(self) -> int:
+        return max(len(self.action_noise), len(self.action_hold))
 
 
 @dataclass(frozen=True)
@@ -123,6 +133,7 @@ def parse(document: dict, where: str = "config") -> Config:
         raise ValueError(f"{where}.dimensions: width {d.width} is not a multiple of encoder_heads {d.encoder_heads}")
     if d.action_in != FRAMESKIP * ACTION_SIZE:
         raise ValueError(f"{where}.dimensions: action_in {d.action_in} must be frameskip x action size = {FRAMESKIP * ACTION_SIZE}")
+    _check_data(config.data, f"{where}.data")
     if not 0 < config.data.held_out < config.data.episodes:
         raise ValueError(f"{where}.data: held_out {config.data.held_out} must be in 1..episodes - 1 = {config.data.episodes - 1}")
     for number, stage in enumerate(config.stages):
@@ -131,6 +142,17 @@ def parse(document: dict, where: str = "config") -> Config:
     if frozen != sorted(frozen):
         raise ValueError(f"{where}.then[{frozen.index(True)}]: frozen_episodes is 0 after a stage whose encoder is frozen")
     return config
+
+
+def _check_data(data: Data, where: str) -> None:
+    if data.environment not in KINDS:
+        raise ValueError(f"{where}: environment {data.environment!r} is none of {', '.join(KINDS)}")
+    for environment, key in KINDS.items():
+        kinds = getattr(data, key)
+        if (environment == data.environment) != (len(kinds) > 0):
+            raise ValueError(f"{where}: {key} {kinds} is for {environment}, which needs one or more; it is empty for another environment")
+    if any(hold < 1 for hold in data.action_hold):
+        raise ValueError(f"{where}: action_hold {data.action_hold} must be of steps, at least 1")
 
 
 def _check_stage(stage: Training, config: Config, where: str) -> None:

@@ -27,15 +27,15 @@ def effective_rank(latents: Tensor) -> float:
     return torch.special.entr(share).sum().exp().item()
 
 
-def linear_probe_r2(latents: Tensor, positions: Tensor, test_latents: Tensor, test_positions: Tensor) -> float:
-    """Least squares with intercept from latents [N, width] to positions [N, 2]; R2 on the test set, averaged over x and y."""
-    mean = positions.double().mean(dim=0)
+def linear_probe_r2(latents: Tensor, factors: Tensor, test_latents: Tensor, test_factors: Tensor) -> float:
+    """Least squares with intercept from latents [N, width] to factors [N, K]; R2 on the test set, averaged over the factors."""
+    mean = factors.double().mean(dim=0)
     design = _with_ones(latents)
     # A small ridge keeps the solution finite where latents have collapsed.
     gram = design.T @ design + 1e-6 * len(design) * torch.eye(design.shape[1], dtype=torch.float64)
-    weights = torch.linalg.solve(gram, design.T @ (positions.double() - mean))
-    left = (test_positions.double() - mean - _with_ones(test_latents) @ weights).square().sum(dim=0)
-    total = (test_positions.double() - test_positions.double().mean(dim=0)).square().sum(dim=0)
+    weights = torch.linalg.solve(gram, design.T @ (factors.double() - mean))
+    left = (test_factors.double() - mean - _with_ones(test_latents) @ weights).square().sum(dim=0)
+    total = (test_factors.double() - test_factors.double().mean(dim=0)).square().sum(dim=0)
     return (1 - left / total).mean().item()
 
 

@@ -10,55 +10,40 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from . import env
-from .config import FRAMESKIP, Config
-from .data import Episodes, Windows
+from .closed_loop import BUDGET, Outcome, closed_loop, random_policy
+from .config import ACTION_SIZE, FRAMESKIP, Config
 from .diagnostics import effective_rank, latent_std, linear_probe_r2, varying_share
+from .environments import environment
+from .environments.environment import Environment, Pairs
+from .episodes import Episodes
 from .model import normalize
 from .pictures import contact_sheet, walk_gif
-from .plan import CEM, ModelPolicy, Outcome, TrueDynamicsPolicy, closed_loop, oracle, random_policy, straight_line
+from .plan import CEM, ModelPolicy, TrueDynamicsPolicy
 from .trained import Trained, load_trained
+from .windows import Windows
 
 GOAL_OFFSET = 25
-BUDGET = 50
 SEED = 42
 REPORT = "evaluation.json"
-TELEPORT_MIN = 25.0
 RECORDED = "recorded"
-DOOR_STEPS = {"door_near": (8, 18), "door_far": (19, 35)}
-SETS = (RECORDED, *DOOR_STEPS)
 
 
 def held_out(config: Config, episodes: Episodes) -> Episodes:
     return episodes.part(slice(len(episodes) - config.data.held_out, None))
 
 
-def recorded_pairs(config: Config, episodes: Episodes, count: int) -> tuple[Tensor, Tensor]:
-    """Starts and goals [count, 2] as stable-worldmodel takes them: states of held-out episodes at noise 3 (the first of the config's), 25
-    steps apart."""
+def recorded_pairs(config: Config, episodes: Episodes, count: int) -> Pairs:
+    """Starts and goals as stable-worldmodel takes them: states of held-out episodes of the config's first kind, 25 steps apart."""
     part = held_out(config, episodes)
     number = torch.arange(len(episodes) - len(part), len(episodes))
-    last_start = torch.where(number % len(config.data.action_noise) == 0, part.lengths - GOAL_OFFSET, -1)
+    last_start = torch.where(number % config.data.kinds == 0, part.lengths - GOAL_OFFSET, -1)
     choices = [(episode, start) for episode in range(len(part)) for start in range(int(last_start[episode]) + 1)]
     if len(choices) < count:
         raise ValueError(f"{count} pairs were asked for, the held-out episodes have {len(choices)}")
     order = torch.randperm(len(choices), generator=torch.Generator().manual_seed(SEED))[:count]
     picked = [choices[int(i)] for i in order]
-    states = part.states
-    return torch.stack([states[e, s] for e, s in picked]), torch.stack([states[e, s + GOAL_OFFSET] for e, s in picked])
-
-
-def door_pairs(count: int, steps: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Starts and goals [count, 2] in different rooms, so that every way leads through the door. The noiseless expert needs a number of
-    steps in the range `steps`."""
-    generator = torch.Generator().manual_seed(SEED)
-    starts, goals = env.sample_positions(400 * count, generator), env.sample_positions(400 * count, generator)
-    low, high = env.BORDER + env.RADIUS, env.IMAGE - env.BORDER - env.RADIUS
-    inside = ((starts > low) & (starts < high) & (goals > low) & (goals < high)).all(dim=1)
-    opposite = (starts[:, 0] > env.WALL_CENTER) != (goals[:, 0] > env.WALL_CENTER)
-    outcome = closed_loop(oracle, starts, goals)
-    chosen = (inside & opposite & outcome.success & (outcome.steps >= steps[0]) & (outcome.steps <= steps[1])).nonzero()[:count, 0]
-    return starts[chosen], goals[chosen]
+    starts, goals = (torch.stack([part.states[e, s + after] for e, s in picked]) for after in (0, GOAL_OFFSET))
+    return Pairs(starts, goals, torch.stack([part.actions[e, s : s + GOAL_OFFSET] for e, s in picked]))
 
 
 def wilson(successes: int, count: int) -> list[float]:
@@ -83,31 +68,29 @@ def _summary(outcome: Outcome) -> dict:
     return result
 
 
-def _planning(trained: Trained, starts: Tensor, goals: Tensor, solver: CEM) -> tuple[dict, Outcome]:
+def _planning(world: Environment, trained: Trained, pairs: Pairs, solver: CEM) -> tuple[dict, Outcome]:
+    starts, goals = pairs.starts, pairs.goals
     begun = time.monotonic()
-    model = closed_loop(ModelPolicy(trained.model, trained.statistics, solver, SEED), starts, goals, BUDGET)
-    took = time.monotonic() - begun
-    true_dynamics = TrueDynamicsPolicy(trained.model, trained.statistics, solver, SEED)
-    policies = {
-        "true_dynamics": true_dynamics,
-        "random": random_policy(SEED),
-        "straight_line": straight_line,
-        "expert_without_noise": oracle,
-    }
-    report = {"model": _summary(model) | {"wall_s": round(took, 1)}}
-    report |= {name: _summary(closed_loop(policy, starts, goals, BUDGET)) for name, policy in policies.items()}
-    distance = (starts - goals).norm(dim=1)
-    report["distance_px_mean"] = distance.mean().item()
-    report["pairs_near_at_start"] = int((distance < env.SUCCESS_DISTANCE).sum())
+    planner = ModelPolicy(world, trained.model, trained.statistics, solver, SEED)
+    model = closed_loop(world, planner, starts, goals, arrived=planner.arrived)
+    report = {"model": _summary(model) | {"wall_s": round(time.monotonic() - begun, 1)}}
+    if (lookup := world.lookup(planner.encode)) is not None:
+        truth = TrueDynamicsPolicy(world, trained.model, trained.statistics, solver, SEED, lookup)
+        report["true_dynamics"] = _summary(closed_loop(world, truth, starts, goals, arrived=truth.arrived))
+    policies = {"random": random_policy(ACTION_SIZE, SEED)} | world.baselines(pairs)
+    report |= {name: _summary(closed_loop(world, policy, starts, goals)) for name, policy in policies.items()}
+    report["distance_px_mean"] = world.distance_px(starts, goals).mean().item()
+    report["pairs_near_at_start"] = int(world.reached(starts, goals).sum())
     return report, model
 
 
 @torch.no_grad()
-def latent_report(trained: Trained, part: Episodes, device: torch.device) -> dict:
-    """Probe, prediction error by number of steps relative to the latents' variance, and surprise, all on held-out episodes."""
+def latent_report(world: Environment, trained: Trained, part: Episodes, device: torch.device) -> dict:
+    """Probe of the environment's factors, prediction error by number of steps relative to the latents' variance, and surprise, all on
+    held-out episodes."""
     model, d = trained.model, trained.config.dimensions
-    windows = Windows(part, trained.statistics, d.history_frames + 1, d.image, device)
-    tokens, latents, positions, normal, teleported = [], [], [], [], []
+    windows = Windows(world, part, trained.statistics, d.history_frames + 1, d.image, device)
+    tokens, latents, factors, normal, teleported = [], [], [], [], []
     generator = torch.Generator().manual_seed(SEED)
     for batch in range(8):
         pixels, actions, states = windows.sample(128, SEED, batch)
@@ -115,18 +98,17 @@ def latent_report(trained: Trained, part: Episodes, device: torch.device) -> dic
         encoded = model.projector(tokens[-1]).unflatten(0, pixels.shape[:2])
         predicted = model.predict(encoded[:, :-1], model.action_encoder(actions))[:, -1]
         normal.append((predicted - encoded[:, -1]).norm(dim=1).cpu())
-        elsewhere = env.sample_positions(128, generator)
-        far = (elsewhere - states[:, -1]).norm(dim=1) > TELEPORT_MIN
-        jumped = model.encode(normalize(env.render(elsewhere.to(device), d.image)))
+        elsewhere, far = world.elsewhere(states[:, -1], generator)
+        jumped = model.encode(normalize(world.render(elsewhere.to(device), d.image)))
         teleported.append((predicted - jumped).norm(dim=1).cpu()[far])
         latents.append(encoded.flatten(0, 1).cpu())
-        positions.append(states.flatten(0, 1))
+        factors.append(world.factors(states.flatten(0, 1)))
     half = len(latents) // 2
     train, test = torch.cat(latents[:half]), torch.cat(latents[half:])
     variance = test.var(dim=0).mean().item()
 
     steps = 20
-    long = Windows(part, trained.statistics, steps + 1, d.image, device)
+    long = Windows(world, part, trained.statistics, steps + 1, d.image, device)
     squared = []
     for batch in range(4):
         pixels, actions, _ = long.sample(32, SEED, 100, batch)
@@ -134,7 +116,7 @@ def latent_report(trained: Trained, part: Episodes, device: torch.device) -> dic
         squared.append((model.rollout(encoded[:, 0], actions) - encoded[:, 1:]).square().mean(dim=-1).cpu())
     error = torch.cat(squared).mean(dim=0) / variance
     return {
-        "probe_r2": linear_probe_r2(train, torch.cat(positions[:half]), test, torch.cat(positions[half:])),
+        "probe_r2": linear_probe_r2(train, torch.cat(factors[:half]), test, torch.cat(factors[half:])),
         "prediction_error_relative": {str(step): error[step - 1].item() for step in (1, 2, 5, 10, 20)},
         "surprise_auroc": auroc(torch.cat(normal), torch.cat(teleported)),
         "latent_std": latent_std(test),
@@ -144,14 +126,16 @@ def latent_report(trained: Trained, part: Episodes, device: torch.device) -> dic
 
 
 def evaluate(
-    source: Path, data: Path, out: Path, device: torch.device, pairs: int, samples: int, iterations: int, sets: tuple[str, ...] = SETS
+    source: Path, data: Path, out: Path, device: torch.device, pairs: int, samples: int, iterations: int, sets: tuple[str, ...] = ()
 ) -> dict:
-    """`source`: a checkpoint or a model folder. Evaluates `sets` of pairs, writes evaluation.json and pictures of walks through the door to
-    `out` after every set, and returns the report. Of a report of the same model with the same planner that is there already the other sets
-    are kept, so that a long evaluation can be made in parts; one of another model is replaced."""
-    if unknown := sorted(set(sets) - set(SETS)):
-        raise ValueError(f"no set of pairs {', '.join(unknown)}; there are {', '.join(SETS)}")
+    """`source`: a checkpoint or a model folder. Evaluates `sets` of pairs, or all, writes evaluation.json and pictures of walks to `out`
+    after every set, and returns the report. Of a report of the same model with the same planner that is there already the other sets are
+    kept, so that a long evaluation can be made in parts; one of another model is replaced."""
     trained = load_trained(source, device)
+    world = environment(trained.config.data.environment)
+    known = (RECORDED, *world.sets)
+    if unknown := sorted(set(sets) - set(known)):
+        raise ValueError(f"no set of pairs {', '.join(unknown)}; there are {', '.join(known)}")
     episodes = Episodes.load(data)
     out.mkdir(parents=True, exist_ok=True)
     solver = CEM(samples=samples, iterations=iterations, elites=min(30, samples))
@@ -166,11 +150,11 @@ def evaluate(
     }
     written = json.loads((out / REPORT).read_text()) if (out / REPORT).exists() else {}
     kept = {key: value for key, value in written.items() if key not in report} if report.items() <= written.items() else {}
-    report |= {"latents": kept.get("latents") or latent_report(trained, held_out(trained.config, episodes), device)}
-    report |= {name: kept[name] for name in SETS if name in kept}
+    report |= {"latents": kept.get("latents") or latent_report(world, trained, held_out(trained.config, episodes), device)}
+    report |= {name: kept[name] for name in known if name in kept}
     print(json.dumps(report["latents"], indent=1), flush=True)
-    for name in sets:
-        report[name] = _evaluate_set(name, trained, episodes, pairs, solver, out)
+    for name in sets or known:
+        report[name] = _evaluate_set(name, world, trained, episodes, pairs, solver, out)
         print(json.dumps({name: report[name]}, indent=1), flush=True)
         _store(report, out)
     return report
@@ -182,11 +166,15 @@ def _store(report: dict, out: Path) -> None:
     partial.replace(out / REPORT)
 
 
-def _evaluate_set(name: str, trained: Trained, episodes: Episodes, pairs: int, solver: CEM, out: Path) -> dict:
-    if name == RECORDED:
-        return _planning(trained, *recorded_pairs(trained.config, episodes, pairs), solver)[0]
-    starts, goals = door_pairs(pairs, DOOR_STEPS[name])
-    result, walks = _planning(trained, starts, goals, solver)
-    contact_sheet(walks, goals, out / f"{name}.png")
-    walk_gif(walks, goals, out / f"{name}.gif")
+def pictured(world: Environment) -> tuple[str, ...]:
+    """The sets of which walks are drawn: those that tell planners apart."""
+    return world.sets or (RECORDED,)
+
+
+def _evaluate_set(name: str, world: Environment, trained: Trained, episodes: Episodes, count: int, solver: CEM, out: Path) -> dict:
+    pairs = recorded_pairs(trained.config, episodes, count) if name == RECORDED else world.pairs(name, count)
+    result, walks = _planning(world, trained, pairs, solver)
+    if name in pictured(world):
+        contact_sheet(world, walks, pairs.goals, out / f"{name}.png")
+        walk_gif(world, walks, pairs.goals, out / f"{name}.gif")
     return result

@@ -12,10 +12,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from . import env
+from .cards import words
 from .config import ACTION_SIZE, FRAMESKIP
-from .data import Episodes
-from .evaluate import DOOR_STEPS, RECORDED, REPORT, SETS, held_out
+from .environments import environment
+from .environments.environment import Environment
+from .environments.frames import IMAGE, block_size
+from .episodes import Episodes
+from .evaluate import RECORDED, REPORT, held_out, pictured
 from .model import IMAGE_MEAN, IMAGE_STD, LeWM, preprocess
 from .model_card import model_card
 from .synapse import synapse_config
@@ -39,7 +42,8 @@ def export(source: Path, data: Path, evaluation: Path, out: Path) -> None:
         )
     if RECORDED not in report:
         raise ValueError(f"{evaluation / REPORT} has no recorded goals: evaluate them first")
-    pictures = [f"{name}.{kind}" for name in DOOR_STEPS if name in report for kind in ("gif", "png")]
+    world = environment(trained.config.data.environment)
+    pictures = [f"{name}.{kind}" for name in pictured(world) if name in report for kind in ("gif", "png")]
     copied = [evaluation / name for name in (*pictures, REPORT)] + [(source if source.is_dir() else source.parent) / CURVES]
     if missing := [str(file) for file in copied if not file.exists()]:
         raise ValueError(f"missing {', '.join(missing)}; the checkpoint must lie where training wrote it")
@@ -52,7 +56,7 @@ def export(source: Path, data: Path, evaluation: Path, out: Path) -> None:
     _write(partial / "action-stats.json", vars(trained.statistics))
     # What is compared with the runtime later must come from the weights as they are stored.
     stored = load_weights(partial / WEIGHTS, trained.config.dimensions)
-    write_episodes(stored, held_out(trained.config, Episodes.load(data)), partial / "eval")
+    write_episodes(world, stored, held_out(trained.config, Episodes.load(data)), partial / "eval")
     for source in copied:
         shutil.copyfile(source, partial / source.name)
     (partial / "README.md").write_text(model_card(trained, report, pictures))
@@ -64,7 +68,7 @@ def export(source: Path, data: Path, evaluation: Path, out: Path) -> None:
 
 def describe(trained: Trained, report: dict) -> dict:
     """config.json: architecture, inputs, how it was trained and how well it works."""
-    block = env.IMAGE // trained.config.dimensions.image
+    block = block_size(trained.config.dimensions.image)
     reduced = f", each block of {block} x {block} replaced by its mean" if block > 1 else ""
     return {
         "name": trained.config.name,
@@ -73,7 +77,7 @@ def describe(trained: Trained, report: dict) -> dict:
         "dimensions": dataclasses.asdict(trained.config.dimensions),
         "image": {
             "size": trained.config.dimensions.image,
-            "from": f"TwoRoom frames of {env.IMAGE} pixels{reduced}",
+            "from": f"{words(trained.config.data.environment).title} frames of {IMAGE} pixels{reduced}",
             "mean": list(IMAGE_MEAN),
             "std": list(IMAGE_STD),
         },
@@ -82,14 +86,16 @@ def describe(trained: Trained, report: dict) -> dict:
         "training": dataclasses.asdict(trained.config.training)
         | {"step": trained.step, "seconds": round(trained.seconds), "device": trained.device},
         "then": [dataclasses.asdict(stage) for stage in trained.config.then],
-        "metrics": {key: report[key] for key in ("latents", *SETS, "cem") if key in report},
+        "metrics": {
+            key: report[key] for key in ("latents", RECORDED, *environment(trained.config.data.environment).sets, "cem") if key in report
+        },
     }
 
 
 @torch.no_grad()
-def write_episodes(model: LeWM, episodes: Episodes, folder: Path) -> None:
+def write_episodes(world: Environment, model: LeWM, episodes: Episodes, folder: Path) -> None:
     """50 episodes, the first half `calibration-NN`, the others `test-NN`. Each has frames FRAMESKIP steps apart (PNG: two decoders agree
-    on every bit), the raw actions between them, positions, and PyTorch's latents."""
+    on every bit), the raw actions between them, states, and PyTorch's latents."""
     chosen = [index for index in range(len(episodes)) if int(episodes.lengths[index]) >= FRAMESKIP * (MINIMUM_FRAMES - 1)][:EPISODES]
     if len(chosen) < EPISODES:
         raise ValueError(f"{EPISODES} held-out episodes of at least {MINIMUM_FRAMES} frames are needed, there are {len(chosen)}")
@@ -100,11 +106,11 @@ def write_episodes(model: LeWM, episodes: Episodes, folder: Path) -> None:
         frames = min(int(episodes.lengths[index]) // FRAMESKIP + 1, EPISODE_FRAMES_MAX)
         states = episodes.states[index, : FRAMESKIP * frames : FRAMESKIP][:frames]
         actions = episodes.actions[index, : FRAMESKIP * (frames - 1)].reshape(frames - 1, FRAMESKIP * ACTION_SIZE)
-        pixels = env.render(states, model.dimensions.image).permute(0, 2, 3, 1).numpy()
+        pixels = world.render(states, model.dimensions.image).permute(0, 2, 3, 1).numpy()
         for at, picture in enumerate(pixels):
             Image.fromarray(picture).save(target / f"frame-{at:02d}.png", optimize=True)
         latents = model.encode(preprocess(pixels))
-        _write(target / "episode.json", {"actions": _rows(actions), "positions": _rows(states), "latents": _rows(latents)}, indent=None)
+        _write(target / "episode.json", {"actions": _rows(actions), "states": _rows(states), "latents": _rows(latents)}, indent=None)
 
 
 def _rows(values: torch.Tensor) -> list[list[float]]:

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from . import env
+import textwrap
+
+from .cards import Words, words
 from .config import Config, Training
-from .evaluate import DOOR_STEPS
+from .environments.frames import IMAGE
 from .trained import Trained
 
+WIDTH = 140
 POLICIES = {
     "model": "**planning with this model**",
     "true_dynamics": "the same, with the environment in the predictor's place",
     "random": "random actions",
-    "straight_line": "straight toward the goal (is told positions)",
-    "expert_without_noise": "expert (is told positions and the door)",
 }
-
-HEADINGS = {"recorded": "recorded goals", "door_near": "through the door, near", "door_far": "through the door, far"}
 
 
 def _percent(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
-def _success_rows(report: dict) -> str:
-    sets = {name: heading for name, heading in HEADINGS.items() if name in report}
+def _success_rows(report: dict, card: Words) -> str:
+    headings = {"recorded": "recorded goals"} | card.sets
+    sets = {name: heading for name, heading in headings.items() if name in report}
     lines = [f"| | {' | '.join(sets.values())} |", "|---" * (len(sets) + 1) + "|"]
-    for key, label in POLICIES.items():
+    for key, label in (POLICIES | card.policies).items():
+        if any(key not in report[pairs] for pairs in sets):
+            continue
         cells = []
         for pairs in sets:
             result = report[pairs][key]
@@ -34,8 +36,8 @@ def _success_rows(report: dict) -> str:
         lines.append(f"| {label} | {' | '.join(cells)} |")
     lines.append(f"| pairs | {' | '.join(str(report[pairs]['model']['pairs']) for pairs in sets)} |")
     distances = " | ".join(f"{report[pairs]['distance_px_mean']:.0f} px" for pairs in sets)
-    lines.append(f"| mean distance, straight | {distances} |")
-    if missing := [heading for name, heading in HEADINGS.items() if name not in report]:
+    lines.append(f"| mean distance | {distances} |")
+    if missing := [heading for name, heading in headings.items() if name not in report]:
         lines.append(f"\nNot evaluated: {', '.join(missing)}.")
     return "\n".join(lines)
 
@@ -67,7 +69,14 @@ def _how(trained: Trained) -> str:
 
 
 def _reduced(image: int) -> str:
-    return "" if image == env.IMAGE else " and reduced by averaging blocks; another resize shifts the latents"
+    return "" if image == IMAGE else " and reduced by averaging blocks; another resize shifts the latents"
+
+
+def _filled(block: str) -> str:
+    """A paragraph with lines as long as they may be; other blocks as they are."""
+    if block.startswith(("#", "|", "!", "1.", "```")):
+        return block
+    return textwrap.fill(block, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def model_card(trained: Trained, report: dict, pictures: list[str]) -> str:
@@ -76,20 +85,19 @@ def model_card(trained: Trained, report: dict, pictures: list[str]) -> str:
     d = config.dimensions
     parameters = sum(value.numel() for value in trained.model.parameters())
     errors = latents["prediction_error_relative"]
-    near, far = DOOR_STEPS["door_near"], DOOR_STEPS["door_far"]
-    images = "\n\n".join(f"![five episodes of walking to a goal in the other room]({name})" for name in pictures if name.endswith("gif"))
-    return f"""# {config.name}
+    card = words(config.data.environment)
+    images = "\n\n".join(f"![{card.walk}]({name})" for name in pictures if name.endswith("gif"))
+    text = f"""# {config.name}
 
-A LeWM world model (arXiv 2603.19312) of TwoRoom, trained from scratch on frames and actions alone: {parameters:,} parameters, {d.image} x
-{d.image} pixels, latents of {d.width} numbers. It encodes a frame, predicts the next latents from actions, and so can plan a way to a goal
-that is given as a picture.
+A LeWM world model (arXiv 2603.19312) of {card.title}, trained from scratch on frames and actions alone: {parameters:,} parameters,
+{d.image} x {d.image} pixels, latents of {d.width} numbers. It encodes a frame, predicts the next latents from actions, and so can plan a
+way to a goal that is given as a picture.
 
 ## How it was made
 
 Trained for {trained.step:,} of {config.steps:,} steps in {trained.seconds / 3600:.1f} hours on {trained.device}. Data:
-{config.data.episodes - config.data.held_out:,} episodes of the environment's expert with action noise
-{" and ".join(f"{noise:g}" for noise in config.data.action_noise)}; {config.data.held_out} more episodes were held out. The environment is
-`swm/TwoRoom-v1` of stable-worldmodel with its default colours, wall and door.
+{config.data.episodes - config.data.held_out:,} episodes of {card.behaviour(config.data)}; {config.data.held_out} more episodes
+were held out. {card.source}
 
 {_how(trained)}
 
@@ -98,20 +106,18 @@ Trained for {trained.step:,} of {config.steps:,} steps in {trained.seconds / 360
 ## How well it works
 
 Success of reaching a goal within {cem["budget"]} steps, over fixed pairs, 95 % confidence intervals. Recorded goals are states
-{cem["horizon"] * cem["frameskip"]} steps later in held-out episodes, as stable-worldmodel evaluates. Goals through the door lie in the
-other room, {near[0]} to {near[1]} (near) or {far[0]} to {far[1]} (far) steps away for an expert. Planning is CEM with
+{cem["horizon"] * cem["frameskip"]} steps later in held-out episodes, as stable-worldmodel evaluates. {card.goals} Planning is CEM with
 {cem["samples"]} samples, {cem["iterations"]} iterations, {cem["elites"]} elites, horizon {cem["horizon"]} x {cem["frameskip"]}.
 
-{_success_rows(report)}
+{_success_rows(report, card)}
 
-Of the recorded pairs {report["recorded"]["pairs_near_at_start"]} start within reach of the goal, and hardly one has a wall in its way:
-compare with the straight line.
+Of the recorded pairs {report["recorded"]["pairs_near_at_start"]} start within reach of the goal. {card.recorded}
 
 | latents, on held-out episodes | |
 |---|---|
-| position read by a linear probe, R2 | {latents["probe_r2"]:.3f} |
+| {card.factors} read by a linear probe, R2 | {latents["probe_r2"]:.3f} |
 | prediction error / latent variance after 1, 5, 10, 20 steps | {", ".join(f"{errors[step]:.4f}" for step in ("1", "5", "10", "20"))} |
-| surprise tells a teleported dot from a normal step, AUROC | {latents["surprise_auroc"]:.3f} |
+| surprise tells {card.teleported} from a normal step, AUROC | {latents["surprise_auroc"]:.3f} |
 | effective rank, of {d.width} | {latents["effective_rank"]:.1f} |
 | what tells frames apart in the class token, of its mean square | {_percent(latents["class_token_varying"])} |
 
@@ -119,17 +125,16 @@ compare with the straight line.
 
 ## Where it fails
 
-It knows one room layout, one dot and one set of colours; nothing else was ever shown to it. SIGReg spreads a plane of positions over
-{d.width} dimensions, so that the distance between latents grows over the first 50 pixels or so and is about the same for all that is
-farther: toward far goals a plan has little to go by. Frames must be drawn as the environment draws them{_reduced(d.image)}.
+{card.fails(d.width)} Frames must be drawn as the environment draws them{_reduced(d.image)}.
 
 ## Files
 
 `model.safetensors` (float16, published keys), `config.json` (architecture, inputs, training record, metrics), `synapse.json` (for
 `synapse-host pack`), `action-stats.json`, `evaluation.json`, and `eval/`: held-out episodes, `calibration-NN` for choosing quantisation
-and `test-NN` for judging it, each with frames, raw actions, positions and the latents that PyTorch computes from the stored weights.
+and `test-NN` for judging it, each with frames, raw actions, states and the latents that PyTorch computes from the stored weights.
 
 ```
 synapse-host pack models/{config.name}/model.safetensors --config models/{config.name}/synapse.json -o {config.name}.syn
 ```
 """
+    return "\n\n".join(_filled(block) for block in text.split("\n\n"))

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from . import env
 from .config import ACTION_SIZE, FRAMESKIP
-from .data import ActionStatistics
+from .environments.environment import Encode, Environment
+from .episodes import ActionStatistics
 from .model import Dimensions, LeWM, normalize
 from .rollout import PlanningModel
 
-Policy = Callable[[Tensor, Tensor, int], Tensor]
-"""(positions [B, 2], goals [B, 2], step number) -> actions [B, 2] of this step."""
 
-
-class World(Protocol):
+class Rollouts(Protocol):
     """What CEM needs of a model: `rollout` as LeWM has it."""
 
     dimensions: Dimensions
@@ -38,7 +34,7 @@ class CEM:
     rows_max: int = 6000
 
     @torch.no_grad()
-    def plan(self, model: World, latents: Tensor, goals: Tensor, generator: torch.Generator) -> Tensor:
+    def plan(self, model: Rollouts, latents: Tensor, goals: Tensor, generator: torch.Generator) -> Tensor:
         """latents, goals [B, width] -> z-scored actions [B, horizon, action_in] that bring the last predicted latent nearest to the goal.
 
         Starts at mean 0 and standard deviation 1; candidate 0 is the mean; each iteration takes mean and standard deviation from the
@@ -47,7 +43,7 @@ class CEM:
         batch = max(1, self.rows_max // self.samples)
         return torch.cat([self._plan(model, z, g, generator) for z, g in zip(latents.split(batch), goals.split(batch))])
 
-    def _plan(self, model: World, latents: Tensor, goals: Tensor, generator: torch.Generator) -> Tensor:
+    def _plan(self, model: Rollouts, latents: Tensor, goals: Tensor, generator: torch.Generator) -> Tensor:
         agents = len(latents)
         shape = (agents, self.horizon, model.dimensions.action_in)
         mean, std = torch.zeros(shape, device=latents.device), torch.ones(shape, device=latents.device)
@@ -65,36 +61,36 @@ class CEM:
 
 
 class ModelPolicy:
-    """Sees frames of the current position and the goal only. Plans, carries out the whole plan, plans again."""
+    """Sees frames of the current state and of the goal only. Plans, carries out the whole plan, plans again."""
 
-    def __init__(self, model: LeWM, statistics: ActionStatistics, solver: CEM, seed: int) -> None:
-        self.model, self.statistics, self.solver = model, statistics, solver
+    def __init__(self, environment: Environment, model: LeWM, statistics: ActionStatistics, solver: CEM, seed: int) -> None:
+        self.environment, self.model, self.statistics, self.solver = environment, model, statistics, solver
         self.device = next(model.parameters()).device
-        self.world: World = PlanningModel(model)
+        self.world: Rollouts = PlanningModel(model)
         self.generator = torch.Generator().manual_seed(seed)
         self.plan = torch.empty(0)
         self.done = torch.empty(0, dtype=torch.bool)
 
     @torch.no_grad()
-    def encode(self, positions: Tensor) -> Tensor:
-        """Latents [B, width] of frames at positions [B, 2]."""
-        return self.model.encode(normalize(env.render(positions.to(self.device), self.model.dimensions.image)))
+    def encode(self, states: Tensor) -> Tensor:
+        """Latents [B, width] of frames of states [B, state size]."""
+        return self.model.encode(normalize(self.environment.render(states.to(self.device), self.model.dimensions.image)))
 
-    def start(self, positions: Tensor) -> Tensor:
+    def start(self, states: Tensor) -> Tensor:
         """What the world rolls out from."""
-        return self.encode(positions)
+        return self.encode(states)
 
-    def __call__(self, positions: Tensor, goals: Tensor, step: int) -> Tensor:
+    def __call__(self, states: Tensor, goals: Tensor, step: int) -> Tensor:
         length = self.solver.horizon * FRAMESKIP
         if step % length == 0:
             # An agent that has arrived stays in the batch of the closed loop but needs no plan.
-            running = torch.ones(len(positions), dtype=torch.bool) if step == 0 else ~self.done
-            self.plan = torch.zeros(len(positions), length, ACTION_SIZE)
+            running = torch.ones(len(states), dtype=torch.bool) if step == 0 else ~self.done
+            self.plan = torch.zeros(len(states), length, ACTION_SIZE)
             if running.any():
-                start, goal = self.start(positions[running]), self.encode(goals[running])
+                start, goal = self.start(states[running]), self.encode(goals[running])
                 plan = self.solver.plan(self.world, start, goal, self.generator).cpu()
                 self.plan[running] = self.statistics.restore(plan.reshape(len(plan), length, ACTION_SIZE))
-            self.done = torch.zeros(len(positions), dtype=torch.bool) if step == 0 else self.done
+            self.done = torch.zeros(len(states), dtype=torch.bool) if step == 0 else self.done
         return self.plan[:, step % length]
 
     def arrived(self, done: Tensor) -> None:
@@ -103,73 +99,23 @@ class ModelPolicy:
 
 class TrueDynamicsPolicy(ModelPolicy):
     """Plans with the environment itself in the predictor's place and the same distance between latents: what is left to fail are encoder
-    and planner.
+    and planner."""
 
-    Latents are read from a table of frames GRID pixels apart.
-    """
-
-    GRID = 3.0
-
-    def __init__(self, model: LeWM, statistics: ActionStatistics, solver: CEM, seed: int) -> None:
-        super().__init__(model, statistics, solver, seed)
+    def __init__(
+        self, environment: Environment, model: LeWM, statistics: ActionStatistics, solver: CEM, seed: int, lookup: Encode | None = None
+    ) -> None:
+        """`lookup`: in the place of `encode` for what is imagined."""
+        super().__init__(environment, model, statistics, solver, seed)
         self.world = self
         self.dimensions = model.dimensions
-        self.low = env.BORDER + env.RADIUS
-        axis = torch.arange(self.low, env.IMAGE - env.BORDER - env.RADIUS + 1, self.GRID)
-        self.side = len(axis)
-        y, x = torch.meshgrid(axis, axis, indexing="ij")
-        places = torch.stack([x, y], dim=-1).view(-1, 2)
-        self.table = torch.cat([self.encode(part) for part in places.split(256)])
+        self.lookup = lookup or self.encode
 
-    def start(self, positions: Tensor) -> Tensor:
-        return positions.to(self.device)
+    def start(self, states: Tensor) -> Tensor:
+        return states.to(self.device)
 
-    def rollout(self, positions: Tensor, actions: Tensor) -> Tensor:
-        """positions [B, 2], z-scored actions [B, T, action_in] -> the latent after the last action [B, 1, width]."""
+    def rollout(self, states: Tensor, actions: Tensor) -> Tensor:
+        """states [B, state size], z-scored actions [B, T, action_in] -> the latent after the last action [B, 1, width]."""
+        world = self.environment.world(states)
         for action in self.statistics.restore(actions.reshape(len(actions), -1, ACTION_SIZE)).unbind(dim=1):
-            positions = env.step(positions, action)
-        cell = ((positions - self.low) / self.GRID).round().long().clamp(0, self.side - 1)
-        return self.table[cell[:, 1] * self.side + cell[:, 0]].unsqueeze(1)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """success bool [B]; steps int64 [B], the step at which the goal was reached or the budget; positions float32 [B, budget + 1, 2]."""
-
-    success: Tensor
-    steps: Tensor
-    positions: Tensor
-
-
-def closed_loop(policy: Policy, starts: Tensor, goals: Tensor, budget: int = 50) -> Outcome:
-    """Runs a policy in the environment from starts [B, 2] toward goals [B, 2]. An agent that comes near enough to its goal stops there."""
-    position = starts.clone()
-    success = torch.zeros(len(starts), dtype=torch.bool)
-    steps = torch.full((len(starts),), budget)
-    trace = [position]
-    for index in range(budget):
-        moved = env.step(position, policy(position, goals, index))
-        position = torch.where(success.unsqueeze(1), position, moved)
-        now = ~success & env.reached(position, goals)
-        steps[now] = index + 1
-        success |= now
-        if isinstance(policy, ModelPolicy):
-            policy.arrived(success)
-        trace.append(position)
-    return Outcome(success, steps, torch.stack(trace, dim=1))
-
-
-def straight_line(positions: Tensor, goals: Tensor, step: int) -> Tensor:
-    """Moves toward the goal as if there were no wall. It is told the positions, which the model is not."""
-    return env.toward(positions, goals)
-
-
-def oracle(positions: Tensor, goals: Tensor, step: int) -> Tensor:
-    """The expert without noise, which knows positions and the door: what is possible."""
-    return env.expert(positions, goals)
-
-
-def random_policy(seed: int) -> Policy:
-    """Uniform actions in -1..1."""
-    generator = torch.Generator().manual_seed(seed)
-    return lambda positions, goals, step: torch.rand(positions.shape, generator=generator) * 2 - 1
+            states = world.step(action)
+        return self.lookup(states).unsqueeze(1)

@@ -4,7 +4,7 @@ training run."""
 from __future__ import annotations
 
 from .config import Config
-from .data import ActionStatistics
+from .episodes import ActionStatistics
 from .model import IMAGE_MEAN, IMAGE_STD, Dimensions
 
 

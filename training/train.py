@@ -18,11 +18,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .config import Config, Training
-from .data import ActionStatistics, Episodes, Windows
 from .diagnostics import draw_curves, effective_rank, latent_std, linear_probe_r2, read_log, varying_share
+from .environments import environment
+from .episodes import ActionStatistics, Episodes
 from .loss import SIGReg
 from .model import LeWM, normalize
 from .patches import PatchSample, encode_sampled
+from .windows import Windows
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
@@ -155,6 +157,7 @@ class Trainer:
 
     def __init__(self, config: Config, episodes: Episodes, folder: Path, device: torch.device) -> None:
         self.config, self.folder, self.device = config, folder, device
+        self.environment = environment(config.data.environment)
         # cuBLAS reads its setting when it is first used.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
@@ -162,8 +165,8 @@ class Trainer:
         self.trained = episodes.part(slice(0, len(episodes) - config.data.held_out))
         held_out = episodes.part(slice(len(episodes) - config.data.held_out, None))
         self.statistics = ActionStatistics.of(self.trained)
-        self.windows = self._windows(self.trained, device.type == "cpu" and config.dimensions.image <= CACHED_IMAGE_MAX)
-        self.held_out = self._windows(held_out)
+        self.windows = self._windows(self.trained, self._cached())
+        self.held_out = self._windows(held_out, self.environment.draws_slowly)
         self.model = LeWM(config.dimensions, config.training.dropout)
         initialize(self.model, config.training)
         self.model.to(device).train()
@@ -176,7 +179,12 @@ class Trainer:
 
     def _windows(self, episodes: Episodes, cached: bool = False) -> Windows:
         d = self.config.dimensions
-        return Windows(episodes, self.statistics, d.history_frames + 1, d.image, self.device, cached)
+        return Windows(self.environment, episodes, self.statistics, d.history_frames + 1, d.image, self.device, cached)
+
+    def _cached(self) -> bool:
+        """Whether drawing frames anew for every batch would cost more than the memory is worth."""
+        small = self.device.type == "cpu" and self.config.dimensions.image <= CACHED_IMAGE_MAX
+        return small or self.environment.draws_slowly
 
     def _enter_stage(self, begun: bool = False) -> None:
         """Sets up the stage that the next step belongs to. `begun`: the weights are of that stage already."""
@@ -310,10 +318,11 @@ class Trainer:
 
     @torch.no_grad()
     def probe(self) -> dict:
-        """On held-out windows, in eval mode: linear probe of the position, and the 1-step error relative to the latents' variance."""
+        """On held-out windows, in eval mode: linear probe of the environment's factors, and the 1-step error relative to the latents'
+        variance."""
         encode = self.encode(7)
         model = self.calibrated(encode)
-        tokens, latents, positions, errors = [], [], [], []
+        tokens, latents, factors, errors = [], [], [], []
         for part in range(8):
             pixels, actions, states = self.held_out.sample(PROBE_BATCH, 7, part)
             tokens.append(encode(model, pixels.flatten(0, 1)))
@@ -321,11 +330,11 @@ class Trainer:
             predicted = model.predict(encoded[:, :-1], model.action_encoder(actions))
             errors.append((predicted - encoded[:, 1:]).square().mean().item())
             latents.append(encoded.flatten(0, 1).cpu())
-            positions.append(states.flatten(0, 1))
+            factors.append(self.environment.factors(states.flatten(0, 1)))
         half = len(latents) // 2
         train, test = torch.cat(latents[:half]), torch.cat(latents[half:])
         return {
-            "probe_r2": linear_probe_r2(train, torch.cat(positions[:half]), test, torch.cat(positions[half:])),
+            "probe_r2": linear_probe_r2(train, torch.cat(factors[:half]), test, torch.cat(factors[half:])),
             "prediction_error_relative": float(np.mean(errors)) / test.var(dim=0).mean().item(),
             "class_token_varying": varying_share(torch.cat(tokens)),
         }

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from .config import Config, parse
-from .data import ActionStatistics
+from .episodes import ActionStatistics
 from .model import Dimensions, LeWM
 
 WEIGHTS = "model.safetensors"

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from training.config import Config, Data, Training
-from training.data import Episodes, collect
+from training.environments.tworoom import collect
+from training.episodes import Episodes
 from training.model import Dimensions
 
 TINY = Config(
@@ -26,7 +27,7 @@ TINY = Config(
         action_hidden=64,
         projector_hidden=64,
     ),
-    data=Data(episodes=140, held_out=80, steps_max=100, action_noise=[3.0, 1.0], seed=11),
+    data=Data(environment="tworoom", episodes=140, held_out=80, steps_max=100, action_noise=[3.0, 1.0], action_hold=[], seed=11),
     training=Training(
         steps=50,
         batch=16,

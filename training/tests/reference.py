@@ -1,7 +1,7 @@
 """Modules of an installed stable-worldmodel by their files, because importing the package would start its simulators and data sets.
 
-Run as a program (`python -m training.tests.reference`), writes fixtures/tworoom.npz and fixtures/lewm.npz: what the reference answers, for
-tests without it. Needs `pip install --no-deps stable-worldmodel==0.1.1`, einops, gymnasium and transformers.
+Run as a program (`python -m training.tests.reference`), writes fixtures/tworoom.npz, fixtures/pusht.npz and fixtures/lewm.npz: what the
+reference answers, for tests without it. Needs `pip install --no-deps stable-worldmodel==0.1.1`, and the packages of the extra `reference`.
 """
 
 from __future__ import annotations
@@ -48,20 +48,36 @@ def load(path: str) -> ModuleType:
 
 
 def two_room() -> tuple[type, type]:
-    """The classes TwoRoomEnv and ExpertPolicy. Their imports meet a bare package that has the modules `spaces`, `utils` and `policy`
-    only."""
+    """The classes TwoRoomEnv and ExpertPolicy."""
+    environment, policy = environment_modules("two_room")
+    return environment.TwoRoomEnv, policy.ExpertPolicy
+
+
+def push_t() -> tuple[type, type]:
+    """The classes PushT and WeakPolicy."""
+    environment, policy = environment_modules("pusht")
+    return environment.PushT, policy.WeakPolicy
+
+
+def environment_modules(folder: str) -> tuple[ModuleType, ModuleType]:
+    """An environment's modules `env` and `expert_policy`. Their imports meet bare packages that have the modules `spaces`, `utils` and
+    `policy` only."""
     found = root()
     assert found is not None
-    package = types.ModuleType("stable_worldmodel")
-    package.__path__ = [str(found)]
+    bare = {}
+    for name in ("", "envs", f"envs.{folder}"):
+        package = types.ModuleType(".".join(filter(None, ["stable_worldmodel", name])))
+        package.__path__ = [str(found / name.replace(".", "/"))]
+        bare[package.__name__] = package
     policy = types.ModuleType("stable_worldmodel.policy")
     policy.BasePolicy = type("BasePolicy", (), {"__init__": lambda self, **kwargs: None})
-    before = {name: sys.modules.get(name) for name in ("stable_worldmodel", "stable_worldmodel.policy")}
-    sys.modules.update({"stable_worldmodel": package, "stable_worldmodel.policy": policy})
+    bare[policy.__name__] = policy
+    before = {name: sys.modules.get(name) for name in bare}
+    sys.modules.update(bare)
     try:
-        package.utils = load("utils.py")
-        package.spaces = load("spaces.py")
-        return load("envs/two_room/env.py").TwoRoomEnv, load("envs/two_room/expert_policy.py").ExpertPolicy
+        bare["stable_worldmodel"].utils = load("utils.py")
+        bare["stable_worldmodel"].spaces = load("spaces.py")
+        return load(f"envs/{folder}/env.py"), load(f"envs/{folder}/expert_policy.py")
     finally:
         for name, module in before.items():
             if module is None:
@@ -99,6 +115,38 @@ def walk(seed: int, steps: int) -> dict[str, np.ndarray]:
     return {key: np.stack(value) for key, value in record.items()} | {"goals": info["goal_state"].copy()}
 
 
+def push(seed: int, steps: int) -> dict[str, np.ndarray]:
+    """One episode of the reference's Push-T under its policy for collecting: the goal's state and the start as they were asked for, states,
+    actions, whether the last state would be reached, contacts of each step, frames of every 5th state, and for each state what the policy
+    does that is seeded with its number."""
+    environment_class, policy_class = push_t()
+    environment = environment_class()
+    observation, info = environment.reset(seed=seed)
+    chosen = environment.variation_space
+    start = [*chosen["agent"]["start_position"].value, *chosen["block"]["start_position"].value, chosen["block"]["angle"].value, 0, 0]
+    space = types.SimpleNamespace(shape=(1, 2))
+    policy = policy_class(seed=seed)
+    policy.env = types.SimpleNamespace(envs=[types.SimpleNamespace(unwrapped=environment)], action_space=space)
+    states, actions, frames, contacts, weak = [observation["state"]], [], [environment.render()], [], []
+    goal = info["goal_state"]
+    for index in range(1, steps + 1):
+        policy.set_seed(index - 1)
+        weak.append(policy.get_action(info)[0])
+        policy.set_seed(1000 * seed + index // (1 if seed % 2 else 4))
+        action = policy.get_action(info)[0]
+        observation, _, _, _, info = environment.step(action)
+        states.append(observation["state"])
+        actions.append(action)
+        contacts.append(info["n_contacts"])
+        if index % 5 == 0:
+            frames.append(environment.render())
+    policy.set_seed(steps)
+    weak.append(policy.get_action(info)[0])
+    reached = [environment.eval_state(states[-1], state)[0] for state in states]
+    named = {"goal": goal, "start": start, "states": states, "actions": actions, "reached": reached, "contacts": contacts}
+    return {key: np.array(value) for key, value in (named | {"frames": frames, "weak": weak}).items()}
+
+
 def lewm_answers(dimensions, state: dict) -> dict[str, np.ndarray]:
     """What the published LeWM class computes from seeded weights and inputs."""
     sys.path.insert(0, str(ORACLE))
@@ -133,5 +181,7 @@ if __name__ == "__main__":
     FIXTURES.mkdir(exist_ok=True)
     walks = [walk(seed, 60) for seed in range(4)]
     np.savez_compressed(FIXTURES / "tworoom.npz", **{key: np.stack([one[key] for one in walks]) for key in walks[0]})
+    pushes = [push(seed, 40) for seed in range(4)]
+    np.savez_compressed(FIXTURES / "pusht.npz", **{key: np.stack([one[key] for one in pushes]) for key in pushes[0]})
     answers = lewm_answers(lewm.SMALL, lewm.load_seeded(lewm.SMALL, 1).state_dict())
     np.savez_compressed(FIXTURES / "lewm.npz", sigreg=sigreg_value(), **answers)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from training.config import Config, parse
-from training.data import Episodes
-from training.env import render, sample_positions
+from training.environments.tworoom_dynamics import render, sample_positions
+from training.episodes import Episodes
 from training.model import LeWM, normalize
 from training.patches import PatchSample, encode_sampled
 from training.train import CHECKPOINT, Trainer, initialize

@@ -3,10 +3,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from training.data import ActionStatistics
-from training.evaluate import auroc, door_pairs, recorded_pairs, wilson
+from training.closed_loop import closed_loop, random_policy
+from training.environments.tworoom import TABLE_GRID, TwoRoom, door_pairs, oracle, straight_line
+from training.environments.tworoom_dynamics import BORDER, RADIUS
+from training.episodes import ActionStatistics
+from training.evaluate import auroc, recorded_pairs, wilson
 from training.model import Dimensions, LeWM
-from training.plan import CEM, TrueDynamicsPolicy, closed_loop, oracle, random_policy, straight_line
+from training.plan import CEM, ModelPolicy, TrueDynamicsPolicy
 
 
 class Adder(nn.Module):
@@ -27,16 +30,25 @@ def test_cem_finds_actions_that_reach_the_goal() -> None:
 
 
 def test_door_pairs_need_the_door() -> None:
-    starts, goals = door_pairs(20, (10, 30))
+    pairs, world = door_pairs(20, (10, 30)), TwoRoom()
+    starts, goals = pairs.starts, pairs.goals
     assert len(starts) == 20
-    assert closed_loop(oracle, starts, goals).success.all()
-    assert closed_loop(straight_line, starts, goals).success.float().mean() < 0.8
-    assert closed_loop(random_policy(1), starts, goals).success.float().mean() < 0.3
+    assert closed_loop(world, oracle, starts, goals).success.all()
+    assert closed_loop(world, straight_line, starts, goals).success.float().mean() < 0.8
+    assert closed_loop(world, random_policy(2, 1), starts, goals).success.float().mean() < 0.3
 
 
 def test_pairs_are_fixed(tiny, episodes) -> None:
     first, second = recorded_pairs(tiny, episodes, 10), recorded_pairs(tiny, episodes, 10)
-    assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
+    assert torch.equal(first.starts, second.starts) and torch.equal(first.goals, second.goals)
+
+
+def test_recorded_actions_lead_to_recorded_goals(tiny, episodes) -> None:
+    pairs = recorded_pairs(tiny, episodes, 10)
+    states = pairs.starts
+    for action in pairs.actions.unbind(dim=1):
+        states = TwoRoom().world(states).step(action)
+    assert torch.equal(states, pairs.goals)
 
 
 def test_statistics_of_the_report() -> None:
@@ -48,9 +60,13 @@ def test_statistics_of_the_report() -> None:
 
 
 def test_true_dynamics_rolls_out_the_environment(tiny, episodes) -> None:
-    policy = TrueDynamicsPolicy(LeWM(tiny.dimensions), ActionStatistics.of(episodes), CEM(), 1)
+    world, model, statistics = TwoRoom(), LeWM(tiny.dimensions), ActionStatistics.of(episodes)
+    encode = ModelPolicy(world, model, statistics, CEM(), 1).encode
     chosen = (episodes.lengths >= 10).nonzero()[:3, 0]
     raw, states = episodes.actions[chosen, :10], episodes.states[chosen]
-    rolled = policy.rollout(states[:, 0], policy.statistics.standardize(raw).reshape(3, 2, 10))
-    reached = ((states[:, 10] - policy.low) / policy.GRID).round() * policy.GRID + policy.low
-    torch.testing.assert_close(rolled[:, 0], policy.encode(reached), atol=1e-5, rtol=0)
+    low = BORDER + RADIUS
+    nearest = ((states[:, 10] - low) / TABLE_GRID).round() * TABLE_GRID + low
+    for lookup, seen in ((world.lookup(encode), nearest), (None, states[:, 10])):
+        policy = TrueDynamicsPolicy(world, model, statistics, CEM(), 1, lookup)
+        rolled = policy.rollout(states[:, 0], statistics.standardize(raw).reshape(3, 2, 10))
+        torch.testing.assert_close(rolled[:, 0], encode(seen), atol=1e-5, rtol=0)

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from training.config import Config, parse
-from training.data import Episodes, Windows
+from training.episodes import Episodes
 from training.train import CHECKPOINT, Trainer
 from training.trained import load_checkpoint
+from training.windows import Windows
 
 CPU = torch.device("cpu")
 

@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from training.config import Config, load, parse
-from training.data import ActionStatistics, Episodes, Windows
 from training.diagnostics import effective_rank, latent_std, linear_probe_r2, read_log, varying_share
-from training.env import render, step
+from training.environments.tworoom import TwoRoom
+from training.environments.tworoom_dynamics import render, step
+from training.episodes import ActionStatistics, Episodes
 from training.loss import SIGReg
 from training.model import LeWM, normalize
 from training.train import LOG, Trainer, initialize, learning_rate, losses
+from training.windows import Windows
 
 CPU = torch.device("cpu")
 
@@ -20,7 +22,7 @@ CPU = torch.device("cpu")
 def test_optimisation_lowers_the_loss_on_a_fixed_batch(tiny: Config, episodes: Episodes) -> None:
     model = LeWM(tiny.dimensions).train()
     initialize(model, tiny.training)
-    windows = Windows(episodes, ActionStatistics.of(episodes), 4, tiny.dimensions.image, CPU)
+    windows = Windows(TwoRoom(), episodes, ActionStatistics.of(episodes), 4, tiny.dimensions.image, CPU)
     pixels, actions, _ = windows.sample(32, 5)
     sigreg = SIGReg(projections=64)
     directions = sigreg.directions(tiny.dimensions.width, torch.Generator().manual_seed(0))
@@ -35,7 +37,7 @@ def test_optimisation_lowers_the_loss_on_a_fixed_batch(tiny: Config, episodes: E
 def test_what_class_tokens_have_in_common_is_a_part_of_the_loss(tiny: Config, episodes: Episodes) -> None:
     model = LeWM(tiny.dimensions).train()
     initialize(model, tiny.training)
-    pixels, actions, _ = Windows(episodes, ActionStatistics.of(episodes), 4, tiny.dimensions.image, CPU).sample(8, 5)
+    pixels, actions, _ = Windows(TwoRoom(), episodes, ActionStatistics.of(episodes), 4, tiny.dimensions.image, CPU).sample(8, 5)
     sigreg = SIGReg(projections=64)
     directions = sigreg.directions(tiny.dimensions.width, torch.Generator().manual_seed(0))
     settings = dataclasses.replace(tiny.training, common_weight=0.25)
@@ -72,7 +74,7 @@ def test_a_checkpoint_of_other_dimensions_is_refused(tiny: Config, episodes: Epi
 def test_windows_line_up_frames_actions_and_states(episodes: Episodes) -> None:
     statistics = ActionStatistics.of(episodes)
     for cached in (False, True):
-        windows = Windows(episodes.part(slice(0, 30)), statistics, 4, 28, CPU, cached)
+        windows = Windows(TwoRoom(), episodes.part(slice(0, 30)), statistics, 4, 28, CPU, cached)
         pixels, actions, states = windows.sample(20, 9)
         assert torch.equal(pixels, render(states.flatten(0, 1), 28).unflatten(0, (20, 4)))
         raw = statistics.restore(actions.view(20, 3, 5, 2))
@@ -114,10 +116,18 @@ def test_shipped_configs_are_valid_and_wrong_ones_are_named() -> None:
     true = load("lewm-tworoom")
     assert sum(value.numel() for value in LeWM(true.dimensions).parameters()) == 18_034_478
     document = load("lewm-tworoom-small").as_dict()
-    for change, message in (({"extra": 1}, "unknown extra"), ({"data": {}}, "missing")):
+    data = document["data"]
+    for change, message in (
+        ({"extra": 1}, "unknown extra"),
+        ({"data": {}}, "missing"),
+        ({"data": data | {"environment": "chess"}}, "environment 'chess' is none of tworoom, pusht"),
+        ({"data": data | {"environment": "pusht"}}, r"action_noise \[3.0, 1.0\] is for tworoom"),
+        ({"data": data | {"action_noise": [], "environment": "pusht"}}, r"action_hold \[\] is for pusht"),
+        ({"data": data | {"action_noise": [], "action_hold": [0], "environment": "pusht"}}, "at least 1"),
+    ):
         with pytest.raises(ValueError, match=message):
             parse(document | change)
-    with pytest.raises(ValueError, match="known: lewm-tworoom"):
+    with pytest.raises(ValueError, match="known: lewm-pusht-small, lewm-tworoom"):
         load("nothing")
 
 

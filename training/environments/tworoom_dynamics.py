@@ -13,7 +13,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-IMAGE = 224
+from .frames import IMAGE, block_size, shrink
+
 BORDER = 14
 BORDER_LINE = 4
 RADIUS = 7.0
@@ -94,9 +95,7 @@ def render(position: Tensor, size: int = IMAGE) -> Tensor:
     `size` divides 224. At 224 the frames are the environment's. A smaller frame is the environment's with every block of k x k pixels
     (k = 224 / size) replaced by its mean, rounded half up.
     """
-    if size <= 0 or IMAGE % size != 0:
-        raise ValueError(f"image size {size} does not divide {IMAGE}")
-    k = IMAGE // size
+    k = block_size(size)
     device = position.device
     position = position.to(torch.float32)
     background = _background(device)
@@ -114,7 +113,7 @@ def render(position: Tensor, size: int = IMAGE) -> Tensor:
     patch = torch.stack([red, rest, rest], dim=1)
     canvas = background
     if k > 1:
-        patch, canvas = _shrink(patch, k), _shrink(background[None, None], k)[0, 0]
+        patch, canvas = shrink(patch, k), shrink(background[None, None], k)[0, 0]
         rows, cols = rows[:, ::k] // k, cols[:, ::k] // k
     frames = canvas.expand(len(position), 3, size, size).clone()
     index = torch.arange(len(position), device=device)[:, None, None, None]
@@ -129,9 +128,3 @@ def _dot(rows: Tensor, cols: Tensor, position: Tensor) -> Tensor:
     distance2 = (dx * dx)[:, None, :] + (dy * dy)[:, :, None]
     bell = torch.exp(-distance2 / (2.0 * RADIUS * RADIUS))
     return (bell / bell.amax(dim=(1, 2), keepdim=True)).clamp(0, 1)
-
-
-def _shrink(frames: Tensor, k: int) -> Tensor:
-    batch, channels, height, width = frames.shape
-    total = frames.view(batch, channels, height // k, k, width // k, k).to(torch.int32).sum(dim=(3, 5))
-    return ((total + k * k // 2) // (k * k)).to(torch.uint8)
