@@ -23,6 +23,7 @@ export function hasMosquitto(): boolean {
   }
 }
 
+/** A port that was free a moment ago. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -38,10 +39,22 @@ export interface MosquittoOptions {
   readonly tls?: { readonly certificate: string; readonly key: string; readonly clientAuthority: string };
 }
 
+const PORT_ATTEMPTS = 5;
+
 /** A mosquitto of its own on any free port. */
-export async function startMosquitto({ user, tls }: MosquittoOptions = {}): Promise<Mosquitto> {
+export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
+  // The broker cannot choose a port itself, and between two looks at it another test may have taken the one that was free.
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOn(await freePort(), options);
+    } catch (error) {
+      if (attempt === PORT_ATTEMPTS || !String(error).includes("Address already in use")) throw error;
+    }
+  }
+}
+
+async function startOn(port: number, { user, tls }: MosquittoOptions): Promise<Mosquitto> {
   const folder = mkdtempSync(join(tmpdir(), "synapse-mosquitto-"));
-  const port = await freePort();
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
   const lines = [`listener ${port} 127.0.0.1`, "persistence false", `allow_anonymous ${user === undefined}`, "max_queued_messages 0"];
   if (user !== undefined) {
@@ -64,7 +77,7 @@ export async function startMosquitto({ user, tls }: MosquittoOptions = {}): Prom
       if (/mosquitto version .* running/.test(output)) resolve();
     });
     child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`mosquitto ended with ${code}: ${output}`)));
+    child.once("close", (code) => reject(new Error(`mosquitto ended with ${code}: ${output}`)));
   });
   return {
     port,
