@@ -61,6 +61,7 @@ def test_states_frames_and_policy_are_the_references() -> None:
         compare({key: value[index] for key, value in walks.items()}, levels=1)
 
 
+@pytest.mark.filterwarnings("ignore:.*Casting input x to numpy array")
 @pytest.mark.skipif(not reference.available("gymnasium", "shapely", "cv2"), reason="stable-worldmodel is not installed")
 def test_live_against_the_reference() -> None:
     for seed in range(100, 104):
