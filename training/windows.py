@@ -27,14 +27,16 @@ class Windows:
         device: torch.device,
         cached: bool = False,
     ) -> None:
-        """`cached`: draws all frames once, into memory, which pays where drawing is slow next to training."""
+        """`cached`: draws all frames once, into memory, which pays where drawing is slow next to training. If it is slow in itself, windows
+        begin at every FRAMESKIPth step alone, which needs a fifth of the frames."""
         self.environment = environment
         self.episodes, self.statistics, self.frames, self.image, self.device = episodes, statistics, frames, image, device
         self.span = FRAMESKIP * (frames - 1)
-        starts = (episodes.lengths - self.span + 1).clamp_min(0)
+        self.stride = FRAMESKIP if cached and environment.draws_slowly else 1
+        starts = (torch.div(episodes.lengths - self.span, self.stride, rounding_mode="floor") + 1).clamp_min(0)
         self.episode = torch.repeat_interleave(torch.arange(len(episodes)), starts)
         first = torch.cumsum(starts, 0) - starts
-        self.start = torch.arange(len(self.episode)) - first[self.episode]
+        self.start = self.stride * (torch.arange(len(self.episode)) - first[self.episode])
         if len(self.episode) == 0:
             raise ValueError(f"no episode has the {self.span} steps that {frames} frames need")
         self.drawn = self._draw_all() if cached else None
@@ -65,7 +67,7 @@ class Windows:
         if self.drawn is None:
             pixels = self.environment.render(states.to(self.device).flatten(0, 1), self.image).unflatten(0, states.shape[:2])
         else:
-            pixels = self.drawn[self.offsets[episode].unsqueeze(1) + at].to(self.device)
+            pixels = self.drawn[self.offsets[episode].unsqueeze(1) + at // self.stride].to(self.device)
         return pixels, actions.to(self.device), states
 
     def sample(self, count: int, *seed: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -74,10 +76,11 @@ class Windows:
         return self.batch(torch.from_numpy(chosen))
 
     def _all_states(self) -> Tensor:
-        """[frames, state size]; `offsets` then has each episode's first."""
-        lengths = self.episodes.lengths + 1
+        """[frames, state size], those that windows may have; `offsets` then has each episode's first."""
+        states = self.episodes.states[:, :: self.stride]
+        lengths = self.episodes.lengths // self.stride + 1
         self.offsets = torch.cumsum(lengths, 0) - lengths
-        return self.episodes.states[torch.arange(self.episodes.states.shape[1]) < lengths.unsqueeze(1)]
+        return states[torch.arange(states.shape[1]) < lengths.unsqueeze(1)]
 
     def _draw_all(self) -> Tensor:
         states = self._all_states()

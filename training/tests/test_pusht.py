@@ -11,6 +11,8 @@ import torch
 
 from training.closed_loop import closed_loop
 from training.config import Config, Data
+from training.episodes import ActionStatistics
+from training.windows import Windows
 
 from . import reference
 
@@ -93,6 +95,17 @@ def test_episodes_push_the_block_and_can_be_replayed(pushes) -> None:
     # A world set up from a state lacks the block's velocity, and has been stepped once.
     torch.testing.assert_close(states[:, :4], pushes.states[:4, 5, :4], atol=12, rtol=0)
     assert torch.equal(collect(DATA).states, pushes.states)
+
+
+def test_cached_windows_begin_where_every_fifth_frame_is_drawn(pushes) -> None:
+    part = pushes.part(slice(0, 3))
+    statistics = ActionStatistics.of(part)
+    every, fifth = (Windows(PushT(), part, statistics, 4, 28, torch.device("cpu"), cached) for cached in (False, True))
+    starts = DATA.steps_max - 15 + 1
+    assert len(every) == 3 * starts and len(fifth) == 3 * math.ceil(starts / 5) and len(fifth.drawn) == 3 * (DATA.steps_max // 5 + 1)
+    same = torch.tensor([index for index in range(len(every)) if every.start[index] % 5 == 0])
+    for one, other in zip(every.batch(same), fifth.batch(torch.arange(len(fifth)))):
+        assert torch.equal(one, other)
 
 
 def test_success_is_of_place_and_angle() -> None:
