@@ -17,7 +17,7 @@ def _fails(width: int) -> str:
     return f"""It knows one room layout, one dot and one set of colours; nothing else was ever shown to it. SIGReg spreads a plane of
 positions over {width} dimensions, so that the distance between latents, which a plan is to make small, grows over the first 50 pixels or so
 and is about the same for all that is farther. It is that of the straight line, too, and knows nothing of the wall: plans toward goals
-behind it end at the wall, or go by chance. The environment in the predictor's place does not help, as the table shows."""
+behind it often end at the wall. The environment in the predictor's place does not help, as the table shows."""
 
 
 WORDS = Words(

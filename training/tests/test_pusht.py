@@ -34,8 +34,8 @@ def pushes():
     return collect(DATA)
 
 
-def compare(walk: dict[str, np.ndarray], levels: int) -> None:
-    """`levels`: by how much frames may differ, where another processor's OpenCV rounds otherwise."""
+def compare(walk: dict[str, np.ndarray], same_machine: bool) -> None:
+    """The last bit of sines and of resized pixels is the machine's."""
     table = dynamics.Table()
     # The reference goes to the goal's state before it goes to the start.
     for state in (walk["goal"], walk["start"]):
@@ -45,11 +45,11 @@ def compare(walk: dict[str, np.ndarray], levels: int) -> None:
     for action in walk["actions"]:
         table.step(action)
         states.append(table.state)
-    np.testing.assert_array_equal(np.array(states), walk["states"], "states differ from the reference's")
+    np.testing.assert_allclose(np.array(states), walk["states"], rtol=0, atol=0 if same_machine else 1e-6, err_msg="states differ")
     single = torch.from_numpy(walk["states"])
     assert torch.equal(dynamics.reached(single, single[-1]), torch.from_numpy(walk["reached"])), "success differs"
     frames = np.stack([dynamics.draw(state) for state in walk["states"][::5]]).astype(int)
-    assert np.abs(frames - walk["frames"]).max() <= levels, "frames differ from the reference's"
+    assert np.abs(frames - walk["frames"]).max() <= (0 if same_machine else 1), "frames differ from the reference's"
     places = np.stack([weak_place(np.random.default_rng(i), state) for i, state in enumerate(walk["states"])])
     actions = np.clip((places - walk["states"][:, :2]) / dynamics.ACTION_SCALE, -1, 1)
     np.testing.assert_allclose(actions, walk["weak"], atol=1e-6)
@@ -60,14 +60,14 @@ def test_states_frames_and_policy_are_the_references() -> None:
         walks = {key: stored[key] for key in stored}
     assert walks["contacts"].sum() > 20, "the stored walks hardly push"
     for index in range(len(walks["states"])):
-        compare({key: value[index] for key, value in walks.items()}, levels=1)
+        compare({key: value[index] for key, value in walks.items()}, same_machine=False)
 
 
 @pytest.mark.filterwarnings("ignore:.*Casting input x to numpy array")
 @pytest.mark.skipif(not reference.available("gymnasium", "shapely", "cv2"), reason="stable-worldmodel is not installed")
 def test_live_against_the_reference() -> None:
     for seed in range(100, 104):
-        compare(reference.push(seed, 40), levels=0)
+        compare(reference.push(seed, 40), same_machine=True)
 
 
 def test_small_frames_are_block_means() -> None:
