@@ -3,6 +3,7 @@ import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import { parseTypePolicy, type TypePolicy } from "./compress/policy.js";
 import { storageTypes } from "./compress/types/index.js";
 import { roundUp, type StorageTypeName } from "./compress/types/storageType.js";
+import { ConfigReads } from "./lower/configReads.js";
 import type { ModelConfig, Statistics } from "./lower/configSchema.js";
 import { lower } from "./lower/lower.js";
 import { parseConfig } from "./lower/parseConfig.js";
@@ -92,9 +93,10 @@ export const DEFAULT_GENERATOR = "synapse-host 0.1.0";
  */
 export async function compile(options: CompileOptions): Promise<Compiled> {
   const { checkpoint, configSource = "config", types = "i8" } = options;
-  const config = parseConfig(options.config, configSource);
+  const reads = new ConfigReads(options.config, parseConfig(options.config, configSource), configSource);
+  const { config } = reads;
   const policy = typeof types === "string" ? parseTypePolicy(types) : types;
-  const { program, statistics } = lower({ ...options, config, configSource, checkpoint, policy });
+  const { program, statistics } = lower({ ...options, config, reads, configSource, checkpoint, policy });
   const plan = planMemory(program, options.fastBytes);
 
   const constants = constantsOf(program);
@@ -104,6 +106,7 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
     generator: options.generator ?? DEFAULT_GENERATOR,
     meta: packMeta(config, program, statistics, options.meta),
   };
+  reads.requireAllRead();
   const header = emitHeader(program, plan, places, identity);
   checkHeader(header, configSource);
 

@@ -12,7 +12,7 @@ export { type EngineStatus, listEngines, openEngine } from "./engine/openEngine.
 export { type OpenedModel, openModelBytes, openModelFile } from "./engine/openModelFile.js";
 export { type PackReport, type PackRequest, packCheckpoint } from "./engine/packCheckpoint.js";
 export { predictNext, type RolloutOptions, rollout, type WorldModel, worldModelOf } from "./engine/rollout.js";
-export { type RunRequest, runEntry, runRollout } from "./engine/runModel.js";
+export { type RunRequest, runEntry, runNamed, runRollout } from "./engine/runModel.js";
 export { type SignedFile, signPackFile, verifyPackFile } from "./engine/signPackFile.js";
 export { type RunningBoard, type StartBoardRequest, startBoard } from "./engine/startBoard.js";
 export { type RunningTab, type StartTabRequest, startTab } from "./engine/startTab.js";

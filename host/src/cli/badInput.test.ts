@@ -27,6 +27,11 @@ beforeAll(async () => {
   const tensors = header.tensors.map((tensor) => (isConstant(tensor) ? { ...tensor, offset: tensor.offset - blobsOffset } : tensor));
   const meta = { ...header.meta, statistics: { action: { mean: "half", std: null } } };
   await writeFile(at("strange.syn"), writePack({ ...header, tensors, meta }, [{ offset: 0, bytes: pack.subarray(blobsOffset) }]));
+  const entries = header.entries.map((entry) => (entry.name === "predict" ? { ...entry, name: "rollout" } : entry));
+  await writeFile(
+    at("named.syn"),
+    writePack({ ...header, tensors, entries, golden: [] }, [{ offset: 0, bytes: pack.subarray(blobsOffset) }]),
+  );
   const config = await readFile(files.config, "utf8");
   await writeFile(at("twice.json"), config.replace('"parts": {', '"parts": {}, "parts": {'));
   await writeFile(at("empty.syn"), "");
@@ -65,6 +70,8 @@ const TABLE: readonly (readonly [command: string, code: string, says: RegExp])[]
   [`run @/m.syn rollout --image ${CAT} --actions @/words.json`, "ROWS_ACTION", /words\.json at \$\[0\]/],
   [`run @/m.syn rollout --image ${CAT} --actions @/broken.json`, "JSON_SYNTAX", /broken\.json: not JSON/],
   ["run @/m.syn rollout --actions @/short.json", "ROWS_ACTION|INPUT_MISSING", /./],
+  // A pack of another writer may have an entry of this name, and that is what runs then.
+  ["run @/named.syn rollout", "INPUT_MISSING", /entry rollout needs latents/],
   ["pack @/missing.safetensors --config configs/lewm-test.json -o @/new.syn", "CHECKPOINT_NOT_FOUND", /missing\.safetensors/],
   ["pack @/m.syn --config configs/lewm-test.json -o @/new.syn", "CHECKPOINT_UNKNOWN_FORMAT", /m\.syn/],
   ["pack @/small.safetensors --config @/broken.json -o @/new.syn", "JSON_SYNTAX", /broken\.json/],

@@ -11,7 +11,6 @@ export interface InputFiles {
   readonly image?: string | undefined;
   readonly actions?: string | undefined;
   readonly latent?: string | undefined;
-  readonly tokens?: string | undefined;
   /** JSON files by port name; they win over the kinds. */
   readonly byName: ReadonlyMap<string, string>;
 }
@@ -23,7 +22,7 @@ export interface EntryInputs {
   readonly sources: readonly { readonly port: string; readonly kind: PortInfo["kind"]; readonly file: string }[];
 }
 
-const OPTION_OF_KIND = { image: "image", action: "actions", latent: "latent", tokens: "tokens", tensor: undefined } as const;
+const OPTION_OF_KIND = { image: "image", action: "actions", latent: "latent", tokens: undefined, tensor: undefined } as const;
 
 /**
  * Reads and checks the inputs of `entry`: pictures are decoded and scaled to the port's size, everything else is JSON rows. Rejects with

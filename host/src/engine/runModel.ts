@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import type { EngineName, EntryInfo, PortInfo, Session } from "synapse-sim";
 import { InputError } from "synapse-sim";
+import { ROLLOUT } from "../lower/lower.js";
 import { latentDistance } from "../report/latentStats.js";
 import type { EngineSummary, ModelSummary, OutputReport, RolloutReport, RunReport } from "../report/runReport.js";
 import { type EntryInputs, type InputFiles, JSON_BYTES_MAX, readEntryInputs } from "./entryInputs.js";
@@ -21,57 +22,72 @@ export interface RunRequest {
   readonly signal?: AbortSignal;
 }
 
-/** Runs one entry of a packed model on files and answers every output with its values. */
-export async function runEntry(request: RunRequest, entryName: string): Promise<RunReport> {
+/** Hears of every step of a rollout. */
+type OnStep = (done: number, total: number) => void;
+
+/** Runs the entry of that name, or a rollout where it is `rollout` and the model has no entry that is called so. */
+export async function runNamed(request: RunRequest, name: string, onStep?: OnStep): Promise<RunReport | RolloutReport> {
   return withSession(request, async (opened, session) => {
-    const entry = findEntry(opened, request.file, entryName);
-    const inputStart = performance.now();
-    const given = await readEntryInputs(entry, request.inputs);
-    const runStart = performance.now();
-    const outputs = await session.run(entry.name, given.inputs, given.rows);
-    const end = performance.now();
-    request.signal?.throwIfAborted();
-    return {
-      command: "run",
-      model: summariseModel(opened, request.file),
-      engine: summariseEngine(opened, request.threads),
-      entry: entry.name,
-      rows: given.rows,
-      inputs: given.sources,
-      outputs: entry.outputs.map((port, index) => outputReport(port, outputs[index] as Uint8Array, given.rows)),
-      timing: { openMs: opened.openMs, inputMs: runStart - inputStart, runMs: end - runStart },
-    };
+    const builtIn = name === ROLLOUT && !opened.model.info.entries.some((entry) => entry.name === name);
+    return builtIn ? rolloutIn(opened, session, request, onStep) : entryIn(opened, session, request, name);
   });
 }
 
+/** Runs one entry of a packed model on files and answers every output with its values. */
+export async function runEntry(request: RunRequest, entryName: string): Promise<RunReport> {
+  return withSession(request, (opened, session) => entryIn(opened, session, request, entryName));
+}
+
 /** Predicts a trajectory from a picture or a latent and a file of actions. `onStep` hears of every step. */
-export async function runRollout(request: RunRequest, onStep?: (done: number, total: number) => void): Promise<RolloutReport> {
-  return withSession(request, async (opened, session) => {
-    const world = worldModelOf(opened.model.info, request.file);
-    const inputStart = performance.now();
-    const actionsFile = request.inputs.actions;
-    if (!actionsFile) throw missing("rollout needs actions", "--actions <file>, JSON rows of one action a step");
-    const actions = await readActions(actionsFile, world.actionSize);
-    const start = await startOf(session, world, request.inputs, request.file);
-    const runStart = performance.now();
-    const latents = await rollout(session, world, start.latent, actions, {
-      ...(request.signal ? { signal: request.signal } : {}),
-      onStep: (done) => onStep?.(done, actions.length),
-    });
-    const runMs = performance.now() - runStart;
-    return {
-      command: "rollout",
-      model: summariseModel(opened, request.file),
-      engine: summariseEngine(opened, request.threads),
-      steps: actions.length,
-      historyMax: world.historyMax,
-      inputs: [...start.sources, { port: "actions", kind: "action", file: actionsFile }],
-      latents,
-      stepDistances: latents.map((latent, step) => (step === 0 ? 0 : latentDistance(latent, latents[step - 1] as Float32Array))),
-      startDistances: latents.map((latent) => latentDistance(latent, start.latent)),
-      timing: { openMs: opened.openMs, inputMs: runStart - inputStart, runMs, stepMsMean: runMs / actions.length },
-    };
+export async function runRollout(request: RunRequest, onStep?: OnStep): Promise<RolloutReport> {
+  return withSession(request, (opened, session) => rolloutIn(opened, session, request, onStep));
+}
+
+async function entryIn(opened: OpenedModel, session: Session, request: RunRequest, entryName: string): Promise<RunReport> {
+  const entry = findEntry(opened, request.file, entryName);
+  const inputStart = performance.now();
+  const given = await readEntryInputs(entry, request.inputs);
+  const runStart = performance.now();
+  const outputs = await session.run(entry.name, given.inputs, given.rows);
+  const end = performance.now();
+  request.signal?.throwIfAborted();
+  return {
+    command: "run",
+    model: summariseModel(opened, request.file),
+    engine: summariseEngine(opened, request.threads),
+    entry: entry.name,
+    rows: given.rows,
+    inputs: given.sources,
+    outputs: entry.outputs.map((port, index) => outputReport(port, outputs[index] as Uint8Array, given.rows)),
+    timing: { openMs: opened.openMs, inputMs: runStart - inputStart, runMs: end - runStart },
+  };
+}
+
+async function rolloutIn(opened: OpenedModel, session: Session, request: RunRequest, onStep?: OnStep): Promise<RolloutReport> {
+  const world = worldModelOf(opened.model.info, request.file);
+  const inputStart = performance.now();
+  const actionsFile = request.inputs.actions;
+  if (!actionsFile) throw missing("rollout needs actions", "--actions <file>, JSON rows of one action a step");
+  const actions = await readActions(actionsFile, world.actionSize);
+  const start = await startOf(session, world, request.inputs, request.file);
+  const runStart = performance.now();
+  const latents = await rollout(session, world, start.latent, actions, {
+    ...(request.signal ? { signal: request.signal } : {}),
+    onStep: (done) => onStep?.(done, actions.length),
   });
+  const runMs = performance.now() - runStart;
+  return {
+    command: "rollout",
+    model: summariseModel(opened, request.file),
+    engine: summariseEngine(opened, request.threads),
+    steps: actions.length,
+    historyMax: world.historyMax,
+    inputs: [...start.sources, { port: "actions", kind: "action", file: actionsFile }],
+    latents,
+    stepDistances: latents.map((latent, step) => (step === 0 ? 0 : latentDistance(latent, latents[step - 1] as Float32Array))),
+    startDistances: latents.map((latent) => latentDistance(latent, start.latent)),
+    timing: { openMs: opened.openMs, inputMs: runStart - inputStart, runMs, stepMsMean: runMs / actions.length },
+  };
 }
 
 /** Rows of actions from a JSON file, each of `actionSize` numbers one row a step. */
@@ -117,7 +133,7 @@ function findEntry(opened: OpenedModel, file: string, name: string): EntryInfo {
   const entry = entries.find((candidate) => candidate.name === name);
   if (entry) return entry;
   const names = entries.map((candidate) => candidate.name);
-  const world = names.includes("predict") ? [...names, "rollout"] : names;
+  const world = names.includes("predict") ? [...names, ROLLOUT] : names;
   throw new InputError({
     code: "ENTRY_UNKNOWN",
     source: file,

@@ -287,9 +287,9 @@ function configOf(s: Spec): unknown {
             }
           : { kind: "rows" },
         position: s.learned ? "learned" : "none",
-        ...(s.image ? {} : { positions: s.rowsMax + s.morePositions }),
-        norm: s.norm,
-        finalNorm: s.finalNorm,
+        ...(s.image || !s.learned ? {} : { positions: s.rowsMax + s.morePositions }),
+        norm: normOf(s.norm),
+        finalNorm: normOf(s.finalNorm),
         attention: {
           heads: s.kvHeads * s.group,
           kvHeads: s.kvHeads,
@@ -337,8 +337,13 @@ function configOf(s: Spec): unknown {
         ],
       },
     },
-    statistics: { hidden: STATISTICS },
+    ...(head.standardize ? { statistics: { hidden: STATISTICS } } : {}),
   };
+}
+
+/** Without parameters there is no bias to speak of: a key that has no effect is refused. */
+function normOf({ bias, ...norm }: NormSpec): NormSpec {
+  return bias === undefined || !norm.affine ? norm : { ...norm, bias };
 }
 
 function expectNear(actual: ArrayLike<number>, expected: Rows, what: string): void {

@@ -7,6 +7,7 @@ import { parseTypePolicy } from "../compress/policy.js";
 import { dinov2Shapes } from "../parity/dinov2Shapes.js";
 import { LEWM_SMALL, LEWM_TRUE, lewmShapes } from "../parity/lewmShapes.js";
 import { seededCheckpoint } from "../parity/seededCheckpoint.js";
+import { ConfigReads } from "./configReads.js";
 import { lower } from "./lower.js";
 import { parseConfig } from "./parseConfig.js";
 import type { Op, Program } from "./program.js";
@@ -23,7 +24,16 @@ function lowerWith(edit: (config: Json) => void = () => {}, types = "i8", editSh
   const shapes: Shapes = new Map(lewmShapes(LEWM_SMALL));
   editShapes(shapes);
   const checkpoint = seededCheckpoint(shapes, 1);
-  return lower({ config: parseConfig(config, "c.json"), configSource: "c.json", checkpoint, policy: parseTypePolicy(types) }).program;
+  const reads = new ConfigReads(config, parseConfig(config, "c.json"), "c.json");
+  const { program } = lower({ config: reads.config, reads, configSource: "c.json", checkpoint, policy: parseTypePolicy(types) });
+  reads.requireAllRead();
+  return program;
+}
+
+/** A part without positions, nor weights for them. */
+function deposition(part: Json): void {
+  part.position = "none";
+  delete part.weights.position;
 }
 
 function errorOf(run: () => unknown): InputError {
@@ -133,7 +143,30 @@ describe("mistakes in a config are named with their place", () => {
       "CONFIG_SCHEMA",
       /parts\.encoder\.position.*"rope".*"learned", "none"/,
     ],
-    ["an unknown part", (c) => (c.parts.encoder.kind = "mamba"), "CONFIG_SCHEMA", /parts\.encoder\.kind/],
+    [
+      "an unknown kind of part",
+      (c) => (c.parts.encoder.kind = "mamba"),
+      "CONFIG_SCHEMA",
+      /parts\.encoder\.kind: "mamba" is not known; expected one of "transformer", "mlp"$/,
+    ],
+    [
+      "a part without a kind",
+      (c) => delete c.parts.encoder.kind,
+      "CONFIG_SCHEMA",
+      /parts\.encoder\.kind: is missing; expected one of "transf/,
+    ],
+    [
+      "an unknown kind of layer",
+      (c) => (c.parts.projector.layers[0].kind = 7),
+      "CONFIG_SCHEMA",
+      /parts\.projector\.layers\[0\]\.kind: 7 is not known; expected one of "linear", /,
+    ],
+    [
+      "an entry with the name of the built-in",
+      (c) => (c.entries.rollout = c.entries.predict),
+      "CONFIG_NAME",
+      /entries\.rollout.*expected another name/,
+    ],
     [
       "an unknown activation",
       (c) => (c.parts.projector.layers[2].act = "swish"),
@@ -204,12 +237,6 @@ describe("mistakes in a config are named with their place", () => {
       /parts\.encoder\.weights\.layer\.k.*\[32, 32\]/,
     ],
     [
-      "a weight key of no use",
-      (c) => (c.parts.encoder.weights.layer.gate = "{i}"),
-      "CONFIG_WEIGHTS",
-      /parts\.encoder\.weights\.layer\.gate/,
-    ],
-    [
       "a BatchNorm after nothing linear",
       (c) => c.parts.projector.layers.shift(),
       "CONFIG_ORDER",
@@ -235,6 +262,54 @@ describe("mistakes in a config are named with their place", () => {
     expect(error.code).toBe(code);
     expect(error.message).toMatch(message);
     expect(error.source).toBe("c.json");
+  });
+
+  const unused: [string, (config: Json) => void][] = [
+    ["entries.encode.inputs.latents", (c) => (c.entries.encode.inputs.latents = { kind: "latent", width: 32 })],
+    ["entries.encode.steps[2]", (c) => c.entries.encode.steps.push({ part: "projector", x: "class_token", as: "again" })],
+    ["parts.spare", (c) => (c.parts.spare = c.parts.projector)],
+    ["statistics.pixels", (c) => (c.statistics.pixels = { mean: [0], std: [1] })],
+    ["statistics.pixels", (c) => (c.statistics.pixels = null)],
+    // Of an image the embedding says how many positions there are.
+    ["parts.encoder.positions", (c) => (c.parts.encoder.positions = 17)],
+    ["parts.predictor.positions", (c) => deposition(Object.assign(c.parts.predictor, { positions: 3 }))],
+    ["parts.encoder.norm.bias", (c) => Object.assign(c.parts.encoder.norm, { affine: false, bias: false })],
+    ["parts.predictor.finalNorm.bias", (c) => Object.assign(c.parts.predictor.finalNorm, { affine: false, bias: true })],
+    ["parts.encoder.weights.position", (c) => (c.parts.encoder.position = "none")],
+    ["parts.encoder.weights.registers", (c) => (c.parts.encoder.weights.registers = "r")],
+    ["parts.encoder.weights.layer.gate", (c) => (c.parts.encoder.weights.layer.gate = "{i}")],
+    ["parts.encoder.weights.layer.layerScale1", (c) => (c.parts.encoder.weights.layer.layerScale1 = "{i}")],
+    ["parts.encoder.weights.layer.modulation", (c) => (c.parts.encoder.weights.layer.modulation = "{i}")],
+    ["parts.predictor.weights.patch", (c) => (c.parts.predictor.weights.patch = "p")],
+    ["parts.predictor.weights.layer.q", (c) => (c.parts.predictor.weights.layer.q = "{i}")],
+    ["parts.projector.layers[4].bias", (c) => c.parts.projector.layers.push({ kind: "layer_norm", eps: 0, affine: false, bias: true })],
+    [
+      "parts.projector.layers[4].weights",
+      (c) => c.parts.projector.layers.push({ kind: "layer_norm", eps: 0, affine: false, weights: "n" }),
+    ],
+    ["parts.projector.layers[4].weights", (c) => c.parts.projector.layers.push({ kind: "rms_norm", eps: 0, affine: false, weights: "n" })],
+  ];
+  it.each(unused)("%s has no effect, and is refused rather than ignored", (where, edit) => {
+    expect(errorOf(() => lowerWith(edit))).toMatchObject({ code: "CONFIG_UNUSED", source: "c.json", where });
+  });
+
+  it.each([
+    ["rowsMax", 4096, (c: Json, value: number) => (c.entries.predict.rowsMax = value)],
+    ["out", 65536, (c: Json, value: number) => (c.parts.projector.layers[0].out = value)],
+    ["width", 65536, (c: Json, value: number) => (c.parts.projector.width = value)],
+    ["hidden", 65536, (c: Json, value: number) => (c.parts.encoder.ffn.hidden = value)],
+    ["layers", 256, (c: Json, value: number) => (c.parts.encoder.layers = value)],
+    ["heads", 256, (c: Json, value: number) => (c.parts.encoder.attention.heads = value)],
+    ["headDim", 1024, (c: Json, value: number) => (c.parts.encoder.attention.headDim = value)],
+  ] as const)("the largest %s is the one that docs/config.md names", (key, most, set) => {
+    const config = read("lewm-test");
+    set(config, most);
+    parseConfig(config, "c.json");
+    set(config, most + 1);
+    expect(errorOf(() => parseConfig(config, "c.json"))).toMatchObject({ code: "CONFIG_SCHEMA", expected: `at most ${most}` });
+    const documents = readFileSync(new URL("../../../docs/config.md", import.meta.url), "utf8");
+    const naming = documents.split("\n").filter((line) => line.includes(`\`${key}\``) && line.includes(most.toLocaleString("en-US")));
+    expect(naming).not.toEqual([]);
   });
 
   it("more ops than a file may have: a part in many steps", () => {

@@ -3,6 +3,7 @@ import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { type TypePolicy, unusedRules } from "../compress/policy.js";
 import { ENTRIES_MAX, OPS_MAX } from "../pack/layout.js";
 import { EntryBuilder, type LoweringContext } from "./builder.js";
+import { type ConfigReads, unusedKey } from "./configReads.js";
 import type { EntryConfig, ModelConfig, PartConfig, Statistics } from "./configSchema.js";
 import { configError, type Lowering } from "./lowering.js";
 import { lowerMlp } from "./lowerMlp.js";
@@ -10,8 +11,13 @@ import { lowerTransformer } from "./lowerTransformer.js";
 import type { Activation, Entry, Port, Program } from "./program.js";
 import { WeightSource } from "./weightSource.js";
 
+/** What programs and boards run over `encode` and `predict` by this name is no entry of a model. */
+export const ROLLOUT = "rollout";
+
 export interface LowerOptions {
   readonly config: ModelConfig;
+  /** Of `config`, so that a part or an entry with a key that has no effect is refused. */
+  readonly reads?: ConfigReads<ModelConfig>;
   /** The config's file name, for messages. */
   readonly configSource: string;
   readonly checkpoint: Pick<Checkpoint, "path" | "tensors">;
@@ -47,10 +53,24 @@ export function lower(options: LowerOptions): Lowered {
   const entryCount = Object.keys(config.entries).length;
   if (entryCount === 0 || entryCount > ENTRIES_MAX)
     throw configError({ configSource }, "CONFIG_ENTRIES", "entries", `has ${entryCount} entries`, `1 to ${ENTRIES_MAX}`);
+  const standardized = new Set<string>();
   const entries = Object.entries(config.entries).map(([name, entry]) => {
-    const lowering: Lowering = { builder: new EntryBuilder(context), weights, configSource, checkpointSource: checkpoint.path, statistics };
+    if (name === ROLLOUT)
+      throw configError(
+        { configSource },
+        "CONFIG_NAME",
+        `entries.${name}`,
+        "has the name of what encodes once and predicts step by step",
+        "another name",
+      );
+    const builder = new EntryBuilder(context);
+    const lowering: Lowering = { builder, weights, configSource, checkpointSource: checkpoint.path, statistics, standardized };
     return lowerEntry(lowering, config, name, entry);
   });
+  options.reads?.requireAllRead(["entries", "parts"]);
+  for (const name of statistics.keys()) {
+    if (!standardized.has(name)) throw unusedKey({ configSource }, `statistics.${name}`, 'is named by no "standardize" layer');
+  }
   weights.checkAllUsed(config.ignore);
   checkRules(policy, policySource, context);
   const linears = [...context.weights.values()];
@@ -59,7 +79,9 @@ export function lower(options: LowerOptions): Lowered {
 }
 
 function mergeStatistics({ config, configSource, statistics = {} }: LowerOptions): Map<string, Statistics | null> {
-  const merged = new Map(Object.entries(config.statistics));
+  const merged = new Map<string, Statistics | null>();
+  for (const [name, value] of Object.entries(config.statistics))
+    merged.set(name, value === null ? null : { mean: value.mean, std: value.std });
   for (const [name, value] of Object.entries(statistics)) {
     if (!merged.has(name)) {
       throw configError(
@@ -94,6 +116,7 @@ function checkRules(policy: TypePolicy, source: string, context: LoweringContext
 function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry: EntryConfig): Entry {
   const path = `entries.${name}`;
   const values = new Map<string, Activation>();
+  const used = new Set<string>();
   const inputs: Port[] = Object.keys(entry.inputs).map((input) => {
     const port = lowerInput(lowering, config, path, input, entry);
     values.set(input, port.tensor);
@@ -103,6 +126,7 @@ function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry
     const where = `${path}.steps[${i}]`;
     const value = (key: "x" | "condition", wanted: string) => {
       const found = values.get(wanted);
+      used.add(wanted);
       if (found !== undefined) return found;
       throw configError(
         lowering,
@@ -133,9 +157,15 @@ function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry
         entry.steps.map((step) => step.as).join(", "),
       );
     }
+    used.add(output);
     return { name: output, kind, tensor };
   });
   checkPorts(lowering, path, inputs, outputs);
+  const idle = Object.keys(entry.inputs).find((input) => !used.has(input));
+  if (idle !== undefined) throw unusedKey(lowering, `${path}.inputs.${idle}`, "is taken by no step");
+  const vain = entry.steps.findIndex((step) => !used.has(step.as));
+  if (vain >= 0)
+    throw unusedKey(lowering, `${path}.steps[${vain}]`, `gives "${entry.steps[vain]?.as}", which no later step takes and no output names`);
   if (entry.rowsMax !== undefined && inputs.every(({ tensor }) => !tensor.dynamic)) {
     throw configError(
       lowering,

@@ -54,6 +54,7 @@ function layerWeights(lowering: Lowering, where: string, layer: MlpLayerConfig):
 
 /** Statistics repeated to the width of the rows; undefined when none were given. */
 function statisticsOf(lowering: Lowering, where: string, name: string, x: Activation): Statistics | undefined {
+  lowering.standardized.add(name);
   const statistics = lowering.statistics.get(name);
   if (statistics === undefined) {
     throw configError(

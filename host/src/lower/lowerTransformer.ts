@@ -31,11 +31,9 @@ export function lowerTransformer(
   for (let i = 0; i < config.layers; i++) {
     const layer = new PartWeights(lowering.weights, lowering.configSource, `${path}.weights.layer`, config.weights.layer, i);
     h = lowerBlock(lowering, `${name}.layers.${i}`, config, layer, h, conditioning, i === config.layers - 1 ? last : undefined);
-    layer.checkAllAsked();
   }
   if (keep !== undefined && last === undefined) h = builder.rows(h, keep.start, keep.count);
   const out = lowerNorm(lowering, `${name}.norm`, weights, "finalNorm", config.finalNorm, h);
-  weights.checkAllAsked(["layer"]);
   return out === h && h.stride !== undefined ? copied(builder, name, h) : out;
 }
 

@@ -13,6 +13,8 @@ export interface Lowering {
   readonly checkpointSource: string;
   /** Statistics by name; null where none were given. */
   readonly statistics: ReadonlyMap<string, Statistics | null>;
+  /** Gathers the names of the statistics that layers take. */
+  readonly standardized: Set<string>;
 }
 
 export function configError(

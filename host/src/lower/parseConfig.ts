@@ -58,10 +58,15 @@ function describe(issue: z.core.$ZodIssue): { message: string; expected?: string
     case "invalid_union":
       return issue.discriminator === undefined
         ? { message: `${given} fits none of the alternatives`, expected: "a text or an array of texts" }
-        : { message: `"${issue.discriminator}" is missing or unknown`, ...optionsOf(issue) };
+        : { message: discriminatorText(issue, issue.discriminator), ...optionsOf(issue) };
     default:
       return { message: issue.message };
   }
+}
+
+function discriminatorText({ input }: z.core.$ZodIssueInvalidUnion, key: string): string {
+  const value = (input as Readonly<Record<string, unknown>> | undefined)?.[key];
+  return value === undefined ? "is missing" : `${show(value)} is not known`;
 }
 
 function optionsOf(issue: z.core.$ZodIssueInvalidUnion): { expected: string } | Record<string, never> {

@@ -17,14 +17,13 @@ export function wholeTensor(found: FoundTensor): RowSlice {
   return { found, start: 0, rows: found.shape[0] as number };
 }
 
-/** The weights of one part of a config, or of one layer of it: looks keys up and says which are missing or of no use. */
+/** The weights of one part of a config, or of one layer of it: looks keys up and says which are missing. */
 export class PartWeights {
   readonly source: WeightSource;
   readonly path: string;
   private readonly keys: Readonly<Record<string, unknown>>;
   private readonly configSource: string;
   private readonly layer: number | undefined;
-  private readonly asked = new Set<string>();
 
   constructor(source: WeightSource, configSource: string, path: string, keys: Readonly<Record<string, unknown>>, layer?: number) {
     this.source = source;
@@ -36,7 +35,6 @@ export class PartWeights {
 
   /** The tensor that `key` names, with `suffix` (`.weight`, `.bias` or nothing) after each spelling. */
   find(key: string, suffix: string, shape: readonly number[]): FoundTensor {
-    this.asked.add(key);
     const spellings = this.keys[key] as Spellings | undefined;
     if (spellings === undefined) {
       throw new InputError({
@@ -52,19 +50,6 @@ export class PartWeights {
     );
     const where = this.layer === undefined ? `${this.path}.${key}` : `${this.path}.${key} (i = ${this.layer})`;
     return this.source.find(where, all, shape);
-  }
-
-  /** Throws `CONFIG_WEIGHTS` when a key was given that the part, as configured, does not read. `nested` are keys that hold other keys. */
-  checkAllAsked(nested: readonly string[] = []): void {
-    const unused = Object.keys(this.keys).find((key) => this.keys[key] !== undefined && !this.asked.has(key) && !nested.includes(key));
-    if (unused === undefined) return;
-    throw new InputError({
-      code: "CONFIG_WEIGHTS",
-      source: this.configSource,
-      where: `${this.path}.${unused}`,
-      message: "names weights that this part, as configured, does not use",
-      expected: "the key removed, or the option that uses it switched on",
-    });
   }
 }
 

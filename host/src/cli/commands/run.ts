@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { InputFiles } from "../../engine/entryInputs.js";
-import { runEntry, runRollout } from "../../engine/runModel.js";
+import { runNamed } from "../../engine/runModel.js";
 import { rolloutText, runText } from "../../report/text/runText.js";
 import { type CliContext, print, printJson } from "../context.js";
 import { addCommonOptions, addEngineOptions, type EngineOptions } from "../options.js";
@@ -10,7 +10,6 @@ interface RunOptions extends EngineOptions {
   readonly image?: string;
   readonly actions?: string;
   readonly latent?: string;
-  readonly tokens?: string;
   readonly input?: ReadonlyMap<string, string>;
 }
 
@@ -37,7 +36,6 @@ export function runCommand(context: CliContext): Command {
     .option("--image <file>", "picture for the image input; scaled to the model's size")
     .option("--actions <file>", "JSON rows for the action input")
     .option("--latent <file>", "JSON rows for the latent input")
-    .option("--tokens <file>", "JSON row of token numbers")
     .option("--input <port=file>", "JSON rows for the input of that name; may be repeated", portFile)
     .addHelpText("after", EXAMPLES);
   addCommonOptions(addEngineOptions(command));
@@ -46,19 +44,14 @@ export function runCommand(context: CliContext): Command {
       image: photo ?? options.image,
       actions: options.actions,
       latent: options.latent,
-      tokens: options.tokens,
       byName: options.input ?? new Map(),
     };
     const request = { file: model, engine: options.engine, threads: options.threads, inputs, signal: context.signal };
-    if (entry === "rollout") {
-      const progress = createProgress(context, "rollout");
-      const report = await runRollout(request, (done, total) => progress.update(done, total, `step ${done} of ${total}`)).finally(
-        progress.stop,
-      );
-      return options.json ? printJson(context, report) : print(context, rolloutText(context, report));
-    }
-    const report = await runEntry(request, entry);
-    return options.json ? printJson(context, report) : print(context, runText(context, report));
+    const progress = createProgress(context, "rollout");
+    const onStep = (done: number, total: number) => progress.update(done, total, `step ${done} of ${total}`);
+    const report = await runNamed(request, entry, onStep).finally(progress.stop);
+    if (options.json) return printJson(context, report);
+    return print(context, report.command === "rollout" ? rolloutText(context, report) : runText(context, report));
   });
 }
 
