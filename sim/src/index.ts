@@ -13,6 +13,7 @@ export { type CorePartitions, corePartitions, modelPartitions } from "./board/co
 export { POWER_CUTS, type PowerCut, type ResetReason } from "./board/deviceCore.js";
 export { readBoard } from "./board/readBoard.js";
 export { serveTab, type TabOptions } from "./browser/serveTab.js";
+export { bytesInFull, formatBytes, significant } from "./bytesText.js";
 export * from "./engine/engine.js";
 export { allocateAligned, openNativeEngine } from "./engine/native.js";
 export { openRv32Engine, type Rv32Options } from "./engine/rv32.js";

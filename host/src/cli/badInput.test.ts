@@ -34,6 +34,7 @@ beforeAll(async () => {
   );
   const config = await readFile(files.config, "utf8");
   await writeFile(at("twice.json"), config.replace('"parts": {', '"parts": {}, "parts": {'));
+  await writeFile(at("still.json"), '{"mean": [0, 0], "std": [1, 0]}');
   await writeFile(at("empty.syn"), "");
   await writeFile(at("short.json"), "[[1, 2]]");
   await writeFile(at("broken.json"), '{"x":');
@@ -74,6 +75,11 @@ const TABLE: readonly (readonly [command: string, code: string, says: RegExp])[]
   ["run @/named.syn rollout", "INPUT_MISSING", /entry rollout needs latents/],
   ["pack @/missing.safetensors --config configs/lewm-test.json -o @/new.syn", "CHECKPOINT_NOT_FOUND", /missing\.safetensors/],
   ["pack @/m.syn --config configs/lewm-test.json -o @/new.syn", "CHECKPOINT_UNKNOWN_FORMAT", /m\.syn/],
+  [
+    "pack @/small.safetensors --config configs/lewm-test.json --action-stats @/still.json -o @/new.syn",
+    "STATISTICS_SCHEMA",
+    /still\.json at std\[1\]: a standard deviation of 0 cannot be divided by; expected more than 0; 1 for a value that never changes/,
+  ],
   ["pack @/small.safetensors --config @/broken.json -o @/new.syn", "JSON_SYNTAX", /broken\.json/],
   [
     "pack @/small.safetensors --config @/twice.json -o @/new.syn",

@@ -1,6 +1,7 @@
 import qrcode from "qrcode";
 import type { BoardTime } from "../engine/boardTimes.js";
 import type { RunningBoard } from "../engine/startBoard.js";
+import { slotFitText } from "../report/slotFit.js";
 import { type Field, renderFields } from "../report/table.js";
 import { boardTimesText } from "../report/text/boardTimesText.js";
 import { headline, joinSections } from "../report/text/style.js";
@@ -23,6 +24,7 @@ export async function boardText(
       ["page", paint.cyan(pageOf(running.url, running))],
       ["for a phone", running.lanUrl ? paint.cyan(pageOf(running.lanUrl, running)) : undefined],
       ["owner", running.token === undefined ? "none yet: claim it on its page within ten minutes" : undefined],
+      ["slots", slotFitText(running.slots)],
       ["on a board", boardTimesText(times)],
       ...more,
     ],

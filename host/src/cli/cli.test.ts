@@ -75,7 +75,7 @@ describe("pack", () => {
       "no.syn",
     );
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toMatch(/does not fit .*: \d+ bytes of flash are missing.*\[MODEL_DOES_NOT_FIT\]/);
+    expect(stderr).toMatch(/does not fit .*: [\d.]+ [KM]iB \([\d,]+ bytes\) of flash are missing.*\[MODEL_DOES_NOT_FIT\]/);
     expect((await readdir(files.folder)).filter((name) => name.includes("no.syn"))).toEqual([]);
   });
 });
@@ -90,8 +90,12 @@ describe("inspect", () => {
     expect(report.entries[0].inputs).toEqual([{ name: "image", kind: "image", type: "u8", shape: [28, 28, 3], dynamic: false }]);
     expect(report.untrained).toBe(true);
     expect(report.boards.length).toBeGreaterThan(1);
-    for (const { fits, lines } of report.boards) {
-      expect(fits).toBe(true);
+    for (const { fits, updatableInPlace, slots, lines } of report.boards) {
+      expect({ fits, updatableInPlace }).toEqual({ fits: true, updatableInPlace: true });
+      expect(slots).toMatchObject([
+        { slot: "model_a", fits: true },
+        { slot: "model_b", fits: true },
+      ]);
       expect(lines.map(({ memory }: { memory: string }) => memory)).toEqual(["flash", "SRAM", "PSRAM"]);
     }
     const bytes = report.weights.byType.reduce((sum: number, row: { bytes: number }) => sum + row.bytes, 0);
@@ -210,6 +214,10 @@ test("sim serves the model until Ctrl-C, and then ends with 0", { timeout: TIMEO
     files.folder,
   );
   expect(document).toMatchObject({ command: "sim", lanUrl: null, board: "waveshare-esp32-p4-wifi6", model: { untrained: true } });
+  expect(document).toMatchObject({
+    updatableInPlace: true,
+    slots: [{ slot: "model_a", availableBytes: 19_136_512, fits: true }, { fits: true }],
+  });
   const answer = await fetch(`${document.url}/v1/encode`, {
     method: "POST",
     headers: { "content-type": "image/jpeg" },
@@ -229,7 +237,14 @@ test("sim --browser serves a board for the tab, and --json says where", { timeou
     { entry: "encode", label: "estimate", misfit: [expect.any(Number), expect.any(Number)] },
     { entry: "predict", label: "estimate" },
   ]);
-  expect(document).toMatchObject({ command: "sim", browser: true, lanUrl: null, engine: "wasm", model: { untrained: true } });
+  expect(document).toMatchObject({
+    command: "sim",
+    browser: true,
+    lanUrl: null,
+    engine: "wasm",
+    model: { untrained: true },
+    updatableInPlace: true,
+  });
   const model = Buffer.from(await (await fetch(`${document.url}/model.syn`)).arrayBuffer());
   expect(model.equals(await readFile(join(files.folder, "small.syn")))).toBe(true);
   expect(await stop()).toBe(0);

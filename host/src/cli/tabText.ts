@@ -1,5 +1,6 @@
 import type { BoardTime } from "../engine/boardTimes.js";
 import type { RunningTab } from "../engine/startTab.js";
+import { slotFitText } from "../report/slotFit.js";
 import { renderFields } from "../report/table.js";
 import { boardTimesText } from "../report/text/boardTimesText.js";
 import { headline, joinSections } from "../report/text/style.js";
@@ -9,7 +10,7 @@ import type { CliContext } from "./context.js";
 /** Where a board in a browser's tab is served, with a QR code for a phone when `qr` and this is a terminal. */
 export async function tabText(
   context: CliContext,
-  { board, model, url, lanUrl }: RunningTab,
+  { board, model, slots, url, lanUrl }: RunningTab,
   times: readonly BoardTime[],
   qr: boolean,
 ): Promise<string> {
@@ -19,6 +20,7 @@ export async function tabText(
       ["page", paint.cyan(`${url}/`)],
       ["for a phone", lanUrl && paint.cyan(`${lanUrl}/`)],
       ["board", "runs in the tab that opens the page, and sends nothing anywhere; a reload is a fresh board from the factory"],
+      ["slots", slotFitText(slots)],
       ["on a board", boardTimesText(times)],
     ],
     paint.dim,

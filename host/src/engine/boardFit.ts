@@ -1,16 +1,21 @@
 import { type Board, type Model, modelPartitions, type SessionRequirements } from "synapse-sim";
-import type { BoardFit } from "../report/inspectPack.js";
+import { type BoardFit, type SlotFit, updatableInPlace } from "../report/slotFit.js";
+
+/** Which of a board's model slots hold a file of `fileBytes`, its signature not counted, in the order of the flash. */
+export function slotFits(board: Board, fileBytes: number): SlotFit[] {
+  return modelPartitions(board).map(({ name, size }) => ({ slot: name, availableBytes: size, fits: fileBytes <= size }));
+}
 
 /**
- * Holds what a pack and one session need against the memories of a board: its largest model partition, and SRAM and PSRAM as the firmware
- * shares them out. SRAM holds region `fast`, the session and the threads' scratch; PSRAM holds region `slow`, the state and a request's body
- * for every request that the board accepts at once.
+ * Holds what a pack and one session need against the memories of a board: its model slots, of which one must hold the file and both to update
+ * it in place, and SRAM and PSRAM as the firmware shares them out. SRAM holds region `fast`, the session and the threads' scratch; PSRAM holds
+ * region `slow`, the state and a request's body for every request that the board accepts at once.
  */
 export function boardFit(board: Board, fileBytes: number, needs: SessionRequirements): BoardFit {
-  const flash = modelPartitions(board)[0]?.size ?? 0;
+  const slots = slotFits(board, fileBytes);
   const bodies = board.requests.bodyBytesMax * board.requests.countMax;
   const lines = [
-    { memory: "flash", neededBytes: fileBytes, availableBytes: flash },
+    { memory: "flash", neededBytes: fileBytes, availableBytes: Math.max(0, ...slots.map(({ availableBytes }) => availableBytes)) },
     { memory: "SRAM", neededBytes: needs.fastBytes + needs.sessionBytes + needs.threadBytes, availableBytes: board.sram.freeBytes },
     {
       memory: "PSRAM",
@@ -18,7 +23,8 @@ export function boardFit(board: Board, fileBytes: number, needs: SessionRequirem
       availableBytes: board.psram.bytes - board.psram.reservedBytes,
     },
   ];
-  return { board: board.name, fits: lines.every(({ neededBytes, availableBytes }) => neededBytes <= availableBytes), lines };
+  const fits = lines.every(({ neededBytes, availableBytes }) => neededBytes <= availableBytes);
+  return { board: board.name, fits, updatableInPlace: fits && updatableInPlace(slots), slots, lines };
 }
 
 /** What a session with `threads` threads needs, whatever number of threads the engine itself can use. */

@@ -6,8 +6,9 @@ import { schemaError } from "../lower/parseConfig.js";
 import { atomicWrite } from "../pack/atomicWrite.js";
 import { addGolden } from "../pack/golden.js";
 import { readPack } from "../pack/readPack.js";
-import type { BoardFit } from "../report/inspectPack.js";
+import { bytesInFull } from "../report/format.js";
 import { type PackSummary, summarisePack } from "../report/packSummary.js";
+import type { BoardFit } from "../report/slotFit.js";
 import { boardFit, sessionNeeds } from "./boardFit.js";
 import { findBoard, knownBoards } from "./boards.js";
 import { openEngine } from "./openEngine.js";
@@ -129,7 +130,8 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
 }
 
 async function readStatistics(file: string): Promise<Statistics> {
-  const result = statisticsSchema.safeParse(await readJsonInput(file, 'JSON of the form {"mean": [..], "std": [..]}', CONFIG_BYTES_MAX));
+  const json = await readJsonInput(file, 'JSON of the form {"mean": [..], "std": [..]}', CONFIG_BYTES_MAX);
+  const result = statisticsSchema.safeParse(json, { reportInput: true });
   if (result.success) return result.data;
   throw schemaError("STATISTICS_SCHEMA", result.error, file);
 }
@@ -161,7 +163,7 @@ async function validate(packed: Uint8Array, source: string, board: Board | undef
 function requireFit({ board, fits, lines }: BoardFit, source: string): void {
   if (fits) return;
   const short = lines.filter(({ neededBytes, availableBytes }) => neededBytes > availableBytes);
-  const parts = short.map(({ memory, neededBytes, availableBytes }) => `${neededBytes - availableBytes} bytes of ${memory}`);
+  const parts = short.map(({ memory, neededBytes, availableBytes }) => `${bytesInFull(neededBytes - availableBytes)} of ${memory}`);
   throw new InputError({
     code: "MODEL_DOES_NOT_FIT",
     source,

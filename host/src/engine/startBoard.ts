@@ -15,6 +15,8 @@ import {
 import { topicId } from "../client/mqttChannel.js";
 import { readPack } from "../pack/readPack.js";
 import { updateKeyPoint } from "../pack/signPack.js";
+import type { SlotFit } from "../report/slotFit.js";
+import { slotFits } from "./boardFit.js";
 import { networkUrl } from "./lanAddress.js";
 import { isUntrained, PACK_BYTES_MAX } from "./openModelFile.js";
 import { readInput } from "./readInput.js";
@@ -49,6 +51,8 @@ export interface StartBoardRequest {
 export interface RunningBoard {
   readonly board: Board;
   readonly model: { readonly file: string; readonly name: string; readonly untrained: boolean };
+  /** The board's model slots, and whether the model fits each. */
+  readonly slots: readonly SlotFit[];
   readonly engine: BoardEngine;
   /** The owner's token, when the board was made with an owner. */
   readonly token: string | undefined;
@@ -65,7 +69,7 @@ export interface RunningBoard {
 /** Puts a model on a simulated board and serves it. Rejects with an InputError when the model does not fit or the port is taken. */
 export async function startBoard(request: StartBoardRequest): Promise<RunningBoard> {
   const file = await readInput(request.model, "a .syn file", PACK_BYTES_MAX);
-  const { header } = readPack(file, request.model);
+  const { header, fileBytes } = readPack(file, request.model);
   const updateKeys = await Promise.all((request.updateKeys ?? []).map(async (path) => updateKeyPoint(await readUpdateKey(path))));
   const simulated = await SimulatedBoard.create({
     board: request.board,
@@ -91,6 +95,7 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
     return {
       board: request.board,
       model: { file: basename(request.model), name: header.name, untrained: isUntrained(header.meta ?? {}) },
+      slots: slotFits(request.board, fileBytes),
       engine: request.engine,
       token: simulated.ownerToken,
       url: server.url,

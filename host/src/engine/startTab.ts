@@ -1,6 +1,8 @@
 import { basename } from "node:path";
 import { type Board, serveTab, type TlsIdentity } from "synapse-sim";
 import { readPack } from "../pack/readPack.js";
+import type { SlotFit } from "../report/slotFit.js";
+import { slotFits } from "./boardFit.js";
 import { networkUrl } from "./lanAddress.js";
 import { isUntrained, PACK_BYTES_MAX } from "./openModelFile.js";
 import { readInput } from "./readInput.js";
@@ -21,6 +23,7 @@ export interface RunningTab {
   readonly board: Board;
   readonly model: { readonly file: string; readonly name: string; readonly untrained: boolean };
   /** As of RunningBoard. */
+  readonly slots: readonly SlotFit[];
   readonly url: string;
   readonly lanUrl: string | undefined;
   close(): Promise<void>;
@@ -29,11 +32,12 @@ export interface RunningTab {
 /** Serves a board that runs in the browser. Rejects with an InputError when the model does not fit the board or the port is taken. */
 export async function startTab({ board, model: path, host, port, tls }: StartTabRequest): Promise<RunningTab> {
   const model = await readInput(path, "a .syn file", PACK_BYTES_MAX);
-  const { header } = readPack(model, path);
+  const { header, fileBytes } = readPack(model, path);
   const server = await serveTab({ board, model, modelSource: path, host, port, ...(tls === undefined ? {} : { tls }) });
   return {
     board,
     model: { file: basename(path), name: header.name, untrained: isUntrained(header.meta ?? {}) },
+    slots: slotFits(board, fileBytes),
     url: server.url,
     lanUrl: networkUrl(server),
     close: server.close,

@@ -177,7 +177,18 @@ export type EntryConfig = z.infer<typeof entry>;
 /** Per column; repeated to the width they are used at, as when several environment actions make one action row. */
 const statistics = z.strictObject({
   mean: z.array(finite).min(1).max(4096),
-  std: z.array(z.number().positive().max(3e38)).min(1).max(4096),
+  std: z
+    .array(
+      z
+        .number()
+        .max(3e38)
+        .refine((value) => value > 0, {
+          error: (issue) => `a standard deviation of ${issue.input} cannot be divided by`,
+          params: { expected: "more than 0; 1 for a value that never changes, which leaves it its distance from the mean" },
+        }),
+    )
+    .min(1)
+    .max(4096),
 });
 export type Statistics = z.infer<typeof statistics>;
 

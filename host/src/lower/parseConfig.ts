@@ -59,6 +59,8 @@ function describe(issue: z.core.$ZodIssue): { message: string; expected?: string
       return issue.discriminator === undefined
         ? { message: `${given} fits none of the alternatives`, expected: "a text or an array of texts" }
         : { message: discriminatorText(issue, issue.discriminator), ...optionsOf(issue) };
+    case "custom":
+      return { message: issue.message, ...(typeof issue.params?.expected === "string" ? { expected: issue.params.expected } : {}) };
     default:
       return { message: issue.message };
   }

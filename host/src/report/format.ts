@@ -1,14 +1,7 @@
 /** How numbers look in text reports: three significant digits or so, the unit last. Exact values are for `--json`. */
+import { significant } from "synapse-sim";
 
-const KIB = 1024;
-
-/** `912 B`, `37.5 KiB`, `17.2 MiB`. Binary units, because memories come in powers of two. */
-export function formatBytes(bytes: number): string {
-  if (bytes < KIB) return `${bytes} B`;
-  if (bytes < KIB * KIB) return `${significant(bytes / KIB)} KiB`;
-  if (bytes < KIB * KIB * KIB) return `${significant(bytes / (KIB * KIB))} MiB`;
-  return `${significant(bytes / (KIB * KIB * KIB))} GiB`;
-}
+export { bytesInFull, formatBytes } from "synapse-sim";
 
 /** `863`, `18.0 M`, `1.67 G`. Decimal prefixes, for counts of things. */
 export function formatCount(count: number): string {
@@ -54,11 +47,6 @@ export function formatValue(value: number): string {
 /** A cosine needs more digits the closer it comes to one. */
 export function formatCosine(value: number): string {
   return Number.isFinite(value) ? value.toFixed(6) : String(value);
-}
-
-function significant(value: number): string {
-  if (value >= 100) return value.toFixed(0);
-  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
 /** `1 op`, `2 ops`. */

@@ -1,4 +1,5 @@
 import { type PackSummary, type SummaryHeader, summarisePack } from "./packSummary.js";
+import type { BoardFit } from "./slotFit.js";
 
 /** The header of docs/format.md, as far as `inspect` shows it. */
 export interface InspectedHeader extends SummaryHeader {
@@ -31,19 +32,6 @@ export interface InspectedPort {
   readonly type: string;
   readonly shape: readonly number[];
   readonly dynamic: boolean;
-}
-
-/** What a pack needs of one memory of a board, and what is there. */
-export interface FitLine {
-  readonly memory: string;
-  readonly neededBytes: number;
-  readonly availableBytes: number;
-}
-
-export interface BoardFit {
-  readonly board: string;
-  readonly fits: boolean;
-  readonly lines: readonly FitLine[];
 }
 
 export interface InspectReport {

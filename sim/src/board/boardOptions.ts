@@ -1,3 +1,4 @@
+import { bytesInFull } from "../bytesText.js";
 import { InputError } from "../errors.js";
 import type { Board } from "./boardSchema.js";
 import { corePartitions } from "./corePartitions.js";
@@ -42,7 +43,7 @@ export function checkModelFits(options: BoardOptions): void {
     throw new InputError({
       code: "MODEL_EXCEEDS_FLASH",
       source,
-      message: `the model has ${options.model.length} bytes and partition "${partition.name}" of ${options.board.name} has ${partition.size}: ${missing} bytes are missing`,
+      message: `the model has ${bytesInFull(options.model.length)} and partition "${partition.name}" of ${options.board.name} has ${bytesInFull(partition.size)}: ${missing} bytes are missing`,
       expected: "a smaller model (fewer bits a weight), or a board with a larger partition",
     });
   }

@@ -13,6 +13,7 @@ const ports = @import("port.zig");
 const problems = @import("problem.zig");
 const Problem = problems.Problem;
 const routes = @import("routes.zig");
+const size = @import("byte_text.zig").size;
 const Sink = @import("sink.zig").Sink;
 
 /// What Retry-After says while the model changes: opening one and running its test vectors takes seconds.
@@ -195,7 +196,7 @@ fn take(device: *Device, request: u32, channel: exchanges.Channel, route: *const
 }
 
 fn tooLarge(device: *const Device, problem: *Problem) problems.Error {
-    problem.* = Problem.init(413, "BODY_TOO_LARGE", "the body is larger than the board takes", .{}).at("content-length", .{}).expecting("at most {d} bytes", .{device.config.body_bytes_max});
+    problem.* = Problem.init(413, "BODY_TOO_LARGE", "the body is larger than the board takes", .{}).at("content-length", .{}).expecting("at most {f}", .{size(device.config.body_bytes_max)});
     return error.Problem;
 }
 

@@ -4,6 +4,7 @@ const limits = @import("limits.zig");
 const memory = @import("memory.zig");
 const ports = @import("port.zig");
 const runtime = @import("runtime.zig");
+const size = @import("byte_text.zig").size;
 const tokens = @import("tokens.zig");
 const CborTokens = @import("cbor_tokens.zig").CborTokens;
 
@@ -184,7 +185,7 @@ fn tooLarge(err: *ports.ErrorInfo, region: ports.Region, needed: u64, block: *co
     const missing = needed - block.bytes.len;
     err.* = .{ .code = @backingInt(ports.Result.model_memory), .region = @backingInt(region), .bytes_needed = needed, .bytes_missing = missing };
     const label = if (region == .fast) "fast memory (SRAM)" else "slow memory (PSRAM)";
-    _ = std.fmt.bufPrint(err.message[0 .. err.message.len - 1], "the model does not fit the board's {s}: {d} bytes are needed, the core's share included, and {d} exist; {d} bytes are missing", .{ label, needed, block.bytes.len, missing }) catch unreachable;
+    _ = std.fmt.bufPrint(err.message[0 .. err.message.len - 1], "the model does not fit the board's {s}: {f} are needed, the core's share included, and {f} exist; {d} bytes are missing", .{ label, size(needed), size(block.bytes.len), missing }) catch {}; // A full buffer is a cut text.
     return error.Refused;
 }
 

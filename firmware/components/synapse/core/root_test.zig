@@ -12,6 +12,7 @@ test {
     _ = @import("abi_test.zig");
     _ = @import("answer.zig");
     _ = @import("body.zig");
+    _ = @import("byte_text.zig");
     _ = @import("cbor_tokens.zig");
     _ = @import("cem.zig");
     _ = @import("device.zig");

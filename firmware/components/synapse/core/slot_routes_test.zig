@@ -114,6 +114,9 @@ test "what is no model, or not whole, is refused and the board runs on" {
     try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "abc" }, file), 400, "CONTENT_LENGTH");
     try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-range", "bytes 0-99" }, file), 400, "CONTENT_RANGE");
     try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "999999" }, file), 413, "MODEL_EXCEEDS_SLOT");
+    const too_large = board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "999999" }, file).body.items;
+    try expect(std.mem.indexOf(u8, too_large, "the model is larger than slot model_b: it has 977 KiB (999999 bytes)") != null);
+    try expect(std.mem.indexOf(u8, too_large, "at most 128 KiB (131072 bytes); slot model_a holds 192 KiB (196608 bytes)") != null);
     try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "100", "content-type", "text/html" }, file), 415, "CONTENT_TYPE");
     try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "100000" }, file[0..100_000]), 422, "LENGTH_DIFFERS");
     try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "200" }, file), 400, "CONTENT_RANGE");

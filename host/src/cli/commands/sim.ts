@@ -7,6 +7,7 @@ import { readBrokerTls, readTlsIdentity } from "../../engine/readTls.js";
 import type { RunningBoard } from "../../engine/startBoard.js";
 import { deviceIdOf, startBoards } from "../../engine/startBoards.js";
 import { startTab } from "../../engine/startTab.js";
+import { type SlotFit, updatableInPlace } from "../../report/slotFit.js";
 import { joinSections } from "../../report/text/style.js";
 import { boardText, untilInterrupted } from "../boardText.js";
 import { brokerFields } from "../brokerText.js";
@@ -151,7 +152,16 @@ async function simInBrowser(
     const times = await boardTimes(model, board, "wasm", context.signal);
     if (json) {
       const { url, lanUrl = null } = tab;
-      const about = { command: "sim", browser: true, board: board.id, model: tab.model, engine: "wasm", url, lanUrl };
+      const about = {
+        command: "sim",
+        browser: true,
+        board: board.id,
+        model: tab.model,
+        engine: "wasm",
+        url,
+        lanUrl,
+        ...slotsDocument(tab.slots),
+      };
       printJson(context, { ...about, boardEstimates: estimates(times) });
     } else {
       print(context, `${await tabText(context, tab, times, qr)}\n\n${context.paint.dim("Ctrl-C stops it.")}`);
@@ -174,8 +184,19 @@ function document(boards: readonly RunningBoard[], board: string, engine: BoardE
   const { id: _, ...first } = addresses[0] as (typeof addresses)[0];
   const all = addresses.length > 1 ? { boards: addresses } : {};
   const on = broker && { url: broker.url, lanUrl: broker.lanUrl ?? null, embedded: broker.embedded };
-  return { command: "sim", board, model: boards[0]?.model, engine, ...first, broker: on ?? null, ...all };
+  return {
+    command: "sim",
+    board,
+    model: boards[0]?.model,
+    engine,
+    ...first,
+    ...slotsDocument(boards[0]?.slots ?? []),
+    broker: on ?? null,
+    ...all,
+  };
 }
+
+const slotsDocument = (slots: readonly SlotFit[]) => ({ slots, updatableInPlace: updatableInPlace(slots) });
 
 const estimates = (times: readonly BoardTime[]) => times.map(({ entry, estimate }) => ({ entry, ...estimate }));
 

@@ -1,6 +1,7 @@
 import { bar } from "../bars.js";
-import { formatBytes, formatInteger, formatShape, plural } from "../format.js";
-import type { BoardFit, InspectReport, OpLine } from "../inspectPack.js";
+import { bytesInFull, formatBytes, formatInteger, formatShape, plural } from "../format.js";
+import type { InspectReport, OpLine } from "../inspectPack.js";
+import { type BoardFit, slotFitText } from "../slotFit.js";
 import { renderFields, renderTable } from "../table.js";
 import { entriesText, memoryText, programText, sizesText } from "./packText.js";
 import { printableReport } from "./printable.js";
@@ -17,7 +18,7 @@ export function inspectText(style: TextStyle, inspected: InspectReport, options:
   const summary = { ...report.weights, entries: report.programs, regions: report.regions };
   const about = renderFields(
     [
-      ["file", `${report.file}, ${formatBytes(report.fileBytes)} (${formatInteger(report.fileBytes)} bytes)`],
+      ["file", `${report.file}, ${bytesInFull(report.fileBytes)}`],
       ["sha256", report.sha256],
       ["written by", report.generator],
       ["signed", report.signedBy === null ? "no" : `by key ${report.signedBy}; verify checks that`],
@@ -40,17 +41,17 @@ export function inspectText(style: TextStyle, inspected: InspectReport, options:
   ]);
 }
 
-/** Whether the model fits each board, and what it needs of each memory, with a bar of how full that gets. */
+/** Whether the model fits each board and both of its slots, and what it needs of each memory, with a bar of how full that gets. */
 export function boardsText(style: TextStyle, boards: readonly BoardFit[]): string {
   const { paint } = style;
-  const rows = boards.flatMap(({ board, fits, lines }) =>
+  const rows = boards.flatMap(({ board, fits, updatableInPlace, lines }) =>
     lines.map(({ memory, neededBytes, availableBytes }, index) => {
       const enough = neededBytes <= availableBytes;
       const share = availableBytes > 0 ? neededBytes / availableBytes : 1;
       const gauge = bar(share, 16);
       return [
         index === 0 ? board : "",
-        index === 0 ? (fits ? paint.green("fits") : paint.red("does not fit")) : "",
+        index === 0 ? verdict(paint, fits, updatableInPlace) : "",
         memory,
         formatBytes(neededBytes),
         formatBytes(availableBytes),
@@ -66,7 +67,13 @@ export function boardsText(style: TextStyle, boards: readonly BoardFit[]): strin
     { title: "has", align: "right" },
     { title: "" },
   ] as const;
-  return section(style, "Boards", renderTable(columns, rows, paint.dim));
+  const slots = boards.map(({ board, slots }): [string, string] => [board, slotFitText(slots)]);
+  return section(style, "Boards", `${renderTable(columns, rows, paint.dim)}\n\n${renderFields(slots, paint.dim)}`);
+}
+
+function verdict(paint: TextStyle["paint"], fits: boolean, updatableInPlace: boolean): string {
+  if (!fits) return paint.red("does not fit");
+  return updatableInPlace ? paint.green("fits both slots") : paint.yellow("fits one slot");
 }
 
 function metaText(style: TextStyle, meta: InspectReport["meta"]): string | undefined {

@@ -9,6 +9,7 @@ const app_image = @import("../firmware/app_image.zig");
 const Problem = @import("../problem.zig").Problem;
 const ProblemError = @import("../problem.zig").Error;
 const http = @import("../http.zig");
+const size = @import("../byte_text.zig").size;
 const routes = @import("../routes.zig");
 
 pub const route: routes.Route = .{ .method = .POST, .path = "/v1/firmware", .access = .owner, .kind = .{ .task = .{
@@ -50,7 +51,7 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
         return error.Problem;
     };
     if (length > device.config.firmware_bytes_max) {
-        problem.* = Problem.init(413, "FIRMWARE_TOO_LARGE", "the image is larger than its partition", .{}).at("content-length", .{}).expecting("at most {d} bytes", .{device.config.firmware_bytes_max});
+        problem.* = Problem.init(413, "FIRMWARE_TOO_LARGE", "the image is larger than its partition: it has {f}", .{size(length)}).at("content-length", .{}).expecting("at most {f}", .{size(device.config.firmware_bytes_max)});
         return error.Problem;
     }
     if (length <= app_image.head_bytes) return refuse(device, exchange, error.NotAnImage);

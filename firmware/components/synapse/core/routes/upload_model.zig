@@ -10,6 +10,7 @@ const Storage = @import("../storage.zig").Storage;
 const SlotIndex = @import("../storage.zig").SlotIndex;
 const UploadError = @import("../flash/upload.zig").Error;
 const http = @import("../http.zig");
+const size = @import("../byte_text.zig").size;
 const limits = @import("../limits.zig");
 const models = @import("models.zig");
 const routes = @import("../routes.zig");
@@ -44,7 +45,10 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
         if (same) exchange.problem.expected.print("bytes {d}-{d}/{d}", .{ upload.received, range.total - 1, range.total }) else exchange.problem.expected.print("an upload from the first byte", .{});
         return error.Problem;
     }
-    upload.acceptable(exchange.slot, range.total) catch |err| return refuse(exchange, storage, err);
+    upload.acceptable(exchange.slot, range.total) catch |err| {
+        if (err == error.FileTooLarge) return tooLarge(exchange, storage, range.total);
+        return refuse(exchange, storage, err);
+    };
     upload.cancel();
     upload.begin(exchange.slot, range.total) catch |err| return refuse(exchange, storage, err);
 }
@@ -106,6 +110,14 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
     answer.end();
 }
 
+/// Says what the other slot would hold: a board's slots need not be equal.
+fn tooLarge(exchange: *Exchange, storage: *const Storage, bytes: u64) ProblemError {
+    const other = exchange.slot ^ 1;
+    exchange.problem = Problem.init(413, "MODEL_EXCEEDS_SLOT", "the model is larger than slot {s}: it has {f}", .{ storage.name(exchange.slot), size(bytes) }).at("content-length", .{})
+        .expecting("at most {f}; slot {s} holds {f}", .{ size(storage.slots.areas[exchange.slot].bytes), storage.name(other), size(storage.slots.areas[other].bytes) });
+    return error.Problem;
+}
+
 fn refuse(exchange: *Exchange, storage: *const Storage, err: UploadError) ProblemError {
     exchange.problem = explain(storage, exchange.slot, err);
     return error.Problem;
@@ -120,7 +132,7 @@ fn explain(storage: *const Storage, slot: SlotIndex, err: UploadError) Problem {
         error.SlotPending => Problem.init(409, "SLOT_PENDING", "the model in {s} is being tried", .{name}).at("slot", .{}).expecting("the same request later", .{}),
         error.SlotNotReady => unreachable, // Only activation asks for that.
         error.UploadInProgress => Problem.init(409, "UPLOAD_IN_PROGRESS", "another upload is in progress", .{}).expecting("the same request later", .{}),
-        error.FileTooLarge => Problem.init(413, "MODEL_EXCEEDS_SLOT", "the model is larger than slot {s}", .{name}).at("content-length", .{}).expecting("at most {d} bytes", .{storage.slots.areas[slot].bytes}),
+        error.FileTooLarge => Problem.init(413, "MODEL_EXCEEDS_SLOT", "the model is larger than slot {s}", .{name}).at("content-length", .{}).expecting("at most {f}", .{size(storage.slots.areas[slot].bytes)}),
         error.NotAPack => Problem.init(422, "NOT_A_PACK", "the file does not begin like a packed model", .{}).at("body", .{}).expecting("a packed model (.syn)", .{}),
         error.PackVersion => Problem.init(422, "PACK_VERSION", "the pack's version is not one that this firmware runs", .{}).at("body", .{}).expecting("a pack of major version 1", .{}),
         error.PackSizes => Problem.init(422, "PACK_SIZES", "the sizes in the pack's prefix contradict each other", .{}).at("body", .{}).expecting("a whole, unchanged pack", .{}),
