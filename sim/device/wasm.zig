@@ -268,16 +268,16 @@ export fn board_open_claim() void {
     if (board.?.device) |device| boards.core.synapse_device_open_claim(device);
 }
 
-export fn board_fetch_head(fetch: u32, status: u32, length: f64) void {
-    if (board.?.device) |device| boards.core.synapse_device_fetch_head(device, fetch, status, @intFromFloat(length));
+export fn board_fetch_head(fetch: u32, status: u32, length: f64, media_type: [*]const u8, type_bytes: usize) void {
+    if (board.?.device) |device| boards.core.synapse_device_fetch_head(device, fetch, status, @intFromFloat(length), .of(media_type[0..type_bytes]));
 }
 
 export fn board_fetch_chunk(fetch: u32, bytes: [*]const u8, byte_count: usize) void {
     if (board.?.device) |device| boards.core.synapse_device_fetch_chunk(device, fetch, bytes, byte_count);
 }
 
-export fn board_fetch_end(fetch: u32, whole: u32) void {
-    if (board.?.device) |device| boards.core.synapse_device_fetch_end(device, fetch, whole);
+export fn board_fetch_end(fetch: u32, result: u32) void {
+    if (board.?.device) |device| boards.core.synapse_device_fetch_end(device, fetch, result);
 }
 
 export fn board_tick(now_us: f64) void {

@@ -287,12 +287,12 @@ fn mqttSession(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     return napi.string(env, if (running(handle)) |device| boards.flattenSession(device, &buffer) else "");
 }
 
-/// boardFetchHead(board, fetch, status, length)
+/// boardFetchHead(board, fetch, status, length, mediaType: Uint8Array)
 fn fetchHead(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const arguments = try napi.arguments(env, call, 4);
+    const arguments = try napi.arguments(env, call, 5);
     const under_way = try event(env, arguments[0], arguments[1]);
     const length: u64 = @intFromFloat(@max(0, try napi.double(env, arguments[3])));
-    core.synapse_device_fetch_head(under_way.device, under_way.request, try napi.unsigned(env, arguments[2]), length);
+    core.synapse_device_fetch_head(under_way.device, under_way.request, try napi.unsigned(env, arguments[2]), length, .of(try napi.bytesOf(env, arguments[4])));
     return napi.undefinedValue(env);
 }
 
@@ -305,7 +305,7 @@ fn fetchChunk(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     return napi.undefinedValue(env);
 }
 
-/// boardFetchEnd(board, fetch, whole: 0 | 1)
+/// boardFetchEnd(board, fetch, result): a synapse_device_fetch_result.
 fn fetchEnd(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const arguments = try napi.arguments(env, call, 3);
     const under_way = try event(env, arguments[0], arguments[1]);

@@ -40,6 +40,22 @@ export interface CoreOptions {
 export const POWER_CUTS = ["dropped", "torn", "half", "unwritten", "rotten", "unstable", "completed"] as const;
 export type PowerCut = (typeof POWER_CUTS)[number];
 
+/** How a download ended, in the order of synapse_device_fetch_result. */
+export const FETCH_RESULTS = [
+  "broken",
+  "whole",
+  "name",
+  "refused",
+  "unreachable",
+  "timeout",
+  "tls",
+  "certificate",
+  "redirects",
+  "scheme",
+  "address",
+] as const;
+export type FetchResult = (typeof FETCH_RESULTS)[number];
+
 /** Why a board started. */
 export type ResetReason = "power-on" | "software" | "watchdog" | "brownout" | "panic";
 
@@ -153,9 +169,9 @@ export interface DeviceCore {
   /** A whole message; its request has ended when this returns. */
   mqttReceived(request: number, message: IncomingMessage): void;
   /** `length` 0: unknown. */
-  fetchHead(fetch: number, status: number, length: number): void;
+  fetchHead(fetch: number, status: number, length: number, mediaType: string): void;
   fetchChunk(fetch: number, bytes: Uint8Array): void;
-  fetchEnd(fetch: number, whole: boolean): void;
+  fetchEnd(fetch: number, result: FetchResult): void;
   tick(): void;
   close(): Promise<void>;
 }

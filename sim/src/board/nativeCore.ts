@@ -7,6 +7,8 @@ import {
   type CoreOptions,
   type CorePort,
   type DeviceCore,
+  FETCH_RESULTS,
+  type FetchResult,
   flattenHeaders,
   flattenMessage,
   type IncomingMessage,
@@ -47,9 +49,9 @@ interface Addon {
   boardMqttDisconnected(board: Handle): void;
   boardMqttReceived(board: Handle, request: number, meta: Uint8Array, payload: Uint8Array): void;
   boardMqttSession(board: Handle): string;
-  boardFetchHead(board: Handle, fetch: number, status: number, length: number): void;
+  boardFetchHead(board: Handle, fetch: number, status: number, length: number, mediaType: Uint8Array): void;
   boardFetchChunk(board: Handle, fetch: number, bytes: Uint8Array): void;
-  boardFetchEnd(board: Handle, fetch: number, whole: number): void;
+  boardFetchEnd(board: Handle, fetch: number, result: number): void;
   boardIdentity(board: Handle): string;
   boardClose(board: Handle): void;
 }
@@ -183,16 +185,16 @@ class NativeCore implements DeviceCore {
     this.#addon.boardRequestEnd(this.#handle, request);
   }
 
-  fetchHead(fetch: number, status: number, length: number): void {
-    if (!this.#closed) this.#addon.boardFetchHead(this.#handle, fetch, status, length);
+  fetchHead(fetch: number, status: number, length: number, mediaType: string): void {
+    if (!this.#closed) this.#addon.boardFetchHead(this.#handle, fetch, status, length, encoder.encode(mediaType));
   }
 
   fetchChunk(fetch: number, bytes: Uint8Array): void {
     if (!this.#closed) this.#addon.boardFetchChunk(this.#handle, fetch, bytes);
   }
 
-  fetchEnd(fetch: number, whole: boolean): void {
-    if (!this.#closed) this.#addon.boardFetchEnd(this.#handle, fetch, Number(whole));
+  fetchEnd(fetch: number, result: FetchResult): void {
+    if (!this.#closed) this.#addon.boardFetchEnd(this.#handle, fetch, FETCH_RESULTS.indexOf(result));
   }
 
   tick(): void {

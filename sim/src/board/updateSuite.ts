@@ -129,7 +129,7 @@ export function updateSuite(engine: BoardEngine): void {
       expect(await ended("UPDATED", "FAILED")).toMatchObject({ state: "FAILED", code: "DIGEST_WRONG" });
       files.refusals = [404];
       await announce("model", MODEL);
-      expect(await ended("UPDATED", "FAILED")).toMatchObject({ state: "FAILED", code: "SERVER_REFUSED" });
+      expect(await ended("UPDATED", "FAILED")).toMatchObject({ state: "FAILED", code: "FILE_NOT_FOUND" });
       expect(await ask("GET", "/v1/models/model_a")).toMatchObject({ state: "VALID", active: true });
     });
 
@@ -139,6 +139,52 @@ export function updateSuite(engine: BoardEngine): void {
         await announce("model", MODEL);
         expect(await ended("UPDATED", "FAILED")).toMatchObject({ state: "FAILED", code: "LENGTH_DIFFERS" });
       }
+    });
+
+    it("goes on where it was with a server that knows no ranges, and leaves one that never sends the rest", async () => {
+      files.ranges = false;
+      files.breakAfter = Math.floor(MODEL.length * 0.9);
+      await announce("model", MODEL, { activate: false });
+      expect(await ended("VERIFIED", "FAILED")).toMatchObject({ state: "VERIFIED" });
+      expect(files.asked.length).toBe(2);
+      files.asked.length = 0;
+      files.breaksAlways = true;
+      files.breakAfter = Math.floor(MODEL.length * 0.9);
+      await announce("model", MODEL, { activate: false });
+      await eventually(async () => (await ask("GET", "/v1/updates")).code === "DOWNLOAD_BROKE");
+      const operations = board.flashOperations;
+      expect(await ended("VERIFIED", "FAILED")).toMatchObject({
+        state: "FAILED",
+        code: "DOWNLOAD_BROKE",
+        detail: expect.stringContaining("8 tries in a row brought nothing new"),
+      });
+      expect(files.asked.length).toBe(8);
+      // The record of a healthy start is the only thing that may have been written meanwhile.
+      expect(board.flashOperations - operations).toBeLessThanOrEqual(2);
+    });
+
+    it("says why a server has no file, and asks once where asking again would not help", async () => {
+      const page = new TextEncoder().encode("<!doctype html><title>Log in</title>");
+      const tells = async (code: string) => {
+        files.asked.length = 0;
+        await ask("POST", "/v1/updates/model", { url: files.url, bytes: MODEL.length, sha256: "00".repeat(32) });
+        expect(await ended("UPDATED", "FAILED")).toMatchObject({ state: "FAILED", code });
+        expect(files.asked.length).toBe(1);
+        const { entries } = (await ask("GET", "/v1/log?level=error")) as unknown as { entries: { text: string }[] };
+        expect(entries.at(-1)?.text).toMatch(new RegExp(`^update: ${code}: `));
+      };
+      files.file = page;
+      files.mediaType = "text/html";
+      await tells("PAGE_INSTEAD");
+      files.claimedBytes = "";
+      await tells("PAGE_INSTEAD");
+      files.location = "file:///etc/passwd";
+      await tells("REDIRECT_SCHEME");
+      files.location = "/file";
+      await tells("REDIRECT_LOOP");
+      files.location = undefined;
+      files.refusals = [403];
+      await tells("ACCESS_DENIED");
     });
 
     it("waits for its link to come back, and can be told to stop", async () => {

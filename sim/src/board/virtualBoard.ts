@@ -110,9 +110,9 @@ export class VirtualBoard {
     this.#decodeImage = parts.decodeImage;
     this.#downloads = new Downloads(
       {
-        head: (download, status, length) => this.#event((core) => core.fetchHead(download, status, length)),
+        head: (download, status, length, mediaType) => this.#event((core) => core.fetchHead(download, status, length, mediaType)),
         chunk: (download, bytes) => this.#event((core) => core.fetchChunk(download, bytes)),
-        end: (download, whole) => this.#event((core) => core.fetchEnd(download, whole)),
+        end: (download, result) => this.#event((core) => core.fetchEnd(download, result)),
       },
       parts.fetchFile,
     );

@@ -4,6 +4,8 @@ import {
   type CoreOptions,
   type CorePort,
   type DeviceCore,
+  FETCH_RESULTS,
+  type FetchResult,
   flattenHeaders,
   flattenMessage,
   type IncomingMessage,
@@ -167,16 +169,16 @@ class WasmCore implements DeviceCore {
     this.requestEnd(request);
   }
 
-  fetchHead(fetch: number, status: number, length: number): void {
-    this.#call("board_fetch_head", fetch, status, length);
+  fetchHead(fetch: number, status: number, length: number, mediaType: string): void {
+    this.#with(encoder.encode(mediaType), (at, bytes) => this.#call("board_fetch_head", fetch, status, length, at, bytes));
   }
 
   fetchChunk(fetch: number, chunk: Uint8Array): void {
     this.#with(chunk, (at, bytes) => this.#call("board_fetch_chunk", fetch, at, bytes));
   }
 
-  fetchEnd(fetch: number, whole: boolean): void {
-    this.#call("board_fetch_end", fetch, Number(whole));
+  fetchEnd(fetch: number, result: FetchResult): void {
+    this.#call("board_fetch_end", fetch, FETCH_RESULTS.indexOf(result));
   }
 
   tick(): void {

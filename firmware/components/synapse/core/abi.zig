@@ -171,16 +171,16 @@ pub export fn synapse_device_mqtt_received(device: *Device, request: u32, messag
     device.mqtt.receive(device, request, given);
 }
 
-pub export fn synapse_device_fetch_head(device: *Device, fetch: u32, status: u32, length: u64) void {
-    device.updates.fetchHead(device, fetch, status, length);
+pub export fn synapse_device_fetch_head(device: *Device, fetch: u32, status: u32, length: u64, content_type: ports.Text) void {
+    device.updates.fetchHead(device, fetch, status, length, content_type.slice());
 }
 
 pub export fn synapse_device_fetch_chunk(device: *Device, fetch: u32, bytes: ?[*]const u8, byte_count: usize) void {
     if (bytes) |start| device.updates.fetchChunk(device, fetch, start[0..byte_count]);
 }
 
-pub export fn synapse_device_fetch_end(device: *Device, fetch: u32, whole: u32) void {
-    device.updates.fetchEnd(device, fetch, whole != 0);
+pub export fn synapse_device_fetch_end(device: *Device, fetch: u32, result: u32) void {
+    device.updates.fetchEnd(device, fetch, @fromBackingInt(result));
 }
 
 pub export fn synapse_device_tick(device: *Device, now_us: u64) void {

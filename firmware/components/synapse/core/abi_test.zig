@@ -31,6 +31,15 @@ test "result codes and limits are those of the header" {
     try std.testing.expectEqual(c.SYNAPSE_DEVICE_ERROR_BUSY, @backingInt(ports.Result.busy));
     try std.testing.expectEqual(c.SYNAPSE_DEVICE_REGION_FAST, @backingInt(ports.Region.fast));
     try std.testing.expectEqual(c.SYNAPSE_DEVICE_REGION_SLOW, @backingInt(ports.Region.slow));
+    const Fetched = @import("download.zig").Result;
+    inline for (.{
+        .{ c.SYNAPSE_DEVICE_FETCH_BROKEN, Fetched.broken },                .{ c.SYNAPSE_DEVICE_FETCH_WHOLE, Fetched.whole },
+        .{ c.SYNAPSE_DEVICE_FETCH_NAME, Fetched.name },                    .{ c.SYNAPSE_DEVICE_FETCH_REFUSED, Fetched.refused },
+        .{ c.SYNAPSE_DEVICE_FETCH_UNREACHABLE, Fetched.unreachable_host }, .{ c.SYNAPSE_DEVICE_FETCH_TIMEOUT, Fetched.timeout },
+        .{ c.SYNAPSE_DEVICE_FETCH_TLS, Fetched.tls },                      .{ c.SYNAPSE_DEVICE_FETCH_CERTIFICATE, Fetched.certificate },
+        .{ c.SYNAPSE_DEVICE_FETCH_REDIRECTS, Fetched.redirects },          .{ c.SYNAPSE_DEVICE_FETCH_SCHEME, Fetched.scheme },
+        .{ c.SYNAPSE_DEVICE_FETCH_ADDRESS, Fetched.address },
+    }) |pair| try std.testing.expectEqual(@as(u32, pair[0]), @backingInt(pair[1]));
     try std.testing.expectEqual(c.SYNAPSE_DEVICE_API_VERSION, abi.synapse_device_api_version());
 }
 

@@ -58,9 +58,15 @@ pub const upload_check_bytes = 64 << 10;
 
 /// Longest address that the board fetches a file from.
 pub const url_bytes_max = 512;
-/// Tries without any progress before the board gives a download up, and the longest wait between two.
+/// Tries in a row that bring no byte of the file that was not there before; then the board gives the download up.
 pub const update_tries_max = 8;
+/// The longest wait between two tries.
 pub const update_wait_s_max = 60;
+/// Whatever the progress: downloads that are begun for one update, bytes that are received in all of them as a multiple of the file's, and the time from the
+/// first one on.
+pub const update_downloads_max = 256;
+pub const update_bytes_factor_max = 8;
+pub const update_time_us_max = 24 * 3600 * 1_000_000;
 /// A server that has not begun to answer after this long is asked again.
 pub const update_silence_us_max = 30 * 1_000_000;
 /// A download is told of when it begins, after each of so many parts, and at its end.

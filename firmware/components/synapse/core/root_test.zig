@@ -18,6 +18,8 @@ test {
     _ = @import("device.zig");
     _ = @import("device_fuzz.zig");
     _ = @import("device_test.zig");
+    _ = @import("download.zig");
+    _ = @import("effort.zig");
     _ = @import("every_route_test.zig");
     _ = @import("exchange.zig");
     _ = @import("firmware/app_image.zig");
@@ -47,4 +49,5 @@ test {
     _ = @import("slot_routes_test.zig");
     _ = @import("status_routes_test.zig");
     _ = @import("streams.zig");
+    _ = @import("updates_test.zig");
 }

@@ -135,7 +135,7 @@ const Walk = struct {
         if (host.fetch != walk.serving) {
             walk.serving = host.fetch;
             walk.served_at = @intCast(host.fetch_from);
-            abi.synapse_device_fetch_head(host.device, host.fetch, if (host.fetch_from > 0) 206 else 200, bytesOf(walk.served).len - walk.served_at);
+            abi.synapse_device_fetch_head(host.device, host.fetch, if (host.fetch_from > 0) 206 else 200, bytesOf(walk.served).len - walk.served_at, .{});
             return;
         }
         const bytes = bytesOf(walk.served);

@@ -46,15 +46,24 @@ pub const Board = struct {
 
     /// The head of an upload; its bytes are the test's to send.
     pub fn beginPut(board: *Board, slot: []const u8, body_bytes: usize) u32 {
-        var length: [16]u8 = undefined;
         var target: [64]u8 = undefined;
+        return board.beginUpload("PUT", path(&target, slot, ""), body_bytes);
+    }
+
+    /// As beginPut, of a firmware.
+    pub fn beginFirmware(board: *Board, body_bytes: usize) u32 {
+        return board.beginUpload("POST", "/v1/firmware?reboot=false", body_bytes);
+    }
+
+    fn beginUpload(board: *Board, method: []const u8, target: []const u8, body_bytes: usize) u32 {
+        var length: [16]u8 = undefined;
         const headers = [_]ports.Header{
             .{ .name = .of("content-length"), .value = .of(std.fmt.bufPrint(&length, "{d}", .{body_bytes}) catch unreachable) },
             .{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) },
         };
         const request = board.host.next;
         board.host.next += 1;
-        board.host.device.requestHead(request, "PUT", path(&target, slot, ""), &headers);
+        board.host.device.requestHead(request, method, target, &headers);
         return request;
     }
 
@@ -116,7 +125,7 @@ pub const Board = struct {
     pub fn serve(board: *Board, file: []const u8, end: usize) void {
         const fetch = board.host.fetch;
         const from: usize = @intCast(board.host.fetch_from);
-        abi.synapse_device_fetch_head(board.host.device, fetch, if (from > 0) 206 else 200, file.len - from);
+        abi.synapse_device_fetch_head(board.host.device, fetch, if (from > 0) 206 else 200, file.len - from, .{});
         var at = from;
         while (at < end) : (at += 1000) {
             const piece = file[at..@min(end, at + 1000)];

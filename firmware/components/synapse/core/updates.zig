@@ -4,8 +4,12 @@ const std = @import("std");
 const Answer = @import("answer.zig").Answer;
 const Bounded = @import("problem.zig").Bounded;
 const Device = @import("device.zig").Device;
+const download = @import("download.zig");
+const Effort = @import("effort.zig").Effort;
 const events = @import("mqtt/events.zig");
 const limits = @import("limits.zig");
+const app_image = @import("firmware/app_image.zig");
+const pack_prefix = @import("flash/pack_prefix.zig");
 const ports = @import("port.zig");
 const Problem = @import("problem.zig").Problem;
 const Sink = @import("sink.zig").Sink;
@@ -39,19 +43,28 @@ pub const Updates = struct {
     bytes: u64 = 0,
     sha256: [32]u8 = undefined,
     activate: bool = true,
+    /// Of the file, from its start: written, or about to be.
     received: u64 = 0,
     /// Of what has been received.
     hash: Sha256 = undefined,
+    /// The server began the file anew: bytes that are there already and have to come and be the same before more is taken, and the hash of those that came.
+    skip: u64 = 0,
+    skipped: Sha256 = undefined,
+    /// Where a server that did not say how long its file is has ended it.
+    ended_at: ?u64 = null,
+    effort: Effort = .{},
+    /// The pack that was written and checked, while only its activation is tried again.
+    stored: ?[32]u8 = null,
     /// Why the update failed, or waits for another try.
     code: []const u8 = "",
     detail: Bounded(240) = .{},
-    tries: u32 = 0,
     due_us: u64 = 0,
     told_parts: u64 = 0,
     /// The download under way; 0: none.
     fetch: u32 = 0,
     fetches: u32 = 0,
-    asked_us: u64 = 0,
+    /// When the board last asked the server, or heard from it.
+    heard_us: u64 = 0,
     /// The request that the board makes of itself; 0: none.
     request: u32 = 0,
     requests: u32 = 0,
@@ -90,6 +103,7 @@ pub const Updates = struct {
     /// The owner who asked for it is the owner no more. Nothing more is fetched or run; what has arrived whole is checked to its end and stays in its place.
     pub fn forget(self: *Updates, device: *Device) void {
         self.stop(device);
+        self.drop(device);
         self.* = .{ .fetches = self.fetches, .requests = self.requests };
     }
 
@@ -109,32 +123,69 @@ pub const Updates = struct {
     }
 
     fn fail(self: *Updates, device: *Device, code: []const u8, comptime detail: []const u8, args: anytype) void {
+        self.explain(code, detail, args);
+        self.fallen(device);
+    }
+
+    fn explain(self: *Updates, code: []const u8, comptime detail: []const u8, args: anytype) void {
         self.code = code;
         self.detail = .{};
         self.detail.print(detail, args);
-        device.log(.err, self.detail.slice());
+    }
+
+    fn fallen(self: *Updates, device: *Device) void {
+        self.drop(device);
+        self.report(device, .err);
         self.enter(device, .FAILED);
     }
 
-    /// Ends the download and the request that it feeds.
+    fn report(self: *const Updates, device: *Device, level: ports.LogLevel) void {
+        var line: Bounded(240) = .{};
+        line.print("update: {s}: {s}", .{ self.code, self.detail.slice() });
+        device.log(level, line.slice());
+    }
+
+    /// Ends the download and the request that it feeds. What arrived stays, for the next download to go on from.
     fn stop(self: *Updates, device: *Device) void {
         if (self.fetch != 0) device.port.fetch_cancel.?(device.port.user, self.fetch);
         self.fetch = 0;
         if (self.request != 0) device.requestClosed(self.request);
         self.request = 0;
         self.outcome = .none;
+        self.skip = 0;
+    }
+
+    /// A firmware of which only a part has come is of no use to anybody else. Of a model a client may send the rest.
+    fn drop(self: *Updates, device: *Device) void {
+        if (self.state != .QUEUED and self.state != .DOWNLOADING) return;
+        if (self.kind == .firmware and self.received > 0 and device.firmware.partial()) device.firmware.cancel(&device.port);
     }
 
     fn tryAgain(self: *Updates, device: *Device, code: []const u8, comptime detail: []const u8, args: anytype) void {
+        const again = std.mem.eql(u8, self.code, code);
         self.stop(device);
-        self.tries += 1;
-        if (self.tries >= limits.update_tries_max) return self.fail(device, code, detail, args);
-        self.code = code;
-        self.detail = .{};
-        self.detail.print(detail, args);
-        const wait_s: u64 = @min(@as(u64, 1) << @intCast(self.tries), limits.update_wait_s_max);
+        self.explain(code, detail, args);
+        if (self.effort.ended(self.bytes, device.now())) |bound| return self.exhausted(device, bound);
+        // What fails the same way again is not worth another line.
+        if (!again) self.report(device, .warn);
+        const wait_s: u64 = @min(@as(u64, 1) << @intCast(self.effort.tries), limits.update_wait_s_max);
         self.due_us = device.now() + wait_s * 500_000 + randomPart(device, wait_s * 500_000);
         self.enter(device, .QUEUED);
+    }
+
+    /// Fails at a bound, with why the last try ended. Without any progress that is what went wrong, and keeps its code.
+    fn exhausted(self: *Updates, device: *Device, bound: Effort.Bound) void {
+        self.stop(device);
+        const effort = &self.effort;
+        if (bound != .tries) self.code = bound.code();
+        if (self.detail.len > 0) self.detail.append("; ");
+        switch (bound) {
+            .tries => self.detail.print("{d} tries in a row brought nothing new", .{effort.tries}),
+            .downloads => self.detail.print("{d} downloads, the most for one update, did not bring the whole file", .{effort.downloads}),
+            .bytes => self.detail.print("{d} bytes were received, more than {d} times the file's {d}", .{ effort.bytes, limits.update_bytes_factor_max, self.bytes }),
+            .time => self.detail.print("the file did not come within {d} hours", .{limits.update_time_us_max / 3_600_000_000}),
+        }
+        self.fallen(device);
     }
 
     // ---- what the board asks of itself
@@ -201,15 +252,25 @@ pub const Updates = struct {
             .success => self.succeeded(device),
             .problem => |problem| self.refused(device, &problem),
         }
-        if (self.state == .QUEUED and self.fetch != 0 and device.now() -| self.asked_us > limits.update_silence_us_max)
-            return self.tryAgain(device, "SERVER_SILENT", "the server did not answer", .{});
+        if (self.state != .QUEUED and self.state != .DOWNLOADING) return;
+        if (self.state == .QUEUED or self.received < self.bytes) if (self.effort.spent(self.bytes, device.now())) |bound| return self.exhausted(device, bound);
+        // While a request is fed with what comes, it notices silence itself.
+        if (self.fetch != 0 and self.request == 0 and device.now() -| self.heard_us > limits.update_silence_us_max) {
+            const finding = download.ofEnd(.timeout);
+            return self.tryAgain(device, finding.code, "{s}", .{finding.words});
+        }
         if (self.state != .QUEUED or self.fetch != 0 or self.request != 0 or device.now() < self.due_us) return;
-        // All of it may be there already, and only what followed have failed.
-        if (self.bytes == self.received) return self.startAgain();
+        if (self.stored) |*pack| {
+            if (storedIn(device, self.slot.slice(), pack)) return self.run(device);
+            self.stored = null;
+        }
+        // Somebody else may have taken the place, or all of it may be there and only what followed have failed.
+        if (self.received == self.bytes or self.received != self.held(device)) self.startAgain();
         self.fetches +%= 1;
         if (self.fetches == 0) self.fetches = 1;
         self.fetch = self.fetches;
-        self.asked_us = device.now();
+        self.heard_us = device.now();
+        self.effort.begin(device.now());
         device.port.fetch_start.?(device.port.user, self.fetch, .of(self.url.slice()), self.received);
     }
 
@@ -218,17 +279,42 @@ pub const Updates = struct {
         self.hash = .init(.{});
     }
 
+    /// How much of the file is where it belongs, and can be gone on from.
+    fn held(self: *const Updates, device: *const Device) u64 {
+        switch (self.kind) {
+            .model => {
+                const storage = device.storage.?;
+                const upload = &storage.upload;
+                const same = upload.receiving() and upload.total_bytes == self.bytes and std.mem.eql(u8, storage.name(upload.slot), self.slot.slice());
+                return if (same) upload.received else 0;
+            },
+            .firmware => return if (device.firmware.partial() and device.firmware.bytes == self.bytes) device.firmware.received else 0,
+        }
+    }
+
+    fn storedIn(device: *const Device, slot_name: []const u8, pack: *const [32]u8) bool {
+        const slots = &device.storage.?.slots;
+        const slot = device.storage.?.find(slot_name) orelse return false;
+        return slots.state.isReady(slot) and std.mem.eql(u8, &slots.state.slots[slot].sha256, pack);
+    }
+
     fn succeeded(self: *Updates, device: *Device) void {
         self.request = 0;
         self.outcome = .none;
         if (self.state == .UPDATING) return self.enter(device, .UPDATED);
         self.enter(device, .VERIFIED);
-        if (!self.activate) return;
+        if (self.activate) self.run(device);
+    }
+
+    /// Runs what has arrived whole.
+    fn run(self: *Updates, device: *Device) void {
         self.enter(device, .UPDATING);
         switch (self.kind) {
             .model => {
                 var target: Bounded(96) = .{};
                 target.print("/v1/models/{s}/activate", .{self.slot.slice()});
+                const storage = device.storage.?;
+                self.stored = storage.slots.state.slots[storage.find(self.slot.slice()).?].sha256;
                 self.ask(device, "POST", target.slice(), &.{});
                 device.requestEnd(self.request);
             },
@@ -248,26 +334,34 @@ pub const Updates = struct {
             409 => std.mem.eql(u8, problem.code, "UPLOAD_IN_PROGRESS") or std.mem.eql(u8, problem.code, "SLOT_PENDING") or std.mem.eql(u8, problem.code, "FIRMWARE_ON_TRIAL"),
             else => false,
         };
-        // Someone else's upload may have taken the place of this one.
+        // Someone else's upload may have taken the place of this one: then it begins anew.
         const moved = std.mem.eql(u8, problem.code, "RANGE_MISMATCH");
-        if (moved or self.kind == .firmware) self.startAgain();
         if (passing or moved) return self.tryAgain(device, problem.code, "{s}", .{problem.detail.slice()});
         self.stop(device);
         self.fail(device, problem.code, "{s}", .{problem.detail.slice()});
     }
 
-    /// The server has answered. `length` is that of what it sends; 0: unknown.
-    pub fn fetchHead(self: *Updates, device: *Device, fetch: u32, status: u32, length: u64) void {
+    /// The server has answered. `length` is that of what it sends; 0: unknown. `media_type` may be empty.
+    pub fn fetchHead(self: *Updates, device: *Device, fetch: u32, status: u32, length: u64, media_type: []const u8) void {
         if (fetch != self.fetch or fetch == 0 or self.state != .QUEUED) return;
+        self.heard_us = device.now();
         switch (status) {
-            200 => self.startAgain(),
+            // From its start, of which a part may be there: that is not written again.
+            200 => self.skip = self.received,
             206 => if (self.received == 0) return self.giveUp(device, "RANGE_UNASKED", "the server sends a part of the file where all of it was asked for", .{}),
-            408, 425, 429, 500...599 => return self.tryAgain(device, "SERVER_BUSY", "the server answered {d}", .{status}),
-            else => return self.giveUp(device, "SERVER_REFUSED", "the server answered {d}", .{status}),
+            else => {
+                const finding = download.ofStatus(status);
+                if (finding.passing) return self.tryAgain(device, finding.code, "{s}: it answered {d}", .{ finding.words, status });
+                return self.giveUp(device, finding.code, "{s}: it answered {d}", .{ finding.words, status });
+            },
         }
-        const left = self.bytes - self.received;
-        if (length != 0 and length != left) return self.giveUp(device, "LENGTH_DIFFERS", "the server sends {d} bytes and {d} were announced", .{ length, left });
-        self.openUpload(device);
+        const left = self.bytes - (self.received - self.skip);
+        if (length != 0 and length != left) {
+            if (download.isPageType(media_type)) return self.giveUp(device, "PAGE_INSTEAD", "the server sends a web page of {d} bytes in place of the file", .{length});
+            return self.giveUp(device, "LENGTH_DIFFERS", "the server sends {d} bytes and {d} were announced", .{ length, left });
+        }
+        self.skipped = .init(.{});
+        if (self.skip == 0) self.openUpload(device);
         self.told_parts = 0;
         if (self.outcome == .none) self.enter(device, .DOWNLOADING);
         self.advance(device);
@@ -275,27 +369,55 @@ pub const Updates = struct {
 
     pub fn fetchChunk(self: *Updates, device: *Device, fetch: u32, bytes: []const u8) void {
         if (fetch != self.fetch or fetch == 0 or self.state != .DOWNLOADING) return;
-        if (bytes.len > self.bytes - self.received) return self.giveUp(device, "LENGTH_DIFFERS", "the server sends more than the {d} bytes that were announced", .{self.bytes});
+        self.heard_us = device.now();
+        if (bytes.len > self.skip + (self.bytes - self.received)) return self.giveUp(device, "LENGTH_DIFFERS", "the server sends more than the {d} bytes that were announced", .{self.bytes});
+        const known: usize = @intCast(@min(bytes.len, self.skip));
+        self.effort.take(bytes.len, self.received + (bytes.len - known));
+        if (known > 0) {
+            self.skipped.update(bytes[0..known]);
+            self.skip -= known;
+            if (self.skip == 0) self.goOn(device);
+        }
+        if (self.state == .DOWNLOADING and self.outcome == .none) self.feed(device, bytes[known..]);
+        self.advance(device);
+    }
+
+    /// What the server has sent so far is there already: the rest is taken, if it was the same.
+    fn goOn(self: *Updates, device: *Device) void {
+        var first = self.hash;
+        if (!std.mem.eql(u8, &first.finalResult(), &self.skipped.finalResult())) return self.giveUp(device, "FILE_CHANGED", "the first {d} bytes of the server's file are not those that it sent before", .{self.received});
+        self.openUpload(device);
+    }
+
+    fn feed(self: *Updates, device: *Device, bytes: []const u8) void {
+        if (bytes.len == 0) return;
+        if (self.received == 0 and bytes[0] != firstByte(self.kind)) {
+            if (download.looksLikePage(bytes)) return self.giveUp(device, "PAGE_INSTEAD", "the server sends a web page in place of the file", .{});
+            if (self.kind == .model) return self.giveUp(device, "NOT_A_PACK", "what the server sends does not begin like a packed model", .{});
+            return self.giveUp(device, "NOT_AN_IMAGE", "what the server sends does not begin like an application image", .{});
+        }
         self.hash.update(bytes);
         self.received += bytes.len;
-        self.tries = 0;
         device.bodyChunk(self.request, bytes);
         const parts = self.received * limits.update_progress_parts / self.bytes;
         if (self.outcome == .none and parts > self.told_parts and self.received < self.bytes) {
             self.told_parts = parts;
             self.tell(device);
         }
-        self.advance(device);
     }
 
-    /// The connection has ended, well or not.
-    pub fn fetchEnd(self: *Updates, device: *Device, fetch: u32, whole: bool) void {
+    fn firstByte(kind: Kind) u8 {
+        return switch (kind) {
+            .model => pack_prefix.magic[0],
+            .firmware => app_image.magic,
+        };
+    }
+
+    /// The connection has ended, well or not, or was never made.
+    pub fn fetchEnd(self: *Updates, device: *Device, fetch: u32, result: download.Result) void {
         if (fetch != self.fetch or fetch == 0) return;
         self.fetch = 0;
-        if (self.received < self.bytes) {
-            if (self.kind == .firmware) self.startAgain();
-            return self.tryAgain(device, "DOWNLOAD_BROKE", "the download {s} after {d} of {d} bytes", .{ if (whole) "ended" else "broke", self.received, self.bytes });
-        }
+        if (self.received < self.bytes or self.state != .DOWNLOADING) return self.endedEarly(device, result);
         var digest: [32]u8 = undefined;
         self.hash.final(&digest);
         if (!std.mem.eql(u8, &digest, &self.sha256)) {
@@ -306,6 +428,19 @@ pub const Updates = struct {
         self.enter(device, .DOWNLOADED);
         device.requestEnd(self.request);
         self.advance(device);
+    }
+
+    fn endedEarly(self: *Updates, device: *Device, result: download.Result) void {
+        const end = self.received - self.skip;
+        if (result == .whole and self.state == .DOWNLOADING) {
+            // Without a length, a connection that broke may look like the end of the file; at the same byte again, it was the end.
+            if (self.ended_at == end) return self.giveUp(device, "LENGTH_DIFFERS", "the server's file ends after {d} bytes and {d} were announced", .{ end, self.bytes });
+            self.ended_at = end;
+        }
+        const finding = download.ofEnd(result);
+        if (!finding.passing) return self.giveUp(device, finding.code, "{s}", .{finding.words});
+        if (self.received == 0) return self.tryAgain(device, finding.code, "{s}", .{finding.words});
+        self.tryAgain(device, finding.code, "{s} after {d} of {d} bytes", .{ finding.words, self.received, self.bytes });
     }
 
     fn giveUp(self: *Updates, device: *Device, code: []const u8, comptime detail: []const u8, args: anytype) void {

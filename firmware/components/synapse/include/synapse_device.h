@@ -106,6 +106,21 @@ typedef struct synapse_device_link {
   synapse_device_text address; /* the board's own, as text; may be empty */
 } synapse_device_link;
 
+/* How a download ended. Those of CERTIFICATE and after will not work at another try either. */
+typedef enum synapse_device_fetch_result {
+  SYNAPSE_DEVICE_FETCH_BROKEN = 0,      /* the connection broke, or nobody knows why there was none */
+  SYNAPSE_DEVICE_FETCH_WHOLE = 1,       /* the server said that this was all */
+  SYNAPSE_DEVICE_FETCH_NAME = 2,        /* the host's name was not resolved */
+  SYNAPSE_DEVICE_FETCH_REFUSED = 3,     /* the host refused the connection */
+  SYNAPSE_DEVICE_FETCH_UNREACHABLE = 4, /* no route to the host, or no link */
+  SYNAPSE_DEVICE_FETCH_TIMEOUT = 5,     /* connecting, or waiting for the answer, took too long */
+  SYNAPSE_DEVICE_FETCH_TLS = 6,         /* the TLS handshake failed */
+  SYNAPSE_DEVICE_FETCH_CERTIFICATE = 7, /* the certificate was not accepted */
+  SYNAPSE_DEVICE_FETCH_REDIRECTS = 8,   /* too many redirects, or a circle of them */
+  SYNAPSE_DEVICE_FETCH_SCHEME = 9,      /* a redirect to what is neither http:// nor https:// */
+  SYNAPSE_DEVICE_FETCH_ADDRESS = 10,    /* the address is malformed, or has a port that does not exist */
+} synapse_device_fetch_result;
+
 /* What the core may ask of its surroundings. All functions are called on the event side, but parallel_for and ticks_us, which the worker
  * calls too, as it does flash_read, flash_map, firmware_check and verify. Bytes given to a port function are valid only until it returns, except where said. */
 typedef struct synapse_device_port {
@@ -259,11 +274,11 @@ synapse_device_result synapse_device_get_mqtt_session(const synapse_device *devi
 void synapse_device_mqtt_connected(synapse_device *device, uint32_t protocol_version); /* 4 is 3.1.1 */
 void synapse_device_mqtt_disconnected(synapse_device *device);
 void synapse_device_mqtt_received(synapse_device *device, uint32_t request, const synapse_device_mqtt_message *message);
-/* The server of a download has answered with this status; `length` is that of what it sends, 0 when unknown. */
-void synapse_device_fetch_head(synapse_device *device, uint32_t fetch, uint32_t status, uint64_t length);
+/* The server of a download has answered with this status, after redirects; `length` is that of what it sends, 0 when unknown; `content_type` may be empty. */
+void synapse_device_fetch_head(synapse_device *device, uint32_t fetch, uint32_t status, uint64_t length, synapse_device_text content_type);
 void synapse_device_fetch_chunk(synapse_device *device, uint32_t fetch, const uint8_t *bytes, size_t byte_count);
-/* The download has ended: `whole` is 1 when the server said so, 0 when the connection broke or was never made. */
-void synapse_device_fetch_end(synapse_device *device, uint32_t fetch, uint32_t whole);
+/* The download has ended, or never began: a synapse_device_fetch_result. A port that cannot tell why says BROKEN. */
+void synapse_device_fetch_end(synapse_device *device, uint32_t fetch, uint32_t result);
 /* At least once a second: slow and silent clients lose their request. */
 void synapse_device_tick(synapse_device *device, uint64_t now_us);
 

@@ -40,6 +40,11 @@ pub const Firmware = struct {
         self.* = .{ .state = self.state, .phase = .head, .bytes = bytes };
     }
 
+    /// Whether a part of an image has come, or none of it yet, and the rest can follow.
+    pub fn partial(self: *const Firmware) bool {
+        return self.phase == .head or self.phase == .body;
+    }
+
     /// The next bytes of the image. Nothing is erased before its head was seen whole and found right.
     pub fn write(self: *Firmware, port: *const ports.Port, chip_revision: u32, bytes: []const u8) Error!void {
         var rest = bytes;

@@ -60,6 +60,11 @@ pub const Upload = struct {
         return upload.phase != .idle;
     }
 
+    /// Whether it can be gone on with: not all has come.
+    pub fn receiving(upload: *const Upload) bool {
+        return upload.phase == .prefix or upload.phase == .body;
+    }
+
     /// Whether a file of this length, signed or not, may come to the slot, apart from an upload that is under way.
     pub fn acceptable(upload: *const Upload, slot: SlotIndex, total_bytes: u64) Error!void {
         if (upload.slots.state.active == slot) return error.SlotActive;
@@ -78,7 +83,7 @@ pub const Upload = struct {
     /// The next bytes of the file, any number of them. Each full sector is erased and written before this returns. After an error the upload
     /// has ended, and the slot is broken unless nothing was erased yet.
     pub fn write(upload: *Upload, bytes: []const u8) Error!void {
-        if (upload.phase != .prefix and upload.phase != .body) return error.NoUpload;
+        if (!upload.receiving()) return error.NoUpload;
         if (bytes.len > upload.total_bytes - upload.received) return upload.fail(.interrupted, error.TooManyBytes);
         var rest = bytes;
         while (rest.len > 0) {
@@ -142,7 +147,7 @@ pub const Upload = struct {
 
     /// After the last byte: from here on what was written is read back.
     pub fn beginCheck(upload: *Upload) Error!void {
-        if (upload.phase != .prefix and upload.phase != .body) return error.NoUpload;
+        if (!upload.receiving()) return error.NoUpload;
         if (upload.phase == .prefix or upload.received != upload.total_bytes) return error.Incomplete;
         upload.phase = .checking;
         upload.computed = error.Incomplete;

@@ -36,6 +36,10 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
         problem.* = Problem.init(409, "FIRMWARE_ON_TRIAL", "the firmware that runs is new and not confirmed yet", .{}).expecting("the same request later", .{});
         return error.Problem;
     }
+    const sending = for (device.exchanges) |*other| {
+        if (other != exchange and other.state != .free and other.route == exchange.route) break true;
+    } else false;
+    if (exchange.channel == .own and firmware.partial() and !sending) return resumed(firmware, request, problem);
     if (firmware.phase != .idle) {
         problem.* = Problem.init(409, "UPLOAD_IN_PROGRESS", "another upload is in progress", .{}).expecting("the same request later", .{});
         return error.Problem;
@@ -59,6 +63,14 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
     firmware.reboot = !stay;
 }
 
+/// What the board fetches itself goes on where an earlier download broke; it knows what it has asked for.
+fn resumed(firmware: *const Firmware, request: routes.Request, problem: *Problem) ProblemError!void {
+    const range: ?http.ContentRange = .parse(http.header(request.headers, "content-range") orelse "");
+    if (range) |given| if (given.first == firmware.received and given.total == firmware.bytes) return;
+    problem.* = Problem.init(409, "RANGE_MISMATCH", "the image has come up to byte {d} of {d}", .{ firmware.received, firmware.bytes }).at("content-range", .{}).expecting("the rest of it", .{});
+    return error.Problem;
+}
+
 fn chunk(device: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!void {
     const firmware = device.firmware;
     if (bytes.len > firmware.bytes - firmware.received) {
@@ -80,7 +92,9 @@ fn received(device: *Device, exchange: *Exchange) ProblemError!bool {
     return true;
 }
 
-fn left(device: *Device, _: *Exchange) void {
+/// What the board fetches itself stays, for the rest to follow; a client that left has to begin anew.
+fn left(device: *Device, exchange: *Exchange) void {
+    if (exchange.channel == .own and device.firmware.partial()) return;
     device.firmware.cancel(&device.port);
 }
 
