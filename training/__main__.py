@@ -38,6 +38,7 @@ def main() -> int:
     evaluate.add_argument("--pairs", type=int, default=50, help="start and goal pairs (default 50)")
     evaluate.add_argument("--samples", type=int, default=300, help="CEM samples (default 300)")
     evaluate.add_argument("--iterations", type=int, default=30, help="CEM iterations (default 30)")
+    evaluate.add_argument("--clip", action="store_true", help="plan within the environment's bounds, as a board does")
 
     export = commands.add_parser("export", help="write a model folder: weights, configs, held-out frames, model card")
     export.add_argument("--model", type=Path, required=True, help="checkpoint of train, where train wrote it, or a model folder")
@@ -91,6 +92,7 @@ def _run(arguments: argparse.Namespace) -> int:
             arguments.samples,
             arguments.iterations,
             tuple(name for name in arguments.sets.split(",") if name),
+            arguments.clip,
         )
     else:
         from .export import export

@@ -126,7 +126,15 @@ def latent_report(world: Environment, trained: Trained, part: Episodes, device: 
 
 
 def evaluate(
-    source: Path, data: Path, out: Path, device: torch.device, pairs: int, samples: int, iterations: int, sets: tuple[str, ...] = ()
+    source: Path,
+    data: Path,
+    out: Path,
+    device: torch.device,
+    pairs: int,
+    samples: int,
+    iterations: int,
+    sets: tuple[str, ...] = (),
+    clip: bool = False,
 ) -> dict:
     """`source`: a checkpoint or a model folder. Evaluates `sets` of pairs, or all, writes evaluation.json and pictures of walks to `out`
     after every set, and returns the report. Of a report of the same model with the same planner that is there already the other sets are
@@ -138,7 +146,7 @@ def evaluate(
         raise ValueError(f"no set of pairs {', '.join(unknown)}; there are {', '.join(known)}")
     episodes = Episodes.load(data)
     out.mkdir(parents=True, exist_ok=True)
-    solver = CEM(samples=samples, iterations=iterations, elites=min(30, samples))
+    solver = CEM(samples=samples, iterations=iterations, elites=min(30, samples), clip=clip)
     report = {"name": trained.config.name, "step": trained.step, "train_seconds": round(trained.seconds), "trained_on": trained.device}
     report["cem"] = {
         "samples": samples,
@@ -147,7 +155,7 @@ def evaluate(
         "horizon": solver.horizon,
         "frameskip": FRAMESKIP,
         "budget": BUDGET,
-    }
+    } | ({"clip": True} if clip else {})
     written = json.loads((out / REPORT).read_text()) if (out / REPORT).exists() else {}
     kept = {key: value for key, value in written.items() if key not in report} if report.items() <= written.items() else {}
     report |= {"latents": kept.get("latents") or latent_report(world, trained, held_out(trained.config, episodes), device)}

@@ -21,7 +21,7 @@ from .episodes import Episodes
 from .evaluate import RECORDED, REPORT, held_out, pictured
 from .model import IMAGE_MEAN, IMAGE_STD, LeWM, preprocess
 from .model_card import model_card
-from .synapse import synapse_config
+from .synapse import action_space, synapse_config
 from .train import CURVES
 from .trained import DESCRIPTION, WEIGHTS, Trained, load_trained, load_weights, save_weights
 
@@ -53,7 +53,7 @@ def export(source: Path, data: Path, evaluation: Path, out: Path) -> None:
     save_weights(trained.model, partial / WEIGHTS)
     _write(partial / DESCRIPTION, describe(trained, report))
     _write(partial / "synapse.json", synapse_config(trained.config, trained.statistics))
-    _write(partial / "action-stats.json", vars(trained.statistics))
+    _write(partial / "action-stats.json", vars(trained.statistics) | action_space(world))
     # What is compared with the runtime later must come from the weights as they are stored.
     stored = load_weights(partial / WEIGHTS, trained.config.dimensions)
     write_episodes(world, stored, held_out(trained.config, Episodes.load(data)), partial / "eval")
@@ -81,7 +81,8 @@ def describe(trained: Trained, report: dict) -> dict:
             "mean": list(IMAGE_MEAN),
             "std": list(IMAGE_STD),
         },
-        "action": {"size": ACTION_SIZE, "frameskip": FRAMESKIP, **vars(trained.statistics)},
+        "action": {"size": ACTION_SIZE, "frameskip": FRAMESKIP, **vars(trained.statistics)}
+        | action_space(environment(trained.config.data.environment)),
         "data": dataclasses.asdict(trained.config.data),
         "training": dataclasses.asdict(trained.config.training)
         | {"step": trained.step, "seconds": round(trained.seconds), "device": trained.device},

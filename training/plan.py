@@ -25,25 +25,32 @@ class Rollouts(Protocol):
 
 @dataclass(frozen=True)
 class CEM:
-    """`horizon` in model steps of FRAMESKIP environment steps. `rows_max`: candidate sequences that are rolled out at a time."""
+    """`horizon` in model steps of FRAMESKIP environment steps. `rows_max`: candidate sequences that are rolled out at a time. `clip`: policies
+    keep candidates within the environment's bounds, as the reference's `ICEMSolver` and boards do; its `CEMSolver` leaves that to the
+    environment."""
 
     samples: int = 300
     iterations: int = 30
     elites: int = 30
     horizon: int = 5
     rows_max: int = 6000
+    clip: bool = False
 
     @torch.no_grad()
-    def plan(self, model: Rollouts, latents: Tensor, goals: Tensor, generator: torch.Generator) -> Tensor:
+    def plan(
+        self, model: Rollouts, latents: Tensor, goals: Tensor, generator: torch.Generator, bounds: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
         """latents, goals [B, width] -> z-scored actions [B, horizon, action_in] that bring the last predicted latent nearest to the goal.
 
         Starts at mean 0 and standard deviation 1; candidate 0 is the mean; each iteration takes mean and standard deviation from the
-        elites; the answer is the last mean.
+        elites; the answer is the last mean. `bounds`: least and greatest z-scored action [action_in], to which candidates are clipped.
         """
         batch = max(1, self.rows_max // self.samples)
-        return torch.cat([self._plan(model, z, g, generator) for z, g in zip(latents.split(batch), goals.split(batch))])
+        return torch.cat([self._plan(model, z, g, generator, bounds) for z, g in zip(latents.split(batch), goals.split(batch))])
 
-    def _plan(self, model: Rollouts, latents: Tensor, goals: Tensor, generator: torch.Generator) -> Tensor:
+    def _plan(
+        self, model: Rollouts, latents: Tensor, goals: Tensor, generator: torch.Generator, bounds: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
         agents = len(latents)
         shape = (agents, self.horizon, model.dimensions.action_in)
         mean, std = torch.zeros(shape, device=latents.device), torch.ones(shape, device=latents.device)
@@ -52,12 +59,15 @@ class CEM:
             noise = torch.randn(agents, self.samples, *shape[1:], generator=generator).to(latents.device)
             candidates = noise * std.unsqueeze(1) + mean.unsqueeze(1)
             candidates[:, 0] = mean
+            if bounds is not None:
+                candidates = candidates.clamp(*bounds)
             reached = model.rollout(starts, candidates.flatten(0, 1))[:, -1].unflatten(0, (agents, self.samples))
             cost = (reached - goals.unsqueeze(1)).square().sum(dim=-1)
             best = cost.topk(self.elites, dim=1, largest=False).indices
             elite = candidates[torch.arange(agents, device=best.device).unsqueeze(1), best]
             mean, std = elite.mean(dim=1), elite.std(dim=1)
-        return mean
+        # A mean of values within the bounds may be rounded out of them, and without iterations it was never within.
+        return mean if bounds is None else mean.clamp(*bounds)
 
 
 class ModelPolicy:
@@ -68,8 +78,14 @@ class ModelPolicy:
         self.device = next(model.parameters()).device
         self.world: Rollouts = PlanningModel(model)
         self.generator = torch.Generator().manual_seed(seed)
+        self.bounds = self._bounds() if solver.clip else None
         self.plan = torch.empty(0)
         self.done = torch.empty(0, dtype=torch.bool)
+
+    def _bounds(self) -> tuple[Tensor, Tensor]:
+        """Least and greatest z-scored action [action_in]."""
+        low, high = (torch.full((FRAMESKIP, ACTION_SIZE), bound, device=self.device) for bound in self.environment.action_bounds)
+        return self.statistics.standardize(low).flatten(), self.statistics.standardize(high).flatten()
 
     @torch.no_grad()
     def encode(self, states: Tensor) -> Tensor:
@@ -88,7 +104,7 @@ class ModelPolicy:
             self.plan = torch.zeros(len(states), length, ACTION_SIZE)
             if running.any():
                 start, goal = self.start(states[running]), self.encode(goals[running])
-                plan = self.solver.plan(self.world, start, goal, self.generator).cpu()
+                plan = self.solver.plan(self.world, start, goal, self.generator, self.bounds).cpu()
                 self.plan[running] = self.statistics.restore(plan.reshape(len(plan), length, ACTION_SIZE))
             self.done = torch.zeros(len(states), dtype=torch.bool) if step == 0 else self.done
         return self.plan[:, step % length]

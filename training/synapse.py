@@ -3,7 +3,9 @@ training run."""
 
 from __future__ import annotations
 
-from .config import Config
+from .config import ACTION_SIZE, Config
+from .environments import environment
+from .environments.environment import Environment
 from .episodes import ActionStatistics
 from .model import IMAGE_MEAN, IMAGE_STD, Dimensions
 
@@ -35,8 +37,15 @@ def synapse_config(config: Config, statistics: ActionStatistics) -> dict:
             "pred_proj": _projector("pred_proj", d),
         },
         "statistics": {"action": {"mean": statistics.mean, "std": statistics.std}},
+        "actions": action_space(environment(config.data.environment)),
         "ignore": ["*.num_batches_tracked"],
     }
+
+
+def action_space(world: Environment) -> dict:
+    """Units and bounds of each value of an environment action, which the packed model takes as they are."""
+    low, high = world.action_bounds
+    return {"units": world.action_units, "bounds": {"min": [low] * ACTION_SIZE, "max": [high] * ACTION_SIZE}}
 
 
 def _entries(d: Dimensions) -> dict:

@@ -3,8 +3,9 @@ import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import { parseTypePolicy, type TypePolicy } from "./compress/policy.js";
 import { storageTypes } from "./compress/types/index.js";
 import { roundUp, type StorageTypeName } from "./compress/types/storageType.js";
+import { ACTION_STATISTICS, type PackActions, packActions } from "./lower/actionSpace.js";
 import { ConfigReads } from "./lower/configReads.js";
-import type { ModelConfig, Statistics } from "./lower/configSchema.js";
+import type { ActionSpace, ModelConfig, Statistics } from "./lower/configSchema.js";
 import { lower } from "./lower/lower.js";
 import { parseConfig } from "./lower/parseConfig.js";
 import { type Constant, constantsOf, elements, operands, type Program } from "./lower/program.js";
@@ -35,6 +36,8 @@ export interface CompileOptions {
   readonly fastBytes: number;
   /** Replaces the config's statistics of these names. */
   readonly statistics?: Readonly<Record<string, Statistics>>;
+  /** Replaces the config's units and bounds of actions. */
+  readonly actions?: ActionSpace;
   readonly attentionCompute?: "i8" | "f32";
   readonly numeric?: "exact" | "reference";
   /** Added to the pack's `meta`. */
@@ -97,6 +100,7 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   const { config } = reads;
   const policy = typeof types === "string" ? parseTypePolicy(types) : types;
   const { program, statistics } = lower({ ...options, config, reads, configSource, checkpoint, policy });
+  const actions = packActions(config, configSource, options.actions, statistics[ACTION_STATISTICS]);
   const plan = planMemory(program, options.fastBytes);
 
   const constants = constantsOf(program);
@@ -104,7 +108,7 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   const identity = {
     name: options.name ?? config.name,
     generator: options.generator ?? DEFAULT_GENERATOR,
-    meta: packMeta(config, program, statistics, options.meta),
+    meta: packMeta(config, program, statistics, actions, options.meta),
   };
   reads.requireAllRead();
   const header = emitHeader(program, plan, places, identity);
@@ -178,6 +182,7 @@ function packMeta(
   config: ModelConfig,
   program: Program,
   statistics: Readonly<Record<string, Statistics | null>>,
+  actions: PackActions | undefined,
   extra: CompileOptions["meta"],
 ): Record<string, unknown> {
   const known = Object.fromEntries(Object.entries(statistics).filter(([, value]) => value !== null));
@@ -186,6 +191,7 @@ function packMeta(
     ...(config.description === undefined ? {} : { description: config.description }),
     ...(config.licence === undefined ? {} : { licence: config.licence }),
     ...(Object.keys(known).length === 0 ? {} : { statistics: known }),
+    ...(actions === undefined ? {} : { actions }),
     attention: program.entries.some(({ ops }) => ops.some((op) => op.op === "attention" && op.compute === "i8")) ? "i8" : "f32",
     ...extra,
   };

@@ -40,6 +40,10 @@ class World(Protocol):
 class Environment(Protocol):
     sets: tuple[str, ...]
     """Names of the sets of pairs that it makes itself, beside those that are cut from recorded episodes."""
+    action_bounds: tuple[float, float]
+    """Of each value of an action, as the reference's action space has them."""
+    action_units: str
+    """What an action of 1 does, for people."""
     draws_slowly: bool
     """Whether frames had better be drawn once and kept."""
 

@@ -68,6 +68,8 @@ class PushT:
     """As environment.Environment."""
 
     sets: tuple[str, ...] = ()
+    action_bounds = (-1.0, 1.0)
+    action_units = f"{dynamics.ACTION_SCALE} px from the agent to where it is sent"
     draws_slowly = True
 
     def world(self, states: Tensor) -> dynamics.Worlds:

@@ -98,6 +98,8 @@ class TwoRoom:
     """As environment.Environment. A state is the dot's position."""
 
     sets = tuple(DOOR_STEPS)
+    action_bounds = (-1.0, 1.0)
+    action_units = f"{dynamics.SPEED:g} px of movement"
     draws_slowly = False
 
     def world(self, states: Tensor) -> _World:

@@ -44,6 +44,10 @@ def test_exported_weights_give_the_same_latents(trained: Path, exported: Path) -
 
 def test_the_folder_says_what_it_is(exported: Path) -> None:
     config = json.loads((exported / "config.json").read_text())
+    for document, key in ((config, "action"), (json.loads((exported / "synapse.json").read_text()), "actions")):
+        assert document[key]["bounds"] == {"min": [-1.0, -1.0], "max": [1.0, 1.0]} and document[key]["units"] == "5 px of movement"
+    stats = json.loads((exported / "action-stats.json").read_text())
+    assert sorted(stats) == ["bounds", "mean", "std", "units"]
     assert config["training"]["step"] == 3 and len(config["action"]["mean"]) == 2
     assert len(list((exported / "eval").iterdir())) == 50
     card = (exported / "README.md").read_text()

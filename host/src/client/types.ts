@@ -44,6 +44,21 @@ export type ObserveRequest = {
   [k: string]: unknown;
 };
 /**
+ * what the client may not have meant; absent where there is nothing to warn of
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Warnings".
+ */
+export type Warnings = {
+  code: "ACTION_OUT_OF_BOUNDS";
+  detail: string;
+  /**
+   * the first value that is meant
+   */
+  field: string;
+  expected: string;
+}[];
+/**
  * This interface was referenced by `Schemas`'s JSON-Schema
  * via the `definition` "ActivateAnswer".
  */
@@ -206,10 +221,24 @@ export interface Slot {
   latent_elements?: number;
   action_elements?: number;
   history_max?: number;
+  actions?: ActionSpace;
   /**
    * what POST routes work with this model
    */
   routes?: string[];
+}
+/**
+ * what the model's actions are, where its pack says so: of each component of an environment action; a row of action_elements repeats them
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "ActionSpace".
+ */
+export interface ActionSpace {
+  units?: string;
+  bounds?: {
+    min: number[];
+    max: number[];
+  };
 }
 /**
  * This interface was referenced by `Schemas`'s JSON-Schema
@@ -235,6 +264,7 @@ export interface EncodeAnswer {
  */
 export interface PredictAnswer {
   latent: Latent;
+  warnings?: Warnings;
   model: Model;
   timing: Timing;
 }
@@ -247,6 +277,7 @@ export interface RolloutAnswer {
    * the start included
    */
   trajectory: Latent[];
+  warnings?: Warnings;
   model: Model;
   timing: Timing;
 }
@@ -264,6 +295,7 @@ export interface ObserveAnswer {
   deviation: number | null;
   evicted: string | null;
   latent: Latent;
+  warnings?: Warnings;
   model: Model;
   timing: Timing;
 }
@@ -387,14 +419,6 @@ export interface Device {
     body_bytes_max: number;
     body_depth_max: number;
     rollout_steps_max: number;
-    /**
-     * longest side of a picture, in pixels
-     */
-    image_side_max: number;
-    /**
-     * most pixels of a picture
-     */
-    image_pixels_max: number;
     streams_max: number;
     plan: {
       horizon_max: number;

@@ -1,7 +1,8 @@
 import { type Board, InputError } from "synapse-sim";
 import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
 import { compile } from "../compile.js";
-import { type Statistics, statisticsSchema } from "../lower/configSchema.js";
+import { ACTION_STATISTICS } from "../lower/actionSpace.js";
+import { type ActionSpace, actionStatsSchema, type Statistics } from "../lower/configSchema.js";
 import { schemaError } from "../lower/parseConfig.js";
 import { atomicWrite } from "../pack/atomicWrite.js";
 import { addGolden } from "../pack/golden.js";
@@ -32,7 +33,7 @@ export interface PackRequest {
   readonly types?: string | undefined;
   /** A board's file or name. */
   readonly board?: string | undefined;
-  /** Path of a JSON file with `mean` and `std`. */
+  /** Path of a JSON file with `mean` and `std`, and perhaps `bounds` and `units`. */
   readonly actionStats?: string | undefined;
   readonly name?: string | undefined;
   readonly golden: boolean;
@@ -71,7 +72,7 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
   const config = await readJsonInput(request.config, "a model's configuration", CONFIG_BYTES_MAX);
   const board = request.board ? await findBoard(request.board) : undefined;
   const types = request.types ?? "i8";
-  const statistics = request.actionStats ? { action: await readStatistics(request.actionStats) } : undefined;
+  const given = request.actionStats ? await readStatistics(request.actionStats) : undefined;
   const checkpoint = typeof request.checkpoint === "string" ? await openCheckpoint(request.checkpoint) : request.checkpoint;
   try {
     const untrained = isUntrained(checkpoint.metadata);
@@ -81,7 +82,7 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
       configSource: request.config,
       types,
       fastBytes: (board?.sram.freeBytes ?? SRAM_FREE_BYTES) - SRAM_RESERVED_BYTES,
-      ...(statistics ? { statistics } : {}),
+      ...(given ? { statistics: { [ACTION_STATISTICS]: given.statistics }, actions: given.actions } : {}),
       ...(request.name === undefined ? {} : { name: request.name }),
       meta: { types, config, ...(untrained ? { untrained: true } : {}) },
       onProgress: ({ done, total, name }) => {
@@ -129,10 +130,13 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
   }
 }
 
-async function readStatistics(file: string): Promise<Statistics> {
+async function readStatistics(file: string): Promise<{ statistics: Statistics; actions: ActionSpace }> {
   const json = await readJsonInput(file, 'JSON of the form {"mean": [..], "std": [..]}', CONFIG_BYTES_MAX);
-  const result = statisticsSchema.safeParse(json, { reportInput: true });
-  if (result.success) return result.data;
+  const result = actionStatsSchema.safeParse(json, { reportInput: true });
+  if (result.success) {
+    const { mean, std, ...actions } = result.data;
+    return { statistics: { mean, std }, actions };
+  }
   throw schemaError("STATISTICS_SCHEMA", result.error, file);
 }
 

@@ -1,7 +1,9 @@
 import { basename } from "node:path";
 import type { EngineName, EntryInfo, PortInfo, Session } from "synapse-sim";
 import { InputError } from "synapse-sim";
+import { boundsOf } from "../lower/actionSpace.js";
 import { ROLLOUT } from "../lower/lower.js";
+import { actionWarnings } from "../report/actionWarnings.js";
 import { latentDistance } from "../report/latentStats.js";
 import type { EngineSummary, ModelSummary, OutputReport, RolloutReport, RunReport } from "../report/runReport.js";
 import { type EntryInputs, type InputFiles, JSON_BYTES_MAX, readEntryInputs } from "./entryInputs.js";
@@ -59,6 +61,9 @@ async function entryIn(opened: OpenedModel, session: Session, request: RunReques
     rows: given.rows,
     inputs: given.sources,
     outputs: entry.outputs.map((port, index) => outputReport(port, outputs[index] as Uint8Array, given.rows)),
+    warnings: entry.inputs.flatMap(({ kind }, index) =>
+      kind === "action" ? actionWarnings(boundsOf(opened.model.info.meta), rowsOf(given.inputs[index] as Uint8Array, given.rows)) : [],
+    ),
     timing: { openMs: opened.openMs, inputMs: runStart - inputStart, runMs: end - runStart },
   };
 }
@@ -86,6 +91,7 @@ async function rolloutIn(opened: OpenedModel, session: Session, request: RunRequ
     latents,
     stepDistances: latents.map((latent, step) => (step === 0 ? 0 : latentDistance(latent, latents[step - 1] as Float32Array))),
     startDistances: latents.map((latent) => latentDistance(latent, start.latent)),
+    warnings: actionWarnings(boundsOf(opened.model.info.meta), actions),
     timing: { openMs: opened.openMs, inputMs: runStart - inputStart, runMs, stepMsMean: runMs / actions.length },
   };
 }
@@ -126,6 +132,12 @@ async function withSession<Answer>(request: RunRequest, use: (opened: OpenedMode
   } finally {
     await opened.close();
   }
+}
+
+function rowsOf(bytes: Uint8Array, rows: number): Float32Array[] {
+  const values = floatsOf(bytes);
+  const width = values.length / rows;
+  return Array.from({ length: rows }, (_, row) => values.subarray(row * width, (row + 1) * width));
 }
 
 function findEntry(opened: OpenedModel, file: string, name: string): EntryInfo {

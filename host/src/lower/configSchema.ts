@@ -192,6 +192,29 @@ const statistics = z.strictObject({
 });
 export type Statistics = z.infer<typeof statistics>;
 
+/** Of each value of an environment action, in the units that the model takes. */
+const bounds = z
+  .strictObject({ min: z.array(finite).min(1).max(4096), max: z.array(finite).min(1).max(4096) })
+  .refine(({ min, max }) => min.length === max.length, {
+    error: "min and max differ in length",
+    params: { expected: "one number of each for every value of an environment action" },
+  })
+  .refine(({ min, max }) => min.every((low, i) => low <= (max[i] ?? low)), {
+    error: "a min is above its max",
+    params: { expected: "min of at most max" },
+  });
+
+/** What actions are: their units, for people, and what no action of the environment is outside of. */
+export const actionSpaceSchema = z.strictObject({
+  units: z
+    .string()
+    .min(1)
+    .refine((text) => Buffer.byteLength(text) <= 63, { error: "has more than 63 bytes", params: { expected: "at most 63 bytes" } })
+    .optional(),
+  bounds: bounds.optional(),
+});
+export type ActionSpace = z.infer<typeof actionSpaceSchema>;
+
 export const modelConfig = z.strictObject({
   name,
   description: z.string().max(2000).optional(),
@@ -200,9 +223,13 @@ export const modelConfig = z.strictObject({
   parts: z.record(name, part),
   /** Means and deviations that `standardize` layers name; null where whoever packs the model has to give them. */
   statistics: z.record(name, statistics.nullable()).default({}),
+  /** Of the inputs of kind `action`. */
+  actions: actionSpaceSchema.optional(),
   /** Patterns of checkpoint tensors that inference does not need. */
   ignore: z.array(z.string().min(1).max(200)).max(64).default([]),
 });
 /** A model: entry points over parts, and where each part's weights are in a checkpoint. */
 export type ModelConfig = z.infer<typeof modelConfig>;
 export const statisticsSchema = statistics;
+/** The file of `--action-stats`. */
+export const actionStatsSchema = z.strictObject({ ...statistics.shape, ...actionSpaceSchema.shape });

@@ -1,3 +1,5 @@
+import { boundsOf } from "../lower/actionSpace.js";
+import type { ActionSpace } from "../lower/configSchema.js";
 import { type PackSummary, type SummaryHeader, summarisePack } from "./packSummary.js";
 import type { BoardFit } from "./slotFit.js";
 
@@ -58,6 +60,8 @@ export interface InspectReport {
   readonly programs: PackSummary["entries"];
   readonly regions: PackSummary["regions"];
   readonly boards: readonly BoardFit[];
+  /** Units and bounds of the actions, as the pack says; null where it says nothing. */
+  readonly actions: ActionSpace | null;
   readonly meta: Readonly<Record<string, unknown>>;
   readonly tensors: readonly InspectedTensor[];
   /** Ops with the names of the tensors they work on, by entry. */
@@ -114,6 +118,7 @@ export function inspectPack({ file, fileBytes, sha256, signedBy, validatedBy, he
     programs,
     regions,
     boards,
+    actions: boundsOf(header.meta) ?? null,
     meta: header.meta ?? {},
     tensors: header.tensors,
     ops: Object.fromEntries(header.entries.map(({ name, ops }) => [name, ops.map((op) => opLine(op, header))])),

@@ -9,6 +9,8 @@ export interface RunReport {
   readonly rows: number;
   readonly inputs: readonly { readonly port: string; readonly kind: PortInfo["kind"]; readonly file: string }[];
   readonly outputs: readonly OutputReport[];
+  /** What the user may not have meant: actions outside of the model's bounds. */
+  readonly warnings: readonly string[];
   readonly timing: RunTiming;
 }
 
@@ -24,6 +26,8 @@ export interface RolloutReport {
   /** Euclidean distance of each latent from the one before and from the start; 0 for the start. */
   readonly stepDistances: readonly number[];
   readonly startDistances: readonly number[];
+  /** As of RunReport. */
+  readonly warnings: readonly string[];
   readonly timing: RunTiming & { readonly stepMsMean: number };
 }
 

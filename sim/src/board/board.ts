@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { buildFile } from "../engine/builds.js";
-import { sharedPictureDecoder } from "../image/pictureDecoder.js";
+import { decodeImage } from "../image/decodeImage.js";
 import type { BoardEngine, BoardOptions } from "./boardOptions.js";
 import type { BoardClock } from "./clock.js";
 import type { FetchFile } from "./downloads.js";
 import { createNativeCore } from "./nativeCore.js";
-import { type BoardParts, type DecodeImage, VirtualBoard } from "./virtualBoard.js";
+import { type BoardParts, VirtualBoard } from "./virtualBoard.js";
 import { createWasmCore } from "./wasmCore.js";
 
 export type { BoardEngine } from "./boardOptions.js";
@@ -16,8 +16,6 @@ export interface SimulatedBoardOptions extends BoardOptions {
   readonly engine?: BoardEngine;
   /** The machine's, unless given. */
   readonly clock?: BoardClock;
-  /** How pictures become pixels; in processes of their own, unless given. */
-  readonly decodeImage?: DecodeImage;
   /** How it gets the files of updates; the global `fetch`, unless given. */
   readonly fetchFile?: FetchFile;
 }
@@ -32,7 +30,7 @@ export class SimulatedBoard extends VirtualBoard {
         engine === "native"
           ? createNativeCore(coreOptions, port, clock)
           : createWasmCore(await readFile(buildFile("synapse-board.wasm")), coreOptions, port, clock),
-      decodeImage: options.decodeImage ?? sharedPictureDecoder().decode,
+      decodeImage,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
       ...(options.fetchFile === undefined ? {} : { fetchFile: options.fetchFile }),
     };

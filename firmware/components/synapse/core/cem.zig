@@ -1,7 +1,8 @@
 //! The cross-entropy method (Rubinstein, 1999) as LeWM plans with it: candidates are drawn from a normal distribution of action sequences,
 //! the ones of least cost become the next distribution, and the answer is the last distribution's mean. Candidate 0 of every iteration is
-//! the mean itself. Candidates are drawn one at a time and only the elites are kept, so memory grows with the elites alone.
+//! the mean itself. Where the model has bounds, every candidate is clipped to them before it is scored, as stable-worldmodel's `ICEMSolver` does. Candidates are drawn one at a time and only the elites are kept, so memory grows with the elites alone.
 const std = @import("std");
+const ActionSpace = @import("action_space.zig").ActionSpace;
 const limits = @import("limits.zig");
 const Random = @import("normal.zig").Random;
 
@@ -14,6 +15,7 @@ pub const Budget = struct {
 pub const Cem = struct {
     random: Random,
     budget: Budget,
+    space: *const ActionSpace,
     mean: []f32,
     deviation: []f32,
     /// The sequence to be scored next.
@@ -33,19 +35,24 @@ pub const Cem = struct {
         return (budget.elites + 3) * length;
     }
 
-    /// `values` has memoryElements(budget, length) elements.
-    pub fn init(seed: u64, budget: Budget, values: []f32, length: usize) Cem {
+    /// `values` has memoryElements(budget, length) elements; a sequence is rows of actions of `space`, which outlives the search. It begins where the
+    /// model's training had its actions, or at mean 0 and deviation 1 where the pack does not say that.
+    pub fn init(seed: u64, budget: Budget, values: []f32, length: usize, space: *const ActionSpace) Cem {
         const cem: Cem = .{
             .random = .init(seed),
             .budget = budget,
+            .space = space,
             .mean = values[0..length],
             .deviation = values[length..][0..length],
             .candidate = values[2 * length ..][0..length],
             .elites = values[3 * length ..][0 .. budget.elites * length],
         };
-        @memset(cem.mean, 0);
-        @memset(cem.deviation, 1);
-        @memset(cem.candidate, 0);
+        for (cem.mean, cem.deviation, 0..) |*mean, *deviation, i| {
+            const known = space.mean.len > 0;
+            mean.* = space.clip(i, if (known) space.mean[i % space.mean.len] else 0);
+            deviation.* = if (known) space.deviation[i % space.deviation.len] else 1;
+        }
+        @memcpy(cem.candidate, cem.mean);
         return cem;
     }
 
@@ -61,7 +68,7 @@ pub const Cem = struct {
         cem.sample += 1;
         if (cem.sample == cem.budget.samples) cem.move();
         if (cem.sample == 0) return @memcpy(cem.candidate, cem.mean);
-        for (cem.candidate, cem.mean, cem.deviation) |*value, mean, deviation| value.* = cem.random.normal() * deviation + mean;
+        for (cem.candidate, cem.mean, cem.deviation, 0..) |*value, mean, deviation, i| value.* = cem.space.clip(i, cem.random.normal() * deviation + mean);
     }
 
     /// Keeps the candidate when it is one of the cheapest so far. Of equal costs the earlier counts as cheaper.
@@ -85,7 +92,8 @@ pub const Cem = struct {
         for (cem.mean, cem.deviation, 0..) |*mean, *deviation, i| {
             var sum: f32 = 0;
             for (cem.order[0..cem.elite_count]) |place| sum += cem.elites[place * length + i];
-            mean.* = sum / n;
+            // A mean of values within the bounds may be rounded out of them.
+            mean.* = cem.space.clip(i, sum / n);
             var squares: f32 = 0;
             for (cem.order[0..cem.elite_count]) |place| {
                 const difference = cem.elites[place * length + i] - mean.*;
@@ -112,7 +120,7 @@ fn bowl(candidate: []const f32) f32 {
 test "finds the bottom of a bowl" {
     var values: [33 * 4]f32 = undefined;
     const budget: Budget = .{ .samples = 300, .iterations = 30, .elites = 30 };
-    var cem: Cem = .init(7, budget, &values, 4);
+    var cem: Cem = .init(7, budget, &values, 4, &.{});
     const at_zero = bowl(cem.candidate);
     var before = at_zero;
     while (!cem.done()) {
@@ -129,7 +137,7 @@ test "finds the bottom of a bowl" {
 
 test "elites are the cheapest, whatever their order, and costs that are no numbers never win" {
     var values: [5 * 1]f32 = undefined;
-    var cem: Cem = .init(1, .{ .samples = 5, .iterations = 1, .elites = 2 }, &values, 1);
+    var cem: Cem = .init(1, .{ .samples = 5, .iterations = 1, .elites = 2 }, &values, 1, &.{});
     const costs = [_]f32{ std.math.nan(f32), 3, 1, std.math.inf(f32), 2 };
     var drawn: [5]f32 = undefined;
     for (costs, &drawn) |cost, *value| {
@@ -138,4 +146,18 @@ test "elites are the cheapest, whatever their order, and costs that are no numbe
     }
     try std.testing.expectEqual((drawn[2] + drawn[4]) / 2, cem.mean[0]);
     try std.testing.expectEqual(@as(f32, 1), cem.best);
+}
+
+test "a bottom outside of the bounds is looked for inside of them, and found at the bound" {
+    var values: [33 * 4]f32 = undefined;
+    const budget: Budget = .{ .samples = 300, .iterations = 30, .elites = 30 };
+    // The bowl's bottom is at -0.75, -0.25, 0.25 and 0.75.
+    const space: ActionSpace = .{ .min = &.{ -0.5, -1 }, .max = &.{ 0.125, 0.5 }, .mean = &.{ -3, 0 }, .deviation = &.{ 2, 0.5 } };
+    var cem: Cem = .init(7, budget, &values, 4, &space);
+    try std.testing.expectEqualSlices(f32, &.{ -0.5, 0, -0.5, 0 }, cem.candidate);
+    while (!cem.done()) {
+        for (cem.candidate, 0..) |value, i| try std.testing.expectEqual(space.clip(i, value), value);
+        cem.score(bowl(cem.candidate));
+    }
+    for (cem.mean, [_]f32{ -0.5, -0.25, 0.125, 0.5 }) |found, wanted| try std.testing.expectApproxEqAbs(wanted, found, 1e-4);
 }

@@ -1,5 +1,6 @@
 //! The model that requests run: opened once, its memory laid out in what the core left of the board's two blocks.
 const std = @import("std");
+const ActionSpace = @import("action_space.zig").ActionSpace;
 const limits = @import("limits.zig");
 const memory = @import("memory.zig");
 const ports = @import("port.zig");
@@ -41,6 +42,8 @@ pub const Model = struct {
     untrained: bool,
     encode: ?Encode,
     predict: ?Predict,
+    /// Without numbers where the pack says nothing of its actions.
+    actions: ActionSpace = .{},
     usage: Usage,
 
     pub fn name(model: *const Model) []const u8 {
@@ -109,6 +112,12 @@ pub const Model = struct {
         model.untrained = isUntrained(model.meta());
         model.encode = findEncode(opened);
         model.predict = findPredict(opened);
+        if (model.predict) |predictor| {
+            const before = slow.used;
+            const space = ActionSpace.read(model.meta(), predictor.action_elements, slow) catch return tooLarge(err, .slow, slow.bytes.len + memory.alignment, slow);
+            model.actions = space orelse .{};
+            model.usage.slow_bytes += slow.used - before;
+        }
         return model;
     }
 

@@ -2,6 +2,7 @@
 const std = @import("std");
 const hosts = @import("test_host.zig");
 const Host = hosts.Host;
+const ActionSpace = @import("action_space.zig").ActionSpace;
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
 
@@ -173,4 +174,67 @@ test "a cost that is no number is no answer" {
         try expectEqual(@as(u32, if (std.mem.startsWith(u8, accept, "text")) 200 else 500), reply.status);
         try expect(std.mem.indexOf(u8, reply.body.items, "\"code\":\"RESULT_NOT_FINITE\"") != null);
     }
+}
+
+const bounds: ActionSpace = .{ .units = "m/s", .min = &.{ -0.25, 0 }, .max = &.{ 0.5, 0.125 }, .mean = &.{ 0, 0.5 }, .deviation = &.{ 3, 3 } };
+
+fn startBounded(host: *Host) !void {
+    try host.startWithModel();
+    host.device.model.?.actions = bounds;
+}
+
+test "planned actions are within the model's bounds, the same on every run, and their rollout has no warning" {
+    var host: Host = undefined;
+    try startBounded(&host);
+    defer host.stop();
+    const parsed = try parse(host.json("/v1/plan", request).body.items);
+    defer parsed.deinit();
+    const actions = parsed.value.object.get("actions").?;
+    var at_bound: u32 = 0;
+    for (actions.array.items) |row| for (row.array.items, 0..) |item, i| {
+        const value: f32 = @floatCast(number(item));
+        try expectEqual(bounds.clip(i, value), value);
+        at_bound += @intFromBool(value == bounds.min[i % 2] or value == bounds.max[i % 2]);
+    };
+    // With a deviation twelve times the bounds' width all elites of some values are at the same bound.
+    try expect(at_bound > 0);
+    const again = try parse(host.json("/v1/plan", request).body.items);
+    defer again.deinit();
+    try expectEqual(number(parsed.value.object.get("cost").?), number(again.value.object.get("cost").?));
+
+    var body: std.Io.Writer.Allocating = .init(std.testing.allocator);
+    defer body.deinit();
+    try body.writer.writeAll("{\"start\":{\"latent\":" ++ ones ++ "},\"actions\":");
+    try std.json.Stringify.value(actions, .{}, &body.writer);
+    try body.writer.writeAll("}");
+    const reply = host.json("/v1/rollout", body.written());
+    try expectEqual(@as(u32, 200), reply.status);
+    try expect(std.mem.indexOf(u8, reply.body.items, "\"warnings\"") == null);
+}
+
+test "actions outside of the model's bounds are used, and the answer says how many they are and where the first is" {
+    const rows = "[[0,0,0,0,0,0,0,0,0,0],[0,0,0,0.5,0,0,-2,0,0,0]]";
+    const warning = "\"warnings\":[{{\"code\":\"ACTION_OUT_OF_BOUNDS\",\"detail\":\"2 of {d} values lie outside of the model's bounds; the first is 0.5\",\"field\":\"{s}\",\"expected\":\"0 to 0.125, in m/s\"}}]";
+    const cases = [_]struct { target: []const u8, body: []const u8, values: u32, field: []const u8 }{
+        .{ .target = "/v1/rollout", .body = "{\"start\":{\"latent\":" ++ ones ++ "},\"actions\":" ++ rows ++ "}", .values = 20, .field = "actions[1][3]" },
+        .{ .target = "/v1/predict", .body = "{\"history\":[" ++ ones ++ "," ++ ones ++ "],\"actions\":" ++ rows ++ "}", .values = 20, .field = "actions[1][3]" },
+        .{ .target = "/v1/observe", .body = "{\"stream\":\"s\",\"latent\":" ++ ones ++ ",\"action\":[0,0,0,0.5,0,0,-2,0,0,0]}", .values = 10, .field = "action[3]" },
+    };
+    var host: Host = undefined;
+    try startBounded(&host);
+    defer host.stop();
+    inline for (cases) |case| {
+        const reply = host.json(case.target, case.body);
+        errdefer std.debug.print("{s}\n", .{reply.body.items});
+        try expectEqual(@as(u32, 200), reply.status);
+        var text: [256]u8 = undefined;
+        try expect(std.mem.indexOf(u8, reply.body.items, try std.fmt.bufPrint(&text, warning, .{ case.values, case.field })) != null);
+    }
+    const slot = host.ask("GET", "/v1/models", &.{}, "").body.items;
+    errdefer std.debug.print("{s}\n", .{slot});
+    try expect(std.mem.indexOf(u8, slot, "\"actions\":{\"units\":\"m/s\",\"bounds\":{\"min\":[-0.25,0],\"max\":[0.5,0.125]}}") != null);
+    // A model without bounds is asked whatever the client likes.
+    host.device.model.?.actions = .{};
+    inline for (cases) |case| try expect(std.mem.indexOf(u8, host.json(case.target, case.body).body.items, "warnings") == null);
+    try expect(std.mem.indexOf(u8, host.ask("GET", "/v1/models", &.{}, "").body.items, "\"bounds\"") == null);
 }

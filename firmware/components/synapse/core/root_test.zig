@@ -10,6 +10,7 @@ test {
     _ = @import("access_test.zig");
     _ = @import("settings_schema.zig");
     _ = @import("abi_test.zig");
+    _ = @import("action_space.zig");
     _ = @import("answer.zig");
     _ = @import("body.zig");
     _ = @import("byte_text.zig");
@@ -36,12 +37,9 @@ test {
     _ = @import("mqtt/duplicates.zig");
     _ = @import("mqtt/mqtt_test.zig");
     _ = @import("mqtt/topics.zig");
-    _ = @import("multipart_test.zig");
     _ = @import("normal.zig");
     _ = @import("observe_test.zig");
     _ = @import("openapi_test.zig");
-    _ = @import("picture_size.zig");
-    _ = @import("picture_routes_test.zig");
     _ = @import("plan_test.zig");
     _ = @import("port.zig");
     _ = @import("problem.zig");

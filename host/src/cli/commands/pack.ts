@@ -25,7 +25,8 @@ Examples:
   synapse-host pack weights.pt --config configs/lewm.json --type i8,encoder.layers.*=i4
   synapse-host pack folder/ --config configs/lewm.json --action-stats stats.json
 
-stats.json is {"mean": [..], "std": [..]} of the environment's actions over the training set.`;
+stats.json is {"mean": [..], "std": [..]} of the environment's actions over the training set, and perhaps
+"bounds": {"min": [..], "max": [..]} and "units": "..", which travel in the pack: plans keep to the bounds.`;
 
 export function packCommand(context: CliContext): Command {
   const command = new Command("pack")
@@ -37,7 +38,7 @@ export function packCommand(context: CliContext): Command {
     .requiredOption("--config <file>", "architecture and weight map (configs/*.json)")
     .option("--type <types>", "storage type, or pattern=type; may be repeated (default: i8)", collect)
     .option("--board <file>", "plan memory for this board, and refuse a model that does not fit it")
-    .option("--action-stats <file>", "mean and standard deviation of the actions, folded into the model")
+    .option("--action-stats <file>", "mean and standard deviation of the actions, folded into the model; their bounds and units")
     .option("--name <name>", "name of the model (default: the config's)")
     .option("--no-golden", "leave out the self-test vectors")
     .option("-o, --output <file>", "where to write (default: <name>.syn)")

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { InputFiles } from "../../engine/entryInputs.js";
 import { runNamed } from "../../engine/runModel.js";
 import { rolloutText, runText } from "../../report/text/runText.js";
-import { type CliContext, print, printJson } from "../context.js";
+import { type CliContext, note, print, printJson } from "../context.js";
 import { addCommonOptions, addEngineOptions, type EngineOptions } from "../options.js";
 import { createProgress } from "../progress.js";
 
@@ -50,8 +50,9 @@ export function runCommand(context: CliContext): Command {
     const progress = createProgress(context, "rollout");
     const onStep = (done: number, total: number) => progress.update(done, total, `step ${done} of ${total}`);
     const report = await runNamed(request, entry, onStep).finally(progress.stop);
-    if (options.json) return printJson(context, report);
-    return print(context, report.command === "rollout" ? rolloutText(context, report) : runText(context, report));
+    if (options.json) printJson(context, report);
+    else print(context, report.command === "rollout" ? rolloutText(context, report) : runText(context, report));
+    for (const warning of report.warnings) note(context, `${context.paintError.yellow("warning:")} ${warning}`);
   });
 }
 

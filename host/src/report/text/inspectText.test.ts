@@ -20,6 +20,7 @@ it("shows a run of an entry without moving the cursor, whatever the pack calls i
     rows: 1,
     inputs: [{ port: evil, kind: "latent", file: "x.json" }],
     outputs: [{ name: `out${evil}`, kind: "latent", type: "f32", shape: [1, 2], values: Float32Array.of(1, 2) }],
+    warnings: [],
     timing: { runMs: 1, openMs: 1, inputMs: 1 },
   });
   expect(text).toContain("out [2J 1A");

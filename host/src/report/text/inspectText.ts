@@ -1,8 +1,9 @@
+import type { ActionSpace } from "../../lower/configSchema.js";
 import { bar } from "../bars.js";
 import { bytesInFull, formatBytes, formatInteger, formatShape, plural } from "../format.js";
 import type { InspectReport, OpLine } from "../inspectPack.js";
 import { type BoardFit, slotFitText } from "../slotFit.js";
-import { renderFields, renderTable } from "../table.js";
+import { type Field, renderFields, renderTable } from "../table.js";
 import { entriesText, memoryText, programText, sizesText } from "./packText.js";
 import { printableReport } from "./printable.js";
 import { headline, joinSections, section, type TextStyle } from "./style.js";
@@ -35,6 +36,7 @@ export function inspectText(style: TextStyle, inspected: InspectReport, options:
     programText(style, summary),
     memoryText(style, report.regions),
     report.boards.length > 0 ? boardsText(style, report.boards) : undefined,
+    report.actions ? actionsText(style, report.actions) : undefined,
     metaText(style, report.meta),
     ...(options.ops ? Object.entries(report.ops).map(([entry, ops]) => opsText(style, entry, ops)) : []),
     options.tensors ? tensorsText(style, report) : undefined,
@@ -74,6 +76,16 @@ export function boardsText(style: TextStyle, boards: readonly BoardFit[]): strin
 function verdict(paint: TextStyle["paint"], fits: boolean, updatableInPlace: boolean): string {
   if (!fits) return paint.red("does not fit");
   return updatableInPlace ? paint.green("fits both slots") : paint.yellow("fits one slot");
+}
+
+function actionsText(style: TextStyle, { units, bounds }: ActionSpace): string {
+  const range = bounds?.min.map((low, i) => `${low} to ${bounds.max[i]}`);
+  const all = range && new Set(range).size === 1 ? `${range[0]} each` : range?.join(", ");
+  const fields: Field[] = [
+    ["units", units],
+    ["bounds", all && `${all}, of ${plural(range?.length ?? 0, "value")} of an environment action`],
+  ];
+  return section(style, "Actions", renderFields(fields, style.paint.dim));
 }
 
 function metaText(style: TextStyle, meta: InspectReport["meta"]): string | undefined {

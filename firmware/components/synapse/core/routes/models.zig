@@ -1,5 +1,6 @@
 //! GET /v1/models and GET /v1/models/{slot}: what models the board holds, and what they take and give.
 const std = @import("std");
+const ActionSpace = @import("../action_space.zig").ActionSpace;
 const Answer = @import("../answer.zig").Answer;
 const media_types = @import("../answer.zig").media_types;
 const Device = @import("../device.zig").Device;
@@ -146,6 +147,7 @@ fn describeModel(model: *const Model, answer: *Answer) void {
     if (model.predict) |predictor| {
         answer.fieldUnsigned("action_elements", predictor.action_elements);
         answer.fieldUnsigned("history_max", predictor.history_max);
+        describeActions(&model.actions, answer);
     }
     const Capability = struct { name: []const u8, has: bool };
     const capabilities = [_]Capability{
@@ -160,6 +162,26 @@ fn describeModel(model: *const Model, answer: *Answer) void {
     answer.arrayBegin();
     for (capabilities) |capability| if (capability.has) answer.text(capability.name);
     answer.arrayEnd();
+}
+
+/// Of each component of an environment action; a row of `action_elements` repeats them.
+fn describeActions(space: *const ActionSpace, answer: *Answer) void {
+    if (space.units.len == 0 and !space.bounded()) return;
+    answer.key("actions");
+    answer.objectBegin();
+    if (space.units.len > 0) answer.field("units", space.units);
+    if (space.bounded()) {
+        answer.key("bounds");
+        answer.objectBegin();
+        for ([_][]const u8{ "min", "max" }, [_][]const f32{ space.min, space.max }) |name, values| {
+            answer.key(name);
+            answer.arrayBegin();
+            for (values) |value| answer.float(value);
+            answer.arrayEnd();
+        }
+        answer.objectEnd();
+    }
+    answer.objectEnd();
 }
 
 const routes_encode = @import("encode.zig").route.kind.inference;

@@ -2,6 +2,7 @@
 //! cross-entropy method of cem.zig over rollouts of the predictor; cost is the squared distance between the last predicted latent and the
 //! goal's. Deterministic: the same request with the same seed has the same answer on every build. Progress as server-sent events.
 const std = @import("std");
+const ActionSpace = @import("../action_space.zig").ActionSpace;
 const Answer = @import("../answer.zig").Answer;
 const answers = @import("../answer.zig");
 const Body = @import("../body.zig").Body;
@@ -128,7 +129,7 @@ fn step(device: *Device, exchange: *Exchange) bool {
         .goal => {
             if (exchange.pictures[1].given) model.runEncode(exchange.pictures[1].pixels, exchange.latents[width..][0..width]);
             // From here on the body, and a picture in its place, are needed no more.
-            begin(exchange, &model.predict.?);
+            begin(exchange, &model.predict.?, &model.actions);
             plan.stage = .search;
         },
         .search => if (predictNext(model, exchange)) {
@@ -146,12 +147,12 @@ fn step(device: *Device, exchange: *Exchange) bool {
     return plan.stage == .done;
 }
 
-fn begin(exchange: *Exchange, predictor: *const Predict) void {
+fn begin(exchange: *Exchange, predictor: *const Predict, space: *const ActionSpace) void {
     const plan = &exchange.plan;
     const rows = plan.horizon + 1;
     const values = exchange.result(0, memoryElements(plan, predictor));
     plan.trajectory = values[0 .. rows * predictor.latent_elements];
-    plan.cem = .init(plan.seed, plan.budget, values[plan.trajectory.len..], plan.horizon * predictor.action_elements);
+    plan.cem = .init(plan.seed, plan.budget, values[plan.trajectory.len..], plan.horizon * predictor.action_elements, space);
     @memcpy(plan.trajectory[0..predictor.latent_elements], exchange.latents[0..predictor.latent_elements]);
 }
 

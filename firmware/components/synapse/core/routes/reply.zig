@@ -1,7 +1,35 @@
 //! What the answers of all inference routes end with: which model answered, and how long each part took.
 const Answer = @import("../answer.zig").Answer;
 const Device = @import("../device.zig").Device;
+const Bounded = @import("../problem.zig").Bounded;
 const Exchange = @import("../exchange.zig").Exchange;
+
+/// The member `warnings`, where some of the actions that the client gave lie outside of the model's bounds: the answer is what the model makes of
+/// them, but it has seen none like them. `rows`: of the width of the model's actions; `field`: of the body, of rows or of one row.
+pub fn actionWarnings(device: *const Device, rows: []const f32, comptime field: []const u8, comptime many: bool, answer: *Answer) void {
+    const model = &device.model.?;
+    const width = model.predict.?.action_elements;
+    const space = &model.actions;
+    const outside = space.outside(rows, width);
+    if (outside.count == 0) return;
+    const column = outside.first % width;
+    const component = column % space.min.len;
+    var text: Bounded(160) = .{};
+    answer.key("warnings");
+    answer.arrayBegin();
+    answer.objectBegin();
+    answer.field("code", "ACTION_OUT_OF_BOUNDS");
+    text.print("{d} of {d} values lie outside of the model's bounds; the first is {d}", .{ outside.count, rows.len, rows[outside.first] });
+    answer.field("detail", text.slice());
+    text = .{};
+    if (many) text.print(field ++ "[{d}][{d}]", .{ outside.first / width, column }) else text.print(field ++ "[{d}]", .{column});
+    answer.field("field", text.slice());
+    text = .{};
+    text.print("{d} to {d}{s}{s}", .{ space.min[component], space.max[component], if (space.units.len > 0) ", in " else "", space.units });
+    answer.field("expected", text.slice());
+    answer.objectEnd();
+    answer.arrayEnd();
+}
 
 pub fn modelAndTiming(device: *const Device, exchange: *const Exchange, answer: *Answer) void {
     const model = &device.model.?;
