@@ -39,6 +39,10 @@ beforeAll(async () => {
   await writeFile(at("short.json"), "[[1, 2]]");
   await writeFile(at("broken.json"), '{"x":');
   await writeFile(at("words.json"), '[["left", "right"]]');
+  // Whole pictures that an image library reads and a board does not.
+  await writeFile(at("drawing.svg"), '<svg xmlns="http://www.w3.org/2000/svg" width="28" height="28"/>');
+  await writeFile(at("gif.jpg"), Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64"));
+  await writeFile(at("picture.webp"), Buffer.from("UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==", "base64"));
   await writeFile(at("photo.jpg"), (await readFile(CAT)).subarray(0, 3000));
   await mkdir(at("no-pictures"));
   await writeFile(at("short.rgb"), "RGB");
@@ -62,7 +66,10 @@ const TABLE: readonly (readonly [command: string, code: string, says: RegExp])[]
   ["run @/m.syn encode @/missing.jpg", "FILE_ENOENT", /missing\.jpg: no such file; expected a JPEG or PNG picture/],
   ["run @/m.syn encode @/short.rgb", "IMAGE_RAW_SIZE", /short\.rgb: raw RGB of 3 bytes; expected 2352 bytes \(28 x 28 x 3\)/],
   ["run @/m.syn encode @/photo.jpg", "IMAGE_UNREADABLE", /photo\.jpg: the picture cannot be decoded/],
-  ["run @/m.syn encode @/short.json", "IMAGE_UNREADABLE", /short\.json/],
+  ["run @/m.syn encode @/short.json", "IMAGE_FORMAT", /short\.json: the bytes are no JPEG and no PNG; expected a whole JPEG or PNG/],
+  ["run @/m.syn encode @/drawing.svg", "IMAGE_FORMAT", /drawing\.svg/],
+  ["run @/m.syn encode @/gif.jpg", "IMAGE_FORMAT", /gif\.jpg/],
+  ["run @/m.syn encode @/picture.webp", "IMAGE_FORMAT", /picture\.webp/],
   ["run @/m.syn predict --latent @/short.json --actions @/short.json", "ROWS_LATENT", /short\.json at \$\[0\]: 2 numbers; expected 32/],
   ["run @/m.syn encode @/photo.jpg --actions @/short.json", "INPUT_UNUSED", /no input for --actions/],
   ["run @/m.syn encode --input nothing=@/short.json", "INPUT_MISSING|INPUT_UNUSED", /entry encode/],

@@ -419,6 +419,14 @@ export interface Device {
     body_bytes_max: number;
     body_depth_max: number;
     rollout_steps_max: number;
+    /**
+     * longest side of a picture, in pixels
+     */
+    image_side_max: number;
+    /**
+     * most pixels of a picture
+     */
+    image_pixels_max: number;
     streams_max: number;
     plan: {
       horizon_max: number;

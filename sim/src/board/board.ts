@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { buildFile } from "../engine/builds.js";
-import { decodeImage } from "../image/decodeImage.js";
+import { sharedPictureDecoder } from "../image/pictureDecoder.js";
 import type { BoardEngine, BoardOptions } from "./boardOptions.js";
 import type { BoardClock } from "./clock.js";
 import type { FetchFile } from "./downloads.js";
 import { createNativeCore } from "./nativeCore.js";
-import { type BoardParts, VirtualBoard } from "./virtualBoard.js";
+import { type BoardParts, type DecodeImage, VirtualBoard } from "./virtualBoard.js";
 import { createWasmCore } from "./wasmCore.js";
 
 export type { BoardEngine } from "./boardOptions.js";
@@ -16,6 +16,8 @@ export interface SimulatedBoardOptions extends BoardOptions {
   readonly engine?: BoardEngine;
   /** The machine's, unless given. */
   readonly clock?: BoardClock;
+  /** How pictures become pixels; in processes of their own, unless given. */
+  readonly decodeImage?: DecodeImage;
   /** How it gets the files of updates; the global `fetch`, unless given. */
   readonly fetchFile?: FetchFile;
 }
@@ -30,7 +32,7 @@ export class SimulatedBoard extends VirtualBoard {
         engine === "native"
           ? createNativeCore(coreOptions, port, clock)
           : createWasmCore(await readFile(buildFile("synapse-board.wasm")), coreOptions, port, clock),
-      decodeImage,
+      decodeImage: options.decodeImage ?? sharedPictureDecoder().decode,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
       ...(options.fetchFile === undefined ? {} : { fetchFile: options.fetchFile }),
     };

@@ -3,7 +3,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from "playwrig
 import sharp from "sharp";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { SimulatedBoard } from "../board/board.js";
-import { answersSuite, jsonOf, LATENT, MODEL, SIDE, sample, testBoard } from "../board/boardSuite.js";
+import { answersSuite, jsonOf, LATENT, MODEL, sample, testBoard } from "../board/boardSuite.js";
 import type { BoardRequest, BoardResponse } from "../board/virtualBoard.js";
 import type { BoardServer } from "../server/listen.js";
 import { findChromium } from "../testing/chromium.js";
@@ -82,12 +82,12 @@ describe.skipIf(executable === undefined)("a board in a browser's tab", () => {
 
   answersSuite("wasm", async () => ({ handle: (request) => ask(page, request), close: async () => {} }));
 
-  describe("with a lossless picture of the model's size", () => {
+  describe("with a lossless picture, many times as large as the model's", () => {
     let request: BoardRequest;
     let native: unknown;
 
     beforeAll(async () => {
-      const png = await sharp(sample("cat.jpg")).resize(SIDE, SIDE, { fit: "fill" }).png().toBuffer();
+      const png = await sharp(sample("cat.jpg")).png().toBuffer();
       request = { method: "POST", target: "/v1/encode?latent=base64", headers: { "content-type": "image/png" }, body: png };
       const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine: "native" });
       native = jsonOf(await board.handle(request)).latent;

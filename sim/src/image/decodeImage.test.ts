@@ -1,6 +1,7 @@
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { decodeImage } from "./decodeImage.js";
+import { PICTURE_SIDE_MAX } from "./picture.js";
 
 const size = { width: 2, height: 2 };
 const plain = (channels: 3 | 4, background: { r: number; g: number; b: number; alpha: number }) =>
@@ -48,17 +49,42 @@ test("a small picture is enlarged about its pixels' centres, in colour and gray"
   expect(grays[3]).toBe(grays[5]);
 });
 
-test.each([
-  ["nothing", new Uint8Array()],
-  ["text", new TextEncoder().encode("not a picture")],
-  ["a JPEG's first bytes", Uint8Array.from([0xff, 0xd8, 0xff, 0xe0, 0, 16])],
-])("%s is no picture", async (_title, bytes) => {
+const dot = sharp({ create: { width: 4, height: 4, channels: 3, background: "#123" } });
+const text = (value: string) => new TextEncoder().encode(value);
+
+test.each<[string, () => Uint8Array | Promise<Uint8Array>]>([
+  ["nothing", () => new Uint8Array()],
+  ["text", () => text("not a picture")],
+  ["an SVG", () => text('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>')],
+  ...(["gif", "tiff", "webp", "avif"] as const).map((format): [string, () => Promise<Uint8Array>] => [
+    format,
+    () => dot.clone().toFormat(format).toBuffer(),
+  ]),
+])("what is neither JPEG nor PNG is not looked at further: %s", async (_title, bytes) => {
+  await expect(decodeImage(await bytes(), size, "x.jpg")).rejects.toMatchObject({ code: "IMAGE_FORMAT", source: "x.jpg" });
+});
+
+test("a JPEG's first bytes alone are no picture", async () => {
+  const bytes = Uint8Array.from([0xff, 0xd8, 0xff, 0xe0, 0, 16]);
   await expect(decodeImage(bytes, size, "x.jpg")).rejects.toMatchObject({ code: "IMAGE_UNREADABLE", source: "x.jpg" });
 });
 
-test("a picture with too many pixels is refused before it is decoded", async () => {
-  const huge = await sharp({ create: { width: 10_000, height: 6_000, channels: 3, background: "#000" }, limitInputPixels: false })
+test.each([
+  [1, PICTURE_SIDE_MAX + 1],
+  [PICTURE_SIDE_MAX + 1, 1],
+  [10_000, 6_000],
+])("a picture of %i x %i pixels is refused before it is decoded", async (width, height) => {
+  const large = await sharp({ create: { width, height, channels: 3, background: "#000" }, limitInputPixels: false })
     .png()
     .toBuffer();
-  await expect(decodeImage(huge, size)).rejects.toMatchObject({ code: "IMAGE_UNREADABLE" });
+  // What follows the head is missing, and nobody notices.
+  const refused = { code: "IMAGE_TOO_LARGE", message: expect.stringContaining(`${width} x ${height} pixels`) };
+  await expect(decodeImage(large.subarray(0, 64), size)).rejects.toMatchObject(refused);
+});
+
+test("the longest side that is taken is decoded", async () => {
+  const line = await sharp({ create: { width: 1, height: PICTURE_SIDE_MAX, channels: 3, background: "#0a141e" } })
+    .png()
+    .toBuffer();
+  expect([...(await decodeImage(line, { width: 1, height: 2 }))]).toEqual([10, 20, 30, 10, 20, 30]);
 });

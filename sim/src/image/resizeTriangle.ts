@@ -1,3 +1,8 @@
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** For one output pixel: the first input pixel that counts, and the weight of it and of those after it. */
 interface Window {
   readonly first: number;
@@ -21,8 +26,9 @@ function windowsOf(from: number, to: number): Window[] {
 const CHANNELS = 3;
 
 /**
- * Resizes a picture that is given row by row, so that no more of it than one row has to be in memory. Both axes are filtered independently with
- * a triangle, as `decodeImage` does; a picture of the wanted size stays as it is.
+ * The one filter that every picture goes through, whoever has decoded it. A picture is given row by row, so that no more of it than one row has to be in
+ * memory. Both axes are filtered independently with a triangle, whose width grows as the picture shrinks (what Pillow calls BILINEAR); a picture of the
+ * wanted size stays as it is. Sums are not rounded before the end, where Pillow rounds to 8 bits between the axes: results differ from its by one level.
  */
 export class TriangleResizer {
   #columns: Window[];
@@ -30,38 +36,53 @@ export class TriangleResizer {
   #sums: Float32Array;
   #line: Float32Array;
   #row = 0;
-  #size: { readonly width: number; readonly height: number };
+  /** Rows of the output before this one need no further input. */
+  #firstOut = 0;
+  #stride: number;
 
-  constructor(from: { readonly width: number; readonly height: number }, to: { readonly width: number; readonly height: number }) {
+  /** `stride` is how many bytes a pixel has: 1 is gray, 3 is R, G, B, and 4 has one more byte, which does not count. */
+  constructor(from: Size, to: Size, stride: number) {
     this.#columns = windowsOf(from.width, to.width);
     this.#rows = windowsOf(from.height, to.height);
     this.#sums = new Float32Array(to.width * to.height * CHANNELS);
     this.#line = new Float32Array(to.width * CHANNELS);
-    this.#size = to;
+    this.#stride = stride;
   }
 
-  /** The next row, pixels as R, G, B and one byte that does not count. */
-  addRow(rgba: Uint8Array | Uint8ClampedArray): void {
-    this.#filterColumns(rgba);
+  /** The next row. */
+  addRow(pixels: Uint8Array | Uint8ClampedArray): void {
+    this.#filterColumns(pixels);
     const width = this.#line.length;
-    for (let out = 0; out < this.#rows.length; out++) {
+    for (let out = this.#firstOut; out < this.#rows.length; out++) {
       const { first, weights } = this.#rows[out] as Window;
       if (first > this.#row) break;
+      if (first + weights.length - 1 <= this.#row) this.#firstOut = out + 1;
       const weight = weights[this.#row - first];
       if (weight === undefined) continue;
-      for (let i = 0; i < width; i++) this.#sums[out * width + i] = (this.#sums[out * width + i] ?? 0) + weight * (this.#line[i] ?? 0);
+      const at = out * width;
+      for (let i = 0; i < width; i++) this.#sums[at + i] = (this.#sums[at + i] as number) + weight * (this.#line[i] as number);
     }
     this.#row++;
   }
 
-  #filterColumns(rgba: Uint8Array | Uint8ClampedArray): void {
-    for (let out = 0; out < this.#size.width; out++) {
+  #filterColumns(pixels: Uint8Array | Uint8ClampedArray): void {
+    const stride = this.#stride;
+    // The one value of a gray pixel stands for all three.
+    const [green, blue] = stride < CHANNELS ? [0, 0] : [1, 2];
+    for (let out = 0; out < this.#columns.length; out++) {
       const { first, weights } = this.#columns[out] as Window;
-      for (let channel = 0; channel < CHANNELS; channel++) {
-        let sum = 0;
-        for (let i = 0; i < weights.length; i++) sum += (weights[i] ?? 0) * (rgba[(first + i) * 4 + channel] ?? 0);
-        this.#line[out * CHANNELS + channel] = sum;
+      let sumRed = 0;
+      let sumGreen = 0;
+      let sumBlue = 0;
+      for (let i = 0, at = first * stride; i < weights.length; i++, at += stride) {
+        const weight = weights[i] as number;
+        sumRed += weight * (pixels[at] as number);
+        sumGreen += weight * (pixels[at + green] as number);
+        sumBlue += weight * (pixels[at + blue] as number);
       }
+      this.#line[out * CHANNELS] = sumRed;
+      this.#line[out * CHANNELS + 1] = sumGreen;
+      this.#line[out * CHANNELS + 2] = sumBlue;
     }
   }
 

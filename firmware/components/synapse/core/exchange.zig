@@ -4,6 +4,8 @@ const limits = @import("limits.zig");
 const memory = @import("memory.zig");
 const Model = @import("model.zig").Model;
 const Predict = @import("model.zig").Predict;
+const multipart = @import("multipart.zig");
+const Bounded = @import("problem.zig").Bounded;
 const Problem = @import("problem.zig").Problem;
 const Route = @import("routes.zig").Route;
 const Plan = @import("routes/plan.zig").Plan;
@@ -18,8 +20,12 @@ pub const BodyType = enum {
     raw,
     jpeg,
     png,
+    /// A form with a picture in it.
+    form,
 
     pub fn of(media_type: []const u8) ?BodyType {
+        // Not registered, and what some programs say all the same.
+        if (std.ascii.eqlIgnoreCase(media_type, "image/jpg")) return .jpeg;
         for (std.enums.values(BodyType)) |candidate| {
             if (std.ascii.eqlIgnoreCase(media_type, candidate.mediaType())) return candidate;
         }
@@ -33,6 +39,15 @@ pub const BodyType = enum {
             .raw => "application/octet-stream",
             .jpeg => "image/jpeg",
             .png => "image/png",
+            .form => "multipart/form-data",
+        };
+    }
+
+    /// Whether a body or a part of one that is of this type can be pixels.
+    pub fn isPicture(body_type: BodyType) bool {
+        return switch (body_type) {
+            .jpeg, .png, .raw => true,
+            .json, .cbor, .form => false,
         };
     }
 };
@@ -73,6 +88,8 @@ pub const Exchange = struct {
     sequence: u64 = 0,
     route: *const Route = undefined,
     body_type: BodyType = .json,
+    /// Of a form.
+    boundary: Bounded(multipart.boundary_bytes_max) = .{},
     answer_format: Format = .json,
     latent_base64: bool = false,
     origin: ?*const Origin = null,

@@ -11,13 +11,30 @@ pub fn header(headers: []const Header, comptime lower_name: []const u8) ?[]const
 }
 
 pub const Target = struct {
+    /// Where a target in absolute form (RFC 9112 section 3.2.2) says that the resource is: a host, maybe a port. It counts instead of the Host header.
+    authority: ?[]const u8 = null,
     path: []const u8,
     query: []const u8,
 
     pub fn parse(target: []const u8) Target {
         const without_fragment = target[0 .. std.mem.indexOfScalar(u8, target, '#') orelse target.len];
-        const mark = std.mem.indexOfScalar(u8, without_fragment, '?') orelse return .{ .path = without_fragment, .query = "" };
-        return .{ .path = without_fragment[0..mark], .query = without_fragment[mark + 1 ..] };
+        const scheme_bytes = for ([_][]const u8{ "http://", "https://" }) |scheme| {
+            if (std.ascii.startsWithIgnoreCase(without_fragment, scheme)) break scheme.len;
+        } else return .ofOrigin(null, without_fragment);
+        const rest = without_fragment[scheme_bytes..];
+        const authority_end = std.mem.indexOfAny(u8, rest, "/?") orelse rest.len;
+        return .ofOrigin(rest[0..authority_end], rest[authority_end..]);
+    }
+
+    fn ofOrigin(authority: ?[]const u8, path_and_query: []const u8) Target {
+        const mark = std.mem.indexOfScalar(u8, path_and_query, '?') orelse path_and_query.len;
+        const path = path_and_query[0..mark];
+        return .{
+            .authority = authority,
+            // An absolute target without a path means the root.
+            .path = if (path.len == 0 and authority != null) "/" else path,
+            .query = path_and_query[@min(mark + 1, path_and_query.len)..],
+        };
     }
 
     /// A query parameter's raw value; the values that routes know need no percent-decoding.
@@ -163,6 +180,26 @@ test "targets and parameters" {
     try std.testing.expectEqualStrings("/v1/encode", target.path);
     try std.testing.expectEqualStrings("base64", target.parameter("latent").?);
     try std.testing.expectEqual(@as(?[]const u8, null), target.parameter("late"));
+}
+
+test "targets in absolute form" {
+    for ([_][4][]const u8{
+        .{ "http://board/v1/device", "board", "/v1/device", "" },
+        .{ "HTTPS://[::1]:8443/v1/encode?latent=base64#x", "[::1]:8443", "/v1/encode", "latent=base64" },
+        .{ "http://board:80", "board:80", "/", "" },
+        .{ "http://board?a=b/c", "board", "/", "a=b/c" },
+        .{ "http:///v1/device", "", "/v1/device", "" },
+    }) |case| {
+        const target: Target = .parse(case[0]);
+        try std.testing.expectEqualStrings(case[1], target.authority.?);
+        try std.testing.expectEqualStrings(case[2], target.path);
+        try std.testing.expectEqualStrings(case[3], target.query);
+    }
+    for ([_][]const u8{ "/http://board/", "ftp://board/x", "http:/board/x", "board:80", "*", "" }) |other| {
+        const target: Target = .parse(other);
+        try std.testing.expectEqual(@as(?[]const u8, null), target.authority);
+        try std.testing.expectEqualStrings(other, target.path);
+    }
 }
 
 test "origins of a local network" {

@@ -9,6 +9,7 @@ const Exchange = exchanges.Exchange;
 const http = @import("http.zig");
 const limits = @import("limits.zig");
 const memory = @import("memory.zig");
+const multipart = @import("multipart.zig");
 const ports = @import("port.zig");
 const problems = @import("problem.zig");
 const Problem = problems.Problem;
@@ -119,7 +120,12 @@ fn admit(device: *Device, request: u32, channel: exchanges.Channel, route: *cons
         problem.* = Problem.init(409, "MODEL_LACKS_ENTRY", "the active model cannot do this", .{}).expecting("a model with the entry that the route needs; /v1/models lists the routes that work", .{});
         return error.Problem;
     }
-    _ = try take(device, request, channel, route, body_type, answer, problem);
+    const boundary = if (body_type == .form) multipart.boundaryOf(content_type.?) orelse {
+        problem.* = Problem.init(400, "BODY_MALFORMED", "the form's type names no boundary", .{}).at("content-type", .{}).expecting("multipart/form-data; boundary=.., with a boundary of 1 to {d} characters", .{multipart.boundary_bytes_max});
+        return error.Problem;
+    } else "";
+    const exchange = try take(device, request, channel, route, body_type, answer, problem);
+    exchange.boundary.append(boundary);
 }
 
 /// Gives a task an exchange, and lets it look at the head.

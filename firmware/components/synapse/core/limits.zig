@@ -28,6 +28,9 @@ pub const body_depth_max = 16;
 pub const number_bytes_max = 64;
 /// Most actions of one rollout; a board with small bodies allows fewer and says so in /v1/device.
 pub const rollout_steps_max = 1000;
+/// Longest side and most pixels of a picture that is decoded; every port is to decode what is within them.
+pub const image_side_max = 16_384;
+pub const image_pixels_max = 50_000_000;
 /// Streams that POST /v1/observe remembers; the one unused for longest makes room for a new one.
 pub const streams_max = 8;
 pub const stream_name_bytes_max = 32;

@@ -37,9 +37,12 @@ test {
     _ = @import("mqtt/duplicates.zig");
     _ = @import("mqtt/mqtt_test.zig");
     _ = @import("mqtt/topics.zig");
+    _ = @import("multipart_test.zig");
     _ = @import("normal.zig");
     _ = @import("observe_test.zig");
     _ = @import("openapi_test.zig");
+    _ = @import("picture_size.zig");
+    _ = @import("picture_routes_test.zig");
     _ = @import("plan_test.zig");
     _ = @import("port.zig");
     _ = @import("problem.zig");

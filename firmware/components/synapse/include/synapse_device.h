@@ -136,7 +136,8 @@ typedef struct synapse_device_port {
   void (*send_chunk)(void *user, uint32_t request, const uint8_t *bytes, size_t byte_count);
   void (*end)(void *user, uint32_t request);
 
-  /* Decode a JPEG or PNG and resize it to width x height (bilinear, both axes independently), RGB, rows from the top. The port answers
+  /* Decode a JPEG or PNG and resize it to width x height (both axes independently, by a triangle filter that is as wide as the picture shrinks), RGB,
+   * rows from the top. The core gives none with more than 16,384 pixels a side or 50,000,000 in all; what takes a port too long it gives up. The port answers
    * with synapse_device_image_decoded, from inside this call or later; `bytes` stay valid until then. `job` is the request's number. */
   void (*decode_image)(void *user, uint32_t job, const uint8_t *bytes, size_t byte_count, synapse_device_text content_type, uint32_t width,
                        uint32_t height);

@@ -1,21 +1,20 @@
 import type { DecodeImage } from "../../board/virtualBoard.js";
+import { requirePicture, requirePictureSize } from "../../image/picture.js";
 import { endsWhole } from "../../image/pictureEnd.js";
 import { TriangleResizer } from "../../image/resizeTriangle.js";
 
-/** As of `decodeImage`. */
-const PIXELS_MAX = 50_000_000;
 /** The picture is read in bands of so many pixels: a canvas may be far smaller than a photo. */
 const BAND_PIXELS = 1_000_000;
 
 /**
- * As `decodeImage` with the browser's decoder: EXIF orientation applied, colours in sRGB, white behind transparent parts, resized with a triangle
- * filter. A lossless picture of the model's size gives the same bytes; JPEG decoders differ by a level here and there.
+ * As `decodeImage` with the browser's decoder: EXIF orientation applied, colours in sRGB, white behind transparent parts, resized by the same
+ * filter. A lossless picture gives the same bytes; JPEG decoders differ by a level here and there.
  */
 export const decodePicture: DecodeImage = async (bytes, size) => {
   const bitmap = await openPicture(bytes);
   try {
-    if (bitmap.width * bitmap.height > PIXELS_MAX) throw new Error(`the picture has more than ${PIXELS_MAX / 1e6} megapixels`);
-    const resizer = new TriangleResizer(bitmap, size);
+    requirePictureSize(bitmap, "image");
+    const resizer = new TriangleResizer(bitmap, size, 4);
     const rowsMax = Math.max(1, Math.floor(BAND_PIXELS / bitmap.width));
     for (let top = 0; top < bitmap.height; top += rowsMax) {
       const rows = Math.min(rowsMax, bitmap.height - top);
@@ -29,6 +28,7 @@ export const decodePicture: DecodeImage = async (bytes, size) => {
 };
 
 async function openPicture(bytes: Uint8Array): Promise<ImageBitmap> {
+  requirePicture(bytes, "image");
   if (!endsWhole(bytes)) throw new Error("the picture cannot be decoded: it has no end");
   try {
     return await createImageBitmap(new Blob([Uint8Array.from(bytes)]), { imageOrientation: "from-image" });

@@ -75,6 +75,8 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.fieldUnsigned("body_bytes_max", config.body_bytes_max);
     answer.fieldUnsigned("body_depth_max", limits.body_depth_max);
     answer.fieldUnsigned("rollout_steps_max", device.stepsMax());
+    answer.fieldUnsigned("image_side_max", limits.image_side_max);
+    answer.fieldUnsigned("image_pixels_max", limits.image_pixels_max);
     answer.fieldUnsigned("streams_max", limits.streams_max);
     answer.key("plan");
     answer.objectBegin();

@@ -10,7 +10,7 @@ const image = @import("image.zig");
 const reply = @import("reply.zig");
 
 pub const route: Route = .{ .method = .POST, .path = "/v1/encode", .access = .inference, .kind = .{ .inference = .{
-    .accepts = &.{ .jpeg, .png, .raw, .json, .cbor },
+    .accepts = &.{ .jpeg, .png, .raw, .form, .json, .cbor },
     .available = available,
     .parse = parse,
     .step = step,
@@ -26,6 +26,7 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     const encoder = &device.model.?.encode.?;
     switch (exchange.body_type) {
         .jpeg, .png, .raw => return image.fromBody(exchange, encoder),
+        .form => return image.fromForm(exchange, encoder),
         .json, .cbor => {},
     }
     var body: Body = undefined;

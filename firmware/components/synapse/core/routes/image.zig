@@ -1,9 +1,12 @@
-//! A picture in a request: as the whole body, or as `image` and `type` in a JSON or CBOR object. Shared by the routes that take one.
+//! A picture in a request: as the whole body, as the file of a form, or as `image` and `type` in a JSON or CBOR object. Shared by the routes that take one.
 const std = @import("std");
 const Body = @import("../body.zig").Body;
 const exchanges = @import("../exchange.zig");
 const Exchange = exchanges.Exchange;
 const BodyType = exchanges.BodyType;
+const limits = @import("../limits.zig");
+const multipart = @import("../multipart.zig");
+const picture_size = @import("../picture_size.zig");
 const Encode = @import("../model.zig").Encode;
 const Problem = @import("../problem.zig").Problem;
 const ProblemError = @import("../problem.zig").Error;
@@ -15,14 +18,33 @@ pub fn fromBody(exchange: *Exchange, encoder: *const Encode) ProblemError!void {
 
 /// Picture `index` of the exchange, found in an object; `media_type` is its `type` key.
 pub fn fromObject(exchange: *Exchange, comptime index: usize, encoder: *const Encode, bytes: []const u8, media_type: []const u8, comptime path: []const u8) ProblemError!void {
-    const image_type = BodyType.of(media_type);
-    if (image_type == null or image_type == .json or image_type == .cbor) {
-        exchange.problem = Problem.init(422, "IMAGE_TYPE", "the picture's type is none that the board decodes", .{})
-            .at(path ++ "type", .{})
-            .expecting("image/jpeg, image/png, or application/octet-stream for raw RGB", .{});
-        return error.Problem;
+    const image_type = try pictureType(exchange, media_type, path ++ "type");
+    return take(exchange, index, encoder, bytes, image_type, path ++ "image", path ++ "image");
+}
+
+/// The picture is the one file of a form. Many a client does not know the type of a file: its first bytes say it, unless it has the length of raw RGB.
+pub fn fromForm(exchange: *Exchange, encoder: *const Encode) ProblemError!void {
+    const file = try multipart.file(exchange.body(), exchange.boundary.slice(), &exchange.problem);
+    var image_type: BodyType = if (file.media_type.len == 0) .raw else try pictureType(exchange, file.media_type, "form");
+    if (image_type == .raw and file.bytes.len != encoder.image_bytes) {
+        for ([_]BodyType{ .jpeg, .png }) |candidate| {
+            if (std.mem.startsWith(u8, file.bytes, magicOf(candidate))) image_type = candidate;
+        }
     }
-    return take(exchange, index, encoder, bytes, image_type.?, path ++ "image", path ++ "image");
+    return take(exchange, 0, encoder, file.bytes, image_type, "form", "form");
+}
+
+fn pictureType(exchange: *Exchange, media_type: []const u8, field: []const u8) ProblemError!BodyType {
+    if (BodyType.of(media_type)) |found| if (found.isPicture()) return found;
+    exchange.problem = Problem.init(422, "IMAGE_TYPE", "the picture's type is none that the board decodes", .{})
+        .at("{s}", .{field})
+        .expecting("image/jpeg, image/png, or application/octet-stream for raw RGB", .{});
+    return error.Problem;
+}
+
+/// The first bytes of an encoded picture.
+fn magicOf(image_type: BodyType) []const u8 {
+    return if (image_type == .jpeg) "\xff\xd8\xff" else "\x89PNG\r\n\x1a\n";
 }
 
 fn take(exchange: *Exchange, comptime index: usize, encoder: *const Encode, bytes: []const u8, image_type: BodyType, field: []const u8, type_field: []const u8) ProblemError!void {
@@ -41,13 +63,18 @@ fn take(exchange: *Exchange, comptime index: usize, encoder: *const Encode, byte
         picture.pixels = if (index == 0) exchange.image else bytes;
         return;
     }
-    const magic: []const u8 = if (image_type == .jpeg) "\xff\xd8\xff" else "\x89PNG\r\n\x1a\n";
-    if (!std.mem.startsWith(u8, bytes, magic)) {
+    if (!std.mem.startsWith(u8, bytes, magicOf(image_type))) {
         exchange.problem = Problem.init(422, "IMAGE_UNREADABLE", "the bytes do not start as {s} does", .{image_type.mediaType()})
             .at("{s}", .{type_field})
             .expecting("the type that the picture really has: image/jpeg, image/png, or application/octet-stream for raw RGB", .{});
         return error.Problem;
     }
+    if (picture_size.of(bytes, image_type)) |size| if (!size.fits()) {
+        exchange.problem = Problem.init(422, "IMAGE_TOO_LARGE", "the picture has {d} x {d} pixels", .{ size.width, size.height })
+            .at("{s}", .{field})
+            .expecting("at most {d} pixels a side and {d} in all", .{ limits.image_side_max, limits.image_pixels_max });
+        return error.Problem;
+    };
     if (index > 0 and encoder.image_bytes > exchange.buffer.len) {
         exchange.problem = Problem.init(422, "IMAGE_SIZE", "the board's memory for a request cannot hold the pixels of two pictures", .{})
             .at("{s}", .{field})
