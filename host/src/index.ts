@@ -5,7 +5,7 @@ export { storageTypes } from "./compress/types/index.js";
 export { type StorageType, type StorageTypeName, storageTypeNames } from "./compress/types/storageType.js";
 export { type BenchPackOptions, benchPack } from "./engine/benchPack.js";
 export { findBoard, knownBoards } from "./engine/boards.js";
-export { type ComparisonRow, compareModels } from "./engine/compareModels.js";
+export { compareModels } from "./engine/compareModels.js";
 export { type ComparePackOptions, comparePack } from "./engine/comparePack.js";
 export { inspectFile } from "./engine/inspectFile.js";
 export { type EngineStatus, listEngines, openEngine } from "./engine/openEngine.js";
@@ -17,6 +17,7 @@ export { type SignedFile, signPackFile, verifyPackFile } from "./engine/signPack
 export { type RunningBoard, type StartBoardRequest, startBoard } from "./engine/startBoard.js";
 export { type RunningTab, type StartTabRequest, startTab } from "./engine/startTab.js";
 export { type CreatedKey, createUpdateKey, readSigningKey, readUpdateKey } from "./engine/updateKeys.js";
+export { type VerifyModelOptions, verifyModel } from "./engine/verifyModel.js";
 export type { EntryConfig, MlpConfig, ModelConfig, PartConfig, Statistics, TransformerConfig } from "./lower/configSchema.js";
 export { type Lowered, type LowerOptions, lower } from "./lower/lower.js";
 export { parseConfig } from "./lower/parseConfig.js";
@@ -29,6 +30,7 @@ export { type PackSignature, SIGNATURE_BYTES, splitSignature } from "./pack/sign
 export { signPack, updateKeyId, updateKeyPoint, verifyPack } from "./pack/signPack.js";
 export { type EntryPlan, type Plan, type PlannedBuffer, planMemory } from "./plan/plan.js";
 export { type BoardEstimate, type BoardSpeed, estimateBoardTime } from "./report/boardEstimate.js";
+export type { CompareReport, ComparisonRow, SimilarityBars } from "./report/compareReport.js";
 export type { InspectReport } from "./report/inspectPack.js";
 export type { RolloutReport, RunReport } from "./report/runReport.js";
-export { type Similarity, similarity } from "./report/similarity.js";
+export { type SamplePair, type Similarity, type SimilaritySummary, similarity, summarise } from "./report/similarity.js";

@@ -164,21 +164,60 @@ describe("run", () => {
 });
 
 describe("compare", () => {
-  test("int8 is near f32 in every row, and the bar decides the exit code", { timeout: TIMEOUT_MS }, async () => {
-    const report = await json("compare", "small.syn", "small.safetensors", "--images", repoPath("samples"), "--min-cosine", "0.9");
+  const compare = (...options: string[]) => ["compare", "small.syn", "small.safetensors", ...options];
+
+  test("int8 is near f32 in every row, and bars on the centred figures decide the exit code", { timeout: TIMEOUT_MS }, async () => {
+    const pictures = ["--images", repoPath("samples")];
+    const report = await json(...compare(...pictures, "--min-centred", "0.9"));
     expect(report.rows.map(({ what }: { what: string }) => what)).toEqual(["encode", "predict", "rollout 10", "rollout 20", "rollout 50"]);
-    for (const row of report.rows) expect(row.cosineWorst).toBeGreaterThan(0.99);
-    expect(report.pass).toBe(true);
-    const failed = await synapse("compare", "small.syn", "small.safetensors", "--images", CAT, "--min-cosine", "1");
-    expect(failed.code).toBe(1);
-    expect(failed.stdout).toContain("below");
+    for (const row of report.rows) {
+      expect(row.cosineWorst).toBeGreaterThan(0.99);
+      expect(row.centredCosineWorst).toBeGreaterThan(0.97);
+      expect(row.centredCosineMean).toBeGreaterThanOrEqual(row.centredCosineWorst);
+      expect(row.relativeErrorMean).toBeLessThanOrEqual(row.relativeErrorWorst);
+    }
+    expect(report).toMatchObject({ pass: true, bars: { minCentredCosine: 0.9 }, expected: null });
+    // Both come from one config, and who reads only the answer has to learn it there.
+    expect(report.notSeen).toMatch(/same configuration.*verify-model/);
+    const { cosineWorst, centredCosineWorst, relativeErrorWorst } = report.rows[0];
+    // Between the two figures: the plain one would pass, and the older name of the bar is no way around.
+    const between = `${(cosineWorst + centredCosineWorst) / 2}`;
+    for (const bar of [
+      ["--min-centred", between],
+      ["--min-cosine", between],
+      ["--max-relative-error", `${relativeErrorWorst / 2}`],
+    ]) {
+      const failed = await synapse(...compare(...pictures, ...bar));
+      expect(failed.code).toBe(1);
+      expect(failed.stdout).toContain("below");
+      expect(failed.stdout).toMatch(/not seen: .*same configuration/);
+    }
+  });
+
+  test("one picture has no centred cosine: without a bar it says so, with one it is wrong input", { timeout: TIMEOUT_MS }, async () => {
+    const { rows } = await json(...compare("--images", CAT));
+    expect(rows[0]).toMatchObject({ what: "encode", count: 1, centredCosineWorst: null, relativeErrorWorst: null });
+    const { code, stderr } = await synapse(...compare("--images", CAT, "--min-cosine", "0"));
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/at encode: there is one sample.*\[COMPARE_SAMPLES\]/);
   });
 
   test("an f32 pack against itself is as good as equal", { timeout: TIMEOUT_MS }, async () => {
     await json("pack", "small.safetensors", "--config", files.config, "--type", "f32", "-o", "f32.syn");
-    const report = await json("compare", "f32.syn", "small.safetensors", "--images", CAT, "--actions", ACTIONS);
+    const report = await json("compare", "f32.syn", "small.safetensors", "--images", repoPath("samples"), "--actions", ACTIONS);
     // Ten actions allow a rollout of ten steps only.
     expect(report.rows.map(({ what }: { what: string }) => what)).toEqual(["encode", "predict", "rollout 10"]);
+    for (const row of report.rows) expect(row.centredCosineWorst).toBeGreaterThan(0.999999);
+  });
+
+  test("reads an evaluation set: subfolders in order, the episodes that judge, evenly spread", { timeout: TIMEOUT_MS }, async () => {
+    const set = repoPath("models", "lewm-tworoom-small", "eval");
+    const judging = (await readdir(set, { recursive: true })).filter((name) => /^test-\d+.frame-\d+\.png$/.test(name)).length;
+    expect(judging).toBeGreaterThan(100);
+    const some = await json(...compare("--images", set, "--images-max", "10"));
+    expect(some.rows[0]).toMatchObject({ count: 10, inputs: `10 of ${judging} pictures` });
+    const again = await json(...compare("--images", set, "--images-max", "10"));
+    expect(again).toEqual(some);
   });
 });
 

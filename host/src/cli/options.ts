@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { EngineName } from "synapse-sim";
+import type { SimilarityBars } from "../report/compareReport.js";
 
 export const ENGINE_NAMES: readonly EngineName[] = ["native", "wasm", "wasm-baseline", "rv32"];
 
@@ -25,6 +26,29 @@ export function addEngineOptions(command: Command): Command {
   return command
     .addOption(new Option("--engine <name>", "build of the runtime").choices(ENGINE_NAMES).default("native"))
     .option("--threads <n>", "threads that one run may use", integerOption(1, 64), 1);
+}
+
+/** Options of commands that compare outputs. */
+export interface BarOptions {
+  readonly minCentred?: number;
+  readonly minCosine?: number;
+  readonly maxRelativeError?: number;
+}
+
+export function addBarOptions(command: Command): Command {
+  return command
+    .option("--min-centred <x>", "leave with exit code 1 when a worst centred cosine is below", numberOption(-1, 1))
+    .option("--min-cosine <x>", "the same bar by its older name: of the centred cosine", numberOption(-1, 1))
+    .option("--max-relative-error <x>", "leave with exit code 1 when a worst relative error is above", numberOption(0, 1e9));
+}
+
+/** The bars that were asked for; of the two names of one bar the higher counts. */
+export function barsOf({ minCentred, minCosine, maxRelativeError }: BarOptions): SimilarityBars {
+  const centred = [minCentred, minCosine].filter((bar) => bar !== undefined);
+  return {
+    ...(centred.length === 0 ? {} : { minCentredCosine: Math.max(...centred) }),
+    ...(maxRelativeError === undefined ? {} : { maxRelativeError }),
+  };
 }
 
 /** A parser of whole numbers from `min` to `max` for commander. */

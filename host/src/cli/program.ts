@@ -10,6 +10,7 @@ import { runCommand } from "./commands/run.js";
 import { signCommand } from "./commands/sign.js";
 import { simCommand } from "./commands/sim.js";
 import { verifyCommand } from "./commands/verify.js";
+import { verifyModelCommand } from "./commands/verifyModel.js";
 import type { CliContext } from "./context.js";
 import { EXIT_CODES_HELP } from "./exitCodes.js";
 import { VERSION } from "./version.js";
@@ -21,7 +22,7 @@ Typical use:
   synapse-host pack lewm.safetensors --config configs/lewm.json --type i8 -o lewm.syn
   synapse-host inspect lewm.syn
   synapse-host run lewm.syn encode photo.jpg
-  synapse-host compare lewm.syn lewm.safetensors --images photos/
+  synapse-host compare lewm.syn lewm.safetensors --images frames/
   synapse-host sim --board boards/waveshare-esp32-p4-wifi6.json --model lewm.syn
 
 Every command takes --json (one JSON document on stdout, nothing else) and --help.
@@ -63,6 +64,7 @@ export function createProgram(context: CliContext): Command {
     inspectCommand,
     runCommand,
     compareCommand,
+    verifyModelCommand,
     benchCommand,
     simCommand,
     discoverCommand,

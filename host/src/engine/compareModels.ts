@@ -1,5 +1,8 @@
 import { type EntryInfo, InputError, type ModelInfo, type PortInfo, type Session } from "synapse-sim";
-import { type Similarity, type SimilaritySummary, similarity, summarise } from "../report/similarity.js";
+import type { ComparisonRow } from "../report/compareReport.js";
+import { plural } from "../report/format.js";
+import { type SamplePair, summarise } from "../report/similarity.js";
+import { OutputPairs, valuesOf } from "./outputPairs.js";
 import { predictNext, rollout, type WorldModel, worldModelOf } from "./rollout.js";
 import { floatsOf, seededInputs, seededRows } from "./seededInputs.js";
 
@@ -13,6 +16,8 @@ export interface ComparedModel {
 export interface ComparisonInputs {
   /** Pictures, decoded for an image port. */
   readonly images: readonly { readonly name: string; readonly decode: (port: PortInfo) => Promise<Uint8Array> }[];
+  /** Of how many pictures `images` are a choice; all when absent. */
+  readonly imagesFound?: number;
   /** Actions of every rollout, one row a step; seeded random ones of [-1, 1) for each picture when absent. */
   readonly actions?: readonly Float32Array[] | undefined;
   /** Steps at which rollouts are compared, ascending. */
@@ -20,12 +25,6 @@ export interface ComparisonInputs {
   readonly seed: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, label: string) => void;
-}
-
-export interface ComparisonRow extends SimilaritySummary {
-  /** An entry's name, or `rollout 10`. */
-  readonly what: string;
-  readonly inputs: string;
 }
 
 /** Seeded runs of an entry that takes no picture. */
@@ -47,7 +46,7 @@ export async function compareModels(
   const rows: ComparisonRow[] = [];
   for (const entry of candidate.info.entries) {
     if (entry.name === world?.predict.name) continue;
-    rows.push(await compareEntry(candidate, reference, entry, inputs));
+    rows.push(...(await compareEntry(candidate, reference, entry, inputs)));
   }
   if (world) rows.push(...(await compareRollouts(candidate, reference, world, inputs)));
   return rows;
@@ -58,22 +57,28 @@ async function compareEntry(
   reference: ComparedModel,
   entry: EntryInfo,
   inputs: ComparisonInputs,
-): Promise<ComparisonRow> {
+): Promise<ComparisonRow[]> {
   const pictured = entry.inputs.length === 1 && entry.inputs[0]?.kind === "image";
   const total = pictured ? inputs.images.length : SEEDED_RUNS;
-  const samples: Similarity[] = [];
+  const pairs = new OutputPairs(entry);
   for (let index = 0; index < total; index++) {
     inputs.signal?.throwIfAborted();
     inputs.onProgress?.(index, total, entry.name);
     const given = pictured
       ? [await (inputs.images[index] as ComparisonInputs["images"][number]).decode(entry.inputs[0] as PortInfo)]
       : seededInputs(entry, entry.rowsMax, inputs.seed + index);
-    const actual = await candidate.session.run(entry.name, given, entry.rowsMax);
-    const expected = await reference.session.run(entry.name, given, entry.rowsMax);
-    samples.push(similarity(joinFloats(actual), joinFloats(expected)));
+    const values = (outputs: readonly Uint8Array[]) => entry.outputs.map((port, at) => valuesOf(port, outputs[at] as Uint8Array));
+    const actual = values(await candidate.session.run(entry.name, given, entry.rowsMax));
+    const expected = values(await reference.session.run(entry.name, given, entry.rowsMax));
+    pairs.add(actual, expected, entry.rowsMax);
   }
   inputs.onProgress?.(total, total, entry.name);
-  return { what: entry.name, inputs: pictured ? `${total} pictures` : `${total} seeded`, ...summarise(samples) };
+  const given = pictured ? picturesText(inputs, total) : `${total} seeded`;
+  return pairs.all().map(([what, samples]) => ({ what, inputs: given, against: "checkpoint", ...summarise(samples) }));
+}
+
+function picturesText({ imagesFound }: ComparisonInputs, count: number): string {
+  return imagesFound !== undefined && imagesFound > count ? `${count} of ${imagesFound} pictures` : plural(count, "picture");
 }
 
 async function compareRollouts(
@@ -84,8 +89,8 @@ async function compareRollouts(
 ): Promise<ComparisonRow[]> {
   const stepsMax = inputs.actions?.length ?? (inputs.horizons.at(-1) as number);
   const horizons = inputs.horizons.filter((horizon) => horizon <= stepsMax);
-  const oneStep: Similarity[] = [];
-  const atHorizon = horizons.map((): Similarity[] => []);
+  const oneStep: SamplePair[] = [];
+  const atHorizon = horizons.map((): SamplePair[] => []);
   const starts = world.encode?.inputs[0]?.kind === "image" ? inputs.images.length : SEEDED_RUNS;
   for (let index = 0; index < starts; index++) {
     inputs.signal?.throwIfAborted();
@@ -98,21 +103,23 @@ async function compareRollouts(
     const expected = await rollout(reference.session, world, expectedStart, actions, options);
     const actual = await rollout(candidate.session, world, own, actions, options);
     for (const [at, horizon] of horizons.entries()) {
-      atHorizon[at]?.push(similarity(actual[horizon] as Float32Array, expected[horizon] as Float32Array));
+      atHorizon[at]?.push({ actual: actual[horizon] as Float32Array, expected: expected[horizon] as Float32Array });
     }
     for (let frames = 1; frames <= Math.min(world.historyMax, actions.length); frames++) {
       const next = await predictNext(candidate.session, world, expected.slice(0, frames), actions.slice(0, frames));
-      oneStep.push(similarity(next, expected[frames] as Float32Array));
+      oneStep.push({ actual: next, expected: expected[frames] as Float32Array });
     }
   }
   const origin = inputs.actions ? "given actions" : "random actions";
+  const row = (what: string, given: string, samples: readonly SamplePair[]): ComparisonRow => ({
+    what,
+    inputs: `${plural(starts, "start")}, ${given}`,
+    against: "checkpoint",
+    ...summarise(samples),
+  });
   return [
-    { what: world.predict.name, inputs: `${starts} starts, 1 to ${world.historyMax} frames`, ...summarise(oneStep) },
-    ...horizons.map((horizon, at) => ({
-      what: `rollout ${horizon}`,
-      inputs: `${starts} starts, ${origin}`,
-      ...summarise(atHorizon[at] as Similarity[]),
-    })),
+    row(world.predict.name, `1 to ${world.historyMax} frames`, oneStep),
+    ...horizons.map((horizon, at) => row(`rollout ${horizon}`, origin, atHorizon[at] as SamplePair[])),
   ];
 }
 
@@ -133,10 +140,6 @@ async function startLatents(
   const own = await candidate.session.run(world.encode.name, pixels);
   const expected = await reference.session.run(world.encode.name, pixels);
   return [floatsOf(own[0] as Uint8Array), floatsOf(expected[0] as Uint8Array)];
-}
-
-function joinFloats(outputs: readonly Uint8Array[]): Float32Array {
-  return Float32Array.from(outputs.flatMap((output) => Array.from(floatsOf(output))));
 }
 
 function requireSameEntries(candidate: ComparedModel, reference: ComparedModel): void {

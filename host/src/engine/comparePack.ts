@@ -1,5 +1,4 @@
-import { readdir, stat } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { basename } from "node:path";
 import { type EngineName, InputError } from "synapse-sim";
 import { z } from "zod";
 import { openCheckpoint } from "../checkpoint/index.js";
@@ -7,18 +6,19 @@ import { compile } from "../compile.js";
 import { type Statistics, statisticsSchema } from "../lower/configSchema.js";
 import { schemaError } from "../lower/parseConfig.js";
 import { readPack } from "../pack/readPack.js";
-import { type CompareReport, passes } from "../report/text/compareText.js";
+import { type CompareReport, type ComparisonRow, passes, SAME_CONFIG, type SimilarityBars } from "../report/compareReport.js";
 import { type ComparedModel, type ComparisonInputs, compareModels } from "./compareModels.js";
 import { readImagePort } from "./entryInputs.js";
 import { isUntrained, type OpenedModel, openModelBytes, openModelFile } from "./openModelFile.js";
-import { fileError, readJsonInput } from "./readInput.js";
+import { pictureFiles } from "./pictureFiles.js";
+import { readJsonInput } from "./readInput.js";
 import { worldModelOf } from "./rollout.js";
 import { readActions } from "./runModel.js";
+import { compareExpected, requireMeasurable } from "./verifyModel.js";
 
 /** Rollouts are compared after these many steps. */
 export const HORIZONS = [10, 20, 50] as const;
 
-const PICTURES = new Set([".jpg", ".jpeg", ".png"]);
 const CONFIG_BYTES_MAX = 4 << 20;
 /** The reference runs on this machine alone, so its plan may use any memory. */
 const REFERENCE_FAST_BYTES = 1 << 24;
@@ -30,43 +30,42 @@ export interface ComparePackOptions {
   readonly threads: number;
   /** A folder of pictures or one picture; needed when an entry takes one. */
   readonly images?: string;
+  /** Pictures that are used at most. */
+  readonly imagesMax: number;
   readonly actions?: string;
   /** Path of the configuration; the one in the pack when absent. */
   readonly config?: string;
   readonly seed: number;
-  readonly minCosine?: number;
+  readonly bars: SimilarityBars;
+  /** Outputs that the user saved from another implementation, to compare with as well. */
+  readonly expected?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, label: string) => void;
 }
 
-/** Packs `checkpoint` as f32 in memory with the configuration of the pack at `file` and compares the two on the same inputs. */
+/**
+ * Packs `checkpoint` as f32 in memory with the configuration of the pack at `file` and compares the two on the same inputs. Rejects with an
+ * InputError `COMPARE_SAMPLES` when there are bars and too few inputs to tell.
+ */
 export async function comparePack(file: string, checkpoint: string, options: ComparePackOptions): Promise<CompareReport> {
   const opened = await openModelFile(file, options.engine);
   try {
+    const expected = options.expected === undefined ? [] : await compareExpected(opened, options.expected, options);
     const reference = await openReference(opened, file, checkpoint, options);
     try {
-      const images = await pictures(opened, options.images);
-      const world = opened.model.info.entries.some(({ name }) => name === "predict") ? worldModelOf(opened.model.info, file) : undefined;
-      const actions = options.actions && world ? await readActions(options.actions, world.actionSize) : undefined;
-      const { signal, onProgress, seed } = options;
-      const inputs: ComparisonInputs = {
-        images,
-        actions,
-        horizons: HORIZONS,
-        seed,
-        ...(signal ? { signal } : {}),
-        ...(onProgress ? { onProgress } : {}),
-      };
-      const rows = await withSessions(opened, file, reference, checkpoint, options.threads, (a, b) => compareModels(a, b, inputs));
+      const rows = [...(await compareWith(opened, file, reference, checkpoint, options)), ...expected];
+      requireMeasurable(rows, options.bars, options.images ?? "command line");
       return {
         command: "compare",
         model: basename(file),
         reference: basename(checkpoint),
+        expected: options.expected === undefined ? null : basename(options.expected),
         engine: `${opened.engine.name} (${opened.engine.isa})`,
         untrained: isUntrained(opened.model.info.meta),
         rows,
-        minCosine: options.minCosine,
-        pass: rows.every((row) => passes(row, options.minCosine)),
+        bars: options.bars,
+        notSeen: options.expected === undefined ? SAME_CONFIG : null,
+        pass: rows.every((row) => passes(row, options.bars)),
       };
     } finally {
       await reference.close();
@@ -74,6 +73,28 @@ export async function comparePack(file: string, checkpoint: string, options: Com
   } finally {
     await opened.close();
   }
+}
+
+async function compareWith(
+  opened: OpenedModel,
+  file: string,
+  reference: OpenedModel,
+  checkpoint: string,
+  options: ComparePackOptions,
+): Promise<ComparisonRow[]> {
+  const pictures = await picturesOf(opened, options);
+  const world = opened.model.info.entries.some(({ name }) => name === "predict") ? worldModelOf(opened.model.info, file) : undefined;
+  const actions = options.actions && world ? await readActions(options.actions, world.actionSize) : undefined;
+  const { signal, onProgress, seed } = options;
+  const inputs: ComparisonInputs = {
+    ...pictures,
+    actions,
+    horizons: HORIZONS,
+    seed,
+    ...(signal ? { signal } : {}),
+    ...(onProgress ? { onProgress } : {}),
+  };
+  return withSessions(opened, file, reference, checkpoint, options.threads, (a, b) => compareModels(a, b, inputs));
 }
 
 async function openReference(opened: OpenedModel, file: string, checkpointPath: string, options: ComparePackOptions): Promise<OpenedModel> {
@@ -143,38 +164,20 @@ async function withSessions<Answer>(
   }
 }
 
-/** The pictures of a folder, in the order of their names, or the one picture named. */
-async function pictures(opened: OpenedModel, path: string | undefined): Promise<ComparisonInputs["images"]> {
-  const needed = opened.model.info.entries.some(({ inputs }) => inputs.some(({ kind }) => kind === "image"));
-  if (!path) {
-    if (!needed) return [];
-    throw new InputError({
-      code: "INPUT_MISSING",
-      source: "command line",
-      message: "the model takes pictures",
-      expected: "--images <folder>",
-    });
+/** The pictures to run on; none where no entry takes one. */
+async function picturesOf(
+  opened: OpenedModel,
+  { images, imagesMax }: ComparePackOptions,
+): Promise<Pick<ComparisonInputs, "images" | "imagesFound">> {
+  if (images !== undefined) {
+    const { files, found } = await pictureFiles(images, imagesMax);
+    return { images: files.map((name) => ({ name, decode: (port) => readImagePort(port, name) })), imagesFound: found };
   }
-  const files = await pictureFiles(path);
-  if (files.length === 0)
-    throw new InputError({
-      code: "NO_PICTURES",
-      source: path,
-      message: "holds no pictures",
-      expected: "files that end in .jpg, .jpeg or .png",
-    });
-  return files.map((name) => ({ name, decode: (port) => readImagePort(port, name) }));
-}
-
-async function pictureFiles(path: string): Promise<string[]> {
-  try {
-    if (!(await stat(path)).isDirectory()) return [path];
-    const names = await readdir(path);
-    return names
-      .filter((name) => PICTURES.has(extname(name).toLowerCase()))
-      .sort()
-      .map((name) => join(path, name));
-  } catch (error) {
-    throw fileError(path, "a folder of pictures", error as NodeJS.ErrnoException);
-  }
+  if (!opened.model.info.entries.some(({ inputs }) => inputs.some(({ kind }) => kind === "image"))) return { images: [] };
+  throw new InputError({
+    code: "INPUT_MISSING",
+    source: "command line",
+    message: "the model takes pictures",
+    expected: "--images <folder>",
+  });
 }

@@ -8,6 +8,7 @@ import { latentDistance } from "../report/latentStats.js";
 import type { EngineSummary, ModelSummary, OutputReport, RolloutReport, RunReport } from "../report/runReport.js";
 import { type EntryInputs, type InputFiles, JSON_BYTES_MAX, readEntryInputs } from "./entryInputs.js";
 import { isUntrained, type OpenedModel, openModelFile } from "./openModelFile.js";
+import { valuesOf } from "./outputPairs.js";
 import { readJsonInput } from "./readInput.js";
 import { rollout, worldModelOf } from "./rollout.js";
 import { parseRows } from "./rows.js";
@@ -156,10 +157,7 @@ function findEntry(opened: OpenedModel, file: string, name: string): EntryInfo {
 
 function outputReport(port: PortInfo, bytes: Uint8Array, rows: number): OutputReport {
   const shape = port.dynamic ? [rows, ...port.shape.slice(1)] : port.shape;
-  const floats = floatsOf(port.type === "u8" ? new Uint8Array() : bytes);
-  const values =
-    port.type === "f32" ? floats : port.type === "u8" ? bytes : new Int32Array(floats.buffer, floats.byteOffset, floats.length);
-  return { name: port.name, kind: port.kind, type: port.type, shape, values };
+  return { name: port.name, kind: port.kind, type: port.type, shape, values: valuesOf(port, bytes) };
 }
 
 export function summariseModel({ model }: OpenedModel, file: string): ModelSummary {

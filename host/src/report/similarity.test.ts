@@ -3,31 +3,76 @@ import { quantile, summariseLatency } from "./latency.js";
 import { latentDistance, latentStats } from "./latentStats.js";
 import { similarity, summarise } from "./similarity.js";
 
-test("cosine ignores length, the largest error does not", () => {
+test("cosine ignores length, keeps its sign, and the largest error does neither", () => {
   const { cosine, maxAbsError } = similarity([2, 0], [1, 0]);
   expect(cosine).toBeCloseTo(1, 12);
   expect(maxAbsError).toBe(1);
   expect(similarity([0, 1], [1, 0]).cosine).toBe(0);
+  expect(similarity([-3, 0], [1, 0])).toEqual({ cosine: -1, maxAbsError: 4 });
 });
+
+const pair = (actual: number[], expected: number[]) => ({ actual, expected });
+/** The angle between two vectors of the plane, in turns of a full circle. */
+const at = (turns: number, length = 1) => [length * Math.cos(2 * Math.PI * turns), length * Math.sin(2 * Math.PI * turns)];
 
 test("not-a-number never hides behind good samples", () => {
-  const bad = similarity([Number.NaN, 1], [1, 1]);
-  const summary = summarise([similarity([1, 1], [1, 1]), bad]);
-  expect(summary.cosineWorst).toBeNaN();
-  expect(summary.cosineMean).toBeNaN();
-  expect(summary.maxAbsError).toBeNaN();
+  for (const bad of [pair([Number.NaN, 1], [1, 1]), pair([1, 1], [Number.NaN, 1])]) {
+    for (const samples of [
+      [pair([2, 1], [2, 1]), bad],
+      [bad, pair([1, 2], [1, 2])],
+    ]) {
+      const { count, ...figures } = summarise(samples);
+      expect(count).toBe(2);
+      for (const [name, figure] of Object.entries(figures)) expect(figure, name).toBeNaN();
+    }
+  }
 });
 
-test("mean, worst and largest error of many samples", () => {
-  const summary = summarise([
-    { cosine: 0.9, maxAbsError: 0.1 },
-    { cosine: 0.7, maxAbsError: 0.3 },
-  ]);
-  expect(summary).toEqual({ count: 2, cosineMean: expect.closeTo(0.8, 12), cosineWorst: 0.7, maxAbsError: 0.3 });
+test("mean, worst and largest error of many samples, wherever the worst one stands", () => {
+  const samples = [pair(at(0.05), at(0)), pair(at(0.1, 3), at(0)), pair(at(0), at(0))];
+  for (const order of [samples, samples.toReversed(), [samples[1], samples[0], samples[2]] as typeof samples]) {
+    const { count, cosineMean, cosineWorst, maxAbsError } = summarise(order);
+    const cosines = [0, 0.05, 0.1].map((turns) => Math.cos(2 * Math.PI * turns));
+    expect(count).toBe(3);
+    expect(cosineWorst).toBeCloseTo(cosines[2] as number, 12);
+    expect(cosineMean).toBeCloseTo(((cosines[0] as number) + (cosines[1] as number) + (cosines[2] as number)) / 3, 12);
+    expect(maxAbsError).toBeCloseTo(3 * Math.sin(2 * Math.PI * 0.1), 12);
+  }
+});
+
+test("centred figures see what a large common part hides", () => {
+  const common = 100;
+  const around = (turns: number) => at(turns).map((value) => value + common);
+  const expected = [0, 0.25, 0.5, 0.75].map(around);
+  // One is turned by a sixth of a circle about the mean, the others are right.
+  const summary = summarise(expected.map((vector, index) => pair(index === 1 ? around(0.25 + 1 / 6) : vector, vector)));
+  expect(summary.cosineWorst).toBeGreaterThan(0.99995);
+  expect(summary.centredCosineWorst).toBeCloseTo(Math.cos(Math.PI / 3), 9);
+  expect(summary.centredCosineMean).toBeCloseTo((3 + Math.cos(Math.PI / 3)) / 4, 9);
+  // Four unit vectors of the plane: each column has 2 / (n - 1) of variance. Two of them a sixth of a circle apart are 1 apart.
+  expect(summary.relativeErrorWorst).toBeCloseTo(0.5 / (2 / 3), 9);
+  expect(summary.relativeErrorMean).toBeCloseTo(0.5 / (2 / 3) / 4, 9);
+});
+
+test("a model that answers everything alike has a centred cosine of 0 on the whole", () => {
+  const expected = [at(0), at(0.25), at(0.5), at(0.75)];
+  const summary = summarise(expected.map((vector) => pair([0.5, 0.5], vector)));
+  expect(summary.centredCosineMean).toBeCloseTo(0, 9);
+  expect(summary.centredCosineWorst).toBeCloseTo(-Math.SQRT1_2, 9);
+});
+
+test("of one sample, or of equal ones, there is no centred cosine and no relative error", () => {
+  const none = { centredCosineMean: null, centredCosineWorst: null, relativeErrorMean: null, relativeErrorWorst: null };
+  const third = 1 / 3;
+  expect(summarise([pair([1, 2], [1, 2])])).toMatchObject(none);
+  expect(summarise(Array.from({ length: 3 }, () => pair([1, 2], [third, 0.1])))).toMatchObject(none);
+  expect(summarise([pair([1, 2], [1, 2]), pair([1, 2], [1, 2.001])]).centredCosineWorst).not.toBeNull();
 });
 
 test("vectors of different lengths are refused", () => {
   expect(() => similarity([1], [1, 2])).toThrow(RangeError);
+  expect(() => summarise([pair([1], [1]), pair([1, 2], [1, 2])])).toThrow(RangeError);
+  expect(() => summarise([])).toThrow(RangeError);
 });
 
 test("median and p90 lie between the values", () => {

@@ -1,54 +1,59 @@
-import type { ComparisonRow } from "../../engine/compareModels.js";
+import { type CompareReport, type ComparisonRow, hasBars, passes, type SimilarityBars } from "../compareReport.js";
 import { formatCosine } from "../format.js";
 import { renderTable } from "../table.js";
 import { printableReport } from "./printable.js";
 import { headline, joinSections, type TextStyle } from "./style.js";
 
-export interface CompareReport {
-  readonly command: "compare";
-  readonly model: string;
-  readonly reference: string;
-  readonly engine: string;
-  readonly untrained: boolean;
-  readonly rows: readonly ComparisonRow[];
-  readonly minCosine: number | undefined;
-  /** True when every worst cosine reaches `minCosine`, or when there is no bar. */
-  readonly pass: boolean;
-}
-
-/** A row passes when its worst cosine reaches the bar; NaN never does. */
-export function passes(row: ComparisonRow, minCosine: number | undefined): boolean {
-  return minCosine === undefined || row.cosineWorst >= minCosine;
-}
+const UNDEFINED = "undefined";
 
 export function compareText(style: TextStyle, compared: CompareReport): string {
   const report = printableReport(compared);
-  const { paint } = style;
-  const barred = report.minCosine !== undefined;
+  const against = [report.reference && `${report.reference} in f32`, report.expected].filter((name) => name !== null);
+  const undefinedRows = report.rows.some(({ centredCosineWorst }) => centredCosineWorst === null);
+  return joinSections([
+    headline(style, [report.model, `against ${against.join(" and ")}`, report.engine], report.untrained),
+    rowsTable(style, report),
+    undefinedRows ? `  ${style.paint.dim(`${UNDEFINED}: centred figures need two samples that differ, or more`)}` : undefined,
+    hasBars(report.bars) ? barsText(style, report) : undefined,
+    report.notSeen === null ? undefined : style.paint.dim(`not seen: ${report.notSeen}`),
+  ]);
+}
+
+function rowsTable({ paint }: TextStyle, { rows, bars, reference, expected }: CompareReport): string {
+  const barred = hasBars(bars);
+  const both = reference !== null && expected !== null;
+  const right = (title: string) => ({ title, align: "right" as const });
   const columns = [
     { title: "what" },
-    { title: "cosine mean", align: "right" },
-    { title: "cosine worst", align: "right" },
-    { title: "max abs error", align: "right" },
+    ...["cosine", "worst", "centred", "worst", "rel. error", "worst", "max error"].map(right),
     { title: "inputs" },
+    ...(both ? [{ title: "against" }] : []),
     ...(barred ? [{ title: "" }] : []),
-  ] as const;
-  const rows = report.rows.map((row) => {
-    const pass = passes(row, report.minCosine);
-    const verdict = pass ? paint.green("pass") : paint.red("below");
-    return [
-      row.what,
-      formatCosine(row.cosineMean),
-      formatCosine(row.cosineWorst),
-      row.maxAbsError.toPrecision(3),
-      row.inputs,
-      ...(barred ? [verdict] : []),
-    ];
-  });
-  const verdict = report.pass ? paint.green("every worst cosine reaches it") : paint.red("not reached");
-  return joinSections([
-    headline(style, [report.model, `against ${report.reference} in f32`, report.engine], report.untrained),
-    renderTable(columns, rows, paint.dim),
-    barred ? `bar: cosine ${report.minCosine}: ${verdict}` : undefined,
-  ]);
+  ];
+  const cells = (row: ComparisonRow) => [
+    row.what,
+    ...[row.cosineMean, row.cosineWorst, row.centredCosineMean, row.centredCosineWorst].map((value) => orUndefined(value, formatCosine)),
+    ...[row.relativeErrorMean, row.relativeErrorWorst].map((value) => orUndefined(value, (error) => error.toPrecision(3))),
+    row.maxAbsError.toPrecision(3),
+    row.inputs,
+    ...(both ? [row.against] : []),
+    ...(barred ? [passes(row, bars) ? paint.green("pass") : paint.red("below")] : []),
+  ];
+  return renderTable(columns, rows.map(cells), paint.dim);
+}
+
+function orUndefined(value: number | null, format: (value: number) => string): string {
+  return value === null ? UNDEFINED : format(value);
+}
+
+function barsText({ paint }: TextStyle, { bars, pass }: CompareReport): string {
+  const verdict = pass ? paint.green("reached by every row") : paint.red("not reached");
+  return `bar: ${barList(bars).join(", ")}: ${verdict}`;
+}
+
+function barList({ minCentredCosine, maxRelativeError }: SimilarityBars): string[] {
+  return [
+    ...(minCentredCosine === undefined ? [] : [`worst centred cosine at least ${minCentredCosine}`]),
+    ...(maxRelativeError === undefined ? [] : [`worst relative error at most ${maxRelativeError}`]),
+  ];
 }
