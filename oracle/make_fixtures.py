@@ -21,6 +21,7 @@ from torch import Tensor
 
 import dinov2
 import lewm
+import misread
 import seeded
 import vit
 
@@ -96,6 +97,11 @@ def vit_fixture(name: str, dimensions: vit.Dimensions) -> None:
     write(name, dimensions, {"logits": vit.logits(model, lewm.preprocess(images(IMAGES, dimensions.image), vit.IMAGE_MEAN, vit.IMAGE_STD))})
 
 
+def misread_fixture(name: str, model: torch.nn.Module) -> None:
+    model = misread.load_seeded(model, SEED)
+    write(name, misread.case(model), {"hidden": misread.hidden_states(model, misread.inputs(SEED))})
+
+
 def digest(value: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
 
@@ -142,3 +148,5 @@ if __name__ == "__main__":
     lewm_fixture("lewm-small", lewm.SMALL)
     dinov2_fixture("dinov2-small", dinov2.SMALL)
     vit_fixture("vit-tiny-classifier", vit.TINY)
+    misread_fixture("opt-small", misread.opt())
+    misread_fixture("bert-small", misread.bert())

@@ -1,8 +1,7 @@
 import * as ort from "onnxruntime-node";
-import { similarity } from "../../host/dist/report/similarity.js";
 import { allocateAligned, openNativeEngine } from "../../sim/dist/index.js";
 import { compareTimes, interleave, median } from "./interleave.mjs";
-import { floats, lewmImage, lewmOnnx, lewmPack } from "./lewm.mjs";
+import { agreement, floats, lewmImage, lewmOnnx, lewmPack } from "./lewm.mjs";
 
 /** Time of Synapse over time of ONNX Runtime, at most. */
 const RATIO_MAX = { i8: 1.5, f32: 1.5 };
@@ -35,8 +34,10 @@ export async function nativeSection({ quick, progress }) {
       const feeds = { pixels: new ort.Tensor("float32", planes, shape) };
       const synapse = () => session.run("encode", [rgb]);
       const onnxRuntime = () => other.run(feeds);
-      const [[ours], theirs] = [await synapse(), await onnxRuntime()];
-      const { cosine } = similarity(floats(ours), theirs.latent.data);
+      const near = await agreement(
+        async (pixels) => floats((await session.run("encode", [pixels]))[0]),
+        async (pixels, dims) => (await other.run({ pixels: new ort.Tensor("float32", pixels, dims) })).latent.data,
+      );
       const times = await interleave({ synapse, onnxRuntime }, { runs: quick ? 9 : 31 });
       rows.push({
         type,
@@ -45,7 +46,7 @@ export async function nativeSection({ quick, progress }) {
         ratioMax: RATIO_MAX[type],
         synapseMsP50: median(times.synapse),
         onnxRuntimeMsP50: median(times.onnxRuntime),
-        cosine,
+        ...near,
       });
       await session.close();
       await other.release();

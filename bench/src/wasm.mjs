@@ -4,10 +4,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import * as ort from "onnxruntime-web/wasm";
-import { similarity } from "../../host/dist/report/similarity.js";
 import { openWasmEngine } from "../../sim/dist/index.js";
 import { compareTimes, interleave, median } from "./interleave.mjs";
-import { floats, lewmImage, lewmOnnx, lewmPack } from "./lewm.mjs";
+import { agreement, floats, lewmImage, lewmOnnx, lewmPack } from "./lewm.mjs";
 
 /** Time of Synapse over time of onnxruntime-web, at most. */
 const RATIO_MAX = 1.2;
@@ -28,8 +27,10 @@ export async function wasmSection({ quick, progress }) {
   const feeds = { pixels: new ort.Tensor("float32", planes, shape) };
   const synapse = () => session.run("encode", [rgb]);
   const onnxRuntimeWeb = () => other.run(feeds);
-  const [[ours], theirs] = [await synapse(), await onnxRuntimeWeb()];
-  const { cosine } = similarity(floats(ours), theirs.latent.data);
+  const near = await agreement(
+    async (pixels) => floats((await session.run("encode", [pixels]))[0]),
+    async (pixels, dims) => (await other.run({ pixels: new ort.Tensor("float32", pixels, dims) })).latent.data,
+  );
   progress("wasm i8, 1 thread");
   const times = await interleave({ synapse, onnxRuntimeWeb }, { runs: quick ? 5 : 15, warmups: 2 });
   await other.release();
@@ -46,7 +47,7 @@ export async function wasmSection({ quick, progress }) {
         ratioMax: RATIO_MAX,
         synapseMsP50: median(times.synapse),
         onnxRuntimeMsP50: median(times.onnxRuntimeWeb),
-        cosine,
+        ...near,
       },
     ],
     sizes: [

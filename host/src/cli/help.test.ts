@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { runInside } from "./testing/cliHarness.js";
 
-const COMMANDS = ["pack", "inspect", "run", "compare", "bench", "sim", "discover", "keygen", "sign", "verify", "engines"];
+const COMMANDS = ["pack", "inspect", "run", "compare", "verify-model", "bench", "sim", "discover", "keygen", "sign", "verify", "engines"];
 
 test("help of the program and of every command reads as it did", async () => {
   const pages = [];

@@ -99,6 +99,8 @@ const transformer = z.strictObject({
   position: z.enum(["learned", "none"]),
   /** Rows of the checkpoint's position table, where it has more than the entry's rows. */
   positions: size.optional(),
+  /** The row of that table that belongs to the first row of an entry: OPT's and BART's begin at 2. */
+  firstPosition: z.int().min(0).max(65535).optional(),
   norm,
   attention,
   ffn,

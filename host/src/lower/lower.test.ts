@@ -272,6 +272,7 @@ describe("mistakes in a config are named with their place", () => {
     ["statistics.pixels", (c) => (c.statistics.pixels = null)],
     // Of an image the embedding says how many positions there are.
     ["parts.encoder.positions", (c) => (c.parts.encoder.positions = 17)],
+    ["parts.encoder.firstPosition", (c) => (c.parts.encoder.firstPosition = 1)],
     ["parts.predictor.positions", (c) => deposition(Object.assign(c.parts.predictor, { positions: 3 }))],
     ["parts.encoder.norm.bias", (c) => Object.assign(c.parts.encoder.norm, { affine: false, bias: false })],
     ["parts.predictor.finalNorm.bias", (c) => Object.assign(c.parts.predictor.finalNorm, { affine: false, bias: true })],

@@ -82,19 +82,21 @@ function lowerRows(lowering: Lowering, name: string, config: TransformerConfig, 
   checkWidth(lowering, `parts.${name}`, x, config.width);
   if (config.position === "none") return x;
   const rows = x.shape[0] as number;
-  const positions = config.positions ?? rows;
-  if (positions < rows) {
+  const first = config.firstPosition ?? 0;
+  const end = first + rows;
+  const positions = config.positions ?? end;
+  if (positions < end) {
     throw configError(
       lowering,
       "CONFIG_POSITIONS",
       `parts.${name}.positions`,
-      `${positions} positions are fewer than the ${rows} rows of "${x.name}"`,
-      `at least ${rows}`,
+      `${positions} positions are fewer than the ${rows} rows of "${x.name}"${first === 0 ? "" : ` from position ${first}`}`,
+      `at least ${end}`,
     );
   }
   const found = weights.find("position", "", [1, positions, config.width]);
-  const table = lowering.builder.vector(`${name}.position[0:${rows}]`, [rows, config.width], [found.tensor.name], async () =>
-    (await loadFinite(found, lowering.checkpointSource)).slice(0, rows * config.width),
+  const table = lowering.builder.vector(`${name}.position[${first}:${end}]`, [rows, config.width], [found.tensor.name], async () =>
+    (await loadFinite(found, lowering.checkpointSource)).slice(first * config.width, end * config.width),
   );
   return lowering.builder.binary(`${name}.embedding`, "add", x, table);
 }

@@ -1,0 +1,190 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { decodeImage } from "synapse-sim";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type TensorToWrite, writeSafetensors } from "../checkpoint/index.js";
+import { repoPath, runInside } from "../cli/testing/cliHarness.js";
+import { bertSmall, type Misread, optSmall } from "../parity/misread.js";
+import { writeSeededCheckpoint } from "../parity/seededCheckpoint.js";
+import { bytesOf } from "./seededInputs.js";
+
+const MODEL = repoPath("models", "lewm-tworoom-small");
+const PYTHON = repoPath(".toolchain", "training", "bin", "python");
+const TIMEOUT = { timeout: 120_000 };
+
+let folder: string;
+const at = (name: string) => join(folder, name);
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "synapse-verify-"));
+  for (const type of ["f32", "i8"]) {
+    const [weights, config] = [join(MODEL, "model.safetensors"), join(MODEL, "synapse.json")];
+    await done("pack", weights, "--config", config, "--type", type, "-o", at(`${type}.syn`));
+  }
+}, 120_000);
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Runs a command that must succeed. */
+async function done(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runInside(args);
+  expect({ code, stderr: stderr.replace(/^warning: .*\n/gm, "") }).toEqual({ code: 0, stderr: "" });
+  return stdout;
+}
+
+const f32 = (name: string, shape: number[], values: ArrayLike<number>): TensorToWrite => ({
+  name,
+  dtype: "F32",
+  shape,
+  data: bytesOf(Float32Array.from(values)),
+});
+
+/** The first frames of held-out episodes with the latents that PyTorch gave when the model was exported, as docs/verify.md saves them. */
+async function storedSamples(): Promise<TensorToWrite[]> {
+  const episodes = (await readdir(join(MODEL, "eval"))).filter((name) => name.startsWith("test-")).sort();
+  const tensors: TensorToWrite[] = [];
+  for (const [index, episode] of episodes.entries()) {
+    const file = join(MODEL, "eval", episode, "frame-00.png");
+    const { latents } = JSON.parse(await readFile(join(MODEL, "eval", episode, "episode.json"), "utf8")) as { latents: number[][] };
+    tensors.push({
+      name: `encode.${index}.image`,
+      dtype: "U8",
+      shape: [56, 56, 3],
+      data: await decodeImage(await readFile(file), { width: 56, height: 56 }),
+    });
+    tensors.push(f32(`encode.${index}.latent`, [1, 96], latents[0] as number[]));
+  }
+  return tensors;
+}
+
+describe("the trained model against PyTorch's own outputs", () => {
+  test("stored ones: f32 is equal but for rounding, int8 reaches the bar, and a bar above it is not reached", TIMEOUT, async () => {
+    await writeSafetensors(at("stored.safetensors"), await storedSamples());
+    const verify = (model: string, ...options: string[]) =>
+      runInside(["verify-model", at(model), "--expected", at("stored.safetensors"), ...options]);
+    const exact = JSON.parse((await verify("f32.syn", "--json")).stdout);
+    expect(exact).toMatchObject({ command: "verify-model", pass: true, reference: null, bars: { minCentredCosine: 0.98 }, notSeen: null });
+    expect(exact.rows).toMatchObject([{ what: "encode", against: "expected", inputs: "25 saved samples", count: 25 }]);
+    expect(exact.rows[0].centredCosineWorst).toBeGreaterThan(0.9999);
+    const packed = await verify("i8.syn");
+    expect(packed.code).toBe(0);
+    expect(packed.stdout).toContain("bar: worst centred cosine at least 0.98: reached by every row");
+    const above = await verify("i8.syn", "--min-centred", "0.9999");
+    expect(above.code).toBe(1);
+    expect(above.stdout).toMatch(/encode .* below/);
+  });
+
+  test.skipIf(!existsSync(PYTHON))("saved by the very lines of docs/verify.md", TIMEOUT, async () => {
+    const [, lines = ""] = /```python\n([\s\S]*?)```/.exec(await readFile(repoPath("docs", "verify.md"), "utf8")) ?? [];
+    for (const name of ["models", "training"]) await symlink(repoPath(name), at(name));
+    const saved = spawnSync(PYTHON, ["-c", lines], { cwd: folder, encoding: "utf8" });
+    expect(saved.stderr).toBe("");
+    const { rows } = JSON.parse(await done("verify-model", at("f32.syn"), "--expected", at("outputs.safetensors"), "--json"));
+    expect(rows).toMatchObject([{ what: "encode", count: 25 }]);
+    expect(rows[0].maxAbsError).toBeLessThan(1e-4);
+  });
+
+  test("compare --expected has both, and no longer says that something is not seen", TIMEOUT, async () => {
+    await writeSafetensors(at("stored.safetensors"), await storedSamples());
+    const args = ["compare", at("i8.syn"), join(MODEL, "model.safetensors"), "--images", join(MODEL, "eval"), "--images-max", "4"];
+    const report = JSON.parse(await done(...args, "--expected", at("stored.safetensors"), "--json"));
+    expect(report.rows.map((row: { against: string }) => row.against)).toEqual([...Array(5).fill("checkpoint"), "expected"]);
+    expect(report).toMatchObject({ expected: "stored.safetensors", notSeen: null });
+  });
+});
+
+/** Packs a model of oracle/misread.py in f32; answers its path and that of PyTorch's outputs. */
+async function prepared(model: Misread, name: string, config: unknown): Promise<{ checkpoint: string; pack: string; expected: string }> {
+  const [checkpoint, configFile, pack, expected] = ["safetensors", "json", "syn", "expected"].map((kind) => at(`${name}.${kind}`)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  await writeSeededCheckpoint(checkpoint, model.shapes, model.seed);
+  await writeFile(configFile, JSON.stringify(config));
+  await done("pack", checkpoint, "--config", configFile, "--type", "f32", "-o", pack);
+  const shape = [1, model.rows, model.width];
+  const tensors = model.samples.flatMap(({ rows, hidden }, index) => [
+    f32(`run.${index}.rows`, shape, rows),
+    f32(`run.${index}.hidden`, shape, hidden),
+  ]);
+  await writeSafetensors(expected, tensors);
+  return { checkpoint, pack, expected };
+}
+
+describe("a config that is wrong and runs: compare cannot see it, PyTorch's outputs do", () => {
+  test.each([
+    ["positions that begin two rows too early (OPT)", optSmall(), 0.97],
+    ["norms before what they come after (BERT)", bertSmall(), 0.1],
+  ])("%s", TIMEOUT, async (what, model, most) => {
+    const { checkpoint, pack, expected } = await prepared(model, what.slice(0, 5), model.config());
+    const compared = JSON.parse(await done("compare", pack, checkpoint, "--json"));
+    expect(compared.rows[0].centredCosineWorst).toBeGreaterThan(0.999999);
+    const { code, stdout } = await runInside(["verify-model", pack, "--expected", expected, "--json"]);
+    expect(code).toBe(1);
+    const { rows, pass } = JSON.parse(stdout);
+    expect(pass).toBe(false);
+    expect(rows[0].centredCosineWorst).toBeLessThan(most);
+  });
+
+  test("OPT with its positions where they are is right", TIMEOUT, async () => {
+    const opt = optSmall();
+    const { pack, expected } = await prepared(opt, "opt-right", opt.config({ firstPosition: 2 }));
+    const { rows } = JSON.parse(await done("verify-model", pack, "--expected", expected, "--min-centred", "0.99999", "--json"));
+    expect(rows[0].maxAbsError).toBeLessThan(2e-5);
+  });
+});
+
+describe("a file of samples that is wrong is refused with its place", () => {
+  const image = (name: string, shape = [56, 56, 3], dtype = "U8"): TensorToWrite => ({
+    name,
+    dtype,
+    shape,
+    data: new Uint8Array(shape.reduce((product, size) => product * size, dtype === "U8" ? 1 : 4)),
+  });
+  const rows = (name: string, count: number, width: number) => f32(name, [count, width], new Float32Array(count * width));
+  const cases: [string, TensorToWrite[], string, RegExp][] = [
+    ["nothing", [], "EXPECTED_NAME", /holds 0 tensors/],
+    ["another name", [image("image")], "EXPECTED_NAME", /tensor "image".*expected "<entry>\.<number>\.<input or output>"/],
+    ["an unknown entry", [image("classify.0.image")], "EXPECTED_NAME", /entry that the model does not have; expected encode, predict/],
+    ["an unknown port", [image("encode.0.picture")], "EXPECTED_NAME", /no input or output of encode; expected image, latent/],
+    ["no input", [rows("encode.0.latent", 1, 96)], "EXPECTED_MISSING", /sample encode\.0: has no tensor "encode\.0\.image"/],
+    ["no output", [image("encode.0.image")], "EXPECTED_MISSING", /has no output; expected "encode\.0\.latent"/],
+    [
+      "channels first",
+      [image("encode.0.image", [3, 56, 56]), rows("encode.0.latent", 1, 96)],
+      "EXPECTED_SHAPE",
+      /\[3, 56, 56\]; expected \[56, 56, 3\].*blue last/,
+    ],
+    ["another size", [image("encode.0.image", [28, 28, 3]), rows("encode.0.latent", 1, 96)], "EXPECTED_SHAPE", /at the model's size/],
+    [
+      "normalised pixels",
+      [image("encode.0.image", [56, 56, 3], "F32"), rows("encode.0.latent", 1, 96)],
+      "EXPECTED_DTYPE",
+      /is F32; expected U8/,
+    ],
+    ["another width", [image("encode.0.image"), rows("encode.0.latent", 1, 95)], "EXPECTED_SHAPE", /"encode\.0\.latent".*\[1, 95\]/],
+    [
+      "too many rows",
+      [rows("predict.0.latents", 4, 96), rows("predict.0.actions", 4, 10), rows("predict.0.prediction", 4, 96)],
+      "EXPECTED_SHAPE",
+      /predict\.0\.latents.*1 to 3 rows/,
+    ],
+    [
+      "rows of two counts",
+      [rows("predict.0.latents", 3, 96), rows("predict.0.actions", 2, 10), rows("predict.0.prediction", 3, 96)],
+      "EXPECTED_SHAPE",
+      /"predict\.0\.actions".*\[2, 10\]; expected \[3, 10\]/,
+    ],
+    ["one sample", [image("encode.0.image"), rows("encode.0.latent", 1, 96)], "COMPARE_SAMPLES", /one sample/],
+  ];
+  test.each(cases)("%s", async (_what, tensors, code, says) => {
+    await writeSafetensors(at("wrong.safetensors"), tensors);
+    const result = await runInside(["verify-model", at("i8.syn"), "--expected", at("wrong.safetensors")]);
+    expect(result).toMatchObject({ code: 2, stdout: "" });
+    expect(result.stderr).toMatch(says);
+    expect(result.stderr).toMatch(new RegExp(`\\[${code}\\]\\n$`));
+  });
+});
