@@ -98,7 +98,9 @@ const Runtime = struct {
 
     fn tests(self: Runtime, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {
         const b = self.b;
-        const step = b.step("test", "run the runtime's own tests");
+        const all = b.step("test", "run the tests of the runtime and of the device core");
+        const step = b.step("test-kernels", "run the runtime's own tests");
+        all.dependOn(step);
         const root = self.module(target, optimize, "kernels/src/root.zig");
         root.addAnonymousImport("synapse.h", .{ .root_source_file = b.path("kernels/include/synapse.h") });
         const compile = b.addTest(.{ .root_module = root });

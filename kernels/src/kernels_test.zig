@@ -254,6 +254,28 @@ test "linear layers compute what the format says" {
     }
 }
 
+test "bias, activation, gate and residual come in this order" {
+    const V = @import("vector.zig").V;
+    const generic = &@import("kernel_table.zig").table;
+    var prng = std.Random.DefaultPrng.init(seed);
+    const random = prng.random();
+    const m, const n, const k = .{ 3, 21, 40 };
+    for ([_][]f32{ Buffers.x[0 .. m * k], Buffers.bias[0..n], Buffers.gate[0 .. m * n] }) |values| fill(random, values);
+    for ([_]storage.Type{ .f32, .i8 }) |kind| {
+        fillWeights(random, kind, n, k);
+        for ([_]Activation{ .none, .relu, .gelu }) |act| {
+            runLinear(generic, .{ .kind = kind, .m = m, .n = n, .k = k, .act = .none, .rich = false }, &Buffers.expected);
+            runLinear(generic, .{ .kind = kind, .m = m, .n = n, .k = k, .act = act, .rich = true }, &Buffers.out);
+            for (0..m) |r| for (0..n) |output| {
+                const biased = Buffers.expected[r * n + output] + Buffers.bias[output];
+                const active = if (act == .none) biased else act.apply(@as(V, @splat(biased)))[0];
+                // The residual is one row for all: the gate's first.
+                try testing.expectEqual(active * Buffers.gate[r * n + output] + Buffers.gate[output], Buffers.out[r * n + output]);
+            };
+        }
+    }
+}
+
 fn runAttention(table: *const Table, comptime compute: enum { f32, i8 }, rows: u32, keys: u32, heads: u32, kv_heads: u32, dim: u32, causal: bool, out: [*]f32) void {
     const q: View = .{ .data = &Buffers.x, .rows = rows, .cols = heads * dim, .stride = heads * dim };
     const k: View = .{ .data = &Buffers.gate, .rows = keys, .cols = kv_heads * dim, .stride = 2 * kv_heads * dim };
@@ -347,6 +369,22 @@ test "a row of zeros, of huge and of not-a-number values quantises without harm"
         const args: quantize.Args = .{ .x = &Buffers.x, .x_stride = 20, .k = 20, .k_padded = 32, .out = &Buffers.int8, .scales = &Buffers.scales, .sums = null };
         table.quantize_rows(&args, 0, rows.len, &Buffers.scratch);
         try testing.expectEqual(0, Buffers.scales[0]);
+    }
+}
+
+test "halves are rounded to the even neighbour" {
+    // The largest is 127, so that a step is 1 and the halves are exact.
+    const row = [_]f32{ 127, 0.5, 1.5, 2.5, 3.5, -0.5, -1.5, -2.5, -3.5, 125.5, 126.5, -125.5, -126.5, 0.49999997, -0.49999997, 126.50001, 64.5, -64.5, 7.5, -8.5 };
+    const expected = [_]i8{ 127, 0, 2, 2, 4, 0, -2, -2, -4, 126, 126, -126, -126, 0, 0, 127, 64, -64, 8, -8 };
+    var space: [3]*const Table = undefined;
+    for (dispatch.runnable(&space)) |table| {
+        @memcpy(Buffers.x[0..20], &row);
+        @memset(Buffers.x[20..40], 0);
+        const args: quantize.Args = .{ .x = &Buffers.x, .x_stride = 20, .k = 20, .k_padded = 32, .out = &Buffers.int8, .scales = &Buffers.scales, .sums = null };
+        table.quantize_rows(&args, 0, 2, &Buffers.scratch);
+        try testing.expectEqual(1, Buffers.scales[0]);
+        // Beside the second row, which is zero as every machine stores it.
+        for (expected, Buffers.int8[0..20], Buffers.int8[32..52]) |value, stored, zero| try testing.expectEqual(value, @as(i8, @bitCast(stored -% zero)));
     }
 }
 

@@ -17,6 +17,7 @@ test {
     _ = @import("storage.zig");
     _ = @import("storage/expanded.zig");
     _ = @import("c_api.zig");
+    _ = @import("model_test.zig");
     _ = @import("session_test.zig");
     _ = @import("validator_test.zig");
     _ = @import("kernels_test.zig");

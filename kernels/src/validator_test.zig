@@ -164,3 +164,20 @@ test "linear layers, attention and patches keep outputs, operands and scratch ap
     try testing.expect(try accepts(patchify, .{ .x = 0, .out = 1, .patch = 2, .scale = channels, .shift = channels }, &patches));
     try testing.expect(!try accepts(patchify, .{ .x = 0, .out = 2, .patch = 2, .scale = channels, .shift = channels }, &patches));
 }
+
+test "a weight sums over at most 2^17 numbers, whose products int32 holds" {
+    const limits = @import("limits.zig");
+    try testing.expect(127 * 128 * @as(u64, limits.reduction_max) < 1 << 31);
+    for ([_]u32{ limits.reduction_max, limits.reduction_max + 1 }) |k| {
+        const tensors = [_]Tensor{weight(.i8, 1, k)};
+        var report: Report = .{};
+        const validator: Validator = .{ .tensors = &tensors, .rows_max = 1, .at = 64, .op = "test", .report = &report };
+        if (validator.weight("w", 0)) |found| {
+            try testing.expectEqual(limits.reduction_max, k);
+            try testing.expectEqual(k, found.k);
+        } else |_| {
+            try testing.expectEqual(limits.reduction_max + 1, k);
+            try testing.expect(std.mem.find(u8, &report.message, "sums over 131073, at most 131072") != null);
+        }
+    }
+}
