@@ -148,7 +148,7 @@ fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     if (observation.evicted.len > 0) answer.text(observation.evicted.slice()) else answer.nothing();
     answer.key("latent");
     answer.latent(exchange.result(0, device.model.?.predict.?.latent_elements));
-    if (observation.has_action) reply.actionWarnings(device, exchange.actions[0..device.model.?.predict.?.action_elements], "action", false, answer);
+    if (observation.has_action) reply.actionWarnings(device, exchange.actions[0..device.model.?.predict.?.action_elements], .action, answer);
     reply.modelAndTiming(device, exchange, answer);
     answer.objectEnd();
     answer.end();

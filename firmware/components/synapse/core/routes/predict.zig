@@ -63,7 +63,7 @@ fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     answer.objectBegin();
     answer.key("latent");
     answer.latent(results(&device.model.?, exchange));
-    reply.actionWarnings(device, exchange.actions[0 .. exchange.history * device.model.?.predict.?.action_elements], "actions", true, answer);
+    reply.actionWarnings(device, exchange.actions[0 .. exchange.history * device.model.?.predict.?.action_elements], .actions, answer);
     reply.modelAndTiming(device, exchange, answer);
     answer.objectEnd();
     answer.end();

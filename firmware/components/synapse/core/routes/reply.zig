@@ -5,8 +5,8 @@ const Bounded = @import("../problem.zig").Bounded;
 const Exchange = @import("../exchange.zig").Exchange;
 
 /// The member `warnings`, where some of the actions that the client gave lie outside of the model's bounds: the answer is what the model makes of
-/// them, but it has seen none like them. `rows`: of the width of the model's actions; `field`: of the body, of rows or of one row.
-pub fn actionWarnings(device: *const Device, rows: []const f32, comptime field: []const u8, comptime many: bool, answer: *Answer) void {
+/// them, but it has seen none like them. `rows`: of the width of the model's actions; `field`: of the body; `actions` are rows, `action` is one.
+pub noinline fn actionWarnings(device: *const Device, rows: []const f32, field: enum { actions, action }, answer: *Answer) void {
     const model = &device.model.?;
     const width = model.predict.?.action_elements;
     const space = &model.actions;
@@ -22,7 +22,9 @@ pub fn actionWarnings(device: *const Device, rows: []const f32, comptime field: 
     text.print("{d} of {d} values lie outside of the model's bounds; the first is {d}", .{ outside.count, rows.len, rows[outside.first] });
     answer.field("detail", text.slice());
     text = .{};
-    if (many) text.print(field ++ "[{d}][{d}]", .{ outside.first / width, column }) else text.print(field ++ "[{d}]", .{column});
+    text.append(@tagName(field));
+    if (field == .actions) text.print("[{d}]", .{outside.first / width});
+    text.print("[{d}]", .{column});
     answer.field("field", text.slice());
     text = .{};
     text.print("{d} to {d}{s}{s}", .{ space.min[component], space.max[component], if (space.units.len > 0) ", in " else "", space.units });

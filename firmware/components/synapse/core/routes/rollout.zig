@@ -79,7 +79,7 @@ fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     answer.begin(200);
     answer.objectBegin();
     trajectory(device, exchange, answer);
-    reply.actionWarnings(device, exchange.actions[0 .. exchange.steps * device.model.?.predict.?.action_elements], "actions", true, answer);
+    reply.actionWarnings(device, exchange.actions[0 .. exchange.steps * device.model.?.predict.?.action_elements], .actions, answer);
     reply.modelAndTiming(device, exchange, answer);
     answer.objectEnd();
     answer.end();
