@@ -1,13 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { SimulatedBoard } from "../board/board.js";
-import { type BoardServer, createHttpServer, listen, type ServeOptions } from "../server/listen.js";
+import { type BoardServer, createHttpServer, guardConnections, listen, type ServeOptions } from "../server/listen.js";
 import { type TabFile, type TabSource, tabFiles } from "./tabFiles.js";
 
 export type TabOptions = TabSource & ServeOptions;
 
 const HEAD_BYTES_MAX = 8_192;
 const SILENT_MS_MAX = 30_000;
-const CONNECTIONS_MAX = 64;
 
 /**
  * Serves a page that is a whole board: core, runtime and model run in the visitor's tab, and the server sees nothing but the loading of some files.
@@ -17,10 +16,15 @@ export async function serveTab(options: TabOptions): Promise<BoardServer> {
   // What a board refuses is said here, and not in every tab.
   await (await SimulatedBoard.create({ ...options, engine: "wasm" })).close();
   const files = await tabFiles(options);
-  const server = createHttpServer(options, { maxHeaderSize: HEAD_BYTES_MAX }, (request, response) => answer(files, request, response));
-  server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
+  const server = createHttpServer(options, { maxHeaderSize: HEAD_BYTES_MAX }, (request, response) => {
+    if (!connections.begin(request.socket)) return;
+    response.on("close", () => connections.end(request.socket));
+    answer(files, request, response);
+    connections.answered(request.socket);
+  });
+  const connections = guardConnections(server, options);
   server.setTimeout(SILENT_MS_MAX, (socket) => socket.destroy());
-  return listen(server, options);
+  return listen(server, options, connections);
 }
 
 function answer(files: ReadonlyMap<string, TabFile>, request: IncomingMessage, response: ServerResponse): void {

@@ -4,27 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterEach, beforeAll, expect, test } from "vitest";
-import type { BoardClock } from "../board/clock.js";
+import { StoppedClock } from "../testing/stoppedClock.js";
 import { decodeImage } from "./decodeImage.js";
 import { type DecoderOptions, PictureDecoder } from "./pictureDecoder.js";
 
 const SIZE = { width: 6, height: 5 };
-
-/** Time passes when the test says so. */
-class StoppedClock implements BoardClock {
-  readonly waiting = new Set<() => void>();
-  nowUs = () => 0;
-  after(_milliseconds: number, action: () => void): () => void {
-    this.waiting.add(action);
-    return () => void this.waiting.delete(action);
-  }
-  /** Everything that was waited for is due. */
-  pass(): void {
-    const due = [...this.waiting];
-    this.waiting.clear();
-    for (const action of due) action();
-  }
-}
 
 let folder: string;
 let png: Buffer;
@@ -107,7 +91,7 @@ test("a picture that takes too long is given up, its process is ended, and those
   expect([...(await next)]).toEqual([2]);
   expect(decoder.processes).not.toContain(pid);
   await expect.poll(() => isRunning(pid)).toBe(false);
-  expect(clock.waiting.size).toBe(0);
+  expect(clock.waiting).toEqual([]);
 });
 
 test("a decoder that dies is a picture that cannot be decoded, and another takes its place", async () => {

@@ -3,14 +3,15 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { InputError } from "../errors.js";
 import { secureOptions, type TlsIdentity } from "../tls.js";
+import { CONNECTION_LIMITS, type ConnectionLimits, Connections } from "./connections.js";
 
 export interface ServeOptions {
   /** 0: any free port. */
   readonly port: number;
   /** Default `127.0.0.1`: only this machine. `0.0.0.0` serves the local network. */
   readonly host?: string;
-  /** Open at once, 64 unless given; more are closed before they are heard. */
-  readonly connectionsMax?: number;
+  /** Of what is not given, `CONNECTION_LIMITS`. */
+  readonly connections?: Partial<ConnectionLimits>;
   /** HTTPS, and nothing else at this port; without it, HTTP. */
   readonly tls?: TlsIdentity;
 }
@@ -30,8 +31,13 @@ export function createHttpServer({ tls }: ServeOptions, options: ServerOptions, 
   return createTlsServer({ ...options, ...secureOptions({ identity: tls }) }, onRequest);
 }
 
+/** Gives each client its share of a server's connections, and each connection its time. */
+export function guardConnections(server: Server, options: ServeOptions): Connections {
+  return new Connections(server, { ...CONNECTION_LIMITS, ...options.connections });
+}
+
 /** Throws an InputError with code `PORT_UNAVAILABLE` when the address cannot be listened on. */
-export async function listen(server: Server, options: ServeOptions): Promise<BoardServer> {
+export async function listen(server: Server, options: ServeOptions, connections: Connections): Promise<BoardServer> {
   const host = options.host ?? "127.0.0.1";
   await bind(server, host, options.port);
   const { port } = server.address() as AddressInfo;
@@ -43,7 +49,7 @@ export async function listen(server: Server, options: ServeOptions): Promise<Boa
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
+        connections.destroyAll();
       }),
   };
 }

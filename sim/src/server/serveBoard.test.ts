@@ -4,6 +4,7 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { SimulatedBoard } from "../board/board.js";
 import { MODEL, sample, testBoard } from "../board/boardSuite.js";
+import { StoppedClock } from "../testing/stoppedClock.js";
 import type { BoardServer } from "./listen.js";
 import { serveBoard } from "./serveBoard.js";
 
@@ -110,6 +111,78 @@ test("a client that expects 100-continue is refused before it sends", async () =
 test("what is not HTTP, and a head that is too large, are answered as problems", async () => {
   expect(await rawExchange("hello\r\n\r\n")).toContain('"code":"HEAD_MALFORMED"');
   expect(await rawExchange(`GET / HTTP/1.1\r\nx: ${"y".repeat(20_000)}\r\n\r\n`)).toContain('"code":"HEAD_TOO_LARGE"');
+});
+
+test.each([
+  [
+    "an expectation that the board does not know",
+    "GET /v1/device HTTP/1.1\r\nhost: x\r\nexpect: more\r\n\r\n",
+    417,
+    "EXPECTATION_UNKNOWN",
+    "expect",
+  ],
+  [
+    "the same before a body",
+    "POST /v1/encode HTTP/1.1\r\nhost: x\r\nexpect: more\r\ncontent-length: 9\r\n\r\n",
+    417,
+    "EXPECTATION_UNKNOWN",
+    "expect",
+  ],
+  ["no host", "GET /v1/device HTTP/1.1\r\n\r\n", 400, "HEAD_MALFORMED", "host"],
+  ["no host, with a target that has one", "GET http://x/v1/device HTTP/1.1\r\n\r\n", 400, "HEAD_MALFORMED", "host"],
+  ["two hosts", "GET /v1/device HTTP/1.1\r\nhost: x\r\nHost: y\r\n\r\n", 400, "HEAD_MALFORMED", "host"],
+  ["no host before a body", "POST /v1/encode HTTP/1.1\r\ncontent-length: 9\r\n\r\n", 400, "HEAD_MALFORMED", "host"],
+  ["a tunnel", "CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n\r\n", 405, "METHOD_NOT_ALLOWED", undefined],
+  ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "HEAD_MALFORMED", undefined],
+  [
+    "a body whose pieces are none",
+    "POST /v1/encode HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    400,
+    "HEAD_MALFORMED",
+    undefined,
+  ],
+])("%s is answered in the core's form", async (_title, text, status, code, field) => {
+  const [head = "", body = ""] = (await rawExchange(text)).split("\r\n\r\n");
+  expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  expect(head.toLowerCase()).toContain("content-type: application/problem+json");
+  const problem = JSON.parse(body);
+  expect(problem).toMatchObject({
+    title: expect.stringMatching(/./),
+    status,
+    code,
+    detail: expect.stringMatching(/./),
+    expected: expect.stringMatching(/./),
+  });
+  expect(problem.field).toBe(field);
+});
+
+test.each([
+  ["an absolute target", "GET http://board:80/v1/device HTTP/1.1\r\nhost: board:80\r\nconnection: close\r\n\r\n"],
+  ["HTTP/1.0 without a host", "GET /v1/device HTTP/1.0\r\n\r\n"],
+])("%s is answered", async (_title, text) => {
+  const answer = await rawExchange(text);
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  expect(answer).toContain('"simulated":true');
+});
+
+test("a client that does not go away after its answer is cut off", async () => {
+  const clock = new StoppedClock();
+  const small = await serveBoard(board, { port: 0, connections: { clock } });
+  const socket = connect({ port: small.port, host: "127.0.0.1", allowHalfOpen: true });
+  let [answer, closed] = ["", false];
+  socket.on("data", (bytes) => {
+    answer += bytes;
+  });
+  socket.on("error", () => undefined);
+  socket.on("close", () => {
+    closed = true;
+  });
+  socket.write("POST /v1/encode HTTP/1.1\r\nhost: x\r\ncontent-type: text/css\r\ncontent-length: 3000000\r\n\r\n");
+  await expect.poll(() => answer).toMatch(/^HTTP\/1\.1 415 /);
+  socket.write("x");
+  clock.pass();
+  await expect.poll(() => closed || !socket.write("x")).toBe(true);
+  await small.close();
 });
 
 test("a client that leaves in the middle leaves nothing behind", async () => {

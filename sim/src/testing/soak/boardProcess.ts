@@ -16,7 +16,7 @@ process.on("message", async (message: ToBoard) => {
   }
   const { board, engine, connectionsMax } = message;
   const simulated = await SimulatedBoard.create({ board, model: readFileSync(message.model), engine });
-  const { port } = await serveBoard(simulated, { port: 0, connectionsMax });
+  const { port } = await serveBoard(simulated, { port: 0, connections: { countMax: connectionsMax, perClientMax: connectionsMax } });
   return say({ kind: "started", port, token: simulated.ownerToken ?? "" });
 });
 process.on("disconnect", () => process.exit(0));
