@@ -20,10 +20,12 @@ extern "C" {
 #define SYN_API_VERSION 1u
 
 typedef enum syn_result {
+  SYN_MORE = 1,                 /* no error: syn_session_advance has ops left */
   SYN_OK = 0,
   SYN_ERROR_ARGUMENT = -1,      /* a null pointer, an index out of range, a misaligned or too small buffer */
   SYN_ERROR_OUT_OF_MEMORY = -2, /* a given region is smaller than asked for */
   SYN_ERROR_NOT_FOUND = -3,     /* no entry point of that name */
+  SYN_ERROR_CANCELLED = -4,     /* there is no run to go on with: it was cancelled, or has ended */
   SYN_ERROR_TRUNCATED = -10,    /* the file is shorter than its prefix says */
   SYN_ERROR_MAGIC = -11,        /* not a .syn file */
   SYN_ERROR_VERSION = -12,      /* a .syn file of a version this runtime does not read */
@@ -101,6 +103,16 @@ typedef struct syn_port_info {
 syn_result syn_model_get_input(const syn_model *model, uint32_t entry, uint32_t index, syn_port_info *out_info);
 syn_result syn_model_get_output(const syn_model *model, uint32_t entry, uint32_t index, syn_port_info *out_info);
 
+/* How much a model has to do, in multiply-accumulates; an element that an op goes over without multiplying matrices counts as 8. Computed from the program
+ * when the model is opened; sums stop at the largest number instead of beginning again at 0. */
+typedef struct syn_model_work {
+  uint32_t size;
+  uint64_t op_max;       /* the largest op: a run can be interrupted between ops only */
+  uint64_t run_max;      /* the longest run of any entry, at its most rows */
+  uint64_t golden_total; /* all self-test vectors together */
+} syn_model_work;
+syn_result syn_model_get_work(const syn_model *model, syn_model_work *out_work);
+
 /* What one session needs. `threads` is the number of threads that may run a session's parts at once, 1..64. */
 typedef struct syn_session_requirements {
   uint32_t size;
@@ -137,12 +149,25 @@ syn_result syn_session_output(syn_session *session, uint32_t entry, uint32_t ind
 /* Runs an entry on `rows` rows (1..rows_max). Fails only on a wrong argument. */
 syn_result syn_session_run(syn_session *session, uint32_t entry, uint32_t rows);
 
+/* The same in pieces, for callers that must be able to stop: begin, then advance by at most `ops_max` ops (at least 1) as long as the result is SYN_MORE; SYN_OK
+ * says that the run has ended and its outputs are there. What is computed does not depend on the pieces. From begin to the end, regions are the run's: inputs
+ * must not be written, outputs hold nothing. Beginning another run, a self-test or a reset takes the run's place.
+ *
+ * Cancel ends the run under way, if there is one: its outputs hold nothing, and the state region is zero, as in a session just opened; who wants to keep the
+ * state copies it before begin. A run that another one took the place of leaves the state as far as its ops have written it. Advance without a run under way
+ * is SYN_ERROR_CANCELLED. */
+syn_result syn_session_begin(syn_session *session, uint32_t entry, uint32_t rows);
+syn_result syn_session_advance(syn_session *session, uint32_t ops_max);
+syn_result syn_session_cancel(syn_session *session);
+
 /* The state region: copy it out to save a session, in to restore it, across to fork it. */
 syn_result syn_session_state(syn_session *session, void **out_data, size_t *out_bytes);
 syn_result syn_session_reset(syn_session *session);
 
 /* Runs one self-test vector of the model; overwrites inputs and state. SYN_ERROR_GOLDEN if its digest differs. */
 syn_result syn_session_self_test(syn_session *session, uint32_t golden);
+/* The same in pieces: syn_session_advance answers SYN_ERROR_GOLDEN at its end if the digest differs. */
+syn_result syn_session_begin_self_test(syn_session *session, uint32_t golden);
 
 /* What each op of an entry has cost since the profile was last reset. */
 typedef struct syn_op_profile {

@@ -51,6 +51,13 @@ pub const PortInfo = extern struct {
     bytes_max: u32,
 };
 
+pub const ModelWork = extern struct {
+    size: u32,
+    op_max: u64,
+    run_max: u64,
+    golden_total: u64,
+};
+
 pub const SessionRequirements = extern struct {
     size: u32,
     session_bytes: usize,
@@ -148,6 +155,14 @@ pub fn modelGetEntry(model: ?*const Model, index: u32, out: ?*EntryInfo) callcon
         .output_count = @intCast(entry.outputs.len),
         .op_count = @intCast(entry.ops.len),
     };
+    return .ok;
+}
+
+pub fn modelGetWork(model: ?*const Model, out: ?*ModelWork) callconv(.c) Result {
+    const m = model orelse return .argument;
+    const work = out orelse return .argument;
+    if (work.size < @sizeOf(ModelWork)) return .argument;
+    work.* = .{ .size = work.size, .op_max = m.work.op_max, .run_max = m.work.run_max, .golden_total = m.work.golden_total };
     return .ok;
 }
 
@@ -280,6 +295,25 @@ pub fn sessionRun(session: ?*Session, entry_index: u32, rows: u32) callconv(.c) 
     return .ok;
 }
 
+pub fn sessionBegin(session: ?*Session, entry_index: u32, rows: u32) callconv(.c) Result {
+    const s = session orelse return .argument;
+    const entry = entryOf(s.model, entry_index) orelse return .argument;
+    if (rows == 0 or rows > entry.rows_max) return .argument;
+    s.begin(entry_index, rows);
+    return .ok;
+}
+
+pub fn sessionAdvance(session: ?*Session, ops_max: u32) callconv(.c) Result {
+    const s = session orelse return .argument;
+    return if (ops_max == 0) .argument else s.advance(ops_max);
+}
+
+pub fn sessionCancel(session: ?*Session) callconv(.c) Result {
+    const s = session orelse return .argument;
+    if (s.under_way != null) s.reset();
+    return .ok;
+}
+
 pub fn sessionState(session: ?*Session, out: ?*[*]u8, out_bytes: ?*usize) callconv(.c) Result {
     const s = session orelse return .argument;
     const data = out orelse return .argument;
@@ -298,6 +332,13 @@ pub fn sessionSelfTest(session: ?*Session, golden: u32) callconv(.c) Result {
     const s = session orelse return .argument;
     if (golden >= s.model.goldens.len) return .argument;
     return if (s.selfTest(&s.model.goldens[golden])) .ok else .golden;
+}
+
+pub fn sessionBeginSelfTest(session: ?*Session, golden: u32) callconv(.c) Result {
+    const s = session orelse return .argument;
+    if (golden >= s.model.goldens.len) return .argument;
+    s.beginSelfTest(&s.model.goldens[golden]);
+    return .ok;
 }
 
 pub fn sessionGetProfile(session: ?*const Session, entry_index: u32, op: u32, out: ?*OpProfile) callconv(.c) Result {
@@ -358,11 +399,16 @@ pub const functions = .{
     .{ "syn_model_find_entry", modelFindEntry },
     .{ "syn_model_get_input", modelGetInput },
     .{ "syn_model_get_output", modelGetOutput },
+    .{ "syn_model_get_work", modelGetWork },
     .{ "syn_session_get_requirements", sessionGetRequirements },
     .{ "syn_session_open", sessionOpen },
     .{ "syn_session_input", sessionInput },
     .{ "syn_session_output", sessionOutput },
     .{ "syn_session_run", sessionRun },
+    .{ "syn_session_begin", sessionBegin },
+    .{ "syn_session_begin_self_test", sessionBeginSelfTest },
+    .{ "syn_session_advance", sessionAdvance },
+    .{ "syn_session_cancel", sessionCancel },
     .{ "syn_session_state", sessionState },
     .{ "syn_session_reset", sessionReset },
     .{ "syn_session_self_test", sessionSelfTest },

@@ -4,10 +4,13 @@ const std = @import("std");
 
 /// The values of `syn_result` in `include/synapse.h`.
 pub const Result = enum(i32) {
+    /// No error: a run under way has ops left.
+    more = 1,
     ok = 0,
     argument = -1,
     out_of_memory = -2,
     not_found = -3,
+    cancelled = -4,
     truncated = -10,
     magic = -11,
     version = -12,

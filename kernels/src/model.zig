@@ -12,6 +12,32 @@ const Validator = @import("validator.zig").Validator;
 const Report = @import("errors.zig").Report;
 const Error = @import("errors.zig").Error;
 
+/// How much a model has to do, in multiply-accumulates (op.zig). Sums saturate, so that no file can make them small.
+pub const Work = struct {
+    /// The largest op, which nothing interrupts.
+    op_max: u64 = 0,
+    /// The longest run: of all entries at their most rows.
+    run_max: u64 = 0,
+    /// All self-test vectors.
+    golden_total: u64 = 0,
+
+    pub fn of(entries: []const header.Entry, goldens: []const header.Golden, tensors: []const Tensor) Work {
+        var work: Work = .{};
+        for (entries) |*entry| {
+            for (entry.ops) |*record| work.op_max = @max(work.op_max, op_list.workOf(&record.op, tensors, entry.rows_max));
+            work.run_max = @max(work.run_max, ofRun(entry, tensors, entry.rows_max));
+        }
+        for (goldens) |*golden| work.golden_total +|= ofRun(&entries[golden.entry], tensors, golden.rows);
+        return work;
+    }
+
+    fn ofRun(entry: *const header.Entry, tensors: []const Tensor, rows: u32) u64 {
+        var sum: u64 = 0;
+        for (entry.ops) |*record| sum +|= op_list.workOf(&record.op, tensors, rows);
+        return sum;
+    }
+};
+
 pub const Model = struct {
     file: []align(64) const u8,
     name: []const u8,
@@ -26,6 +52,7 @@ pub const Model = struct {
     op_count: u32,
     /// Scratch that one thread needs for the most demanding op.
     thread_bytes: usize,
+    work: Work,
 
     /// Bytes of memory that `open` needs for this file.
     pub fn requirements(file: []const u8, report: *Report) Error!usize {
@@ -84,6 +111,7 @@ pub const Model = struct {
             .sha256 = prefix.sha256,
             .op_count = layout.ops,
             .thread_bytes = storage.roundUp(thread_bytes, 64),
+            .work = .of(entries, goldens, tensors),
         };
         return model;
     }

@@ -13,13 +13,14 @@ pub const Op = union(enum) {
     attention: attention.Params,
 };
 
+const Tensor = @import("tensor.zig").Tensor;
 const patchify = @import("ops/patchify.zig");
 const linear = @import("ops/linear.zig");
 const norm = @import("ops/norm.zig");
 const elementwise = @import("ops/elementwise.zig");
 const attention = @import("ops/attention.zig");
 
-/// The functions `validate`, `threadBytes` and `run` of an op.
+/// The functions `validate`, `threadBytes`, `work` and `run` of an op.
 pub fn implementation(comptime tag: @typeInfo(Op).@"union".tag_type.?) type {
     return switch (tag) {
         .patchify => patchify,
@@ -32,6 +33,13 @@ pub fn implementation(comptime tag: @typeInfo(Op).@"union".tag_type.?) type {
         .act => elementwise.Act,
         .copy => elementwise.Copy,
         .attention => attention,
+    };
+}
+
+/// What an op costs in a run of `rows` dynamic rows, in multiply-accumulates; elements of other kinds of work count as some. It saturates.
+pub fn workOf(op: *const Op, tensors: []const Tensor, rows: u32) u64 {
+    return switch (op.*) {
+        inline else => |*params, tag| implementation(tag).work(params, tensors, rows),
     };
 }
 

@@ -35,7 +35,7 @@ pub const Run = struct {
     }
 
     pub fn rowsOf(self: *const Run, tensor: *const Tensor) u32 {
-        return if (tensor.dynamic) self.rows * tensor.rowsPerDynamicRow() else tensor.rows();
+        return tensor.rowsIn(self.rows);
     }
 
     pub fn matrix(self: *const Run, index: u32) View {
@@ -61,6 +61,14 @@ pub const Cost = struct {
     weight_bytes: u64 = 0,
     activation_bytes: u64 = 0,
 };
+
+/// What an element of an op counts that multiplies no matrices, in multiply-accumulates: an element costs a few operations, of an activation some dozens.
+pub const element_work = 8;
+
+/// The work of an op that goes over the elements of `out` once. Saturates.
+pub fn elementWork(out: *const Tensor, rows: u32) u64 {
+    return @as(u64, out.rowsIn(rows)) *| out.cols() *| element_work;
+}
 
 pub fn matrixBytes(view: View) u64 {
     return @as(u64, view.rows) * view.cols * 4;

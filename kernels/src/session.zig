@@ -46,6 +46,16 @@ pub const Session = struct {
     kernels: *const Table,
     /// One for each op of each entry, in order.
     profiles: []Profile,
+    under_way: ?UnderWay = null,
+
+    /// A run between its first op and its last.
+    const UnderWay = struct {
+        entry: u32,
+        rows: u32,
+        next_op: u32 = 0,
+        /// What its outputs have to be.
+        golden: ?*const header.Golden = null,
+    };
 
     pub fn bytes(model: *const Model) usize {
         return std.mem.alignForward(usize, @sizeOf(Session), 16) + @sizeOf(Profile) * @as(usize, model.op_count);
@@ -76,7 +86,9 @@ pub const Session = struct {
         return self;
     }
 
+    /// Ends the run under way, too.
     pub fn reset(self: *Session) void {
+        self.under_way = null;
         @memset(self.state[0..self.model.regions.state], 0);
     }
 
@@ -91,26 +103,52 @@ pub const Session = struct {
     }
 
     pub fn run(self: *Session, entry_index: u32, rows: u32) void {
+        self.begin(entry_index, rows);
+        std.debug.assert(self.advance(std.math.maxInt(u32)) == .ok);
+    }
+
+    /// Runs a self-test vector and compares the digest of its outputs.
+    pub fn selfTest(self: *Session, golden: *const header.Golden) bool {
+        self.beginSelfTest(golden);
+        return self.advance(std.math.maxInt(u32)) == .ok;
+    }
+
+    /// Begins a run, in place of one under way.
+    pub fn begin(self: *Session, entry_index: u32, rows: u32) void {
+        self.under_way = .{ .entry = entry_index, .rows = rows };
+    }
+
+    /// Runs at most `ops_max` ops of the run under way.
+    pub fn advance(self: *Session, ops_max: u32) Result {
+        const at = if (self.under_way) |*at| at else return .cancelled;
         const model = self.model;
+        const ops = model.entries[at.entry].ops;
         const context: Run = .{
             .tensors = model.tensors,
             .bases = .{ .constant = model.file.ptr, .fast = self.fast, .slow = self.slow, .state = self.state },
-            .rows = rows,
+            .rows = at.rows,
             .exact = model.exact,
             .kernels = self.kernels,
             .parallel = .{ .function = self.parallel_for, .user = self.user, .threads = self.threads, .scratch = self.thread, .scratch_bytes = model.thread_bytes },
         };
-        for (model.entries[entry_index].ops, self.profilesOf(entry_index)) |*record, *profile| {
-            const begin = self.now();
+        const first = at.next_op;
+        const end = first + @min(ops_max, @as(u32, @intCast(ops.len)) - first);
+        for (ops[first..end], self.profilesOf(at.entry)[first..end]) |*record, *profile| {
+            const started = self.now();
             const cost: Cost = switch (record.op) {
                 inline else => |*params, tag| op_list.implementation(tag).run(params, &context),
             };
             profile.runs +|= 1;
-            profile.ticks +|= self.now() -% begin;
+            profile.ticks +|= self.now() -% started;
             profile.macs +|= cost.macs;
             profile.weight_bytes +|= cost.weight_bytes;
             profile.activation_bytes +|= cost.activation_bytes;
         }
+        at.next_op = end;
+        if (end < ops.len) return .more;
+        const golden = at.golden;
+        self.under_way = null;
+        return if (golden == null or self.outputsAre(golden.?)) .ok else .golden;
     }
 
     fn now(self: *const Session) u64 {
@@ -130,8 +168,8 @@ pub const Session = struct {
         return if (tensor.dynamic) all / tensor.shape[0] * rows else all;
     }
 
-    /// Runs a self-test vector and compares the digest of its outputs.
-    pub fn selfTest(self: *Session, golden: *const header.Golden) bool {
+    /// Begins the run of a self-test vector, at whose end the digest of the outputs is compared.
+    pub fn beginSelfTest(self: *Session, golden: *const header.Golden) void {
         self.reset();
         const entry = &self.model.entries[golden.entry];
         var state = golden.seed;
@@ -152,7 +190,11 @@ pub const Session = struct {
                 },
             }
         }
-        self.run(golden.entry, golden.rows);
+        self.under_way = .{ .entry = golden.entry, .rows = golden.rows, .golden = golden };
+    }
+
+    fn outputsAre(self: *const Session, golden: *const header.Golden) bool {
+        const entry = &self.model.entries[golden.entry];
         var hash = std.crypto.hash.sha2.Sha256.init(.{});
         for (entry.outputs) |*port| hash.update(self.pointer(&self.model.tensors[port.tensor])[0..self.portBytes(port, golden.rows)]);
         return std.mem.eql(u8, &hash.finalResult(), golden.digest);

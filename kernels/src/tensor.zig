@@ -37,6 +37,11 @@ pub const Tensor = struct {
         return self.rows() / self.shape[0];
     }
 
+    /// Rows in a run of `rows` dynamic rows.
+    pub fn rowsIn(self: *const Tensor, dynamic_rows: u32) u32 {
+        return if (self.dynamic) dynamic_rows * self.rowsPerDynamicRow() else self.rows();
+    }
+
     pub fn isDense(self: *const Tensor) bool {
         return self.stride == self.cols();
     }

@@ -1,5 +1,6 @@
 const limits = @import("../limits.zig");
 const storage = @import("../storage.zig");
+const Tensor = @import("../tensor.zig").Tensor;
 const Validator = @import("../validator.zig").Validator;
 const Error = @import("../errors.zig").Error;
 const runtime = @import("../run.zig");
@@ -51,6 +52,16 @@ pub fn threadBytes(p: *const Params, v: *const Validator) usize {
         .f32 => f32_compute.threadBytes(keys, dim),
         .i8 => i8_compute.threadBytes(keys, dim),
     };
+}
+
+fn macs(p: *const Params, tensors: []const Tensor, rows: u32) u64 {
+    return 2 *| @as(u64, tensors[p.q].rowsIn(rows)) *| tensors[p.k].rowsIn(rows) *| tensors[p.q].cols();
+}
+
+/// In multiply-accumulates, the softmax of every score included, for a run of `rows` dynamic rows. Saturates.
+pub fn work(p: *const Params, tensors: []const Tensor, rows: u32) u64 {
+    const scores = @as(u64, tensors[p.q].rowsIn(rows)) *| tensors[p.k].rowsIn(rows) *| p.heads;
+    return macs(p, tensors, rows) +| scores *| runtime.element_work;
 }
 
 pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
@@ -111,7 +122,7 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
         },
     }
     return .{
-        .macs = 2 * @as(u64, q.rows) * k.rows * q.cols,
+        .macs = macs(p, r.tensors, r.rows),
         .activation_bytes = 2 * (runtime.matrixBytes(q) + runtime.matrixBytes(k)),
     };
 }

@@ -1,6 +1,7 @@
 //! `add`, `mul`, `modulate`, `act`, `copy`.
 
 const Activation = @import("../math.zig").Activation;
+const Tensor = @import("../tensor.zig").Tensor;
 const Validator = @import("../validator.zig").Validator;
 const Error = @import("../errors.zig").Error;
 const runtime = @import("../run.zig");
@@ -23,6 +24,7 @@ fn Binary(comptime kind: compute.Kind) type {
         }
 
         pub const threadBytes = none(Params);
+        pub const work = outWork(Params);
 
         pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
             return elementwise(r, .{ .kind = kind, .act = .none, .x = r.matrix(p.a), .out = r.matrix(p.out), .b = r.broadcast(p.b), .c = .{} });
@@ -43,6 +45,7 @@ pub const Modulate = struct {
     }
 
     pub const threadBytes = none(Params);
+    pub const work = outWork(Params);
 
     pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
         return elementwise(r, .{ .kind = .modulate, .act = .none, .x = r.matrix(p.x), .out = r.matrix(p.out), .b = r.broadcast(p.shift), .c = r.broadcast(p.scale) });
@@ -59,6 +62,7 @@ pub const Act = struct {
     }
 
     pub const threadBytes = none(Params);
+    pub const work = outWork(Params);
 
     pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
         return elementwise(r, .{ .kind = .act, .act = p.act, .x = r.matrix(p.x), .out = r.matrix(p.out), .b = .{}, .c = .{} });
@@ -77,6 +81,7 @@ pub const Copy = struct {
     }
 
     pub const threadBytes = none(Params);
+    pub const work = outWork(Params);
 
     pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
         const out = r.matrix(p.out);
@@ -93,6 +98,14 @@ fn none(comptime Params: type) fn (*const Params, *const Validator) usize {
             return 0;
         }
     }.threadBytes;
+}
+
+fn outWork(comptime Params: type) fn (*const Params, []const Tensor, u32) u64 {
+    return struct {
+        fn work(p: *const Params, tensors: []const Tensor, rows: u32) u64 {
+            return runtime.elementWork(&tensors[p.out], rows);
+        }
+    }.work;
 }
 
 fn elementwise(r: *const runtime.Run, args: compute.Args) runtime.Cost {

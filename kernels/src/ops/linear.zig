@@ -1,5 +1,6 @@
 const storage = @import("../storage.zig");
 const Activation = @import("../math.zig").Activation;
+const Tensor = @import("../tensor.zig").Tensor;
 const Validator = @import("../validator.zig").Validator;
 const Error = @import("../errors.zig").Error;
 const runtime = @import("../run.zig");
@@ -52,9 +53,14 @@ pub fn threadBytes(p: *const Params, v: *const Validator) usize {
     return Layout.of(w.type, if (w.type.isInteger()) storage.roundUp(k, 16) else k).end;
 }
 
+/// In multiply-accumulates, for a run of `rows` dynamic rows. Saturates.
+pub fn work(p: *const Params, tensors: []const Tensor, rows: u32) u64 {
+    const w = &tensors[p.w];
+    return @as(u64, tensors[p.x].rowsIn(rows)) *| w.shape[0] *| w.shape[1];
+}
+
 pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
     const w = &r.tensors[p.w];
-    const n: u64 = w.shape[0];
     const k = w.shape[1];
     const x = r.matrix(p.x);
     const k_padded = storage.roundUp(k, 16);
@@ -104,7 +110,7 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
     const chunk: u32 = @intCast(@max(1, @min(panels, 200_000 / @max(macs_of_panel, 1))));
     r.parallel.run(r.kernels.linear, &args, panels, chunk);
     return .{
-        .macs = @as(u64, x.rows) * n * k,
+        .macs = work(p, r.tensors, r.rows),
         .weight_bytes = w.bytes,
         .activation_bytes = runtime.matrixBytes(x) + runtime.matrixBytes(args.out),
     };

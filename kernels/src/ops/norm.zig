@@ -1,5 +1,6 @@
 //! `layer_norm` and `rms_norm`.
 
+const Tensor = @import("../tensor.zig").Tensor;
 const Validator = @import("../validator.zig").Validator;
 const Error = @import("../errors.zig").Error;
 const runtime = @import("../run.zig");
@@ -35,6 +36,10 @@ fn Norm(comptime kind: enum { layer_norm, rms_norm }) type {
         pub fn threadBytes(p: *const Params, v: *const Validator) usize {
             _ = .{ p, v };
             return 0;
+        }
+
+        pub fn work(p: *const Params, tensors: []const Tensor, rows: u32) u64 {
+            return runtime.elementWork(&tensors[p.out], rows);
         }
 
         pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {

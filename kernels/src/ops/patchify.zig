@@ -1,4 +1,5 @@
 const limits = @import("../limits.zig");
+const Tensor = @import("../tensor.zig").Tensor;
 const Validator = @import("../validator.zig").Validator;
 const Error = @import("../errors.zig").Error;
 const runtime = @import("../run.zig");
@@ -32,6 +33,10 @@ pub fn validate(p: *const Params, v: *const Validator) Error!void {
 pub fn threadBytes(p: *const Params, v: *const Validator) usize {
     _ = .{ p, v };
     return 0;
+}
+
+pub fn work(p: *const Params, tensors: []const Tensor, rows: u32) u64 {
+    return runtime.elementWork(&tensors[p.out], rows);
 }
 
 pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {

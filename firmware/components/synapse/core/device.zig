@@ -18,6 +18,7 @@ const schedule = @import("schedule.zig");
 const Streams = @import("streams.zig").Streams;
 const Updates = @import("updates.zig").Updates;
 const Storage = @import("storage.zig").Storage;
+const Turn = @import("turn.zig").Turn;
 const Activation = @import("routes/activate.zig").Activation;
 
 pub const version = "0.1.0";
@@ -36,6 +37,8 @@ pub const Device = struct {
     running: ?*Exchange = null,
     /// The worker's verdict on the running exchange, read on the event side after work_done.
     finished: bool = false,
+    /// The worker's, while it works.
+    turn: Turn = .{},
     sequence: u64 = 0,
     started_us: u64,
     /// Moving average of inference times, for Retry-After.

@@ -80,6 +80,17 @@ pub const update_spread_s_max = 86_400;
 
 /// One turn of the worker: long rollouts are cut in turns, so that a request whose client left stops soon.
 pub const work_turn_us = 20_000;
+/// A run of the model is left between two ops after this long, so that a board with one thread serves others meanwhile. Longer than a turn: what is left has to
+/// be begun again.
+pub const run_turn_us = 50_000;
+
+/// The most thousand million multiply-accumulates of a model's longest run, and of its test vectors together, on a board whose configuration says nothing. Two
+/// cores of an ESP32-P4 take some five minutes for as many with scalar instructions, and about a minute at the published speed of vector instructions.
+pub const model_gmac_max_default = 64;
+/// Most that the owner can set.
+pub const model_gmac_max_most = 1_000_000;
+/// The largest op, which nothing interrupts, may have this part of it.
+pub const op_part = 16;
 
 /// Longest answer that goes out as one MQTT message; brokers have limits of their own.
 pub const mqtt_answer_bytes_max = 256 << 10;

@@ -7,6 +7,7 @@ const ports = @import("port.zig");
 const runtime = @import("runtime.zig");
 const size = @import("byte_text.zig").size;
 const tokens = @import("tokens.zig");
+const Turn = @import("turn.zig").Turn;
 const CborTokens = @import("cbor_tokens.zig").CborTokens;
 
 /// `encode`: one image in, one latent out.
@@ -39,6 +40,7 @@ pub const Model = struct {
     handle: *runtime.Handle,
     session: *runtime.SessionHandle,
     info: runtime.ModelInfo,
+    work: runtime.ModelWork,
     untrained: bool,
     encode: ?Encode,
     predict: ?Predict,
@@ -103,12 +105,14 @@ pub const Model = struct {
             .handle = opened,
             .session = session.?,
             .info = .{},
+            .work = .{},
             .untrained = false,
             .encode = null,
             .predict = null,
             .usage = .{ .fast_bytes = fast.used - fast_mark, .slow_bytes = slow.used - slow_mark },
         };
         try check(runtime.syn_model_get_info(opened, &model.info), err);
+        try check(runtime.syn_model_get_work(opened, &model.work), err);
         model.untrained = isUntrained(model.meta());
         model.encode = findEncode(opened);
         model.predict = findPredict(opened);
@@ -128,31 +132,66 @@ pub const Model = struct {
         return encoder.latent_elements == predictor.latent_elements;
     }
 
-    /// image: [height][width][3]; latent: (latent_elements). On the worker.
-    pub fn runEncode(model: *const Model, image: []const u8, latent: []f32) void {
+    /// image: [height][width][3]; latent: (latent_elements). On the worker. False: the turn is over, and the same call in the next one goes on.
+    pub fn runEncode(model: *const Model, turn: *Turn, image: []const u8, latent: []f32) bool {
         const encoder = &model.encode.?;
-        @memcpy(model.input(encoder.entry, 0)[0..image.len], image);
-        model.run(encoder.entry, 1);
+        if (!turn.run_begun) {
+            @memcpy(model.input(encoder.entry, 0)[0..image.len], image);
+            model.begin(turn, encoder.entry, 1);
+        }
+        if (model.advance(turn) == runtime.more) return false;
         const latents = model.output(encoder.entry, encoder.output);
         @memcpy(std.mem.sliceAsBytes(latent), latents[0 .. latent.len * 4]);
+        return true;
     }
 
-    /// latents: (rows, latent_elements), actions: (rows, action_elements), next: (latent_elements). On the worker.
-    pub fn runPredict(model: *const Model, rows: usize, latents: []const f32, actions: []const f32, next: []f32) void {
+    /// latents: (rows, latent_elements), actions: (rows, action_elements), next: (latent_elements). On the worker; as runEncode.
+    pub fn runPredict(model: *const Model, turn: *Turn, rows: usize, latents: []const f32, actions: []const f32, next: []f32) bool {
         const predictor = &model.predict.?;
-        const latent_bytes = std.mem.sliceAsBytes(latents);
-        const action_bytes = std.mem.sliceAsBytes(actions);
-        @memcpy(model.input(predictor.entry, predictor.latent_input)[0..latent_bytes.len], latent_bytes);
-        @memcpy(model.input(predictor.entry, predictor.action_input)[0..action_bytes.len], action_bytes);
-        model.run(predictor.entry, if (predictor.dynamic) @intCast(rows) else 1);
+        if (!turn.run_begun) {
+            const latent_bytes = std.mem.sliceAsBytes(latents);
+            const action_bytes = std.mem.sliceAsBytes(actions);
+            @memcpy(model.input(predictor.entry, predictor.latent_input)[0..latent_bytes.len], latent_bytes);
+            @memcpy(model.input(predictor.entry, predictor.action_input)[0..action_bytes.len], action_bytes);
+            model.begin(turn, predictor.entry, if (predictor.dynamic) @intCast(rows) else 1);
+        }
+        if (model.advance(turn) == runtime.more) return false;
         const rows_out = model.output(predictor.entry, predictor.output);
         const last = (rows - 1) * next.len * 4;
         @memcpy(std.mem.sliceAsBytes(next), rows_out[last..][0 .. next.len * 4]);
+        return true;
     }
 
-    /// Runs one of the pack's test vectors; false when the outputs are not those promised. On the worker.
-    pub fn selfTest(model: *const Model, vector: u32) bool {
-        return runtime.syn_session_self_test(model.session, vector) == runtime.ok;
+    /// Runs one of the pack's test vectors; false when the outputs are not those promised. On the worker. Null: the turn is over, as for runEncode.
+    pub fn selfTest(model: *const Model, turn: *Turn, vector: u32) ?bool {
+        if (!turn.run_begun) {
+            if (runtime.syn_session_begin_self_test(model.session, vector) != runtime.ok) return false;
+            turn.run_begun = true;
+        }
+        const result = model.advance(turn);
+        return if (result == runtime.more) null else result == runtime.ok;
+    }
+
+    /// Nobody wants the run under way any more. Not while the worker is at it.
+    pub fn cancel(model: *const Model) void {
+        std.debug.assert(runtime.syn_session_cancel(model.session) == runtime.ok);
+    }
+
+    fn begin(model: *const Model, turn: *Turn, entry: u32, rows: u32) void {
+        std.debug.assert(runtime.syn_session_begin(model.session, entry, rows) == runtime.ok);
+        turn.run_begun = true;
+    }
+
+    /// Op by op, to the end of the run or of the turn.
+    fn advance(model: *const Model, turn: *Turn) c_int {
+        while (true) {
+            const result = runtime.syn_session_advance(model.session, 1);
+            if (result != runtime.more) {
+                turn.run_begun = false;
+                return result;
+            }
+            if (turn.over()) return result;
+        }
     }
 
     // The runtime promises that an opened model's runs fail only on wrong arguments, and these arguments come from the model itself.
@@ -168,10 +207,6 @@ pub const Model = struct {
         var bytes: usize = 0;
         std.debug.assert(runtime.syn_session_output(model.session, entry, index, &data, &bytes) == runtime.ok);
         return data.?[0..bytes];
-    }
-
-    fn run(model: *const Model, entry: u32, rows: u32) void {
-        std.debug.assert(runtime.syn_session_run(model.session, entry, rows) == runtime.ok);
     }
 };
 

@@ -3,6 +3,7 @@ pub const Handle = opaque {};
 pub const SessionHandle = opaque {};
 
 pub const ok: c_int = 0;
+pub const more: c_int = 1;
 
 pub const ErrorInfo = extern struct {
     size: u32 = @sizeOf(ErrorInfo),
@@ -32,6 +33,13 @@ pub const EntryInfo = extern struct {
     input_count: u32 = 0,
     output_count: u32 = 0,
     op_count: u32 = 0,
+};
+
+pub const ModelWork = extern struct {
+    size: u32 = @sizeOf(ModelWork),
+    op_max: u64 = 0,
+    run_max: u64 = 0,
+    golden_total: u64 = 0,
 };
 
 pub const Type = enum(u32) { f32 = 0, u8 = 1, i32 = 2, _ };
@@ -81,6 +89,7 @@ pub const SessionConfig = extern struct {
 pub extern fn syn_model_requirements(file: ?*const anyopaque, file_bytes: usize, out_memory_bytes: *usize, err: ?*ErrorInfo) c_int;
 pub extern fn syn_model_open(file: ?*const anyopaque, file_bytes: usize, flags: u32, memory: ?*anyopaque, memory_bytes: usize, out_model: *?*Handle, err: ?*ErrorInfo) c_int;
 pub extern fn syn_model_get_info(model: *const Handle, out_info: *ModelInfo) c_int;
+pub extern fn syn_model_get_work(model: *const Handle, out_work: *ModelWork) c_int;
 pub extern fn syn_model_get_entry(model: *const Handle, entry: u32, out_info: *EntryInfo) c_int;
 pub extern fn syn_model_find_entry(model: *const Handle, name: [*]const u8, name_bytes: usize, out_entry: *u32) c_int;
 pub extern fn syn_model_get_input(model: *const Handle, entry: u32, index: u32, out_info: *PortInfo) c_int;
@@ -89,7 +98,9 @@ pub extern fn syn_session_get_requirements(model: *const Handle, threads: u32, o
 pub extern fn syn_session_open(model: *const Handle, config: *const SessionConfig, out_session: *?*SessionHandle) c_int;
 pub extern fn syn_session_input(session: *SessionHandle, entry: u32, index: u32, out_data: *?[*]u8, out_bytes_max: *usize) c_int;
 pub extern fn syn_session_output(session: *SessionHandle, entry: u32, index: u32, out_data: *?[*]const u8, out_bytes_max: *usize) c_int;
-pub extern fn syn_session_run(session: *SessionHandle, entry: u32, rows: u32) c_int;
-pub extern fn syn_session_self_test(session: *SessionHandle, golden: u32) c_int;
+pub extern fn syn_session_begin(session: *SessionHandle, entry: u32, rows: u32) c_int;
+pub extern fn syn_session_begin_self_test(session: *SessionHandle, golden: u32) c_int;
+pub extern fn syn_session_advance(session: *SessionHandle, ops_max: u32) c_int;
+pub extern fn syn_session_cancel(session: *SessionHandle) c_int;
 pub extern fn syn_result_name(result: c_int) [*:0]const u8;
 pub extern fn syn_isa_name() [*:0]const u8;

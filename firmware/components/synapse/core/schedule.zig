@@ -46,6 +46,7 @@ pub fn work(device: *Device) void {
     const exchange = device.running orelse return;
     const start = device.now();
     device.finished = false;
+    device.turn.begin(&device.port, start, &exchange.cancelled);
     while (!device.finished and !exchange.cancelled.load(.acquire)) {
         device.finished = switch (exchange.route.kind) {
             .immediate => unreachable,
@@ -64,6 +65,9 @@ pub fn workDone(device: *Device) void {
         return device.port.start_work(device.port.user);
     }
     device.running = null;
+    // It was left in the middle.
+    if (device.turn.run_begun) if (device.model) |*model| model.cancel();
+    device.turn.run_begun = false;
     if (is_task) {
         device.finishTask(exchange);
     } else {

@@ -88,7 +88,8 @@ fn step(device: *Device, exchange: *Exchange) bool {
         .test_new => {
             const model = &activation.opened.?.model;
             if (activation.vectors_passed == model.info.golden_count) return true;
-            if (model.selfTest(activation.vectors_passed)) {
+            const passed = model.selfTest(&device.turn, activation.vectors_passed) orelse return false;
+            if (passed) {
                 activation.vectors_passed += 1;
             } else returnToOld(activation, .golden);
         },

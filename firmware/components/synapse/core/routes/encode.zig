@@ -42,8 +42,7 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
 
 pub fn step(device: *Device, exchange: *Exchange) bool {
     const model = &device.model.?;
-    model.runEncode(exchange.pictures[0].pixels, exchange.result(0, model.encode.?.latent_elements));
-    return true;
+    return model.runEncode(&device.turn, exchange.pictures[0].pixels, exchange.result(0, model.encode.?.latent_elements));
 }
 
 pub fn results(model: *const Model, exchange: *Exchange) []const f32 {

@@ -85,7 +85,9 @@ fn step(device: *Device, exchange: *Exchange) bool {
     const observation = &exchange.observation;
     const latent = exchange.result(0, predictor.latent_elements);
     if (!exchange.start_done) {
-        if (exchange.pictures[0].given) model.runEncode(exchange.pictures[0].pixels, latent) else @memcpy(latent, exchange.latents[0..latent.len]);
+        if (exchange.pictures[0].given) {
+            if (!model.runEncode(&device.turn, exchange.pictures[0].pixels, latent)) return false;
+        } else @memcpy(latent, exchange.latents[0..latent.len]);
         exchange.start_done = true;
         exchange.history = 1;
         return !finite(latent);
@@ -103,7 +105,7 @@ fn step(device: *Device, exchange: *Exchange) bool {
     @memcpy(action, exchange.actions[0..action.len]);
     if (stream.rows < predictor.history_min) return true;
     const predicted = exchange.result(1, latent.len);
-    model.runPredict(stream.rows, stream.latents[0 .. stream.rows * latent.len], stream.actions[0 .. stream.rows * action.len], predicted);
+    if (!model.runPredict(&device.turn, stream.rows, stream.latents[0 .. stream.rows * latent.len], stream.actions[0 .. stream.rows * action.len], predicted)) return false;
     exchange.history = 2;
     observation.surprise = streams.distance(predicted, latent);
     observation.z_score = stream.surprise.zScore(observation.surprise.?);

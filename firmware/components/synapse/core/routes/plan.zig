@@ -123,23 +123,23 @@ fn step(device: *Device, exchange: *Exchange) bool {
     const width = model.predict.?.latent_elements;
     switch (plan.stage) {
         .start => {
-            if (exchange.pictures[0].given) model.runEncode(exchange.pictures[0].pixels, exchange.latents[0..width]);
+            if (exchange.pictures[0].given and !model.runEncode(&device.turn, exchange.pictures[0].pixels, exchange.latents[0..width])) return false;
             plan.stage = .goal;
         },
         .goal => {
-            if (exchange.pictures[1].given) model.runEncode(exchange.pictures[1].pixels, exchange.latents[width..][0..width]);
+            if (exchange.pictures[1].given and !model.runEncode(&device.turn, exchange.pictures[1].pixels, exchange.latents[width..][0..width])) return false;
             // From here on the body, and a picture in its place, are needed no more.
             begin(exchange, &model.predict.?, &model.actions);
             plan.stage = .search;
         },
-        .search => if (predictNext(model, exchange)) {
+        .search => if (predictNext(device, exchange)) {
             const iteration = plan.cem.iteration;
             plan.cem.score(plan.cost);
             // So that every iteration is told.
             exchange.turn_over = plan.cem.iteration != iteration;
             if (plan.cem.done()) plan.stage = .final;
         },
-        .final => if (predictNext(model, exchange)) {
+        .final => if (predictNext(device, exchange)) {
             plan.stage = .done;
         },
         .done => {},
@@ -156,8 +156,9 @@ fn begin(exchange: *Exchange, predictor: *const Predict, space: *const ActionSpa
     @memcpy(plan.trajectory[0..predictor.latent_elements], exchange.latents[0..predictor.latent_elements]);
 }
 
-/// One step of the candidate's rollout, from as many rows as the history holds; true, with the cost known, after the last.
-fn predictNext(model: *const Model, exchange: *Exchange) bool {
+/// One step of the candidate's rollout, from as many rows as the history holds, or a part of it; true, with the cost known, after the last.
+fn predictNext(device: *Device, exchange: *Exchange) bool {
+    const model = &device.model.?;
     const plan = &exchange.plan;
     const predictor = &model.predict.?;
     const width = predictor.latent_elements;
@@ -166,7 +167,7 @@ fn predictNext(model: *const Model, exchange: *Exchange) bool {
     const history = plan.trajectory[first * width .. (plan.depth + 1) * width];
     const actions = plan.cem.candidate[first * predictor.action_elements .. (plan.depth + 1) * predictor.action_elements];
     const next = plan.trajectory[(plan.depth + 1) * width ..][0..width];
-    model.runPredict(rows, history, actions, next);
+    if (!model.runPredict(&device.turn, rows, history, actions, next)) return false;
     plan.predictions += 1;
     plan.depth += 1;
     if (plan.depth < plan.horizon) return false;

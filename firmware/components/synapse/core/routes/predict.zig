@@ -50,8 +50,7 @@ pub fn step(device: *Device, exchange: *Exchange) bool {
     const model = &device.model.?;
     const predictor = &model.predict.?;
     const rows = exchange.history;
-    model.runPredict(rows, exchange.latents[0 .. rows * predictor.latent_elements], exchange.actions[0 .. rows * predictor.action_elements], exchange.result(0, predictor.latent_elements));
-    return true;
+    return model.runPredict(&device.turn, rows, exchange.latents[0 .. rows * predictor.latent_elements], exchange.actions[0 .. rows * predictor.action_elements], exchange.result(0, predictor.latent_elements));
 }
 
 pub fn results(model: *const Model, exchange: *Exchange) []const f32 {

@@ -49,7 +49,9 @@ pub fn step(device: *Device, exchange: *Exchange) bool {
     const predictor = &model.predict.?;
     const width = predictor.latent_elements;
     if (!exchange.start_done) {
-        if (exchange.pictures[0].given) model.runEncode(exchange.pictures[0].pixels, exchange.result(0, width)) else @memcpy(exchange.result(0, width), exchange.latents[0..width]);
+        if (exchange.pictures[0].given) {
+            if (!model.runEncode(&device.turn, exchange.pictures[0].pixels, exchange.result(0, width))) return false;
+        } else @memcpy(exchange.result(0, width), exchange.latents[0..width]);
         exchange.start_done = true;
         return false;
     }
@@ -58,7 +60,7 @@ pub fn step(device: *Device, exchange: *Exchange) bool {
     const first = done + 1 - rows;
     const history = exchange.result(0, width * (done + 1))[first * width ..];
     const actions = exchange.actions[first * predictor.action_elements .. (done + 1) * predictor.action_elements];
-    model.runPredict(rows, history, actions, exchange.result(done + 1, width));
+    if (!model.runPredict(&device.turn, rows, history, actions, exchange.result(done + 1, width))) return false;
     exchange.steps_done += 1;
     return exchange.steps_done == exchange.steps;
 }

@@ -35,7 +35,7 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
 
 fn step(device: *Device, exchange: *Exchange) bool {
     if (exchange.steps_done < exchange.steps) {
-        const passed = device.model.?.selfTest(@intCast(exchange.steps_done));
+        const passed = device.model.?.selfTest(&device.turn, @intCast(exchange.steps_done)) orelse return false;
         exchange.passed |= @as(u32, @intFromBool(passed)) << @intCast(exchange.steps_done);
         exchange.steps_done += 1;
     }
