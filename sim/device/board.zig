@@ -40,6 +40,8 @@ pub const Options = struct {
     flashSeed: u64,
     /// Points on P-256 in hexadecimal, as synapse_device_config takes them in bytes.
     updateKeys: []const []const u8,
+    /// 0: the core's own bound.
+    modelGmacMax: u32,
 };
 
 const update_keys_max = 4;
@@ -193,6 +195,7 @@ pub const Board = struct {
             .firmware_project = if (board.image) |*head| .of(head.project()) else .{},
             .update_keys = &board.update_keys,
             .update_key_count = @intCast(options.updateKeys.len),
+            .model_gmac_max = options.modelGmacMax,
         };
         board.last_error = .{};
         board.device = null;

@@ -428,6 +428,10 @@ export interface Device {
      */
     image_pixels_max: number;
     streams_max: number;
+    /**
+     * thousand millions of multiply-accumulates that a model may take to be activated; 0: any number
+     */
+    model_gmac_max: number;
     plan: {
       horizon_max: number;
       samples_max: number;
@@ -526,6 +530,10 @@ export interface Settings {
    * tell Home Assistant about the board
    */
   home_assistant: boolean;
+  /**
+   * thousand millions of multiply-accumulates that a model may take to be activated; 0: any number; null: the board's own bound
+   */
+  model_gmac_max: number | null;
 }
 /**
  * what is not named stays; an empty text removes a setting
@@ -569,6 +577,10 @@ export interface SettingsChange {
    * tell Home Assistant about the board
    */
   home_assistant?: boolean;
+  /**
+   * thousand millions of multiply-accumulates that a model may take to be activated; 0: any number; null: the board's own bound
+   */
+  model_gmac_max?: number | null;
 }
 /**
  * This interface was referenced by `Schemas`'s JSON-Schema

@@ -8,6 +8,7 @@ import { signatureSuite } from "./signatureSuite.js";
 import { updateSuite } from "./updateSuite.js";
 import { VirtualBoard } from "./virtualBoard.js";
 import { createWasmCore } from "./wasmCore.js";
+import { workSuite } from "./workSuite.js";
 
 boardSuite("native");
 boardSuite("wasm");
@@ -15,6 +16,8 @@ updateSuite("native");
 updateSuite("wasm");
 signatureSuite("native");
 signatureSuite("wasm");
+workSuite("native");
+workSuite("wasm");
 
 test("a board whose core has trapped is gone from its broker, too", async () => {
   let trap = (_error: Error): void => undefined;

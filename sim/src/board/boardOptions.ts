@@ -78,6 +78,7 @@ export function coreOptionsOf(options: BoardOptions, engine: BoardEngine): CoreO
     otadataBytes: firmware?.record.size ?? 0,
     flashSeed: options.flashSeed ?? 1,
     updateKeys: checkedKeys(options.updateKeys ?? []),
+    modelGmacMax: board.cpu.modelGmacMax ?? 0,
   };
 }
 

@@ -24,7 +24,12 @@ const boardSchema = z.strictObject({
   name,
   chip: z.literal("ESP32-P4"),
   chipRevision: z.strictObject({ major: z.int().min(0).max(99), minor: z.int().min(0).max(99) }),
-  cpu: z.strictObject({ cores: z.int().min(1).max(2), mhz: z.int().min(40).max(1000) }),
+  /** `modelGmacMax`: thousand millions of multiply-accumulates that a model may take in a run; the core's own bound unless given. */
+  cpu: z.strictObject({
+    cores: z.int().min(1).max(2),
+    mhz: z.int().min(40).max(1000),
+    modelGmacMax: z.int().min(1).max(1_000_000).optional(),
+  }),
   /** L2MEM: `freeBytes` is what cache, system and drivers leave for Synapse. */
   sram: z.strictObject({
     freeBytes: z

@@ -30,6 +30,8 @@ export interface CoreOptions {
   readonly flashSeed: number;
   /** Uncompressed points on P-256, in hexadecimal. */
   readonly updateKeys: readonly string[];
+  /** Thousand millions of multiply-accumulates that a model may take; 0: the core's own bound. */
+  readonly modelGmacMax: number;
 }
 
 /**

@@ -206,7 +206,7 @@ test "settings are changed together or not at all, passwords are never shown" {
     _ = try board.host.reset();
     const shown = board.host.ask("GET", "/v1/settings", &.{}, "").body.items;
     errdefer std.debug.print("{s}\n", .{shown});
-    try expectEqualStrings("{\"name\":\"kitchen\",\"groups\":[\"ground-floor\",\"all\"],\"open_read\":false,\"open_inference\":false,\"origins\":[\"http://panel.local:3000\"],\"wifi_ssid\":\"\",\"wifi_password\":null,\"broker_url\":\"\",\"broker_username\":\"\",\"broker_password\":\"********\",\"telemetry_s\":null,\"home_assistant\":false}", shown);
+    try expectEqualStrings("{\"name\":\"kitchen\",\"groups\":[\"ground-floor\",\"all\"],\"open_read\":false,\"open_inference\":false,\"origins\":[\"http://panel.local:3000\"],\"wifi_ssid\":\"\",\"wifi_password\":null,\"broker_url\":\"\",\"broker_username\":\"\",\"broker_password\":\"********\",\"telemetry_s\":null,\"home_assistant\":false,\"model_gmac_max\":null}", shown);
     for ([_][]const u8{
         "{\"name\":\"bedroom\",\"groups\":[\"a b\"]}",
         "{\"name\":\"bedroom\",\"groups\":\"a\"}",

@@ -1,8 +1,10 @@
 //! The model that requests run: opened from flash or memory in what the core left of the board's memory, shown to requests, taken away again.
 const std = @import("std");
 const Device = @import("device.zig").Device;
+const Bounded = @import("problem.zig").Bounded;
 const exchanges = @import("exchange.zig");
 const Exchange = exchanges.Exchange;
+const limits = @import("limits.zig");
 const memory = @import("memory.zig");
 const Model = @import("model.zig").Model;
 const ports = @import("port.zig");
@@ -21,6 +23,10 @@ pub fn loadModel(device: *Device, slot: []const u8, file: []align(64) const u8) 
     device.slot = .{};
     device.slot.append(slot);
     const opened = open(device, file, &device.load_error) catch return loadFailed(device);
+    if (workRefusal(device, &opened.model)) |refusal| {
+        _ = refuseLoad(device, .model, refusal.text.slice());
+        return loadFailed(device);
+    }
     device.publish(&opened);
     return .ok;
 }
@@ -45,6 +51,33 @@ pub fn boot(device: *Device) ports.Result {
         return .ok;
     }
     return @fromBackingInt(@intCast(device.load_error.code));
+}
+
+/// Most thousand million multiply-accumulates of a model, by the owner's setting or the board's configuration; 0: any number.
+pub fn gmacMax(device: *const Device) u64 {
+    if (device.number("model_gmac_max")) |set| return set;
+    return if (device.config.model_gmac_max == 0) limits.model_gmac_max_default else device.config.model_gmac_max;
+}
+
+pub const WorkRefusal = struct { text: Bounded(ports.error_message_bytes_max - 1) = .{} };
+
+/// Why a model would keep the board from everything else for too long. A boot does not ask: what it runs was looked at when it was activated, or is the maker's.
+pub fn workRefusal(device: *const Device, model: *const Model) ?WorkRefusal {
+    const most = gmacMax(device);
+    if (most == 0) return null;
+    const work = &model.work;
+    const giga = 1_000_000_000;
+    for ([_]struct { []const u8, u64, u64 }{
+        .{ "the model's longest run takes", work.run_max, most * giga },
+        .{ "the model's test vectors together take", work.golden_total, most * giga },
+        .{ "one op of the model, which nothing can interrupt, takes", work.op_max, most * giga / limits.op_part },
+    }) |case| {
+        if (case[1] <= case[2]) continue;
+        var refusal: WorkRefusal = .{};
+        refusal.text.print("{s} {d}.{d} G multiply-accumulates, and this board takes at most {d}.{d} G", .{ case[0], case[1] / giga, case[1] % giga / (giga / 10), case[2] / giga, case[2] % giga / (giga / 10) });
+        return refusal;
+    }
+    return null;
 }
 
 fn refuseLoad(device: *Device, result: ports.Result, text: []const u8) ports.Result {

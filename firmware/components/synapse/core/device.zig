@@ -187,6 +187,8 @@ pub const Device = struct {
     pub const publish = active_model.publish;
     pub const unload = active_model.unload;
     pub const giveUp = active_model.giveUp;
+    pub const gmacMax = active_model.gmacMax;
+    pub const workRefusal = active_model.workRefusal;
 
     // ---- requests
     pub const requestHead = intake.requestHead;

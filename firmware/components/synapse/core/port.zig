@@ -175,4 +175,5 @@ pub const Config = extern struct {
     firmware_project: Text = .{},
     update_keys: ?[*]const PublicKey = null,
     update_key_count: u32 = 0,
+    model_gmac_max: u32 = 0,
 };

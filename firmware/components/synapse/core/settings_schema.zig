@@ -31,6 +31,7 @@ pub const table = [_]Setting{
     .{ .key = "broker_password", .kind = .{ .secret = 128 } },
     .{ .key = "telemetry_s", .kind = .{ .number = .{ .most = limits.telemetry_s_max } } },
     .{ .key = "home_assistant", .kind = .flag },
+    .{ .key = "model_gmac_max", .kind = .{ .number = .{ .most = limits.model_gmac_max_most } } },
 };
 
 pub const keys = names: {

@@ -283,3 +283,31 @@ test "power is cut at every flash operation of an upload and its activation: the
     }
     std.debug.print("power cuts through the routes: {d} cuts of an upload and its activation; {d} times the old model, {d} times the new one\n", .{ cases, counts[0], counts[1] });
 }
+
+test "a model that has too much to do is refused with how much, and its slot is as before" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const device = board.host.device;
+    var model = device.model.?;
+    try expectEqual(null, device.workRefusal(&model));
+    const giga = 1_000_000_000;
+    const Case = struct { work: @TypeOf(model.work), words: []const u8 };
+    for ([_]Case{
+        .{ .work = .{ .run_max = 64 * giga + 1 }, .words = "longest run takes 64.0 G multiply-accumulates, and this board takes at most 64.0 G" },
+        .{ .work = .{ .golden_total = 1599_960_000_000 }, .words = "test vectors together take 1599.9 G" },
+        .{ .work = .{ .op_max = std.math.maxInt(u64) }, .words = "at most 4.0 G" },
+    }) |case| {
+        model.work = case.work;
+        const refusal = device.workRefusal(&model).?;
+        try expect(std.mem.find(u8, refusal.text.slice(), case.words) != null);
+    }
+    model.work = .{ .op_max = 4 * giga, .run_max = 64 * giga, .golden_total = 64 * giga };
+    try expectEqual(null, device.workRefusal(&model));
+    // The owner's bound comes first, and 0 is none.
+    _ = board.host.ask("PUT", "/v1/settings", &.{ "content-type", "application/json" }, "{\"model_gmac_max\":63}");
+    try expect(device.workRefusal(&model) != null);
+    model.work.run_max = std.math.maxInt(u64);
+    _ = board.host.ask("PUT", "/v1/settings", &.{ "content-type", "application/json" }, "{\"model_gmac_max\":0}");
+    try expectEqual(null, device.workRefusal(&model));
+}

@@ -235,6 +235,9 @@ typedef struct synapse_device_config {
    * valid as long as the device. */
   const uint8_t (*update_keys)[65];
   uint32_t update_key_count; /* 0..4 */
+  /* How much a model that is activated or loaded may have to do, in thousand millions of multiply-accumulates: at most so many in its longest run, and in its
+   * self-test vectors together, and a sixteenth in one op. 0: 64. The owner's setting comes first. */
+  uint32_t model_gmac_max;
 } synapse_device_config;
 
 /* What the core itself needs, without any model. Only threads, body_bytes_max and exchange_count matter. */

@@ -138,6 +138,14 @@ pub const Slots = struct {
         try slots.commit(next);
     }
 
+    /// The model on trial is whole, but is not to run: its slot is as before the trial. This holds until the next boot even if the flash fails.
+    pub fn withdraw(slots: *Slots) flash.Error!void {
+        var next = slots.state;
+        next.trial = null;
+        slots.state = next;
+        try slots.commit(next);
+    }
+
     /// Writes the next state; only then does it count.
     pub fn commit(slots: *Slots, next: SlotsState) flash.Error!void {
         try slots.ring.append(&next.encode());

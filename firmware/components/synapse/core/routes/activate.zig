@@ -4,6 +4,7 @@ const std = @import("std");
 const Answer = @import("../answer.zig").Answer;
 const Device = @import("../device.zig").Device;
 const Opened = @import("../active_model.zig").Opened;
+const WorkRefusal = @import("../active_model.zig").WorkRefusal;
 const Exchange = @import("../exchange.zig").Exchange;
 const Problem = @import("../problem.zig").Problem;
 const ProblemError = @import("../problem.zig").Error;
@@ -37,6 +38,8 @@ pub const Activation = struct {
     vectors_passed: u32 = 0,
     /// Why the new model was not taken.
     reason: Reason = .none,
+    /// It takes too long for the board, which is no fault of the slot's.
+    too_long: ?WorkRefusal = null,
 };
 
 fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
@@ -81,8 +84,9 @@ fn step(device: *Device, exchange: *Exchange) bool {
     switch (activation.phase) {
         .open_new => {
             activation.opened = device.openSlot(exchange.slot) catch null;
-            if (activation.opened != null) {
-                activation.phase = .test_new;
+            if (activation.opened) |*opened| {
+                activation.too_long = device.workRefusal(&opened.model);
+                if (activation.too_long == null) activation.phase = .test_new else returnToOld(activation, .none);
             } else returnToOld(activation, .refused);
         },
         .test_new => {
@@ -113,8 +117,7 @@ fn returnToOld(activation: *Activation, reason: Reason) void {
 fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     const storage = device.storage.?;
     const activation = &device.activation;
-    const good = activation.reason == .none;
-    if (good) {
+    if (activation.reason == .none and activation.too_long == null) {
         // Whatever the flash does, the model is open and tested; without the record the next boot returns to the old one.
         storage.slots.confirm() catch |err| {
             run(device, exchange.slot);
@@ -123,7 +126,9 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
         };
         run(device, exchange.slot);
     } else {
-        device.giveUp(exchange.slot, activation.reason);
+        if (activation.too_long == null) {
+            device.giveUp(exchange.slot, activation.reason);
+        } else storage.slots.withdraw() catch device.log(.err, "the flash did not take the record of a model that is not taken");
         if (activation.opened != null) {
             run(device, activation.old.?);
         } else if (activation.old) |old| device.giveUp(old, .refused);
@@ -156,7 +161,9 @@ fn run(device: *Device, slot: SlotIndex) void {
 fn refusal(device: *const Device, slot: SlotIndex) Problem {
     const storage = device.storage.?;
     const activation = &device.activation;
-    var problem = if (activation.reason == .golden)
+    var problem = if (activation.too_long) |*too_long|
+        Problem.init(422, "MODEL_TOO_LONG", "{s}", .{too_long.text.slice()}).expecting("a smaller model, or a larger model_gmac_max in PUT /v1/settings (now {d})", .{device.gmacMax()})
+    else if (activation.reason == .golden)
         Problem.init(422, "SELFTEST_FAILED", "golden vector {d} of the model in {s} came out differently", .{ activation.vectors_passed, storage.name(slot) }).expecting("a pack made for this engine", .{})
     else
         Problem.init(422, "MODEL_REFUSED", "{s}", .{std.mem.sliceTo(&device.load_error.message, 0)}).expecting("a model that the runtime opens and that fits the board", .{});

@@ -78,6 +78,7 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.fieldUnsigned("image_side_max", limits.image_side_max);
     answer.fieldUnsigned("image_pixels_max", limits.image_pixels_max);
     answer.fieldUnsigned("streams_max", limits.streams_max);
+    answer.fieldUnsigned("model_gmac_max", device.gmacMax());
     answer.key("plan");
     answer.objectBegin();
     answer.fieldUnsigned("horizon_max", limits.plan_horizon_max);
