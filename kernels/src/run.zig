@@ -65,9 +65,14 @@ pub const Cost = struct {
 /// What an element of an op counts that multiplies no matrices, in multiply-accumulates: an element costs a few operations, of an activation some dozens.
 pub const element_work = 8;
 
+/// Saturates; not inlined, for the size of builds without a multiplication of 64 bits.
+pub noinline fn product(a: u64, b: u64, c: u64) u64 {
+    return a *| b *| c;
+}
+
 /// The work of an op that goes over the elements of `out` once. Saturates.
 pub fn elementWork(out: *const Tensor, rows: u32) u64 {
-    return @as(u64, out.rowsIn(rows)) *| out.cols() *| element_work;
+    return product(out.rowsIn(rows), out.cols(), element_work);
 }
 
 pub fn matrixBytes(view: View) u64 {

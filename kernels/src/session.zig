@@ -118,8 +118,8 @@ pub const Session = struct {
         self.under_way = .{ .entry = entry_index, .rows = rows };
     }
 
-    /// Runs at most `ops_max` ops of the run under way.
-    pub fn advance(self: *Session, ops_max: u32) Result {
+    /// Runs at most `ops_max` ops of the run under way. Not inlined: every op's code is in it.
+    pub noinline fn advance(self: *Session, ops_max: u32) Result {
         const at = if (self.under_way) |*at| at else return .cancelled;
         const model = self.model;
         const ops = model.entries[at.entry].ops;

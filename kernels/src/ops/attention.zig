@@ -55,13 +55,13 @@ pub fn threadBytes(p: *const Params, v: *const Validator) usize {
 }
 
 fn macs(p: *const Params, tensors: []const Tensor, rows: u32) u64 {
-    return 2 *| @as(u64, tensors[p.q].rowsIn(rows)) *| tensors[p.k].rowsIn(rows) *| tensors[p.q].cols();
+    return runtime.product(2 * @as(u64, tensors[p.q].rowsIn(rows)), tensors[p.k].rowsIn(rows), tensors[p.q].cols());
 }
 
 /// In multiply-accumulates, the softmax of every score included, for a run of `rows` dynamic rows. Saturates.
 pub fn work(p: *const Params, tensors: []const Tensor, rows: u32) u64 {
-    const scores = @as(u64, tensors[p.q].rowsIn(rows)) *| tensors[p.k].rowsIn(rows) *| p.heads;
-    return macs(p, tensors, rows) +| scores *| runtime.element_work;
+    const scores = runtime.product(tensors[p.q].rowsIn(rows), tensors[p.k].rowsIn(rows), @as(u64, p.heads) * runtime.element_work);
+    return macs(p, tensors, rows) +| scores;
 }
 
 pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {

@@ -56,7 +56,7 @@ pub fn threadBytes(p: *const Params, v: *const Validator) usize {
 /// In multiply-accumulates, for a run of `rows` dynamic rows. Saturates.
 pub fn work(p: *const Params, tensors: []const Tensor, rows: u32) u64 {
     const w = &tensors[p.w];
-    return @as(u64, tensors[p.x].rowsIn(rows)) *| w.shape[0] *| w.shape[1];
+    return runtime.product(tensors[p.x].rowsIn(rows), w.shape[0], w.shape[1]);
 }
 
 pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
