@@ -3,17 +3,19 @@ import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
 import { compile } from "../compile.js";
 import { ACTION_STATISTICS } from "../lower/actionSpace.js";
 import { type ActionSpace, actionStatsSchema, type Statistics } from "../lower/configSchema.js";
-import { schemaError } from "../lower/parseConfig.js";
+import { parseConfig, schemaError } from "../lower/parseConfig.js";
 import { atomicWrite } from "../pack/atomicWrite.js";
 import { addGolden } from "../pack/golden.js";
 import { readPack } from "../pack/readPack.js";
 import { bytesInFull } from "../report/format.js";
 import { type PackSummary, summarisePack } from "../report/packSummary.js";
 import type { BoardFit } from "../report/slotFit.js";
+import { metadataWarnings } from "../report/text/metadataText.js";
 import { boardFit, sessionNeeds } from "./boardFit.js";
 import { findBoard, knownBoards } from "./boards.js";
 import { openEngine } from "./openEngine.js";
 import { isUntrained, openModelBytes, openModelFile, PACK_BYTES_MAX } from "./openModelFile.js";
+import { checkMetadata, type MetadataReport } from "./packMetadata.js";
 import { readJsonInput } from "./readInput.js";
 import { requireOtherFile } from "./requireOtherFile.js";
 
@@ -36,6 +38,8 @@ export interface PackRequest {
   /** Path of a JSON file with `mean` and `std`, and perhaps `bounds` and `units`. */
   readonly actionStats?: string | undefined;
   readonly name?: string | undefined;
+  /** Why the config is right where the metadata beside the weights say otherwise; absent, that is an error. */
+  readonly ignoreMetadata?: string | undefined;
   readonly golden: boolean;
   readonly output?: string | undefined;
   readonly signal?: AbortSignal;
@@ -58,6 +62,7 @@ export interface PackReport {
   readonly summary: PackSummary;
   /** Storage types that had to be others than asked for, and why. */
   readonly fallbacks: readonly { readonly tensor: string; readonly type: string; readonly reason: string }[];
+  readonly metadata: MetadataReport;
   readonly boards: readonly BoardFit[];
   readonly elapsedMs: number;
   readonly warnings: readonly string[];
@@ -65,7 +70,8 @@ export interface PackReport {
 
 /**
  * Compiles a checkpoint, adds golden vectors, checks the result with the runtime and writes it, in this order: a file that appears is whole
- * and valid. Rejects with InputErrors, `MODEL_DOES_NOT_FIT` when a board was named that cannot hold the model.
+ * and valid. Rejects with InputErrors, `METADATA_CONTRADICTS`
+ * when the metadata beside the weights say otherwise than the config, `MODEL_DOES_NOT_FIT` when a board was named that cannot hold the model.
  */
 export async function packCheckpoint(request: PackRequest): Promise<PackReport> {
   const start = performance.now();
@@ -76,6 +82,7 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
   const checkpoint = typeof request.checkpoint === "string" ? await openCheckpoint(request.checkpoint) : request.checkpoint;
   try {
     const untrained = isUntrained(checkpoint.metadata);
+    const metadata = await checkMetadata(checkpoint, parseConfig(config, request.config), request.config, request.ignoreMetadata);
     const { bytes, report } = await compile({
       checkpoint,
       config,
@@ -121,9 +128,10 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
       goldenCount: header.golden?.length ?? 0,
       summary: summarisePack(header),
       fallbacks: report.tensors.flatMap(({ name, type, fallback }) => (fallback ? [{ tensor: name, type, reason: fallback }] : [])),
+      metadata,
       boards,
       elapsedMs: performance.now() - start,
-      warnings: warningsOf(report.statistics),
+      warnings: [...metadataWarnings(metadata), ...warningsOf(report.statistics)],
     };
   } finally {
     if (typeof request.checkpoint === "string") await checkpoint.close();

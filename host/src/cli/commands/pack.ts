@@ -11,6 +11,7 @@ interface PackOptions extends CommonOptions {
   readonly board?: string;
   readonly actionStats?: string;
   readonly name?: string;
+  readonly ignoreMetadata?: string;
   readonly golden: boolean;
   readonly output?: string;
 }
@@ -40,6 +41,7 @@ export function packCommand(context: CliContext): Command {
     .option("--board <file>", "plan memory for this board, and refuse a model that does not fit it")
     .option("--action-stats <file>", "mean and standard deviation of the actions, folded into the model; their bounds and units")
     .option("--name <name>", "name of the model (default: the config's)")
+    .option("--ignore-metadata <reason>", "why the config is right where config.json or a GGUF's metadata contradict it")
     .option("--no-golden", "leave out the self-test vectors")
     .option("-o, --output <file>", "where to write (default: <name>.syn)")
     .addHelpText("after", NOTES);
@@ -52,6 +54,7 @@ export function packCommand(context: CliContext): Command {
       board: options.board,
       actionStats: options.actionStats,
       name: options.name,
+      ignoreMetadata: options.ignoreMetadata,
       golden: options.golden,
       output: options.output,
       signal: context.signal,

@@ -1,0 +1,255 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import type { ModelConfig } from "../lower/configSchema.js";
+import { parseConfig } from "../lower/parseConfig.js";
+import { bertSmall, optSmall } from "../parity/misread.js";
+import { checkPart, describedParts, type MetadataCheck } from "./checkMetadata.js";
+import { ggufFacts } from "./ggufFacts.js";
+import { huggingFaceFacts, isHuggingFaceConfig, preprocessorFacts } from "./huggingFaceFacts.js";
+import type { ReadFacts } from "./modelFacts.js";
+
+const read = (name: string) => JSON.parse(readFileSync(new URL(`../../../configs/${name}.json`, import.meta.url), "utf8"));
+type Json = Record<string, unknown>;
+
+function check(config: ModelConfig, ...reads: ReadFacts[]): MetadataCheck {
+  const [[name, part] = []] = describedParts(config);
+  if (name === undefined || part === undefined) throw new Error("no part");
+  return checkPart(Object.assign({}, ...reads.map(({ facts }) => facts)), name, part, "c.json");
+}
+
+/** As `transformers` writes it for the model of configs/vit-tiny-classifier.json. */
+const VIT = {
+  architectures: ["ViTForImageClassification"],
+  model_type: "vit",
+  hidden_size: 192,
+  num_hidden_layers: 12,
+  num_attention_heads: 3,
+  intermediate_size: 768,
+  hidden_act: "gelu",
+  layer_norm_eps: 1e-12,
+  image_size: 224,
+  patch_size: 16,
+  qkv_bias: true,
+};
+const VIT_PIXELS = {
+  do_normalize: true,
+  do_rescale: true,
+  do_resize: true,
+  image_mean: [0.5, 0.5, 0.5],
+  image_std: [0.5, 0.5, 0.5],
+  rescale_factor: 0.00392156862745098,
+  size: { height: 224, width: 224 },
+};
+
+function checkVit(metadata: Json = {}, pixels: Json = {}, edit: (part: Json) => void = () => {}): MetadataCheck {
+  const config = read("vit-tiny-classifier");
+  const encoder = Object.values(config.parts).find((part) => (part as Json).kind === "transformer") as Json;
+  edit(encoder);
+  return check(
+    parseConfig(config, "c.json"),
+    preprocessorFacts({ ...VIT_PIXELS, ...pixels }, "preprocessor_config.json"),
+    huggingFaceFacts({ ...VIT, ...metadata }, true, "config.json"),
+  );
+}
+
+describe("a ViT of Hugging Face", () => {
+  test("agrees with its config in all that is compared, and nothing of note is left open", () => {
+    const { checked, contradictions, unchecked } = checkVit();
+    expect(contradictions).toEqual([]);
+    expect(unchecked).toEqual([]);
+    for (const what of [
+      "norm placement",
+      "positions",
+      "heads",
+      "width of a head",
+      "activation",
+      "epsilon of norms",
+      "image mean",
+      "patch size",
+    ])
+      expect(checked).toContain(what);
+  });
+
+  const cases: [string, Json, Json, (part: never) => void, string, string][] = [
+    [
+      "norm placement",
+      { model_type: "swinv2" },
+      {},
+      () => {},
+      'config.json model_type "swinv2" (norms after the halves',
+      "(norms before the halves",
+    ],
+    [
+      "positions",
+      { rope_theta: 100 },
+      {},
+      () => {},
+      "config.json rope_theta (rotary positions)",
+      ".position (positions from a learned table)",
+    ],
+    ["heads", { num_attention_heads: 4 }, {}, () => {}, "num_attention_heads 4", ".attention.heads (3)"],
+    ["width of a head", { head_dim: 32 }, {}, () => {}, "head_dim 32", ".attention.headDim (64)"],
+    ["width", { hidden_size: 384, head_dim: 64 }, {}, () => {}, "hidden_size 384", ".width (192)"],
+    ["layers", { num_hidden_layers: 24 }, {}, () => {}, "num_hidden_layers 24", ".layers (12)"],
+    ["width of the feed-forward", { intermediate_size: 1024 }, {}, () => {}, "intermediate_size 1024", ".ffn.hidden (768)"],
+    ["activation", { hidden_act: "gelu_new" }, {}, () => {}, 'hidden_act "gelu_new" (gelu_tanh)', ".ffn.act (gelu)"],
+    ["epsilon of norms", { layer_norm_eps: 1e-6 }, {}, () => {}, "layer_norm_eps 0.000001", ".norm.eps (1e-12)"],
+    ["patch size", { patch_size: 14 }, {}, () => {}, "patch_size 14", ".embedding.patch (16)"],
+    [
+      "image size",
+      { image_size: [384, 224] },
+      {},
+      () => {},
+      "config.json image_size [384,224] ([384, 224])",
+      ".embedding.image ([224, 224])",
+    ],
+    [
+      "image mean",
+      {},
+      { image_mean: [0.485, 0.456, 0.406] },
+      () => {},
+      "preprocessor_config.json image_mean",
+      ".embedding.mean ([0.5, 0.5, 0.5])",
+    ],
+    ["image deviation", {}, { image_std: 0.25 }, () => {}, "image_std 0.25 ([0.25, 0.25, 0.25])", ".embedding.std"],
+    ["causal attention", {}, {}, (part: { attention: Json }) => (part.attention.causal = true), "(false)", ".attention.causal (true)"],
+    ["registers", { num_register_tokens: 4 }, {}, () => {}, "num_register_tokens 4", ".embedding.registers (0)"],
+    ["heads of keys and values", { num_key_value_heads: 1 }, {}, () => {}, "num_key_value_heads 1", ".attention.kvHeads (3)"],
+  ];
+  test.each(cases)("%s that differs is named with both places", (what, metadata, pixels, edit, theirs, ours) => {
+    const { contradictions } = checkVit(metadata, pixels, edit as (part: Json) => void);
+    const found = contradictions.find((contradiction) => contradiction.what === what);
+    expect(contradictions.map((contradiction) => contradiction.what)).toContain(what);
+    expect(found?.metadata).toContain(theirs);
+    expect(found?.config).toContain(ours);
+    expect(found?.config).toMatch(/^c\.json parts\./);
+  });
+
+  test("the size that pictures are cut to counts where the model does not say its own", () => {
+    expect(checkVit({}, { do_center_crop: true, crop_size: 160 }).contradictions).toEqual([]);
+    const { contradictions } = checkVit({ image_size: undefined }, { do_center_crop: true, crop_size: 160 });
+    expect(contradictions.map(({ metadata }) => metadata)).toEqual(["preprocessor_config.json crop_size 160 ([160, 160])"]);
+  });
+
+  test("pixels that are not normalised have mean 0 and deviation 1", () => {
+    const { contradictions } = checkVit({}, { do_normalize: false });
+    expect(contradictions.map(({ what }) => what)).toEqual(["image mean", "image deviation"]);
+  });
+
+  test("what is not said or not understood is named and is no contradiction", () => {
+    const { layer_norm_eps: _eps, hidden_act: _act, ...less } = VIT;
+    const config = parseConfig(read("vit-tiny-classifier"), "c.json");
+    const unknown = huggingFaceFacts({ ...less, model_type: "vit_of_tomorrow", hidden_act: "xielu" }, true, "config.json");
+    const { contradictions, unchecked } = check(config, unknown);
+    expect(contradictions).toEqual([]);
+    expect(unchecked).toEqual([
+      "norm placement",
+      "positions",
+      "activation",
+      "epsilon of norms",
+      "causal attention",
+      "image mean",
+      "image deviation",
+    ]);
+    expect(unknown.unknown).toEqual([
+      'what config.json model_type "vit_of_tomorrow" says of norms, positions and attention',
+      'the activation: config.json hidden_act "xielu" is none that a config has',
+    ]);
+    const unscaled = preprocessorFacts({ ...VIT_PIXELS, rescale_factor: 1 / 127.5, size: { shortest_edge: 224 } }, "p.json");
+    expect(unscaled.facts).toEqual({});
+    expect(unscaled.unknown).toHaveLength(2);
+  });
+
+  test("of two towers the one that takes pictures counts", () => {
+    const clip = { model_type: "clip", vision_config: { ...VIT, model_type: "clip_vision_model" }, text_config: { hidden_size: 7 } };
+    expect(huggingFaceFacts(clip, true, "config.json").facts.width).toEqual({
+      value: 192,
+      place: "config.json vision_config hidden_size 192",
+    });
+    expect(huggingFaceFacts(clip, false, "config.json").facts.width?.value).toBe(7);
+  });
+
+  test("a file that has no model_type is none of Hugging Face", () => {
+    for (const other of [{ name: "lewm" }, [], null, "vit", { model_type: 3 }]) expect(isHuggingFaceConfig(other)).toBe(false);
+  });
+});
+
+describe("models that a wrong config packs without a word", () => {
+  test("OPT: positions that begin at row 0 contradict, at row 2 they do not", () => {
+    const opt = optSmall();
+    const facts = huggingFaceFacts(opt.metadata, false, "config.json");
+    const { contradictions } = check(parseConfig(opt.config(), "c.json"), facts);
+    expect(contradictions).toEqual([
+      {
+        what: "where positions begin",
+        metadata: 'config.json model_type "opt" (at row 2 of their table)',
+        config: "c.json parts.body.firstPosition (at row 0 of their table)",
+      },
+    ]);
+    expect(check(parseConfig(opt.config({ firstPosition: 2 }), "c.json"), facts).contradictions).toEqual([]);
+  });
+
+  test("OPT-350m: the norms of one model_type can stand on either side", () => {
+    const opt = optSmall();
+    const facts = huggingFaceFacts({ ...opt.metadata, do_layer_norm_before: false }, false, "config.json");
+    const { contradictions } = check(parseConfig(opt.config({ firstPosition: 2 }), "c.json"), facts);
+    expect(contradictions.map(({ metadata }) => metadata)).toEqual([
+      "config.json do_layer_norm_before false (norms after the halves of a block)",
+    ]);
+  });
+
+  test("BERT: its norms stand after the halves, and its positions are learned", () => {
+    const bert = bertSmall();
+    const { contradictions } = check(parseConfig(bert.config(), "c.json"), huggingFaceFacts(bert.metadata, false, "config.json"));
+    expect(contradictions.map(({ what }) => what)).toEqual(["norm placement", "positions"]);
+    const decoder = huggingFaceFacts({ ...bert.metadata, is_decoder: true }, false, "config.json");
+    expect(check(parseConfig(bert.config(), "c.json"), decoder).contradictions.map(({ metadata }) => metadata)).toContain(
+      "config.json is_decoder true (true)",
+    );
+  });
+});
+
+describe("a GGUF", () => {
+  const config = (part: Json = {}) => parseConfig(optSmall().config({ firstPosition: 0, ...part }), "c.json");
+
+  test("a language model's key/values, whose floats are of single precision", () => {
+    const values = {
+      "general.architecture": "gpt2",
+      "gpt2.embedding_length": 32,
+      "gpt2.block_count": 3,
+      "gpt2.feed_forward_length": 64,
+      "gpt2.attention.head_count": 4,
+      "gpt2.attention.layer_norm_epsilon": Math.fround(1e-5),
+    };
+    expect(check(config(), ggufFacts(values))).toMatchObject({ contradictions: [], unchecked: ["activation"] });
+    const other = { ...values, "gpt2.attention.head_count": 8, "gpt2.attention.layer_norm_epsilon": Math.fround(1e-6) };
+    expect(check(config(), ggufFacts(other)).contradictions.map(({ what, metadata }) => [what, metadata])).toEqual([
+      ["epsilon of norms", "gpt2.attention.layer_norm_epsilon 0.000001 (9.999999974752427e-7)"],
+      ["epsilon of norms", "gpt2.attention.layer_norm_epsilon 0.000001 (9.999999974752427e-7)"],
+      ["heads", "gpt2.attention.head_count 8 (8)"],
+    ]);
+  });
+
+  test("rotary positions, gated feed-forward and rms norms of a llama", () => {
+    const { contradictions } = check(config(), ggufFacts({ "general.architecture": "llama", "llama.rope.dimension_count": 8 }));
+    expect(contradictions.map(({ what }) => what)).toEqual(["positions", "kind of norm", "gated feed-forward"]);
+  });
+
+  test("a vision tower says mean and deviation, and of GELU that it is one", () => {
+    const values = {
+      "general.architecture": "clip",
+      "clip.use_gelu": true,
+      "clip.vision.patch_size": 16,
+      "clip.vision.image_size": 224,
+      "clip.vision.image_mean": Float32Array.of(0.48, 0.45, 0.4),
+      "clip.vision.image_std": Float32Array.of(0.5, 0.5, 0.5),
+    };
+    const { contradictions, unchecked } = check(parseConfig(read("vit-tiny-classifier"), "c.json"), ggufFacts(values));
+    expect(contradictions.map(({ what }) => what)).toEqual(["image mean"]);
+    expect(unchecked).toEqual(["norm placement", "positions", "heads", "epsilon of norms", "causal attention"]);
+  });
+
+  test("without an architecture nothing is known", () => {
+    expect(ggufFacts({})).toEqual({ facts: {}, unknown: ["anything: the GGUF has no general.architecture"] });
+  });
+});

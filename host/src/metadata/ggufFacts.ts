@@ -1,0 +1,83 @@
+import { ggufArchitectureOf } from "./architectures.js";
+import { defined } from "./huggingFaceFacts.js";
+import type { Fact, ModelFacts, ReadFacts } from "./modelFacts.js";
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** The facts of a GGUF's key/values. Specification: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
+export function ggufFacts(values: Values): ReadFacts {
+  const name = values["general.architecture"];
+  if (typeof name !== "string") return { facts: {}, unknown: ["anything: the GGUF has no general.architecture"] };
+  return name === "clip" ? visionFacts(values) : languageFacts(values, name);
+}
+
+function languageFacts(values: Values, name: string): ReadFacts {
+  const place = `general.architecture "${name}"`;
+  const by = <Value>(value: Value | undefined): Fact<Value> | undefined => (value === undefined ? undefined : { value, place });
+  const architecture = ggufArchitectureOf(name);
+  const number = numbersOf(values, name);
+  const causal = values[`${name}.attention.causal`];
+  const rope = number("rope.freq_base") ?? number("rope.dimension_count");
+  const facts: ModelFacts = defined({
+    architecture: by(name),
+    normPlacement: by(architecture?.placement),
+    positions: rope === undefined ? by(architecture?.positions) : { value: "rope" as const, place: rope.place },
+    // The converter has cut away the rows before the first position.
+    firstPosition: architecture?.positions === "learned" ? by(0) : undefined,
+    norm: by(architecture?.norm),
+    causal: typeof causal === "boolean" ? { value: causal, place: `${name}.attention.causal ${causal}` } : by(architecture?.causal),
+    gatedFfn: by(architecture?.gated),
+    eps: number("attention.layer_norm_epsilon") ?? number("attention.layer_norm_rms_epsilon"),
+    ...sizes(number),
+    headDim: number("attention.key_length"),
+    kvHeads: number("attention.head_count_kv"),
+  });
+  return { facts, unknown: architecture === undefined ? [`what ${place} says of norms, positions and attention`] : [] };
+}
+
+/** A vision tower (`mmproj`): pre-norm, with learned positions, in all models that the format was made for but those with rope. */
+function visionFacts(values: Values): ReadFacts {
+  const number = numbersOf(values, "clip.vision");
+  const channels = (key: string): Fact<readonly number[]> | undefined => {
+    const value = values[`clip.vision.${key}`];
+    const list = ArrayBuffer.isView(value) || Array.isArray(value) ? Array.from(value as unknown as ArrayLike<number>) : [];
+    return list.length === 3 ? { value: list, place: `clip.vision.${key} [${list.join(", ")}]` } : undefined;
+  };
+  const side = number("image_size");
+  const facts: ModelFacts = defined({
+    architecture: { value: "clip", place: 'general.architecture "clip"' },
+    eps: number("attention.layer_norm_epsilon"),
+    ...sizes(number),
+    image: side && { value: [side.value, side.value] as const, place: side.place },
+    patch: number("patch_size"),
+    activation: activationOf(values),
+    mean: channels("image_mean"),
+    std: channels("image_std"),
+  });
+  return { facts, unknown: ['norm placement and positions: a GGUF of architecture "clip" does not say which vision tower it is'] };
+}
+
+/** The format knows one GELU for both forms, and a third where it says nothing. */
+function activationOf(values: Values): ModelFacts["activation"] {
+  if (values["clip.use_silu"] === true) return { value: ["silu"], place: "clip.use_silu true" };
+  if (values["clip.use_gelu"] === true) return { value: ["gelu", "gelu_tanh"], place: "clip.use_gelu true" };
+  return undefined;
+}
+
+type NumberOf = (key: string) => Fact<number> | undefined;
+
+function sizes(number: NumberOf): ModelFacts {
+  return {
+    width: number("embedding_length"),
+    layers: number("block_count"),
+    heads: number("attention.head_count"),
+    hidden: number("feed_forward_length"),
+  } as ModelFacts;
+}
+
+function numbersOf(values: Values, prefix: string): NumberOf {
+  return (key) => {
+    const value = values[`${prefix}.${key}`];
+    return typeof value === "number" ? { value, place: `${prefix}.${key} ${Number(value.toPrecision(7))}` } : undefined;
+  };
+}

@@ -1,0 +1,49 @@
+import type { ActivationFunction } from "../lower/program.js";
+
+/** A value of the metadata beside a checkpoint, and where it stands there. */
+export interface Fact<Value> {
+  readonly value: Value;
+  /** File and key, as people would look it up: `config.json hidden_act "gelu_new"`. */
+  readonly place: string;
+}
+
+/** Where a block normalises: before its halves, after them, both, or before two halves that run side by side. */
+export type NormPlacement = "pre" | "post" | "both" | "parallel";
+/** How rows learn their place. `table`: positions that are stored or computed, and added once. */
+export type PositionKind = "learned" | "table" | "rope" | "relative" | "alibi" | "none";
+/** `rms_norm_plus_one`: multiplied by 1 + weight. */
+export type NormKind = "layer_norm" | "rms_norm" | "rms_norm_plus_one";
+
+/** What is known of a transformer from the metadata beside its weights. What is absent is not known. */
+export interface ModelFacts {
+  readonly architecture?: Fact<string> | undefined;
+  readonly normPlacement?: Fact<NormPlacement> | undefined;
+  readonly positions?: Fact<PositionKind> | undefined;
+  /** The row of the position table that the first row gets. */
+  readonly firstPosition?: Fact<number> | undefined;
+  readonly norm?: Fact<NormKind> | undefined;
+  readonly eps?: Fact<number> | undefined;
+  readonly causal?: Fact<boolean> | undefined;
+  readonly gatedFfn?: Fact<boolean> | undefined;
+  /** One of these. */
+  readonly activation?: Fact<readonly ActivationFunction[]> | undefined;
+  readonly width?: Fact<number> | undefined;
+  readonly layers?: Fact<number> | undefined;
+  readonly heads?: Fact<number> | undefined;
+  readonly kvHeads?: Fact<number> | undefined;
+  readonly headDim?: Fact<number> | undefined;
+  readonly hidden?: Fact<number> | undefined;
+  /** Height and width in pixels. */
+  readonly image?: Fact<readonly [number, number]> | undefined;
+  readonly patch?: Fact<number> | undefined;
+  readonly registers?: Fact<number> | undefined;
+  /** Of pixel values 0..1. */
+  readonly mean?: Fact<readonly number[]> | undefined;
+  readonly std?: Fact<readonly number[]> | undefined;
+}
+
+/** Facts and what could not be understood, in words. */
+export interface ReadFacts {
+  readonly facts: ModelFacts;
+  readonly unknown: readonly string[];
+}

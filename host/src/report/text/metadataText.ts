@@ -1,0 +1,16 @@
+import type { MetadataReport } from "../../engine/packMetadata.js";
+import { plural } from "../format.js";
+
+/** What a config was held against, in one line: what agrees, and what nothing is known of. */
+export function metadataText({ sources, part, checked, unchecked, contradictions, ignoredBecause }: MetadataReport): string {
+  const open = unchecked.length > 0 ? `; not checked: ${unchecked.join(", ")}` : "";
+  if (part === null) return `none beside the weights that says what the model is: nothing but names and shapes was checked${open}`;
+  const agreed = checked.filter((what) => !contradictions.some((contradiction) => contradiction.what === what));
+  const ignored = ignoredBecause === null ? "" : `; ${plural(contradictions.length, "contradiction")} ignored: ${ignoredBecause}`;
+  return `${sources.join(", ")} and parts.${part} agree in ${agreed.join(", ") || "nothing"}${ignored}${open}`;
+}
+
+/** A warning for each contradiction that the user had ignored. */
+export function metadataWarnings({ contradictions, ignoredBecause }: MetadataReport): string[] {
+  return contradictions.map(({ what, metadata, config }) => `ignored (${ignoredBecause}): ${what}: ${metadata}, but ${config}`);
+}
