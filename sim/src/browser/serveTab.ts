@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { SimulatedBoard } from "../board/board.js";
 import { type BoardServer, createHttpServer, guardConnections, listen, type ServeOptions } from "../server/listen.js";
+import { serveRequests } from "../server/requests.js";
 import { type TabFile, type TabSource, tabFiles } from "./tabFiles.js";
 
 export type TabOptions = TabSource & ServeOptions;
 
-const HEAD_BYTES_MAX = 8_192;
 const SILENT_MS_MAX = 30_000;
 
 /**
@@ -16,14 +16,15 @@ export async function serveTab(options: TabOptions): Promise<BoardServer> {
   // What a board refuses is said here, and not in every tab.
   await (await SimulatedBoard.create({ ...options, engine: "wasm" })).close();
   const files = await tabFiles(options);
-  const server = createHttpServer(options, { maxHeaderSize: HEAD_BYTES_MAX }, (request, response) => {
+  const server = createHttpServer(options);
+  const connections = guardConnections(server, options);
+  server.setTimeout(SILENT_MS_MAX, (socket) => socket.destroy());
+  serveRequests(server, connections, (request, response) => {
     if (!connections.begin(request.socket)) return;
     response.on("close", () => connections.end(request.socket));
     answer(files, request, response);
     connections.answered(request.socket);
   });
-  const connections = guardConnections(server, options);
-  server.setTimeout(SILENT_MS_MAX, (socket) => socket.destroy());
   return listen(server, options, connections);
 }
 

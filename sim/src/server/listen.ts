@@ -1,9 +1,10 @@
-import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
+import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { InputError } from "../errors.js";
 import { secureOptions, type TlsIdentity } from "../tls.js";
 import { CONNECTION_LIMITS, type ConnectionLimits, Connections } from "./connections.js";
+import { HEAD_BYTES_MAX } from "./requests.js";
 
 export interface ServeOptions {
   /** 0: any free port. */
@@ -26,9 +27,10 @@ export interface BoardServer {
 }
 
 /** A server that does not listen yet. Throws an InputError with code `TLS_INVALID` when certificate and key are none, or not one of the other. */
-export function createHttpServer({ tls }: ServeOptions, options: ServerOptions, onRequest?: RequestListener): Server {
-  if (tls === undefined) return createServer(options, onRequest);
-  return createTlsServer({ ...options, ...secureOptions({ identity: tls }) }, onRequest);
+export function createHttpServer({ tls }: ServeOptions): Server {
+  // Who names no host is told so in `serveRequests`.
+  const options = { maxHeaderSize: HEAD_BYTES_MAX, requireHostHeader: false };
+  return tls === undefined ? createServer(options) : createTlsServer({ ...options, ...secureOptions({ identity: tls }) });
 }
 
 /** Gives each client its share of a server's connections, and each connection its time. */

@@ -21,10 +21,12 @@ const json_bodies = [_][]const u8{
     "\xa2\x65start\xa1\x66latent\xd8\x55\x43abc\x67actions\x81\x8a\x00\x01\x00\x01\x00\x01\x00\x01\x00\xfa\x3f\x80\x00\x00",
     "\xbf\x67history\x9f\xff\x67actions\x9f\x9f\xf9\x3c\x00\xff\xff\xff",
     "\xff\xd8\xff\xe0 picture",
+    "\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x11\x08\x00\x10\x00\x10\x03 picture",
+    "--B\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8\xff\xe0 picture\r\n--B--\r\n",
 };
 const targets = [_][]const u8{ "/v1/plan", "/v1/plan", "/v1/observe", "/v1/observe", "/v1/selftest", "/v1/metrics", "/v1/log?after=1&level=warn", "/v1/encode", "/v1/predict", "/v1/rollout", "/v1/rollout?latent=base64", "/v1/device", "/v1/models/model_a", "/v1/models/model_b", "/v1/models/model_b/activate", "/v1/claim", "/v1/settings", "/v1/reboot", "/", "/?", "", "/v1/encode#" };
 const methods = [_][]const u8{ "POST", "POST", "POST", "GET", "HEAD", "", "PUT" };
-const types = [_][]const u8{ "application/json", "application/json", "application/cbor", "image/jpeg", "image/png", "application/octet-stream", "text/html; charset=x", "" };
+const types = [_][]const u8{ "application/json", "application/json", "application/cbor", "image/jpeg", "image/png", "multipart/form-data; boundary=B", "application/octet-stream", "text/html; charset=x", "" };
 const accepts = [_][]const u8{ "", "", "*/*", "application/cbor", "text/event-stream", "application/json;q=0.1, application/*;q=x", ";;q=,", "text/html" };
 
 fn pick(random: std.Random, comptime list: anytype) []const u8 {

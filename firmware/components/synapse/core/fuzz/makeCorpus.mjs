@@ -61,6 +61,18 @@ for (const [i, target] of ["GET /v1/device", "GET /", "POST /v1/models/model_b/a
   const [method, path] = target.split(" ");
   seed("http", `path-${i}`, [20, { GET: 2, POST: 0, DELETE: 3 }[method], 5, 0, 0], `${path}\0`);
 }
+const form = '--B\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n';
+seed("http", "form", [HTTP.encode, 0, 7, 0, 2], form, [0xff, 0xd8, 0xff, 0xe0, 1, 2, 3], "\r\n--B--\r\n");
+seed(
+  "http",
+  "picture",
+  [HTTP.encode, 0, 3, 0, 2],
+  [0x89],
+  "PNG\r\n\x1a\n",
+  [0, 0, 0, 13],
+  "IHDR",
+  [0, 0, 0, 1, 0, 15, 66, 64, 8, 2, 0, 0, 0],
+);
 seed("http", "firmware", [9, 0, 4, 0, 3], [0xe9, 2, ...Array(400).fill(7)]);
 seed("http", "upload", [7, 1, 4, 0, 9], [0x89], "SYN\r\n\x1a\n", Array(200).fill(0));
 seed("mqtt", "own", [19, 0, 0, 7, 2], "encode/1/2\0{}");

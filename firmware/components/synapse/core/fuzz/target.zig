@@ -162,7 +162,7 @@ fn pick(comptime list: anytype, choice: u8) []const u8 {
 
 const targets = .{ "/v1/encode", "/v1/predict", "/v1/rollout", "/v1/observe", "/v1/plan", "/v1/settings", "/v1/claim", "/v1/models/model_b", "/v1/models/model_b/activate", "/v1/firmware?reboot=false", "/v1/updates/model", "/v1/updates/firmware", "/v1/updates", "/v1/selftest", "/v1/log?after=1", "/v1/device", "/encode", "/predict", "/rollout", "/status", "" };
 const methods = .{ "POST", "PUT", "GET", "DELETE", "HEAD", "OPTIONS" };
-const types = .{ "application/json", "application/cbor", "image/jpeg", "image/png", "application/octet-stream", "", "text/plain" };
+const types = .{ "application/json", "application/cbor", "image/jpeg", "image/png", "application/octet-stream", "", "text/plain", "multipart/form-data; boundary=B" };
 const accepts = .{ "", "application/json", "application/cbor", "text/event-stream", "application/*;q=0.5, text/event-stream" };
 
 /// Five bytes choose target, method, types and how the body is cut; an empty target is taken from the bytes themselves.
