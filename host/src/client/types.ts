@@ -451,6 +451,10 @@ export interface Device {
    */
   claim_window?: boolean;
   /**
+   * everybody may use the model, without a token
+   */
+  open_inference?: boolean;
+  /**
    * too many boots ended early: no model runs until one is activated
    */
   safe_mode?: boolean;

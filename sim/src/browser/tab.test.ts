@@ -34,7 +34,7 @@ async function ask(page: Page, { method, target, headers, body }: BoardRequest):
 const card = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
 const onPage = {
   boardRuns: (page: Page, model: string) => card(page, "Board").getByText(model).waitFor(),
-  sample: (page: Page) => page.getByRole("button", { name: "Sample" }).click(),
+  sample: (page: Page) => page.getByRole("button", { name: "Example picture" }).click(),
   latentShown: (page: Page) =>
     card(page, "Latent")
       .getByText(/^32 values, length \d/)
@@ -182,6 +182,19 @@ describe.skipIf(executable === undefined)("a board in a browser's tab", () => {
       await onPage.latentShown(page);
       await onPage.imagine(page);
       expect(requests).toEqual([]);
+    });
+
+    test("the tab is its board's owner: settings are there, and no token is asked for", async () => {
+      const settings = card(page, "Settings");
+      await settings.getByLabel("Board name").fill("my tab");
+      await settings.getByRole("button", { name: "Save" }).click();
+      await page.getByRole("heading", { name: "my tab" }).waitFor();
+      expect(await page.getByText("token").count()).toBe(0);
+      await settings.getByText("Remove owner").click();
+      await settings.getByRole("button", { name: "Remove me as owner" }).click();
+      await page.getByRole("button", { name: "Claim" }).click();
+      await settings.getByLabel("Board name").waitFor();
+      expect(await page.getByText("token").count()).toBe(0);
     });
 
     test("a model is uploaded and run, and a tab that loads again is a board from the factory", async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
@@ -94,12 +95,12 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
   });
 
   test("the sample moves the latent, and surprises by so much", async () => {
-    await button(page, "Sample").tap();
+    await button(page, "Example picture").tap();
     await latentNote(page, /^\d+\.\d\d away from the one before$/);
     await card(page, "Surprise").getByText(/^\d/).first().waitFor();
-    await button(page, "Sample").tap();
+    await button(page, "Example picture").tap();
     await page.getByRole("img", { name: /^Surprise of the last 2 pictures: [\d.]+, [\d.]+\. Mean [\d.]+\.$/ }).waitFor();
-    await button(page, "Sample").tap();
+    await button(page, "Example picture").tap();
     await card(page, "Surprise")
       .getByText(/usual.*: \d+\.\d deviations (above|below) the mean/)
       .waitFor();
@@ -117,34 +118,34 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
     await page.getByRole("img", { name: /circle: 16 steps, ends [\d.]+ from the start; straight: 9 steps, ends/ }).waitFor();
     expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
     // Another picture has no paths yet.
-    await button(page, "Sample").tap();
+    await button(page, "Example picture").tap();
     await paths.waitFor({ state: "detached" });
   });
 
   test("plans from a picture to another that was kept as the goal", async () => {
     await button(page, "Use this picture as goal").tap();
-    await button(page, "Sample").tap();
+    await button(page, "Example picture").tap();
     await latentNote(page, /away from the one before/);
     const plan = card(page, "Plan");
-    await plan.getByRole("img", { name: "Goal: sample scene" }).waitFor();
+    await plan.getByRole("img", { name: "Goal: example picture" }).waitFor();
     await plan.getByLabel("Actions", { exact: true }).fill("3");
     await plan.getByText("Budget").tap();
-    await plan.getByLabel("Samples").fill("300");
-    await plan.getByLabel("Iterations").fill("30");
+    await plan.getByLabel("Candidates").fill("300");
+    await plan.getByLabel("Rounds").fill("30");
     // What is over the board's limit is given up before it is asked.
     await plan.getByText("27,000 predictions").waitFor();
     await plan.getByLabel("Actions", { exact: true }).fill("10");
     await plan.getByText("45,000 predictions").first().waitFor();
-    expect(await plan.getByLabel("Samples").inputValue()).toBe("150");
-    await plan.getByLabel("Samples").fill("16");
-    await plan.getByLabel("Iterations").fill("3");
+    expect(await plan.getByLabel("Candidates").inputValue()).toBe("150");
+    await plan.getByLabel("Candidates").fill("16");
+    await plan.getByLabel("Rounds").fill("3");
     await plan.getByLabel("Actions", { exact: true }).fill("3");
     await button(page, "Plan from the picture to the goal").tap();
     await page
       .getByRole("img", { name: /^Path of 3 imagined steps from the start, and the goal\. It ends [\d.]+ from the goal\.$/ })
       .waitFor();
     expect(await page.getByRole("list", { name: "Actions of the plan" }).getByRole("img").count()).toBe(3);
-    await page.getByRole("img", { name: /^Cost of the best candidate, iteration by iteration: [\d.]+, [\d.]+, [\d.]+\.$/ }).waitFor();
+    await page.getByRole("img", { name: /^Cost of the best candidate, round by round: [\d.]+, [\d.]+, [\d.]+\.$/ }).waitFor();
     expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
   });
 
@@ -243,19 +244,19 @@ describe.skipIf(executable === undefined)("work under way on the page", () => {
     await board?.close();
   });
 
-  test("a plan shows its cost iteration by iteration, and is given up with its connection", async () => {
-    await button(page, "Sample").tap();
+  test("a plan shows its cost round by round, and is given up with its connection", async () => {
+    await button(page, "Example picture").tap();
     await button(page, "Use this picture as goal").tap();
-    await button(page, "Sample").tap();
+    await button(page, "Example picture").tap();
     await latentNote(page, /away from the one before/);
     held.seen.holdPlans = true;
     const ended = new Promise<void>((resolve) => {
       held.seen.planEnded = resolve;
     });
     await button(page, "Plan from the picture to the goal").tap();
-    await page.getByRole("img", { name: /^Cost of the best candidate, iteration by iteration: ([\d.]+(, )?){4}\.$/ }).waitFor();
+    await page.getByRole("img", { name: /^Cost of the best candidate, round by round: ([\d.]+(, )?){4}\.$/ }).waitFor();
     await card(page, "Plan")
-      .getByText(/^Iteration 4 of 4, 480 predictions, cost [\d.]+$/)
+      .getByText(/^Round 4 of 4, 480 predictions, cost [\d.]+$/)
       .waitFor();
     await button(page, "Cancel").tap();
     await ended;
@@ -315,7 +316,7 @@ describe.skipIf(executable === undefined)("the page without a pointer", () => {
   }
 
   test("pictures, single values, imagining and planning are within reach of the keyboard", async () => {
-    await tabTo(/^Sample$/);
+    await tabTo(/^Example picture$/);
     await page.keyboard.press("Enter");
     await latentNote(page, /^32 values/);
     await tabTo(/^Use this picture as goal$/);
@@ -343,6 +344,27 @@ describe.skipIf(executable === undefined)("the page without a pointer", () => {
   });
 });
 
+describe.skipIf(executable === undefined)("the page of a board whose slots differ", () => {
+  test("says that its model cannot be updated in place", async () => {
+    const small = testBoard((edited) => {
+      for (const partition of edited.partitions) if (partition.name === "model_b") partition.size = 65536;
+    });
+    const board = await SimulatedBoard.create({ board: small, model: MODEL });
+    const server = await serveBoard(board, { port: 0 });
+    const browser = await launchChromium(executable);
+    try {
+      const page = await browser.newPage(ON_A_PHONE);
+      await page.goto(server.url);
+      await card(page, "Models").getByText("lewm-test fits only model_a: cannot be updated in place").waitFor();
+      await card(page, "Models").getByText("Largest model here: 64 KiB").waitFor();
+    } finally {
+      await browser.close();
+      await server.close();
+      await board.close();
+    }
+  });
+});
+
 describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the page of a %s board from the factory", (engine) => {
   let board: SimulatedBoard;
   let server: BoardServer;
@@ -367,16 +389,26 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
   const trouble = (text: RegExp | string) => page.getByRole("alert").getByText(text).waitFor();
 
   test("is claimed with one tap, shows the token once, and works then", async () => {
-    await page.getByRole("heading", { name: "Make this board yours" }).waitFor();
-    expect(await button(page, "Sample").count()).toBe(0);
+    await page.getByRole("heading", { name: "Claim this board" }).waitFor();
+    expect(await button(page, "Example picture").count()).toBe(0);
     expect(await hindrances(page)).toEqual([]);
-    await page.getByLabel("Name of the board").fill("kitchen shelf");
-    await button(page, "Claim this board").tap();
-    await page.getByText(/^[A-Za-z0-9_-]{43}$/).waitFor();
-    await button(page, "I have kept it").tap();
+    await page.getByLabel("Board name").fill("kitchen shelf");
+    await button(page, "Claim").tap();
+    const token = await page.getByText(/^[A-Za-z0-9_-]{43}$/).innerText();
+    expect(await hindrances(page)).toEqual([]);
+    await button(page, "Copy the token").tap();
+    await page.getByText("copied").waitFor();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download it" }).tap()]);
+    expect(download.suggestedFilename()).toBe("kitchen-shelf-token.txt");
+    expect(readFileSync(await download.path(), "utf8")).toBe(`${token}\n`);
+    await button(page, "I've saved it").tap();
     await page.getByRole("heading", { name: "kitchen shelf" }).waitFor();
     expect(await page.getByText(/^[A-Za-z0-9_-]{43}$/).count()).toBe(0);
-    await button(page, "Sample").tap();
+    await page.getByText("Show the owner’s token").tap();
+    expect(await page.getByText(/^[A-Za-z0-9_-]{43}$/).innerText()).toBe(token);
+    await button(page, "Copy the token").waitFor();
+    await page.getByText("Show the owner’s token").tap();
+    await button(page, "Example picture").tap();
     await latentNote(page, /^32 values/);
     expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
     expect(complaints).toEqual([]);
@@ -390,7 +422,7 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     await stranger.getByText("This board has an owner").waitFor();
     await stranger.getByLabel("Token").fill("guess");
     await button(stranger, "Use this token").click();
-    await stranger.getByRole("alert").getByText("not the board's token").waitFor();
+    await stranger.getByRole("alert").getByText("not this board’s token").waitFor();
     await stranger.getByLabel("Token").fill(token);
     await button(stranger, "Use this token").click();
     await card(stranger, "Board").getByText("lewm-test").waitFor();
@@ -405,8 +437,8 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
 
   test("the owner renames the board and opens it; a visitor may then look, and is asked for the token where it is needed", async () => {
     const settings = card(page, "Settings");
-    await settings.getByLabel("Name of the board").fill("cellar");
-    await settings.getByRole("switch", { name: /Everybody may look/ }).tap();
+    await settings.getByLabel("Board name").fill("cellar");
+    await settings.getByRole("switch", { name: /Public status/ }).tap();
     await button(page, "Save").tap();
     await settings.getByText("saved").waitFor();
     await page.getByRole("heading", { name: "cellar" }).waitFor();
@@ -414,25 +446,56 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     const visitor = await context.newPage();
     await visitor.goto(server.url);
     await card(visitor, "Board").getByText("lewm-test").waitFor();
-    await button(visitor, "Sample").click();
-    await button(visitor, "Enter token").click();
+    for (const [name, what] of [
+      ["Picture", "Sending pictures to the board"],
+      ["Imagine", "Imagining"],
+      ["Plan", "Planning"],
+      ["Models", "Uploading and switching models"],
+      ["Settings", "Changing settings"],
+    ] as const) {
+      await card(visitor, name).getByText(`${what} is locked: only the board’s owner can do this.`).waitFor();
+      expect(await card(visitor, name).getByRole("button").allInnerTexts()).toEqual(["Unlock with the owner’s token"]);
+    }
+    expect(await button(visitor, "Example picture").count()).toBe(0);
+    expect(await hindrances(visitor)).toEqual([]);
+    await card(visitor, "Picture").getByRole("button", { name: "Unlock with the owner’s token" }).click();
     await visitor.getByLabel("Token").fill(String(await page.evaluate("localStorage.getItem('synapse-token')")));
     await button(visitor, "Use this token").click();
-    await card(visitor, "Settings").getByLabel("Name of the board").waitFor();
-    await button(visitor, "Sample").click();
+    await card(visitor, "Settings").getByLabel("Board name").waitFor();
+    await button(visitor, "Example picture").click();
     await latentNote(visitor, /^32 values/);
     await context.close();
+  });
+
+  test("what each slot holds is said before an upload, and what is too large is not sent", async () => {
+    const models = card(page, "Models");
+    await models.getByRole("listitem").filter({ hasText: "model_a runs lewm-test" }).getByText("Largest model here: 18.3 MiB").waitFor();
+    await models.getByRole("listitem").filter({ hasText: "model_b is empty" }).getByText("Largest model here: 8.6 MiB").waitFor();
+    await models.getByText("lewm-test fits both slots").waitFor();
+    let uploads = 0;
+    const count = (request: { method(): string }) => {
+      if (request.method() === "PUT") uploads += 1;
+    };
+    page.on("request", count);
+    await page.getByLabel("Upload a model to model_b").setInputFiles(file("large.syn", new Uint8Array(9_100_000)));
+    await trouble("The model has 8.7 MiB, and model_b holds at most 8.6 MiB. Nothing was sent.");
+    await trouble("it would fit model_a");
+    // By a single byte.
+    await page.getByLabel("Upload a model to model_b").setInputFiles(file("large.syn", new Uint8Array(9_043_969)));
+    await trouble("The model has 9,043,969 bytes, and model_b holds at most 9,043,968 bytes. Nothing was sent.");
+    expect(uploads).toBe(0);
+    page.off("request", count);
   });
 
   test("a broken model is refused in words, a good one is uploaded and run", async () => {
     const damaged = Uint8Array.from(MODEL);
     damaged[damaged.length >> 1] = (damaged[damaged.length >> 1] ?? 0) ^ 1;
     await page.getByLabel("Upload a model to model_b").setInputFiles(file("damaged.syn", damaged));
-    await trouble(/SHA-256/);
+    await trouble("Upload failed: checksum does not match");
     await page.getByLabel("Upload a model to model_b").setInputFiles(file("good.syn", MODEL));
     await button(page, "Run it from model_b").tap();
     const models = card(page, "Models");
-    await models.getByText(/^runs lewm-test, \d+ test vectors passed$/).waitFor();
+    await models.getByText(/^runs lewm-test, which passed its \d+ tests?$/).waitFor();
     await models.getByRole("listitem").filter({ hasText: "model_b runs lewm-test" }).waitFor();
   });
 
@@ -442,9 +505,9 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     await trouble(/connection broke/);
     expect(board.running).toBe(false);
     await board.reset();
-    await button(page, "Sample").tap();
+    await button(page, "Example picture").tap();
     await latentNote(page, /away from the one before/);
-    await card(page, "Models").getByRole("listitem").filter({ hasText: "model_a holds nothing that runs" }).waitFor();
+    await card(page, "Models").getByRole("listitem").filter({ hasText: "model_a cannot be used" }).waitFor();
     await page.getByLabel("Upload a model to model_a").setInputFiles(file("good.syn", MODEL));
     await button(page, "Run it from model_a").waitFor();
   });
@@ -453,19 +516,19 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     board.cutPower(1, "torn");
     await page.getByLabel("Upload a model to model_a").setInputFiles(file("good.syn", MODEL));
     await trouble(/connection broke/);
-    await button(page, "Sample").tap();
-    await trouble("The board does not answer.");
+    await page.getByRole("region", { name: "Connection" }).getByText("The board does not answer.").waitFor();
     await page.getByRole("status").getByText("The board does not answer.").waitFor();
+    expect(await button(page, "Example picture").isDisabled()).toBe(true);
     await board.reset();
-    await button(page, "Sample").tap();
+    await button(page, "Example picture").tap();
     await latentNote(page, /away from the one before/);
   });
 
   test("the owner gives the board away, and it is nobody's again", async () => {
-    await page.getByText("Give the board away").tap();
-    await button(page, "Release this board").tap();
-    await page.getByRole("heading", { name: "Make this board yours" }).waitFor();
+    await page.getByText("Remove owner").tap();
+    await button(page, "Remove me as owner").tap();
+    await page.getByRole("heading", { name: "Claim this board" }).waitFor();
     expect(await page.evaluate("localStorage.getItem('synapse-token')")).toBeNull();
-    expect(await button(page, "Sample").count()).toBe(0);
+    expect(await button(page, "Example picture").count()).toBe(0);
   });
 });

@@ -103,11 +103,11 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     const damaged = makeAppImage({ version: "2.0.0" });
     damaged[50_000] = (damaged[50_000] ?? 0) ^ 4;
     await upload(damaged);
-    await trouble("The image's checksum is wrong");
+    await trouble("Upload failed: checksum does not match");
     await upload(new TextEncoder().encode("no image"));
     await trouble("The file is no application image of ESP-IDF");
     await upload(new Uint8Array(3_000_000));
-    await trouble("The image is larger than its partition");
+    await trouble("The firmware has 2.9 MiB, and the board holds at most 2.5 MiB. Nothing was sent.");
     expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
     expect(await hindrances(page)).toEqual([]);
     await says("synapse 0.1.0 runs");
@@ -225,7 +225,7 @@ describe.skipIf(executable === undefined)("the page of a board that is updated o
     try {
       const page = await browser.newPage(ON_A_PHONE);
       await page.goto(`${server.url}/#token=${board.ownerToken}`);
-      await card(page, "Settings").getByLabel("Name of the board").waitFor();
+      await card(page, "Settings").getByLabel("Board name").waitFor();
       await card(page, "Board").getByText("synapse 0.1.0").waitFor();
       expect(await card(page, "Firmware").count()).toBe(0);
     } finally {

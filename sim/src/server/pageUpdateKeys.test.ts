@@ -57,7 +57,7 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     expect(await hindrances(page)).toEqual([]);
     await upload(signedByHand(MODEL, { ...trusted, privateKey: stranger.privateKey }));
     await trouble("The signature is not one of this pack by the key that it names");
-    await slot(/^model_b holds nothing that runs\s*it is not signed by one of the board's update keys/);
+    await slot(/^model_b cannot be used\s*it is not signed by one of the board's update keys/);
   });
 
   test("a signed one is shown as such and runs; there is no way back to the one that is not", async () => {

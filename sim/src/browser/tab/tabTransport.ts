@@ -20,7 +20,7 @@ export function tabTransport(worker: Worker): Transport {
     });
   });
   running.catch((error: Error) => console.error(error.message));
-  return async (path, init = {}) => {
+  const transport = async (path: string, init: BoardRequestInit = {}): Promise<Response> => {
     await untilAborted(running, init.signal);
     const { pathname, search } = new URL(path, "http://board/");
     const carried = new Response(init.body ?? null);
@@ -36,6 +36,7 @@ export function tabTransport(worker: Worker): Transport {
     if (pathname === "/v1/claim" && answer.status === 201) token = ((await answer.clone().json()) as { token: string }).token;
     return answer;
   };
+  return Object.assign(transport, { isOwner: true });
 }
 
 function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal | null | undefined): Promise<Value> {

@@ -94,6 +94,8 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
         answer.fieldBoolean("claimed", storage.access.claimed());
         // Whether claiming needs no code now.
         answer.fieldBoolean("claim_window", storage.access.windowOpen(device.now()));
+        // Whether everybody may use the model, so that a page need not try.
+        answer.fieldBoolean("open_inference", storage.access.open_inference);
         answer.fieldBoolean("safe_mode", storage.slots.safe_mode);
         // With any, a model has to be signed by one of them.
         answer.key("update_keys");

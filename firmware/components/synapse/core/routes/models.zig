@@ -120,10 +120,10 @@ fn reasonText(storage: *const Storage, slot: SlotIndex) ?[]const u8 {
     return switch (storage.slots.state.slots[slot].reason) {
         .none => null,
         .interrupted => "the upload ended early",
-        .digest => "the contents are not what their SHA-256 says",
+        .digest => "checksum does not match",
         .flash => "the flash did not hold what was written",
         .refused => if (refusal.len > 0) refusal.slice() else "the runtime did not open the model, or it did not fit the board",
-        .golden => "its golden vectors came out differently",
+        .golden => "its test vectors came out differently",
         .signature => "it is not signed by one of the board's update keys",
         .returned => "the board was reset while the model was being tried",
     };

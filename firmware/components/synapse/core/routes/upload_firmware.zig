@@ -136,8 +136,7 @@ fn refuse(device: *Device, exchange: *Exchange, err: Firmware.Error) ProblemErro
         error.RevisionTooLow, error.RevisionTooHigh => Problem.init(422, "FIRMWARE_REVISION", "the image is for chip revisions v{d}.{d} to v{d}.{d}", .{ image.revision_min / 100, image.revision_min % 100, image.revision_max / 100, image.revision_max % 100 })
             .expecting("an image built for revision v{d}.{d} ({s})", .{ device.config.chip_revision / 100, device.config.chip_revision % 100, if (device.config.chip_revision < 300) "CONFIG_ESP32P4_SELECTS_REV_LESS_V3=y" else "CONFIG_ESP32P4_SELECTS_REV_LESS_V3=n" }),
         error.SegmentsInvalid, error.ChecksumWrong, error.DigestWrong, error.Incomplete => Problem.init(422, "FIRMWARE_DAMAGED", "{s}", .{switch (err) {
-            error.ChecksumWrong => "the image's checksum is wrong",
-            error.DigestWrong => "the bytes are not those that the image's SHA-256 was made of",
+            error.ChecksumWrong, error.DigestWrong => "checksum does not match",
             error.Incomplete => "the image ends too early",
             else => "the image's segments are not laid out as ESP-IDF does",
         }}).expecting("a whole, unchanged image", .{}),

@@ -137,7 +137,7 @@ fn explain(storage: *const Storage, slot: SlotIndex, err: UploadError) Problem {
         error.PackVersion => Problem.init(422, "PACK_VERSION", "the pack's version is not one that this firmware runs", .{}).at("body", .{}).expecting("a pack of major version 1", .{}),
         error.PackSizes => Problem.init(422, "PACK_SIZES", "the sizes in the pack's prefix contradict each other", .{}).at("body", .{}).expecting("a whole, unchanged pack", .{}),
         error.LengthDiffers => Problem.init(422, "LENGTH_DIFFERS", "the pack says another length than the request", .{}).at("content-length", .{}).expecting("the length of the file", .{}),
-        error.DigestWrong => Problem.init(422, "DIGEST_WRONG", "the bytes are not those that the pack's SHA-256 was made of", .{}).at("body", .{}).expecting("a whole, unchanged pack", .{}),
+        error.DigestWrong => Problem.init(422, "DIGEST_WRONG", "checksum does not match", .{}).at("body", .{}).expecting("a whole, unchanged pack", .{}),
         error.SignatureMissing => Problem.init(422, "SIGNATURE_MISSING", "the pack is not signed", .{}).at("body", .{}).expecting("a pack signed for this board: synapse-host sign", .{}),
         error.SignatureMalformed => Problem.init(422, "SIGNATURE_WRONG", "what follows the pack is not a signature", .{}).at("body", .{}).expecting("a pack signed for this board: synapse-host sign", .{}),
         error.SignatureWrong => Problem.init(422, "SIGNATURE_WRONG", "the signature is not one of this pack by the key that it names", .{}).at("body", .{}).expecting("a whole, unchanged pack with its own signature", .{}),

@@ -1,5 +1,6 @@
 import { readEvents } from "./events.js";
-import { BoardProblem, isAbort, PageProblem, problemOf } from "./problem.js";
+import { BoardProblem, isAbort, PageProblem, problemOf, Unreachable } from "./problem.js";
+import type { Link } from "./state/link.js";
 import type { TokenStore } from "./token.js";
 import type { BoardRequestInit, Transport } from "./transport.js";
 
@@ -7,6 +8,8 @@ export interface Slot {
   readonly slot: string;
   readonly state: "VALID" | "PENDING" | "EMPTY" | "BROKEN";
   readonly active: boolean;
+  /** Of the largest model that the slot holds; of boards with flash. */
+  readonly capacity_bytes?: number;
   readonly detail?: string;
   readonly upload?: { readonly received_bytes: number; readonly bytes: number };
   readonly name?: string;
@@ -65,6 +68,8 @@ export interface Device {
   readonly limits: { readonly rollout_steps_max: number; readonly plan: PlanLimits };
   readonly claimed?: boolean;
   readonly claim_window?: boolean;
+  /** Whether everybody may use the model, without a token. */
+  readonly open_inference?: boolean;
   readonly safe_mode?: boolean;
   /** With any, the board takes only models that one of them signed. */
   readonly update_keys?: readonly string[];
@@ -83,6 +88,23 @@ export interface Timing {
 export type Latent = readonly number[];
 export type Action = readonly number[];
 
+/** The model that gave an answer, by the SHA-256 of its pack. */
+export interface AnsweringModel {
+  readonly sha256: string;
+}
+
+export interface Seeing {
+  readonly latent: Latent;
+  readonly model: AnsweringModel;
+  readonly timing: Timing;
+}
+
+export interface RolloutAnswer {
+  readonly trajectory: readonly Latent[];
+  readonly model: AnsweringModel;
+  readonly timing: Timing;
+}
+
 export interface Observation {
   readonly frame: number;
   readonly surprise: number | null;
@@ -90,6 +112,7 @@ export interface Observation {
   readonly count: number;
   readonly mean: number | null;
   readonly latent: Latent;
+  readonly model: AnsweringModel;
   readonly timing: Timing;
 }
 
@@ -121,6 +144,7 @@ export interface PlanAnswer {
   readonly trajectory: readonly Latent[];
   readonly cost: number;
   readonly predictions: number;
+  readonly model: AnsweringModel;
   readonly timing: Timing;
 }
 
@@ -130,18 +154,22 @@ export interface Settings {
   readonly open_inference: boolean;
 }
 
-/** The routes that the page uses. Refusals are BoardProblems, a board out of reach is a PageProblem. */
+/** The routes that the page uses. Refusals are BoardProblems, a board out of reach is Unreachable. */
 export class BoardApi {
   readonly #transport: Transport;
   readonly #token: TokenStore;
+  readonly #link: Link;
+  /** Called when the board knows another token than the one that was sent. */
+  onWrongToken: () => void = () => undefined;
 
-  constructor(transport: Transport, token: TokenStore) {
+  constructor(transport: Transport, token: TokenStore, link: Link) {
     this.#transport = transport;
     this.#token = token;
+    this.#link = link;
   }
 
-  device(signal?: AbortSignal): Promise<Device> {
-    return this.#json("/v1/device", signal === undefined ? {} : { signal });
+  device(signal: AbortSignal): Promise<Device> {
+    return this.#json("/v1/device", { signal });
   }
 
   slot(name: string): Promise<Slot> {
@@ -164,7 +192,7 @@ export class BoardApi {
     return this.#json("/v1/settings", jsonBody("PUT", changes));
   }
 
-  encode(picture: Blob, signal: AbortSignal): Promise<{ readonly latent: Latent; readonly timing: Timing }> {
+  encode(picture: Blob, signal: AbortSignal): Promise<Seeing> {
     return this.#json("/v1/encode", { method: "POST", headers: { "content-type": picture.type }, body: picture, signal });
   }
 
@@ -172,25 +200,28 @@ export class BoardApi {
     return this.#json("/v1/observe", { ...jsonBody("POST", frame), signal });
   }
 
-  rollout(start: Frame, actions: readonly Action[]): Promise<{ readonly trajectory: readonly Latent[]; readonly timing: Timing }> {
-    return this.#json("/v1/rollout", jsonBody("POST", { start, actions }));
+  rollout(start: Frame, actions: readonly Action[], signal: AbortSignal): Promise<RolloutAnswer> {
+    return this.#json("/v1/rollout", { ...jsonBody("POST", { start, actions }), signal });
   }
 
   /** Plans, and tells each event of progress. Aborting closes the connection, and with it the board's work. */
   async plan(request: PlanRequest, onProgress: (progress: PlanProgress) => void, signal: AbortSignal): Promise<PlanAnswer> {
     const init = jsonBody("POST", request);
     const response = await this.#send("/v1/plan", { ...init, headers: { ...init.headers, accept: "text/event-stream" }, signal });
-    if (response.body === null) throw new PageProblem("The board's answer is empty.");
+    if (response.body === null) throw new PageProblem("The board’s answer is empty.");
     try {
       for await (const { name, data } of readEvents(response.body)) {
+        this.#link.heard();
         if (name === "progress") onProgress(data as PlanProgress);
         if (name === "result") return data as PlanAnswer;
         if (name === "error") throw new BoardProblem((data as { status?: number }).status ?? 500, data as object);
       }
     } catch (error) {
-      throw error instanceof TypeError ? new PageProblem("The connection broke while the board was planning.") : error;
+      if (!(error instanceof TypeError)) throw error;
+      this.#link.doubt();
+      throw new Unreachable("The connection broke while the board was planning.");
     }
-    throw new PageProblem("The board's answer broke off.", "plan again");
+    throw new Unreachable("The board’s answer broke off.", "plan again");
   }
 
   /** Sends `file` from byte `from` on, which the board has confirmed it holds. */
@@ -221,7 +252,12 @@ export class BoardApi {
   /** `brokenHint`: what to do when the connection breaks during an upload. */
   async #json<T>(path: string, init: BoardRequestInit = {}, brokenHint = ""): Promise<T> {
     const response = await this.#send(path, init, brokenHint);
-    return (await response.json()) as T;
+    try {
+      return (await response.json()) as T;
+    } catch (error) {
+      if (isAbort(error)) throw error;
+      throw this.#broken(path, new Unreachable("The board’s answer broke off."));
+    }
   }
 
   async #send(path: string, init: BoardRequestInit, brokenHint = ""): Promise<Response> {
@@ -230,15 +266,36 @@ export class BoardApi {
     if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
     let response: Response;
     try {
-      response = await this.#transport(path, { ...init, headers });
+      const { onUploadProgress } = init;
+      const watched = onUploadProgress && { onUploadProgress: this.#hearing(onUploadProgress) };
+      response = await this.#transport(path, { ...init, ...watched, headers });
     } catch (error) {
       if (isAbort(error)) throw error;
-      throw init.onUploadProgress === undefined
-        ? new PageProblem("The board does not answer.")
-        : new PageProblem("The connection broke during the upload.", brokenHint);
+      const problem =
+        init.onUploadProgress === undefined
+          ? new Unreachable("The board does not answer.")
+          : new Unreachable("The connection broke during the upload.", brokenHint);
+      throw this.#broken(path, problem);
     }
-    if (!response.ok) throw await problemOf(response);
-    return response;
+    this.#link.heard();
+    if (response.ok) return response;
+    const problem = await problemOf(response);
+    if (problem.code === "TOKEN_WRONG") this.onWrongToken();
+    throw problem;
+  }
+
+  /** A look is what doubt leads to, so it raises none itself. */
+  #broken(path: string, problem: Unreachable): Unreachable {
+    if (path !== "/v1/device") this.#link.doubt();
+    return problem;
+  }
+
+  /** What moves on its way to the board is a sign of it too. */
+  #hearing(told: (sentBytes: number) => void): (sentBytes: number) => void {
+    return (sentBytes) => {
+      this.#link.heard();
+      told(sentBytes);
+    };
   }
 }
 

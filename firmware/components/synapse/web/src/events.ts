@@ -1,4 +1,4 @@
-import { PageProblem } from "./problem.js";
+import { Unreachable } from "./problem.js";
 
 export interface ServerEvent {
   readonly name: string;
@@ -19,7 +19,7 @@ export async function* readEvents(stream: ReadableStream<Uint8Array>): AsyncGene
       for (const block of blocks) yield parse(block);
       if (done) break;
     }
-    if (rest.trim() !== "") throw new PageProblem("The board's answer broke off.");
+    if (rest.trim() !== "") throw new Unreachable("The board’s answer broke off.");
   } finally {
     await reader.cancel().catch(() => undefined);
   }

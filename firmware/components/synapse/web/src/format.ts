@@ -4,6 +4,21 @@ export function bytesText(bytes: number): string {
   return bytes >= 1 << 20 ? `${(bytes / (1 << 20)).toFixed(1)} MiB` : `${Math.round(bytes / 1024)} KiB`;
 }
 
+/** Two sizes that are compared: with as many digits as tell them apart. */
+export function bytesPair(a: number, b: number): readonly [string, string] {
+  for (const digits of [1, 2, 3]) {
+    const [one, other] = [(a / (1 << 20)).toFixed(digits), (b / (1 << 20)).toFixed(digits)];
+    if (one !== other && Math.max(a, b) >= 1 << 20) return [`${one} MiB`, `${other} MiB`];
+  }
+  return [countText(a, "byte"), countText(b, "byte")];
+}
+
+/** How long ago, as one says it. */
+export function agoText(seconds: number): string {
+  if (seconds < 60) return countText(Math.round(seconds), "second");
+  return seconds < 3600 ? countText(Math.floor(seconds / 60), "minute") : countText(Math.floor(seconds / 3600), "hour");
+}
+
 export function durationText(us: number): string {
   if (us >= 1e6) return `${(us / 1e6).toFixed(2)} s`;
   if (us >= 1e4) return `${Math.round(us / 1e3)} ms`;

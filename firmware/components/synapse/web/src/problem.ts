@@ -4,6 +4,8 @@ export interface Trouble {
   readonly hint: string;
   /** The board wants its owner's token. */
   readonly wantsToken: boolean;
+  /** It says no more than that the board does not answer. */
+  readonly onlySilence: boolean;
 }
 
 /** RFC 9457 problem details as a board gives them. */
@@ -34,7 +36,7 @@ export class BoardProblem extends Error {
   }
 }
 
-/** Something that went wrong on this side: the network, the browser, a file. */
+/** Something that went wrong on this side: the browser, a file, the network. */
 export class PageProblem extends Error {
   readonly hint: string;
 
@@ -45,9 +47,23 @@ export class PageProblem extends Error {
   }
 }
 
+/** The board did not answer, or not to the end. */
+export class Unreachable extends PageProblem {}
+
 export async function problemOf(response: Response): Promise<BoardProblem> {
   const details: unknown = await response.json().catch(() => ({}));
   return new BoardProblem(response.status, typeof details === "object" && details !== null ? details : {});
+}
+
+/** Trouble of the same kind, which says first what it was that failed. */
+export function failing(what: string, error: unknown): unknown {
+  if (!(error instanceof BoardProblem) || isTokenProblem(error)) return error;
+  error.message = `${what} failed: ${error.message}`;
+  return error;
+}
+
+function isTokenProblem(error: unknown): boolean {
+  return error instanceof BoardProblem && error.status === 401;
 }
 
 /** Whether work ended because it was asked to. */
@@ -56,11 +72,19 @@ export function isAbort(error: unknown): boolean {
 }
 
 export function troubleOf(error: unknown): Trouble {
+  if (isTokenProblem(error))
+    return {
+      text: "Only the board’s owner can do this.",
+      hint: "Paste the owner’s token to unlock it.",
+      wantsToken: true,
+      onlySilence: false,
+    };
   const { message } = error instanceof Error ? error : new Error(String(error));
   const hint = error instanceof BoardProblem || error instanceof PageProblem ? error.hint : "";
   return {
     text: message.charAt(0).toUpperCase() + message.slice(1),
     hint,
-    wantsToken: error instanceof BoardProblem && error.status === 401,
+    wantsToken: false,
+    onlySilence: error instanceof Unreachable && hint === "",
   };
 }

@@ -3,7 +3,7 @@ import { blobOf, canvasOf, type Picture } from "./picture.js";
 import { TWO_ROOM_SIDE, twoRoomPixels, twoRoomPlace } from "./twoRoom.js";
 
 /** A frame like those that the board's model knows; a new one each time. */
-export function sampleScene(slot: Slot | null): Promise<Picture> {
+export function exampleScene(slot: Slot | null): Promise<Picture> {
   const side = slot?.image?.width;
   const twoRoom = /two.?room/i.test(slot?.name ?? "") && side !== undefined && side === slot?.image?.height && TWO_ROOM_SIDE % side === 0;
   return twoRoom ? twoRoomScene(side) : pushTScene();
@@ -30,7 +30,7 @@ async function pushTScene(): Promise<Picture> {
   context.arc(60 + 330 * Math.random(), 60 + 330 * Math.random(), 26, 0, 2 * Math.PI);
   context.fill();
   const blob = await blobOf(canvas, "image/png");
-  return { sent: blob, shown: blob, label: "sample scene" };
+  return { sent: blob, shown: blob, label: "example picture" };
 }
 
 async function twoRoomScene(side: number): Promise<Picture> {
@@ -43,5 +43,5 @@ async function twoRoomScene(side: number): Promise<Picture> {
     return blobOf(canvas, "image/png");
   };
   const [sent, shown] = await Promise.all([draw(side), draw(TWO_ROOM_SIDE)]);
-  return { sent, shown, label: "sample scene" };
+  return { sent, shown, label: "example picture" };
 }

@@ -4,13 +4,17 @@ const KEY = "synapse-token";
 export interface TokenStore {
   get(): string | undefined;
   set(token: string): void;
+  /** Sends it no more: it is not this board's. What the browser stored stays, for the board that had this address before. */
+  ignore(): void;
   forget(): void;
 }
 
 export function createTokenStore(): TokenStore {
   let memory: string | undefined;
+  let ignored = false;
   const store: TokenStore = {
     get: () => {
+      if (ignored) return undefined;
       try {
         return localStorage.getItem(KEY) ?? memory;
       } catch {
@@ -19,14 +23,19 @@ export function createTokenStore(): TokenStore {
     },
     set: (token) => {
       memory = token;
+      ignored = false;
       try {
         localStorage.setItem(KEY, token);
       } catch {
         // It lasts as long as the page.
       }
     },
+    ignore: () => {
+      ignored = true;
+    },
     forget: () => {
       memory = undefined;
+      ignored = false;
       try {
         localStorage.removeItem(KEY);
       } catch {

@@ -2,7 +2,11 @@
 export type BoardRequestInit = RequestInit & { readonly onUploadProgress?: (sentBytes: number) => void };
 
 /** Carries requests to a board, wherever it runs. Fails like `fetch`: a TypeError when the board is not reached, an AbortError when asked to stop. */
-export type Transport = (path: string, init?: BoardRequestInit) => Promise<Response>;
+export interface Transport {
+  (path: string, init?: BoardRequestInit): Promise<Response>;
+  /** Every request comes from the board's owner, whatever token the page has. */
+  readonly isOwner?: boolean;
+}
 
 /** To the board that served the page. `fetch` cannot tell how much of a body was sent, so uploads go the older way. */
 export const networkTransport: Transport = (path, init = {}) => {

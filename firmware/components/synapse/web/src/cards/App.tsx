@@ -2,6 +2,7 @@ import type { Session } from "../state/session.js";
 import { BoardCard } from "./BoardCard.js";
 import { FirmwareCard } from "./FirmwareCard.js";
 import { LatentCard } from "./LatentCard.js";
+import { LostBanner } from "./LostBanner.js";
 import { ModelsCard } from "./ModelsCard.js";
 import { OwnerCard } from "./OwnerCard.js";
 import { PageHeader } from "./PageHeader.js";
@@ -17,47 +18,51 @@ import { TroubleNote } from "./TroubleNote.js";
 export function App({ session }: { readonly session: Session }) {
   const { board, ownership, notices, live } = session;
   const locked = ownership.gate.value !== null;
+  const lost = board.link.lost.value;
   const slot = board.slot.value;
   return (
     <>
       <PageHeader {...session} />
-      {!locked && <PictureBar {...session} />}
-      <main class={locked ? "locked" : ""}>
-        <div class="notes">
-          {!locked && slot !== null && !slot.active && (
-            <p class="warning">
-              <b>The board has no model that can run.</b> {slot.detail}
-            </p>
+      <LostBanner {...session} />
+      <fieldset disabled={lost}>
+        {!locked && <PictureBar {...session} />}
+        <main class={locked ? "locked" : ""}>
+          <div class="notes">
+            {!locked && slot !== null && !slot.active && (
+              <p class="warning">
+                <b>The board has no model that can run.</b> {slot.detail}
+              </p>
+            )}
+            {board.device.value?.safe_mode === true && (
+              <p class="warning">
+                <b>Safe mode.</b> The board started too often in a row and runs no model until one is activated.
+              </p>
+            )}
+            <OwnerCard {...session} />
+          </div>
+          {!locked && (
+            <>
+              <div class="see">
+                <PictureCard key="picture" {...session} />
+                {/* Of a film one wants to see the surprise beside it. */}
+                {live.film.value !== null && <SurpriseCard key="surprise" {...session} />}
+                <LatentCard key="latent" {...session} />
+                {live.film.value === null && <SurpriseCard key="surprise" {...session} />}
+              </div>
+              <div class="act">
+                <RolloutCard {...session} />
+                <PlanCard {...session} />
+              </div>
+              <div class="board">
+                <ModelsCard {...session} />
+                <BoardCard {...session} />
+                <FirmwareCard {...session} />
+                <SettingsCard {...session} />
+              </div>
+            </>
           )}
-          {board.device.value?.safe_mode === true && (
-            <p class="warning">
-              <b>Safe mode.</b> The board started too often in a row and runs no model until one is activated.
-            </p>
-          )}
-          <OwnerCard {...session} />
-        </div>
-        {!locked && (
-          <>
-            <div class="see">
-              <PictureCard key="picture" {...session} />
-              {/* Of a film one wants to see the surprise beside it. */}
-              {live.film.value !== null && <SurpriseCard key="surprise" {...session} />}
-              <LatentCard key="latent" {...session} />
-              {live.film.value === null && <SurpriseCard key="surprise" {...session} />}
-            </div>
-            <div class="act">
-              <RolloutCard {...session} />
-              <PlanCard {...session} />
-            </div>
-            <div class="board">
-              <ModelsCard {...session} />
-              <BoardCard {...session} />
-              <FirmwareCard {...session} />
-              <SettingsCard {...session} />
-            </div>
-          </>
-        )}
-      </main>
+        </main>
+      </fieldset>
       <TroubleNote {...session} />
       <p class="sr" aria-live="polite">
         {notices.spoken.value}

@@ -26,7 +26,7 @@ export function BoardCard({ board }: Session) {
 function modelFacts(slot: Slot | null): [string, string][] {
   if (slot === null) return [["Model", "none"]];
   const facts: [string, string][] = [["Model", slot.state === "VALID" ? `${slot.name} · ${bytesText(slot.bytes ?? 0)}` : slot.state]];
-  if (slot.untrained) facts.push(["Weights", "untrained: numbers mean nothing yet"]);
+  if (slot.untrained) facts.push(["Weights", "untrained: its numbers mean nothing yet"]);
   if (slot.sha256 !== undefined) facts.push(["SHA-256", `${slot.sha256.slice(0, 16)}…`]);
   if (slot.image !== undefined)
     facts.push(["Takes", `${slot.image.width} × ${slot.image.height} RGB, gives ${slot.latent_elements} values`]);
@@ -53,7 +53,7 @@ function Memory({ name, region }: { readonly name: string; readonly region: Memo
   return (
     <div class="memory">
       <p>
-        {name} <span>{`${bytesText(region.used_bytes)} of ${bytesText(region.bytes)} planned`}</span>
+        {name} <span>{`${bytesText(region.used_bytes)} of ${bytesText(region.bytes)} in use`}</span>
       </p>
       <div class="parts" aria-hidden="true">
         <span class="s0" style={{ flex: region.used_bytes }} />

@@ -7,13 +7,13 @@ import { distance, largest, length } from "../vector.js";
 import { Card } from "./Card.js";
 
 export function LatentCard({ sight, board, notices }: Session) {
-  const values = sight.latent.value;
-  const previous = sight.previous.value;
-  const timing = sight.timing.value;
+  const seen = sight.seen.value;
+  const values = seen?.latent ?? null;
+  const previous = sight.previous.value?.latent;
   const [marked, setMarked] = useState(-1);
   // A new latent has no mark yet.
   useEffect(() => setMarked(-1), [values]);
-  if (values === null) {
+  if (seen === null || values === null) {
     return (
       <Card title="Latent">
         <p class="empty">What the model sees in the picture appears here.</p>
@@ -40,7 +40,8 @@ export function LatentCard({ sight, board, notices }: Session) {
         <i />
         <span>{span.toFixed(2)}</span>
       </div>
-      {timing !== null && <TimeParts timing={timing} where={board.device.value?.simulated === true ? " on this computer" : ""} />}
+      {sight.pending.value !== null && <p class="caption">Of the picture above, not of the one that the board has not seen yet.</p>}
+      <TimeParts timing={seen.timing} where={board.device.value?.simulated === true ? " on this computer" : ""} />
     </Card>
   );
 }

@@ -4,10 +4,11 @@ import { bytesText } from "../format.js";
 import type { Session } from "../state/session.js";
 import { Card } from "./Card.js";
 import { FileButton } from "./FileButton.js";
+import { Locked } from "./Locked.js";
 import { returnFocus, UploadProgress } from "./UploadProgress.js";
 
 export function ModelsCard(session: Session) {
-  const { board, slots } = session;
+  const { board, slots, ownership } = session;
   const all = board.device.value?.slots ?? [];
   const keys = board.device.value?.update_keys ?? [];
   if (all.length < 2) return null;
@@ -18,6 +19,8 @@ export function ModelsCard(session: Session) {
           <SlotRow key={slot.slot} slot={slot} withKeys={keys.length > 0} session={session} />
         ))}
       </ul>
+      <p class="caption">{fitText(all)}</p>
+      {!ownership.held.value && <Locked what="Uploading and switching models" session={session} />}
       {keys.length > 0 && (
         <p class="caption">
           Takes only models signed by {keys.length === 1 ? "its update key" : "one of its update keys"}:{" "}
@@ -35,7 +38,7 @@ interface RowProps {
   readonly session: Session;
 }
 
-function SlotRow({ slot, withKeys, session: { slots, update } }: RowProps) {
+function SlotRow({ slot, withKeys, session: { slots, update, ownership } }: RowProps) {
   const place = useRef<HTMLLIElement>(null);
   const upload = slots.upload.value;
   const busy = slots.busy.value || update.busy.value;
@@ -53,6 +56,7 @@ function SlotRow({ slot, withKeys, session: { slots, update } }: RowProps) {
       {upload?.slot === slot.slot ? (
         <UploadProgress label={`Upload to ${slot.slot}`} upload={upload} onStop={() => slots.stop()} />
       ) : (
+        ownership.held.value &&
         !slot.active &&
         slot.state !== "PENDING" && (
           <div class="row">
@@ -87,7 +91,17 @@ function detailsText(slot: Slot, withKeys: boolean): string {
           slot.sha256 === undefined ? "" : `SHA-256 ${shortened(slot.sha256)}`,
         ];
   const arrived = slot.upload === undefined ? "" : `${Math.round((100 * received_bytes) / wholeBytes)} % arrived`;
-  return [...facts, slot.detail ?? "", arrived].filter(Boolean).join(" · ");
+  const room = slot.capacity_bytes === undefined ? "" : `Largest model here: ${bytesText(slot.capacity_bytes)}`;
+  return [...facts, slot.detail ?? "", arrived, room].filter(Boolean).join(" · ");
+}
+
+/** Whether the next version of the model that runs, if it is as large, can be uploaded while this one runs. */
+function fitText(all: readonly Slot[]): string {
+  const running = all.find(({ active }) => active);
+  const bytes = running?.bytes;
+  if (running === undefined || bytes === undefined) return "";
+  const fits = all.every(({ capacity_bytes = 0 }) => capacity_bytes >= bytes);
+  return `${running.name} ${fits ? "fits both slots" : `fits only ${running.slot}: cannot be updated in place`}`;
 }
 
 /** Of a digest or a key, as much as one compares by eye. */
@@ -96,6 +110,6 @@ function shortened(hex: string): string {
 }
 
 function stateText(slot: Slot): string {
-  if (slot.state === "VALID") return slot.active ? `runs ${slot.name}` : "holds a model that does not run";
-  return { EMPTY: "is empty", PENDING: "is being tried", BROKEN: "holds nothing that runs" }[slot.state];
+  if (slot.state === "VALID") return slot.active ? `runs ${slot.name}` : "ready, not active";
+  return { EMPTY: "is empty", PENDING: "is being tested", BROKEN: "cannot be used" }[slot.state];
 }

@@ -1,26 +1,30 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Session } from "../state/session.js";
 import { Card } from "./Card.js";
+import { TokenBox } from "./TokenBox.js";
 
 /** Claiming, the token that claiming gave, and entering it elsewhere. */
 export function OwnerCard(session: Session) {
   const { ownership } = session;
   const { issued, gate, entering } = ownership;
-  if (issued.value !== null) return <IssuedToken token={issued.value} onDone={() => ownership.putAway()} />;
+  if (issued.value !== null) return <IssuedToken token={issued.value} session={session} />;
   if (gate.value === "claim") return <ClaimForm {...session} />;
   if (gate.value === "token" || entering.value) return <TokenForm {...session} />;
   return null;
 }
 
-function IssuedToken({ token, onDone }: { readonly token: string; readonly onDone: () => void }) {
+function IssuedToken({ token, session: { board, ownership } }: { readonly token: string; readonly session: Session }) {
   const done = useRef<HTMLButtonElement>(null);
   useEffect(() => done.current?.focus(), []);
   return (
     <Card title="This board is yours">
-      <p class="caption">This browser keeps its token. Other programs and other browsers need it; it is not shown again.</p>
-      <code class="token">{token}</code>
-      <button type="button" class="full" ref={done} onClick={onDone}>
-        I have kept it
+      <p class="caption">
+        This is the owner’s token. This browser keeps it, and shows it in Settings. Whoever has it can do everything with the board; the
+        board itself cannot show it again.
+      </p>
+      <TokenBox token={token} boardName={board.device.value?.name ?? ""} />
+      <button type="button" class="full primary" ref={done} onClick={() => ownership.putAway()}>
+        I've saved it
       </button>
     </Card>
   );
@@ -35,25 +39,25 @@ function ClaimForm({ board, ownership }: Session) {
     void ownership.claim(name.trim(), open ? "" : code.trim());
   };
   return (
-    <Card title="Make this board yours">
+    <Card title="Claim this board">
       <p class="caption">
         {open
-          ? "It answers nobody until somebody claims it. Whoever does gets its token."
-          : "Somebody who holds it in their hands can claim it: with the code from its serial console, its button, or by powering it off and on."}
+          ? "It is not claimed, and does nothing until it is. Whoever claims it becomes its owner and gets its token."
+          : "It is not claimed. Claiming takes the code from its serial console, a press of its button, or switching it off and on."}
       </p>
       <form onSubmit={submit}>
         <label class="field">
-          Name of the board, if you like
+          Board name (optional)
           <input maxLength={64} autocomplete="off" value={name} onInput={(event) => setName(event.currentTarget.value)} />
         </label>
         {!open && (
           <label class="field">
-            Code from its serial console
+            Code from its serial console (8 digits)
             <input inputMode="numeric" autocomplete="off" value={code} onInput={(event) => setCode(event.currentTarget.value)} />
           </label>
         )}
         <button type="submit" class="full primary" disabled={ownership.busy.value}>
-          Claim this board
+          Claim
         </button>
       </form>
     </Card>
@@ -74,7 +78,10 @@ function TokenForm({ ownership }: Session) {
   };
   return (
     <Card title="This board has an owner">
-      <p class="caption">Enter the token that claiming it gave.</p>
+      <p class="caption">
+        Paste the owner’s token to unlock it: the text that was shown when the board was claimed. The browser that claimed it shows it in
+        its Settings.
+      </p>
       <form onSubmit={(event) => void submit(event)}>
         <label class="field">
           Token

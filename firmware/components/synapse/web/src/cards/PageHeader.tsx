@@ -28,6 +28,6 @@ function aboutText(device: Device | null): string {
   const { name, board, simulated, claimed } = device;
   const parts = [name.includes(board.name) ? board.chip : board.name];
   if (simulated && !name.includes("simulated")) parts.push("simulated");
-  if (claimed === false) parts.push("nobody’s yet");
+  if (claimed === false) parts.push("not claimed");
   return parts.join(" · ");
 }

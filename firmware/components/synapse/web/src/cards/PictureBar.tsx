@@ -1,9 +1,10 @@
 import { pictureOf } from "../picture.js";
-import { sampleScene } from "../scenes.js";
+import { exampleScene } from "../scenes.js";
 import type { Session } from "../state/session.js";
 
 /** The thumb's bar: where pictures come from. */
-export function PictureBar({ board, sight, live }: Session) {
+export function PictureBar({ board, sight, live, ownership }: Session) {
+  if (!ownership.mayInfer.value) return null;
   if (live.film.value !== null) {
     return (
       <section class="bar" aria-label="New picture">
@@ -33,8 +34,8 @@ export function PictureBar({ board, sight, live }: Session) {
           Choose
           <input type="file" accept="image/*" aria-label="Choose a picture" onChange={choose} />
         </label>
-        <button type="button" onClick={() => void sight.look(() => sampleScene(board.slot.value))}>
-          Sample
+        <button type="button" onClick={() => void sight.look(() => exampleScene(board.slot.value))}>
+          Example picture
         </button>
         {live.available && (
           <button type="button" disabled={live.starting.value} onClick={() => void live.start()}>

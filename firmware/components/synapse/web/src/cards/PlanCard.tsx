@@ -12,22 +12,30 @@ import type { Session } from "../state/session.js";
 import { distance } from "../vector.js";
 import { BlobImage } from "./BlobImage.js";
 import { Card } from "./Card.js";
+import { Locked } from "./Locked.js";
 import { Range } from "./Range.js";
 
 export function PlanCard(session: Session) {
-  const { board, sight, planning } = session;
+  const { board, sight, planning, ownership } = session;
   const limits = board.device.value?.limits.plan;
   const [horizonWished, setHorizon] = useState(HORIZON_DEFAULT);
   const [budgetWished, setBudget] = useState(BUDGET_DEFAULT);
+  const begin = useRef<HTMLButtonElement>(null);
   if (!board.can("plan") || limits === undefined) return null;
+  if (!ownership.mayInfer.value) {
+    return (
+      <Card title="Plan" note="actions that lead to a goal">
+        <Locked what="Planning" session={session} />
+      </Card>
+    );
+  }
   const horizon = Math.min(horizonWished, limits.horizon_max);
   const budget = withinLimits(budgetWished, horizon, limits);
   const goal = planning.goal.value;
   const search = planning.search.value;
   const found = planning.found.value;
-  const start = sight.latent.value === null ? null : sight.picture.value;
-  const ready = start !== null && goal !== null && !sight.busy.value && session.live.film.value === null;
-  const begin = useRef<HTMLButtonElement>(null);
+  const start = sight.pending.value === null ? sight.current.value : null;
+  const ready = start !== null && goal !== null && goal.model === start.model && !sight.busy.value && session.live.film.value === null;
   const submit = async (event: Event) => {
     event.preventDefault();
     await planning.plan(horizon, budget);
@@ -37,7 +45,7 @@ export function PlanCard(session: Session) {
   return (
     <Card title="Plan" note="actions that lead to a goal">
       <div class="way">
-        <Place name="Start" picture={start} empty="your next picture" />
+        <Place name="Start" picture={start?.picture ?? null} empty="your next picture" />
         <span aria-hidden="true">→</span>
         <Place name="Goal" picture={goal?.picture ?? null} empty="keep a picture as the goal">
           {goal !== null && search === null && (
@@ -94,17 +102,11 @@ function BudgetFields({ budget, horizon, limits, onChange }: BudgetProps) {
       <summary>
         Budget <small>{countText(predictionsOf(budget, horizon), "prediction")}</small>
       </summary>
-      <Range label="Samples" min={2} max={limits.samples_max} value={budget.samples} onInput={(samples) => set({ samples })} />
-      <Range
-        label="Iterations"
-        min={1}
-        max={limits.iterations_max}
-        value={budget.iterations}
-        onInput={(iterations) => set({ iterations })}
-      />
-      <Range label="Elites" min={2} max={limits.elites_max} value={budget.elites} onInput={(elites) => set({ elites })} />
+      <Range label="Candidates" min={2} max={limits.samples_max} value={budget.samples} onInput={(samples) => set({ samples })} />
+      <Range label="Rounds" min={1} max={limits.iterations_max} value={budget.iterations} onInput={(iterations) => set({ iterations })} />
+      <Range label="Best kept" min={2} max={limits.elites_max} value={budget.elites} onInput={(elites) => set({ elites })} />
       <p class="caption">
-        Every iteration tries that many samples of {countText(horizon, "action")} and goes on from the elites. At most{" "}
+        Every round tries that many candidates of {countText(horizon, "action")} and goes on from the best kept. At most{" "}
         {countText(limits.predictions_max, "prediction")} in all.
       </p>
     </details>
@@ -119,7 +121,7 @@ function SearchProgress({ search, onCancel }: { readonly search: Search; readonl
   return (
     <div class="result">
       <p class="caption">
-        Iteration {Math.min(iteration + 1, iterations)} of {iterations}, {countText(predictions, "prediction")}
+        Round {Math.min(iteration + 1, iterations)} of {iterations}, {countText(predictions, "prediction")}
         {cost === undefined ? "" : `, cost ${valueText(cost)}`}
       </p>
       <progress aria-label="Planning" max={iterations} value={iteration} />
@@ -134,10 +136,10 @@ function SearchProgress({ search, onCancel }: { readonly search: Search; readonl
 function CostChart({ costs, iterations }: { readonly costs: readonly number[]; readonly iterations: number }) {
   return (
     <LineChart
-      label={`Cost of the best candidate, iteration by iteration: ${costs.map(valueText).join(", ")}.`}
+      label={`Cost of the best candidate, round by round: ${costs.map(valueText).join(", ")}.`}
       lines={[{ values: costs, colour: "s0" }]}
       from="lowest"
-      begin="iteration 1"
+      begin="round 1"
       end={`${iterations}`}
       dots={true}
       roomFor={iterations}

@@ -7,39 +7,45 @@ import type { Run } from "../state/imagination.js";
 import type { Session } from "../state/session.js";
 import { distance } from "../vector.js";
 import { Card } from "./Card.js";
+import { Locked } from "./Locked.js";
 import { Range } from "./Range.js";
 
 /** More steps than a picture can show. */
 const STEPS_MAX = 50;
 
-export function RolloutCard({ board, sight, imagination }: Session) {
+export function RolloutCard(session: Session) {
+  const { board, sight, imagination, ownership } = session;
   const [sequence, setSequence] = useState<Sequence>("circle");
   const [wished, setWished] = useState(16);
   const max = Math.max(1, Math.min(STEPS_MAX, board.device.value?.limits.rollout_steps_max ?? 1));
   const steps = Math.min(wished, max);
   const runs = imagination.runs.value;
-  const ready = sight.latent.value !== null && board.can("rollout");
+  const ready = sight.current.value !== null && sight.pending.value === null && board.can("rollout");
   const submit = (event: Event) => {
     event.preventDefault();
     void imagination.imagine(sequence, steps);
   };
   return (
     <Card title="Imagine" note="actions, and where they lead">
-      <form onSubmit={submit} class={imagination.busy.value ? "busy" : ""}>
-        <fieldset class="chips">
-          <legend>Actions</legend>
-          {SEQUENCES.map((name) => (
-            <label key={name}>
-              <input type="radio" name="sequence" checked={sequence === name} onChange={() => setSequence(name)} />
-              <span>{name}</span>
-            </label>
-          ))}
-        </fieldset>
-        <Range label="Steps" min={1} max={max} value={steps} onInput={setWished} />
-        <button type="submit" class="full" disabled={!ready}>
-          Imagine from the picture
-        </button>
-      </form>
+      {ownership.mayInfer.value ? (
+        <form onSubmit={submit} class={imagination.busy.value ? "busy" : ""}>
+          <fieldset class="chips">
+            <legend>Actions</legend>
+            {SEQUENCES.map((name) => (
+              <label key={name}>
+                <input type="radio" name="sequence" checked={sequence === name} onChange={() => setSequence(name)} />
+                <span>{name}</span>
+              </label>
+            ))}
+          </fieldset>
+          <Range label="Steps" min={1} max={max} value={steps} onInput={setWished} />
+          <button type="submit" class="full" disabled={!ready}>
+            Imagine from the picture
+          </button>
+        </form>
+      ) : (
+        <Locked what="Imagining" session={session} />
+      )}
       {runs.length > 0 && <Paths runs={runs} />}
     </Card>
   );

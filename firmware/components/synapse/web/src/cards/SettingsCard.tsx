@@ -2,8 +2,10 @@ import { useEffect, useState } from "preact/hooks";
 import type { Settings } from "../api.js";
 import type { Session } from "../state/session.js";
 import { Card } from "./Card.js";
+import { Locked } from "./Locked.js";
+import { TokenBox } from "./TokenBox.js";
 
-/** For the owner; a browser without a token is offered to enter it. */
+/** For the owner; a visitor is told how to unlock it. */
 export function SettingsCard(session: Session) {
   const { ownership, preferences } = session;
   const held = ownership.held.value;
@@ -13,15 +15,7 @@ export function SettingsCard(session: Session) {
   if (!held) {
     return (
       <Card title="Settings" note="for the owner">
-        <button
-          type="button"
-          class="full"
-          onClick={() => {
-            ownership.entering.value = true;
-          }}
-        >
-          Enter the owner’s token
-        </button>
+        <Locked what="Changing settings" session={session} />
       </Card>
     );
   }
@@ -29,6 +23,7 @@ export function SettingsCard(session: Session) {
   return (
     <Card title="Settings" note={preferences.note.value} live={true}>
       {settings !== null && <SettingsForm key={JSON.stringify(settings)} settings={settings} session={session} />}
+      <Token {...session} />
       <Release {...session} />
     </Card>
   );
@@ -46,7 +41,7 @@ function SettingsForm({ settings, session: { board, preferences } }: { readonly 
   return (
     <form onSubmit={submit}>
       <label class="field">
-        Name of the board
+        Board name
         <input
           maxLength={64}
           autocomplete="off"
@@ -55,10 +50,10 @@ function SettingsForm({ settings, session: { board, preferences } }: { readonly 
           onInput={(event) => setName(event.currentTarget.value)}
         />
       </label>
-      <Switch label="Everybody may look" about="status, models, metrics and log need no token" on={openRead} onChange={setOpenRead} />
+      <Switch label="Public status" about="anyone on its network may see status, models and log" on={openRead} onChange={setOpenRead} />
       <Switch
-        label="Everybody may use the model"
-        about="pictures, rollouts and plans need no token"
+        label="Public use of the model"
+        about="anyone on its network may send pictures, imagine and plan"
         on={openInference}
         onChange={setOpenInference}
       />
@@ -88,16 +83,30 @@ function Switch({ label, about, on, onChange }: SwitchProps) {
   );
 }
 
+/** For other browsers and programs, as long as this browser holds it. */
+function Token({ board, ownership }: Session) {
+  const token = ownership.token.value;
+  const [shown, setShown] = useState(false);
+  if (token === null) return null;
+  return (
+    <details class="more" onToggle={(event) => setShown(event.currentTarget.open)}>
+      <summary>Show the owner’s token</summary>
+      <p class="caption">Other browsers and programs need it. Whoever has it can do everything with the board.</p>
+      {shown && <TokenBox token={token} boardName={board.device.value?.name ?? ""} />}
+    </details>
+  );
+}
+
 /** Two steps, because nothing of it comes back. */
 function Release({ ownership }: Session) {
   return (
     <details class="more">
-      <summary>Give the board away</summary>
+      <summary>Remove owner</summary>
       <p class="caption">
-        It forgets its owner and everything that was set, and can then be claimed by anyone near it for ten minutes. Models stay.
+        The board forgets its owner and all settings. For ten minutes anyone on its network can then claim it. Models stay.
       </p>
       <button type="button" class="full danger" disabled={ownership.busy.value} onClick={() => void ownership.release()}>
-        Release this board
+        Remove me as owner
       </button>
     </details>
   );

@@ -19,7 +19,7 @@ export function TroubleNote({ notices, ownership }: Session) {
                 notices.clear();
               }}
             >
-              Enter token
+              Unlock
             </button>
           )}
           <button type="button" class="close" aria-label="Close this message" onClick={() => notices.clear()}>

@@ -1,5 +1,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { BoardApi, Device, TakenFirmware } from "../api.js";
+import { bytesPair } from "../format.js";
+import { failing, PageProblem } from "../problem.js";
 import type { Board } from "./board.js";
 import type { Notices } from "./notices.js";
 import type { Upload } from "./upload.js";
@@ -36,9 +38,14 @@ export class FirmwareUpdate {
     const told = (sentBytes: number) => {
       this.upload.value = { file: file.name, sentBytes, bytes: file.size };
     };
-    told(0);
     this.note.value = "";
-    const taken = await this.#notices.attempt(() => this.#api.uploadFirmware(file, told, request.signal));
+    const taken = await this.#notices.attempt(async () => {
+      checkRoom(file, before.firmware.capacity_bytes);
+      told(0);
+      return this.#api.uploadFirmware(file, told, request.signal).catch((error: unknown) => {
+        throw failing("Upload", error);
+      });
+    });
     this.upload.value = null;
     if (request.signal.aborted) this.note.value = "the upload was stopped";
     else if (taken?.rebooting === true) return this.#follow(taken, before);
@@ -70,6 +77,13 @@ export class FirmwareUpdate {
       this.awaited.value = null;
     }
   }
+}
+
+/** What is too large is not sent at all. */
+function checkRoom(file: File, capacityBytes: number): void {
+  if (file.size <= capacityBytes) return;
+  const [size, room] = bytesPair(file.size, capacityBytes);
+  throw new PageProblem(`The firmware has ${size}, and the board holds at most ${room}. Nothing was sent.`, "expected a smaller firmware");
 }
 
 function hasRestarted(before: Device, now: Device): boolean {

@@ -4,7 +4,7 @@ import type { BoardApi, Latent } from "../api.js";
 import { durationText } from "../format.js";
 import type { Board } from "./board.js";
 import type { Notices } from "./notices.js";
-import type { Sight } from "./sight.js";
+import { modelChanged, type Sight } from "./sight.js";
 
 /** More would be a tangle. */
 const RUNS_MAX = 4;
@@ -26,6 +26,7 @@ export class Imagination {
   readonly #sight: Sight;
   readonly #notices: Notices;
   #colour = 0;
+  #request = new AbortController();
 
   constructor(api: BoardApi, board: Board, sight: Sight, notices: Notices) {
     this.#api = api;
@@ -35,19 +36,30 @@ export class Imagination {
   }
 
   async imagine(sequence: Sequence, steps: number): Promise<void> {
-    const latent = this.#sight.latent.value;
+    const start = this.#sight.current.value;
     const width = this.#board.slot.value?.action_elements;
-    if (this.busy.value || latent === null || width === undefined) return;
+    if (this.busy.value || start === null || width === undefined) return;
+    const request = new AbortController();
+    this.#request = request;
     this.busy.value = true;
     await this.#notices.attempt(async () => {
-      const answer = await this.#api.rollout({ latent }, actionSequence(sequence, steps, width));
-      if (this.#sight.latent.value !== latent) return;
+      const answer = await this.#api.rollout({ latent: start.latent }, actionSequence(sequence, steps, width), request.signal);
+      if (answer.model.sha256 !== start.model) {
+        void this.#board.refresh();
+        throw modelChanged();
+      }
+      if (this.#sight.current.value !== start) return;
       const colour = this.#colour++ % RUNS_MAX;
       const run = { sequence, trajectory: answer.trajectory, inferenceUs: answer.timing.inference_us, colour };
       this.runs.value = [...this.runs.value, run].slice(-RUNS_MAX);
       this.#notices.say(`${steps} steps imagined in ${durationText(run.inferenceUs)}.`);
     });
     this.busy.value = false;
+  }
+
+  /** Stops waiting for the board. */
+  interrupt(): void {
+    this.#request.abort();
   }
 
   forget(): void {

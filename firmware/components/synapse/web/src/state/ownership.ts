@@ -1,6 +1,6 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { BoardApi } from "../api.js";
-import { PageProblem } from "../problem.js";
+import { BoardProblem, PageProblem } from "../problem.js";
 import type { TokenStore } from "../token.js";
 import type { Board } from "./board.js";
 import type { Notices } from "./notices.js";
@@ -10,8 +10,12 @@ export class Ownership {
   /** A token that was just given; shown until it is put away. */
   readonly issued: Signal<string | null> = signal(null);
   readonly busy: Signal<boolean> = signal(false);
-  /** Whether this browser keeps a token. */
-  readonly held: Signal<boolean>;
+  /** The owner's token that this browser keeps. */
+  readonly token: Signal<string | null>;
+  /** Whether this browser may do what the owner may. */
+  readonly held: ReadonlySignal<boolean>;
+  /** Whether it may use the model. */
+  readonly mayInfer: ReadonlySignal<boolean>;
   /** The owner wants to enter a token although the board answers without. */
   readonly entering: Signal<boolean> = signal(false);
   /** What the board wants before anything else works. */
@@ -20,24 +24,34 @@ export class Ownership {
   readonly #token: TokenStore;
   readonly #board: Board;
   readonly #notices: Notices;
+  readonly #isOwner: boolean;
 
-  constructor(api: BoardApi, token: TokenStore, board: Board, notices: Notices) {
+  /** `isOwner`: whatever this page sends to the board comes from its owner, without a token of its own. */
+  constructor(api: BoardApi, token: TokenStore, board: Board, notices: Notices, isOwner: boolean) {
     this.#api = api;
     this.#token = token;
     this.#board = board;
     this.#notices = notices;
-    this.held = signal(token.get() !== undefined);
+    this.#isOwner = isOwner;
+    this.token = signal((isOwner ? undefined : token.get()) ?? null);
+    this.held = computed(() => isOwner || this.token.value !== null);
+    this.mayInfer = computed(() => this.held.value || board.device.value?.open_inference === true);
     this.gate = computed(() => {
       if (board.refused.value) return "token";
       return board.device.value?.claimed === false ? "claim" : null;
     });
+    api.onWrongToken = () => {
+      this.#token.ignore();
+      this.token.value = null;
+    };
   }
 
   async claim(name: string, code: string): Promise<void> {
     await this.#work(async () => {
       const { token } = await this.#api.claim({ ...(name === "" ? {} : { name }), ...(code === "" ? {} : { code }) });
       this.#keep(token);
-      this.issued.value = token;
+      // Where the page is the owner anyway, there is nobody to carry the token to.
+      this.issued.value = this.#isOwner ? null : token;
       await this.#board.refresh();
     });
   }
@@ -51,9 +65,9 @@ export class Ownership {
         await this.#api.settings();
       } catch (error) {
         if (before === undefined) this.#token.forget();
-        else this.#token.set(before);
-        throw error instanceof Error && "status" in error && error.status === 401
-          ? new PageProblem("That is not the board's token.", "expected the text that was shown when it was claimed")
+        else this.#keep(before);
+        throw error instanceof BoardProblem && error.status === 401
+          ? new PageProblem("That is not this board’s token.", "expected the text that was shown when it was claimed")
           : error;
       }
       this.#keep(token);
@@ -72,15 +86,16 @@ export class Ownership {
     await this.#work(async () => {
       await this.#api.release();
       this.#token.forget();
-      this.held.value = false;
+      this.token.value = null;
       this.issued.value = null;
       await this.#board.refresh();
     });
   }
 
   #keep(token: string): void {
+    if (this.#isOwner) return;
     this.#token.set(token);
-    this.held.value = true;
+    this.token.value = token;
   }
 
   async #work<T>(work: () => Promise<T>): Promise<T | undefined> {

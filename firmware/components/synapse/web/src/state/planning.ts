@@ -1,16 +1,10 @@
 import { type Signal, signal } from "@preact/signals";
-import type { BoardApi, Budget, Latent, PlanAnswer, PlanProgress } from "../api.js";
+import type { BoardApi, Budget, PlanAnswer, PlanProgress } from "../api.js";
 import { durationText } from "../format.js";
-import type { Picture } from "../picture.js";
 import { isAbort } from "../problem.js";
+import type { Board } from "./board.js";
 import type { Notices } from "./notices.js";
-import type { Sight } from "./sight.js";
-
-/** A picture with what the board saw in it. */
-export interface SeenPicture {
-  readonly picture: Picture;
-  readonly latent: Latent;
-}
+import { modelChanged, type Seen, type Sight } from "./sight.js";
 
 /** A search under way: the cheapest candidate of every iteration so far. */
 export interface Search {
@@ -21,34 +15,35 @@ export interface Search {
 }
 
 export interface FoundPlan {
-  readonly start: SeenPicture;
-  readonly goal: SeenPicture;
+  readonly start: Seen;
+  readonly goal: Seen;
   readonly answer: PlanAnswer;
   readonly costs: readonly number[];
 }
 
 /** From the picture to a goal that is a picture too. */
 export class Planning {
-  readonly goal: Signal<SeenPicture | null> = signal(null);
+  readonly goal: Signal<Seen | null> = signal(null);
   readonly search: Signal<Search | null> = signal(null);
   readonly found: Signal<FoundPlan | null> = signal(null);
   readonly #api: BoardApi;
+  readonly #board: Board;
   readonly #sight: Sight;
   readonly #notices: Notices;
   #request = new AbortController();
 
-  constructor(api: BoardApi, sight: Sight, notices: Notices) {
+  constructor(api: BoardApi, board: Board, sight: Sight, notices: Notices) {
     this.#api = api;
+    this.#board = board;
     this.#sight = sight;
     this.#notices = notices;
   }
 
   /** Keeps the picture as the goal. */
   aim(): void {
-    const picture = this.#sight.picture.value;
-    const latent = this.#sight.latent.value;
-    if (picture === null || latent === null) return;
-    this.goal.value = { picture, latent };
+    const seen = this.#sight.current.value;
+    if (seen === null) return;
+    this.goal.value = seen;
     this.found.value = null;
     this.#notices.say("Kept as the goal. Take another picture as the start.");
   }
@@ -59,19 +54,22 @@ export class Planning {
   }
 
   async plan(horizon: number, budget: Budget): Promise<void> {
-    const picture = this.#sight.picture.value;
-    const latent = this.#sight.latent.value;
+    const start = this.#sight.current.value;
     const goal = this.goal.value;
-    if (picture === null || latent === null || goal === null || this.search.value !== null) return;
+    if (start === null || goal === null || goal.model !== start.model || this.search.value !== null) return;
     const request = new AbortController();
     this.#request = request;
     this.found.value = null;
     this.search.value = { iteration: 0, iterations: budget.iterations, predictions: 0, costs: [] };
     await this.#notices.attempt(async () => {
       try {
-        const wanted = { start: { latent }, goal: { latent: goal.latent }, horizon, budget };
+        const wanted = { start: { latent: start.latent }, goal: { latent: goal.latent }, horizon, budget };
         const answer = await this.#api.plan(wanted, (progress) => this.#follow(progress), request.signal);
-        this.found.value = { start: { picture, latent }, goal, answer, costs: this.search.value?.costs ?? [] };
+        if (answer.model.sha256 !== start.model) {
+          void this.#board.refresh();
+          throw modelChanged();
+        }
+        this.found.value = { start, goal, answer, costs: this.search.value?.costs ?? [] };
         this.#notices.say(`Planned ${answer.actions.length} actions in ${durationText(answer.timing.inference_us)}.`);
       } catch (error) {
         if (isAbort(error)) this.#notices.say("Planning was cancelled.");

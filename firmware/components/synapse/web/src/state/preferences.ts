@@ -26,6 +26,11 @@ export class Preferences {
     });
   }
 
+  /** As `load`, of a board that was away: without a word when it fails. */
+  async refresh(): Promise<void> {
+    this.settings.value = await this.#api.settings().catch(() => this.settings.value);
+  }
+
   async save(changes: Partial<Settings>): Promise<void> {
     this.busy.value = true;
     this.note.value = "";

@@ -1,5 +1,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { BoardApi } from "../api.js";
+import type { BoardApi, Slot } from "../api.js";
+import { bytesPair, countText } from "../format.js";
+import { failing, PageProblem } from "../problem.js";
 import type { Board } from "./board.js";
 import type { Notices } from "./notices.js";
 import type { Upload } from "./upload.js";
@@ -36,13 +38,16 @@ export class Slots {
     const told = (sentBytes: number) => {
       this.upload.value = { slot, file: file.name, sentBytes, bytes: file.size };
     };
-    told(0);
     this.note.value = "";
     await this.#notices.attempt(async () => {
+      this.#checkRoom(slot, file);
+      told(0);
       const known = await this.#api.slot(slot);
       const same = known.upload?.bytes === file.size && known.sha256 === (await digestOf(file));
       const from = same ? (known.upload?.received_bytes ?? 0) : 0;
-      await this.#api.upload(slot, file, from, told, request.signal);
+      await this.#api.upload(slot, file, from, told, request.signal).catch((error: unknown) => {
+        throw failing("Upload", error);
+      });
       this.note.value = `${slot} holds ${file.name}`;
     });
     this.upload.value = null;
@@ -58,9 +63,22 @@ export class Slots {
     this.trying.value = slot;
     this.note.value = "testing the model on the board";
     const answer = await this.#notices.attempt(() => this.#api.activate(slot));
-    this.note.value = answer === undefined ? "" : `runs ${answer.name}, ${answer.vectors_passed} test vectors passed`;
+    this.note.value = answer === undefined ? "" : `runs ${answer.name}, which passed its ${countText(answer.vectors_passed, "test")}`;
     await this.#board.refresh();
     this.trying.value = null;
+  }
+
+  /** What is too large is not sent at all. */
+  #checkRoom(name: string, file: File): void {
+    const slots: readonly Slot[] = this.#board.device.value?.slots ?? [];
+    const capacity = slots.find(({ slot }) => slot === name)?.capacity_bytes;
+    if (capacity === undefined || file.size <= capacity) return;
+    const [size, room] = bytesPair(file.size, capacity);
+    const larger = slots.find(({ capacity_bytes = 0 }) => capacity_bytes >= file.size);
+    throw new PageProblem(
+      `The model has ${size}, and ${name} holds at most ${room}. Nothing was sent.`,
+      larger === undefined ? "expected a smaller model: fewer bits a weight" : `it would fit ${larger.slot}`,
+    );
   }
 }
 
