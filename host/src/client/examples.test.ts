@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BoardServer, BrokerLink, readBoard, SimulatedBoard, serveBoard, startBroker } from "synapse-sim";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const ROOT = new URL("../../../", import.meta.url);
 const path = (name: string): string => fileURLToPath(new URL(name, ROOT));
@@ -32,15 +34,12 @@ function runAt(url: string, name: string, ...args: string[]): Promise<string> {
     child.stderr.on("data", (bytes: Buffer) => {
       text += bytes;
     });
-    child.on("close", (status) => (status === 0 ? resolve(text) : reject(new Error(text))));
+    child.on("close", (status) => (status === 0 ? resolve(text) : reject(new Error(`${status} ${text}`))));
   });
 }
 
 test("encode-image", async () => {
   expect(await run("encode-image", path("samples/cat.jpg"))).toMatch(/^lewm-test: 32 values in \d+ µs\n-?\d/);
-  await expect(run("encode-image", path("README.md"))).rejects.toThrow(
-    /the board refused: .*; expected the type that the picture really has/,
-  );
 });
 
 test("plan-to-goal", async () => {
@@ -90,4 +89,86 @@ test("mqtt-fleet", async () => {
     for (const link of links) await link.close();
     await broker.close();
   }
+});
+
+/** A frame as an environment draws it. */
+const FRAME = "models/lewm-tworoom-small/eval/test-01/frame-03.png";
+
+describe("whatever file and address they are given", () => {
+  let folder: string;
+  const inFolder = (name: string) => join(folder, name);
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "synapse-examples-"));
+    const png = readFileSync(path(FRAME));
+    writeFileSync(inFolder("frame.png"), png);
+    // Its name lies.
+    writeFileSync(inFolder("frame.jpg"), png);
+    writeFileSync(inFolder("cut.png"), png.subarray(0, 60));
+    writeFileSync(inFolder("empty.png"), "");
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** Arguments of each example behind the address, for one file. */
+  const CALLS: Record<string, (file: string) => string[]> = {
+    "encode-image": (file) => [file],
+    "plan-to-goal": (file) => [file, path("samples/coffee.jpg")],
+    "watch-surprise": (file) => [board.ownerToken ?? "", path("samples/cat.jpg"), file],
+    "update-model": (file) => [board.ownerToken ?? "", file],
+  };
+  const pictureExamples = ["encode-image", "plan-to-goal", "watch-surprise"];
+  const callOf = (name: string, file: string): string[] => CALLS[name]?.(file) ?? [file];
+  /** The one line that an example says and the exit code with which it ends. */
+  const refusal = async (url: string, name: string, ...args: string[]): Promise<string> => {
+    const error = await runAt(url, name, ...args).then(
+      () => new Error("it ended well"),
+      (failed: Error) => failed,
+    );
+    return error.message;
+  };
+
+  test.each(pictureExamples)("%s takes PNG frames, whatever they are called", async (name) => {
+    for (const frame of ["frame.png", "frame.jpg"]) expect(await run(name, ...callOf(name, inFolder(frame)))).not.toContain("error");
+  });
+
+  test.each([...pictureExamples, "mqtt-fleet"])("%s says in one line that a file is no picture, or not there", async (name) => {
+    const url = name === "mqtt-fleet" ? "mqtt://127.0.0.1:1" : server.url;
+    for (const file of [path("README.md"), inFolder("empty.png")])
+      expect(await refusal(url, name, ...callOf(name, file))).toBe(
+        `2 error: ${file} is not a picture that a board reads; expected a JPEG or PNG file [PICTURE_TYPE]\n`,
+      );
+    const missing = inFolder("missing.png");
+    expect(await refusal(url, name, ...callOf(name, missing))).toBe(`2 error: ${missing} cannot be read; expected a file [ENOENT]\n`);
+    expect(await refusal(url, name, ...callOf(name, folder))).toBe(`2 error: ${folder} cannot be read; expected a file [EISDIR]\n`);
+  });
+
+  test.each(pictureExamples)("%s says in one line what the board makes of half a picture", async (name) => {
+    expect(await refusal(server.url, name, ...callOf(name, inFolder("cut.png")))).toMatch(
+      /^1 (.*first\n)?error: the board refused: .*; expected .* \[IMAGE_UNREADABLE\]\n$/,
+    );
+  });
+
+  test("update-model says in one line what is no model, and what is not there", async () => {
+    const [token, missing] = [board.ownerToken ?? "", inFolder("missing.syn")];
+    expect(await refusal(server.url, "update-model", token, path("README.md"))).toMatch(
+      /^1 (model_[ab]: \d+ %\n)*error: the board refused: .*; expected a packed model \(\.syn\) \[NOT_A_PACK\]\n$/,
+    );
+    expect(await refusal(server.url, "update-model", token, missing)).toBe(
+      `2 error: ${missing} cannot be read; expected a file [ENOENT]\n`,
+    );
+    expect(await refusal(server.url, "update-model", "guess", path("sim/fixtures/lewm-test.syn"))).toMatch(
+      /^1 error: .*\[TOKEN_WRONG\]\n$/,
+    );
+  });
+
+  test.each([...pictureExamples, "update-model", "mqtt-fleet"])(
+    "%s says in one line what is missing, and that nobody answers",
+    async (name) => {
+      expect(await refusal(server.url, name)).toMatch(/^2 error: an argument is missing; expected node index\.mjs \S+:\/\/.*\[USAGE\]\n$/);
+      expect(await refusal("nowhere", name, ...callOf(name, path("samples/cat.jpg")))).toMatch(
+        /^2 error: nowhere is not an address; expected \S+ \[ADDRESS\]\n$/,
+      );
+      const nobody = name === "mqtt-fleet" ? "mqtt://127.0.0.1:1" : "http://127.0.0.1:1";
+      expect(await refusal(nobody, name, ...callOf(name, path("samples/cat.jpg")))).toMatch(/^1 error: .* \[BoardUnreachable\]\n$/);
+    },
+  );
 });
