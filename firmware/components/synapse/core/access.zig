@@ -39,9 +39,37 @@ pub const code_digits = 8;
 
 pub const Origin = problems.Bounded(limits.origin_bytes_max);
 
+/// What a request was admitted for.
+pub const Basis = enum {
+    /// Nothing was asked.
+    public,
+    /// The board had no owner: it says who it is, and can be claimed.
+    unclaimed,
+    /// The owner had opened it to everybody.
+    open_read,
+    open_inference,
+    /// The owner's token.
+    owner,
+    /// The broker that the owner chose.
+    broker,
+};
+
+/// With what right a request was admitted, and as of when: see `Access.holds`.
+pub const Right = struct {
+    basis: Basis = .public,
+    ownership: u32 = 0,
+    token: u32 = 0,
+    broker: u32 = 0,
+};
+
 pub const Access = struct {
     settings: *const Journal,
     token_hash: ?[Sha256.digest_length]u8 = null,
+    /// Count up with every change of whether the board has an owner, of the owner's token, and of the broker: a right of before is one no more.
+    ownership: u32 = 0,
+    token: u32 = 0,
+    broker: u32 = 0,
+    broker_hash: [Sha256.digest_length]u8 = @splat(0),
     open_read: bool = false,
     open_inference: bool = false,
     origins: [limits.origins_max]Origin = @splat(.{}),
@@ -64,12 +92,27 @@ pub const Access = struct {
     /// Reads the settings anew.
     pub fn load(access: *Access) void {
         const hash = access.settings.get(keys.token_hash);
+        const before = access.token_hash;
         access.token_hash = if (hash != null and hash.?.len == Sha256.digest_length) hash.?[0..Sha256.digest_length].* else null;
+        if ((before == null) != (access.token_hash == null)) access.ownership +%= 1;
+        if (before == null or access.token_hash == null or !std.mem.eql(u8, &before.?, &access.token_hash.?)) access.token +%= 1;
+        const broker = access.brokerHash();
+        if (!std.mem.eql(u8, &broker, &access.broker_hash)) access.broker +%= 1;
+        access.broker_hash = broker;
         access.open_read = access.settings.get(keys.open_read) != null;
         access.open_inference = access.settings.get(keys.open_inference) != null;
         access.origins = @splat(.{});
         var lines = std.mem.splitScalar(u8, access.settings.get(keys.origins) orelse "", '\n');
         for (&access.origins) |*origin| origin.append(lines.next() orelse break);
+    }
+
+    fn brokerHash(access: *const Access) [Sha256.digest_length]u8 {
+        var hasher: Sha256 = .init(.{});
+        for ([_][]const u8{ "broker_url", "broker_username", "broker_password" }) |key| {
+            hasher.update(access.settings.get(key) orelse "");
+            hasher.update("\x00");
+        }
+        return hasher.finalResult();
     }
 
     pub fn claimed(access: *const Access) bool {
@@ -80,15 +123,54 @@ pub const Access = struct {
         return !access.claimed() and now_us < access.window_until_us;
     }
 
-    /// Whether a request may use a route of this level.
-    pub fn check(access: *Access, level: Level, headers: []const ports.Header, now_us: u64, problem: *Problem) problems.Error!void {
-        switch (level) {
-            .public, .claim => return,
-            .identity => if (!access.claimed() or access.open_read) return,
-            .read => if (access.claimed() and access.open_read) return,
-            .inference => if (access.claimed() and access.open_inference) return,
-            .owner => {},
-        }
+    pub fn right(access: *const Access, basis: Basis) Right {
+        return .{ .basis = basis, .ownership = access.ownership, .token = access.token, .broker = access.broker };
+    }
+
+    /// Whether what was admitted with this right may act now.
+    pub fn holds(access: *const Access, given: Right) bool {
+        const same_ownership = given.ownership == access.ownership;
+        return switch (given.basis) {
+            .public => true,
+            .unclaimed => !access.claimed() and same_ownership,
+            .open_read => access.claimed() and access.open_read and same_ownership,
+            .open_inference => access.claimed() and access.open_inference and same_ownership,
+            .owner => access.claimed() and given.token == access.token,
+            .broker => access.claimed() and same_ownership and given.broker == access.broker,
+        };
+    }
+
+    /// With what right a request may use a route of this level. The token comes first: who has it is the owner, also where others may come in.
+    pub fn admit(access: *Access, level: Level, headers: []const ports.Header, now_us: u64, problem: *Problem) problems.Error!Right {
+        if (level == .public) return access.right(.public);
+        const opened: ?Basis = switch (level) {
+            .public => unreachable,
+            .claim => if (access.claimed()) null else .unclaimed,
+            .identity => if (!access.claimed()) .unclaimed else if (access.open_read) .open_read else null,
+            .read => if (access.claimed() and access.open_read) .open_read else null,
+            .inference => if (access.claimed() and access.open_inference) .open_inference else null,
+            .owner => null,
+        };
+        if (opened) |basis| return access.right(if (access.hasToken(headers)) .owner else basis);
+        try access.checkToken(headers, now_us, problem);
+        return access.right(.owner);
+    }
+
+    /// Whether the request carries the owner's token. A wrong one is no attempt where none is needed.
+    fn hasToken(access: *const Access, headers: []const ports.Header) bool {
+        const expected = access.token_hash orelse return false;
+        return std.crypto.timing_safe.eql([Sha256.digest_length]u8, hashOf(http.header(headers, "authorization") orelse return false), expected);
+    }
+
+    fn hashOf(authorization: []const u8) [Sha256.digest_length]u8 {
+        const prefix = "Bearer ";
+        var hash: [Sha256.digest_length]u8 = undefined;
+        const bearer = authorization.len > prefix.len and std.ascii.eqlIgnoreCase(authorization[0..prefix.len], prefix);
+        Sha256.hash(std.mem.trim(u8, if (bearer) authorization[prefix.len..] else "", " "), &hash, .{});
+        return hash;
+    }
+
+    fn checkToken(access: *Access, headers: []const ports.Header, now_us: u64, problem: *Problem) problems.Error!void {
         if (!access.claimed()) {
             problem.* = unclaimed();
             return error.Problem;
@@ -97,11 +179,7 @@ pub const Access = struct {
             problem.* = Problem.init(401, "TOKEN_MISSING", "the route needs the owner's token", .{}).at("authorization", .{}).expecting("Bearer and the token that claiming gave", .{});
             return error.Problem;
         };
-        const prefix = "Bearer ";
-        var hash: [Sha256.digest_length]u8 = undefined;
-        const bearer = value.len > prefix.len and std.ascii.eqlIgnoreCase(value[0..prefix.len], prefix);
-        Sha256.hash(std.mem.trim(u8, if (bearer) value[prefix.len..] else "", " "), &hash, .{});
-        if (std.crypto.timing_safe.eql([Sha256.digest_length]u8, hash, access.token_hash.?)) {
+        if (std.crypto.timing_safe.eql([Sha256.digest_length]u8, hashOf(value), access.token_hash.?)) {
             access.failures = 0;
             return;
         }
@@ -135,7 +213,10 @@ pub const Access = struct {
 
     /// The entry of an allowed origin; its text stays where it is.
     pub fn allowedOrigin(access: *const Access, headers: []const ports.Header) ?*const Origin {
-        const given = http.header(headers, "origin") orelse return null;
+        return access.listed(http.header(headers, "origin") orelse return null);
+    }
+
+    pub fn listed(access: *const Access, given: []const u8) ?*const Origin {
         for (&access.origins) |*origin| {
             if (origin.len > 0 and std.ascii.eqlIgnoreCase(origin.slice(), given)) return origin;
         }

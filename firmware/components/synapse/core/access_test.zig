@@ -191,7 +191,7 @@ test "what was still arriving when the board was given away is not taken" {
     try board.expectStatus("DELETE", "/v1/claim", &.{}, "", 200);
     const refused = board.host.reply(request);
     try expectEqual(@as(u32, 403), refused.status);
-    try expect(std.mem.indexOf(u8, refused.body.items, "UNCLAIMED") != null);
+    try expect(std.mem.indexOf(u8, refused.body.items, "RIGHT_LOST") != null);
     try expectEqual(@as(u32, 0), board.host.device.inProgress());
     try expect(board.host.device.firmware.phase == .idle);
 }

@@ -11,6 +11,7 @@ const Route = @import("routes.zig").Route;
 const Plan = @import("routes/plan.zig").Plan;
 const Observation = @import("routes/observe.zig").Observation;
 const Origin = @import("access.zig").Origin;
+const Right = @import("access.zig").Right;
 const Events = @import("answer.zig").Events;
 const Format = @import("tokens.zig").Format;
 
@@ -92,7 +93,13 @@ pub const Exchange = struct {
     boundary: Bounded(multipart.boundary_bytes_max) = .{},
     answer_format: Format = .json,
     latent_base64: bool = false,
-    origin: ?*const Origin = null,
+    /// Of the web page that asks, when the owner allows it; else empty.
+    origin: Origin = .{},
+    right: Right = .{},
+    /// Its right does not hold any more, and it ends as soon as the decoder or the worker has given it back.
+    lost: bool = false,
+    /// It is lost, and the worker undoes what it had begun.
+    undoing: bool = false,
     events: Events = .none,
     channel: Channel = .http,
     timing: Timing = .{},

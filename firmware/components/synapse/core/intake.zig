@@ -13,12 +13,17 @@ const multipart = @import("multipart.zig");
 const ports = @import("port.zig");
 const problems = @import("problem.zig");
 const Problem = problems.Problem;
+const Right = @import("access.zig").Right;
+const rights = @import("rights.zig");
 const routes = @import("routes.zig");
 const size = @import("byte_text.zig").size;
 const Sink = @import("sink.zig").Sink;
 
 /// What Retry-After says while the model changes: opening one and running its test vectors takes seconds.
 const switch_seconds = 5;
+
+/// Who asks.
+const From = struct { request: u32, channel: exchanges.Channel, right: Right };
 
 pub fn requestHead(device: *Device, request: u32, method: []const u8, target_text: []const u8, headers: []const ports.Header) void {
     device.begin(request, .http, method, target_text, headers);
@@ -65,7 +70,15 @@ fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []c
     };
     answer.route = routes.indexOf(found.route);
     // The broker knows whom it lets publish commands; the owner chose the broker.
-    if (channel == .http) if (device.storage) |storage| try storage.access.check(found.route.access, headers, device.now(), problem);
+    const right: Right = if (device.storage) |storage| switch (channel) {
+        .http => try storage.access.admit(found.route.access, headers, device.now(), problem),
+        .mqtt => device.mqtt.right(&storage.access),
+        .own => device.updates.right,
+    } else .{};
+    if (device.storage) |storage| if (!storage.access.holds(right)) {
+        problem.* = rights.lost(device, channel);
+        return error.Problem;
+    };
     const offer = http.negotiate(http.header(headers, "accept"), offers) orelse {
         problem.* = Problem.init(406, "NOT_ACCEPTABLE", "none of the accepted media types can be given", .{}).at("accept", .{});
         for (offers, 0..) |media_type, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else " or ", media_type });
@@ -81,10 +94,11 @@ fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []c
         }
     }
     const asked: routes.Request = .{ .headers = headers, .target = target, .wildcard = found.wildcard };
+    const from: From = .{ .request = request, .channel = channel, .right = right };
     switch (found.route.kind) {
         .immediate => |immediate| return immediate.answer(device, asked, answer, problem),
-        .inference => return admit(device, request, channel, found.route, asked, answer, problem),
-        .task => return admitTask(device, request, channel, found.route, asked, answer, problem),
+        .inference => return admit(device, from, found.route, asked, answer, problem),
+        .task => return admitTask(device, from, found.route, asked, answer, problem),
     }
 }
 
@@ -103,7 +117,7 @@ fn preflight(target: http.Target, answer: *Answer, problem: *Problem) problems.E
 }
 
 /// Checks what a head can tell about an inference request and gives it an exchange.
-fn admit(device: *Device, request: u32, channel: exchanges.Channel, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
+fn admit(device: *Device, from: From, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
     const inference = &route.kind.inference;
     const content_type = http.header(asked.headers, "content-type");
     const told = try bodyType(inference.accepts, if (inference.accepts.len == 0 or inference.assumes != null) null else content_type orelse "", asked.headers, problem);
@@ -124,17 +138,17 @@ fn admit(device: *Device, request: u32, channel: exchanges.Channel, route: *cons
         problem.* = Problem.init(400, "BODY_MALFORMED", "the form's type names no boundary", .{}).at("content-type", .{}).expecting("multipart/form-data; boundary=.., with a boundary of 1 to {d} characters", .{multipart.boundary_bytes_max});
         return error.Problem;
     } else "";
-    const exchange = try take(device, request, channel, route, body_type, answer, problem);
+    const exchange = try take(device, from, route, body_type, answer, problem);
     exchange.boundary.append(boundary);
 }
 
 /// Gives a task an exchange, and lets it look at the head.
-fn admitTask(device: *Device, request: u32, channel: exchanges.Channel, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
+fn admitTask(device: *Device, from: From, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
     const task = &route.kind.task;
     const content_type = if (task.accepts.len == 0) null else http.header(asked.headers, "content-type");
     const body_type = try bodyType(task.accepts, content_type, asked.headers, problem);
     _ = try contentLength(asked.headers, problem);
-    const exchange = try take(device, request, channel, route, body_type, answer, problem);
+    const exchange = try take(device, from, route, body_type, answer, problem);
     task.begin(device, exchange, asked) catch |err| {
         problem.* = exchange.problem;
         device.release(exchange);
@@ -169,7 +183,7 @@ fn refuseDuringSwitch(problem: *Problem) problems.Error {
     return error.Problem;
 }
 
-fn take(device: *Device, request: u32, channel: exchanges.Channel, route: *const routes.Route, body_type: exchanges.BodyType, answer: *const Answer, problem: *Problem) problems.Error!*Exchange {
+fn take(device: *Device, from: From, route: *const routes.Route, body_type: exchanges.BodyType, answer: *const Answer, problem: *Problem) problems.Error!*Exchange {
     const exchange = for (device.exchanges) |*candidate| {
         if (candidate.state == .free) break candidate;
     } else {
@@ -181,14 +195,15 @@ fn take(device: *Device, request: u32, channel: exchanges.Channel, route: *const
     const time = device.now();
     exchange.* = .{
         .state = .receiving,
-        .request = request,
-        .channel = channel,
+        .request = from.request,
+        .channel = from.channel,
+        .right = from.right,
         .sequence = device.sequence,
         .route = route,
         .body_type = body_type,
         .answer_format = answer.format,
         .latent_base64 = answer.latent_base64,
-        .origin = answer.origin,
+        .origin = if (answer.origin) |origin| origin.* else .{},
         .events = answer.events,
         .timing = .{ .started_us = time },
         .last_activity_us = time,
@@ -222,6 +237,7 @@ pub fn find(device: *Device, request: u32) ?*Exchange {
 pub fn bodyChunk(device: *Device, request: u32, bytes: []const u8) void {
     const exchange = device.find(request) orelse return;
     if (exchange.state != .receiving) return;
+    if (!rights.holds(device, exchange)) return rights.lose(device, exchange);
     exchange.last_activity_us = device.now();
     if (exchange.ignores_body) return;
     switch (exchange.route.kind) {
@@ -241,6 +257,7 @@ pub fn keepBody(device: *const Device, exchange: *Exchange, bytes: []const u8) p
 pub fn requestEnd(device: *Device, request: u32) void {
     const exchange = device.find(request) orelse return;
     if (exchange.state != .receiving) return;
+    if (!rights.holds(device, exchange)) return rights.lose(device, exchange);
     exchange.timing.received_us = device.now();
     switch (exchange.route.kind) {
         .immediate => unreachable,
@@ -292,6 +309,7 @@ pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []cons
         if (candidate.state == .decoding and candidate.request == job) break candidate;
     } else return;
     if (exchange.abandoned) return device.release(exchange);
+    if (exchange.lost) return rights.end(device, exchange);
     const picture = &exchange.pictures[exchange.decoding];
     const pixels = rgb orelse {
         exchange.problem = Problem.init(422, "IMAGE_UNREADABLE", "{s}", .{if (message.len > 0) message else "the picture cannot be decoded"})

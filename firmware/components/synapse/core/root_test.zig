@@ -46,6 +46,8 @@ test {
     _ = @import("plan_test.zig");
     _ = @import("port.zig");
     _ = @import("problem.zig");
+    _ = @import("rights_sequences_test.zig");
+    _ = @import("rights_test.zig");
     _ = @import("routes.zig");
     _ = @import("runtime_test.zig");
     _ = @import("signature_test.zig");

@@ -74,6 +74,9 @@ pub const Task = struct {
     received: *const fn (device: *Device, exchange: *Exchange) ProblemError!bool,
     /// The client left, or was too slow, before its body had ended.
     left: *const fn (device: *Device, exchange: *Exchange) void,
+    /// The right to it is gone, at any point before its end: undoes what has taken effect, if it must. True when the worker has to do that; then `step` and
+    /// `finish` follow. The worker is not in it meanwhile.
+    revoke: *const fn (device: *Device, exchange: *Exchange) bool,
     /// The worker's turn has come.
     start: *const fn (device: *Device, exchange: *Exchange) ProblemError!void,
     /// On the worker; true when there is nothing left to do.

@@ -8,6 +8,7 @@ const Exchange = exchanges.Exchange;
 const limits = @import("limits.zig");
 const problems = @import("problem.zig");
 const Problem = problems.Problem;
+const rights = @import("rights.zig");
 const routes = @import("routes.zig");
 
 pub fn enqueue(device: *Device, exchange: *Exchange) void {
@@ -30,6 +31,10 @@ pub fn startNext(device: *Device) void {
             if (next == null or candidate.sequence < next.?.sequence) next = candidate;
         }
         const exchange = next orelse return;
+        if (!rights.holds(device, exchange)) {
+            rights.lose(device, exchange);
+            continue;
+        }
         if (exchange.route.kind == .task) exchange.route.kind.task.start(device, exchange) catch {
             device.fail(exchange);
             continue;
@@ -60,20 +65,39 @@ pub fn work(device: *Device) void {
 pub fn workDone(device: *Device) void {
     const exchange = device.running orelse return;
     const is_task = exchange.route.kind == .task;
+    if (!exchange.undoing and (exchange.lost or !rights.holds(device, exchange))) return loseRunning(device, exchange);
     if (!device.finished and (is_task or !exchange.abandoned)) {
         tellProgress(device, exchange);
         return device.port.start_work(device.port.user);
     }
     device.running = null;
-    // It was left in the middle.
-    if (device.turn.run_begun) if (device.model) |*model| model.cancel();
-    device.turn.run_begun = false;
+    leaveRun(device);
     if (is_task) {
         device.finishTask(exchange);
     } else {
         if (!exchange.abandoned) reply(device, exchange);
         device.release(exchange);
     }
+    device.startNext();
+    device.updates.advance(device);
+}
+
+/// A run of the model may have been left in the middle.
+fn leaveRun(device: *Device) void {
+    if (device.turn.run_begun) if (device.model) |*model| model.cancel();
+    device.turn.run_begun = false;
+}
+
+/// What it was about to do is not done; what it had begun is undone, on the worker if that takes long.
+fn loseRunning(device: *Device, exchange: *Exchange) void {
+    if (exchange.route.kind == .task and exchange.route.kind.task.revoke(device, exchange)) {
+        exchange.undoing = true;
+        exchange.cancelled.store(false, .release);
+        return device.port.start_work(device.port.user);
+    }
+    device.running = null;
+    leaveRun(device);
+    rights.end(device, exchange);
     device.startNext();
     device.updates.advance(device);
 }
@@ -111,7 +135,7 @@ fn reply(device: *Device, exchange: *Exchange) void {
 }
 
 pub fn answerOf(device: *const Device, exchange: *const Exchange) Answer {
-    return .{ .sink = device.sink(exchange.channel), .metrics = device.metrics, .route = routes.indexOf(exchange.route), .events = exchange.events, .request = exchange.request, .format = exchange.answer_format, .latent_base64 = exchange.latent_base64, .origin = exchange.origin };
+    return .{ .sink = device.sink(exchange.channel), .metrics = device.metrics, .route = routes.indexOf(exchange.route), .events = exchange.events, .request = exchange.request, .format = exchange.answer_format, .latent_base64 = exchange.latent_base64, .origin = if (exchange.origin.len > 0) &exchange.origin else null };
 }
 
 pub fn fail(device: *Device, exchange: *Exchange) void {

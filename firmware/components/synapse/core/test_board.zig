@@ -24,13 +24,22 @@ pub const Board = struct {
 
     /// In place. `keys` are the board's update keys.
     pub fn startWithKeys(board: *Board, keys: []const ports.PublicKey) !void {
+        try board.plugIn(keys);
+        try board.host.claim();
+    }
+
+    /// As it is unpacked: nobody owns it.
+    pub fn startUnclaimed(board: *Board) !void {
+        try board.plugIn(&.{});
+    }
+
+    fn plugIn(board: *Board, keys: []const ports.PublicKey) !void {
         @memset(&undecided, 0);
         board.sim = try .initIn(std.testing.allocator, &bytes, &undecided, &hosts.areas, std.testing.random_seed);
         board.sim.program(1, &hosts.model);
         var buffer: [2048]u8 = undefined;
         board.sim.program(hosts.ota_area, empty_image.make(&buffer, .{ .version = "1.0.0" }));
         try expectEqual(ports.Result.ok, try board.host.startWithKeys(&board.sim, keys));
-        try board.host.claim();
     }
 
     pub fn stop(board: *Board) void {

@@ -283,6 +283,11 @@ pub const Host = struct {
     /// Claims the board and uses the token from here on.
     pub fn claim(host: *Host) !void {
         const reply_ = host.ask("POST", "/v1/claim", &.{ "content-type", "application/json" }, "{}");
+        try host.takeToken(reply_);
+    }
+
+    /// Uses the token that a claim has given from here on.
+    pub fn takeToken(host: *Host, reply_: *const Reply) !void {
         try std.testing.expectEqual(@as(u32, 201), reply_.status);
         const parsed = try std.json.parseFromSlice(std.json.Value, allocator, reply_.body.items, .{});
         defer parsed.deinit();

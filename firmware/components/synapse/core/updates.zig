@@ -11,6 +11,8 @@ const limits = @import("limits.zig");
 const app_image = @import("firmware/app_image.zig");
 const pack_prefix = @import("flash/pack_prefix.zig");
 const ports = @import("port.zig");
+const Right = @import("access.zig").Right;
+const rights = @import("rights.zig");
 const Problem = @import("problem.zig").Problem;
 const Sink = @import("sink.zig").Sink;
 const Sha256 = std.crypto.hash.sha2.Sha256;
@@ -33,6 +35,8 @@ pub const Asked = struct {
     /// Whether it is to run once it is there.
     activate: bool = true,
     spread_s: u64 = 0,
+    /// Of whoever asked for it.
+    right: Right,
 };
 
 pub const Updates = struct {
@@ -43,6 +47,8 @@ pub const Updates = struct {
     bytes: u64 = 0,
     sha256: [32]u8 = undefined,
     activate: bool = true,
+    /// Of whoever asked for it: without it nothing is fetched, written or run any more.
+    right: Right = .{},
     /// Of the file, from its start: written, or about to be.
     received: u64 = 0,
     /// Of what has been received.
@@ -84,6 +90,7 @@ pub const Updates = struct {
             .bytes = asked.bytes,
             .sha256 = asked.sha256,
             .activate = asked.activate,
+            .right = asked.right,
             .due_us = device.now() + randomPart(device, asked.spread_s * 1_000_000),
             .hash = .init(.{}),
             .fetches = self.fetches,
@@ -100,7 +107,18 @@ pub const Updates = struct {
         self.fail(device, "CANCELLED", "the update was cancelled", .{});
     }
 
-    /// The owner who asked for it is the owner no more. Nothing more is fetched or run; what has arrived whole is checked to its end and stays in its place.
+    /// Ends the update if whoever asked for it may not any more. The requests that it makes of the board end as all others do.
+    pub fn enforce(self: *Updates, device: *Device) void {
+        const storage = device.storage orelse return;
+        if (!self.busy() or storage.access.holds(self.right)) return;
+        self.request = 0;
+        self.stop(device);
+        if (self.kind == .model and self.held(device) > 0) storage.upload.cancel();
+        const problem = rights.lost(device, .own);
+        self.fail(device, problem.code, "{s}", .{problem.detail.slice()});
+    }
+
+    /// The owner who asked for it is the owner no more, and what was asked for is nobody else's to know.
     pub fn forget(self: *Updates, device: *Device) void {
         self.stop(device);
         self.drop(device);

@@ -10,6 +10,8 @@ const Outbox = outbox_module.Outbox;
 const status = @import("status.zig");
 const telemetry = @import("telemetry.zig");
 const topics = @import("topics.zig");
+const Access = @import("../access.zig").Access;
+const Right = @import("../access.zig").Right;
 const Answer = @import("../answer.zig").Answer;
 const Bounded = @import("../problem.zig").Bounded;
 const Device = @import("../device.zig").Device;
@@ -29,6 +31,8 @@ pub const Mqtt = struct {
     client_id: Bounded(limits.mqtt_id_bytes_max + 8),
     duplicates: Duplicates,
     connected: bool = false,
+    /// Which broker this is, of those that the owner has chosen one after the other: commands of an earlier one count no more.
+    broker: u32 = 0,
     /// 4 is MQTT 3.1.1.
     protocol: u32 = 0,
     boot_told: bool = false,
@@ -64,6 +68,7 @@ pub const Mqtt = struct {
     pub fn connect(mqtt: *Mqtt, device: *Device, protocol: u32) void {
         mqtt.connected = true;
         mqtt.protocol = protocol;
+        if (device.storage) |storage| mqtt.broker = storage.access.broker;
         mqtt.outbox.counters.connects +%= 1;
         mqtt.subscribe(mqtt.topics.commands.slice(), true);
         mqtt.groups = .{};
@@ -76,6 +81,13 @@ pub const Mqtt = struct {
         mqtt.boot_told = true;
         mqtt.telemetry_due_us = device.now();
         mqtt.tick(device, device.now());
+    }
+
+    /// That of commands which come now.
+    pub fn right(mqtt: *const Mqtt, access: *const Access) Right {
+        var given = access.right(.broker);
+        given.broker = mqtt.broker;
+        return given;
     }
 
     pub fn disconnect(mqtt: *Mqtt) void {

@@ -14,6 +14,7 @@ const Storage = @import("../storage.zig").Storage;
 const SlotIndex = @import("../storage.zig").SlotIndex;
 const events = @import("../mqtt/events.zig");
 const models = @import("models.zig");
+const rights = @import("../rights.zig");
 const routes = @import("../routes.zig");
 
 pub const route: routes.Route = .{ .method = .POST, .path = "/v1/models/*/activate", .access = .owner, .kind = .{ .task = .{
@@ -24,6 +25,7 @@ pub const route: routes.Route = .{ .method = .POST, .path = "/v1/models/*/activa
     .chunk = chunk,
     .received = received,
     .left = left,
+    .revoke = revoke,
     .start = start,
     .step = step,
     .finish = finish,
@@ -40,6 +42,8 @@ pub const Activation = struct {
     reason: Reason = .none,
     /// It takes too long for the board, which is no fault of the slot's.
     too_long: ?WorkRefusal = null,
+    /// Whoever wanted the new model has no right to it any more; the old one is opened again.
+    revoked: bool = false,
 };
 
 fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
@@ -69,6 +73,14 @@ fn received(device: *Device, exchange: *Exchange) ProblemError!bool {
 }
 
 fn left(_: *Device, _: *Exchange) void {}
+
+fn revoke(device: *Device, exchange: *Exchange) bool {
+    if (exchange.state != .running) return false;
+    device.activation.revoked = true;
+    device.turn.run_begun = false;
+    returnToOld(&device.activation, .none);
+    return true;
+}
 
 fn start(device: *Device, exchange: *Exchange) ProblemError!void {
     const storage = device.storage.?;
@@ -117,6 +129,15 @@ fn returnToOld(activation: *Activation, reason: Reason) void {
 fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     const storage = device.storage.?;
     const activation = &device.activation;
+    if (activation.revoked) {
+        storage.slots.withdraw() catch device.log(.err, "the flash did not take the record of a trial that was withdrawn");
+        if (activation.opened != null) {
+            run(device, activation.old.?);
+        } else if (activation.old) |old| device.giveUp(old, .refused);
+        device.mqtt.follow(device);
+        exchange.problem = rights.lost(device, exchange.channel);
+        return error.Problem;
+    }
     if (activation.reason == .none and activation.too_long == null) {
         // Whatever the flash does, the model is open and tested; without the record the next boot returns to the old one.
         storage.slots.confirm() catch |err| {

@@ -12,6 +12,7 @@ const access = @import("../access.zig");
 const http = @import("../http.zig");
 const limits = @import("../limits.zig");
 const models = @import("models.zig");
+const rights = @import("../rights.zig");
 const routes = @import("../routes.zig");
 const schema = @import("../settings_schema.zig");
 const small_task = @import("small_task.zig");
@@ -21,10 +22,8 @@ pub const release_route: routes.Route = .{ .method = .DELETE, .path = "/v1/claim
 
 const fields = [_][]const u8{ "code", "name" };
 
-/// Who owns the board proves it first.
 fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
-    const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
-    if (storage.access.claimed()) try storage.access.check(.owner, request.headers, device.now(), &exchange.problem);
+    if (device.storage == null) return models.withoutFlash(&exchange.problem);
     // A web page of another origin could send a body without a type, and own a board that its reader can reach.
     if (exchange.body_type == .raw) {
         exchange.problem = Problem.init(415, "CONTENT_TYPE", "the body has no type", .{}).at("content-type", .{}).expecting("application/json, application/cbor", .{});
@@ -76,16 +75,7 @@ fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!voi
     answer.field("name", device.name());
     answer.objectEnd();
     answer.end();
-}
-
-/// Requests of the owner that was, whose bodies are still arriving.
-fn turnAway(device: *Device, releasing: *const Exchange) void {
-    for (device.exchanges) |*exchange| {
-        if (exchange == releasing or exchange.state != .receiving or exchange.route.access == .claim) continue;
-        exchange.problem = access.unclaimed();
-        if (exchange.route.kind == .task) exchange.route.kind.task.left(device, exchange);
-        device.fail(exchange);
-    }
+    rights.enforce(device, exchange);
 }
 
 fn release(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
@@ -95,8 +85,8 @@ fn release(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!v
     for (changes[1..], schema.keys) |*change, key| change.* = .{ .key = key, .value = null };
     storage.settings.apply(&changes) catch |err| return small_task.settingsProblem(exchange, err);
     storage.access.load();
+    rights.enforce(device, exchange);
     device.updates.forget(device);
-    turnAway(device, exchange);
     device.openClaim(limits.claim_window_us);
     device.mqtt.leave("released");
     device.log(.info, "the board has no owner any more");

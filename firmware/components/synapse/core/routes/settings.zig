@@ -10,6 +10,7 @@ const ProblemError = @import("../problem.zig").Error;
 const Storage = @import("../storage.zig").Storage;
 const media_types = @import("../answer.zig").media_types;
 const models = @import("models.zig");
+const rights = @import("../rights.zig");
 const routes = @import("../routes.zig");
 const schema = @import("../settings_schema.zig");
 const small_task = @import("small_task.zig");
@@ -71,6 +72,7 @@ fn change(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
     storage.settings.apply(changes[0..count]) catch |err| return small_task.settingsProblem(exchange, err);
     storage.access.load();
     report(storage, answer);
+    rights.enforce(device, exchange);
     device.settingsChanged();
 }
 

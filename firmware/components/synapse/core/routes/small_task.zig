@@ -19,6 +19,7 @@ pub fn task(comptime accepts: []const BodyType, comptime success: u16, comptime 
         .chunk = if (accepts.len == 0) refuseBody else keepBody,
         .received = received,
         .left = left,
+        .revoke = revoke,
         .start = start,
         .step = step,
         .finish = act,
@@ -42,6 +43,10 @@ fn received(_: *Device, _: *Exchange) ProblemError!bool {
 }
 
 fn left(_: *Device, _: *Exchange) void {}
+
+fn revoke(_: *Device, _: *Exchange) bool {
+    return false;
+}
 
 fn start(_: *Device, _: *Exchange) ProblemError!void {}
 

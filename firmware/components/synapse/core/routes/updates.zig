@@ -68,7 +68,7 @@ fn ask(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void 
     var body: Body = undefined;
     body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
     const most: u64 = if (kind == .firmware) device.config.firmware_bytes_max else @as(u64, @max(device.config.slot_bytes[0], device.config.slot_bytes[1])) + pack_signature.bytes;
-    var asked: updates.Asked = .{ .kind = kind, .url = "", .bytes = 0, .sha256 = undefined };
+    var asked: updates.Asked = .{ .kind = kind, .url = "", .bytes = 0, .sha256 = undefined, .right = exchange.right };
     var seen: u32 = 0;
     try body.object();
     while (try body.field(0, if (kind == .model) &fields else fields[0..5], &seen)) |index| switch (index) {

@@ -20,6 +20,7 @@ pub const route: routes.Route = .{ .method = .POST, .path = "/v1/firmware", .acc
     .chunk = chunk,
     .received = received,
     .left = left,
+    .revoke = revoke,
     .start = start,
     .step = step,
     .finish = finish,
@@ -96,6 +97,11 @@ fn received(device: *Device, exchange: *Exchange) ProblemError!bool {
 fn left(device: *Device, exchange: *Exchange) void {
     if (exchange.channel == .own and device.firmware.partial()) return;
     device.firmware.cancel(&device.port);
+}
+
+fn revoke(device: *Device, _: *Exchange) bool {
+    device.firmware.cancel(&device.port);
+    return false;
 }
 
 fn start(_: *Device, _: *Exchange) ProblemError!void {}

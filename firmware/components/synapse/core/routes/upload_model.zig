@@ -23,6 +23,7 @@ pub const route: routes.Route = .{ .method = .PUT, .path = "/v1/models/*", .acce
     .chunk = chunk,
     .received = received,
     .left = left,
+    .revoke = revoke,
     .start = start,
     .step = step,
     .finish = finish,
@@ -91,6 +92,12 @@ fn received(device: *Device, exchange: *Exchange) ProblemError!bool {
 
 /// What has arrived stays, for a client that comes back.
 fn left(_: *Device, _: *Exchange) void {}
+
+/// What has arrived is nobody's to go on with.
+fn revoke(device: *Device, _: *Exchange) bool {
+    device.storage.?.upload.cancel();
+    return false;
+}
 
 fn start(_: *Device, _: *Exchange) ProblemError!void {}
 
