@@ -27,4 +27,5 @@ export { type Announcement, type AnnounceOptions, announceBoard } from "./server
 export { type DiscoveredBoard, type DiscoverOptions, discoverBoards } from "./server/discover.js";
 export type { BoardServer, ServeOptions } from "./server/listen.js";
 export { serveBoard } from "./server/serveBoard.js";
+export { qemuMissing } from "./testing/qemu.js";
 export { secureOptions, type TlsIdentity, type TlsOptions } from "./tls.js";

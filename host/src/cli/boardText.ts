@@ -3,7 +3,7 @@ import type { BoardTime } from "../engine/boardTimes.js";
 import type { RunningBoard } from "../engine/startBoard.js";
 import { slotFitText } from "../report/slotFit.js";
 import { type Field, renderFields } from "../report/table.js";
-import { boardTimesText } from "../report/text/boardTimesText.js";
+import { boardTimesFields } from "../report/text/boardTimesText.js";
 import { headline, joinSections } from "../report/text/style.js";
 import type { CliContext } from "./context.js";
 
@@ -25,7 +25,7 @@ export async function boardText(
       ["for a phone", running.lanUrl ? paint.cyan(pageOf(running.lanUrl, running)) : undefined],
       ["owner", running.token === undefined ? "none yet: claim it on its page within ten minutes" : undefined],
       ["slots", slotFitText(running.slots)],
-      ["on a board", boardTimesText(times)],
+      ...boardTimesFields(times),
       ...more,
     ],
     paint.dim,

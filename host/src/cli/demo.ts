@@ -105,7 +105,7 @@ async function withBoard(
     const photo = join(root, ...PHOTO);
     const answer = await encodePhoto(`${running.url}/v1/encode`, photo, context.signal);
     const again = await encodeOverMqtt(broker, running, photo, context.signal);
-    const times = await boardTimes(model, running.board, running.engine, context.signal);
+    const times = await boardTimes(model, running.board);
     const lines: Field[] = [
       ["broker", `${context.paint.cyan(broker.url)}  ${context.paint.dim(`(topics ${running.topic}/…)`)}`],
       ["try", once ? undefined : context.paint.cyan((await listenCommand(context, broker)) ?? fleetCommand(broker))],

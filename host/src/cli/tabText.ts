@@ -2,7 +2,7 @@ import type { BoardTime } from "../engine/boardTimes.js";
 import type { RunningTab } from "../engine/startTab.js";
 import { slotFitText } from "../report/slotFit.js";
 import { renderFields } from "../report/table.js";
-import { boardTimesText } from "../report/text/boardTimesText.js";
+import { boardTimesFields } from "../report/text/boardTimesText.js";
 import { headline, joinSections } from "../report/text/style.js";
 import { qrText } from "./boardText.js";
 import type { CliContext } from "./context.js";
@@ -21,7 +21,7 @@ export async function tabText(
       ["for a phone", lanUrl && paint.cyan(`${lanUrl}/`)],
       ["board", "runs in the tab that opens the page, and sends nothing anywhere; a reload is a fresh board from the factory"],
       ["slots", slotFitText(slots)],
-      ["on a board", boardTimesText(times)],
+      ...boardTimesFields(times),
     ],
     paint.dim,
   );

@@ -1,5 +1,6 @@
 import type { EngineName, EntryInfo, OpProfile, Session } from "synapse-sim";
 import { type BoardEstimate, type BoardSpeed, estimateBoardTime } from "../report/boardEstimate.js";
+import type { OpWork } from "../report/kernelWork.js";
 import { type LatencySummary, summariseLatency } from "../report/latency.js";
 import { seededInputs } from "./seededInputs.js";
 
@@ -16,8 +17,9 @@ export interface OpCost {
   /** Undefined where an engine has no clock or the op does not multiply. */
   readonly gmacPerSecond: number | undefined;
   readonly instructionsPerMac: number | undefined;
-  /** On the board that was asked for: an estimate, whose misfit stands beside that of the whole entry. */
-  readonly boardEstimateMs: number | undefined;
+  /** On the board that was asked for: the estimates of the whole entry, of this op. */
+  readonly builtLatencyMs: number | undefined;
+  readonly vectorLatencyMs: number | undefined;
 }
 
 export interface EntryBench extends LatencySummary {
@@ -29,7 +31,7 @@ export interface EntryBench extends LatencySummary {
   readonly gmacPerSecond: number;
   readonly ticksUnit: "ns" | "instructions";
   readonly ops: readonly OpCost[];
-  readonly boardEstimate: BoardEstimate | undefined;
+  readonly boardEstimate: BoardEstimate;
 }
 
 export interface BenchOptions {
@@ -37,9 +39,9 @@ export interface BenchOptions {
   readonly runs: number;
   readonly warmups: number;
   readonly seed: number;
-  /** Absent: no estimate. */
-  readonly board?: BoardSpeed | undefined;
-  readonly weightTypeOf?: ((tensorName: string) => string | undefined) | undefined;
+  /** A board to estimate for, and the work of each op of the entry. */
+  readonly board: BoardSpeed;
+  readonly work: readonly OpWork[];
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -58,7 +60,6 @@ export async function benchEntry(session: Session, entry: EntryInfo, options: Be
   }
   const ops = costsOf(await session.profile(entry.name), options.engine);
   const latency = summariseLatency(latencies);
-  const estimate = (some: typeof ops) => (options.board ? estimateOf(some, options.board, options.weightTypeOf) : undefined);
   const total = (key: "macs" | "weightBytes" | "activationBytes") => ops.reduce((sum, op) => sum + op[key], 0);
   return {
     entry: entry.name,
@@ -69,12 +70,18 @@ export async function benchEntry(session: Session, entry: EntryInfo, options: Be
     activationBytes: total("activationBytes"),
     gmacPerSecond: total("macs") / latency.latencyMsP50 / 1e6,
     ticksUnit: options.engine === "rv32" ? "instructions" : "ns",
-    ops: ops.map((op) => ({ ...op, boardEstimateMs: estimate([op])?.latencyMs })),
-    boardEstimate: estimate(ops),
+    ops: ops.map((op, index) => ({ ...op, ...opEstimate(options.work[index], options.board) })),
+    boardEstimate: estimateBoardTime(options.work, options.board),
   };
 }
 
-function costsOf(profile: readonly OpProfile[], engine: EngineName): Omit<OpCost, "boardEstimateMs">[] {
+function opEstimate(work: OpWork | undefined, board: BoardSpeed): Pick<OpCost, "builtLatencyMs" | "vectorLatencyMs"> {
+  if (work === undefined) return { builtLatencyMs: undefined, vectorLatencyMs: undefined };
+  const { builtLatencyMs, vectorLatencyMs } = estimateBoardTime([work], board);
+  return { builtLatencyMs, vectorLatencyMs };
+}
+
+function costsOf(profile: readonly OpProfile[], engine: EngineName): Omit<OpCost, "builtLatencyMs" | "vectorLatencyMs">[] {
   const ticksTotal = profile.reduce((sum, { ticks }) => sum + ticks, 0);
   return profile.map(({ op, name, runs, ticks, macs, weightBytes, activationBytes }) => {
     const perRun = Math.max(runs, 1);
@@ -91,17 +98,4 @@ function costsOf(profile: readonly OpProfile[], engine: EngineName): Omit<OpCost
       instructionsPerMac: multiplies && engine === "rv32" ? ticks / macs : undefined,
     };
   });
-}
-
-/** The runtime's activations are f32, but for the picture, so elements are a quarter of the bytes. */
-function estimateOf(
-  ops: readonly Omit<OpCost, "boardEstimateMs">[],
-  board: BoardSpeed,
-  weightTypeOf: BenchOptions["weightTypeOf"],
-): BoardEstimate {
-  const work = ops.map(({ op, name, macs, weightBytes, activationBytes }) => {
-    const weightType = op === "linear" ? weightTypeOf?.(name) : undefined;
-    return { macs, weightBytes, activationElements: activationBytes / 4, ...(weightType ? { weightType } : {}) };
-  });
-  return estimateBoardTime(work, board);
 }

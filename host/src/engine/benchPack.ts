@@ -1,6 +1,7 @@
 import { type EngineName, InputError } from "synapse-sim";
 import { readPack } from "../pack/readPack.js";
 import type { BoardSpeed } from "../report/boardEstimate.js";
+import { entryWork } from "../report/kernelWork.js";
 import type { BenchReport } from "../report/text/benchText.js";
 import { benchEntry } from "./benchModel.js";
 import { openModelFile } from "./openModelFile.js";
@@ -34,7 +35,7 @@ export async function benchPack(file: string, options: BenchPackOptions): Promis
       });
     }
     const chosen = options.entry ? entries.filter(({ name }) => options.entry?.includes(name)) : entries;
-    const types = new Map(readPack(opened.file, file).header.tensors.map(({ name, type }) => [name, type]));
+    const { header } = readPack(opened.file, file);
     const measured = [];
     for (const entry of chosen) {
       const session = await opened.model.createSession({ threads: options.threads });
@@ -43,7 +44,7 @@ export async function benchPack(file: string, options: BenchPackOptions): Promis
         const shared = { engine: options.engine, runs: options.runs, warmups: options.warmups, seed: options.seed, onProgress };
         const signal = options.signal ? { signal: options.signal } : {};
         measured.push(
-          await benchEntry(session, entry, { ...shared, ...signal, board: options.board.speed, weightTypeOf: (name) => types.get(name) }),
+          await benchEntry(session, entry, { ...shared, ...signal, board: options.board.speed, work: entryWork(header, entry.name) }),
         );
       } finally {
         await session.close();

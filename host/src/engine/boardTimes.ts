@@ -1,19 +1,18 @@
-import type { Board, BoardEngine } from "synapse-sim";
-import type { BoardEstimate } from "../report/boardEstimate.js";
-import { benchPack } from "./benchPack.js";
+import type { Board } from "synapse-sim";
+import { readPack } from "../pack/readPack.js";
+import { type BoardEstimate, estimateBoardTime } from "../report/boardEstimate.js";
+import { entryWork } from "../report/kernelWork.js";
 import { boardSpeed } from "./boards.js";
+import { PACK_BYTES_MAX } from "./openModelFile.js";
+import { readInput } from "./readInput.js";
 
 export interface BoardTime {
   readonly entry: string;
   readonly estimate: BoardEstimate;
 }
 
-/**
- * What each entry point of the pack at `file` would take on `board`: the estimate of `bench`, from the work that one run of each counts. The engine that
- * counts makes no difference to it.
- */
-export async function boardTimes(file: string, board: Board, engine: BoardEngine, signal: AbortSignal): Promise<BoardTime[]> {
-  const measured = { engine, threads: 1, runs: 1, warmups: 0, seed: 1, signal, board: { name: board.name, speed: boardSpeed(board) } };
-  const { entries } = await benchPack(file, measured);
-  return entries.flatMap(({ entry, boardEstimate }) => (boardEstimate ? [{ entry, estimate: boardEstimate }] : []));
+/** What each entry point of the pack at `file`, at its largest number of rows, would take on `board`: the estimates of `bench`. */
+export async function boardTimes(file: string, board: Board): Promise<BoardTime[]> {
+  const { header } = readPack(await readInput(file, "a .syn file", PACK_BYTES_MAX), file);
+  return header.entries.map(({ name }) => ({ entry: name, estimate: estimateBoardTime(entryWork(header, name), boardSpeed(board)) }));
 }

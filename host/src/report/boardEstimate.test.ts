@@ -1,52 +1,65 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import {
-  CYCLES_PER_ELEMENT,
-  estimateBoardTime,
-  MACS_PER_CYCLE,
-  REFERENCE_BOARD,
-  REFERENCE_WORKLOADS,
-  referenceMisfits,
-  TWO_CORE_SPEEDUP,
-} from "./boardEstimate.js";
+import { readPack } from "../pack/readPack.js";
+import { type OpCase, opPack } from "../testing/opPack.js";
+import { type BoardEstimate, CYCLES_PER_INSTRUCTION, estimateBoardTime, instructionsOf, REFERENCE_BOARD } from "./boardEstimate.js";
+import { entryWork, type OpWork } from "./kernelWork.js";
+import { vectorCycles } from "./vectorSpeed.js";
 
-/** Sum of squared relative errors for other values of the two fitted constants. */
-function misfitWith(macsPerCycle: number, cyclesPerElement: number): number {
-  return REFERENCE_WORKLOADS.reduce((sum, { macs, weightBytes, activationElements, latencyMs }) => {
-    const { cpuHz, weightBytesPerSecond } = REFERENCE_BOARD;
-    const ms = 1000 * (macs / macsPerCycle / cpuHz + weightBytes / weightBytesPerSecond + (activationElements * cyclesPerElement) / cpuHz);
-    return sum + (ms / latencyMs - 1) ** 2;
-  }, 0);
+const TWO_CORES = { ...REFERENCE_BOARD, cores: 2 };
+
+function workOf(...cases: OpCase[]): OpWork[] {
+  return entryWork(readPack(opPack(cases), "ops").header, "ops");
 }
 
-test("the constants are the least-squares fit to the published speeds", () => {
-  const fitted = misfitWith(MACS_PER_CYCLE, CYCLES_PER_ELEMENT);
-  for (const factor of [0.97, 1.03]) {
-    expect(misfitWith(MACS_PER_CYCLE * factor, CYCLES_PER_ELEMENT)).toBeGreaterThan(fitted);
-    expect(misfitWith(MACS_PER_CYCLE, CYCLES_PER_ELEMENT * factor)).toBeGreaterThan(fitted);
+const estimateOf = (each: OpCase, board = REFERENCE_BOARD): BoardEstimate => estimateBoardTime(workOf(each), board);
+const layer = (m: number, type: "i8" | "f16" | "f32" = "i8"): OpCase => ({ op: "linear", type, m, n: 192, k: 192 });
+
+test("a layer takes the time of its counted instructions and of reading its weights, and never that of kernels that are not there", () => {
+  const [work] = workOf(layer(257)) as [OpWork];
+  const estimate = estimateOf(layer(257));
+  expect(work.macs).toBe(257 * 192 * 192);
+  // 3.3 to 3.7 instructions a multiply-accumulate are counted in int8.
+  expect(instructionsOf(work) / work.macs).toBeGreaterThan(3.3);
+  expect(instructionsOf(work) / work.macs).toBeLessThan(3.7);
+  expect(estimate.builtInstructions).toBe(instructionsOf(work));
+  expect(estimate.builtComputeMs).toBeCloseTo((1000 * instructionsOf(work) * CYCLES_PER_INSTRUCTION) / 360e6, 9);
+  expect(estimate.builtWeightReadMs).toBeCloseTo((1000 * work.weightBytes) / 170e6, 9);
+  expect(estimate.builtLatencyMs).toBeCloseTo(estimate.builtComputeMs + estimate.builtWeightReadMs, 9);
+  expect(estimate.vectorComputeMs).toBeCloseTo((1000 * vectorCycles(work)) / 360e6, 9);
+  expect(estimate.builtLatencyMs).toBeGreaterThan(10 * estimate.vectorLatencyMs);
+});
+
+test("work adds up", () => {
+  const one = estimateOf(layer(16));
+  const two = estimateBoardTime(workOf(layer(16), layer(16)), REFERENCE_BOARD);
+  expect(two.builtLatencyMs).toBeCloseTo(2 * one.builtLatencyMs, 9);
+  expect(two.vectorLatencyMs).toBeCloseTo(2 * one.vectorLatencyMs, 9);
+});
+
+test("cores share what parallel_for hands out, and nothing else", () => {
+  // 12 panels of 257 rows are 12 chunks; 12 panels of one row are one.
+  expect(estimateOf(layer(257), TWO_CORES).builtCoresBusy).toBeGreaterThan(1.95);
+  expect(estimateOf(layer(1), TWO_CORES).builtLatencyMs).toBeCloseTo(estimateOf(layer(1)).builtLatencyMs, 12);
+  // Three heads are three chunks: one core has two of them.
+  const heads = (count: number): OpCase => ({ op: "attention", compute: "i8", m: 64, heads: count, dim: 64, causal: false });
+  expect(estimateOf(heads(3), TWO_CORES).builtCoresBusy).toBeCloseTo(1.5, 1);
+  expect(estimateOf(heads(4), TWO_CORES).builtCoresBusy).toBeGreaterThan(1.95);
+  // No published figure says what a second core gives vector kernels.
+  expect(estimateOf(layer(257), TWO_CORES).vectorLatencyMs).toBe(estimateOf(layer(257)).vectorLatencyMs);
+});
+
+test.each(["f16", "f32"] as const)("%s weights are timed as the scalar code that they are, with vector kernels too", (type) => {
+  const estimate = estimateOf(layer(64, type));
+  expect(estimate.vectorComputeMs).toBeCloseTo(estimate.builtComputeMs, 9);
+  expect(estimate.vectorComputeMs).toBeGreaterThan(10 * estimateOf(layer(64)).vectorComputeMs);
+});
+
+test("the small model's encode takes longer as built than vector kernels would", () => {
+  const { header } = readPack(readFileSync(new URL("../../../sim/fixtures/lewm-test.syn", import.meta.url)), "lewm-test.syn");
+  for (const { name } of header.entries) {
+    const estimate = estimateBoardTime(entryWork(header, name), TWO_CORES);
+    expect(estimate).toMatchObject({ label: "estimate", cyclesPerInstruction: 1 });
+    expect(estimate.builtLatencyMs).toBeGreaterThan(estimate.vectorLatencyMs);
   }
-});
-
-test("the misfit beside an estimate is that of the published workloads", () => {
-  const errors = referenceMisfits().map(({ relativeError }) => relativeError);
-  const { misfit, label } = estimateBoardTime([], REFERENCE_BOARD);
-  expect(label).toBe("estimate");
-  expect(misfit).toEqual([Math.min(...errors), Math.max(...errors)]);
-  expect(misfit[0]).toBeLessThan(0);
-  expect(misfit[1]).toBeLessThan(0.5);
-});
-
-test("a published workload comes out as its latency times its misfit", () => {
-  for (const [index, workload] of REFERENCE_WORKLOADS.entries()) {
-    const { relativeError } = referenceMisfits()[index] as { relativeError: number };
-    expect(estimateBoardTime([workload], REFERENCE_BOARD).latencyMs).toBeCloseTo(workload.latencyMs * (1 + relativeError), 9);
-  }
-});
-
-test("work adds up, two cores share it, and float weights cost more than int8", () => {
-  const work = { macs: 1e8, weightBytes: 1e6, activationElements: 1e6 };
-  const one = estimateBoardTime([work], REFERENCE_BOARD);
-  expect(estimateBoardTime([work, work], REFERENCE_BOARD).latencyMs).toBeCloseTo(2 * one.latencyMs, 9);
-  expect(estimateBoardTime([work], { ...REFERENCE_BOARD, cores: 2 }).latencyMs).toBeCloseTo(one.latencyMs / TWO_CORE_SPEEDUP, 9);
-  expect(estimateBoardTime([{ ...work, weightType: "f32" }], REFERENCE_BOARD).computeMs).toBeGreaterThan(10 * one.computeMs);
-  expect(one.latencyMs).toBeCloseTo(one.computeMs + one.weightReadMs + one.activationMs, 9);
 });

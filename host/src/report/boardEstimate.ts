@@ -1,126 +1,96 @@
 /**
- * A rough prediction of what a model costs on an ESP32-P4, from counted work alone. Nothing here was measured on a board by this project:
- * the constants are fitted to speeds that others published, so every use of the result says "estimate" and shows `misfit`.
+ * What a model costs on an ESP32-P4, from counted work alone. Nothing here was measured on a board by this project, so every use of a result says
+ * "estimate". There are two, and they are kept apart: what the library that is built costs (scalar code: it has no vector kernels for the chip),
+ * and what vector kernels at the published speed of others would give (vectorSpeed.ts).
  *
- *     cycles = MACs / macsPerCycle + weight bytes / (bandwidth / clock) + activation elements * cyclesPerElement
+ *     built = instructions of the busiest core * CYCLES_PER_INSTRUCTION / clock + weight bytes / bandwidth
  *
- * `macsPerCycle` and `cyclesPerElement` minimise the squared relative error over REFERENCE_WORKLOADS; the bandwidth is the published
- * streaming speed of PSRAM. The published kernels use the chip's vector unit, so the estimate is that of vector kernels. What is not in
- * the published workloads is not in the model: exponentials and erf cost extra.
+ * Instructions come from a table that is counted under emulation (instructionCosts.ts), and fall to the cores as `parallel_for` hands out parts.
  */
+import { INSTRUCTION_COSTS } from "./instructionCosts.js";
+import type { OpWork, Piece } from "./kernelWork.js";
+import { PSRAM_BYTES_PER_SECOND, vectorCycles, vectorMisfit } from "./vectorSpeed.js";
 
-/** Work of one op, or of a sum of ops, in one run. */
-export interface Work {
-  readonly macs: number;
-  readonly weightBytes: number;
-  /** Numbers read and written, whatever their type. */
-  readonly activationElements: number;
-  /** Storage type of the weights, where known; f32 and f16 do not use the vector unit. */
-  readonly weightType?: string;
-}
+/**
+ * Assumed: the core retires at most one instruction a cycle, so this is the least that is possible, and a board is slower. Loads that wait, taken
+ * branches and chains of floats cost more; no published figure says how much for code like this, so no factor is made up.
+ */
+export const CYCLES_PER_INSTRUCTION = 1;
 
 /** What the estimate needs to know of a board. */
 export interface BoardSpeed {
   readonly cpuHz: number;
   readonly cores: number;
-  /** Streaming reads of one core, where the weights lie. */
+  /** Streaming reads, where the weights lie; shared by the cores. */
   readonly weightBytesPerSecond: number;
 }
 
+/** One core of silicon before revision 3, at its highest clock. */
+export const REFERENCE_BOARD: BoardSpeed = { cpuHz: 360e6, cores: 1, weightBytesPerSecond: PSRAM_BYTES_PER_SECOND };
+
 export interface BoardEstimate {
   readonly label: "estimate";
-  readonly latencyMs: number;
-  readonly computeMs: number;
-  readonly weightReadMs: number;
-  readonly activationMs: number;
-  /** Smallest and largest relative error of the model over the published workloads it was fitted to, e.g. -0.3 and 0.4. */
-  readonly misfit: readonly [low: number, high: number];
+  /** The library as it is built: at least this, as `cyclesPerInstruction` is the least that is possible. */
+  readonly builtLatencyMs: number;
+  readonly builtComputeMs: number;
+  readonly builtWeightReadMs: number;
+  /** Of all cores together. */
+  readonly builtInstructions: number;
+  /** How many cores' work is done at a time, on average. */
+  readonly builtCoresBusy: number;
+  readonly cyclesPerInstruction: number;
+  /** Vector kernels as others have them, on one core; what f32 and f16 do is timed as the scalar code that it is. */
+  readonly vectorLatencyMs: number;
+  readonly vectorComputeMs: number;
+  readonly vectorWeightReadMs: number;
+  /** Smallest and largest relative error of the vector figures' model over the published workloads it was fitted to, e.g. -0.3 and 0.2. */
+  readonly vectorMisfit: readonly [low: number, high: number];
 }
 
-export interface ReferenceWorkload extends Work {
-  readonly name: string;
-  readonly source: string;
-  readonly latencyMs: number;
-}
-
-/** Clock at which the published figures are taken: the highest of silicon revisions below 3. */
-export const REFERENCE_BOARD: BoardSpeed = { cpuHz: 360e6, cores: 1, weightBytesPerSecond: 170e6 };
-
-/**
- * Published int8 speeds on one core of an ESP32-P4. MACs, bytes and elements are counted from the networks' published architectures
- * (MobileNetV2, arXiv 1801.04381; MobileFaceNet, arXiv 1804.07573): every layer reads its input and writes its output once.
- */
-export const REFERENCE_WORKLOADS: readonly ReferenceWorkload[] = [
-  {
-    name: "MobileNetV2 224",
-    source: "esp-dl",
-    macs: 300_774_272,
-    weightBytes: 3_541_984,
-    activationElements: 14_159_464,
-    latencyMs: 326.6,
-  },
-  { name: "MobileFaceNet 112", source: "esp-dl", macs: 220_965_376, weightBytes: 1_013_120, activationElements: 7_540_096, latencyMs: 93 },
-  {
-    name: "conv 5x5 16->32 stride 2, 22x22",
-    source: "esp-dl",
-    macs: 1_548_800,
-    weightBytes: 12_928,
-    activationElements: 11_616,
-    latencyMs: 0.666,
-  },
-  { name: "conv 1x1 16->32, 20x20", source: "esp-dl", macs: 204_800, weightBytes: 640, activationElements: 19_200, latencyMs: 0.289 },
-];
-
-/** Fitted: int8 multiply-accumulates a cycle and core. The vector unit's peak is 16. */
-export const MACS_PER_CYCLE = 12.289;
-/** Fitted: cycles to read, requantise or write one number of an activation. */
-export const CYCLES_PER_ELEMENT = 3.42;
-/** Assumed, not fitted: a scalar float multiply-accumulate with its two loads and its share of the loop. */
-export const FLOAT_MACS_PER_CYCLE = 0.25;
-/** Published for MobileNetV2 by esp-dl: 326.6 ms on one core, 223.0 ms on two. */
-export const TWO_CORE_SPEEDUP = 326.6 / 223.0;
-
-function cyclesOf(work: Work, board: BoardSpeed): readonly [compute: number, weights: number, activations: number] {
-  const float = work.weightType === "f32" || work.weightType === "f16";
-  return [
-    work.macs / (float ? FLOAT_MACS_PER_CYCLE : MACS_PER_CYCLE),
-    (work.weightBytes * board.cpuHz) / board.weightBytesPerSecond,
-    work.activationElements * CYCLES_PER_ELEMENT,
-  ];
-}
-
-/** Estimated latency of `profile`, the work of all ops of one run, on `board`. Cores beyond two are not credited. */
-export function estimateBoardTime(profile: readonly Work[], board: BoardSpeed): BoardEstimate {
-  const speedup = board.cores >= 2 ? TWO_CORE_SPEEDUP : 1;
-  const total = { compute: 0, weights: 0, activations: 0 };
-  for (const work of profile) {
-    const [compute, weights, activations] = cyclesOf(work, board);
-    total.compute += compute;
-    total.weights += weights;
-    total.activations += activations;
+/** Estimated latency of `work`, all ops of one run, on `board`. */
+export function estimateBoardTime(work: readonly OpWork[], board: BoardSpeed): BoardEstimate {
+  const total = { instructions: 0, longest: 0, vectorCycles: 0, weightBytes: 0 };
+  for (const op of work) {
+    const instructions = instructionsOf(op);
+    total.instructions += instructions;
+    total.longest += op.pieces.reduce((sum, piece) => sum + pieceInstructions(piece) * longestShare(piece, board.cores), 0);
+    // The vector unit has no floats.
+    total.vectorCycles += op.floats ? instructions * CYCLES_PER_INSTRUCTION : vectorCycles(op);
+    total.weightBytes += op.weightBytes;
   }
-  const toMs = (cycles: number) => (cycles / board.cpuHz / speedup) * 1000;
-  const [computeMs, weightReadMs, activationMs] = [toMs(total.compute), toMs(total.weights), toMs(total.activations)];
+  const toMs = (cycles: number) => (1000 * cycles) / board.cpuHz;
+  const weightReadMs = (1000 * total.weightBytes) / board.weightBytesPerSecond;
+  const builtComputeMs = toMs(total.longest * CYCLES_PER_INSTRUCTION);
+  const vectorComputeMs = toMs(total.vectorCycles);
   return {
     label: "estimate",
-    latencyMs: computeMs + weightReadMs + activationMs,
-    computeMs,
-    weightReadMs,
-    activationMs,
-    misfit: fitMisfit(),
+    builtLatencyMs: builtComputeMs + weightReadMs,
+    builtComputeMs,
+    builtWeightReadMs: weightReadMs,
+    builtInstructions: total.instructions,
+    builtCoresBusy: total.longest > 0 ? total.instructions / total.longest : 1,
+    cyclesPerInstruction: CYCLES_PER_INSTRUCTION,
+    vectorLatencyMs: vectorComputeMs + weightReadMs,
+    vectorComputeMs,
+    vectorWeightReadMs: weightReadMs,
+    vectorMisfit: vectorMisfit(),
   };
 }
 
-/** Relative error of the model on each published workload; positive when the model is slower than the board. */
-export function referenceMisfits(): readonly { readonly name: string; readonly source: string; readonly relativeError: number }[] {
-  return REFERENCE_WORKLOADS.map((workload) => {
-    const cycles = cyclesOf(workload, REFERENCE_BOARD).reduce((sum, part) => sum + part, 0);
-    const predictedMs = (cycles / REFERENCE_BOARD.cpuHz) * 1000;
-    return { name: workload.name, source: workload.source, relativeError: predictedMs / workload.latencyMs - 1 };
-  });
+/** Instructions of one op on one core. */
+export function instructionsOf({ pieces }: OpWork): number {
+  return pieces.reduce((sum, piece) => sum + pieceInstructions(piece), 0);
 }
 
-function fitMisfit(): readonly [number, number] {
-  const errors = referenceMisfits().map(({ relativeError }) => relativeError);
-  return [Math.min(...errors), Math.max(...errors)];
+function pieceInstructions({ terms }: Piece): number {
+  return terms.reduce((sum, [kind, count]) => {
+    const cost = INSTRUCTION_COSTS[kind];
+    if (cost === undefined) throw new RangeError(`no cost of ${kind}: scripts/count-instructions.mjs has to measure it`);
+    return sum + count * cost;
+  }, 0);
+}
+
+/** Of a piece's work, what the core with the most chunks does. */
+function longestShare({ chunks }: Piece, cores: number): number {
+  return Math.ceil(chunks / cores) / chunks;
 }

@@ -17,8 +17,9 @@ interface BenchOptions extends EngineOptions {
 }
 
 const NOTES = `
-Inputs are seeded, of every entry's largest size. The board time is an estimate from counted work,
-fitted to speeds that others published; what it misses them by is printed beside it.
+Inputs are seeded, of every entry's largest size. Board times are estimates: what the library as built
+costs, from counted instructions, and apart from it what vector kernels at the speed that others
+published would give; what that model misses their figures by is printed beside it.
 On --engine rv32 the profile counts instructions, not time.`;
 
 const DEFAULT_BOARD = { name: "an ESP32-P4 at 360 MHz with two cores", speed: { ...REFERENCE_BOARD, cores: 2 } };

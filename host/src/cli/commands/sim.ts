@@ -121,7 +121,7 @@ export function simCommand(context: CliContext): Command {
         count,
       );
       const [running] = boards as [RunningBoard, ...RunningBoard[]];
-      const times = await boardTimes(model, board, engine, context.signal);
+      const times = await boardTimes(model, board);
       if (options.json) printJson(context, { ...document(boards, board.id, engine, broker), boardEstimates: estimates(times) });
       else {
         const lines = broker && (await brokerFields(context, broker, boards));
@@ -149,7 +149,7 @@ async function simInBrowser(
 ): Promise<void> {
   const tab = await startTab({ board, model, host, port, tls });
   try {
-    const times = await boardTimes(model, board, "wasm", context.signal);
+    const times = await boardTimes(model, board);
     if (json) {
       const { url, lanUrl = null } = tab;
       const about = {

@@ -1,10 +1,9 @@
 import type { EntryBench, OpCost } from "../../engine/benchModel.js";
 import { bar } from "../bars.js";
-import type { BoardEstimate } from "../boardEstimate.js";
 import { formatBytes, formatCount, formatInteger, formatMilliseconds, formatPercent, plural } from "../format.js";
 import type { EngineSummary, ModelSummary } from "../runReport.js";
 import { renderTable } from "../table.js";
-import { misfitRange } from "./boardTimesText.js";
+import { builtText, vectorText } from "./boardTimesText.js";
 import { printableReport } from "./printable.js";
 import { headline, joinSections, section, type TextStyle } from "./style.js";
 
@@ -68,28 +67,30 @@ function instructionsPerMac({ ops, macs }: EntryBench): number {
 }
 
 function estimateText(style: TextStyle, report: BenchReport): string | undefined {
-  const estimates = report.entries.flatMap(({ entry, boardEstimate }) => (boardEstimate ? [{ entry, estimate: boardEstimate }] : []));
-  const first = estimates[0];
-  if (!first) return undefined;
+  const [first] = report.entries;
+  if (first === undefined) return undefined;
   const columns = [
     { title: "entry" },
-    { title: "estimate", align: "right" },
-    { title: "multiply", align: "right" },
+    { title: "as built", align: "right" },
+    { title: "compute", align: "right" },
     { title: "read weights", align: "right" },
-    { title: "activations", align: "right" },
+    { title: "instructions", align: "right" },
+    { title: "cores busy", align: "right" },
+    { title: "if vectorised", align: "right" },
   ] as const;
-  const rows = estimates.map(({ entry, estimate }) => [
+  const rows = report.entries.map(({ entry, boardEstimate }) => [
     entry,
-    `~${formatMilliseconds(estimate.latencyMs)}`,
-    ...[estimate.computeMs, estimate.weightReadMs, estimate.activationMs].map(formatMilliseconds),
+    `>${formatMilliseconds(boardEstimate.builtLatencyMs)}`,
+    formatMilliseconds(boardEstimate.builtComputeMs),
+    formatMilliseconds(boardEstimate.builtWeightReadMs),
+    formatCount(boardEstimate.builtInstructions),
+    boardEstimate.builtCoresBusy.toFixed(2),
+    `~${formatMilliseconds(boardEstimate.vectorLatencyMs)}`,
   ]);
-  const table = renderTable(columns, rows, style.paint.dim);
-  return section(style, `Estimate for ${report.board ?? "a board"}`, `${table}\n  ${style.paint.dim(misfitText(first.estimate))}`);
-}
-
-/** What has to stand beside every estimate. */
-export function misfitText(estimate: BoardEstimate): string {
-  return `not measured: vector kernels at esp-dl's published speed; the model misses those figures by ${misfitRange(estimate)}`;
+  const remarks = [`not measured; as built: ${builtText(first.boardEstimate)}`, `if vectorised: ${vectorText(first.boardEstimate)}`].map(
+    (text) => `  ${style.paint.dim(text)}`,
+  );
+  return section(style, `Estimate for ${report.board ?? "a board"}`, [renderTable(columns, rows, style.paint.dim), ...remarks].join("\n"));
 }
 
 function profileText(style: TextStyle, entry: EntryBench): string {
@@ -104,11 +105,12 @@ function profileText(style: TextStyle, entry: EntryBench): string {
     { title: "weights", align: "right" },
     { title: "activations", align: "right" },
     { title: instructions ? "instr/MAC" : "GMAC/s", align: "right" },
-    ...(entry.boardEstimate ? [{ title: "on a board (estimate)", align: "right" as const }] : []),
+    { title: "on a board (estimate)", align: "right" },
+    { title: "if vectorised", align: "right" },
   ] as const;
   const ops = [...entry.ops].sort((a, b) => b.ticks - a.ticks);
   const most = ops[0]?.share ?? 1;
-  const row = ({ op, name, ticks, share, macs, weightBytes, activationBytes, boardEstimateMs, ...speed }: OpCost) => [
+  const row = ({ op, name, ticks, share, macs, weightBytes, activationBytes, builtLatencyMs, vectorLatencyMs, ...speed }: OpCost) => [
     op,
     name.length > 44 ? `…${name.slice(-43)}` : name,
     instructions ? formatInteger(ticks) : formatMilliseconds(ticks / 1e6),
@@ -118,7 +120,8 @@ function profileText(style: TextStyle, entry: EntryBench): string {
     weightBytes > 0 ? formatBytes(weightBytes) : "",
     formatBytes(Math.round(activationBytes)),
     (speed.instructionsPerMac ?? speed.gmacPerSecond)?.toPrecision(3) ?? "",
-    ...(boardEstimateMs === undefined ? [] : [`~${formatMilliseconds(boardEstimateMs)}`]),
+    builtLatencyMs === undefined ? "" : `>${formatMilliseconds(builtLatencyMs)}`,
+    vectorLatencyMs === undefined ? "" : `~${formatMilliseconds(vectorLatencyMs)}`,
   ];
   const rest = ops.slice(OPS_SHOWN);
   const restText = `  ${style.paint.dim(`(${plural(rest.length, "more op")}, ${formatPercent(rest.reduce((sum, { share }) => sum + share, 0))}; --json has all)`)}`;

@@ -1,18 +1,33 @@
 import type { BoardTime } from "../../engine/boardTimes.js";
 import type { BoardEstimate } from "../boardEstimate.js";
+import type { Field } from "../table.js";
 
 /** `-32 % to +37 %`. */
-export function misfitRange({ misfit: [low, high] }: BoardEstimate): string {
+export function misfitRange({ vectorMisfit: [low, high] }: BoardEstimate): string {
   const percent = (value: number) => `${value > 0 ? "+" : ""}${(value * 100).toFixed(0)} %`;
   return `${percent(low)} to ${percent(high)}`;
 }
 
-/** Estimated board times in one line, with how far the estimate is off; undefined when there are none. */
-export function boardTimesText(times: readonly BoardTime[]): string | undefined {
+/** What has to stand beside every estimate of the library as it is built. */
+export function builtText({ cyclesPerInstruction }: BoardEstimate): string {
+  return `the library as built, which has no vector kernels: counted instructions at ${cyclesPerInstruction} cycle each, the least possible`;
+}
+
+/** What has to stand beside every estimate of vector kernels. */
+export function vectorText(estimate: BoardEstimate): string {
+  return `vector kernels, which this library does not have, at others' published speed on one core: their model misses those figures by ${misfitRange(estimate)}`;
+}
+
+/** Estimated board times, what they are of and how far off they may be; none when there are no times. */
+export function boardTimesFields(times: readonly BoardTime[]): Field[] {
   const [first] = times;
-  if (first === undefined) return undefined;
-  const entries = times.map(({ entry, estimate }) => `${entry} about ${roughly(estimate.latencyMs)}`);
-  return `${entries.join(", ")} (estimate; misses published figures by ${misfitRange(first.estimate)})`;
+  if (first === undefined) return [];
+  const entries = (ms: (estimate: BoardEstimate) => number) =>
+    times.map(({ entry, estimate }) => `${entry} ${roughly(ms(estimate))}`).join(", ");
+  return [
+    ["on a board", `${entries(({ builtLatencyMs }) => builtLatencyMs)} or more (estimate; ${builtText(first.estimate)})`],
+    ["", `${entries(({ vectorLatencyMs }) => vectorLatencyMs)} (estimate; ${vectorText(first.estimate)})`],
+  ];
 }
 
 /** Two digits: more would be more than is known. */
