@@ -18,11 +18,11 @@ export { type RunningBoard, type StartBoardRequest, startBoard } from "./engine/
 export { type RunningTab, type StartTabRequest, startTab } from "./engine/startTab.js";
 export { type CreatedKey, createUpdateKey, readSigningKey, readUpdateKey } from "./engine/updateKeys.js";
 export { type VerifyModelOptions, verifyModel } from "./engine/verifyModel.js";
+export { atomicWrite } from "./files/atomicWrite.js";
 export type { EntryConfig, MlpConfig, ModelConfig, PartConfig, Statistics, TransformerConfig } from "./lower/configSchema.js";
 export { type Lowered, type LowerOptions, lower } from "./lower/lower.js";
 export { parseConfig } from "./lower/parseConfig.js";
 export type { Activation, Constant, Entry, Op, Port, Program, Storage, Tensor } from "./lower/program.js";
-export { atomicWrite } from "./pack/atomicWrite.js";
 export { addGolden, defaultGolden, type GoldenSpec, goldenInputs } from "./pack/golden.js";
 export { isConstant, type PackHeader, type TensorHeader } from "./pack/header.js";
 export { type ReadPack, readPack } from "./pack/readPack.js";

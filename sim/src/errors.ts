@@ -12,14 +12,24 @@ export class InputError extends Error {
   readonly where: string | undefined;
   /** What would be right, when it can be said. */
   readonly expected: string | undefined;
+  /** Whole lists that the message names the first of, for programs. */
+  readonly details: Readonly<Record<string, readonly string[]>> | undefined;
 
-  constructor(details: { code: string; source: string; message: string; where?: string; expected?: string }) {
-    const place = details.where === undefined ? "" : ` at ${details.where}`;
-    const hint = details.expected === undefined ? "" : `; expected ${details.expected}`;
-    super(`${details.source}${place}: ${details.message}${hint}`);
-    this.code = details.code;
-    this.source = details.source;
-    this.where = details.where;
-    this.expected = details.expected;
+  constructor(parts: {
+    code: string;
+    source: string;
+    message: string;
+    where?: string;
+    expected?: string;
+    details?: Readonly<Record<string, readonly string[]>>;
+  }) {
+    const place = parts.where === undefined ? "" : ` at ${parts.where}`;
+    const hint = parts.expected === undefined ? "" : `; expected ${parts.expected}`;
+    super(`${parts.source}${place}: ${parts.message}${hint}`);
+    this.code = parts.code;
+    this.source = parts.source;
+    this.where = parts.where;
+    this.expected = parts.expected;
+    this.details = parts.details;
   }
 }

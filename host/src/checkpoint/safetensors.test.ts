@@ -110,10 +110,10 @@ describe("writing safetensors", () => {
     await expect(writeSafetensors(path, [wrong])).rejects.toMatchObject({ code: "SAFETENSORS_SIZE_MISMATCH" });
     await expect(writeSafetensors(path, [{ ...wrong, dtype: "Q8_0" }])).rejects.toMatchObject({ code: "SAFETENSORS_UNKNOWN_DTYPE" });
     await expect(writeSafetensors(path, [...tensors, ...tensors])).rejects.toMatchObject({ code: "SAFETENSORS_DUPLICATE_NAME" });
-    await expect(writeSafetensors(join(own, "none", "w.safetensors"), tensors)).rejects.toMatchObject({ code: "SAFETENSORS_UNWRITABLE" });
+    await expect(writeSafetensors(join(own, "none", "w.safetensors"), tensors)).rejects.toMatchObject({ code: "WRITE_FAILED" });
     // A folder in the way fails at the rename, after the data was written.
     mkdirSync(join(own, "taken"));
-    await expect(writeSafetensors(join(own, "taken"), tensors)).rejects.toMatchObject({ code: "SAFETENSORS_UNWRITABLE" });
+    await expect(writeSafetensors(join(own, "taken"), tensors)).rejects.toMatchObject({ code: "WRITE_FAILED" });
     expect(readFileSync(path)).toEqual(before);
     expect(readdirSync(own).sort()).toEqual(["taken", "w.safetensors"]);
   });

@@ -1,5 +1,4 @@
-import { randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { atomicWriteWith } from "../files/atomicWrite.js";
 import { elementCount, SCALAR_BYTES } from "./dtypes.js";
 import { inputError, quote } from "./errors.js";
 import { MAX_HEADER_BYTES } from "./safetensors.js";
@@ -13,9 +12,8 @@ export interface TensorToWrite {
 }
 
 /**
- * Writes a safetensors file. It appears under `path` complete or not at all: the bytes go to a temporary name beside it, reach the disk, and are then
- * renamed. Tensors are laid out like the reference writer's, wider types first and then by name, so that every tensor is aligned to its type.
- * @throws InputError SAFETENSORS_* when the tensors cannot be written as given
+ * Writes a safetensors file. It appears under `path` complete or not at all. Tensors are laid out like the reference writer's, wider types first and then by name, so that every tensor is aligned to its type.
+ * @throws InputError SAFETENSORS_* when the tensors cannot be written as given, WRITE_FAILED when the file cannot
  */
 export async function writeSafetensors(
   path: string,
@@ -24,26 +22,10 @@ export async function writeSafetensors(
 ): Promise<void> {
   const ordered = [...tensors].sort((a, b) => itemBytes(b) - itemBytes(a) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const header = encodeHeader(path, ordered, metadata);
-  const temporary = `${path}.${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(temporary, "wx");
-    await handle.writeFile(header);
-    for (const { data } of ordered) await handle.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    await handle.sync();
-    await handle.close();
-    handle = undefined;
-    await rename(temporary, path);
-  } catch (error) {
-    await handle?.close();
-    await rm(temporary, { force: true });
-    const code = (error as NodeJS.ErrnoException).code;
-    throw code === undefined
-      ? error
-      : inputError(path, "SAFETENSORS_UNWRITABLE", `cannot be written (${code})`, {
-          expected: "a path in a folder this user may write to",
-        });
-  }
+  await atomicWriteWith(path, async (file) => {
+    await file.writeFile(header);
+    for (const { data } of ordered) await file.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  });
 }
 
 function itemBytes(tensor: TensorToWrite): number {

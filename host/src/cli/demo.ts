@@ -49,7 +49,7 @@ export async function runDemo(context: CliContext, options: DemoOptions): Promis
     await demo(context, options);
     return 0;
   } catch (error) {
-    return printError(context, error, Boolean(context.env.SYNAPSE_DEBUG));
+    return printError(context, error, { verbose: Boolean(context.env.SYNAPSE_DEBUG), json: false, command: null });
   }
 }
 

@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
 import { EngineError, InputError } from "synapse-sim";
 import { printable } from "../report/text/printable.js";
-import type { CliContext } from "./context.js";
+import { type CliContext, printJson } from "./context.js";
 import { EXIT } from "./exitCodes.js";
 
 /** What is printed of an error, and the exit code that follows. */
@@ -46,16 +46,56 @@ export function reportOf(error: unknown, interrupted: boolean): ErrorReport {
   return { exitCode: EXIT.failure, message: `internal error: ${message}`, code: undefined, hint: "run it with --verbose to see where" };
 }
 
-/** Prints an error as `error: <message> [CODE]` and a hint; with `verbose` the stack too. Answers the exit code. */
-export function printError(context: CliContext, error: unknown, verbose: boolean): number {
+/**
+ * Prints an error as `error: <message> [CODE]` and a hint on stderr; with `verbose` the stack too. With `json` a program that reads stdout finds the same
+ * there as a document. Answers the exit code.
+ */
+export function printError(
+  context: CliContext,
+  error: unknown,
+  options: { verbose: boolean; json: boolean; command: string | null },
+): number {
+  const { verbose, json, command } = options;
   if (error instanceof ExitRequest) return error.exitCode;
-  // Commander has printed its own message, or the help that was asked for, already.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.input;
+  if (error instanceof CommanderError) {
+    // Commander has printed its own message, or the help that was asked for, already.
+    if (error.exitCode === 0) return EXIT.ok;
+    const message = error.message.replace(/^error: /, "");
+    if (json) printJson(context, errorDocument(command, { code: "USAGE", message, expected: "what --help of the command describes" }));
+    return EXIT.input;
+  }
   const { paintError } = context;
   const { exitCode, message, code, hint } = reportOf(error, context.signal.aborted);
   const label = exitCode === EXIT.interrupted ? paintError.yellow("interrupted") : `${paintError.red("error:")} ${printable(message)}`;
   context.stderr.write(`${label}${code ? paintError.dim(` [${code}]`) : ""}\n`);
   if (hint && !verbose) context.stderr.write(`${paintError.dim("hint:")} ${hint}\n`);
   if (verbose && error instanceof Error && error.stack) context.stderr.write(`${paintError.dim(error.stack)}\n`);
+  if (json) printJson(context, errorDocument(command, { code: code ?? fallbackCode(exitCode), message, hint, ...placeOf(error) }));
   return exitCode;
+}
+
+/** Where something is wrong, as far as the error says. */
+function placeOf(error: unknown): Partial<ErrorParts> {
+  if (!(error instanceof InputError)) return {};
+  return { file: error.source, at: error.where, expected: error.expected, details: error.details };
+}
+
+function fallbackCode(exitCode: number): string {
+  return exitCode === EXIT.interrupted ? "INTERRUPTED" : "INTERNAL";
+}
+
+interface ErrorParts {
+  readonly code: string;
+  readonly message: string;
+  readonly file?: string;
+  readonly at?: string | undefined;
+  readonly expected?: string | undefined;
+  readonly hint?: string | undefined;
+  readonly details?: InputError["details"];
+}
+
+/** All keys are there in every document; what does not apply is null. */
+function errorDocument(command: string | null, { code, message, file, at, expected, hint, details }: ErrorParts) {
+  const absent = { file: file ?? null, at: at ?? null, expected: expected ?? null, hint: hint ?? null, details: details ?? null };
+  return { command, error: { code, message, ...absent } };
 }

@@ -1,17 +1,20 @@
 import { type CliContext, createContext } from "./context.js";
 import { printError } from "./errors.js";
+import { EXIT } from "./exitCodes.js";
 import { createProgram } from "./program.js";
 
 /** Runs one command line (without the program's name) and answers its exit code. Never throws. */
 export async function main(args: readonly string[], context: CliContext): Promise<number> {
   const verbose = args.includes("--verbose") || Boolean(context.env.SYNAPSE_DEBUG);
+  const json = args.includes("--json");
+  const program = createProgram(context);
   try {
-    const program = createProgram(context);
     if (args.length === 0) program.help({ error: true });
     await program.parseAsync(args, { from: "user" });
     return 0;
   } catch (error) {
-    return printError(context, error, verbose);
+    const command = args.find((arg) => program.commands.some((candidate) => candidate.name() === arg)) ?? null;
+    return printError(context, error, { verbose, json, command });
   }
 }
 
@@ -25,7 +28,9 @@ export async function runProcess(): Promise<void> {
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   // `synapse-host inspect x.syn | head` closes the pipe early; that is no failure.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.failure));
+  // Nobody reads what is said there; the work goes on.
+  process.stderr.on("error", () => undefined);
   const context = createContext(process.stdout, process.stderr, process.env, abort.signal);
   process.exitCode = await main(process.argv.slice(2), context);
 }

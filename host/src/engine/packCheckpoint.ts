@@ -1,10 +1,10 @@
 import { type Board, InputError } from "synapse-sim";
 import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
 import { compile } from "../compile.js";
+import { atomicWrite } from "../files/atomicWrite.js";
 import { ACTION_STATISTICS } from "../lower/actionSpace.js";
 import { type ActionSpace, actionStatsSchema, type Statistics } from "../lower/configSchema.js";
 import { parseConfig, schemaError } from "../lower/parseConfig.js";
-import { atomicWrite } from "../pack/atomicWrite.js";
 import { addGolden } from "../pack/golden.js";
 import { readPack } from "../pack/readPack.js";
 import { bytesInFull } from "../report/format.js";

@@ -1,5 +1,5 @@
 import { createPublicKey } from "node:crypto";
-import { atomicWrite } from "../pack/atomicWrite.js";
+import { atomicWrite } from "../files/atomicWrite.js";
 import { signPack, updateKeyId, updateKeyPoint, verifyPack } from "../pack/signPack.js";
 import { PACK_BYTES_MAX } from "./openModelFile.js";
 import { readInput } from "./readInput.js";

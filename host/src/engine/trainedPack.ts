@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { atomicWrite } from "../pack/atomicWrite.js";
+import { atomicWrite } from "../files/atomicWrite.js";
 import { packCheckpoint } from "./packCheckpoint.js";
 
 export interface TrainedPackRequest {

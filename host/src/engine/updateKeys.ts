@@ -1,8 +1,9 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { open, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { InputError } from "synapse-sim";
+import { writeNew } from "../files/writeNew.js";
 import { updateKeyId, updateKeyPoint } from "../pack/signPack.js";
-import { fileError, readInput } from "./readInput.js";
+import { readInput } from "./readInput.js";
 
 const KEY_FILE_BYTES_MAX = 65_536;
 const CURVE = "prime256v1";
@@ -17,35 +18,14 @@ export interface CreatedKey {
 export async function createUpdateKey(name: string): Promise<CreatedKey> {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: CURVE });
   const [privateFile, publicFile] = [`${name}.pem`, `${name}.pub.pem`];
-  await writeNew(privateFile, privateKey.export({ type: "pkcs8", format: "pem" }) as string, 0o600);
+  await writeNewKey(privateFile, privateKey.export({ type: "pkcs8", format: "pem" }) as string, 0o600);
   try {
-    await writeNew(publicFile, publicKey.export({ type: "spki", format: "pem" }) as string, 0o644);
+    await writeNewKey(publicFile, publicKey.export({ type: "spki", format: "pem" }) as string, 0o644);
   } catch (error) {
     await rm(privateFile, { force: true });
     throw error;
   }
   return { keyId: updateKeyId(updateKeyPoint(publicKey)), privateFile, publicFile };
-}
-
-async function writeNew(path: string, text: string, mode: number): Promise<void> {
-  try {
-    const file = await open(path, "wx", mode);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    const failure = error as NodeJS.ErrnoException;
-    if (failure.code !== "EEXIST") throw fileError(path, "a place for a new key", failure);
-    throw new InputError({
-      code: "FILE_EXISTS",
-      source: path,
-      message: "exists already",
-      expected: "another name: a lost key cannot be made again",
-    });
-  }
 }
 
 /** The private key of a PEM file. Rejects with InputError `KEY_INVALID` for anything but an ECDSA key on P-256. */
@@ -73,4 +53,14 @@ async function readKey(path: string, expected: string, parse: (pem: string) => K
   }
   if (key.asymmetricKeyDetails?.namedCurve === CURVE) return key;
   throw invalid(`a key of another kind (${key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? "unknown"})`);
+}
+
+async function writeNewKey(path: string, text: string, mode: number): Promise<void> {
+  if (await writeNew(path, text, mode)) return;
+  throw new InputError({
+    code: "FILE_EXISTS",
+    source: path,
+    message: "exists already",
+    expected: "another name: a lost key cannot be made again",
+  });
 }

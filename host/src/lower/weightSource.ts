@@ -78,6 +78,7 @@ export class WeightSource {
       source: this.checkpoint.path,
       message: `the config does not use ${extra.length} of the checkpoint's tensors: ${shown.join(", ")}${extra.length > shown.length ? ", ..." : ""}`,
       expected: `a config that describes the whole checkpoint, or patterns in "ignore" of ${this.configSource}`,
+      details: { tensors: extra },
     });
   }
 }

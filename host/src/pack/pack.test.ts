@@ -1,15 +1,11 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Decoder, Encoder } from "cbor-x";
 import fc from "fast-check";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { type Compiled, compile } from "../compile.js";
 import { LEWM_SMALL } from "../parity/lewmShapes.js";
 import { seededCheckpoint } from "../parity/seededCheckpoint.js";
 import { codeOf } from "../testing/codeOf.js";
-import { atomicWrite } from "./atomicWrite.js";
 import { goldenInputs } from "./golden.js";
 import { isConstant, type PackHeader } from "./header.js";
 import { Interpreter } from "./interpret.js";
@@ -278,30 +274,5 @@ describe("self-test inputs", () => {
 describe("the interpreter", () => {
   it("names the entries there are when asked for another", () => {
     expect(() => new Interpreter(readPack(bytes, "x")).run("decode", [], 1)).toThrow(/"decode".*encode, predict/);
-  });
-});
-
-describe("atomic writes", () => {
-  let folder: string;
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "synapse-write-"));
-  });
-  afterEach(() => rm(folder, { recursive: true }));
-
-  it("replace a file as a whole and leave nothing else behind", async () => {
-    const path = join(folder, "model.syn");
-    await atomicWrite(path, "old");
-    await atomicWrite(path, bytes);
-    expect(Buffer.compare(await readFile(path), bytes)).toBe(0);
-    expect(await readdir(folder)).toEqual(["model.syn"]);
-  });
-
-  it("leave nothing behind when the place cannot be written", async () => {
-    await expect(atomicWrite(join(folder, "missing", "model.syn"), bytes)).rejects.toMatchObject({ code: "WRITE_FAILED" });
-    await atomicWrite(join(folder, "file"), "kept");
-    const { mkdir } = await import("node:fs/promises");
-    await mkdir(join(folder, "taken"));
-    await expect(atomicWrite(join(folder, "taken"), bytes)).rejects.toMatchObject({ code: "WRITE_FAILED" });
-    expect((await readdir(folder)).sort()).toEqual(["file", "taken"]);
   });
 });

@@ -1,6 +1,5 @@
-import { randomBytes } from "node:crypto";
-import { rename, rm, writeFile } from "node:fs/promises";
 import type { Checkpoint } from "../checkpoint/index.js";
+import { atomicWrite } from "../files/atomicWrite.js";
 import type { LewmDimensions } from "./lewmShapes.js";
 import { type LinearWeights, OnnxBuilder, type OnnxLinearType } from "./onnxBuilder.js";
 
@@ -57,14 +56,7 @@ export async function writeLewmEncoderOnnx(
   dimensions: LewmDimensions,
   linearType: OnnxLinearType,
 ): Promise<void> {
-  const temporary = `${path}.${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
-  try {
-    await writeFile(temporary, await lewmEncoderOnnx(checkpoint, dimensions, linearType), { flag: "wx" });
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  await atomicWrite(path, await lewmEncoderOnnx(checkpoint, dimensions, linearType));
 }
 
 type Read = (name: string) => Promise<Float32Array>;
