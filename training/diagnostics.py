@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from .files import replacing
+
 
 def latent_std(latents: Tensor) -> float:
     """latents [N, width] -> the mean over columns of their standard deviation. SIGReg pulls it to 1; 0 is collapse."""
@@ -80,5 +82,6 @@ def draw_curves(records: list[dict], path: Path, title: str) -> None:
         axis.set_xlabel("step", fontsize=8)
         axis.grid(alpha=0.3)
     figure.suptitle(title)
-    figure.savefig(path, dpi=90)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=90)
     plt.close(figure)

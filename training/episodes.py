@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .files import replacing
+
 
 @dataclass(frozen=True)
 class Episodes:
@@ -31,7 +33,8 @@ class Episodes:
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **{key: value.numpy() for key, value in vars(self).items()})
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **{key: value.numpy() for key, value in vars(self).items()})
 
     @staticmethod
     def load(path: Path) -> Episodes:

@@ -16,6 +16,7 @@ from .diagnostics import effective_rank, latent_std, linear_probe_r2, varying_sh
 from .environments import environment
 from .environments.environment import Environment, Pairs
 from .episodes import Episodes
+from .files import write_text
 from .model import normalize
 from .pictures import contact_sheet, walk_gif
 from .plan import CEM, ModelPolicy, TrueDynamicsPolicy
@@ -169,9 +170,7 @@ def evaluate(
 
 
 def _store(report: dict, out: Path) -> None:
-    partial = out / f"{REPORT}.partial"
-    partial.write_text(json.dumps(report, indent=1) + "\n")
-    partial.replace(out / REPORT)
+    write_text(out / REPORT, json.dumps(report, indent=1) + "\n")
 
 
 def pictured(world: Environment) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from .closed_loop import Outcome
 from .environments.environment import Environment
 from .environments.frames import IMAGE
+from .files import replacing
 
 EPISODES = 5
 
@@ -26,7 +27,8 @@ def _row(environment: Environment, outcome: Outcome, goals: Tensor, step: int) -
 
 def contact_sheet(environment: Environment, outcome: Outcome, goals: Tensor, path: Path) -> None:
     """The first five episodes at their end, with their paths, as PNG."""
-    _row(environment, outcome, goals, outcome.states.shape[1]).save(path, optimize=True)
+    with replacing(path) as temporary:
+        _row(environment, outcome, goals, outcome.states.shape[1]).save(temporary, optimize=True)
 
 
 def walk_gif(environment: Environment, outcome: Outcome, goals: Tensor, path: Path) -> None:
@@ -34,4 +36,5 @@ def walk_gif(environment: Environment, outcome: Outcome, goals: Tensor, path: Pa
     last = int(outcome.steps[:EPISODES].max())
     rows = [_row(environment, outcome, goals, step) for step in range(0, last + 2, 2)]
     small = [row.resize((row.width // 2, row.height // 2), Image.Resampling.BOX).quantize(64) for row in rows]
-    small[0].save(path, save_all=True, append_images=small[1:], duration=120, loop=0, optimize=True)
+    with replacing(path) as temporary:
+        small[0].save(temporary, save_all=True, append_images=small[1:], duration=120, loop=0, optimize=True)

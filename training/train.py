@@ -21,6 +21,7 @@ from .config import Config, Training
 from .diagnostics import draw_curves, effective_rank, latent_std, linear_probe_r2, read_log, varying_share
 from .environments import environment
 from .episodes import ActionStatistics, Episodes
+from .files import replacing, write_text
 from .loss import SIGReg
 from .model import LeWM, normalize
 from .patches import PatchSample, encode_sampled
@@ -357,9 +358,8 @@ class Trainer:
             "seconds": self.seconds,
         }
         state |= {"config": self.config.as_dict(), "action": vars(self.statistics), "device": device_name(self.device)}
-        partial = self.folder / f"{CHECKPOINT}.partial"
-        torch.save(state, partial)
-        os.replace(partial, self.folder / CHECKPOINT)
+        with replacing(self.folder / CHECKPOINT) as temporary:
+            torch.save(state, temporary)
         draw_curves(read_log(self.folder / LOG), self.folder / CURVES, f"{self.config.name}, step {self.step}")
 
     def _resume(self) -> None:
@@ -376,7 +376,7 @@ class Trainer:
             self.optimizer.load_state_dict(state["optimizer"])
         # Steps after the checkpoint are done again, so their records go.
         kept = [record for record in read_log(self.folder / LOG) if record["step"] <= self.step]
-        (self.folder / LOG).write_text("".join(json.dumps(record) + "\n" for record in kept))
+        write_text(self.folder / LOG, "".join(json.dumps(record) + "\n" for record in kept))
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from .config import Config, parse
 from .episodes import ActionStatistics
+from .files import replacing
 from .model import Dimensions, LeWM
 
 WEIGHTS = "model.safetensors"
@@ -54,7 +55,8 @@ def save_weights(model: LeWM, path: Path) -> None:
     for key, value in state.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise ValueError(f"{key} has values that float16 cannot hold")
-    save_file(state, path)
+    with replacing(path) as temporary:
+        save_file(state, temporary)
 
 
 def load_weights(path: Path, dimensions: Dimensions) -> LeWM:

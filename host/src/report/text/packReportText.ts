@@ -8,11 +8,10 @@ import { headline, joinSections, type TextStyle } from "./style.js";
 
 export function packReportText(style: TextStyle, report: PackReport): string {
   const { paint } = style;
-  const [first] = report.fallbacks;
   const fields = renderFields(
     [
       ["from", `${report.checkpoint.path} (${report.checkpoint.format}), ${report.config}`],
-      ["types", `${report.types}${first ? `; ${plural(report.fallbacks.length, "tensor")} fell back: ${first.reason}` : ""}`],
+      ["types", [report.types, ...fallbackLines(report.fallbacks)].join("; ")],
       ["metadata", metadataText(report.metadata)],
       ["self-test", report.goldenCount > 0 ? `${plural(report.goldenCount, "golden vector")}, passed` : "none"],
       ["sha256", report.sha256],
@@ -27,4 +26,14 @@ export function packReportText(style: TextStyle, report: PackReport): string {
     memoryText(style, report.summary.regions),
     report.boards.length > 0 ? boardsText(style, report.boards) : undefined,
   ]);
+}
+
+/** One for each type and reason, in the order in which they first occur: how many tensors, or which one. */
+export function fallbackLines(fallbacks: PackReport["fallbacks"]): string[] {
+  const groups = new Map<string, string[]>();
+  for (const { tensor, type, reason } of fallbacks) {
+    const key = `in ${type}: ${reason}`;
+    groups.set(key, [...(groups.get(key) ?? []), tensor]);
+  }
+  return [...groups].map(([key, tensors]) => `${tensors.length > 1 ? plural(tensors.length, "tensor") : tensors[0]} ${key}`);
 }

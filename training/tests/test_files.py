@@ -1,0 +1,47 @@
+"""Files that are written are whole, or as they were before."""
+
+import stat
+
+import pytest
+
+from training.files import replacing, write_text
+
+
+def test_a_file_is_replaced_as_a_whole_and_keeps_its_mode(tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text("old")
+    path.chmod(0o640)
+    write_text(path, "new")
+    assert path.read_text() == "new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_fails_half_way_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError("no more")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path):
+    (tmp_path / "real.json").write_text("old")
+    link = tmp_path / "link.json"
+    link.symlink_to("real.json")
+    write_text(link, "new")
+    assert link.is_symlink()
+    assert (tmp_path / "real.json").read_text() == "new"
+
+
+def test_a_name_as_long_as_names_may_be(tmp_path):
+    path = tmp_path / ("n" * 250 + ".json")
+    write_text(path, "long")
+    assert path.read_text() == "long"
+
+
+def test_a_missing_folder_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_text(tmp_path / "missing" / "report.json", "x")
