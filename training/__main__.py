@@ -1,4 +1,4 @@
-"""python -m training collect | train | evaluate | export"""
+"""python -m training collect | train | evaluate | export | packed"""
 
 from __future__ import annotations
 
@@ -45,6 +45,9 @@ def main() -> int:
     export.add_argument("--data", type=Path, required=True)
     export.add_argument("--evaluation", type=Path, required=True, help="folder that evaluate wrote")
     export.add_argument("--out", type=Path, required=True, help="for example models/lewm-tworoom-small")
+
+    packed = commands.add_parser("packed", help="measure with synapse-host what packing a model in int8 changes; writes it to its report and card")
+    packed.add_argument("--model", type=Path, required=True, help="a model folder of export")
 
     for command in (train, evaluate):
         command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -94,6 +97,11 @@ def _run(arguments: argparse.Namespace) -> int:
             tuple(name for name in arguments.sets.split(",") if name),
             arguments.clip,
         )
+    elif arguments.command == "packed":
+        from .packed import report_packed
+
+        for row in report_packed(arguments.model)["rows"]:
+            print(f"{row['what']}: worst of {row['count']} centred cosine {row['centredCosineWorst']:.4f}, relative error {row['relativeErrorWorst']:.4f}")
     else:
         from .export import export
 

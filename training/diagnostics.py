@@ -29,6 +29,21 @@ def effective_rank(latents: Tensor) -> float:
     return torch.special.entr(share).sum().exp().item()
 
 
+def agreement(actual: Tensor, expected: Tensor) -> dict[str, float]:
+    """[N, width] each, N > 1 -> mean and worst over N of their cosine, of the cosine about the mean of `expected`, and of the mean squared
+    error over the variance of `expected`: what `synapse-host compare` says of two models. What all latents have in common makes the first
+    high and leaves the others as they are."""
+    actual, expected = actual.double().cpu(), expected.double().cpu()
+    centre = expected.mean(dim=0)
+    figures = {
+        "cosine": torch.nn.functional.cosine_similarity(actual, expected, dim=1),
+        "centred_cosine": torch.nn.functional.cosine_similarity(actual - centre, expected - centre, dim=1),
+    }
+    error = (actual - expected).square().mean(dim=1) / expected.var(dim=0).mean()
+    summary = {f"{name}_{kind}": value.item() for name, each in figures.items() for kind, value in (("mean", each.mean()), ("worst", each.min()))}
+    return summary | {"relative_error_mean": error.mean().item(), "relative_error_worst": error.max().item()}
+
+
 def linear_probe_r2(latents: Tensor, factors: Tensor, test_latents: Tensor, test_factors: Tensor) -> float:
     """Least squares with intercept from latents [N, width] to factors [N, K]; R2 on the test set, averaged over the factors."""
     mean = factors.double().mean(dim=0)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .closed_loop import BUDGET, Outcome, closed_loop, random_policy
 from .config import ACTION_SIZE, FRAMESKIP, Config
-from .diagnostics import effective_rank, latent_std, linear_probe_r2, varying_share
+from .diagnostics import agreement, effective_rank, latent_std, linear_probe_r2, varying_share
 from .environments import environment
 from .environments.environment import Environment, Pairs
 from .episodes import Episodes
@@ -27,6 +27,8 @@ GOAL_OFFSET = 25
 SEED = 42
 REPORT = "evaluation.json"
 RECORDED = "recorded"
+STEPS = (1, 2, 5, 10, 20)
+"""Predicted steps after which latents are compared with those of the frames."""
 
 
 def held_out(config: Config, episodes: Episodes) -> Episodes:
@@ -108,17 +110,19 @@ def latent_report(world: Environment, trained: Trained, part: Episodes, device: 
     train, test = torch.cat(latents[:half]), torch.cat(latents[half:])
     variance = test.var(dim=0).mean().item()
 
-    steps = 20
-    long = Windows(world, part, trained.statistics, steps + 1, d.image, device)
-    squared = []
+    long = Windows(world, part, trained.statistics, STEPS[-1] + 1, d.image, device)
+    rolled, seen = [], []
     for batch in range(4):
         pixels, actions, _ = long.sample(32, SEED, 100, batch)
         encoded = model.encode(normalize(pixels.flatten(0, 1))).unflatten(0, pixels.shape[:2])
-        squared.append((model.rollout(encoded[:, 0], actions) - encoded[:, 1:]).square().mean(dim=-1).cpu())
-    error = torch.cat(squared).mean(dim=0) / variance
+        rolled.append(model.rollout(encoded[:, 0], actions).cpu())
+        seen.append(encoded[:, 1:].cpu())
+    predicted, actual = torch.cat(rolled), torch.cat(seen)
+    error = (predicted - actual).square().mean(dim=-1).mean(dim=0) / variance
     return {
         "probe_r2": linear_probe_r2(train, torch.cat(factors[:half]), test, torch.cat(factors[half:])),
-        "prediction_error_relative": {str(step): error[step - 1].item() for step in (1, 2, 5, 10, 20)},
+        "prediction_error_relative": {str(step): error[step - 1].item() for step in STEPS},
+        "prediction": {str(step): agreement(predicted[:, step - 1], actual[:, step - 1]) for step in STEPS},
         "surprise_auroc": auroc(torch.cat(normal), torch.cat(teleported)),
         "latent_std": latent_std(test),
         "effective_rank": effective_rank(test),
@@ -160,16 +164,16 @@ def evaluate(
     written = json.loads((out / REPORT).read_text()) if (out / REPORT).exists() else {}
     kept = {key: value for key, value in written.items() if key not in report} if report.items() <= written.items() else {}
     report |= {"latents": kept.get("latents") or latent_report(world, trained, held_out(trained.config, episodes), device)}
-    report |= {name: kept[name] for name in known if name in kept}
+    report |= {name: kept[name] for name in (*known, "packed") if name in kept}
     print(json.dumps(report["latents"], indent=1), flush=True)
     for name in sets or known:
         report[name] = _evaluate_set(name, world, trained, episodes, pairs, solver, out)
         print(json.dumps({name: report[name]}, indent=1), flush=True)
-        _store(report, out)
+        store(report, out)
     return report
 
 
-def _store(report: dict, out: Path) -> None:
+def store(report: dict, out: Path) -> None:
     write_text(out / REPORT, json.dumps(report, indent=1) + "\n")
 
 

@@ -42,6 +42,28 @@ def _success_rows(report: dict, card: Words) -> str:
     return "\n".join(lines)
 
 
+def _packed(report: dict) -> str:
+    """What int8 changes, as `python -m training packed` measured it."""
+    if "packed" not in report:
+        return "Not measured: `python -m training packed` does it."
+    packed = report["packed"]
+    lines = [
+        "| | cosine, mean and worst | centred | error / variance | of |",
+        "|---|---|---|---|---|",
+    ]
+    for row in packed["rows"]:
+        pairs = [f"{row[f'{key}Mean']:.5f}, {row[f'{key}Worst']:.5f}" for key in ("cosine", "centredCosine", "relativeError")]
+        lines.append(f"| {row['what']} | {' | '.join(pairs)} | {row['inputs']} |")
+    return "\n".join(lines)
+
+
+def _predictions(latents: dict) -> str:
+    """A row of the table of latents."""
+    steps = ("1", "5", "10", "20")
+    figures = ", ".join(f"{latents['prediction'][step]['centred_cosine_mean']:.3f}" for step in steps)
+    return f"| cosine of predicted and true latents about the latents' mean after 1, 5, 10, 20 steps | {figures} |"
+
+
 def _stage(config: Config, stage: Training) -> str:
     d = config.dimensions
     patches = (d.image // d.patch) ** 2
@@ -117,11 +139,19 @@ Of the recorded pairs {report["recorded"]["pairs_near_at_start"]} start within r
 |---|---|
 | {card.factors} read by a linear probe, R2 | {latents["probe_r2"]:.3f} |
 | prediction error / latent variance after 1, 5, 10, 20 steps | {", ".join(f"{errors[step]:.4f}" for step in ("1", "5", "10", "20"))} |
+{_predictions(latents)}
 | surprise tells {card.teleported} from a normal step, AUROC | {latents["surprise_auroc"]:.3f} |
 | effective rank, of {d.width} | {latents["effective_rank"]:.1f} |
 | what tells frames apart in the class token, of its mean square | {_percent(latents["class_token_varying"])} |
 
 {images}
+
+## Packed in int8
+
+Against the same weights in f32, on the frames of `eval/test-NN`. Centred: the cosine after the mean of the latents in f32 is taken from both.
+Error: mean square over the latents' variance. A rollout of n steps starts from each model's own latent and compares the last.
+
+{_packed(report)}
 
 ## Where it fails
 
@@ -134,7 +164,7 @@ Of the recorded pairs {report["recorded"]["pairs_near_at_start"]} start within r
 and `test-NN` for judging it, each with frames, raw actions, states and the latents that PyTorch computes from the stored weights.
 
 ```
-synapse-host pack models/{config.name}/model.safetensors --config models/{config.name}/synapse.json -o {config.name}.syn
+npx synapse-host pack models/{config.name}/model.safetensors --config models/{config.name}/synapse.json -o {config.name}.syn
 ```
 """
     return "\n\n".join(_filled(block) for block in text.split("\n\n"))

@@ -14,6 +14,8 @@ from PIL import Image
 from training.evaluate import REPORT, evaluate
 from training.export import export
 from training.model import preprocess
+from training.model_card import model_card
+from training.packed import report_packed
 from training.train import CHECKPOINT
 from training.trained import WEIGHTS, load_checkpoint, load_trained, load_weights
 
@@ -121,6 +123,32 @@ def test_the_packer_reads_it(exported: Path, tmp_path: Path) -> None:
     done = subprocess.run([*command, "--no-golden", "--json", "-o", str(tmp_path / "tiny.syn")], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["warnings"] == []
+
+
+@pytest.mark.skipif(shutil.which("node") is None or not (ROOT / "host" / "dist" / "cli").exists(), reason="synapse-host is not built")
+def test_what_int8_changes_is_in_the_report_and_on_the_card(exported: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(exported, folder)
+    assert "Not measured" in (folder / "README.md").read_text()
+    rows = report_packed(folder)["rows"]
+    assert [row["what"] for row in rows][:2] == ["encode", "predict"]
+    judging = len(list((folder / "eval").glob("test-*/*.png")))
+    assert rows[0]["count"] == judging and rows[0]["inputs"] == f"{judging} pictures"
+    assert json.loads((folder / REPORT).read_text())["packed"]["rows"] == rows
+    card = (folder / "README.md").read_text()
+    first = rows[0]
+    figures = ((first[f"{key}Mean"], first[f"{key}Worst"]) for key in ("cosine", "centredCosine", "relativeError"))
+    assert f"| encode | {' | '.join(f'{mean:.5f}, {worst:.5f}' for mean, worst in figures)} | {judging} pictures |" in card
+    assert "Not measured" not in card and "npx synapse-host pack" in card
+
+
+@pytest.mark.parametrize("name", ["lewm-tworoom", "lewm-tworoom-small"])
+def test_a_shipped_card_is_what_its_report_gives(name: str) -> None:
+    folder = ROOT / "models" / name
+    trained, report = load_trained(folder, torch.device("cpu")), json.loads((folder / REPORT).read_text())
+    assert report["packed"]["rows"][0]["centredCosineWorst"] > 0.99
+    pictures = [f"{kind}.{form}" for kind in ("door_near", "door_far") for form in ("gif", "png")]
+    assert model_card(trained, report, pictures) == (folder / "README.md").read_text()
 
 
 def test_wrong_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:

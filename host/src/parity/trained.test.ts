@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readBoard, SimulatedBoard } from "synapse-sim";
 import { afterAll, expect, test } from "vitest";
+import { comparePack } from "../engine/comparePack.js";
 import { runEntry } from "../engine/runModel.js";
 import { type SamplePair, type SimilaritySummary, summarise } from "../report/similarity.js";
 
@@ -64,4 +65,12 @@ test.each(MODELS_SHIPPED)("%s in i8 comes near them on a simulated board", async
   expect(found.centredCosineWorst).toBeGreaterThan(0.99);
   expect(found.relativeErrorWorst).toBeLessThan(0.025);
   expect(found.maxAbsError).toBeLessThan(0.6);
+});
+
+test("the card of lewm-tworoom-small has the figures that compare gives", async () => {
+  const at = join(MODELS, "lewm-tworoom-small");
+  const { packed } = JSON.parse(readFileSync(join(at, "evaluation.json"), "utf8"));
+  const options = { engine: "native", threads: 2, seed: 1, bars: {}, images: join(at, "eval"), imagesMax: 1_000_000 } as const;
+  const { rows } = await comparePack(pack("lewm-tworoom-small", packed.type), join(at, "model.safetensors"), options);
+  expect(rows).toEqual(packed.rows);
 });
