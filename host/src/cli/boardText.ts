@@ -23,7 +23,7 @@ export async function boardText(
     [
       ["page", paint.cyan(pageOf(running.url, running))],
       ["for a phone", running.lanUrl ? paint.cyan(pageOf(running.lanUrl, running)) : undefined],
-      ["owner", running.token === undefined ? "none yet: claim it on its page within ten minutes" : undefined],
+      ["owner", running.token === undefined ? "not claimed: claim it on its page within ten minutes" : undefined],
       ["slots", slotFitText(running.slots)],
       ...boardTimesFields(times),
       ...more,

@@ -21,7 +21,14 @@ export interface Slot {
   readonly image?: { readonly width: number; readonly height: number };
   readonly latent_elements?: number;
   readonly action_elements?: number;
+  readonly actions?: ActionSpace;
   readonly routes?: readonly string[];
+}
+
+/** What the values of an action are, where the model says so: each bound is one number for each value of an environment action. */
+export interface ActionSpace {
+  readonly units?: string;
+  readonly bounds?: { readonly min: readonly number[]; readonly max: readonly number[] };
 }
 
 export interface MemoryRegion {

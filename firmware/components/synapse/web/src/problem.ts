@@ -62,8 +62,9 @@ export function failing(what: string, error: unknown): unknown {
   return error;
 }
 
-function isTokenProblem(error: unknown): boolean {
-  return error instanceof BoardProblem && error.status === 401;
+/** It would have been done with the right token; what lost its right under way is told in the board's words. */
+function isTokenProblem({ status, code }: BoardProblem): boolean {
+  return status === 401 && code !== "RIGHT_LOST";
 }
 
 /** Whether work ended because it was asked to. */
@@ -72,9 +73,9 @@ export function isAbort(error: unknown): boolean {
 }
 
 export function troubleOf(error: unknown): Trouble {
-  if (isTokenProblem(error))
+  if (error instanceof BoardProblem && isTokenProblem(error))
     return {
-      text: "Only the board’s owner can do this.",
+      text: error.code === "TOKEN_WRONG" ? "This browser’s token is not this board’s." : "Only the board’s owner can do this.",
       hint: "Paste the owner’s token to unlock it.",
       wantsToken: true,
       onlySilence: false,

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { actionSpaceText } from "../actionSequences.js";
 import type { Budget, PlanLimits } from "../api.js";
 import { ActionStrip } from "../charts/ActionStrip.js";
 import { LineChart } from "../charts/LineChart.js";
@@ -66,7 +67,7 @@ export function PlanCard(session: Session) {
       ) : (
         <SearchProgress search={search} onCancel={() => planning.cancel()} />
       )}
-      {found !== null && <Found found={found} />}
+      {found !== null && <Found found={found} actionText={actionSpaceText(board.slot.value?.actions ?? {})} />}
     </Card>
   );
 }
@@ -148,7 +149,7 @@ function CostChart({ costs, iterations }: { readonly costs: readonly number[]; r
   );
 }
 
-function Found({ found }: { readonly found: FoundPlan }) {
+function Found({ found, actionText }: { readonly found: FoundPlan; readonly actionText: string }) {
   const { start, goal, answer, costs } = found;
   const before = distance(start.latent, goal.latent);
   const after = distance(answer.trajectory.at(-1) ?? start.latent, goal.latent);
@@ -166,7 +167,9 @@ function Found({ found }: { readonly found: FoundPlan }) {
           `From the ring, the start, toward the target, the goal; the dashed line is what is left (${Math.round(share * 100)} % of the movement lies in this plane).`
         }
       />
-      <h3>Actions</h3>
+      <h3>
+        Actions <small>{actionText}</small>
+      </h3>
       <ActionStrip actions={answer.actions} />
       {costs.length > 1 && (
         <>

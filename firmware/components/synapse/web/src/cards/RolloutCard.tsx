@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { SEQUENCES, type Sequence } from "../actionSequences.js";
+import { actionSpaceText, SEQUENCES, type Sequence } from "../actionSequences.js";
 import { LineChart } from "../charts/LineChart.js";
 import { PathChart } from "../charts/PathChart.js";
 import { countText, durationText } from "../format.js";
@@ -21,6 +21,7 @@ export function RolloutCard(session: Session) {
   const steps = Math.min(wished, max);
   const runs = imagination.runs.value;
   const ready = sight.current.value !== null && sight.pending.value === null && board.can("rollout");
+  const spaceText = actionSpaceText(board.slot.value?.actions ?? {});
   const submit = (event: Event) => {
     event.preventDefault();
     void imagination.imagine(sequence, steps);
@@ -38,6 +39,11 @@ export function RolloutCard(session: Session) {
               </label>
             ))}
           </fieldset>
+          {spaceText !== "" && (
+            <p class="caption">
+              Each of an action’s {board.slot.value?.action_elements} values: {spaceText}.
+            </p>
+          )}
           <Range label="Steps" min={1} max={max} value={steps} onInput={setWished} />
           <button type="submit" class="full" disabled={!ready}>
             Imagine from the picture

@@ -37,13 +37,13 @@ export class Imagination {
 
   async imagine(sequence: Sequence, steps: number): Promise<void> {
     const start = this.#sight.current.value;
-    const width = this.#board.slot.value?.action_elements;
+    const { action_elements: width, actions: space } = this.#board.slot.value ?? {};
     if (this.busy.value || start === null || width === undefined) return;
     const request = new AbortController();
     this.#request = request;
     this.busy.value = true;
     await this.#notices.attempt(async () => {
-      const answer = await this.#api.rollout({ latent: start.latent }, actionSequence(sequence, steps, width), request.signal);
+      const answer = await this.#api.rollout({ latent: start.latent }, actionSequence(sequence, steps, width, space), request.signal);
       if (answer.model.sha256 !== start.model) {
         void this.#board.refresh();
         throw modelChanged();

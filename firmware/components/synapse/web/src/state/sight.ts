@@ -1,5 +1,6 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { BoardApi, Latent, Observation, Timing } from "../api.js";
+import { restAction } from "../actionSequences.js";
+import type { Action, BoardApi, Latent, Observation, Timing } from "../api.js";
 import { durationText } from "../format.js";
 import type { Picture } from "../picture.js";
 import { PageProblem } from "../problem.js";
@@ -115,8 +116,9 @@ export class Sight {
   }
 
   /** The action of a camera that nobody moves. */
-  #rest(): number[] {
-    return new Array<number>(this.#board.slot.value?.action_elements ?? 0).fill(0);
+  #rest(): Action {
+    const { action_elements = 0, actions } = this.#board.slot.value ?? {};
+    return restAction(action_elements, actions);
   }
 
   #see(now: Seen): void {
