@@ -16,6 +16,7 @@ pub const functions = .{
     .{ "sessionOpen", open },
     .{ "sessionRun", run },
     .{ "sessionSelfTest", selfTest },
+    .{ "sessionCancel", cancel },
     .{ "sessionState", state },
     .{ "sessionSetState", setState },
     .{ "sessionReset", reset },
@@ -32,6 +33,8 @@ const Handle = struct {
     closed: bool,
     /// A run on another thread still uses the memory.
     busy: bool,
+    /// Nobody wants that run any more: set on JavaScript's thread, read by the other between two ops.
+    cancelled: std.atomic.Value(bool) = .init(false),
 
     fn free(self: *Handle, env: Env) void {
         if (self.closed) return;
@@ -148,6 +151,7 @@ const Job = struct {
         const kept = try napi.reference(env, session);
         errdefer napi.release(env, kept);
         job.* = .{ .handle = handle, .kept = kept, .promise = try .init(env), .work = undefined, .kind = kind, .result = .ok };
+        handle.cancelled.store(false, .release);
         try napi.queueWork(env, "synapse", execute, complete, job, &job.work);
         handle.busy = true;
         return job.promise.value;
@@ -158,12 +162,25 @@ const Job = struct {
         const job: *Job = @ptrCast(@alignCast(data.?));
         const session = job.handle.session;
         switch (job.kind) {
-            .run => |run_| job.result = api.sessionRun(session, run_.entry, run_.rows),
+            .run => |run_| {
+                job.result = api.sessionBegin(session, run_.entry, run_.rows);
+                if (job.result == .ok) job.result = toEnd(job.handle);
+            },
             .self_test => for (0..session.model.goldens.len) |index| {
-                job.result = api.sessionSelfTest(session, @intCast(index));
+                job.result = api.sessionBeginSelfTest(session, @intCast(index));
+                if (job.result == .ok) job.result = toEnd(job.handle);
                 if (job.result != .ok) return;
             },
         }
+    }
+
+    fn toEnd(handle: *Handle) Result {
+        while (!handle.cancelled.load(.acquire)) {
+            const result = api.sessionAdvance(handle.session, 1);
+            if (result != .more) return result;
+        }
+        _ = api.sessionCancel(handle.session);
+        return .cancelled;
     }
 
     fn complete(env: Env, status: u32, data: ?*anyopaque) callconv(.c) void {
@@ -173,6 +190,8 @@ const Job = struct {
             if (job.outputs(env)) |value| job.promise.resolve(env, value) else |_| job.fail(env, "OUT_OF_MEMORY", "no memory for the outputs");
         } else if (job.result == .golden) {
             job.fail(env, "GOLDEN", "a self-test vector gave another result than the packed one");
+        } else if (job.result == .cancelled) {
+            job.fail(env, "CANCELLED", "the run was cancelled");
         } else job.fail(env, model_binding.name(job.result), "the run was refused");
         napi.release(env, job.kept);
         napi.deleteWork(env, job.work);
@@ -223,6 +242,14 @@ fn run(env: Env, call: napi.CallbackInfo) napi.Error!Value {
 fn selfTest(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const arguments = try napi.arguments(env, call, 1);
     return Job.start(env, arguments[0], try handleOf(env, arguments[0]), .self_test);
+}
+
+/// sessionCancel(session): the run under way ends after the op that it is in, and is rejected with CANCELLED.
+fn cancel(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 1);
+    const handle = try napi.externalData(Handle, env, arguments[0]);
+    if (handle.busy) handle.cancelled.store(true, .release);
+    return napi.undefinedValue(env);
 }
 
 /// sessionState(session): a copy of the state region.

@@ -37,8 +37,8 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * The device core as a WASM module; `bytes` are those of `synapse-board.wasm`. Inference runs on the calling thread, in turns of about 20 ms
- * or one model run, whichever is longer; between turns other requests are served.
+ * The device core as a WASM module; `bytes` are those of `synapse-board.wasm`. Inference runs on the calling thread, in turns of 20 ms, or
+ * 50 ms in the middle of a model's run and the op that it is in then; between turns other requests are served.
  */
 export async function createWasmCore(
   bytes: Uint8Array,

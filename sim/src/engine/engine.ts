@@ -53,15 +53,16 @@ export interface Session {
   readonly requirements: SessionRequirements;
   /**
    * Runs an entry point. `inputs` in the order of the entry's ports, each exactly `rows` rows when its port is dynamic; the outputs are
-   * fresh copies. Rejects with an EngineError when a size or a name is wrong.
+   * fresh copies. Rejects with an EngineError when a size or a name is wrong, and with code `CANCELLED` when `signal` is aborted before the last op: within
+   * the time of one op. A run that had begun leaves a state of zeros.
    */
-  run(entry: string, inputs: readonly Uint8Array[], rows?: number): Promise<Uint8Array[]>;
+  run(entry: string, inputs: readonly Uint8Array[], rows?: number, signal?: AbortSignal): Promise<Uint8Array[]>;
   /** A copy of the state region; give it to `setState` of any session of the same model to restore or fork. */
   getState(): Promise<Uint8Array>;
   setState(state: Uint8Array): Promise<void>;
   reset(): Promise<void>;
-  /** Runs the pack's self-test vectors; rejects with code `GOLDEN` when one differs. */
-  selfTest(): Promise<void>;
+  /** Runs the pack's self-test vectors; rejects with code `GOLDEN` when one differs. `signal` as for `run`. */
+  selfTest(signal?: AbortSignal): Promise<void>;
   profile(entry: string): Promise<OpProfile[]>;
   resetProfile(): Promise<void>;
   close(): Promise<void>;
@@ -83,6 +84,10 @@ export interface Engine {
   /** Opens a packed model; rejects with an EngineError that carries the runtime's code, byte offset and message. */
   openModel(file: Uint8Array): Promise<Model>;
   close(): Promise<void>;
+}
+
+export function checkNotAborted(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted) throw new EngineError("CANCELLED", `${what} was cancelled`);
 }
 
 /** An error of the runtime: `code` is the name in synapse.h without its prefix (`DIGEST`, `TENSOR`, ...). */

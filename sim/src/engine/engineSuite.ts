@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { HEAVY_WIDTH, heavyPack } from "../testing/heavyPack.js";
 import { seal } from "../testing/packBuilder.js";
 import { Xorshift32 } from "../testing/random.js";
 import { SMALL_ROWS_MAX, smallInput, smallPack, smallWidth } from "../testing/smallPack.js";
@@ -158,6 +159,39 @@ export function engineSuite(name: string, options: SuiteOptions): void {
         digest[0] = (digest[0] ?? 0) ^ 1;
         const wrong = await sessionOf(engine, smallPack("i8", { goldens: [{ ...golden, digest }] }));
         await expect(wrong.selfTest()).rejects.toMatchObject({ code: "GOLDEN" });
+      }));
+
+    test("a run with a signal gives the same bytes, and does not begin once it is aborted", () =>
+      using(options, async (engine) => {
+        const { goldenDigest } = await import("../testing/golden.js");
+        const golden = { entry: "encode", rows: 3, seed: 99 };
+        const digest = await goldenDigest(await engine.openModel(smallPack("i8")), golden);
+        const session = await sessionOf(engine, smallPack("i8", { goldens: [{ ...golden, digest }] }));
+        const inputs = [smallInput("i8", 5)];
+        const whole = await session.run("encode", inputs, 5);
+        const never = new AbortController().signal;
+        expect(await session.run("encode", inputs, 5, never)).toEqual(whole);
+        await session.selfTest(never);
+        const runs = (await session.profile("encode")).map((op) => op.runs);
+        await expect(session.run("encode", inputs, 5, AbortSignal.abort())).rejects.toMatchObject({ code: "CANCELLED" });
+        await expect(session.selfTest(AbortSignal.abort())).rejects.toMatchObject({ code: "CANCELLED" });
+        expect((await session.profile("encode")).map((op) => op.runs)).toEqual(runs);
+        expect(await session.run("encode", inputs, 5)).toEqual(whole);
+      }));
+
+    test("an endless run ends when it is aborted, and its session can be used again", () =>
+      using(options, async (engine) => {
+        const rows = 16;
+        // The emulated core is slow to open a program as well as to run it.
+        const ops = engine.name === "rv32" ? 500 : 8_000;
+        const heavy = await sessionOf(engine, heavyPack(ops, 1, rows));
+        const stop = new AbortController();
+        const running = heavy.run("go", [new Uint8Array(rows * HEAVY_WIDTH * 4)], rows, stop.signal);
+        setTimeout(() => stop.abort(), 50);
+        await expect(running).rejects.toMatchObject({ code: "CANCELLED" });
+        const testing = heavy.selfTest(AbortSignal.timeout(50));
+        await expect(testing).rejects.toMatchObject({ code: "CANCELLED" });
+        expect((await heavy.profile("go")).at(-1)).toMatchObject({ runs: 0 });
       }));
 
     test("files that are no packs are refused with a code", () =>

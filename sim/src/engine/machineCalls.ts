@@ -1,4 +1,4 @@
-import { EngineError } from "./engine.js";
+import { checkNotAborted, EngineError } from "./engine.js";
 import { type Machine, Struct } from "./machine.js";
 
 const UTF8 = new TextDecoder();
@@ -48,7 +48,10 @@ export async function withBuffers<T>(machine: Machine, body: (buffers: Buffers) 
 
 /** Calls a function that answers a `syn_result`; a failure becomes an EngineError, with `syn_error`'s words if `error` is its address. */
 export async function callChecked(machine: Machine, what: string, name: string, args: readonly number[], error?: number): Promise<void> {
-  const result = (await machine.call(name, ...args)) | 0;
+  checkResult(machine, what, name, (await machine.call(name, ...args)) | 0, error);
+}
+
+function checkResult(machine: Machine, what: string, name: string, result: number, error?: number): void {
   if (result === 0) return;
   const code = machine.manifest.results[result] ?? `RESULT_${result}`;
   if (error === undefined) throw new EngineError(code, `${what}: ${name} answered ${code}`);
@@ -61,6 +64,27 @@ export async function callChecked(machine: Machine, what: string, name: string, 
     UTF8.decode(end < 0 ? message : message.subarray(0, end)) || `${what}: ${code}`,
     offset > 0 ? offset : undefined,
   );
+}
+
+const MORE = 1;
+/** Others get their turn after this long. */
+const PIECES_MS = 20;
+
+/**
+ * Goes on with the run or self-test that a session has begun, op by op, to its end. Once `signal` is aborted it is cancelled, and this throws an EngineError
+ * with code `CANCELLED`.
+ */
+export async function advanceToEnd(machine: Machine, what: string, session: number, signal: AbortSignal): Promise<void> {
+  let rested = performance.now();
+  for (;;) {
+    if (signal.aborted) await callChecked(machine, what, "syn_session_cancel", [session]);
+    checkNotAborted(signal, what);
+    const result = (await machine.call("syn_session_advance", session, 1)) | 0;
+    if (result !== MORE) return checkResult(machine, what, "syn_session_advance", result);
+    if (performance.now() - rested < PIECES_MS) continue;
+    await new Promise((resolve) => setTimeout(resolve));
+    rested = performance.now();
+  }
 }
 
 /** Calls a function that fills one struct of the C API, named after `args`. */

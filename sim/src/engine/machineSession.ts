@@ -1,7 +1,15 @@
-import { EngineError, type EntryInfo, type ModelInfo, type OpProfile, type Session, type SessionRequirements } from "./engine.js";
+import {
+  checkNotAborted,
+  EngineError,
+  type EntryInfo,
+  type ModelInfo,
+  type OpProfile,
+  type Session,
+  type SessionRequirements,
+} from "./engine.js";
 import { checkInputs, findEntry, portBytes } from "./entryInputs.js";
 import { type Machine, Struct } from "./machine.js";
-import { Buffers, callChecked, callForStruct, callForWords, readCString, readText, withBuffers } from "./machineCalls.js";
+import { advanceToEnd, Buffers, callChecked, callForStruct, callForWords, readCString, readText, withBuffers } from "./machineCalls.js";
 
 /** One session in a machine's memory. Its methods may be called at any time; they are carried out one after the other. */
 export class MachineSession implements Session {
@@ -75,7 +83,7 @@ export class MachineSession implements Session {
     return findEntry(this.#info, name);
   }
 
-  run(name: string, inputs: readonly Uint8Array[], rows?: number): Promise<Uint8Array[]> {
+  run(name: string, inputs: readonly Uint8Array[], rows?: number, signal?: AbortSignal): Promise<Uint8Array[]> {
     return this.#next(async () => {
       const { index, entry } = this.#entry(name);
       const count = rows ?? entry.rowsMax;
@@ -84,7 +92,7 @@ export class MachineSession implements Session {
         const [address = 0] = await callForWords(this.#machine, name, "syn_session_input", [this.#address, index, port], 2);
         this.#machine.write(address, data);
       }
-      await callChecked(this.#machine, `running ${name}`, "syn_session_run", [this.#address, index, count]);
+      await this.#whole(`running ${name}`, ["syn_session_run", "syn_session_begin"], [this.#address, index, count], signal);
       const outputs: Uint8Array[] = [];
       for (const [port, info] of entry.outputs.entries()) {
         const [address = 0] = await callForWords(this.#machine, name, "syn_session_output", [this.#address, index, port], 2);
@@ -92,6 +100,14 @@ export class MachineSession implements Session {
       }
       return outputs;
     });
+  }
+
+  /** A function that does all at once, or with a signal the one that begins the same, and then its ops. */
+  async #whole(what: string, [all, begin]: readonly [string, string], args: readonly number[], signal?: AbortSignal): Promise<void> {
+    if (signal === undefined) return callChecked(this.#machine, what, all, args);
+    checkNotAborted(signal, what);
+    await callChecked(this.#machine, what, begin, args);
+    return advanceToEnd(this.#machine, what, this.#address, signal);
   }
 
   async #stateRegion(): Promise<readonly [number, number]> {
@@ -118,10 +134,11 @@ export class MachineSession implements Session {
     return this.#next(() => callChecked(this.#machine, "resetting the session", "syn_session_reset", [this.#address]));
   }
 
-  selfTest(): Promise<void> {
+  selfTest(signal?: AbortSignal): Promise<void> {
     return this.#next(async () => {
       for (let golden = 0; golden < this.#info.goldenCount; golden += 1) {
-        await callChecked(this.#machine, `self-test ${golden} of ${this.#info.name}`, "syn_session_self_test", [this.#address, golden]);
+        const what = `self-test ${golden} of ${this.#info.name}`;
+        await this.#whole(what, ["syn_session_self_test", "syn_session_begin_self_test"], [this.#address, golden], signal);
       }
     });
   }

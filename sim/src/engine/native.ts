@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { buildFile } from "./builds.js";
 import { decodeMeta } from "./decodeMeta.js";
 import {
+  checkNotAborted,
   type Engine,
   EngineError,
   type EntryInfo,
@@ -29,6 +30,7 @@ interface Addon {
   sessionOpen(model: ModelHandle, threads: number): SessionHandle;
   sessionRun(session: SessionHandle, entry: number, rows: number, inputs: readonly Uint8Array[]): Promise<Uint8Array[]>;
   sessionSelfTest(session: SessionHandle): Promise<void>;
+  sessionCancel(session: SessionHandle): void;
   sessionState(session: SessionHandle): Uint8Array;
   sessionSetState(session: SessionHandle, state: Uint8Array): void;
   sessionReset(session: SessionHandle): void;
@@ -159,13 +161,26 @@ class NativeSession implements Session {
     return run;
   }
 
-  run(name: string, inputs: readonly Uint8Array[], rows?: number): Promise<Uint8Array[]> {
+  run(name: string, inputs: readonly Uint8Array[], rows?: number, signal?: AbortSignal): Promise<Uint8Array[]> {
     return this.#next(() => {
       const { index, entry } = findEntry(this.#info, name);
       const count = rows ?? entry.rowsMax;
       checkInputs(entry, inputs, count);
-      return nativeAddon().sessionRun(this.#handle, index, count, inputs);
+      return this.#cancellable(signal, () => nativeAddon().sessionRun(this.#handle, index, count, inputs));
     });
+  }
+
+  async #cancellable<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    if (signal === undefined) return work();
+    checkNotAborted(signal, "the run");
+    const cancel = (): void => nativeAddon().sessionCancel(this.#handle);
+    const working = work();
+    signal.addEventListener("abort", cancel);
+    try {
+      return await working;
+    } finally {
+      signal.removeEventListener("abort", cancel);
+    }
   }
 
   getState(): Promise<Uint8Array> {
@@ -185,8 +200,8 @@ class NativeSession implements Session {
     return this.#next(() => nativeAddon().sessionReset(this.#handle));
   }
 
-  selfTest(): Promise<void> {
-    return this.#next(() => nativeAddon().sessionSelfTest(this.#handle));
+  selfTest(signal?: AbortSignal): Promise<void> {
+    return this.#next(() => this.#cancellable(signal, () => nativeAddon().sessionSelfTest(this.#handle)));
   }
 
   profile(name: string): Promise<OpProfile[]> {
