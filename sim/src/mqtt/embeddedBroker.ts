@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Aedes } from "aedes";
 import { InputError } from "../errors.js";
+import { urlOf } from "../server/url.js";
 
 export interface BrokerOptions {
   /** 0: any free port. */
@@ -52,7 +53,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
   const shown = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
   return {
     port,
-    url: `mqtt://${shown.includes(":") ? `[${shown}]` : shown}:${port}`,
+    url: urlOf("mqtt", shown, port),
     handle: (stream) => void aedes.handle(stream),
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

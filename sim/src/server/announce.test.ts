@@ -4,6 +4,7 @@ import type { Service } from "bonjour-service";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type BoardEngine, SimulatedBoard } from "../board/board.js";
 import { jsonOf, MODEL, testBoard } from "../board/boardSuite.js";
+import { StoppedClock } from "../testing/stoppedClock.js";
 import { announceBoard } from "./announce.js";
 import { discoverBoards } from "./discover.js";
 import type { BoardServer } from "./listen.js";
@@ -123,6 +124,24 @@ describe.each<BoardEngine>(["native", "wasm"])("a %s board that announces itself
     await expect.poll(() => listener.gone, SOON).toHaveLength(1);
     expect(listener.present.size).toBe(0);
     expect(await discoverBoards({ ...mdns, seconds: 0.5 })).toEqual([]);
+  });
+
+  test("is announced once, however often it is looked at, as long as nothing of it changes", async () => {
+    const other = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine, deviceName: "quiet" });
+    const otherServer = await serveBoard(other, { port: 0 });
+    const clock = new StoppedClock();
+    const quiet = await announceBoard(other, otherServer, { ...mdns, clock });
+    await expect.poll(() => listener.present.size, SOON).toBe(2);
+    for (let look = 0; look < 5; look++) {
+      await expect.poll(() => clock.waiting).toEqual([500]);
+      clock.pass();
+    }
+    await expect.poll(() => clock.waiting).toEqual([500]);
+    await quiet?.close();
+    await expect.poll(() => listener.present.size, SOON).toBe(1);
+    expect(listener.gone).toHaveLength(1);
+    await otherServer.close();
+    await other.close();
   });
 
   test("is one of several in a process, and leaves the others there when it goes", async () => {

@@ -1,6 +1,7 @@
 import type { Service } from "bonjour-service";
 import { InputError } from "../errors.js";
 import { MDNS_TYPE, type MdnsOptions, openMdns } from "./mdns.js";
+import { urlOf } from "./url.js";
 
 /** A board that announces itself in the local network. Texts are the announcement's own, whoever made it. */
 export interface DiscoveredBoard {
@@ -81,7 +82,7 @@ function boardOf({ name, host, port, addresses = [], referer, txt }: Service): D
     model: fact("model"),
     firmware: fact("firmware"),
     board: fact("board"),
-    url: `${fact("tls") === "1" ? "https" : "http"}://${reached.includes(":") ? `[${reached}]` : reached}:${port}`,
+    url: urlOf(fact("tls") === "1" ? "https" : "http", reached, port),
     host,
     port,
     addresses,

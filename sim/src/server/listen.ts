@@ -5,6 +5,7 @@ import { InputError } from "../errors.js";
 import { secureOptions, type TlsIdentity } from "../tls.js";
 import { CONNECTION_LIMITS, type ConnectionLimits, Connections } from "./connections.js";
 import { HEAD_BYTES_MAX } from "./requests.js";
+import { urlOf } from "./url.js";
 
 export interface ServeOptions {
   /** 0: any free port. */
@@ -47,7 +48,7 @@ export async function listen(server: Server, options: ServeOptions, connections:
   return {
     host,
     port,
-    url: `${options.tls === undefined ? "http" : "https"}://${shown.includes(":") ? `[${shown}]` : shown}:${port}`,
+    url: urlOf(options.tls === undefined ? "http" : "https", shown, port),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
