@@ -1,10 +1,12 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runInside } from "../cli/testing/cliHarness.js";
+import { repoPath, runInside } from "../cli/testing/cliHarness.js";
+import { parseConfig } from "../lower/parseConfig.js";
 import { optSmall } from "../parity/misread.js";
 import { writeSeededCheckpoint } from "../parity/seededCheckpoint.js";
+import { checkMetadata } from "./packMetadata.js";
 
 const opt = optSmall();
 let folder: string;
@@ -69,4 +71,33 @@ test("without metadata the answer says that nothing was checked; an unreadable f
   expect(broken.stdout).toMatch(/not checked: what \S*config\.json says: it cannot be read \[JSON_SYNTAX\]/);
   await writeFile(at("alone/config.json"), '{"name": "another program\'s"}');
   expect((await pack("alone/w.safetensors", "wrong.json")).code).toBe(0);
+});
+
+test("of a GGUF its own key/values count, and no config.json beside it", async () => {
+  const config = parseConfig(opt.config(), "c.json");
+  const gguf = (heads: number) => ({
+    path: at("opt/model.safetensors"),
+    format: "gguf" as const,
+    metadata: { "general.architecture": "gpt2", "gpt2.attention.head_count": heads },
+  });
+  expect(await checkMetadata(gguf(4), config, "c.json", undefined)).toMatchObject({ sources: ["GGUF"], part: "body", contradictions: [] });
+  await expect(checkMetadata(gguf(2), config, "c.json", undefined)).rejects.toMatchObject({
+    code: "METADATA_CONTRADICTS",
+    message: expect.stringContaining("heads: gpt2.attention.head_count 2 (2), but c.json parts.body.attention.heads (4)"),
+  });
+});
+
+test("how pictures are normalised stands in preprocessor_config.json, of the part that takes them", async () => {
+  await mkdir(at("vit"));
+  const config = parseConfig(JSON.parse(await readFile(repoPath("configs", "lewm-test.json"), "utf8")), "c.json");
+  const checkpoint = { path: at("vit"), format: "safetensors" as const, metadata: { config: { model_type: "vit", hidden_size: 32 } } };
+  const processor = { do_rescale: true, rescale_factor: 1 / 255, image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] };
+  await writeFile(at("vit/preprocessor_config.json"), JSON.stringify(processor));
+  const checked = await checkMetadata(checkpoint, config, "c.json", undefined);
+  expect(checked).toMatchObject({ sources: ["preprocessor_config.json", "config.json"], part: "encoder", contradictions: [] });
+  expect(checked.checked).toEqual(expect.arrayContaining(["image mean", "image deviation", "width"]));
+  await writeFile(at("vit/preprocessor_config.json"), JSON.stringify({ ...processor, image_mean: [0.5, 0.5, 0.5] }));
+  await expect(checkMetadata(checkpoint, config, "c.json", undefined)).rejects.toMatchObject({
+    message: expect.stringMatching(/image mean: preprocessor_config\.json image_mean .* c\.json parts\.encoder\.embedding\.mean/),
+  });
 });

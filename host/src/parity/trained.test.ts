@@ -74,3 +74,13 @@ test("the card of lewm-tworoom-small has the figures that compare gives", async 
   const { rows } = await comparePack(pack("lewm-tworoom-small", packed.type), join(at, "model.safetensors"), options);
   expect(rows).toEqual(packed.rows);
 });
+
+test("what README.md and the cards tell to type works in a clone, and judges on frames that the model has not seen", () => {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  expect(/^npx synapse-host compare .*$/m.exec(readme)?.[0]).toContain("--images $M/eval ");
+  for (const model of MODELS_SHIPPED) {
+    const card = readFileSync(join(MODELS, model, "README.md"), "utf8");
+    expect(card).toContain(`npx synapse-host pack models/${model}/model.safetensors`);
+    expect(card).not.toMatch(/^synapse-host /m);
+  }
+});
