@@ -18,6 +18,7 @@ import type {
   Slot,
   Timing,
   Update,
+  Warnings,
 } from "./types.js";
 
 /** A picture as it is stored, or raw RGB of the model's size (`application/octet-stream`). */
@@ -37,7 +38,12 @@ export interface Answered {
 export interface Encoded extends Answered {
   readonly latent: Float32Array;
 }
-export interface RolledOut extends Answered {
+/** Where some of the given actions lie outside of the model's bounds (`actions` of its slot). */
+export interface Warned {
+  readonly warnings?: Warnings;
+}
+export interface Predicted extends Encoded, Warned {}
+export interface RolledOut extends Answered, Warned {
   /** The start, then a latent for every action. */
   readonly trajectory: readonly Float32Array[];
 }
@@ -213,7 +219,7 @@ export abstract class BoardClient {
   }
 
   /** The latent that follows `history`; action i is the one taken at latent i. */
-  async predict(history: Rows, actions: Rows, options?: CallOptions): Promise<Encoded> {
+  async predict(history: Rows, actions: Rows, options?: CallOptions): Promise<Predicted> {
     const body = { history: history.map(packFloats), actions: actions.map(packFloats) };
     return withLatent(await this.send<Answered & { readonly latent: string }>("POST", "/v1/predict?latent=base64", body, options, true));
   }

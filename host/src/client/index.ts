@@ -10,6 +10,7 @@ export {
   type PlanEvent,
   type Planned,
   type PlanRequest,
+  type Predicted,
   type RolledOut,
   type Rows,
 } from "./boardClient.js";

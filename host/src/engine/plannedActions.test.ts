@@ -87,3 +87,11 @@ test("bounds and the training's distribution make the same plan on the native an
     });
   }
 });
+
+test.each(["lewm-tworoom", "lewm-tworoom-small"])("%s says the same of its actions in each of its files", (name) => {
+  const read = (file: string) => JSON.parse(readFileSync(join(ROOT, "models", name, file), "utf8"));
+  const { units, bounds, ...statistics } = read("action-stats.json");
+  expect({ units, bounds }).toEqual({ units: "5 px of movement", bounds: { min: [-1, -1], max: [1, 1] } });
+  expect(read("synapse.json")).toMatchObject({ actions: { units, bounds }, statistics: { action: statistics } });
+  expect(read("config.json").action).toMatchObject({ units, bounds, ...statistics });
+});

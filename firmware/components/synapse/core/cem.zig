@@ -161,3 +161,17 @@ test "a bottom outside of the bounds is looked for inside of them, and found at 
     }
     for (cem.mean, [_]f32{ -0.5, -0.25, 0.125, 0.5 }) |found, wanted| try std.testing.expectApproxEqAbs(wanted, found, 1e-4);
 }
+
+test "the next deviation is the elites' sample deviation, and of equal costs the earlier wins" {
+    var values: [5 * 1]f32 = undefined;
+    var cem: Cem = .init(3, .{ .samples = 4, .iterations = 2, .elites = 2 }, &values, 1, &.{});
+    var drawn: [4]f32 = undefined;
+    for ([_]f32{ 2, 1, 1, 1 }, &drawn) |cost, *value| {
+        value.* = cem.candidate[0];
+        cem.score(cost);
+    }
+    const mean = (drawn[1] + drawn[2]) / 2;
+    try std.testing.expectEqual(mean, cem.mean[0]);
+    // Of two values the sample deviation, n - 1, is their distance over the root of 2.
+    try std.testing.expectApproxEqRel(@abs(drawn[1] - drawn[2]) / @sqrt(2.0), cem.deviation[0], 1e-6);
+}

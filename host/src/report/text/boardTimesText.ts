@@ -25,8 +25,14 @@ export function boardTimesFields(times: readonly BoardTime[]): Field[] {
   const entries = (ms: (estimate: BoardEstimate) => number) =>
     times.map(({ entry, estimate }) => `${entry} ${roughly(ms(estimate))}`).join(", ");
   return [
-    ["on a board", `${entries(({ builtLatencyMs }) => builtLatencyMs)} or more (estimate; ${builtText(first.estimate)})`],
-    ["", `${entries(({ vectorLatencyMs }) => vectorLatencyMs)} (estimate; ${vectorText(first.estimate)})`],
+    [
+      "on a board",
+      `${entries(({ builtLatencyMs }) => builtLatencyMs)} or more (estimate: no vector kernels yet, ${first.estimate.cyclesPerInstruction} cycle an instruction)`,
+    ],
+    [
+      "if vectorised",
+      `${entries(({ vectorLatencyMs }) => vectorLatencyMs)} (estimate: others' kernels, one core; misses their figures by ${misfitRange(first.estimate)})`,
+    ],
   ];
 }
 
