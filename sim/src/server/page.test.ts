@@ -59,7 +59,7 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
     browser = await launchChromium(executable);
     page = await browser.newPage(ON_A_PHONE);
     complaints = complaintsOf(page);
-    await page.goto(server.url);
+    await page.goto(`${server.url}/#token=${board.ownerToken}`);
   });
   afterAll(async () => {
     await browser?.close();

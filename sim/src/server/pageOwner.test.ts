@@ -227,6 +227,49 @@ describe.skipIf(executable === undefined)("the page in a browser that keeps anot
   });
 });
 
+describe.skipIf(executable === undefined)("the page of a board that others use", () => {
+  test("lets visitors plan with what the owner leaves them, and the owner end what they asked for", async () => {
+    const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
+    const server = await serveBoard(board, { port: 0 });
+    const browser = await launchChromium(executable);
+    try {
+      const visit = async (address: string) => {
+        const page = await (await browser.newContext(ON_A_PHONE)).newPage();
+        await page.route("**/v1/device", async (route) => {
+          const response = await route.fetch();
+          const device = (await response.json()) as { queue: object; limits: object };
+          Object.assign(device.queue, { in_progress: 2, open_max: 2 });
+          Object.assign(device.limits, { open_predictions_max: 2000 });
+          await route.fulfill({ response, json: device });
+        });
+        await page.goto(address);
+        await card(page, "Plan").getByText("Budget").tap();
+        await card(page, "Plan").getByLabel("Candidates").fill("300");
+        await card(page, "Plan").getByLabel("Rounds").fill("30");
+        return page;
+      };
+      const visitor = await visit(server.url);
+      await card(visitor, "Plan").getByText("At most 1,968 predictions in all.").waitFor();
+      await card(visitor, "Plan").getByText("1,950 predictions").waitFor();
+      expect(await button(visitor, "Stop the requests of others").count()).toBe(0);
+      const owner = await visit(`${server.url}/#token=${board.ownerToken}`);
+      await card(owner, "Plan").getByText("45,000 predictions").first().waitFor();
+      const methods: string[] = [];
+      await owner.route("**/v1/requests", (route) => {
+        methods.push(route.request().method());
+        return route.fulfill({ json: { stopped: 2 } });
+      });
+      await button(owner, "Stop the requests of others").tap();
+      await card(owner, "Board").getByText("2 requests of others stopped").waitFor();
+      expect(methods).toEqual(["DELETE"]);
+    } finally {
+      await browser.close();
+      await server.close();
+      await board.close();
+    }
+  });
+});
+
 describe.skipIf(executable === undefined)("the page of a model whose actions have units and bounds", () => {
   test("says them, and imagines within them", async () => {
     const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });

@@ -3,12 +3,13 @@ import { bytesText, countText, uptimeText } from "../format.js";
 import type { Session } from "../state/session.js";
 import { Card } from "./Card.js";
 
-export function BoardCard({ board }: Session) {
+export function BoardCard({ board, ownership, others }: Session) {
   const device = board.device.value;
   if (device === null) return null;
-  const { in_progress, capacity } = device.queue;
+  const { in_progress, capacity, open_max } = device.queue;
+  const work = in_progress === 0 ? "idle" : `${in_progress} of ${capacity} requests in progress`;
   return (
-    <Card title="Board" note={in_progress === 0 ? "idle" : `${in_progress} of ${capacity} requests in progress`}>
+    <Card title="Board" note={[work, others.note.value].filter(Boolean).join(" · ")}>
       <dl class="facts">
         {[...modelFacts(board.slot.value), ...boardFacts(device)].map(([name, value]) => (
           <div key={name}>
@@ -19,6 +20,11 @@ export function BoardCard({ board }: Session) {
       </dl>
       <Memory name="SRAM" region={device.memory.fast} />
       <Memory name="PSRAM" region={device.memory.slow} />
+      {in_progress > 0 && open_max !== undefined && ownership.held.value && (
+        <button type="button" class="full" onClick={() => void others.stop()}>
+          Stop the requests of others
+        </button>
+      )}
     </Card>
   );
 }

@@ -18,7 +18,7 @@ import { Range } from "./Range.js";
 
 export function PlanCard(session: Session) {
   const { board, sight, planning, ownership } = session;
-  const limits = board.device.value?.limits.plan;
+  const limits = planLimits(session);
   const [horizonWished, setHorizon] = useState(HORIZON_DEFAULT);
   const [budgetWished, setBudget] = useState(BUDGET_DEFAULT);
   const begin = useRef<HTMLButtonElement>(null);
@@ -70,6 +70,15 @@ export function PlanCard(session: Session) {
       {found !== null && <Found found={found} actionText={actionSpaceText(board.slot.value?.actions ?? {})} />}
     </Card>
   );
+}
+
+/** Of one plan; others than the owner may have to do with less. */
+function planLimits({ board, ownership }: Session): PlanLimits | undefined {
+  const limits = board.device.value?.limits;
+  if (limits?.open_predictions_max === undefined || ownership.held.value) return limits?.plan;
+  // Its answer takes another prediction for each action.
+  const predictionsMax = Math.max(2, limits.open_predictions_max - limits.plan.horizon_max);
+  return { ...limits.plan, predictions_max: Math.min(limits.plan.predictions_max, predictionsMax) };
 }
 
 interface PlaceProps {

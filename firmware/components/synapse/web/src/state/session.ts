@@ -8,6 +8,7 @@ import { Imagination } from "./imagination.js";
 import { Link } from "./link.js";
 import { Live } from "./live.js";
 import { Notices } from "./notices.js";
+import { Others } from "./others.js";
 import { Ownership } from "./ownership.js";
 import { Planning } from "./planning.js";
 import { Preferences } from "./preferences.js";
@@ -19,6 +20,7 @@ export interface Session {
   readonly notices: Notices;
   readonly board: Board;
   readonly ownership: Ownership;
+  readonly others: Others;
   readonly sight: Sight;
   readonly live: Live;
   readonly imagination: Imagination;
@@ -39,6 +41,7 @@ export function createSession(transport: Transport): Session {
     notices,
     board,
     ownership: new Ownership(api, token, board, notices, transport.isOwner === true),
+    others: new Others(api, board, notices),
     sight,
     live: new Live(sight, notices),
     imagination: new Imagination(api, board, sight, notices),
