@@ -2,10 +2,12 @@ import { endianness } from "node:os";
 import { inputError } from "./errors.js";
 import { FileSource, isFolder } from "./fileSource.js";
 import { readGguf } from "./gguf.js";
+import { joinGgufParts } from "./ggufSplit.js";
 import { readHuggingFaceFolder } from "./huggingFaceFolder.js";
 import { MAX_HEADER_BYTES, readSafetensors } from "./safetensors.js";
 import { readShardIndex } from "./shards.js";
 import { readTorch } from "./torch.js";
+import { LEGACY_MAGIC, readLegacyTorch } from "./torchLegacy.js";
 
 /** One named tensor of a checkpoint. Nothing of its data is read before `read` or `readF32`. */
 export interface CheckpointTensor {
@@ -32,11 +34,14 @@ export interface Checkpoint {
    * torch: strings, numbers and booleans beside the state_dict. A Hugging Face folder adds its parsed `config.json` as `config`.
    */
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** torch: every dict in the file that has tensors, in it or below, by dotted path; `tensors` is that under `stateDict`. */
+  readonly stateDicts?: ReadonlyMap<string, ReadonlyMap<string, CheckpointTensor>>;
+  readonly stateDict?: string;
   close(): Promise<void>;
 }
 
 /**
- * Opens a checkpoint by what the file holds, not by its extension: safetensors (one file or a shard index), GGUF, a torch zip state_dict, or a
+ * Opens a checkpoint by what the file holds, not by its extension: safetensors (one file or a shard index), GGUF, a torch state_dict, or a
  * Hugging Face folder. Headers are validated completely, so every tensor listed can be read. The file is only ever read, never executed.
  * @throws InputError when the path cannot be read or its content is not a valid checkpoint
  */
@@ -46,8 +51,13 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   return openCheckpointFile(path);
 }
 
-function openCheckpointFile(path: string): Promise<Checkpoint> {
-  return openFile(path, (file) => readShardIndex(file, openShard));
+async function openCheckpointFile(path: string): Promise<Checkpoint> {
+  const opened = await openFile(path, (file) => readShardIndex(file, openShard));
+  if (opened.format !== "gguf") return opened;
+  return joinGgufParts(opened, openShard).catch(async (error: unknown) => {
+    await opened.close();
+    throw error;
+  });
 }
 
 /** A shard is no index in turn: an index could list itself. */
@@ -69,7 +79,12 @@ async function openFile(path: string, readIndex: ReadIndex): Promise<Checkpoint>
   }
 }
 
-const EXPECTED = "a safetensors, GGUF or torch zip (.pt) file, a model.safetensors.index.json, or a Hugging Face folder";
+/** A tar archive says so in its first header: POSIX 1003.1, ustar interchange format. */
+async function isTorchTar(file: FileSource): Promise<boolean> {
+  return file.size >= 512 && Buffer.from(await file.readAt(257, 5)).toString("latin1") === "ustar";
+}
+
+const EXPECTED = "a safetensors, GGUF or torch (.pt) file, a model.safetensors.index.json, or a Hugging Face folder";
 
 async function readByContent(file: FileSource, readIndex: ReadIndex): Promise<Checkpoint> {
   const start = Buffer.from(await file.readAt(0, Math.min(16, file.size)));
@@ -84,10 +99,10 @@ async function readByContent(file: FileSource, readIndex: ReadIndex): Promise<Ch
       expected: "the file that `git lfs pull` fetches",
     });
   }
-  // The legacy torch format opens with its magic number, pickled: PROTO 2, LONG1 of 10 bytes.
-  if (text.startsWith("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")) {
-    throw inputError(file.path, "TORCH_LEGACY_FORMAT", "this is torch's old format from before version 1.6, a pickle without a zip", {
-      expected: 'a zip; re-save it in Python with torch.save(torch.load(path, map_location="cpu", weights_only=True), new_path)',
+  if (text.startsWith(LEGACY_MAGIC)) return readLegacyTorch(file);
+  if (await isTorchTar(file)) {
+    throw inputError(file.path, "TORCH_TAR_FORMAT", "this is a tar archive, torch's format from before version 0.1.10", {
+      expected: "a file of a later torch: load it in Python and save model.state_dict() anew",
     });
   }
   if (start[0] === 0x80 && (start[1] ?? 0xff) <= 5) {

@@ -1,4 +1,5 @@
 import { dequantizeQ2K, dequantizeQ3K, dequantizeQ4K, dequantizeQ5K, dequantizeQ6K } from "./dequantizeK.js";
+import { dequantizeIq4Nl, dequantizeIq4Xs, dequantizeMxfp4, dequantizeQ2_0, dequantizeTq1, dequantizeTq2 } from "./dequantizeTables.js";
 import { f16Values } from "./half.js";
 
 /**
@@ -59,7 +60,16 @@ const DEQUANTIZERS: ReadonlyMap<string, Dequantize> = new Map<string, Dequantize
   ["Q4_K", dequantizeQ4K],
   ["Q5_K", dequantizeQ5K],
   ["Q6_K", dequantizeQ6K],
+  ["IQ4_NL", dequantizeIq4Nl],
+  ["IQ4_XS", dequantizeIq4Xs],
+  ["MXFP4", dequantizeMxfp4],
+  ["TQ1_0", dequantizeTq1],
+  ["TQ2_0", dequantizeTq2],
+  ["Q2_0", dequantizeQ2_0],
 ]);
+
+/** Names of the ggml block types that have a rule. */
+export const DEQUANTIZED: readonly string[] = [...DEQUANTIZERS.keys()];
 
 /** The rule for a ggml block type by its name, or undefined where there is none. */
 export function dequantizer(type: string): Dequantize | undefined {

@@ -6,7 +6,7 @@ export interface GgmlType {
   readonly blockBytes: number;
 }
 
-// Ids and block sizes of `enum ggml_type` and the block structures in ggml-common.h. The types that ggml removed are absent on purpose.
+// Ids and block sizes of `enum ggml_type` and the block structures in ggml-common.h. The types that ggml removed are in REMOVED.
 const ROWS: readonly (readonly [id: number, name: string, blockElements: number, blockBytes: number])[] = [
   [0, "F32", 1, 4],
   [1, "F16", 1, 2],
@@ -42,9 +42,22 @@ const ROWS: readonly (readonly [id: number, name: string, blockElements: number,
   [39, "MXFP4", 32, 17],
   [40, "NVFP4", 64, 36],
   [41, "Q1_0", 128, 18],
+  [42, "Q2_0", 64, 18],
 ];
 
 const TYPES: readonly GgmlType[] = ROWS.map(([id, name, blockElements, blockBytes]) => ({ id, name, blockElements, blockBytes }));
 
 export const GGML_TYPES_BY_ID: ReadonlyMap<number, GgmlType> = new Map(TYPES.map((type) => [type.id, type]));
 export const GGML_TYPES_BY_NAME: ReadonlyMap<string, GgmlType> = new Map(TYPES.map((type) => [type.name, type]));
+
+/** Ids that files of older versions may hold, with what ggml did about them. */
+export const REMOVED: ReadonlyMap<number, string> = new Map([
+  [4, "Q4_2"],
+  [5, "Q4_3"],
+  [31, "Q4_0_4_4"],
+  [32, "Q4_0_4_8"],
+  [33, "Q4_0_8_8"],
+  [36, "IQ4_NL_4_4"],
+  [37, "IQ4_NL_4_8"],
+  [38, "IQ4_NL_8_8"],
+]);

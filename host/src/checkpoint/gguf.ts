@@ -2,7 +2,7 @@ import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
 import { elementCount } from "./dtypes.js";
 import { inputError, quote } from "./errors.js";
 import type { FileSource } from "./fileSource.js";
-import { GGML_TYPES_BY_ID, type GgmlType } from "./ggmlTypes.js";
+import { GGML_TYPES_BY_ID, type GgmlType, REMOVED } from "./ggmlTypes.js";
 import { GgufCursor } from "./ggufCursor.js";
 import { GGUF_LIMITS, readKeyValues } from "./ggufValues.js";
 import { toF32 } from "./toF32.js";
@@ -85,8 +85,16 @@ function readTensorInfo(cursor: GgufCursor): TensorInfo {
   }
   const id = cursor.u32();
   const type = GGML_TYPES_BY_ID.get(id);
-  if (type === undefined)
-    throw cursor.fail("GGUF_UNKNOWN_TENSOR_TYPE", `tensor ${quote(name)} has the ggml type ${id}`, "a ggml type that is in use");
+  if (type === undefined) {
+    const removed = REMOVED.get(id);
+    throw cursor.fail(
+      "GGUF_UNKNOWN_TENSOR_TYPE",
+      `tensor ${quote(name)} has the ggml type ${id}${removed === undefined ? ", which this program does not know" : ` (${removed}), which ggml has removed`}`,
+      removed === undefined
+        ? `ggml types up to ${Math.max(...GGML_TYPES_BY_ID.keys())}`
+        : "a file that was written anew with a current llama.cpp",
+    );
+  }
   const rowLength = shape.at(-1) ?? 1;
   if (rowLength % type.blockElements !== 0) {
     throw cursor.fail(

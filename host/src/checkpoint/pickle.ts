@@ -12,6 +12,14 @@ export class PickleTuple {
 /** A dict whose attributes a pickle may set (they are dropped): `collections.OrderedDict`. */
 export class PickleOrderedDict extends Map<unknown, unknown> {}
 
+/** An object that has no meaning here: a Python class of the allow-list was asked for, and nothing of it was run. */
+export class PickleInert {
+  readonly name: string;
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
 /** Ends the reading with an error at the place of the opcode. */
 export type Reject = (code: string, message: string, expected?: string) => never;
 
@@ -46,7 +54,17 @@ const INTEGER_BYTES_MAX = 256;
  * @throws InputError PICKLE_* with the byte offset of the opcode
  */
 export function unpickle(bytes: Uint8Array, options: PickleOptions): unknown {
-  return new Interpreter(bytes, options).run();
+  return unpickleNext(bytes, options).value;
+}
+
+/** As `unpickle`, of the pickle at the beginning of `bytes`, and how long it is. */
+export function unpickleNext(bytes: Uint8Array, options: PickleOptions): { readonly value: unknown; readonly bytes: number } {
+  const interpreter = new Interpreter(bytes, options);
+  return { value: interpreter.run(), bytes: interpreter.position };
+}
+
+function isBuilt(value: unknown): value is PickleOrderedDict | PickleInert {
+  return value instanceof PickleOrderedDict || value instanceof PickleInert;
 }
 
 class Interpreter {
@@ -61,6 +79,10 @@ class Interpreter {
   constructor(bytes: Uint8Array, options: PickleOptions) {
     this.#options = options;
     this.#in = new PickleBytes(bytes, this.#reject);
+  }
+
+  get position(): number {
+    return this.#in.position;
   }
 
   readonly #reject: Reject = (code, message, expected) => {
@@ -136,6 +158,9 @@ class Interpreter {
         this.#push(input.text(input.u8()));
         break;
       case 0x58: // BINUNICODE
+        this.#push(input.text(input.u32()));
+        break;
+      case 0x54: // BINSTRING: Python 2's str
         this.#push(input.text(input.u32()));
         break;
       case 0x8d: // BINUNICODE8
@@ -217,7 +242,7 @@ class Interpreter {
         break;
       case 0x62: // BUILD
         this.#pop();
-        this.#top((value): value is PickleOrderedDict => value instanceof PickleOrderedDict, "an OrderedDict");
+        this.#top(isBuilt, "an OrderedDict");
         break;
       case 0x51: // BINPERSID
         this.#push(this.#options.persistentLoad(this.#pop(), this.#reject));
@@ -266,8 +291,9 @@ class Interpreter {
   }
 
   #setItems(items: readonly unknown[]): void {
-    const dict = this.#top((value): value is Map<unknown, unknown> => value instanceof Map, "a dict");
+    const dict = this.#top((value) => value instanceof Map || value instanceof PickleInert, "a dict");
     if (items.length % 2 !== 0) this.#reject("PICKLE_MALFORMED", "a dict key has no value");
+    if (dict instanceof PickleInert) return;
     for (let i = 0; i < items.length; i += 2) {
       const key = items[i];
       if (Array.isArray(key) || key instanceof Map)

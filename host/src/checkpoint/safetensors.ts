@@ -8,6 +8,9 @@ import { toF32 } from "./toF32.js";
 /** The limit of the reference implementation. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
+/** Types of the format whose elements are no whole bytes. */
+const SUB_BYTE: ReadonlySet<string> = new Set(["F4", "F6_E2M3", "F6_E3M2"]);
+
 interface Entry {
   readonly name: string;
   readonly dtype: string;
@@ -64,7 +67,8 @@ function tensor(file: FileSource, { name, dtype, shape, begin, end }: Entry, dat
 }
 
 function readMetadata(source: string, value: unknown): Record<string, string> {
-  if (value === undefined) return {};
+  // The reference implementation writes no null, and reads it as nothing.
+  if (value === undefined || value === null) return {};
   if (!isJsonObject(value) || Object.values(value).some((text) => typeof text !== "string")) {
     throw inputError(source, "SAFETENSORS_BAD_METADATA", "__metadata__ holds something that is not a string", {
       where: "__metadata__",
@@ -81,7 +85,12 @@ function readEntry(source: string, name: string, info: unknown): Entry {
   const { dtype, shape, data_offsets: offsets } = info;
   const itemBytes = typeof dtype === "string" ? SCALAR_BYTES.get(dtype) : undefined;
   if (typeof dtype !== "string" || itemBytes === undefined) {
-    const shown = typeof dtype === "string" ? `the dtype ${quote(dtype)} is not known` : "the dtype is missing or no string";
+    const shown =
+      typeof dtype !== "string"
+        ? "the dtype is missing or no string"
+        : SUB_BYTE.has(dtype)
+          ? `the dtype ${dtype} packs several numbers into a byte, which means nothing without the scales beside it`
+          : `the dtype ${quote(dtype)} is not known`;
     throw inputError(source, "SAFETENSORS_UNKNOWN_DTYPE", shown, { where, expected: [...SCALAR_BYTES.keys()].join(", ") });
   }
   const elements = Array.isArray(shape) && shape.length <= RANK_MAX ? elementCount(shape) : undefined;
@@ -91,7 +100,13 @@ function readEntry(source: string, name: string, info: unknown): Entry {
       expected: `at most ${RANK_MAX} non-negative integers`,
     });
   }
-  if (!Array.isArray(offsets) || offsets.length !== 2 || elementCount(offsets) === undefined || offsets[0] > offsets[1]) {
+  if (
+    !Array.isArray(offsets) ||
+    offsets.length !== 2 ||
+    offsets.some((at) => !Number.isSafeInteger(at)) ||
+    offsets[0] < 0 ||
+    offsets[0] > offsets[1]
+  ) {
     throw inputError(source, "SAFETENSORS_BAD_OFFSETS", "data_offsets is not a byte range", {
       where,
       expected: "[begin, end] with begin <= end",

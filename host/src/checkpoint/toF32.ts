@@ -1,5 +1,6 @@
-import { dequantizer } from "./dequantize.js";
+import { DEQUANTIZED, dequantizer } from "./dequantize.js";
 import { inputError, quote } from "./errors.js";
+import { f8e4m3ToF32, f8e5m2ToF32, f8e8m0ToF32 } from "./float8.js";
 import { GGML_TYPES_BY_NAME } from "./ggmlTypes.js";
 import { f16Table } from "./half.js";
 
@@ -38,6 +39,9 @@ const SCALARS: ReadonlyMap<string, Convert> = new Map<string, Convert>([
   ["F16", f16],
   ["BF16", bf16],
   ["F64", (bytes) => new Float32Array(new Float64Array(bytes.buffer))],
+  ["F8_E4M3", f8e4m3ToF32],
+  ["F8_E5M2", f8e5m2ToF32],
+  ["F8_E8M0", f8e8m0ToF32],
   ["BOOL", (bytes) => Float32Array.from(bytes, (value) => (value === 0 ? 0 : 1))],
   ["U8", (bytes) => new Float32Array(bytes)],
   ["I8", (bytes) => new Float32Array(new Int8Array(bytes.buffer))],
@@ -49,10 +53,12 @@ const SCALARS: ReadonlyMap<string, Convert> = new Map<string, Convert>([
   ["U64", (bytes) => int64(bytes, new Uint32Array(bytes.buffer))],
 ]);
 
+const EIGHT_BITS = ["F8_E4M3", "F8_E5M2", "F8_E8M0"];
+
 /**
  * Little-endian values of `dtype` (scalar or GGUF block type) as f32, rounded to nearest even. NaN stays NaN, denormals and infinities are kept.
  * `bytes` must be whole elements or blocks; the answer may share its buffer.
- * @throws InputError CHECKPOINT_NO_F32 for a type that has no rule (f8, complex, GGUF's IQ types)
+ * @throws InputError CHECKPOINT_NO_F32 for a type that has no rule (complex numbers, most of GGUF's IQ types)
  */
 export function toF32(dtype: string, bytes: Uint8Array, source: string, name: string): Float32Array {
   const owned =
@@ -66,7 +72,7 @@ export function toF32(dtype: string, bytes: Uint8Array, source: string, name: st
   if (type === undefined || dequantize === undefined) {
     throw inputError(source, "CHECKPOINT_NO_F32", `values of type ${dtype} cannot be converted to f32`, {
       where: `tensor ${quote(name)}`,
-      expected: "F32, F16, BF16, F64, an integer type, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 or Q2_K to Q6_K",
+      expected: `F32, F16, BF16, F64, ${EIGHT_BITS.join(", ")}, or of GGUF ${DEQUANTIZED.join(", ")}`,
     });
   }
   const blocks = owned.length / type.blockBytes;

@@ -1,12 +1,9 @@
-import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
-import { elementCount, SCALAR_BYTES } from "./dtypes.js";
+import type { Checkpoint } from "./checkpoint.js";
 import { inputError, quote } from "./errors.js";
 import type { FileSource } from "./fileSource.js";
 import { unpickle } from "./pickle.js";
-import { gather, isContiguous } from "./strided.js";
-import { toF32 } from "./toF32.js";
-import { readStorageId, TORCH_GLOBALS, type TorchView } from "./torchGlobals.js";
-import { findStateDict } from "./torchStateDict.js";
+import { readStorageId, TORCH_GLOBALS } from "./torchGlobals.js";
+import { torchCheckpoint } from "./torchTensors.js";
 import { ZipArchive, type ZipEntry } from "./zip.js";
 
 const PICKLE_BYTES_MAX = 1 << 26;
@@ -40,35 +37,10 @@ export async function readTorch(file: FileSource): Promise<Checkpoint> {
       return storage;
     },
   });
-  const state = findStateDict(file.path, root);
-  const tensors = new Map<string, CheckpointTensor>();
-  for (const [name, view] of state.tensors) {
-    const record = zip.entries.get(`${folder}data/${view.storage.key}`) as ZipEntry;
-    tensors.set(name, tensor(zip, name, view, record));
-  }
-  return { path: file.path, format: "torch", tensors, metadata: state.metadata, close: () => file.close() };
-}
-
-function tensor(zip: ZipArchive, name: string, view: TorchView, record: ZipEntry): CheckpointTensor {
-  const { dtype, shape, strides } = view;
-  const itemBytes = SCALAR_BYTES.get(dtype) as number;
-  const bytes = (elementCount(shape) as number) * itemBytes;
-  const source = zip.file.path;
-  if (bytes > Math.max(zip.file.size, record.bytes)) {
-    // Strides of 0 repeat elements, so a few bytes could claim any size.
-    throw inputError(source, "TORCH_TENSOR_EXPANDED", `strides repeat ${record.bytes} stored bytes into ${bytes}`, {
-      where: `tensor ${quote(name)}`,
-      expected: "no more bytes than the file has; call .contiguous() before saving",
-    });
-  }
-  const read = async () => {
-    if (bytes === 0) return new Uint8Array(0);
-    const start = view.offset * itemBytes;
-    if (isContiguous(shape, strides)) return zip.read(record, start, bytes);
-    const spanElements = shape.reduce((last, size, i) => last + (size - 1) * (strides[i] as number), 0) + 1;
-    return gather(await zip.read(record, start, spanElements * itemBytes), itemBytes, shape, strides);
-  };
-  return { name, dtype, shape, bytes, read, readF32: async () => toF32(dtype, await read(), source, name) };
+  return torchCheckpoint(file, root, (key) => {
+    const record = zip.entries.get(`${folder}data/${key}`) as ZipEntry;
+    return { bytes: record.bytes, read: (offset, length) => zip.read(record, offset, length) };
+  });
 }
 
 function findPickle(source: string, zip: ZipArchive): ZipEntry {

@@ -1,6 +1,6 @@
 import { elementCount, RANK_MAX, SCALAR_BYTES } from "./dtypes.js";
 import { quote } from "./errors.js";
-import { PickleGlobal, PickleOrderedDict, PickleTuple, type Reject } from "./pickle.js";
+import { PickleGlobal, PickleInert, PickleOrderedDict, PickleTuple, type Reject } from "./pickle.js";
 
 /** One `data/N` record. `dtype` is undefined for an untyped storage. */
 export class TorchStorage {
@@ -42,6 +42,8 @@ const STORAGE_DTYPES: readonly (readonly [storage: string, dtype: string])[] = [
   ["LongStorage", "I64"],
   ["BoolStorage", "BOOL"],
   ["ComplexFloatStorage", "C64"],
+  ["Float8_e4m3fnStorage", "F8_E4M3"],
+  ["Float8_e5m2Storage", "F8_E5M2"],
 ];
 
 const DTYPES: readonly (readonly [torch: string, dtype: string])[] = [
@@ -61,6 +63,7 @@ const DTYPES: readonly (readonly [torch: string, dtype: string])[] = [
   ["complex64", "C64"],
   ["float8_e4m3fn", "F8_E4M3"],
   ["float8_e5m2", "F8_E5M2"],
+  ["float8_e8m0fnu", "F8_E8M0"],
 ];
 
 /** A storage class; in a persistent id it says the element type. */
@@ -135,10 +138,36 @@ function orderedDict(args: readonly unknown[], reject: Reject): PickleOrderedDic
   return args.length === 0 ? new PickleOrderedDict() : reject("PICKLE_MALFORMED", "an OrderedDict is made from arguments", "none");
 }
 
+/** A dict in all that matters here; its factory makes values for keys that are not there. */
+function defaultDict(): PickleOrderedDict {
+  return new PickleOrderedDict();
+}
+
+/** What training code keeps beside its weights. None of it is run, and none of it is read: an object of these is there and says nothing. */
+const INERT = [
+  "argparse.Namespace",
+  "types.SimpleNamespace",
+  "_codecs.encode",
+  "numpy.ndarray",
+  "numpy.dtype",
+  ...["core", "_core"].flatMap((core) => [`numpy.${core}.multiarray.scalar`, `numpy.${core}.multiarray._reconstruct`]),
+  ...["set", "frozenset", "list", "dict", "int", "float", "str", "bool", "tuple", "bytearray", "complex", "slice", "range"].flatMap(
+    (name) => [`__builtin__.${name}`, `builtins.${name}`],
+  ),
+  ...["", "._local"].flatMap((module) =>
+    ["PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath", "Path"].map((name) => `pathlib${module}.${name}`),
+  ),
+  ...["datetime", "date", "time", "timedelta", "timezone"].map((name) => `datetime.${name}`),
+  "collections.deque",
+  "collections.Counter",
+].map((name) => new PickleGlobal(name, () => new PickleInert(name)));
+
 /** Everything a state_dict may name, and what this program does instead of the Python function. */
 export const TORCH_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map(
   [
     new PickleGlobal("collections.OrderedDict", orderedDict),
+    new PickleGlobal("collections.defaultdict", defaultDict),
+    ...INERT,
     new PickleGlobal("torch._utils._rebuild_tensor_v2", rebuildTensor(2)),
     new PickleGlobal("torch._utils._rebuild_tensor_v3", rebuildTensor(3)),
     new PickleGlobal("torch._utils._rebuild_parameter", rebuildParameter),
@@ -153,9 +182,12 @@ export const TORCH_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map(
   ].map((global) => [global.name, global]),
 );
 
-/** `("storage", type, key, location, elements)`; the length counts elements, or bytes when the storage is untyped. */
+/** `("storage", type, key, location, elements)`, in the format before version 1.6 with a last `None`; the length counts elements, or bytes when the storage is untyped. */
 export function readStorageId(id: unknown, reject: Reject): TorchStorage {
-  const [kind, type, key, , count] = id instanceof PickleTuple ? id.items : [];
+  const [kind, type, key, , count, view] = id instanceof PickleTuple ? id.items : [];
+  // Files from before version 0.4 shared storages this way.
+  if (view !== undefined && view !== null)
+    return reject("TORCH_BAD_STORAGE", "the storage is a view of another, as very old files have it", "a file saved by a later torch");
   if (kind !== "storage" || !(type instanceof StorageType) || typeof key !== "string" || typeof count !== "number") {
     return reject("TORCH_BAD_STORAGE", "a persistent id does not describe a storage", '("storage", type, key, location, elements)');
   }

@@ -98,6 +98,11 @@ async function findDirectory(file: FileSource): Promise<Directory> {
   let at = tailBytes - END_BYTES;
   // The comment's length must lead exactly to the end, or a signature inside a comment would count.
   while (at >= 0 && !(tail.getUint32(at, true) === 0x06054b50 && at + END_BYTES + tail.getUint16(at + 20, true) === tailBytes)) at--;
+  // Bytes behind the zip, as some tools append them, are no comment. Then the last record counts that has the directory's beginning where it says.
+  if (at < 0) {
+    at = tailBytes - END_BYTES;
+    while (at >= 0 && !(await isEnd(file, tail, at, file.size - tailBytes))) at--;
+  }
   if (at < 0)
     throw inputError(file.path, "ZIP_NO_DIRECTORY", "the end of the zip's central directory is missing", { expected: "a complete file" });
   const endOffset = file.size - tailBytes + at;
@@ -122,6 +127,15 @@ async function findDirectory(file: FileSource): Promise<Directory> {
     });
   }
   return directory;
+}
+
+/** Whether an end record at `at` of the file's tail has room for its comment, and a directory's first entry or nothing where it points. */
+async function isEnd(file: FileSource, tail: DataView, at: number, tailOffset: number): Promise<boolean> {
+  if (tail.getUint32(at, true) !== 0x06054b50 || at + END_BYTES + tail.getUint16(at + 20, true) > tail.byteLength) return false;
+  const offset = tail.getUint32(at + 16, true);
+  if (offset === 0xffffffff || tail.getUint16(at + 10, true) === 0) return true;
+  if (offset + 4 > tailOffset + at) return false;
+  return new DataView((await file.readAt(offset, 4)).buffer).getUint32(0, true) === 0x02014b50;
 }
 
 async function findDirectory64(file: FileSource, endOffset: number): Promise<Directory | undefined> {
