@@ -40,6 +40,8 @@ export interface PickleOptions {
   readonly what: string;
   /** The allow-list, by `module.name`. */
   readonly globals: ReadonlyMap<string, PickleGlobal>;
+  /** Globals whose meaning is known and that cannot be read, with what to do about it. */
+  readonly refused?: ReadonlyMap<string, readonly [code: string, message: string, expected: string]>;
   readonly persistentLoad: (id: unknown, reject: Reject) => unknown;
 }
 
@@ -319,6 +321,8 @@ class Interpreter {
     const full = `${module}.${name}`;
     const global = this.#options.globals.get(full);
     if (global !== undefined) return global;
+    const refused = this.#options.refused?.get(full);
+    if (refused !== undefined) return this.#reject(...refused);
     return this.#reject(
       "PICKLE_GLOBAL_NOT_ALLOWED",
       `the pickle asks for the Python object ${quote(full)}, which a state_dict does not need`,

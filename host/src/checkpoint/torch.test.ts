@@ -155,7 +155,7 @@ describe("a hostile pickle", () => {
     ["has a storage of 2^62 bytes", stateDict({ elements: 2 ** 60 }), "TORCH_BAD_STORAGE"],
     ["has a storage without a record", stateDict({ key: "1" }), "TORCH_BAD_STORAGE"],
     ["reaches outside its records", stateDict({ key: "../data.pkl" }), "TORCH_BAD_STORAGE"],
-    ["has a storage of an unknown type", stateDict({ type: "QInt8Storage" }), "PICKLE_GLOBAL_NOT_ALLOWED"],
+    ["has a storage of an unknown type", stateDict({ type: "MysteryStorage" }), "PICKLE_GLOBAL_NOT_ALLOWED"],
     ["has a dtype where the storage type belongs", stateDict({ type: "float32" }), "TORCH_BAD_STORAGE"],
     ["loads a persistent id that is no storage", new Pickle().str("x").u8(0x51).stop(), "TORCH_BAD_STORAGE"],
   ];
@@ -164,6 +164,30 @@ describe("a hostile pickle", () => {
       expect((await rejection(join(folder, "hostile.pt"), archive(pickle))).code).toBe(code);
     });
   }
+});
+
+describe("what torch can save and this program cannot read", () => {
+  it.each([
+    ["_rebuild_qtensor", "TORCH_QUANTISED", /dequantize/],
+    ["_rebuild_sparse_tensor", "TORCH_SPARSE", /to_dense/],
+    ["_rebuild_wrapper_subclass", "TORCH_SUBCLASS", /plain tensors/],
+    ["_rebuild_meta_tensor_no_storage", "TORCH_NO_VALUES", /was loaded/],
+  ] as const)("%s is called by what it is", async (name, code, expected) => {
+    const pickle = new Pickle().u8(0x7d).str("w").global("torch._utils", name).u8(0x29, 0x52, 0x73).stop();
+    expect(await rejection(join(folder, "kind.pt"), archive(pickle))).toMatchObject({ code, expected: expect.stringMatching(expected) });
+  });
+
+  it("what is inert is never called: os.system and its like stay refused", async () => {
+    for (const [module, name] of [
+      ["os", "system"],
+      ["builtins", "eval"],
+      ["numpy", "load"],
+      ["argparse", "ArgumentParser"],
+    ] as const) {
+      const pickle = new Pickle().u8(0x7d).str("w").global(module, name).u8(0x29, 0x52, 0x73).stop();
+      expect((await rejection(join(folder, "code.pt"), archive(pickle))).code).toBe("PICKLE_GLOBAL_NOT_ALLOWED");
+    }
+  });
 });
 
 describe("a damaged or hostile torch archive", () => {

@@ -2,7 +2,7 @@ import type { Checkpoint } from "./checkpoint.js";
 import { inputError, quote } from "./errors.js";
 import type { FileSource } from "./fileSource.js";
 import { unpickle } from "./pickle.js";
-import { readStorageId, TORCH_GLOBALS } from "./torchGlobals.js";
+import { readStorageId, TORCH_GLOBALS, TORCH_REFUSED } from "./torchGlobals.js";
 import { torchCheckpoint } from "./torchTensors.js";
 import { ZipArchive, type ZipEntry } from "./zip.js";
 
@@ -27,6 +27,7 @@ export async function readTorch(file: FileSource): Promise<Checkpoint> {
     source: file.path,
     what: pickle.name,
     globals: TORCH_GLOBALS,
+    refused: TORCH_REFUSED,
     persistentLoad: (id, reject) => {
       const storage = readStorageId(id, reject);
       const record = zip.entries.get(`${folder}data/${storage.key}`);

@@ -182,6 +182,35 @@ export const TORCH_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map(
   ].map((global) => [global.name, global]),
 );
 
+/** Code, what a tensor is, and what would be right. */
+type Refusal = readonly [code: string, message: string, expected: string];
+
+const QUANTISED: Refusal = [
+  "TORCH_QUANTISED",
+  "a tensor is one of torch's own quantised types",
+  "its values: call .dequantize() on it before saving, or save the model from before it was converted",
+];
+const SPARSE: Refusal = ["TORCH_SPARSE", "a tensor is sparse", "a dense one: call .to_dense() on it before saving"];
+const NO_VALUES: Refusal = ["TORCH_NO_VALUES", "a tensor is on the meta device and has no values", "a model that was loaded"];
+const SUBCLASS: Refusal = [
+  "TORCH_SUBCLASS",
+  "a tensor is of a class of its own (of a quantisation library, or distributed)",
+  "plain tensors: convert the model back, or gather it, before saving model.state_dict()",
+];
+
+/** What a state_dict may hold that this program cannot read, and what to do about it. */
+export const TORCH_REFUSED: ReadonlyMap<string, Refusal> = new Map<string, Refusal>([
+  ["torch._utils._rebuild_qtensor", QUANTISED],
+  ...["QInt8Storage", "QUInt8Storage", "QInt32Storage", "QUInt4x2Storage", "QUInt2x4Storage"].map(
+    (name) => [`torch.${name}`, QUANTISED] as const,
+  ),
+  ["torch._utils._rebuild_sparse_tensor", SPARSE],
+  ["torch._utils._rebuild_nested_tensor", SUBCLASS],
+  ["torch._utils._rebuild_wrapper_subclass", SUBCLASS],
+  ["torch._tensor._rebuild_from_type_v2", SUBCLASS],
+  ["torch._utils._rebuild_meta_tensor_no_storage", NO_VALUES],
+]);
+
 /** `("storage", type, key, location, elements)`, in the format before version 1.6 with a last `None`; the length counts elements, or bytes when the storage is untyped. */
 export function readStorageId(id: unknown, reject: Reject): TorchStorage {
   const [kind, type, key, , count, view] = id instanceof PickleTuple ? id.items : [];

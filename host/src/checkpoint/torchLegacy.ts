@@ -3,7 +3,7 @@ import { SCALAR_BYTES } from "./dtypes.js";
 import { inputError, quote } from "./errors.js";
 import type { FileSource } from "./fileSource.js";
 import { type PickleOptions, unpickleNext } from "./pickle.js";
-import { readStorageId, TORCH_GLOBALS, type TorchStorage } from "./torchGlobals.js";
+import { readStorageId, TORCH_GLOBALS, TORCH_REFUSED, type TorchStorage } from "./torchGlobals.js";
 import { type StorageBytes, torchCheckpoint } from "./torchTensors.js";
 
 const PICKLES_BYTES_MAX = 1 << 26;
@@ -26,6 +26,7 @@ export async function readLegacyTorch(file: FileSource): Promise<Checkpoint> {
     source: file.path,
     what,
     globals: TORCH_GLOBALS,
+    refused: TORCH_REFUSED,
     persistentLoad: (id, reject) => {
       const storage = readStorageId(id, reject);
       const known = storages.get(storage.key);

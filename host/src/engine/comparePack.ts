@@ -1,10 +1,11 @@
 import { basename } from "node:path";
 import { type EngineName, InputError } from "synapse-sim";
 import { z } from "zod";
-import { openCheckpoint } from "../checkpoint/index.js";
+import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
 import { compile } from "../compile.js";
 import { type Statistics, statisticsSchema } from "../lower/configSchema.js";
-import { schemaError } from "../lower/parseConfig.js";
+import { fitCheckpoint, type WeightChoice } from "../lower/fitCheckpoint.js";
+import { parseConfig, schemaError } from "../lower/parseConfig.js";
 import { readPack } from "../pack/readPack.js";
 import { type CompareReport, type ComparisonRow, passes, SAME_CONFIG, type SimilarityBars } from "../report/compareReport.js";
 import { type ComparedModel, type ComparisonInputs, compareModels } from "./compareModels.js";
@@ -23,9 +24,10 @@ const CONFIG_BYTES_MAX = 4 << 20;
 /** The reference runs on this machine alone, so its plan may use any memory. */
 const REFERENCE_FAST_BYTES = 1 << 24;
 
+const packWeights = z.object({ state_dict: z.string() });
 const packStatistics = z.record(z.string(), statisticsSchema).optional();
 
-export interface ComparePackOptions {
+export interface ComparePackOptions extends WeightChoice {
   readonly engine: EngineName;
   readonly threads: number;
   /** A folder of pictures or one picture; needed when an entry takes one. */
@@ -99,13 +101,15 @@ async function compareWith(
 
 async function openReference(opened: OpenedModel, file: string, checkpointPath: string, options: ComparePackOptions): Promise<OpenedModel> {
   const config = options.config ? await readJsonInput(options.config, "a model's configuration", CONFIG_BYTES_MAX) : configOf(opened, file);
-  const checkpoint = await openCheckpoint(checkpointPath);
+  const configSource = options.config ?? `${file} meta.config`;
+  const whole = await openCheckpoint(checkpointPath);
   try {
+    const { checkpoint } = fitCheckpoint(whole, parseConfig(config, configSource), configSource, choiceOf(opened, whole, options));
     const statistics = statisticsOf(opened, file);
     const { bytes } = await compile({
       checkpoint,
       config,
-      configSource: options.config ?? `${file} meta.config`,
+      configSource,
       types: "f32",
       attentionCompute: "f32",
       numeric: "reference",
@@ -118,8 +122,16 @@ async function openReference(opened: OpenedModel, file: string, checkpointPath: 
     });
     return await openModelBytes(bytes, checkpointPath, "native");
   } finally {
-    await checkpoint.close();
+    await whole.close();
   }
+}
+
+/** The weights that the pack was made of, unless others are asked for. */
+function choiceOf(opened: OpenedModel, checkpoint: Checkpoint, { stateDict, prefix }: ComparePackOptions): WeightChoice {
+  if (stateDict !== undefined || prefix !== undefined) return { stateDict, prefix };
+  const { data } = packWeights.safeParse(opened.model.info.meta.weights);
+  if (data === undefined) return {};
+  return { stateDict: checkpoint.stateDicts?.has(data.state_dict) ? data.state_dict : undefined };
 }
 
 function configOf(opened: OpenedModel, file: string): unknown {

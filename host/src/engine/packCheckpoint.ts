@@ -4,6 +4,7 @@ import { compile } from "../compile.js";
 import { atomicWrite } from "../files/atomicWrite.js";
 import { ACTION_STATISTICS } from "../lower/actionSpace.js";
 import { type ActionSpace, actionStatsSchema, type Statistics } from "../lower/configSchema.js";
+import { fitCheckpoint, type WeightChoice, type WeightsReport, weightNotes } from "../lower/fitCheckpoint.js";
 import { parseConfig, schemaError } from "../lower/parseConfig.js";
 import { addGolden } from "../pack/golden.js";
 import { readPack } from "../pack/readPack.js";
@@ -26,7 +27,7 @@ const SRAM_RESERVED_BYTES = 96 * 1024;
 /** SRAM of a plan for no board in particular: what the boards known have free at most. */
 const SRAM_FREE_BYTES = 512_000;
 
-export interface PackRequest {
+export interface PackRequest extends WeightChoice {
   /** A path, or an open checkpoint, which is not closed here. */
   readonly checkpoint: string | Checkpoint;
   /** Path of the configuration. */
@@ -52,6 +53,8 @@ export interface PackReport {
   readonly output: string;
   readonly name: string;
   readonly checkpoint: { readonly path: string; readonly format: string };
+  /** Which weights of the checkpoint were taken, and which were left. */
+  readonly weights: WeightsReport;
   readonly config: string;
   readonly types: string;
   readonly numeric: "exact" | "reference";
@@ -79,8 +82,9 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
   const board = request.board ? await findBoard(request.board) : undefined;
   const types = request.types ?? "i8";
   const given = request.actionStats ? await readStatistics(request.actionStats) : undefined;
-  const checkpoint = typeof request.checkpoint === "string" ? await openCheckpoint(request.checkpoint) : request.checkpoint;
+  const opened = typeof request.checkpoint === "string" ? await openCheckpoint(request.checkpoint) : request.checkpoint;
   try {
+    const { checkpoint, weights } = fitCheckpoint(opened, parseConfig(config, request.config), request.config, request);
     const untrained = isUntrained(checkpoint.metadata);
     const metadata = await checkMetadata(checkpoint, parseConfig(config, request.config), request.config, request.ignoreMetadata);
     const { bytes, report } = await compile({
@@ -91,7 +95,7 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
       fastBytes: (board?.sram.freeBytes ?? SRAM_FREE_BYTES) - SRAM_RESERVED_BYTES,
       ...(given ? { statistics: { [ACTION_STATISTICS]: given.statistics }, actions: given.actions } : {}),
       ...(request.name === undefined ? {} : { name: request.name }),
-      meta: { types, config, ...(untrained ? { untrained: true } : {}) },
+      meta: { types, config, ...weightsMeta(weights), ...(untrained ? { untrained: true } : {}) },
       onProgress: ({ done, total, name }) => {
         request.signal?.throwIfAborted();
         request.onProgress?.(done, total, name);
@@ -119,6 +123,7 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
       output,
       name: header.name,
       checkpoint: { path: source, format: checkpoint.format },
+      weights,
       config: request.config,
       types,
       numeric: header.numeric,
@@ -131,11 +136,16 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
       metadata,
       boards,
       elapsedMs: performance.now() - start,
-      warnings: [...metadataWarnings(metadata), ...warningsOf(report.statistics)],
+      warnings: [...weightNotes(weights), ...metadataWarnings(metadata), ...warningsOf(report.statistics)],
     };
   } finally {
-    if (typeof request.checkpoint === "string") await checkpoint.close();
+    if (typeof request.checkpoint === "string") await opened.close();
   }
+}
+
+/** What `compare` needs to find the same weights again; nothing where it would find them by itself. */
+function weightsMeta({ stateDict, left }: WeightsReport): { weights?: { state_dict: string } } {
+  return stateDict === null || left.length === 0 ? {} : { weights: { state_dict: stateDict } };
 }
 
 async function readStatistics(file: string): Promise<{ statistics: Statistics; actions: ActionSpace }> {

@@ -12,10 +12,22 @@ const finite = z.number().min(-3e38).max(3e38);
 
 /** One key of the checkpoint, or several spellings of it of which the first that exists is taken. */
 const key = z.union([z.string().min(1).max(200), z.array(z.string().min(1).max(200)).min(1).max(8)]);
-/** The same for a layer: `{i}` stands for the layer's number. */
-const layerKey = key.refine((value) => (typeof value === "string" ? [value] : value).every((text) => text.includes("{i}")), {
-  error: 'has no "{i}" for the layer\'s number',
+/** Whole names of the tensors of a linear layer, where they are not a module's `.weight` and `.bias`. */
+const linearTensors = z.strictObject({
+  weight: key,
+  bias: key.optional(),
+  /** The weight is stored [in, out], as GPT-2's Conv1D keeps it, and not [out, in]. */
+  transposed: z.boolean().default(false),
 });
+const everyText = (value: unknown): string[] =>
+  typeof value === "string" ? [value] : typeof value === "object" && value !== null ? Object.values(value).flatMap(everyText) : [];
+const perLayer = [
+  (value: unknown) => everyText(value).every((text) => text.includes("{i}")),
+  { error: 'has no "{i}" for the layer\'s number' },
+] as const;
+/** The same for a layer: `{i}` stands for the layer's number. */
+const layerKey = key.refine(...perLayer);
+const layerLinear = z.union([key, linearTensors]).refine(...perLayer);
 
 const act = z.enum(activationFunctions);
 
@@ -50,17 +62,17 @@ export type FfnConfig = z.infer<typeof ffn>;
 
 const layerWeights = z.strictObject({
   norm1: layerKey.optional(),
-  q: layerKey.optional(),
-  k: layerKey.optional(),
-  v: layerKey.optional(),
-  qkv: layerKey.optional(),
-  out: layerKey,
+  q: layerLinear.optional(),
+  k: layerLinear.optional(),
+  v: layerLinear.optional(),
+  qkv: layerLinear.optional(),
+  out: layerLinear,
   norm2: layerKey.optional(),
-  up: layerKey.optional(),
-  gate: layerKey.optional(),
-  gateUp: layerKey.optional(),
-  down: layerKey,
-  modulation: layerKey.optional(),
+  up: layerLinear.optional(),
+  gate: layerLinear.optional(),
+  gateUp: layerLinear.optional(),
+  down: layerLinear,
+  modulation: layerLinear.optional(),
   layerScale1: layerKey.optional(),
   layerScale2: layerKey.optional(),
 });
@@ -128,7 +140,7 @@ const transformer = z.strictObject({
 export type TransformerConfig = z.infer<typeof transformer>;
 
 const mlpLayer = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("linear"), out: size, bias: z.boolean().default(true), weights: key }),
+  z.strictObject({ kind: z.literal("linear"), out: size, bias: z.boolean().default(true), weights: z.union([key, linearTensors]) }),
   /** Folded into the linear layer before it. */
   z.strictObject({ kind: z.literal("batch_norm"), eps, affine: z.boolean().default(true), weights: key }),
   z.strictObject({

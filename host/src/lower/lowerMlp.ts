@@ -38,7 +38,8 @@ export function lowerMlp(lowering: Lowering, name: string, config: MlpConfig, in
           before?.kind === "standardize"
             ? statisticsOf(lowering, `parts.${name}.layers[${i - 1}].statistics`, before.statistics, x)
             : undefined;
-        const folded = foldLinear(lowering, layerName, where, layer, x.shape[1] as number, statistics, norm);
+        const batchNorm = norm === undefined ? undefined : findBatchNorm(lowering, `parts.${name}.layers[${i + 1}]`, norm, layer.out);
+        const folded = foldLinear(lowering, layerName, where, layer, x.shape[1] as number, statistics, batchNorm);
         x = builder.linear(layerName, x, folded.weight, { bias: folded.bias, ...(after?.kind === "act" ? { act: after.act } : {}) });
         i += (norm === undefined ? 0 : 1) + (after?.kind === "act" ? 1 : 0);
         break;
@@ -102,14 +103,13 @@ function foldLinear(
   layer: Layer<"linear">,
   k: number,
   statistics: Statistics | undefined,
-  normLayer: Layer<"batch_norm"> | undefined,
+  norm: BatchNorm | undefined,
 ): { weight: Constant; bias: Constant | undefined } {
   const { builder, checkpointSource } = lowering;
   const n = layer.out;
   const weights = layerWeights(lowering, where, layer);
   const weight = weights.find("weights", ".weight", [n, k]);
   const bias = layer.bias ? weights.find("weights", ".bias", [n]) : undefined;
-  const norm = normLayer === undefined ? undefined : findBatchNorm(lowering, where, normLayer, n);
   const plain = stackedWeight(`${name}.weight`, [wholeTensor(weight)], k, checkpointSource);
   if (statistics === undefined && norm === undefined) {
     return {
@@ -136,7 +136,7 @@ function foldLinear(
 }
 
 function findBatchNorm(lowering: Lowering, where: string, layer: Layer<"batch_norm">, n: number): BatchNorm {
-  const weights = layerWeights(lowering, `${where}, its batch_norm,`, layer);
+  const weights = layerWeights(lowering, where, layer);
   return {
     gamma: layer.affine ? weights.find("weights", ".weight", [n]) : undefined,
     beta: layer.affine ? weights.find("weights", ".bias", [n]) : undefined,

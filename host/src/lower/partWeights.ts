@@ -6,6 +6,13 @@ import { type FoundTensor, loadFinite, type WeightSource } from "./weightSource.
 
 export type Spellings = string | readonly string[];
 
+/** A linear layer's tensors by their whole names. */
+interface LinearTensors {
+  readonly weight: Spellings;
+  readonly bias?: Spellings;
+  readonly transposed: boolean;
+}
+
 /** Some rows of a checkpoint tensor of `shape[0]` rows. */
 export interface RowSlice {
   readonly found: FoundTensor;
@@ -35,22 +42,43 @@ export class PartWeights {
 
   /** The tensor that `key` names, with `suffix` (`.weight`, `.bias` or nothing) after each spelling. */
   find(key: string, suffix: string, shape: readonly number[]): FoundTensor {
-    const spellings = this.keys[key] as Spellings | undefined;
+    const given = this.keys[key] as Spellings | LinearTensors | undefined;
+    const named = given !== undefined && isLinearTensors(given) ? given : undefined;
+    const spellings = named === undefined ? (given as Spellings | undefined) : suffix === ".bias" ? named.bias : named.weight;
     if (spellings === undefined) {
       throw new InputError({
         code: "CONFIG_WEIGHTS",
         source: this.configSource,
-        where: `${this.path}.${key}`,
+        where: `${this.path}.${key}${named === undefined ? "" : suffix}`,
         message: "is missing, but the rest of this part needs it",
         expected: `the checkpoint's name of a tensor of shape [${shape.join(", ")}]`,
       });
     }
     const all = (typeof spellings === "string" ? [spellings] : spellings).map(
-      (text) => `${text.replaceAll("{i}", String(this.layer))}${suffix}`,
+      (text) => `${text.replaceAll("{i}", String(this.layer))}${named === undefined ? suffix : ""}`,
     );
     const where = this.layer === undefined ? `${this.path}.${key}` : `${this.path}.${key} (i = ${this.layer})`;
-    return this.source.find(where, all, shape);
+    if (!named?.transposed || suffix !== ".weight") return this.source.find(where, all, shape);
+    return transposed(this.source.find(where, all, [...shape].reverse()), shape);
   }
+}
+
+function isLinearTensors(given: Spellings | LinearTensors): given is LinearTensors {
+  return typeof given === "object" && !Array.isArray(given);
+}
+
+/** A matrix that is stored [in, out], read as [out, in]. What is stored in blocks along its rows cannot be turned as it is. */
+function transposed(found: FoundTensor, shape: readonly number[]): FoundTensor {
+  const [n, k] = shape as [number, number];
+  const readF32 = async () => {
+    const stored = await found.tensor.readF32();
+    const values = new Float32Array(stored.length);
+    for (let row = 0; row < n; row++)
+      for (let column = 0; column < k; column++) values[row * k + column] = stored[column * n + row] as number;
+    return values;
+  };
+  const read = async () => new Uint8Array((await readF32()).buffer);
+  return { ...found, shape, tensor: { ...found.tensor, dtype: "F32", shape, bytes: n * k * 4, read, readF32 } };
 }
 
 /** A linear layer's weight made of rows of checkpoint tensors, one after the other. */

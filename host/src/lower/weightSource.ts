@@ -39,7 +39,7 @@ export class WeightSource {
         source: path,
         where: `${this.configSource} ${where}`,
         message: `the checkpoint has no tensor ${spellings.map((text) => `"${text}"`).join(" or ")}`,
-        expected: `shape [${shape.join(", ")}]${near.length > 0 ? `; the nearest names are ${near.map((text) => `"${text}"`).join(", ")}` : ""}`,
+        expected: `shape [${shape.join(", ")}]${near.length > 0 ? `; the nearest names are ${near.map((text) => `"${text}"`).join(", ")}` : ""}${beginning(tensors.keys())}`,
       });
     }
     const tensor = tensors.get(spelling) as CheckpointTensor;
@@ -90,13 +90,33 @@ export async function loadFinite(found: FoundTensor, source: string): Promise<Fl
     throw new RangeError(`${found.tensor.name}: read ${values.length} values of shape [${found.shape.join(", ")}]`);
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
+    const stored = await storedValue(found.tensor, bad);
     throw new InputError({
       code: "WEIGHT_NOT_FINITE",
       source,
       where: `tensor "${found.tensor.name}", element ${bad}`,
-      message: `the value is ${values[bad]}`,
-      expected: "finite numbers",
+      message: `the value is ${stored ?? values[bad]}${stored === undefined ? "" : ", which f32 cannot hold"}`,
+      expected: stored === undefined ? "finite numbers" : "numbers of at most 3.4e38 in magnitude",
     });
   }
   return values;
+}
+
+/** The finite number that a wider type holds where f32 has none. */
+async function storedValue(tensor: CheckpointTensor, index: number): Promise<number | undefined> {
+  if (tensor.dtype !== "F64") return undefined;
+  const bytes = await tensor.read();
+  const value = new DataView(bytes.buffer, bytes.byteOffset).getFloat64(index * 8, true);
+  return Number.isFinite(value) ? value : undefined;
+}
+
+/** What all names have in common at their beginning, in whole words: most likely a prefix that the config leaves out. */
+function beginning(names: Iterable<string>): string {
+  let common: string[] | undefined;
+  for (const name of names) {
+    const segments = name.split(".").slice(0, -1);
+    const differs = common?.findIndex((segment, i) => segment !== segments[i]) ?? -1;
+    common = common === undefined ? segments : differs < 0 ? common : common.slice(0, differs);
+  }
+  return common === undefined || common.length === 0 ? "" : `; all names begin with "${common.join(".")}."`;
 }

@@ -20,6 +20,8 @@ interface CompareOptions extends EngineOptions, BarOptions {
   readonly imagesMax: number;
   readonly actions?: string;
   readonly config?: string;
+  readonly stateDict?: string;
+  readonly prefix?: string;
   readonly seed: number;
   readonly expected?: string;
 }
@@ -48,6 +50,8 @@ export function compareCommand(context: CliContext): Command {
     .option("--images-max <n>", "pictures to use at most, evenly spread over all", integerOption(1, 1_000_000), 64)
     .option("--actions <file>", "JSON rows of actions for the rollouts (default: seeded random)")
     .option("--config <file>", "configuration (default: the one in the pack)")
+    .option("--state-dict <path>", "dict of a torch file to take the weights from (default: the one that was packed)")
+    .option("--prefix <text>", "what all names begin with and the config leaves out (default: found)")
     .option("--seed <n>", "seed of random actions and inputs", integerOption(1, 2 ** 32 - 1), 1)
     .option("--expected <file>", "outputs of your own PyTorch to compare with as well (docs/verify.md)");
   addBarOptions(command).addHelpText("after", NOTES);

@@ -10,6 +10,8 @@ interface PackOptions extends CommonOptions {
   readonly type?: readonly string[];
   readonly board?: string;
   readonly actionStats?: string;
+  readonly stateDict?: string;
+  readonly prefix?: string;
   readonly name?: string;
   readonly ignoreMetadata?: string;
   readonly golden: boolean;
@@ -40,6 +42,8 @@ export function packCommand(context: CliContext): Command {
     .option("--type <types>", "storage type, or pattern=type; may be repeated (default: i8)", collect)
     .option("--board <file>", "plan memory for this board, and refuse a model that does not fit it")
     .option("--action-stats <file>", "mean and standard deviation of the actions, folded into the model; their bounds and units")
+    .option("--state-dict <path>", "dict of a torch file to take the weights from, dotted (default: the one that fits the config)")
+    .option("--prefix <text>", "what all names begin with and the config leaves out (default: found)")
     .option("--name <name>", "name of the model (default: the config's)")
     .option("--ignore-metadata <reason>", "why the config is right where config.json or a GGUF's metadata contradict it")
     .option("--no-golden", "leave out the self-test vectors")
@@ -53,6 +57,8 @@ export function packCommand(context: CliContext): Command {
       types: options.type?.join(","),
       board: options.board,
       actionStats: options.actionStats,
+      stateDict: options.stateDict,
+      prefix: options.prefix,
       name: options.name,
       ignoreMetadata: options.ignoreMetadata,
       golden: options.golden,

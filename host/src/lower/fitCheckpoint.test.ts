@@ -1,0 +1,139 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Checkpoint, CheckpointTensor } from "../checkpoint/index.js";
+import { fitCheckpoint, weightNotes } from "./fitCheckpoint.js";
+import { parseConfig } from "./parseConfig.js";
+
+const CONFIG = {
+  name: "two",
+  entries: {
+    go: { rowsMax: 1, inputs: { x: { kind: "tensor", width: 4 } }, steps: [{ part: "m", x: "x", as: "y" }], outputs: { y: "tensor" } },
+  },
+  parts: {
+    m: {
+      kind: "mlp",
+      width: 4,
+      layers: [
+        { kind: "linear", out: 3, weights: "encoder.fc" },
+        { kind: "linear", out: 2, weights: "head.fc" },
+      ],
+    },
+  },
+};
+const SHAPES = { "encoder.fc.weight": [3, 4], "encoder.fc.bias": [3], "head.fc.weight": [2, 3], "head.fc.bias": [2] };
+
+function tensors(rename: (name: string) => string = (name) => name): Map<string, CheckpointTensor> {
+  const never = () => Promise.reject(new Error("no data is read"));
+  return new Map(
+    Object.entries(SHAPES).map(([name, shape]) => [rename(name), { name, dtype: "F32", shape, bytes: 4, read: never, readF32: never }]),
+  );
+}
+
+function checkpoint(
+  names: ReadonlyMap<string, CheckpointTensor>,
+  dicts?: Record<string, ReadonlyMap<string, CheckpointTensor>>,
+): Checkpoint {
+  const stateDict = dicts === undefined ? {} : { stateDicts: new Map(Object.entries(dicts)), stateDict: Object.keys(dicts)[0] as string };
+  return { path: "test.pt", format: "torch", tensors: names, metadata: {}, close: async () => {}, ...stateDict };
+}
+
+const config = parseConfig(CONFIG, "two.json");
+const fit = (of: Checkpoint, choice = {}) => fitCheckpoint(of, config, "two.json", choice);
+const named = (of: Checkpoint, choice = {}) => [...fit(of, choice).checkpoint.tensors.keys()].sort();
+const NAMES = Object.keys(SHAPES).sort();
+
+describe("prefixes", () => {
+  test.each(["module.", "_orig_mod.", "model.", "net.", "module._orig_mod.", "_orig_mod.module.model.", "a.b.c.", "student.backbone."])(
+    "%s before every name is found and taken away",
+    (prefix) => {
+      const found = fit(checkpoint(tensors((name) => `${prefix}${name}`)));
+      expect([...found.checkpoint.tensors.keys()].sort()).toEqual(NAMES);
+    },
+  );
+
+  test("wrappers' words inside names are taken away too", () => {
+    const inside = (name: string) => name.replace("fc", "_orig_mod.fc").replace("head", "module.head._fsdp_wrapped_module");
+    expect(named(checkpoint(tensors(inside)))).toEqual(NAMES);
+  });
+
+  test("a checkpoint that fits as it is stays as it is, without a word", () => {
+    const { checkpoint: found, weights } = fit(checkpoint(tensors()));
+    expect([...found.tensors.keys()]).toEqual(Object.keys(SHAPES));
+    expect(weights).toEqual({ stateDict: null, prefix: "", wrappers: [], left: [] });
+    expect(weightNotes(weights)).toEqual([]);
+  });
+
+  test("one that was taken away is said", () => {
+    const { weights } = fit(checkpoint(tensors((name) => `net.${name}`)));
+    expect(weights.prefix).toBe("net.");
+    expect(weightNotes(weights)).toEqual(['names in the checkpoint begin with "net.", which the config leaves out']);
+    const wrapped = fit(checkpoint(tensors((name) => `module.${name}`))).weights;
+    expect(weightNotes(wrapped)).toEqual(['names in the checkpoint contain "module", of a wrapper, which was taken out']);
+  });
+
+  test("beside other things, as Lightning saves them, the names that fit are found", () => {
+    const names = tensors((name) => `model.${name}`);
+    names.set("loss.weight", { ...(names.get("model.head.fc.bias") as CheckpointTensor) });
+    expect(named(checkpoint(names))).toEqual([...NAMES, "loss.weight"].sort());
+  });
+
+  test("--prefix overrides, and one that no name has is an error", () => {
+    const both = new Map([...tensors((name) => `a.${name}`), ...tensors((name) => `b.${name}`)]);
+    const { checkpoint: found, weights } = fit(checkpoint(both), { prefix: "b." });
+    expect(found.tensors.get("head.fc.bias")).toBe(both.get("b.head.fc.bias"));
+    expect(weights.prefix).toBe("b.");
+    expect(() => fit(checkpoint(both), { prefix: "c." })).toThrow(expect.objectContaining({ code: "PREFIX_UNKNOWN" }));
+  });
+
+  test("where nothing fits, the checkpoint is answered as it is", () => {
+    expect(named(checkpoint(tensors((name) => name.replace("fc", "linear"))))).toContain("head.linear.bias");
+  });
+
+  test("any prefix of any names", () => {
+    const segment = fc.stringMatching(/^[a-z_][a-z0-9_]{0,8}$/);
+    fc.assert(
+      fc.property(fc.array(segment, { minLength: 1, maxLength: 4 }), (segments) => {
+        expect(named(checkpoint(tensors((name) => `${segments.join(".")}.${name}`)))).toEqual(NAMES);
+      }),
+    );
+  });
+});
+
+describe("dicts of a torch file", () => {
+  const raw = tensors();
+  const ema = tensors();
+  const whole = new Map([
+    ...[...raw].map(([name, tensor]) => [`model.${name}`, tensor] as const),
+    ...[...ema].map(([name, tensor]) => [`ema.${name}`, tensor] as const),
+  ]);
+
+  test("the usual one is taken, and that another fits as well is said", () => {
+    const { checkpoint: found, weights } = fit(checkpoint(raw, { model: raw, ema, "": whole }));
+    expect(found.tensors).toBe(raw);
+    expect(weights).toEqual({ stateDict: "model", prefix: "", wrappers: [], left: [{ stateDict: "ema", tensors: 4, fits: true }] });
+    expect(weightNotes(weights)).toEqual(['weights are those under "model"; "ema" would fit as well: --state-dict chooses']);
+  });
+
+  test("--state-dict chooses, by a dotted path; one that is not there is named with those that are", () => {
+    const of = checkpoint(raw, { model: raw, "training.ema": ema });
+    expect(fit(of, { stateDict: "training.ema" }).checkpoint.tensors).toBe(ema);
+    expect(() => fit(of, { stateDict: "ema" })).toThrow(
+      expect.objectContaining({ code: "STATE_DICT_UNKNOWN", expected: '"model", "training.ema"' }),
+    );
+  });
+
+  test("one that fits is taken before a usual one that does not", () => {
+    const other = tensors((name) => name.replace("fc", "linear"));
+    const { checkpoint: found, weights } = fit(checkpoint(other, { model: other, net: raw }));
+    expect(found.tensors).toBe(raw);
+    expect(weights.stateDict).toBe("net");
+  });
+
+  test("parts beside each other are one checkpoint, with the dicts' names before theirs", () => {
+    const part = (name: string) =>
+      new Map([...raw].filter(([key]) => key.startsWith(`${name}.`)).map(([key, tensor]) => [key.slice(name.length + 1), tensor]));
+    const of = checkpoint(part("encoder"), { encoder: part("encoder"), head: part("head"), "": raw });
+    const { weights } = fit(of);
+    expect(weights).toEqual({ stateDict: "", prefix: "", wrappers: [], left: [] });
+  });
+});

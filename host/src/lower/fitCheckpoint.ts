@@ -1,0 +1,194 @@
+import { InputError } from "synapse-sim";
+import type { Checkpoint, CheckpointTensor } from "../checkpoint/checkpoint.js";
+import { quote } from "../checkpoint/errors.js";
+import { parseTypePolicy } from "../compress/policy.js";
+import type { ModelConfig } from "./configSchema.js";
+import { lower } from "./lower.js";
+
+/** What of a checkpoint a config is to be filled from, where the user says it. */
+export interface WeightChoice {
+  /** Dotted path of a dict in a torch file. */
+  readonly stateDict?: string | undefined;
+  /** What all names begin with and the config leaves out. */
+  readonly prefix?: string | undefined;
+}
+
+/** Which weights of a checkpoint were taken. */
+export interface WeightsReport {
+  /** Dotted path of the dict in a torch file, "" for the whole of it; null where a format has no dicts. */
+  readonly stateDict: string | null;
+  /** What was taken away from the beginning of the names. */
+  readonly prefix: string;
+  /** Words of wrappers that were taken out of the names. */
+  readonly wrappers: readonly string[];
+  /** Other dicts of the file with tensors. `fits`: the config could be filled from it just as well. */
+  readonly left: readonly { readonly stateDict: string; readonly tensors: number; readonly fits: boolean }[];
+}
+
+type Tensors = ReadonlyMap<string, CheckpointTensor>;
+
+/** Words that wrappers put into names wherever they wrap: torch.compile, (Distributed)DataParallel, FSDP, activation checkpointing. */
+const WRAPPER_WORDS: ReadonlySet<string> = new Set(["_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"]);
+const PREFIX_SEGMENTS_MAX = 4;
+const PREFIXES_MAX = 24;
+
+/**
+ * The checkpoint as a config can be filled from it: the state_dict among those of a torch file, and the prefix of all names, with which every key
+ * of the config is found. The usual dict and names as they are come first, so that a checkpoint that fits as it is stays as it is; where nothing
+ * fits it is answered unchanged, and lowering says what is missing. Throws InputError `STATE_DICT_UNKNOWN` or `PREFIX_UNKNOWN` for a choice that is not there.
+ */
+export function fitCheckpoint(
+  checkpoint: Checkpoint,
+  config: ModelConfig,
+  configSource: string,
+  choice: WeightChoice = {},
+): { readonly checkpoint: Checkpoint; readonly weights: WeightsReport } {
+  const fits = (tensors: Tensors) => fillable({ path: checkpoint.path, tensors }, config, configSource);
+  const dicts = candidates(checkpoint, choice.stateDict);
+  const found = choice.prefix === undefined ? search(dicts, fits) : withPrefix(checkpoint.path, dicts, choice.prefix, fits);
+  const [first] = dicts as [[string | null, Tensors]];
+  const { stateDict, prefix, wrappers, tensors } = found ?? { stateDict: first[0], prefix: "", wrappers: [], tensors: first[1] };
+  return { checkpoint: { ...checkpoint, tensors }, weights: { stateDict, prefix, wrappers, left: leftOut(checkpoint, stateDict, fits) } };
+}
+
+function candidates(checkpoint: Checkpoint, wanted: string | undefined): (readonly [string | null, Tensors])[] {
+  const { stateDicts = new Map<string, Tensors>(), stateDict } = checkpoint;
+  if (wanted !== undefined) {
+    const tensors = stateDicts.get(wanted);
+    if (tensors !== undefined) return [[wanted, tensors]];
+    throw new InputError({
+      code: "STATE_DICT_UNKNOWN",
+      source: checkpoint.path,
+      message: `it has no dict with tensors under ${quote(wanted)}`,
+      expected:
+        stateDicts.size === 0 ? "a torch file: other formats have no dicts" : [...stateDicts.keys()].map((path) => quote(path)).join(", "),
+    });
+  }
+  if (stateDict === undefined) return [[null, checkpoint.tensors]];
+  const others = [...stateDicts].filter(([path]) => path !== stateDict);
+  return [[stateDict, checkpoint.tensors], ...others];
+}
+
+/** Tensors under other names than the file has, and what was done to them. */
+interface Renamed {
+  readonly prefix: string;
+  readonly wrappers: readonly string[];
+  readonly tensors: Tensors;
+}
+type Found = Renamed & { readonly stateDict: string | null };
+
+/** All dicts with their names as they are, then with prefixes taken away; with tensors to spare only where nothing fits exactly. */
+function search(dicts: readonly (readonly [string | null, Tensors])[], fits: (tensors: Tensors) => Fit): Found | undefined {
+  let loose: Found | undefined;
+  for (const renamed of [false, true]) {
+    for (const [stateDict, tensors] of dicts) {
+      for (const names of renamed ? renamings(tensors) : [{ prefix: "", wrappers: [], tensors }]) {
+        const fit = fits(names.tensors);
+        if (fit === "exact") return { stateDict, ...names };
+        if (fit === "loose") loose ??= { stateDict, ...names };
+      }
+    }
+    if (loose !== undefined) return loose;
+  }
+  return undefined;
+}
+
+function withPrefix(
+  source: string,
+  dicts: readonly (readonly [string | null, Tensors])[],
+  prefix: string,
+  fits: (tensors: Tensors) => Fit,
+): Found {
+  const having = dicts.filter(([, tensors]) => [...tensors.keys()].some((name) => name.startsWith(prefix)));
+  const [first] = having;
+  if (first === undefined) {
+    throw new InputError({
+      code: "PREFIX_UNKNOWN",
+      source,
+      where: "--prefix",
+      message: `no tensor's name begins with ${quote(prefix)}`,
+      expected: `the beginning of names such as ${[...(dicts[0]?.[1].keys() ?? [])].slice(0, 3).map(quote).join(", ")}`,
+    });
+  }
+  const renamed = having.map(([stateDict, tensors]) => ({ stateDict, prefix, wrappers: [], tensors: cut(tensors, prefix) }));
+  return renamed.find(({ tensors }) => fits(tensors) !== "none") ?? (renamed[0] as Found);
+}
+
+/** Names without the words of wrappers, and without each of their common beginnings. */
+function* renamings(tensors: Tensors): Iterable<Renamed> {
+  const plain = unwrapped(tensors);
+  if (plain !== undefined) yield plain;
+  const { wrappers, tensors: base } = plain ?? { wrappers: [], tensors };
+  const prefixes = new Set<string>();
+  for (const name of base.keys()) {
+    const segments = name.split(".");
+    for (let count = 1; count <= Math.min(PREFIX_SEGMENTS_MAX, segments.length - 1); count++) {
+      if (prefixes.size < PREFIXES_MAX) prefixes.add(`${segments.slice(0, count).join(".")}.`);
+    }
+  }
+  for (const prefix of prefixes) yield { prefix, wrappers, tensors: cut(base, prefix) };
+}
+
+/** The same tensors without wrappers' words in their names, or undefined when none has any or two would be called the same. */
+function unwrapped(tensors: Tensors): Renamed | undefined {
+  const wrappers = new Set<string>();
+  const renamed = new Map<string, CheckpointTensor>();
+  for (const [name, tensor] of tensors) {
+    const segments = name.split(".");
+    for (const segment of segments) if (WRAPPER_WORDS.has(segment)) wrappers.add(segment);
+    renamed.set(segments.filter((segment) => !WRAPPER_WORDS.has(segment)).join("."), tensor);
+  }
+  if (wrappers.size === 0 || renamed.size !== tensors.size) return undefined;
+  return { prefix: "", wrappers: [...wrappers], tensors: renamed };
+}
+
+/** Names that begin with the prefix lose it; what has another name keeps it, unless one is called so now. */
+function cut(tensors: Tensors, prefix: string): Tensors {
+  const begins = [...tensors].filter(([name]) => name.startsWith(prefix));
+  const renamed = new Map(begins.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+  for (const [name, tensor] of tensors) if (!name.startsWith(prefix) && !renamed.has(name)) renamed.set(name, tensor);
+  return renamed;
+}
+
+type Fit = "exact" | "loose" | "none";
+
+/** Whether lowering finds every tensor, in its shape; `loose` when the checkpoint has tensors that the config does not use. */
+function fillable(checkpoint: Pick<Checkpoint, "path" | "tensors">, config: ModelConfig, configSource: string): Fit {
+  try {
+    lower({ config, configSource, checkpoint, policy: parseTypePolicy("f32") });
+    return "exact";
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    if (error.code === "WEIGHT_EXTRA") return "loose";
+    // A config that is wrong in itself fits nothing; whoever compiles it says why.
+    return "none";
+  }
+}
+
+/** Dicts beside the one that was taken: neither it nor what it is part of or made of. */
+function leftOut(checkpoint: Checkpoint, taken: string | null, fits: (tensors: Tensors) => Fit): WeightsReport["left"] {
+  if (taken === null || checkpoint.stateDicts === undefined) return [];
+  const related = (path: string) =>
+    path === taken || path === "" || taken === "" || path.startsWith(`${taken}.`) || taken.startsWith(`${path}.`);
+  const others = [...checkpoint.stateDicts].filter(([path]) => !related(path));
+  // A dict of dicts says nothing that they do not.
+  const lowest = others.filter(([path]) => !others.some(([other]) => other.startsWith(`${path}.`)));
+  return lowest.map(([stateDict, tensors]) => ({
+    stateDict,
+    tensors: tensors.size,
+    fits: search([[stateDict, tensors]], fits) !== undefined,
+  }));
+}
+
+/** What people are told of the choice: nothing when a checkpoint was taken as it is and there was nothing else. */
+export function weightNotes({ stateDict, prefix, wrappers, left }: WeightsReport): string[] {
+  const notes: string[] = [];
+  if (wrappers.length > 0)
+    notes.push(`names in the checkpoint contain ${wrappers.map(quote).join(" and ")}, of a wrapper, which was taken out`);
+  if (prefix !== "") notes.push(`names in the checkpoint begin with ${quote(prefix)}, which the config leaves out`);
+  const also = left.filter(({ fits }) => fits).map(({ stateDict: path }) => quote(path));
+  if (stateDict !== null && also.length > 0) {
+    notes.push(`weights are those under ${quote(stateDict)}; ${also.join(", ")} would fit as well: --state-dict chooses`);
+  }
+  return notes;
+}
