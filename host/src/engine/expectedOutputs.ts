@@ -20,14 +20,14 @@ type Saved = ReadonlyMap<string, CheckpointTensor>;
 
 /**
  * Reads inputs and outputs that were saved from another implementation: tensors named `<entry>.<number>.<port>` in a safetensors file. Answers the
- * samples of each entry in the order of their numbers. Rejects with InputErrors `EXPECTED_*`, or that of the reader.
+ * samples of each entry. Rejects with InputErrors `EXPECTED_*`, or that of the reader.
  */
 export async function readExpectedOutputs(path: string, info: ModelInfo): Promise<ExpectedSample[]> {
   const checkpoint = await openCheckpoint(path);
   try {
     const samples: ExpectedSample[] = [];
     for (const [entry, numbers] of grouped(path, checkpoint.tensors, info)) {
-      for (const [number, saved] of [...numbers].sort(([a], [b]) => a - b)) samples.push(await readSample(path, entry, number, saved));
+      for (const [number, saved] of numbers) samples.push(await readSample(path, entry, number, saved));
     }
     return samples;
   } finally {

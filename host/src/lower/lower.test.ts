@@ -313,6 +313,19 @@ describe("mistakes in a config are named with their place", () => {
     expect(naming).not.toEqual([]);
   });
 
+  it("a table of positions holds the rows from the first position to the last of the entry", () => {
+    const withTable = (rows: number, first: number) =>
+      lowerWith(
+        (config) => (config.parts.predictor.firstPosition = first),
+        "i8",
+        (shapes) => shapes.set("predictor.pos_embedding", [1, rows, 32]),
+      );
+    expect(withTable(5, 2).entries).toHaveLength(2);
+    expect(errorOf(() => withTable(3, 2))).toMatchObject({ code: "WEIGHT_SHAPE", expected: "[1, 5, 32]" });
+    const few = (config: Json) => Object.assign(config.parts.predictor, { firstPosition: 2, positions: 4 });
+    expect(errorOf(() => lowerWith(few))).toMatchObject({ code: "CONFIG_POSITIONS", expected: "at least 5" });
+  });
+
   it("more ops than a file may have: a part in many steps", () => {
     const keys = { q: "{i}.q", k: "{i}.k", v: "{i}.v", out: "{i}.o", up: "{i}.u", down: "{i}.d" };
     const part = {
