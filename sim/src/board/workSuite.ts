@@ -1,10 +1,13 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { HEAVY_OP_MACS, heavyPack } from "../testing/heavyPack.js";
+import { HEAVY_OP_MACS, HEAVY_ROWS, heavyPack } from "../testing/heavyPack.js";
 import { type BoardEngine, SimulatedBoard } from "./board.js";
 import { jsonOf, MODEL, testBoard } from "./boardSuite.js";
 
 const OPS = 4_000;
 const HEAVY = heavyPack(OPS);
+/** Minutes of work in one test vector: nothing here waits for its end. */
+const ENDLESS = heavyPack(OPS, 1, 8 * HEAVY_ROWS);
+const PATIENCE_MS = 30_000;
 /** Thousand millions, with the one digit behind the point that the board tells. */
 const giga = (macs: number): string => `${(Math.floor(macs / 1e8) / 10).toFixed(1)} G`;
 
@@ -71,10 +74,10 @@ export function workSuite(engine: BoardEngine): void {
       expect(await ask("POST", "/v1/models/model_b/activate")).toMatchObject({ status: 422, code: "SELFTEST_FAILED" });
     });
 
-    it("answers others while it is tried, and a restart in the middle leads back", async () => {
+    it("answers others while it is tried, and a restart in the middle leads back", { timeout: PATIENCE_MS }, async () => {
       await start();
       await ask("PUT", "/v1/settings", { model_gmac_max: 0 });
-      await ask("PUT", "/v1/models/model_b", HEAVY);
+      await ask("PUT", "/v1/models/model_b", ENDLESS);
       begin("POST", "/v1/models/model_b/activate");
       expect(await ask("GET", "/v1/models/model_b")).toMatchObject({ state: "PENDING" });
       expect(await ask("PUT", "/v1/settings", { name: "still here" })).toMatchObject({ status: 200, name: "still here" });
@@ -84,11 +87,13 @@ export function workSuite(engine: BoardEngine): void {
       expect(await ask("GET", "/v1/models/model_b")).toMatchObject({ state: "VALID", active: false });
     });
 
-    it("leaves its self-test when the client does, and tests anew for the next", async () => {
-      await start(heavyPack(OPS, 1));
+    it("leaves its self-test when the client does, and tests anew for the next", { timeout: PATIENCE_MS }, async () => {
+      await start(ENDLESS);
       const first = begin("POST", "/v1/selftest");
       const inProgress = async () => ((await ask("GET", "/v1/device")).queue as { in_progress: number }).in_progress;
       await eventually(async () => (await inProgress()) === 1);
+      // Time for the worker to be in the middle of it: without, less is tested.
+      await new Promise((resolve) => setTimeout(resolve, 100));
       first.close();
       await eventually(async () => (await inProgress()) === 0);
       begin("POST", "/v1/selftest").close();
