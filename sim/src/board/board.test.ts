@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { buildFile } from "../engine/builds.js";
 import { decodeImage } from "../image/decodeImage.js";
 import { SimulatedBoard } from "./board.js";
 import { boardSuite, jsonOf, MODEL, sample, testBoard } from "./boardSuite.js";
+import { pictureSuite } from "./pictureSuite.js";
 import { signatureSuite } from "./signatureSuite.js";
 import { updateSuite } from "./updateSuite.js";
 import { VirtualBoard } from "./virtualBoard.js";
@@ -12,6 +13,9 @@ import { workSuite } from "./workSuite.js";
 
 boardSuite("native");
 boardSuite("wasm");
+for (const engine of ["native", "wasm"] as const) {
+  describe(`the ${engine} board`, () => pictureSuite(() => SimulatedBoard.create({ board: testBoard(), model: MODEL, engine })));
+}
 updateSuite("native");
 updateSuite("wasm");
 signatureSuite("native");

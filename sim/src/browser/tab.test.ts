@@ -4,6 +4,7 @@ import sharp from "sharp";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { SimulatedBoard } from "../board/board.js";
 import { answersSuite, jsonOf, LATENT, MODEL, sample, testBoard } from "../board/boardSuite.js";
+import { pictureSuite } from "../board/pictureSuite.js";
 import type { BoardRequest, BoardResponse } from "../board/virtualBoard.js";
 import type { BoardServer } from "../server/listen.js";
 import { findChromium } from "../testing/chromium.js";
@@ -80,7 +81,9 @@ describe.skipIf(executable === undefined)("a board in a browser's tab", () => {
     await server?.close();
   });
 
-  answersSuite("wasm", async () => ({ handle: (request) => ask(page, request), close: async () => {} }));
+  const answering = async () => ({ handle: (request: BoardRequest) => ask(page, request), close: async () => {} });
+  answersSuite("wasm", answering);
+  pictureSuite(answering);
 
   describe("with a lossless picture, many times as large as the model's", () => {
     let request: BoardRequest;
