@@ -220,6 +220,7 @@ test "an answer without the file is told, and only what may pass is tried again"
         .{ .status = 404, .code = "FILE_NOT_FOUND", .words = "404" },
         .{ .status = 401, .code = "ACCESS_DENIED", .words = "401" },
         .{ .status = 302, .code = "SERVER_REFUSED", .words = "302" },
+        .{ .status = 206, .length = hosts.model.len, .code = "RANGE_UNASKED", .words = "where all of it was asked for" },
         .{ .status = 500, .code = "SERVER_ERROR", .words = "500", .tries = limits.update_tries_max },
         .{ .status = 503, .code = "SERVER_BUSY", .words = "503", .tries = limits.update_tries_max },
         .{ .status = 200, .length = page.len, .type = "text/html; charset=utf-8", .code = "PAGE_INSTEAD", .words = "web page of 36 bytes" },
