@@ -279,6 +279,14 @@ describe("mistakes in a config are named with their place", () => {
     ["parts.encoder.weights.position", (c) => (c.parts.encoder.position = "none")],
     ["parts.encoder.weights.registers", (c) => (c.parts.encoder.weights.registers = "r")],
     ["parts.encoder.weights.layer.gate", (c) => (c.parts.encoder.weights.layer.gate = "{i}")],
+    [
+      "parts.encoder.weights.layer.q.bias",
+      (c) => {
+        c.parts.encoder.attention.qkvBias = false;
+        const { q } = c.parts.encoder.weights.layer;
+        c.parts.encoder.weights.layer.q = { weight: [q].flat().map((name: string) => `${name}.weight`), bias: "{i}.b" };
+      },
+    ],
     ["parts.encoder.weights.layer.layerScale1", (c) => (c.parts.encoder.weights.layer.layerScale1 = "{i}")],
     ["parts.encoder.weights.layer.modulation", (c) => (c.parts.encoder.weights.layer.modulation = "{i}")],
     ["parts.predictor.weights.patch", (c) => (c.parts.predictor.weights.patch = "p")],

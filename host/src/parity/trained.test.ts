@@ -82,5 +82,9 @@ test("what README.md and the cards tell to type works in a clone, and judges on 
     const card = readFileSync(join(MODELS, model, "README.md"), "utf8");
     expect(card).toContain(`npx synapse-host pack models/${model}/model.safetensors`);
     expect(card).not.toMatch(/^synapse-host /m);
+    // README.md promises it of every held-out frame.
+    const { packed } = JSON.parse(readFileSync(join(MODELS, model, "evaluation.json"), "utf8"));
+    expect(packed.rows[0]).toMatchObject({ what: "encode", inputs: expect.stringMatching(/^\d{3} pictures$/) });
+    expect(packed.rows[0].centredCosineWorst).toBeGreaterThan(0.99);
   }
 });
