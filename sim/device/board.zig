@@ -213,12 +213,13 @@ pub const Board = struct {
         return std.mem.sliceTo(&board.last_error.message, 0);
     }
 
-    /// `flat` is method, target, then names and values of headers, each ended by a zero byte, which none of them can contain.
+    /// `flat` is method, target, the client's address, then names and values of headers, each ended by a zero byte, which none of them can contain.
     pub fn requestHead(board: *Board, request: u32, flat: []const u8) void {
         const device = board.device orelse return;
         var parts = std.mem.splitScalar(u8, flat, 0);
         const method = parts.next() orelse "";
         const target = parts.next() orelse "";
+        const client = parts.next() orelse "";
         var headers: [headers_max]ports.Header = undefined;
         var count: usize = 0;
         while (count < headers_max) : (count += 1) {
@@ -226,7 +227,7 @@ pub const Board = struct {
             const value = parts.next() orelse break;
             headers[count] = .{ .name = .of(name), .value = .of(value) };
         }
-        core.synapse_device_request_head(device, request, .of(method), .of(target), &headers, count);
+        core.synapse_device_request_head(device, request, .of(method), .of(target), .of(client), &headers, count);
     }
 };
 

@@ -12,10 +12,12 @@ import type {
   ModelUpdateRequest,
   ObserveAnswer,
   PlanAnswer,
+  Requests,
   SelfTestAnswer,
   Settings,
   SettingsChange,
   Slot,
+  Stopped,
   Timing,
   Update,
   Warnings,
@@ -117,6 +119,21 @@ export abstract class BoardClient {
 
   async reboot(options?: CallOptions): Promise<void> {
     await this.channel.json({ method: "POST", path: "/v1/reboot" }, options);
+  }
+
+  /** What is in progress, and who asked for it. */
+  async requests(options?: CallOptions): Promise<Requests["requests"]> {
+    return (await this.get<Requests>("/v1/requests", options)).requests;
+  }
+
+  /** Ends a request by the id that `requests` shows: inference, or one whose body is still arriving. */
+  async stopRequest(id: number, options?: CallOptions): Promise<void> {
+    await this.channel.json({ method: "DELETE", path: `/v1/requests/${id}`, idempotent: true }, options);
+  }
+
+  /** Ends all requests without the owner's token; resolves to how many there were. */
+  async stopStrangers(options?: CallOptions): Promise<number> {
+    return ((await this.channel.json({ method: "DELETE", path: "/v1/requests", idempotent: true }, options)) as Stopped).stopped;
   }
 
   // ---- updates that the board fetches

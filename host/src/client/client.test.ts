@@ -85,6 +85,12 @@ describe("with a board", () => {
     await expect.poll(async () => (await client.device()).queue.in_progress).toBe(0);
   });
 
+  test("sees what is in progress, and ends it", async () => {
+    expect(await client.requests()).toEqual([]);
+    await expect(client.stopRequest(999_999)).rejects.toMatchObject({ status: 404, code: "REQUEST_UNKNOWN" });
+    expect(await client.stopStrangers()).toBe(0);
+  });
+
   test("watches a stream for surprise", async () => {
     const first = await client.observe({ stream: "film", frame: picture("cat.jpg"), reset: true });
     expect(first).toMatchObject({ frame: 1, surprise: null });

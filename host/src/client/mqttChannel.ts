@@ -153,6 +153,8 @@ function commandOf({ method, path }: Call): { readonly name: string; readonly qu
   if (slot !== null && method === "POST" && slot[2] !== undefined) return { name: `activate/${slot[1]}`, query };
   if (slot !== null && method === "GET" && slot[2] === undefined) return { name: `slot/${slot[1]}`, query };
   if (route.startsWith("/v1/updates")) return { name: method === "DELETE" ? "stop_update" : (route.split("/")[3] ?? "updates"), query };
+  if (method === "DELETE" && route === "/v1/requests") return { name: "stop_strangers", query };
+  if (method === "DELETE" && route.startsWith("/v1/requests/")) return { name: `stop_request/${route.split("/")[3]}`, query };
   return { name: route.slice("/v1/".length), query };
 }
 

@@ -77,6 +77,9 @@ function suite(title: string, start: () => Promise<{ url: string; close(): Promi
       expect(await client.metrics()).toContain("synapse_requests_total");
       expect((await client.log({ level: "info" })).entries.length).toBeGreaterThan(0);
       expect((await client.selftest()).passed).toBe(true);
+      expect(await client.requests()).toEqual([]);
+      await expect(client.stopRequest(999_999)).rejects.toMatchObject({ status: 404, code: "REQUEST_UNKNOWN" });
+      expect(await client.stopStrangers()).toBe(0);
     });
 
     test("computes what HTTP computes", async () => {

@@ -414,6 +414,14 @@ export interface Device {
   queue: {
     in_progress: number;
     capacity: number;
+    /**
+     * of the capacity, what requests without the owner's token may hold together
+     */
+    open_max: number;
+    /**
+     * of these, one address
+     */
+    open_client_max: number;
   };
   limits: {
     body_bytes_max: number;
@@ -439,6 +447,10 @@ export interface Device {
       elites_max: number;
       predictions_max: number;
     };
+    /**
+     * predictions that one request without the owner's token may ask for
+     */
+    open_predictions_max: number;
     receive_idle_us_max: number;
     receive_total_us_max: number;
   };
@@ -513,6 +525,10 @@ export interface Settings {
    */
   open_inference: boolean;
   /**
+   * predictions that one request without the owner's token may ask for; null: 2000
+   */
+  open_predictions_max: number | null;
+  /**
    * web pages of these origins may use the board
    *
    * @maxItems 4
@@ -559,6 +575,10 @@ export interface SettingsChange {
    * inference needs no token
    */
   open_inference?: boolean;
+  /**
+   * predictions that one request without the owner's token may ask for; null: 2000
+   */
+  open_predictions_max?: number | null;
   /**
    * web pages of these origins may use the board
    *
@@ -670,4 +690,38 @@ export interface Update {
    */
   code?: string;
   detail?: string;
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Requests".
+ */
+export interface Requests {
+  requests: {
+    id: number;
+    method: "GET" | "POST" | "PUT" | "DELETE";
+    /**
+     * of the route; * stands for a part of it
+     */
+    path: string;
+    /**
+     * stranger: without the owner's token; board: the board itself, for an update
+     */
+    by: "owner" | "stranger" | "broker" | "board";
+    /**
+     * the address that it came from
+     */
+    client?: string;
+    state: "receiving" | "decoding" | "queued" | "running" | "ending";
+    /**
+     * microseconds since its head
+     */
+    age_us: number;
+  }[];
+}
+/**
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Stopped".
+ */
+export interface Stopped {
+  stopped: number;
 }

@@ -6,11 +6,14 @@ import { SimulatedBoard } from "./board.js";
 import { boardSuite, jsonOf, MODEL, sample, testBoard } from "./boardSuite.js";
 import { pictureSuite } from "./pictureSuite.js";
 import { signatureSuite } from "./signatureSuite.js";
+import { strangersSuite } from "./strangersSuite.js";
 import { updateSuite } from "./updateSuite.js";
 import { VirtualBoard } from "./virtualBoard.js";
 import { createWasmCore } from "./wasmCore.js";
 import { workSuite } from "./workSuite.js";
 
+strangersSuite("native");
+strangersSuite("wasm");
 boardSuite("native");
 boardSuite("wasm");
 for (const engine of ["native", "wasm"] as const) {

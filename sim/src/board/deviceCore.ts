@@ -155,7 +155,7 @@ export interface DeviceCore {
   cutPower(after: number, cut: PowerCut): void;
   /** Whether the flash has power, and how many erases and writes it has seen. */
   flash(): { readonly powered: boolean; readonly operations: number };
-  requestHead(request: number, method: string, target: string, headers: readonly (readonly [string, string])[]): void;
+  requestHead(request: number, method: string, target: string, client: string, headers: readonly (readonly [string, string])[]): void;
   bodyChunk(request: number, bytes: Uint8Array): void;
   requestEnd(request: number): void;
   requestClosed(request: number): void;

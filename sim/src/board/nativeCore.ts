@@ -138,8 +138,8 @@ class NativeCore implements DeviceCore {
     return loadFailure(result, region, bytesMissing, message);
   }
 
-  requestHead(request: number, method: string, target: string, headers: readonly (readonly [string, string])[]): void {
-    const flat = encoder.encode(`${method}\0${target}\0${flattenHeaders(headers)}`);
+  requestHead(request: number, method: string, target: string, client: string, headers: readonly (readonly [string, string])[]): void {
+    const flat = encoder.encode(`${method}\0${target}\0${client}\0${flattenHeaders(headers)}`);
     if (!this.#closed) this.#addon.boardRequestHead(this.#handle, request, flat);
   }
 

@@ -49,6 +49,8 @@ export interface BoardRequest {
   readonly method: string;
   /** Path and query. */
   readonly target: string;
+  /** The address of whoever asks; all requests without one are those of one client. */
+  readonly client?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
 }
@@ -304,7 +306,7 @@ export class VirtualBoard {
     if (!this.#alive()) throw new Error("the board has no power, or is being reset");
     const request = this.#number();
     this.#sinks.set(request, sink);
-    this.#event((core) => core.requestHead(request, head.method, head.target, coreHeaders(head.headers ?? {})));
+    this.#event((core) => core.requestHead(request, head.method, head.target, head.client ?? "", coreHeaders(head.headers ?? {})));
     return {
       write: (bytes) => this.#event((core) => core.bodyChunk(request, bytes)),
       end: () => this.#event((core) => core.requestEnd(request)),
@@ -323,7 +325,12 @@ export class VirtualBoard {
       const chunks: Uint8Array[] = [];
       const length = request.body === undefined ? {} : { "content-length": String(request.body.length) };
       const open = this.open(
-        { method: request.method, target: request.target, headers: { ...length, ...request.headers } },
+        {
+          method: request.method,
+          target: request.target,
+          headers: { ...length, ...request.headers },
+          ...(request.client === undefined ? {} : { client: request.client }),
+        },
         {
           head: (answered, list) => {
             status = answered;
@@ -420,6 +427,7 @@ const CORE_HEADERS = [
   "content-length",
   "content-range",
   "content-type",
+  "host",
   "if-none-match",
   "origin",
 ];

@@ -117,8 +117,8 @@ class WasmCore implements DeviceCore {
     return { powered: this.#call("board_powered") === 1, operations: this.#call("board_flash_operations") };
   }
 
-  requestHead(request: number, method: string, target: string, headers: readonly (readonly [string, string])[]): void {
-    const flat = encoder.encode(`${method}\0${target}\0${flattenHeaders(headers)}`);
+  requestHead(request: number, method: string, target: string, client: string, headers: readonly (readonly [string, string])[]): void {
+    const flat = encoder.encode(`${method}\0${target}\0${client}\0${flattenHeaders(headers)}`);
     this.#with(flat, (at, bytes) => this.#call("board_request_head", request, at, bytes));
   }
 

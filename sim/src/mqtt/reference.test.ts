@@ -11,11 +11,13 @@ const rows = REFERENCE.split("\n")
   .map((line) => line.split(" | ").map((cell) => cell.replaceAll(/^\| | \|$/g, "").trim()));
 
 test("the reference names every command of the core with its route, and no other", () => {
-  const table = [...read(`${CORE}/mqtt/commands.zig`).matchAll(/\.name = "(\w+)", \.method = "(\w+)", \.path = "([^"]+)"/g)];
+  const table = [
+    ...read(`${CORE}/mqtt/commands.zig`).matchAll(/\.name = "(\w+)", \.method = "(\w+)", \.path = "([^"]+)"(?:, \.argument = "(\w+)")?/g),
+  ];
   expect(table.length).toBeGreaterThan(10);
-  const commands = table.map(([, name, method, path]) => {
-    const slot = path?.includes("*") ? "/{slot}" : "";
-    return [`cmd/${name}${slot}`, `${method} ${path?.replace("*", "{slot}")}`];
+  const commands = table.map(([, name, method, path, argument = "slot"]) => {
+    const level = path?.includes("*") ? `/{${argument}}` : "";
+    return [`cmd/${name}${level}`, `${method} ${path?.replace("*", `{${argument}}`)}`];
   });
   const documented = rows
     .filter(([first]) => first?.startsWith("`cmd/"))

@@ -156,6 +156,25 @@ test.each([
   expect(problem.field).toBe(field);
 });
 
+test("the core knows who asks, and under which name", async () => {
+  const slow = connect(server.port, "127.0.0.1", () =>
+    slow.write("POST /v1/plan HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"),
+  );
+  const headers = { authorization: `Bearer ${board.ownerToken}` };
+  const shown = async () =>
+    ((await (await fetch(`${server.url}/v1/requests`, { headers })).json()) as { requests: { by: string; client: string }[] }).requests.map(
+      ({ by, client }) => `${by} ${client.replace("::ffff:", "")}`,
+    );
+  await expect.poll(shown).toEqual(["stranger 127.0.0.1"]);
+  slow.destroy();
+  await expect.poll(shown).toEqual([]);
+  const rebound = "POST /v1/selftest HTTP/1.1\r\nhost: rebound.example.org\r\nconnection: close\r\n\r\n";
+  expect(await rawExchange(rebound)).toContain("HOST_FOREIGN");
+  const page =
+    "POST /v1/selftest HTTP/1.1\r\nhost: 127.0.0.1\r\norigin: http://evil.example\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n";
+  expect(await rawExchange(page)).toContain("ORIGIN_FOREIGN");
+});
+
 test.each([
   ["an absolute target", "GET http://board:80/v1/device HTTP/1.1\r\nhost: board:80\r\nconnection: close\r\n\r\n"],
   ["HTTP/1.0 without a host", "GET /v1/device HTTP/1.0\r\n\r\n"],
@@ -221,7 +240,7 @@ test("progress of a plan arrives while it runs, and a client that leaves stops i
   const leaving = new AbortController();
   const response = await fetch(`${server.url}/v1/plan`, {
     method: "POST",
-    headers: { "content-type": "application/json", accept: "text/event-stream" },
+    headers: { authorization: `Bearer ${board.ownerToken}`, "content-type": "application/json", accept: "text/event-stream" },
     body: JSON.stringify({ start: frame, goal: frame, budget }),
     signal: leaving.signal,
   });
@@ -240,7 +259,7 @@ test("an answer in whose middle the board is reset breaks off", async () => {
   const frame = { latent: Array.from({ length: 32 }, () => 0.5) };
   const response = await fetch(`${server.url}/v1/plan`, {
     method: "POST",
-    headers: { "content-type": "application/json", accept: "text/event-stream" },
+    headers: { authorization: `Bearer ${board.ownerToken}`, "content-type": "application/json", accept: "text/event-stream" },
     body: JSON.stringify({ start: frame, goal: frame, budget: { samples: 300, iterations: 30, elites: 30 } }),
   });
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();

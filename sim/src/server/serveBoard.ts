@@ -50,7 +50,8 @@ function exchange(
     },
   };
   try {
-    open = board.open({ method: request.method ?? "", target: request.url ?? "", headers: flatHeaders(request) }, sink);
+    const client = request.socket.remoteAddress ?? "";
+    open = board.open({ method: request.method ?? "", target: request.url ?? "", client, headers: flatHeaders(request) }, sink);
   } catch {
     // The board was closed, or has crashed: what a real one would do is not answer at all.
     return void socket.destroy();

@@ -112,9 +112,9 @@ pub export fn synapse_device_load_model(device: ?*Device, slot: ports.Text, file
     return explain(err, self.load_error, std.mem.sliceTo(&self.load_error.message, 0));
 }
 
-pub export fn synapse_device_request_head(device: *Device, request: u32, method: ports.Text, target: ports.Text, headers: ?[*]const ports.Header, header_count: usize) void {
+pub export fn synapse_device_request_head(device: *Device, request: u32, method: ports.Text, target: ports.Text, client: ports.Text, headers: ?[*]const ports.Header, header_count: usize) void {
     const list: []const ports.Header = if (headers) |start| start[0..header_count] else &.{};
-    device.requestHead(request, method.slice(), target.slice(), list);
+    device.requestHead(request, method.slice(), target.slice(), client.slice(), list);
 }
 
 pub export fn synapse_device_body_chunk(device: *Device, request: u32, bytes: ?[*]const u8, byte_count: usize) void {

@@ -77,9 +77,9 @@ pub const Access = struct {
     window_until_us: u64 = 0,
     /// Shown on the serial console only: whoever reads it holds the board in their hands.
     code: [code_digits]u8,
-    /// Wrong tokens and codes in a row.
-    failures: u32 = 0,
-    locked_until_us: u64 = 0,
+    /// Apart, so that nobody who guesses one keeps the other from being looked at.
+    tokens: Attempts = .{},
+    codes: Attempts = .{},
 
     pub fn init(settings: *const Journal, random: []const u8) Access {
         var access: Access = .{ .settings = settings, .code = undefined };
@@ -158,8 +158,13 @@ pub const Access = struct {
 
     /// Whether the request carries the owner's token. A wrong one is no attempt where none is needed.
     fn hasToken(access: *const Access, headers: []const ports.Header) bool {
-        const expected = access.token_hash orelse return false;
-        return std.crypto.timing_safe.eql([Sha256.digest_length]u8, hashOf(http.header(headers, "authorization") orelse return false), expected);
+        if (!access.claimed()) return false;
+        const value = http.header(headers, "authorization") orelse return false;
+        return access.isToken(value);
+    }
+
+    fn isToken(access: *const Access, authorization: []const u8) bool {
+        return std.crypto.timing_safe.eql([Sha256.digest_length]u8, hashOf(authorization), access.token_hash.?);
     }
 
     fn hashOf(authorization: []const u8) [Sha256.digest_length]u8 {
@@ -179,21 +184,22 @@ pub const Access = struct {
             problem.* = Problem.init(401, "TOKEN_MISSING", "the route needs the owner's token", .{}).at("authorization", .{}).expecting("Bearer and the token that claiming gave", .{});
             return error.Problem;
         };
-        if (std.crypto.timing_safe.eql([Sha256.digest_length]u8, hashOf(value), access.token_hash.?)) {
-            access.failures = 0;
+        if (access.isToken(value)) {
+            access.tokens = .{};
             return;
         }
         // No number of tries finds a token of 256 bits, so the right one is never kept waiting.
-        if (now_us < access.locked_until_us) return access.locked(now_us, problem);
-        access.countFailure(now_us);
+        try access.tokens.check(now_us, problem);
+        access.tokens.fail(now_us);
         problem.* = Problem.init(401, "TOKEN_WRONG", "the token is not the owner's", .{}).at("authorization", .{}).expecting("Bearer and the token that claiming gave", .{});
         return error.Problem;
     }
 
-    /// Whether somebody may claim the board. A wrong code counts, and while too many were wrong, no code is looked at.
+    /// Whether somebody may claim the board. A wrong code counts, and while too many were wrong, no code is looked at; but while none is needed, the right
+    /// one is as good as none.
     pub fn checkClaim(access: *Access, code: ?[]const u8, now_us: u64, problem: *Problem) problems.Error!void {
         if (code) |given| {
-            if (now_us < access.locked_until_us) return access.locked(now_us, problem);
+            if (!access.windowOpen(now_us)) try access.codes.check(now_us, problem);
             var digits: [code_digits]u8 = @splat(0);
             var count: usize = 0;
             // People copy it with spaces.
@@ -202,7 +208,7 @@ pub const Access = struct {
                 count += 1;
             };
             if (std.crypto.timing_safe.eql([code_digits]u8, digits, access.code) and count == code_digits) return;
-            access.countFailure(now_us);
+            access.codes.fail(now_us);
             problem.* = Problem.init(403, "CLAIM_CODE_WRONG", "the code is not the board's", .{}).at("code", .{}).expecting("the {d} digits that the serial console shows at each start", .{code_digits});
             return error.Problem;
         }
@@ -223,16 +229,29 @@ pub const Access = struct {
         return null;
     }
 
-    fn countFailure(access: *Access, now_us: u64) void {
-        access.failures +|= 1;
-        if (access.failures < limits.attempts_free) return;
-        const doublings: u6 = @intCast(@min(access.failures - limits.attempts_free, 6));
-        access.locked_until_us = now_us + (@as(u64, 1_000_000) << doublings);
+    /// Who was wrong before counts no more: the board was claimed or given away, or somebody holds it in their hands.
+    pub fn forgetAttempts(access: *Access) void {
+        access.tokens = .{};
+        access.codes = .{};
+    }
+};
+
+/// Wrong ones in a row. After a few of them each makes the next wait, twice as long each time, up to a minute.
+pub const Attempts = struct {
+    failures: u32 = 0,
+    locked_until_us: u64 = 0,
+
+    fn fail(attempts: *Attempts, now_us: u64) void {
+        attempts.failures +|= 1;
+        if (attempts.failures < limits.attempts_free) return;
+        const doublings: u6 = @intCast(@min(attempts.failures - limits.attempts_free, 6));
+        attempts.locked_until_us = now_us + (@as(u64, 1_000_000) << doublings);
     }
 
-    fn locked(access: *const Access, now_us: u64, problem: *Problem) problems.Error {
+    fn check(attempts: *const Attempts, now_us: u64, problem: *Problem) problems.Error!void {
+        if (now_us >= attempts.locked_until_us) return;
         problem.* = Problem.init(429, "TOO_MANY_ATTEMPTS", "too many wrong tokens or codes", .{}).expecting("the right one, later", .{});
-        problem.retry_after_s = @intCast((access.locked_until_us - now_us) / 1_000_000 + 1);
+        problem.retry_after_s = @intCast((attempts.locked_until_us - now_us) / 1_000_000 + 1);
         return error.Problem;
     }
 };

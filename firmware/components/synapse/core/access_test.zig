@@ -1,5 +1,6 @@
 //! Claiming, tokens, what the owner opens, origins and settings, as clients see them.
 const std = @import("std");
+const abi = @import("abi.zig");
 const SimFlash = @import("flash/sim_flash.zig").SimFlash;
 const hosts = @import("test_host.zig");
 const limits = @import("limits.zig");
@@ -143,6 +144,149 @@ test "claiming without a code works for ten minutes after power-on or a press of
     try expect(std.mem.indexOf(u8, claimed.body.items, "\"name\":\"shelf\"") != null);
 }
 
+test "guesses of tokens and codes count apart, and no guess closes the window" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const access = &board.host.device.storage.?.access;
+    const wrong = if (access.code[0] == '0') "{\"code\":\"10000000\"}" else "{\"code\":\"00000000\"}";
+    var body: [64]u8 = undefined;
+    const right = try std.fmt.bufPrint(&body, "{{\"code\":\"{s}\"}}", .{&access.code});
+    for (0..limits.attempts_free + 3) |_| try board.expectCode("POST", "/v1/claim", &json, wrong, 403, "CLAIM_CODE_WRONG");
+    try board.expectStatus("POST", "/v1/claim", &json, right, 201);
+    // Guesses of tokens, up to the lock, say nothing of codes.
+    for (0..limits.attempts_free + 1) |_| _ = board.host.ask("GET", "/v1/settings", &.{ "authorization", "Bearer x" }, "");
+    try expectEqual(@as(u32, limits.attempts_free), access.tokens.failures);
+    try expectEqual(@as(u32, 0), access.codes.failures);
+}
+
+test "giving the board away and a press of its button forget who guessed before" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const access = &board.host.device.storage.?.access;
+    const wrong = if (access.code[0] == '0') "{\"code\":\"10000000\"}" else "{\"code\":\"00000000\"}";
+    var body: [64]u8 = undefined;
+    const right = try std.fmt.bufPrint(&body, "{{\"code\":\"{s}\"}}", .{&access.code});
+    board.host.clock_us += limits.claim_window_us + 1_000_000;
+    for (0..limits.attempts_free) |_| try board.expectCode("POST", "/v1/claim", &json, wrong, 403, "CLAIM_CODE_WRONG");
+    try board.expectCode("POST", "/v1/claim", &json, right, 429, "TOO_MANY_ATTEMPTS");
+    board.host.device.openClaim(limits.claim_window_us);
+    try board.expectCode("POST", "/v1/claim", &json, wrong, 403, "CLAIM_CODE_WRONG");
+    try expectEqual(@as(u32, 1), access.codes.failures);
+    try board.host.claim();
+    const length = board.host.token_len;
+    board.forget();
+    for (0..limits.attempts_free + 1) |_| _ = board.host.ask("GET", "/v1/settings", &.{ "authorization", "Bearer x" }, "");
+    try board.expectCode("GET", "/v1/settings", &.{ "authorization", "Bearer x" }, "", 429, "TOO_MANY_ATTEMPTS");
+    board.host.token_len = length;
+    try board.expectStatus("DELETE", "/v1/claim", &.{}, "", 200);
+    try expectEqual(@as(u32, 0), access.tokens.failures);
+    board.forget();
+    try board.expectStatus("POST", "/v1/claim", &json, right, 201);
+}
+
+test "a lock doubles up to about a minute, and the right one opens it" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    try board.host.claim();
+    const length = board.host.token_len;
+    const access = &board.host.device.storage.?.access;
+    board.forget();
+    const wrong = [_][]const u8{ "authorization", "Bearer x" };
+    for (0..limits.attempts_free - 1) |_| try board.expectCode("GET", "/v1/device", &wrong, "", 401, "TOKEN_WRONG");
+    for ([_]u64{ 1, 2, 4, 8, 16, 32, 64, 64, 64 }) |seconds| {
+        try board.expectCode("GET", "/v1/device", &wrong, "", 401, "TOKEN_WRONG");
+        const refused = board.host.ask("GET", "/v1/device", &wrong, "");
+        var line: [32]u8 = undefined;
+        errdefer std.debug.print("{d}: {s}\n", .{ seconds, refused.headers[0..refused.headers_len] });
+        try expect(refused.hasHeader(try std.fmt.bufPrint(&line, "retry-after: {d}\n", .{seconds})));
+        board.host.clock_us += seconds * 1_000_000;
+    }
+    board.host.token_len = length;
+    try board.expectStatus("GET", "/v1/device", &.{}, "", 200);
+    try expectEqual(@as(u32, 0), access.tokens.failures);
+    // A token without the word before it, and codes with more digits than there are.
+    const token = board.host.token[7..length];
+    board.forget();
+    try board.expectCode("GET", "/v1/device", &.{ "authorization", token }, "", 401, "TOKEN_WRONG");
+    board.host.token_len = length;
+    try board.expectStatus("DELETE", "/v1/claim", &.{}, "", 200);
+    board.forget();
+    var body: [64]u8 = undefined;
+    try board.expectCode("POST", "/v1/claim", &json, try std.fmt.bufPrint(&body, "{{\"code\":\"{s}0\"}}", .{&access.code}), 403, "CLAIM_CODE_WRONG");
+    try board.expectCode("POST", "/v1/claim", &json, try std.fmt.bufPrint(&body, "{{\"code\":\"{s}\"}}", .{access.code[0..7]}), 403, "CLAIM_CODE_WRONG");
+}
+
+test "what needs no token is not for pages of other origins, nor under a foreign name" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const foreign = [_][]const u8{ "host", "rebound.example.org" };
+    try board.expectCode("GET", "/v1/device", &foreign, "", 403, "HOST_FOREIGN");
+    try board.host.claim();
+    const length = board.host.token_len;
+    try board.expectStatus("PUT", "/v1/settings", &json, "{\"open_read\":true,\"open_inference\":true,\"origins\":[\"https://board.example.com:8443\"]}", 200);
+    board.forget();
+    for (&@import("routes.zig").table) |*route| {
+        if (route.access != .identity and route.access != .read and route.access != .inference) continue;
+        const path = if (std.mem.endsWith(u8, route.path, "*")) "/v1/models/model_a" else route.path;
+        errdefer std.debug.print("{s}\n", .{path});
+        // As a form of another page can send it, without a preflight.
+        for ([_][]const []const u8{ &.{ "host", "192.168.1.7", "origin", "http://evil.example", "content-type", "text/plain" }, &.{ "host", "192.168.1.7", "origin", "null" }, &.{ "host", "192.168.1.7:80", "origin", "http://192.168.1.7:8080" } }) |page| {
+            try board.expectCode(@tagName(route.method), path, page, "", 403, "ORIGIN_FOREIGN");
+            board.host.next -= 1;
+            board.host.replies[board.host.next].body.clearRetainingCapacity();
+            board.host.replies[board.host.next] = .{ .body = board.host.replies[board.host.next].body };
+        }
+        try board.expectCode(@tagName(route.method), path, &(foreign ++ [_][]const u8{ "origin", "http://rebound.example.org" }), "", 403, "HOST_FOREIGN");
+        board.host.next -= 1;
+        board.host.replies[board.host.next].body.clearRetainingCapacity();
+        board.host.replies[board.host.next] = .{ .body = board.host.replies[board.host.next].body };
+    }
+    for ([_][]const []const u8{
+        &.{ "host", "192.168.1.7:8080", "origin", "http://192.168.1.7:8080" },
+        &.{ "host", "[fe80::1]:80", "origin", "http://[FE80::1]:80" },
+        &.{ "host", "localhost" },
+        &.{ "host", "synapse-1.local:8080" },
+        &.{ "host", "shelf" },
+        &.{ "host", "board.example.com" },
+        &.{ "host", "10.0.0.1", "origin", "https://board.example.com:8443" },
+        &.{},
+    }) |own| try board.expectStatus("GET", "/v1/device", own, "", 200);
+    // A target in absolute form counts before the header.
+    try board.expectCode("GET", "http://rebound.example.org/v1/device", &.{ "host", "10.0.0.1" }, "", 403, "HOST_FOREIGN");
+    // Who has the token needs no name.
+    board.host.token_len = length;
+    try board.expectStatus("GET", "/v1/device", &foreign, "", 200);
+    // Pages are for everybody, and hold nothing of the board's.
+    board.forget();
+    try board.expectStatus("GET", "/openapi.json", &foreign, "", 200);
+}
+
+test "secrets in addresses are shown nowhere, and stay when what is shown is sent back" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    try board.host.claim();
+    abi.synapse_device_mqtt_connected(board.host.device, 5);
+    const shown = board.host.ask("PUT", "/v1/settings", &json, "{\"broker_url\":\"wss://user:s3cret@broker.example/mqtt?sig=s3cret\"}").body.items;
+    try expect(std.mem.indexOf(u8, shown, "\"broker_url\":\"wss://***@broker.example/mqtt?***\"") != null);
+    try board.expectStatus("PUT", "/v1/settings", &json, "{\"name\":\"x\",\"broker_url\":\"wss://***@broker.example/mqtt?***\"}", 200);
+    try expectEqualStrings("wss://user:s3cret@broker.example/mqtt?sig=s3cret", board.host.device.storage.?.settings.get("broker_url").?);
+    const update = "{\"url\":\"https://u:s3cret@files.example/f.syn?X-Amz-Signature=s3cret\",\"bytes\":1000,\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\"}";
+    try board.expectStatus("POST", "/v1/updates/model", &json, update, 202);
+    for ([_][]const u8{ "/v1/updates", "/v1/settings", "/v1/log", "/v1/device" }) |target| {
+        const answer = board.host.ask("GET", target, &.{}, "").body.items;
+        errdefer std.debug.print("{s}: {s}\n", .{ target, answer });
+        try expect(std.mem.indexOf(u8, answer, "s3cret") == null);
+    }
+    const told = board.host.last("synapse/020000000001/event/ota").?.payload;
+    try expect(std.mem.indexOf(u8, told, "https://***@files.example/f.syn?***") != null);
+    for (board.host.published.items) |*message| try expect(std.mem.indexOf(u8, message.payload, "s3cret") == null);
+}
+
 test "a page at a public name, which may be anybody's, claims with the code alone" {
     var board: Board = undefined;
     try board.start();
@@ -183,7 +327,7 @@ test "what was still arriving when the board was given away is not taken" {
     const length: []const u8 = "5000";
     const request = board.host.next;
     board.host.next += 1;
-    board.host.device.requestHead(request, "POST", "/v1/firmware", &.{
+    board.host.device.requestHead(request, "POST", "/v1/firmware", board.host.client, &.{
         .{ .name = .of("content-length"), .value = .of(length) },
         .{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) },
     });
@@ -206,7 +350,7 @@ test "settings are changed together or not at all, passwords are never shown" {
     _ = try board.host.reset();
     const shown = board.host.ask("GET", "/v1/settings", &.{}, "").body.items;
     errdefer std.debug.print("{s}\n", .{shown});
-    try expectEqualStrings("{\"name\":\"kitchen\",\"groups\":[\"ground-floor\",\"all\"],\"open_read\":false,\"open_inference\":false,\"origins\":[\"http://panel.local:3000\"],\"wifi_ssid\":\"\",\"wifi_password\":null,\"broker_url\":\"\",\"broker_username\":\"\",\"broker_password\":\"********\",\"telemetry_s\":null,\"home_assistant\":false,\"model_gmac_max\":null}", shown);
+    try expectEqualStrings("{\"name\":\"kitchen\",\"groups\":[\"ground-floor\",\"all\"],\"open_read\":false,\"open_inference\":false,\"open_predictions_max\":null,\"origins\":[\"http://panel.local:3000\"],\"wifi_ssid\":\"\",\"wifi_password\":null,\"broker_url\":\"\",\"broker_username\":\"\",\"broker_password\":\"********\",\"telemetry_s\":null,\"home_assistant\":false,\"model_gmac_max\":null}", shown);
     for ([_][]const u8{
         "{\"name\":\"bedroom\",\"groups\":[\"a b\"]}",
         "{\"name\":\"bedroom\",\"groups\":\"a\"}",

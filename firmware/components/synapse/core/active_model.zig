@@ -129,7 +129,7 @@ fn open(device: *const Device, file: []align(64) const u8, err: *ports.ErrorInfo
 /// Memory of the requests that run a model.
 fn requestBytes(device: *const Device, model: *const Model) u64 {
     const stream_bytes = if (model.predict) |*predictor| Streams.bytes(predictor) else 0;
-    return memory.round(Exchange.inputBytes(model)) * device.exchanges.len + stream_bytes;
+    return memory.round(Exchange.inputBytes(model)) * device.inferences().len + stream_bytes;
 }
 
 /// Lets requests run the model. No inference is in progress.
@@ -137,7 +137,7 @@ pub fn publish(device: *Device, opened: *const Opened) void {
     device.fast.used = opened.fast_used;
     device.slow.used = opened.slow_used;
     const input_bytes = memory.round(Exchange.inputBytes(&opened.model));
-    for (device.exchanges) |*exchange| exchange.divide(device.slow.take(input_bytes) catch unreachable, &opened.model);
+    for (device.inferences()) |*exchange| exchange.divide(device.slow.take(input_bytes) catch unreachable, &opened.model);
     device.streams = if (opened.model.predict) |*predictor| Streams.init(&device.slow, predictor) catch unreachable else .{};
     device.model = opened.model;
     device.log(.info, "model loaded");

@@ -190,3 +190,14 @@ test "a tag belongs to bytes" {
         try std.testing.expectError(error.Malformed, cbor.next());
     }
 }
+
+test "the tag of self-described CBOR stands at the beginning alone" {
+    var first = "\xd9\xd9\xf7\xa1\x61a\x01".*;
+    var cbor: CborTokens = .init(&first);
+    try std.testing.expectEqual(Token.object_begin, try cbor.next());
+    var inside = "\xa1\x61a\xd9\xd9\xf7\x01".*;
+    cbor = .init(&inside);
+    _ = try cbor.next();
+    _ = try cbor.next();
+    try std.testing.expectError(error.Malformed, cbor.next());
+}

@@ -33,6 +33,7 @@ pub const Device = struct {
     /// Where the blocks stood before the model took its part.
     fast_mark: u64,
     slow_mark: u64,
+    /// Those of inference, then those of tasks.
     exchanges: []Exchange,
     running: ?*Exchange = null,
     /// The worker's verdict on the running exchange, read on the event side after work_done.
@@ -64,8 +65,8 @@ pub const Device = struct {
     pub fn requirements(config: *const ports.Config) Requirements {
         const count: u64 = config.exchange_count;
         return .{
-            .fast_bytes = memory.round(@sizeOf(Device)) + memory.round(@sizeOf(Exchange) * count),
-            .slow_bytes = memory.round(config.body_bytes_max) * count + memory.round(@sizeOf(Metrics)) + memory.round(@sizeOf(LogRing)) + memory.round(@sizeOf(Storage)) + memory.round(@sizeOf(Mqtt)) + memory.round(@sizeOf(Firmware)) + memory.round(@sizeOf(Updates)) + memory.round(mqtt_module.buffer_bytes),
+            .fast_bytes = memory.round(@sizeOf(Device)) + memory.round(@sizeOf(Exchange) * (count + limits.tasks_max)),
+            .slow_bytes = memory.round(config.body_bytes_max) * count + limits.task_body_bytes * limits.tasks_max + memory.round(@sizeOf(Metrics)) + memory.round(@sizeOf(LogRing)) + memory.round(@sizeOf(Storage)) + memory.round(@sizeOf(Mqtt)) + memory.round(@sizeOf(Firmware)) + memory.round(@sizeOf(Updates)) + memory.round(mqtt_module.buffer_bytes),
         };
     }
 
@@ -74,8 +75,8 @@ pub const Device = struct {
         var fast: memory.Block = .init(config.fast.?[0..config.fast_bytes]);
         var slow: memory.Block = .init(config.slow.?[0..config.slow_bytes]);
         const device = &(fast.takeItems(Device, 1) catch unreachable)[0];
-        const slots = fast.takeItems(Exchange, config.exchange_count) catch unreachable;
-        for (slots) |*exchange| exchange.* = .{ .buffer = slow.take(config.body_bytes_max) catch unreachable };
+        const slots = fast.takeItems(Exchange, config.exchange_count + limits.tasks_max) catch unreachable;
+        for (slots, 0..) |*exchange, i| exchange.* = .{ .buffer = slow.take(if (i < config.exchange_count) config.body_bytes_max else limits.task_body_bytes) catch unreachable };
         const metrics = &(slow.takeItems(Metrics, 1) catch unreachable)[0];
         metrics.* = .{};
         const log_ring = &(slow.takeItems(LogRing, 1) catch unreachable)[0];
@@ -124,6 +125,7 @@ pub const Device = struct {
     pub fn openClaim(device: *Device, for_us: u64) void {
         const storage = device.storage orelse return;
         storage.access.window_until_us = device.now() + for_us;
+        storage.access.forgetAttempts();
     }
 
     /// For people: the owner's name for the board, or the one it came with.
@@ -170,6 +172,26 @@ pub const Device = struct {
         var count: u32 = 0;
         for (device.exchanges) |*exchange| count += @intFromBool(exchange.state != .free);
         return count;
+    }
+
+    pub fn inferences(device: *const Device) []Exchange {
+        return device.exchanges[0..device.config.exchange_count];
+    }
+
+    pub fn tasks(device: *const Device) []Exchange {
+        return device.exchanges[device.config.exchange_count..];
+    }
+
+    /// Inference requests that hold an exchange.
+    pub fn queueDepth(device: *const Device) u32 {
+        var count: u32 = 0;
+        for (device.inferences()) |*exchange| count += @intFromBool(exchange.state != .free);
+        return count;
+    }
+
+    /// Predictions that one request without the owner's token may ask for.
+    pub fn openPredictionsMax(device: *const Device) u64 {
+        return device.number("open_predictions_max") orelse limits.open_predictions_default;
     }
 
     /// Most steps of a rollout: the trajectory is kept where the body was.

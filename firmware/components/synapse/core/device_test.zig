@@ -303,7 +303,7 @@ test "bodies that are too long are refused by their header and by their bytes" {
         .{ .name = .of("content-type"), .value = .of("application/json") },
         .{ .name = .of("content-length"), .value = .of("65537") },
     };
-    host.device.requestHead(60, "POST", "/v1/predict", &headers);
+    host.device.requestHead(60, "POST", "/v1/predict", "", &headers);
     try expectEqual(@as(u32, 413), host.reply(60).status);
     const request = host.head("POST", "/v1/predict", "application/json", "");
     const piece: [1024]u8 = @splat(' ');

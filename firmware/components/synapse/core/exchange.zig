@@ -1,5 +1,6 @@
 //! One inference request from its head to its answer: its body, what was parsed from it, and its results, in memory taken at start.
 const std = @import("std");
+const Client = @import("client.zig").Client;
 const limits = @import("limits.zig");
 const memory = @import("memory.zig");
 const Model = @import("model.zig").Model;
@@ -60,6 +61,9 @@ pub const State = enum { free, receiving, decoding, queued, running };
 /// How a request came, and its answer goes. The board asks itself when it feeds its routes what it has fetched.
 pub const Channel = enum { http, mqtt, own };
 
+/// Why a request ends before its time: its right does not hold any more, the owner stopped it, the model changes, or another takes its place.
+pub const Ending = enum { none, right, owner, model, room };
+
 pub const Picture = struct {
     given: bool = false,
     /// Where the client put it.
@@ -85,6 +89,8 @@ pub const Exchange = struct {
     abandoned: bool = false,
     /// Set on the event side and read by the worker, which then stops after the run it is in.
     cancelled: std.atomic.Value(bool) = .init(false),
+    /// As `cancelled`: another is to go first, as soon as a model run has ended.
+    wanted: std.atomic.Value(bool) = .init(false),
     request: u32 = 0,
     sequence: u64 = 0,
     route: *const Route = undefined,
@@ -96,9 +102,10 @@ pub const Exchange = struct {
     /// Of the web page that asks, when the owner allows it; else empty.
     origin: Origin = .{},
     right: Right = .{},
-    /// Its right does not hold any more, and it ends as soon as the decoder or the worker has given it back.
-    lost: bool = false,
-    /// It is lost, and the worker undoes what it had begun.
+    client: Client = .{},
+    /// Why it ends as soon as the decoder or the worker has given it back.
+    ending: Ending = .none,
+    /// Its right is gone, and the worker undoes what it had begun.
     undoing: bool = false,
     events: Events = .none,
     channel: Channel = .http,

@@ -236,7 +236,7 @@ test "an update can be taken back, and only one is under way" {
     abi.synapse_device_fetch_end(board.host.device, board.host.fetch, 1);
     const late = board.host.next;
     board.host.next += 1;
-    board.host.device.requestHead(late, "DELETE", "/v1/updates", &.{.{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) }});
+    board.host.device.requestHead(late, "DELETE", "/v1/updates", board.host.client, &.{.{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) }});
     board.host.device.requestEnd(late);
     try expectProblem(board.host.reply(late), 409, "NO_UPDATE", null);
     board.host.pump();
@@ -272,7 +272,7 @@ test "a board that is given away fetches nothing for the owner it had, and does 
     abi.synapse_device_fetch_end(board.host.device, board.host.fetch, 1);
     const release = board.host.next;
     board.host.next += 1;
-    board.host.device.requestHead(release, "DELETE", "/v1/claim", &.{.{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) }});
+    board.host.device.requestHead(release, "DELETE", "/v1/claim", board.host.client, &.{.{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) }});
     board.host.device.requestEnd(release);
     try expectEqual(@as(u32, 200), board.host.reply(release).status);
     board.host.pump();

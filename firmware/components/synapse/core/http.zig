@@ -71,9 +71,13 @@ pub const ContentRange = struct {
 /// that no registry has. Anybody may let a name of theirs lead to a board.
 pub fn isLocalOrigin(origin: []const u8) bool {
     const scheme = std.mem.indexOf(u8, origin, "://") orelse return false;
-    const authority = origin[scheme + 3 ..];
+    return isLocalHost(origin[scheme + 3 ..]);
+}
+
+/// The same of a host, maybe with a port.
+pub fn isLocalHost(authority: []const u8) bool {
     if (std.mem.startsWith(u8, authority, "[")) return true;
-    const host = authority[0 .. std.mem.indexOfScalar(u8, authority, ':') orelse authority.len];
+    const host = hostName(authority);
     if (host.len == 0) return false;
     if (std.mem.indexOfNone(u8, host, "0123456789.") == null) return true;
     if (std.mem.indexOfScalar(u8, host, '.') == null) return true;
@@ -81,6 +85,12 @@ pub fn isLocalOrigin(origin: []const u8) bool {
         if (std.ascii.endsWithIgnoreCase(host, domain)) return true;
     }
     return false;
+}
+
+/// Without its port.
+pub fn hostName(authority: []const u8) []const u8 {
+    if (std.mem.startsWith(u8, authority, "[")) return authority[0 .. (std.mem.indexOfScalar(u8, authority, ']') orelse authority.len - 1) + 1];
+    return authority[0 .. std.mem.indexOfScalar(u8, authority, ':') orelse authority.len];
 }
 
 /// A number of 1 to 15 decimal digits.

@@ -3,6 +3,7 @@
 const std = @import("std");
 const answers = @import("answer.zig");
 const Answer = answers.Answer;
+const Client = @import("client.zig").Client;
 const Device = @import("device.zig").Device;
 const exchanges = @import("exchange.zig");
 const Exchange = exchanges.Exchange;
@@ -10,23 +11,23 @@ const http = @import("http.zig");
 const limits = @import("limits.zig");
 const memory = @import("memory.zig");
 const multipart = @import("multipart.zig");
+const origin_check = @import("origin_check.zig");
 const ports = @import("port.zig");
 const problems = @import("problem.zig");
 const Problem = problems.Problem;
 const Right = @import("access.zig").Right;
 const rights = @import("rights.zig");
+const room = @import("room.zig");
 const routes = @import("routes.zig");
 const size = @import("byte_text.zig").size;
 const Sink = @import("sink.zig").Sink;
 
-/// What Retry-After says while the model changes: opening one and running its test vectors takes seconds.
-const switch_seconds = 5;
-
 /// Who asks.
-const From = struct { request: u32, channel: exchanges.Channel, right: Right };
+const From = struct { request: u32, channel: exchanges.Channel, right: Right, client: Client };
 
-pub fn requestHead(device: *Device, request: u32, method: []const u8, target_text: []const u8, headers: []const ports.Header) void {
-    device.begin(request, .http, method, target_text, headers);
+/// `client` is the address that the request came from, as text; empty when the port does not know it.
+pub fn requestHead(device: *Device, request: u32, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header) void {
+    device.begin(request, .http, method, target_text, client, headers);
 }
 
 pub fn sink(device: *const Device, channel: exchanges.Channel) Sink {
@@ -38,13 +39,13 @@ pub fn sink(device: *const Device, channel: exchanges.Channel) Sink {
 }
 
 /// A request begins, whichever way it came.
-pub fn begin(device: *Device, request: u32, channel: exchanges.Channel, method: []const u8, target_text: []const u8, headers: []const ports.Header) void {
+pub fn begin(device: *Device, request: u32, channel: exchanges.Channel, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header) void {
     var answer: Answer = .{ .sink = device.sink(channel), .metrics = device.metrics, .request = request, .head_only = std.mem.eql(u8, method, "HEAD") };
     var problem: Problem = .{};
-    accept(device, request, channel, method, target_text, headers, &answer, &problem) catch answer.problem(&problem);
+    accept(device, request, channel, method, target_text, client, headers, &answer, &problem) catch answer.problem(&problem);
 }
 
-fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []const u8, target_text: []const u8, headers: []const ports.Header, answer: *Answer, problem: *Problem) problems.Error!void {
+fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header, answer: *Answer, problem: *Problem) problems.Error!void {
     if (target_text.len > limits.target_bytes_max) {
         problem.* = Problem.init(414, "TARGET_TOO_LONG", "path and query have {d} bytes", .{target_text.len}).expecting("at most {d} bytes", .{limits.target_bytes_max});
         return error.Problem;
@@ -79,6 +80,10 @@ fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []c
         problem.* = rights.lost(device, channel);
         return error.Problem;
     };
+    // A claim looks itself: somebody who has the code may come by any name.
+    if (channel == .http and right.basis != .public and right.basis != .owner and found.route.access != .claim) {
+        try origin_check.check(&device.storage.?.access, headers, target, problem);
+    }
     const offer = http.negotiate(http.header(headers, "accept"), offers) orelse {
         problem.* = Problem.init(406, "NOT_ACCEPTABLE", "none of the accepted media types can be given", .{}).at("accept", .{});
         for (offers, 0..) |media_type, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else " or ", media_type });
@@ -94,7 +99,8 @@ fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []c
         }
     }
     const asked: routes.Request = .{ .headers = headers, .target = target, .wildcard = found.wildcard };
-    const from: From = .{ .request = request, .channel = channel, .right = right };
+    var from: From = .{ .request = request, .channel = channel, .right = right, .client = .{} };
+    from.client.append(client);
     switch (found.route.kind) {
         .immediate => |immediate| return immediate.answer(device, asked, answer, problem),
         .inference => return admit(device, from, found.route, asked, answer, problem),
@@ -123,7 +129,7 @@ fn admit(device: *Device, from: From, route: *const routes.Route, asked: routes.
     const told = try bodyType(inference.accepts, if (inference.accepts.len == 0 or inference.assumes != null) null else content_type orelse "", asked.headers, problem);
     const body_type = inference.assumes orelse told;
     if (try contentLength(asked.headers, problem)) |length| {
-        if (length > device.config.body_bytes_max) return tooLarge(device, problem);
+        if (length > device.config.body_bytes_max) return tooLarge(device.config.body_bytes_max, problem);
     }
     if (device.exclusive != null) return refuseDuringSwitch(problem);
     const model = if (device.model) |*model| model else {
@@ -178,19 +184,12 @@ fn contentLength(headers: []const ports.Header, problem: *Problem) problems.Erro
 }
 
 fn refuseDuringSwitch(problem: *Problem) problems.Error {
-    problem.* = Problem.init(503, "MODEL_SWITCHING", "the board is changing its model", .{}).expecting("the same request later", .{});
-    problem.retry_after_s = switch_seconds;
+    problem.* = rights.switching();
     return error.Problem;
 }
 
 fn take(device: *Device, from: From, route: *const routes.Route, body_type: exchanges.BodyType, answer: *const Answer, problem: *Problem) problems.Error!*Exchange {
-    const exchange = for (device.exchanges) |*candidate| {
-        if (candidate.state == .free) break candidate;
-    } else {
-        problem.* = Problem.init(503, "QUEUE_FULL", "{d} requests are in progress, and that is all the board has room for", .{device.exchanges.len}).expecting("the same request later", .{});
-        problem.retry_after_s = retryAfter(device);
-        return error.Problem;
-    };
+    const exchange = try if (route.kind == .inference) room.forInference(device, from.right, &from.client, problem) else room.forTask(device, from.right, &from.client, problem);
     device.sequence += 1;
     const time = device.now();
     exchange.* = .{
@@ -198,6 +197,7 @@ fn take(device: *Device, from: From, route: *const routes.Route, body_type: exch
         .request = from.request,
         .channel = from.channel,
         .right = from.right,
+        .client = from.client,
         .sequence = device.sequence,
         .route = route,
         .body_type = body_type,
@@ -216,14 +216,9 @@ fn take(device: *Device, from: From, route: *const routes.Route, body_type: exch
     return exchange;
 }
 
-fn tooLarge(device: *const Device, problem: *Problem) problems.Error {
-    problem.* = Problem.init(413, "BODY_TOO_LARGE", "the body is larger than the board takes", .{}).at("content-length", .{}).expecting("at most {f}", .{size(device.config.body_bytes_max)});
+fn tooLarge(bytes_max: usize, problem: *Problem) problems.Error {
+    problem.* = Problem.init(413, "BODY_TOO_LARGE", "the body is larger than the board takes", .{}).at("content-length", .{}).expecting("at most {f}", .{size(bytes_max)});
     return error.Problem;
-}
-
-fn retryAfter(device: *const Device) u32 {
-    const wait_us = device.inference_us_mean * device.exchanges.len;
-    return @intCast(std.math.clamp(wait_us / 1_000_000 + 1, 1, 60));
 }
 
 /// One whose client left is nobody's any more: the port may give its number to another request.
@@ -249,8 +244,8 @@ pub fn bodyChunk(device: *Device, request: u32, bytes: []const u8) void {
 }
 
 /// Puts the next bytes of the body into the exchange's buffer.
-pub fn keepBody(device: *const Device, exchange: *Exchange, bytes: []const u8) problems.Error!void {
-    if (bytes.len > exchange.buffer.len - exchange.received) return tooLarge(device, &exchange.problem);
+pub fn keepBody(_: *const Device, exchange: *Exchange, bytes: []const u8) problems.Error!void {
+    if (bytes.len > exchange.buffer.len - exchange.received) return tooLarge(exchange.buffer.len, &exchange.problem);
     @memcpy(exchange.buffer[exchange.received..][0..bytes.len], bytes);
 }
 
@@ -263,6 +258,7 @@ pub fn requestEnd(device: *Device, request: u32) void {
         .immediate => unreachable,
         .inference => |*inference| {
             inference.parse(device, exchange) catch return device.fail(exchange);
+            boundCost(device, exchange) catch return device.fail(exchange);
             decodeNext(device, exchange);
         },
         .task => |*task| {
@@ -274,13 +270,21 @@ pub fn requestEnd(device: *Device, request: u32) void {
     }
 }
 
-/// Inference whose body is still arriving ends here; what is further comes to its end.
+/// How much work others than the owner may ask for.
+fn boundCost(device: *const Device, exchange: *Exchange) problems.Error!void {
+    const predictions = if (exchange.route.kind.inference.predictions) |count| count(exchange) else return;
+    const most = device.openPredictionsMax();
+    if (!room.isStranger(exchange.right) or predictions <= most) return;
+    exchange.problem = Problem.init(403, "COST_LIMIT", "the request asks for {d} predictions", .{predictions}).expecting("at most {d}, or the owner's token", .{most});
+    return error.Problem;
+}
+
+/// Inference whose body is still arriving ends here, and all that strangers asked for; what else is further comes to its end.
 fn stopInference(device: *Device, exclusive: *Exchange) void {
     device.exclusive = exclusive;
     for (device.exchanges) |*exchange| {
-        if (exchange.state != .receiving or exchange.route.kind != .inference) continue;
-        refuseDuringSwitch(&exchange.problem) catch {};
-        device.fail(exchange);
+        if (exchange.state == .free or exchange.route.kind != .inference) continue;
+        if (exchange.state == .receiving or room.isStranger(exchange.right)) rights.stop(device, exchange, .model);
     }
 }
 
@@ -309,7 +313,7 @@ pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []cons
         if (candidate.state == .decoding and candidate.request == job) break candidate;
     } else return;
     if (exchange.abandoned) return device.release(exchange);
-    if (exchange.lost) return rights.end(device, exchange);
+    if (exchange.ending != .none) return rights.end(device, exchange);
     const picture = &exchange.pictures[exchange.decoding];
     const pixels = rgb orelse {
         exchange.problem = Problem.init(422, "IMAGE_UNREADABLE", "{s}", .{if (message.len > 0) message else "the picture cannot be decoded"})

@@ -206,3 +206,26 @@ test "depth, number length and truncation are errors" {
     _ = try json.next();
     try std.testing.expectError(error.Truncated, json.next());
 }
+
+test "numbers have up to 64 characters, and are whole below 2^53" {
+    const cases = [_]struct { []const u8, tokens.Error!bool }{
+        .{ "0." ++ "11111111111111111111111111111111111111111111111111111111111111", false },
+        .{ "0.111111111111111111111111111111111111111111111111111111111111111", error.NumberTooLong },
+        .{ "9007199254740991", true },
+        .{ "9007199254740992", false },
+        .{ "-9007199254740991", true },
+        .{ "-9007199254740992", false },
+    };
+    for (cases) |case| {
+        var body: [80]u8 = undefined;
+        const text = body[0..case[0].len];
+        @memcpy(text, case[0]);
+        var json: JsonTokens = undefined;
+        json.init(text);
+        errdefer std.debug.print("{s}\n", .{case[0]});
+        const token = json.next();
+        if (case[1]) |whole| {
+            try std.testing.expectEqual(whole, (try token) == .number);
+        } else |expected| try std.testing.expectError(expected, token);
+    }
+}

@@ -8,6 +8,14 @@ pub const exchanges_max = 16;
 
 /// After a start from power-off, and after a press of the button, an unclaimed board can be claimed without its code for this long.
 pub const claim_window_us = 10 * 60 * 1_000_000;
+/// A claim of a board without an owner has to come within this time, and so many of one client may be under way.
+pub const claim_total_us_max = 10 * 1_000_000;
+pub const claims_per_client_max = 2;
+/// Requests at once that change what the board holds, apart from inference, and the longest body of those that keep one.
+pub const tasks_max = 4;
+pub const task_body_bytes = 16 << 10;
+/// Predictions that one request without the owner's token may ask for, unless the owner sets another number.
+pub const open_predictions_default = 2_000;
 /// Wrong tokens and codes before the next ones have to wait.
 pub const attempts_free = 5;
 pub const origins_max = 4;
@@ -17,7 +25,7 @@ pub const group_bytes_max = 32;
 pub const device_name_bytes_max = 64;
 
 /// Routes that the metrics have room for.
-pub const routes_max = 32;
+pub const routes_max = 40;
 /// Longest name of a model slot.
 pub const slot_name_bytes_max = 32;
 /// Longest request target (path and query) that is looked at.

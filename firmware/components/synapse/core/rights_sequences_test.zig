@@ -113,18 +113,23 @@ const Walk = struct {
             .reboot => .{ "POST", "/v1/reboot" },
             .announce => unreachable,
         };
-        host.device.requestHead(request, method, target, headers[0..count]);
+        host.device.requestHead(request, method, target, walk.clientOf(request), headers[0..count]);
     }
 
     fn activeIs(walk: *Walk, name: []const u8) bool {
         return std.mem.eql(u8, walk.board.host.device.slot.slice(), name);
     }
 
+    /// Three strangers, and the owner at the address of one of them.
+    fn clientOf(_: *const Walk, request: u32) []const u8 {
+        return ([_][]const u8{ "10.0.0.1", "10.0.0.2", "2001:db8::1" })[request % 3];
+    }
+
     fn announce(walk: *Walk, asked: *Asked, request: u32, token: []const ports.Header) void {
         const host = &walk.board.host;
         var headers: [2]ports.Header = .{ .{ .name = .of("content-type"), .value = .of("application/json") }, undefined };
         if (token.len > 0) headers[1] = token[0];
-        host.device.requestHead(request, "POST", "/v1/updates/model", headers[0 .. 1 + token.len]);
+        host.device.requestHead(request, "POST", "/v1/updates/model", walk.clientOf(request), headers[0 .. 1 + token.len]);
         walk.sendAnnouncement(asked, request);
     }
 
@@ -248,7 +253,7 @@ const Walk = struct {
     fn check(walk: *Walk) !void {
         const device = walk.board.host.device;
         for (device.exchanges) |*exchange| {
-            if (exchange.state == .free or exchange.lost or exchange.channel == .own) continue;
+            if (exchange.state == .free or exchange.ending != .none or exchange.channel == .own) continue;
             const asked = &walk.asked[exchange.request];
             errdefer std.debug.print("request {d}, {t} as {t}, is {t}\n", .{ exchange.request, asked.act, asked.basis, exchange.state });
             try expect(asked.mayAct(&walk.world));

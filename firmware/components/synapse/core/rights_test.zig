@@ -28,7 +28,7 @@ fn begin(board: *Board, method: []const u8, target: []const u8, headers: []const
         list[count] = .{ .name = .of("authorization"), .value = .of(host.token[0..host.token_len]) };
         count += 1;
     }
-    host.device.requestHead(request, method, target, list[0..count]);
+    host.device.requestHead(request, method, target, host.client, list[0..count]);
     return request;
 }
 
@@ -206,6 +206,7 @@ test "inference that the owner opened ends when it is closed: received, decoded,
     host.device.bodyChunk(events, plan);
     host.device.requestEnd(events);
     host.decode_now = false;
+    host.client = "10.0.0.2";
     const decoding = begin(&board, "POST", "/v1/encode", &.{ "content-type", "image/jpeg" });
     host.device.bodyChunk(decoding, "\xff\xd8\xff");
     host.device.requestEnd(decoding);

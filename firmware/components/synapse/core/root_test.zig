@@ -7,6 +7,7 @@ comptime {
 
 test {
     _ = @import("abi.zig");
+    _ = @import("access_table_test.zig");
     _ = @import("access_test.zig");
     _ = @import("settings_schema.zig");
     _ = @import("abi_test.zig");
@@ -16,6 +17,7 @@ test {
     _ = @import("byte_text.zig");
     _ = @import("cbor_tokens.zig");
     _ = @import("cem.zig");
+    _ = @import("client.zig");
     _ = @import("device.zig");
     _ = @import("device_fuzz.zig");
     _ = @import("device_test.zig");
@@ -48,8 +50,11 @@ test {
     _ = @import("problem.zig");
     _ = @import("rights_sequences_test.zig");
     _ = @import("rights_test.zig");
+    _ = @import("room.zig");
+    _ = @import("room_test.zig");
     _ = @import("routes.zig");
     _ = @import("runtime_test.zig");
+    _ = @import("secrets.zig");
     _ = @import("signature_test.zig");
     _ = @import("signature_sequences_test.zig");
     _ = @import("slot_routes_test.zig");

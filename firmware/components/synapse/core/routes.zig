@@ -50,6 +50,10 @@ pub const Inference = struct {
     /// Puts into effect what the answer tells, once it is sure that there is one: on the event side, before `answer`.
     settle: ?*const fn (device: *Device, exchange: *Exchange) void = null,
     answer: *const fn (device: *const Device, exchange: *Exchange, answer: *Answer) void,
+    /// Predictions that the parsed request asks for, where that is its client's choice.
+    predictions: ?*const fn (exchange: *const Exchange) u64 = null,
+    /// Between two steps others may use the worker and the model.
+    yields: bool = false,
     /// Tells how far the work is, between two turns, when the client takes server-sent events.
     progress: ?*const fn (device: *const Device, exchange: *Exchange, answer: *Answer) void = null,
 };
@@ -118,6 +122,9 @@ pub const table = [_]Route{
     @import("routes/updates.zig").route,
     @import("routes/updates.zig").cancel_route,
     @import("routes/updates.zig").ask_route,
+    @import("routes/requests.zig").route,
+    @import("routes/requests.zig").stop_route,
+    @import("routes/requests.zig").stop_strangers_route,
     @import("routes/legacy/status.zig").route,
     @import("routes/legacy/encode.zig").route,
     @import("routes/legacy/predict.zig").route,

@@ -9,6 +9,7 @@ const limits = @import("limits.zig");
 const problems = @import("problem.zig");
 const Problem = problems.Problem;
 const rights = @import("rights.zig");
+const room = @import("room.zig");
 const routes = @import("routes.zig");
 
 pub fn enqueue(device: *Device, exchange: *Exchange) void {
@@ -20,6 +21,7 @@ pub fn enqueue(device: *Device, exchange: *Exchange) void {
         exchange.events = .begun;
     }
     device.startNext();
+    if (device.running) |running| if (waits(device, running)) running.wanted.store(true, .release);
 }
 
 pub fn startNext(device: *Device) void {
@@ -28,7 +30,7 @@ pub fn startNext(device: *Device) void {
         for (device.exchanges) |*candidate| {
             if (candidate.state != .queued) continue;
             if (candidate == device.exclusive and device.inferenceInProgress()) continue;
-            if (next == null or candidate.sequence < next.?.sequence) next = candidate;
+            if (next == null or before(candidate, next.?)) next = candidate;
         }
         const exchange = next orelse return;
         if (!rights.holds(device, exchange)) {
@@ -40,10 +42,24 @@ pub fn startNext(device: *Device) void {
             continue;
         };
         exchange.state = .running;
-        exchange.timing.running_us = device.now();
+        if (exchange.timing.running_us == 0) exchange.timing.running_us = device.now();
         device.running = exchange;
         device.port.start_work(device.port.user);
     }
+}
+
+/// The owner's requests first, then as they came.
+fn before(a: *const Exchange, b: *const Exchange) bool {
+    const strangers = [2]bool{ room.isStranger(a.right), room.isStranger(b.right) };
+    return if (strangers[0] != strangers[1]) strangers[1] else a.sequence < b.sequence;
+}
+
+/// Whether the owner's request waits for a stranger's, which can let it go first between two model runs.
+fn waits(device: *const Device, running: *const Exchange) bool {
+    if (running.route.kind != .inference or !running.route.kind.inference.yields or !room.isStranger(running.right)) return false;
+    return for (device.exchanges) |*candidate| {
+        if (candidate.state == .queued and candidate != device.exclusive and !room.isStranger(candidate.right)) break true;
+    } else false;
 }
 
 /// On the worker. Touches the running exchange and the model only, both of which the event side leaves alone until workDone.
@@ -58,6 +74,7 @@ pub fn work(device: *Device) void {
             inline .inference, .task => |*kind| kind.step(device, exchange),
         };
         if (exchange.turn_over or device.now() -| start >= limits.work_turn_us) break;
+        if (exchange.wanted.load(.acquire) and !device.turn.run_begun) break;
     }
     exchange.timing.inference_us += device.now() -| start;
 }
@@ -65,9 +82,15 @@ pub fn work(device: *Device) void {
 pub fn workDone(device: *Device) void {
     const exchange = device.running orelse return;
     const is_task = exchange.route.kind == .task;
-    if (!exchange.undoing and (exchange.lost or !rights.holds(device, exchange))) return loseRunning(device, exchange);
+    if (!exchange.undoing and (exchange.ending != .none or !rights.holds(device, exchange))) return endRunning(device, exchange);
     if (!device.finished and (is_task or !exchange.abandoned)) {
         tellProgress(device, exchange);
+        if (!device.turn.run_begun and waits(device, exchange)) {
+            exchange.wanted.store(false, .release);
+            exchange.state = .queued;
+            device.running = null;
+            return device.startNext();
+        }
         return device.port.start_work(device.port.user);
     }
     device.running = null;
@@ -89,7 +112,8 @@ fn leaveRun(device: *Device) void {
 }
 
 /// What it was about to do is not done; what it had begun is undone, on the worker if that takes long.
-fn loseRunning(device: *Device, exchange: *Exchange) void {
+fn endRunning(device: *Device, exchange: *Exchange) void {
+    if (!rights.holds(device, exchange)) exchange.ending = .right;
     if (exchange.route.kind == .task and exchange.route.kind.task.revoke(device, exchange)) {
         exchange.undoing = true;
         exchange.cancelled.store(false, .release);
@@ -178,11 +202,12 @@ pub fn tick(device: *Device, now_us: u64) void {
         const is_task = exchange.route.kind == .task;
         const idle = now_us -| exchange.last_activity_us > limits.receive_idle_us_max;
         const unhurried = is_task and exchange.route.kind.task.unhurried;
-        const slow = !unhurried and now_us -| exchange.timing.started_us > limits.receive_total_us_max;
+        const total_us: u64 = if (exchange.right.basis == .unclaimed) limits.claim_total_us_max else limits.receive_total_us_max;
+        const slow = !unhurried and now_us -| exchange.timing.started_us > total_us;
         if (!idle and !slow) continue;
         exchange.problem = Problem.init(408, "BODY_TIMEOUT", "the body did not arrive in time", .{})
             .expecting("data at least every {d} s", .{limits.receive_idle_us_max / 1_000_000});
-        if (!unhurried) exchange.problem.expected.print(", all of it within {d} s", .{limits.receive_total_us_max / 1_000_000});
+        if (!unhurried) exchange.problem.expected.print(", all of it within {d} s", .{total_us / 1_000_000});
         if (is_task) exchange.route.kind.task.left(device, exchange);
         device.fail(exchange);
     }

@@ -23,6 +23,7 @@ pub const table = [_]Setting{
     .{ .key = "groups", .kind = .{ .list = .{ .entries_max = limits.groups_max, .entry_bytes_max = limits.group_bytes_max, .valid = isGroup, .expected = "1 to 32 letters, digits, dots, dashes and underscores" } } },
     .{ .key = "open_read", .kind = .flag },
     .{ .key = "open_inference", .kind = .flag },
+    .{ .key = "open_predictions_max", .kind = .{ .number = .{ .most = limits.plan_predictions_max } } },
     .{ .key = "origins", .kind = .{ .list = .{ .entries_max = limits.origins_max, .entry_bytes_max = limits.origin_bytes_max, .valid = isOrigin, .expected = "http:// or https://, a host, maybe a port, nothing else" } } },
     .{ .key = "wifi_ssid", .kind = .{ .text = 32 } },
     .{ .key = "wifi_password", .kind = .{ .secret = 64 } },

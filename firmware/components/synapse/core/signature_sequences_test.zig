@@ -84,7 +84,7 @@ const Walk = struct {
         var headers: [4]ports.Header = undefined;
         @memcpy(headers[0..extra.len], extra);
         headers[extra.len] = .{ .name = .of("authorization"), .value = .of(host.token[0..host.token_len]) };
-        host.device.requestHead(request, method, target, headers[0 .. extra.len + 1]);
+        host.device.requestHead(request, method, target, "", headers[0 .. extra.len + 1]);
         return request;
     }
 

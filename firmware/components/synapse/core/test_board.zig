@@ -72,7 +72,7 @@ pub const Board = struct {
         };
         const request = board.host.next;
         board.host.next += 1;
-        board.host.device.requestHead(request, method, target, &headers);
+        board.host.device.requestHead(request, method, target, board.host.client, &headers);
         return request;
     }
 

@@ -97,6 +97,8 @@ pub const Host = struct {
     reset_reason: []const u8 = "power-on",
     /// Of a board that takes signed models only, from its next start on.
     update_keys: []const ports.PublicKey = &.{},
+    /// The address that requests come from.
+    client: []const u8 = "",
     /// Sent with every request when there is one.
     token: [64]u8 = undefined,
     token_len: usize = 0,
@@ -265,7 +267,7 @@ pub const Host = struct {
             headers[count] = .{ .name = .of(pair[0]), .value = .of(pair[1]) };
             count += 1;
         }
-        host.device.requestHead(request, method, target, headers[0..count]);
+        host.device.requestHead(request, method, target, host.client, headers[0..count]);
         return request;
     }
 
@@ -306,7 +308,7 @@ pub const Host = struct {
             list[count] = .{ .name = .of("Authorization"), .value = .of(host.token[0..host.token_len]) };
             count += 1;
         }
-        host.device.requestHead(request, method, target, list[0..count]);
+        host.device.requestHead(request, method, target, host.client, list[0..count]);
         var rest = body;
         while (rest.len > 0) {
             const n = @min(rest.len, 1460);

@@ -14,6 +14,7 @@ const ports = @import("port.zig");
 const Right = @import("access.zig").Right;
 const rights = @import("rights.zig");
 const Problem = @import("problem.zig").Problem;
+const secrets = @import("secrets.zig");
 const Sink = @import("sink.zig").Sink;
 const Sha256 = std.crypto.hash.sha2.Sha256;
 
@@ -242,7 +243,7 @@ pub const Updates = struct {
         self.requests = (self.requests + 1) % own_requests;
         self.request = own_requests + self.requests;
         self.outcome = .none;
-        device.begin(self.request, .own, method, target, headers);
+        device.begin(self.request, .own, method, target, "", headers);
     }
 
     fn openUpload(self: *Updates, device: *Device) void {
@@ -473,7 +474,8 @@ pub const Updates = struct {
         answer.field("kind", @tagName(self.kind));
         if (self.kind == .model) answer.field("slot", self.slot.slice());
         answer.fieldBoolean("activate", self.activate);
-        answer.field("url", self.url.slice());
+        var buffer: [limits.url_bytes_max + secrets.longer_max]u8 = undefined;
+        answer.field("url", secrets.masked(self.url.slice(), &buffer));
         answer.fieldUnsigned("bytes", self.bytes);
         answer.fieldUnsigned("received_bytes", self.received);
         answer.key("sha256");

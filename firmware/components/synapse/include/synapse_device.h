@@ -256,9 +256,10 @@ synapse_device_result synapse_device_load_model(synapse_device *device, synapse_
 
 /* Events. A request's number is 1 to 0x7fffffff and not used again until its end or, after a request_closed, until its image has been answered.
  * The port need only pass the headers that the core reads: accept, accept-encoding, access-control-request-method, authorization,
- * content-encoding, content-length, content-range, content-type, if-none-match, origin. Events for unknown requests are ignored. */
+ * content-encoding, content-length, content-range, content-type, host, if-none-match, origin. `client` is the address of whoever asks, IPv4 or IPv6 as text
+ * without a port; empty when it is not known: all such requests count as those of one client. Events for unknown requests are ignored. */
 void synapse_device_request_head(synapse_device *device, uint32_t request, synapse_device_text method, synapse_device_text target,
-                                 const synapse_device_header *headers, size_t header_count);
+                                 synapse_device_text client, const synapse_device_header *headers, size_t header_count);
 void synapse_device_body_chunk(synapse_device *device, uint32_t request, const uint8_t *bytes, size_t byte_count);
 void synapse_device_request_end(synapse_device *device, uint32_t request);
 void synapse_device_request_closed(synapse_device *device, uint32_t request); /* the client left; no answer is wanted */

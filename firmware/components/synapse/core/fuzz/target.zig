@@ -191,7 +191,7 @@ fn request(bytes: []const u8) void {
     }
     const number = host.next;
     host.next += 1;
-    host.device.requestHead(number, pick(methods, bytes[1]), target, headers[0..count]);
+    host.device.requestHead(number, pick(methods, bytes[1]), target, "", headers[0..count]);
     const piece = @as(usize, bytes[4] & 31) * 97 + 1;
     var at: usize = 0;
     while (at < body.len) : (at += piece) host.device.bodyChunk(number, body[at..@min(body.len, at + piece)]);

@@ -8,6 +8,8 @@ pub const Command = struct {
     method: []const u8,
     /// A `*` is the level that follows the name.
     path: []const u8,
+    /// What the `*` is.
+    argument: []const u8 = "slot",
     /// What the route does with an empty payload, if something else.
     method_empty: ?[]const u8 = null,
     /// The payload only says in which form the answer should be.
@@ -31,6 +33,9 @@ pub const table = [_]Command{
     .{ .name = "firmware", .method = "POST", .path = "/v1/updates/firmware" },
     .{ .name = "updates", .method = "GET", .path = "/v1/updates", .bodiless = true },
     .{ .name = "stop_update", .method = "DELETE", .path = "/v1/updates", .bodiless = true },
+    .{ .name = "requests", .method = "GET", .path = "/v1/requests", .bodiless = true },
+    .{ .name = "stop_request", .method = "DELETE", .path = "/v1/requests/*", .argument = "id", .bodiless = true },
+    .{ .name = "stop_strangers", .method = "DELETE", .path = "/v1/requests", .bodiless = true },
     .{ .name = "settings", .method = "PUT", .path = "/v1/settings", .method_empty = "GET" },
     .{ .name = "reboot", .method = "POST", .path = "/v1/reboot", .bodiless = true },
 };

@@ -179,7 +179,10 @@ pub const Mqtt = struct {
         }
         const given = asked orelse {
             problem = Problem.init(404, "UNKNOWN_COMMAND", "there is no such command", .{}).at("topic", .{}).expecting("cmd/", .{});
-            for (commands.table, 0..) |command, i| problem.expected.print("{s}{s}{s}", .{ if (i == 0) "" else ", ", command.name, if (std.mem.indexOfScalar(u8, command.path, '*') != null) "/{slot}" else "" });
+            for (commands.table, 0..) |command, i| {
+                problem.expected.print("{s}{s}", .{ if (i == 0) "" else ", ", command.name });
+                if (std.mem.indexOfScalar(u8, command.path, '*') != null) problem.expected.print("/{{{s}}}", .{command.argument});
+            }
             return mqtt.refuse(device, pending, &problem);
         };
         run(device, request, &given, message);
@@ -255,7 +258,7 @@ pub const Mqtt = struct {
             headers[count] = .{ .name = .of("content-length"), .value = .of(std.fmt.bufPrint(&length, "{d}", .{message.total_bytes}) catch unreachable) };
             count += 1;
         }
-        device.begin(request, .mqtt, if (reads) command.method_empty.? else command.method, target.slice(), headers[0..count]);
+        device.begin(request, .mqtt, if (reads) command.method_empty.? else command.method, target.slice(), "", headers[0..count]);
         if (!command.bodiless) return device.bodyChunk(request, payload);
         if (device.find(request)) |exchange| exchange.ignores_body = true;
     }

@@ -264,7 +264,7 @@ test "what is wrong with a command is told exactly" {
     const Case = struct { topic: []const u8, payload: []const u8 = "", content_type: []const u8 = "", response_topic: []const u8 = "", correlation: []const u8 = "", answer: []const u8, answered: []const u8 = base ++ "res" };
     const long = repeat("x", 65);
     for ([_]Case{
-        .{ .topic = "cmd/fly", .answer = "{\"title\":\"Not Found\",\"status\":404,\"code\":\"UNKNOWN_COMMAND\",\"detail\":\"there is no such command\",\"field\":\"topic\",\"expected\":\"cmd/device, models, slot/{slot}, metrics, log, encode, predict, rollout, observe, plan, selftest, activate/{slot}, model, firmware, updates, stop_update, settings, reboot\"}" },
+        .{ .topic = "cmd/fly", .answer = "{\"title\":\"Not Found\",\"status\":404,\"code\":\"UNKNOWN_COMMAND\",\"detail\":\"there is no such command\",\"field\":\"topic\",\"expected\":\"cmd/device, models, slot/{slot}, metrics, log, encode, predict, rollout, observe, plan, selftest, activate/{slot}, model, firmware, updates, stop_update, requests, stop_request/{id}, stop_strangers, settings, reboot\"}" },
         .{ .topic = "cmd/cancelled/1", .response_topic = "panel/res", .answer = "\"code\":\"UNKNOWN_COMMAND\"", .answered = "panel/res" },
         .{ .topic = "cmd/activate", .answer = "\"code\":\"UNKNOWN_COMMAND\"" },
         .{ .topic = "cmd/activate/nowhere", .answer = "\"code\":\"SLOT_UNKNOWN\"" },
@@ -475,4 +475,16 @@ test "a broker without room loses messages, and the board goes on" {
     host.broker_full = false;
     host.receive(.{ .topic = .of(base ++ "cmd/selftest/2") }, "{}");
     try expect(host.last(base ++ "res/2") != null);
+}
+
+test "a surprise is told from four deviations and eight surprises on" {
+    var fixture: Fixture = undefined;
+    try fixture.start();
+    defer fixture.stop();
+    const host = &fixture.host;
+    for ([_]struct { f64, u64, bool }{ .{ 3.99, 8, false }, .{ 4, 8, true }, .{ 4, 7, false }, .{ 100, 7, false }, .{ 100, 8, true } }) |case| {
+        host.forget();
+        @import("events.zig").surprise(host.device.mqtt, &.{ .surprise = 1, .z_score = case[0], .statistics = .{ .count = case[1] } });
+        try expectEqual(case[2], host.last(base ++ "event/surprise") != null);
+    }
 }

@@ -49,7 +49,7 @@ pub const Outbox = struct {
     port: *const ports.Port,
     metrics: *Metrics,
     device_id: []const u8,
-    pending: [limits.exchanges_max + 2]Pending = @splat(.{}),
+    pending: [limits.exchanges_max + limits.tasks_max + 2]Pending = @splat(.{}),
     counters: Counters = .{},
     answer: Buffer,
     /// Of the answer that is being written.

@@ -19,7 +19,7 @@ pub fn publish(mqtt: *Mqtt, device: *const Device) void {
     message.fieldUnsigned("fast_free_bytes", device.fast.free());
     message.fieldUnsigned("slow_free_bytes", device.slow.free());
     message.fieldUnsigned("requests", requests);
-    message.fieldUnsigned("in_progress", device.inProgress());
+    message.fieldUnsigned("in_progress", device.queueDepth());
     message.fieldUnsigned("inferences", inferences);
     message.fieldUnsigned("inference_us_mean", device.inference_us_mean);
     message.fieldUnsigned("flash_erases", metrics.flash_erases);

@@ -30,7 +30,8 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
         return error.Problem;
     }
     const origin = http.header(request.headers, "origin");
-    exchange.foreign_page = origin != null and !http.isLocalOrigin(origin.?);
+    const host = request.target.authority orelse http.header(request.headers, "host");
+    exchange.foreign_page = (origin != null and !http.isLocalOrigin(origin.?)) or (host != null and !http.isLocalHost(host.?));
 }
 
 fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
@@ -66,7 +67,7 @@ fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!voi
     const changes = [_]Pair{ .{ .key = access.keys.token_hash, .value = &hash }, .{ .key = "name", .value = name } };
     storage.settings.apply(changes[0..if (name == null) 1 else 2]) catch |err| return small_task.settingsProblem(exchange, err);
     storage.access.load();
-    storage.access.failures = 0;
+    storage.access.forgetAttempts();
     device.log(.info, "the board was claimed");
     answer.begin(201);
     answer.objectBegin();

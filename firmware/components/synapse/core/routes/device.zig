@@ -5,6 +5,7 @@ const media_types = @import("../answer.zig").media_types;
 const Device = @import("../device.zig").Device;
 const Problem = @import("../problem.zig").Problem;
 const ProblemError = @import("../problem.zig").Error;
+const room = @import("../room.zig");
 const routes = @import("../routes.zig");
 const limits = @import("../limits.zig");
 const memory = @import("../memory.zig");
@@ -67,8 +68,11 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     describeLink(answer, &device.port);
     answer.key("queue");
     answer.objectBegin();
-    answer.fieldUnsigned("in_progress", device.inProgress());
+    answer.fieldUnsigned("in_progress", device.queueDepth());
     answer.fieldUnsigned("capacity", config.exchange_count);
+    // Of these, what everybody without the owner's token may hold together, and from one address.
+    answer.fieldUnsigned("open_max", room.strangersMax(config.exchange_count));
+    answer.fieldUnsigned("open_client_max", room.strangerMax(config.exchange_count));
     answer.objectEnd();
     answer.key("limits");
     answer.objectBegin();
@@ -87,6 +91,7 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.fieldUnsigned("elites_max", limits.plan_elites_max);
     answer.fieldUnsigned("predictions_max", limits.plan_predictions_max);
     answer.objectEnd();
+    answer.fieldUnsigned("open_predictions_max", device.openPredictionsMax());
     answer.fieldUnsigned("receive_idle_us_max", limits.receive_idle_us_max);
     answer.fieldUnsigned("receive_total_us_max", limits.receive_total_us_max);
     answer.objectEnd();

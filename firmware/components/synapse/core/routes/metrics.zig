@@ -29,7 +29,7 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
         if (index < routes.table.len and histogram.count() > 0) writeHistogram(answer, routes.table[index].path, histogram);
     }
     family(answer, "synapse_queue_depth", "gauge", "Inference requests in progress, the running one included.");
-    line(answer, "synapse_queue_depth {d}\n", .{device.inProgress()});
+    line(answer, "synapse_queue_depth {d}\n", .{device.queueDepth()});
     family(answer, "synapse_queue_capacity", "gauge", "Most inference requests in progress at once.");
     line(answer, "synapse_queue_capacity {d}\n", .{device.config.exchange_count});
     family(answer, "synapse_memory_bytes", "gauge", "Memory by region.");

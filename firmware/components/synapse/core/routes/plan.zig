@@ -28,6 +28,8 @@ pub const route: Route = .{ .method = .POST, .path = "/v1/plan", .access = .infe
     .step = step,
     .results = results,
     .answer = report,
+    .predictions = predictions,
+    .yields = true,
     .progress = progress,
 } } };
 
@@ -96,9 +98,9 @@ fn checkBudget(exchange: *Exchange, predictor: *const Predict) ProblemError!void
             .expecting("at most as many elites as samples", .{});
         return error.Problem;
     }
-    const predictions = @as(u64, budget.samples) * budget.iterations * plan.horizon;
-    if (predictions > limits.plan_predictions_max) {
-        exchange.problem = Problem.init(422, "BODY_INVALID", "the budget is {d} predictions", .{predictions})
+    const asked = predictions(exchange);
+    if (asked > limits.plan_predictions_max) {
+        exchange.problem = Problem.init(422, "BODY_INVALID", "the budget is {d} predictions", .{asked})
             .at("budget", .{})
             .expecting("samples * iterations * horizon of at most {d}", .{limits.plan_predictions_max});
         return error.Problem;
@@ -110,6 +112,11 @@ fn checkBudget(exchange: *Exchange, predictor: *const Predict) ProblemError!void
             .expecting("fewer elites or a nearer horizon: the board has {d} bytes for a request", .{exchange.buffer.len});
         return error.Problem;
     }
+}
+
+fn predictions(exchange: *const Exchange) u64 {
+    const plan = &exchange.plan;
+    return @as(u64, plan.budget.samples) * plan.budget.iterations * plan.horizon;
 }
 
 fn memoryElements(plan: *const Plan, predictor: *const Predict) usize {

@@ -17,6 +17,8 @@ pub const route: Route = .{ .method = .POST, .path = "/v1/rollout", .access = .i
     .step = step,
     .results = results,
     .answer = report,
+    .predictions = predictions,
+    .yields = true,
 } } };
 
 pub fn available(model: *const Model) bool {
@@ -42,6 +44,10 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     try body.require(&fields, seen, 0b11);
     try body.end();
     return start.finish(device, exchange, 0, "start.");
+}
+
+pub fn predictions(exchange: *const Exchange) u64 {
+    return exchange.steps;
 }
 
 pub fn step(device: *Device, exchange: *Exchange) bool {

@@ -13,10 +13,20 @@ const models = @import("models.zig");
 const rights = @import("../rights.zig");
 const routes = @import("../routes.zig");
 const schema = @import("../settings_schema.zig");
+const secrets = @import("../secrets.zig");
 const small_task = @import("small_task.zig");
 
 pub const route: routes.Route = .{ .method = .GET, .path = "/v1/settings", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } } };
 pub const change_route: routes.Route = .{ .method = .PUT, .path = "/v1/settings", .access = .owner, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 200, small_task.beginAny, change) } };
+
+const url_bytes_max = bytes: {
+    var most: u32 = 0;
+    for (schema.table) |setting| switch (setting.kind) {
+        .url => |bytes_max| most = @max(most, bytes_max),
+        else => {},
+    };
+    break :bytes most;
+};
 
 /// Bytes of all lists and numbers of one request together.
 const lists_bytes_max = 1024;
@@ -32,7 +42,11 @@ fn report(storage: *const Storage, answer: *Answer) void {
         const value = storage.settings.get(setting.key);
         answer.key(setting.key);
         switch (setting.kind) {
-            .text, .url => answer.text(value orelse ""),
+            .text => answer.text(value orelse ""),
+            .url => {
+                var buffer: [url_bytes_max + secrets.longer_max]u8 = undefined;
+                answer.text(secrets.masked(value orelse "", &buffer));
+            },
             .secret => if (value == null) answer.nothing() else answer.text("********"),
             .flag => answer.boolean(value != null),
             .number => if (value) |digits| answer.unsigned(std.fmt.parseInt(u64, digits, 10) catch 0) else answer.nothing(),
@@ -61,7 +75,7 @@ fn change(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
         const setting = &schema.table[index];
         changes[count] = .{ .key = setting.key, .value = switch (setting.kind) {
             .text, .secret => |bytes_max| try textValue(&body, bytes_max),
-            .url => |bytes_max| try urlValue(&body, bytes_max),
+            .url => |bytes_max| try urlValue(&body, bytes_max, storage.settings.get(setting.key)),
             .flag => if (try body.boolean()) "1" else null,
             .number => |number| try numberValue(&body, number.most, &lists),
             .list => |*list| try listValue(&body, list, &lists),
@@ -82,8 +96,14 @@ fn textValue(body: *Body, bytes_max: u32) ProblemError!?[]const u8 {
     return if (text.len == 0) null else text;
 }
 
-fn urlValue(body: *Body, bytes_max: u32) ProblemError!?[]const u8 {
-    const text = try textValue(body, bytes_max) orelse return null;
+fn urlValue(body: *Body, bytes_max: u32, now: ?[]const u8) ProblemError!?[]const u8 {
+    const text = try textValue(body, bytes_max + secrets.longer_max) orelse return null;
+    if (now) |set| {
+        // What is shown, sent back: it is the same address still.
+        var buffer: [url_bytes_max + secrets.longer_max]u8 = undefined;
+        if (std.mem.eql(u8, text, secrets.masked(set, &buffer))) return set;
+    }
+    if (text.len > bytes_max) return body.failExpecting("at most {d} printable bytes; none to remove the setting", .{bytes_max}, "the text has {d} bytes", .{text.len});
     if (!schema.isBrokerUrl(text)) return body.failExpecting("mqtt://, mqtts://, ws:// or wss:// and a host; none to remove the setting", .{}, "this is no broker's address", .{});
     return text;
 }

@@ -19,6 +19,8 @@ pub const route: Route = .{ .method = .POST, .path = "/rollout", .access = .infe
     .step = rollout.step,
     .results = rollout.results,
     .answer = report,
+    .predictions = rollout.predictions,
+    .yields = true,
 } } };
 
 const fields = [_][]const u8{ "latent", "actions", "steps" };

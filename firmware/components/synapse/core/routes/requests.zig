@@ -1,0 +1,98 @@
+//! GET /v1/requests: what is in progress, and who asked for it. DELETE /v1/requests/{id} ends one, DELETE /v1/requests those of strangers.
+const std = @import("std");
+const Answer = @import("../answer.zig").Answer;
+const media_types = @import("../answer.zig").media_types;
+const Device = @import("../device.zig").Device;
+const Exchange = @import("../exchange.zig").Exchange;
+const Problem = @import("../problem.zig").Problem;
+const ProblemError = @import("../problem.zig").Error;
+const http = @import("../http.zig");
+const rights = @import("../rights.zig");
+const room = @import("../room.zig");
+const routes = @import("../routes.zig");
+const small_task = @import("small_task.zig");
+
+pub const route: routes.Route = .{ .method = .GET, .path = "/v1/requests", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } } };
+pub const stop_route: routes.Route = .{ .method = .DELETE, .path = "/v1/requests/*", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, begin, stopOne) } };
+pub const stop_strangers_route: routes.Route = .{ .method = .DELETE, .path = "/v1/requests", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, stopStrangers) } };
+
+fn by(exchange: *const Exchange) []const u8 {
+    return switch (exchange.channel) {
+        .own => "board",
+        .mqtt => "broker",
+        .http => switch (exchange.right.basis) {
+            .owner => "owner",
+            else => "stranger",
+        },
+    };
+}
+
+fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) ProblemError!void {
+    const now = device.now();
+    answer.begin(200);
+    answer.objectBegin();
+    answer.key("requests");
+    answer.arrayBegin();
+    for (device.exchanges) |*exchange| {
+        if (exchange.state == .free) continue;
+        answer.objectBegin();
+        answer.fieldUnsigned("id", exchange.sequence);
+        answer.field("method", @tagName(exchange.route.method));
+        answer.field("path", exchange.route.path);
+        answer.field("by", by(exchange));
+        if (exchange.client.len > 0) answer.field("client", exchange.client.slice());
+        answer.field("state", if (exchange.abandoned or exchange.ending != .none) "ending" else @tagName(exchange.state));
+        answer.fieldUnsigned("age_us", now -| exchange.timing.started_us);
+        answer.objectEnd();
+    }
+    answer.arrayEnd();
+    answer.objectEnd();
+    answer.end();
+}
+
+fn begin(_: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
+    exchange.expected_bytes = http.decimal(request.wildcard) orelse {
+        exchange.problem = unknown();
+        return error.Problem;
+    };
+}
+
+fn unknown() Problem {
+    return Problem.init(404, "REQUEST_UNKNOWN", "no such request is in progress", .{}).at("id", .{}).expecting("an id that GET /v1/requests shows", .{});
+}
+
+fn stopOne(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
+    const found = for (device.exchanges) |*candidate| {
+        if (candidate.state != .free and candidate != exchange and candidate.sequence == exchange.expected_bytes) break candidate;
+    } else {
+        exchange.problem = unknown();
+        return error.Problem;
+    };
+    if (found.route.kind == .task and found.state != .receiving) {
+        exchange.problem = Problem.init(409, "REQUEST_BOUND", "the request changes the board, and goes on to its end", .{}).at("id", .{}).expecting("inference, or a request whose body is still arriving", .{});
+        return error.Problem;
+    }
+    tell(answer, 1);
+    rights.stop(device, found, .owner);
+    device.startNext();
+}
+
+fn stopStrangers(device: *Device, _: *Exchange, answer: *Answer) ProblemError!void {
+    var count: u64 = 0;
+    for (device.exchanges) |*candidate| count += @intFromBool(ofStranger(candidate));
+    tell(answer, count);
+    for (device.exchanges) |*candidate| if (ofStranger(candidate)) rights.stop(device, candidate, .owner);
+    device.startNext();
+}
+
+fn ofStranger(exchange: *const Exchange) bool {
+    return exchange.state != .free and exchange.ending == .none and room.isStranger(exchange.right);
+}
+
+fn tell(answer: *Answer, count: u64) void {
+    answer.begin(200);
+    answer.objectBegin();
+    answer.fieldUnsigned("stopped", count);
+    answer.objectEnd();
+    answer.end();
+}

@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { type BoardEngine, SimulatedBoard } from "./board.js";
+import { jsonOf, LATENT, MODEL, testBoard } from "./boardSuite.js";
+
+const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+
+/** Clients without the owner's token on a board that its owner has opened. */
+export function strangersSuite(engine: BoardEngine): void {
+  describe(`strangers on the ${engine} board`, () => {
+    const start = async () => {
+      const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
+      const owner = { authorization: `Bearer ${board.ownerToken}`, "content-type": "application/json" };
+      const ask = (method: string, target: string, body?: unknown, client = "10.0.0.1") =>
+        board.handle({ method, target, headers: owner, client, ...(body === undefined ? {} : { body: json(body) }) });
+      /** A body that does not go on; resolves to what ends it. */
+      const hold = (client: string) =>
+        new Promise<number>((resolve) => {
+          let status = 0;
+          const headers = { "content-type": "application/json", "content-length": "99" };
+          const head = (answered: number) => {
+            status = answered;
+          };
+          const sink = { head, chunk: () => undefined, end: () => resolve(status) };
+          board.open({ method: "POST", target: "/v1/plan", headers, client }, sink).write(json({}).subarray(0, 1));
+        });
+      return { board, ask, hold };
+    };
+
+    it("leave its owner room, whatever they hold, and are ended by their owner", async () => {
+      const { board, ask, hold } = await start();
+      const held = ["10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3"].map(hold);
+      expect(await Promise.all([held[2], held[4]])).toEqual([503, 503]);
+      const row = Array.from({ length: LATENT }, () => 0.5);
+      const predict = { history: [row], actions: [Array.from({ length: 10 }, () => 0.1)] };
+      expect((await ask("POST", "/v1/predict", predict)).status).toBe(200);
+      expect((await ask("PUT", "/v1/settings", { name: "shelf" })).status).toBe(200);
+      const { requests } = jsonOf(await ask("GET", "/v1/requests")) as { requests: { by: string; client: string; state: string }[] };
+      expect(requests.map(({ by, client, state }) => [by, client, state])).toEqual([
+        ["stranger", "10.0.0.1", "receiving"],
+        ["stranger", "10.0.0.1", "receiving"],
+        ["stranger", "10.0.0.2", "receiving"],
+      ]);
+      expect(jsonOf(await ask("DELETE", "/v1/requests"))).toEqual({ stopped: 3 });
+      expect(await Promise.all([held[0], held[1], held[3]])).toEqual([403, 403, 403]);
+      await board.close();
+    });
+
+    it("lose what was open when it is closed, and a new token ends what the old one began", async () => {
+      const { board, ask, hold } = await start();
+      const held = hold("10.0.0.2");
+      expect((await ask("PUT", "/v1/settings", { open_inference: false })).status).toBe(200);
+      expect(await held).toBe(401);
+      const begun = new Promise<number>((resolve) => {
+        const headers = { authorization: `Bearer ${board.ownerToken}`, "content-type": "application/json", "content-length": "2" };
+        const sink = { head: (status: number) => resolve(status), chunk: () => undefined, end: () => undefined };
+        board.open({ method: "POST", target: "/v1/claim", headers }, sink).write(json({}).subarray(0, 1));
+      });
+      expect((await ask("POST", "/v1/claim", {})).status).toBe(201);
+      expect(await begun).toBe(401);
+      expect((await ask("GET", "/v1/settings")).status).toBe(401);
+      await board.close();
+    });
+  });
+}
