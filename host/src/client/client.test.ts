@@ -214,7 +214,8 @@ describe("when things go wrong", () => {
 
   test("silence ends in a timeout, and a caller can leave earlier with its own reason", async () => {
     const client = await against(() => undefined);
-    await expect(client.device({ timeoutMs: 50 })).rejects.toBeInstanceOf(BoardTimeout);
+    // The call's own limit, not the client's.
+    await expect(client.device({ timeoutMs: 50 })).rejects.toThrow(new BoardTimeout("GET /v1/device was not answered within 50 ms"));
     const stop = new AbortController();
     const waiting = client.device({ signal: stop.signal });
     stop.abort(new Error("changed my mind"));
@@ -270,6 +271,16 @@ describe("when things go wrong", () => {
     const waiting = silent.next();
     stop.abort(new Error("enough"));
     await expect(waiting).rejects.toThrow("enough");
+  });
+
+  test("events that end in the middle of one are no whole answer", async () => {
+    for (const text of ['event: result\ndata: {"actions":[', "event: progress\ndata: {}\n\nevent: result", "event: result\ndata: {}\n"]) {
+      const client = await against((_, response) => response.end(text));
+      const events = async () => {
+        for await (const _ of client.planEvents({ start: { latent: [1] }, goal: { latent: [1] } }));
+      };
+      await expect(events()).rejects.toThrow(new UnexpectedAnswer("the events broke off in the middle of one"));
+    }
   });
 
   test("a reader of events that leaves early ends the request", async () => {
