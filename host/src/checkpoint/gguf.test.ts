@@ -110,6 +110,22 @@ describe("GGUF", () => {
     await scalar.close();
   });
 
+  it("may have a header that ends on the alignment, which leaves no padding, and data that ends the file", async () => {
+    const path = join(folder, "exact.gguf");
+    // A name of so many letters that the header takes whole multiples of 32 bytes.
+    const bare = info(header(1, 0), "", [8], 0, 0).done().length;
+    const name = "n".repeat(32 - (bare % 32));
+    const head = info(header(1, 0), name, [8], 0, 0).done();
+    expect(head.length % 32).toBe(0);
+    const values = Float32Array.from({ length: 8 }, (_, i) => i + 1);
+    const bytes = new Bytes().raw(head, new Uint8Array(values.buffer)).done();
+    writeFileSync(path, bytes);
+    const checkpoint = await openCheckpoint(path);
+    expect(await checkpoint.tensors.get(name)?.readF32()).toEqual(values);
+    await checkpoint.close();
+    expect((await rejection(path, bytes.subarray(0, -1))).code).toBe("GGUF_TENSOR_OUT_OF_FILE");
+  });
+
   it("gives blocks without a rule raw and says that they have none", async () => {
     const path = join(folder, "iq.gguf");
     writeFileSync(path, single([256], { type: 16, dataBytes: 96 }));

@@ -66,6 +66,14 @@ describe("a damaged or hostile safetensors file", () => {
     expect(error.code).toMatch(/^SAFETENSORS_/);
   });
 
+  it("takes an empty tensor that is listed behind the one that begins where it does", async () => {
+    const path = join(folder, "empty.safetensors");
+    writeFileSync(path, safetensorsBytes({ a: entry("U8", [2], 0, 2), e: entry("U8", [0], 0, 0) }, 2));
+    const checkpoint = await openCheckpoint(path);
+    expect([...checkpoint.tensors.keys()]).toEqual(["a", "e"]);
+    await checkpoint.close();
+  });
+
   it("keeps odd names out of object prototypes", async () => {
     const path = join(folder, "proto.safetensors");
     writeFileSync(

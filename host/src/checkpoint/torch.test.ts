@@ -121,6 +121,9 @@ describe("a hostile pickle", () => {
     ["appends to a dict", dict().u8(0x4e, 0x61).stop(), "PICKLE_MALFORMED"],
     ["uses a list as a key", dict().u8(0x5d, 0x4e, 0x73).stop(), "PICKLE_MALFORMED"],
     ["reaches below a mark", dict().u8(0x28, 0x30).stop(), "PICKLE_MALFORMED"],
+    ["takes two of one value above a mark", dict().str("a").u8(0x28).str("b").u8(0x86).stop(), "PICKLE_MALFORMED"],
+    ["sets an item from below a mark", dict().str("a").u8(0x28, 0x4e, 0x73).stop(), "PICKLE_MALFORMED"],
+    ["looks at a value below a mark", dict().u8(0x28, 0x71, 0).stop(), "PICKLE_MALFORMED"],
     ["has no mark", new Pickle().u8(0x74).stop(), "PICKLE_MALFORMED"],
     ["recalls what was never remembered", new Pickle().u8(0x68, 7).stop(), "PICKLE_MALFORMED"],
     ["has a string of gigabytes", new Pickle().u8(0x58).u32(0xfffffff0).stop(), "PICKLE_TRUNCATED"],
@@ -166,6 +169,48 @@ describe("a hostile pickle", () => {
   }
 });
 
+describe("dicts of a torch file", () => {
+  it("in which one dict stands in many places are bounded, with and without tensors", async () => {
+    for (const withTensor of [false, true]) {
+      // Six dicts, each of which names the next thirty times.
+      const out = withTensor ? tensor(new Pickle().u8(0x7d).str("w"), {}).u8(0x73) : new Pickle().u8(0x7d);
+      out.u8(0x71, 0);
+      for (let level = 1; level <= 5; level++) {
+        out.u8(0x30, 0x7d, 0x71, level);
+        for (let i = 0; i < 30; i++) out.str(`k${i}`).u8(0x68, level - 1, 0x73);
+      }
+      const code = (await rejection(join(folder, "many.pt"), archive(out.stop())).catch((error: Error) => ({ code: error.message }))).code;
+      expect(code).toBe(withTensor ? "the file was accepted" : "TORCH_TOO_MANY_NAMES");
+    }
+    const wide = new Pickle().u8(0x7d);
+    tensor(wide.str("0"), {}).u8(0x71, 9, 0x73);
+    for (let i = 1; i < 9000; i++) wide.str(String(i)).u8(0x68, 9, 0x73);
+    wide.u8(0x71, 0, 0x30, 0x7d);
+    for (let i = 0; i < 200; i++) wide.str(`k${i}`).u8(0x68, 0, 0x73);
+    expect((await rejection(join(folder, "wide.pt"), archive(wide.stop()))).code).toBe("TORCH_TOO_MANY_NAMES");
+  });
+
+  it("with tensors under numbers, such as random states, do not spoil the weights beside them", async () => {
+    const out = new Pickle().u8(0x7d).str("rng").u8(0x7d);
+    tensor(out.int(0), {}).u8(0x73, 0x73);
+    tensor(out.str("model").u8(0x7d).str("w"), {}).u8(0x73, 0x73);
+    expect(await read(archive(out.stop()))).toEqual(Float32Array.of(1, 2, 3, 4));
+  });
+
+  it("are read beside Lightning's hyper_parameters", async () => {
+    const out = new Pickle().u8(0x7d);
+    out
+      .str("hyper_parameters")
+      .global("pytorch_lightning.utilities.parsing", "AttributeDict")
+      .u8(0x29, 0x81)
+      .str("lr")
+      .int(1)
+      .u8(0x73, 0x73);
+    tensor(out.str("state_dict").u8(0x7d).str("w"), {}).u8(0x73, 0x73);
+    expect(await read(archive(out.stop()))).toEqual(Float32Array.of(1, 2, 3, 4));
+  });
+});
+
 describe("what torch can save and this program cannot read", () => {
   it.each([
     ["_rebuild_qtensor", "TORCH_QUANTISED", /dequantize/],
@@ -199,6 +244,8 @@ describe("a damaged or hostile torch archive", () => {
   };
   const directoryAt = new DataView(good.buffer).getUint32(good.length - 6, true);
   const record: ZipMember = { name: "x/data/0", data: DATA };
+  // The local header of the last entry, whose name takes eight bytes: with one more its data would end one byte inside the directory.
+  const longerAt = directoryAt - DATA.length - record.name.length - 30;
   const cases: [what: string, bytes: Uint8Array, code: string][] = [
     ["has lost its end", good.subarray(0, -1), "ZIP_NO_DIRECTORY"],
     ["is split over disks", changed(-18, 1), "ZIP_MULTIPLE_DISKS"],
@@ -209,6 +256,7 @@ describe("a damaged or hostile torch archive", () => {
     ["is compressed by an unknown method", changed(directoryAt + 10, 93), "ZIP_UNKNOWN_METHOD"],
     ["points an entry past its end", changed(directoryAt + 42, 0xff, 0xff, 0xff, 0x7f), "ZIP_BAD_ENTRY"],
     ["points an entry at no header", changed(directoryAt + 42, 1), "ZIP_BAD_ENTRY"],
+    ["has data that runs into its directory by a longer local name", changed(longerAt + 26, 9), "ZIP_BAD_ENTRY"],
     ["has an entry twice", archive(stateDict({}), [record, record]), "ZIP_DUPLICATE_ENTRY"],
     ["has no data.pkl", zipBytes([record]), "TORCH_NO_PICKLE"],
     ["is an empty zip", zipBytes([]), "TORCH_NO_PICKLE"],

@@ -158,6 +158,13 @@ const INERT = [
     ["PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath", "Path"].map((name) => `pathlib${module}.${name}`),
   ),
   ...["datetime", "date", "time", "timedelta", "timezone"].map((name) => `datetime.${name}`),
+  // Lightning's hyper_parameters.
+  ...[
+    "pytorch_lightning.utilities.parsing",
+    "lightning.pytorch.utilities.parsing",
+    "lightning.fabric.utilities.data",
+    "lightning_fabric.utilities.data",
+  ].map((module) => `${module}.AttributeDict`),
   "collections.deque",
   "collections.Counter",
 ].map((name) => new PickleGlobal(name, () => new PickleInert(name)));

@@ -5,6 +5,9 @@ import { TorchView } from "./torchGlobals.js";
 const WRAPPERS = ["state_dict", "model_state_dict", "model", "module", "net", "weights"] as const;
 const DEPTH_MAX = 6;
 const DICTS_MAX = 256;
+// One dict may stand in many places, and each place counts: without these bounds a few kilobytes could name dicts and tensors without end.
+const VISITS_MAX = 1 << 16;
+const NAMES_MAX = 1 << 20;
 
 /** Tensors by name. */
 export type Views = ReadonlyMap<string, TorchView>;
@@ -26,9 +29,12 @@ type Dict = ReadonlyMap<unknown, unknown>;
  */
 export function findStateDicts(source: string, root: unknown): StateDicts {
   const dicts = new Map<string, Views>();
-  if (root instanceof Map) gather(source, root, "", dicts, new Set());
+  const gathering: Gathering = { source, found: dicts, visits: 0, names: 0, unnamed: false };
+  if (root instanceof Map) gather(gathering, root, "", new Set());
   const usual = root instanceof Map ? usualPath(root, dicts) : undefined;
   if (usual !== undefined) return { dicts, usual, metadata: Object.fromEntries(plainValues(root as Dict, usual)) };
+  if (gathering.unnamed)
+    throw inputError(source, "TORCH_BAD_KEY", "a tensor's name is no string", { where: "data.pkl", expected: "strings" });
   const keys =
     root instanceof Map ? [...root.keys()].slice(0, 8).map((key) => (typeof key === "string" ? quote(key) : `a ${typeof key}`)) : [];
   const found = root instanceof Map ? `a dict with the keys ${keys.join(", ")}${root.size > keys.length ? ", ..." : ""}` : "no dict";
@@ -38,19 +44,50 @@ export function findStateDicts(source: string, root: unknown): StateDicts {
   });
 }
 
-/** Adds `dict` and the dicts below it to `found`, those above before those below. */
-function gather(source: string, dict: Dict, path: string, found: Map<string, Views>, above: Set<Dict>): Views {
+/** The dicts found so far, and what has been looked at for them. */
+interface Gathering {
+  readonly source: string;
+  readonly found: Map<string, Views>;
+  visits: number;
+  names: number;
+  /** A dict has a tensor under a key that is no string, so that it is no state_dict. */
+  unnamed: boolean;
+}
+
+/** Adds `dict` and the dicts below it to those found, those above before those below. */
+function gather(gathering: Gathering, dict: Dict, path: string, above: Set<Dict>): Views {
+  const { found, source } = gathering;
   const views = new Map<string, TorchView>();
   // A dict may contain itself; and what names too many is no checkpoint.
   if (above.has(dict) || above.size >= DEPTH_MAX || found.size >= DICTS_MAX) return views;
+  const tooMany = (what: string, most: number) =>
+    inputError(source, "TORCH_TOO_MANY_NAMES", `its dicts name too many ${what}, each place of each counted`, {
+      where: "data.pkl",
+      expected: `at most ${most}`,
+    });
+  if (++gathering.visits > VISITS_MAX) throw tooMany("dicts", VISITS_MAX);
   const within = new Set(above).add(dict);
   found.set(path, views);
+  const name = (key: string, view: TorchView) => {
+    if (views.has(key)) return;
+    if (++gathering.names > NAMES_MAX) throw tooMany("tensors", NAMES_MAX);
+    views.set(key, view);
+  };
+  let unnamed = false;
   for (const [key, item] of dict) {
-    if (item instanceof TorchView) views.set(checkedKey(source, key), item);
+    if (item instanceof TorchView) {
+      if (typeof key === "string") name(key, item);
+      else unnamed = true;
+    }
     // Keys of an optimizer's state are numbers.
     if (!(item instanceof Map) || typeof key !== "string") continue;
-    const inner = gather(source, item, path === "" ? key : `${path}.${key}`, found, within);
-    for (const [name, view] of inner) if (!views.has(`${key}.${name}`)) views.set(`${key}.${name}`, view);
+    const inner = gather(gathering, item, path === "" ? key : `${path}.${key}`, within);
+    for (const [rest, view] of inner) name(`${key}.${rest}`, view);
+  }
+  // Such as the random states of several devices: no names that a config could mean.
+  if (unnamed) {
+    gathering.unnamed = true;
+    views.clear();
   }
   if (views.size === 0) found.delete(path);
   return views;
@@ -84,9 +121,4 @@ function plainValues(root: Dict, path: string): [string, string | number | boole
     dict = dict.get(step);
   }
   return values;
-}
-
-function checkedKey(source: string, key: unknown): string {
-  if (typeof key === "string") return key;
-  throw inputError(source, "TORCH_BAD_KEY", "a tensor's name is no string", { where: "data.pkl", expected: "strings" });
 }

@@ -122,6 +122,35 @@ describe("dicts of a torch file", () => {
     );
   });
 
+  test("of several that fit and of which none is the usual one, none is taken silently", () => {
+    const all = new Map([...raw].flatMap(([name, tensor]) => ["student", "teacher"].map((dict) => [`${dict}.${name}`, tensor] as const)));
+    const of = { ...checkpoint(all, { student: raw, teacher: ema, "": all }), stateDict: "" };
+    expect(() => fit(of)).toThrow(
+      expect.objectContaining({
+        code: "STATE_DICT_AMBIGUOUS",
+        message: expect.stringContaining('"student" and "teacher"'),
+        expected: expect.stringContaining("--state-dict"),
+      }),
+    );
+    expect(fit(of, { stateDict: "teacher" }).checkpoint.tensors).toBe(ema);
+  });
+
+  test("an average that does not fit is named too", () => {
+    const other = tensors((name) => name.replaceAll(".", ""));
+    const { weights } = fit(checkpoint(raw, { model: raw, model_ema: other }));
+    expect(weightNotes(weights)).toEqual([expect.stringMatching(/^"model_ema", .* was left/)]);
+  });
+
+  test("prefixes of which each fills the config as well are a question", () => {
+    const both = new Map([...tensors((name) => `a.${name}`), ...tensors((name) => `b.${name}`)]);
+    const lax = parseConfig({ ...CONFIG, ignore: ["*"] }, "two.json");
+    expect(() => fitCheckpoint(checkpoint(both), lax, "two.json")).toThrow(
+      expect.objectContaining({ code: "PREFIX_AMBIGUOUS", message: expect.stringContaining('"a." and "b."') }),
+    );
+    const chosen = fitCheckpoint(checkpoint(both), lax, "two.json", { prefix: "b." });
+    expect(chosen.checkpoint.tensors.get("head.fc.bias")).toBe(both.get("b.head.fc.bias"));
+  });
+
   test("one that fits is taken before a usual one that does not", () => {
     const other = tensors((name) => name.replace("fc", "linear"));
     const { checkpoint: found, weights } = fit(checkpoint(other, { model: other, net: raw }));

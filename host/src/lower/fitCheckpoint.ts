@@ -29,13 +29,16 @@ type Tensors = ReadonlyMap<string, CheckpointTensor>;
 
 /** Words that wrappers put into names wherever they wrap: torch.compile, (Distributed)DataParallel, FSDP, activation checkpointing. */
 const WRAPPER_WORDS: ReadonlySet<string> = new Set(["_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"]);
+/** How training code calls the averages of weights that are often the better ones. */
+const AVERAGE = /(^|[._])(ema|swa|averaged?|shadow)([._]|$)/i;
 const PREFIX_SEGMENTS_MAX = 4;
 const PREFIXES_MAX = 24;
 
 /**
  * The checkpoint as a config can be filled from it: the state_dict among those of a torch file, and the prefix of all names, with which every key
  * of the config is found. The usual dict and names as they are come first, so that a checkpoint that fits as it is stays as it is; where nothing
- * fits it is answered unchanged, and lowering says what is missing. Throws InputError `STATE_DICT_UNKNOWN` or `PREFIX_UNKNOWN` for a choice that is not there.
+ * fits it is answered unchanged, and lowering says what is missing. Throws InputError `STATE_DICT_UNKNOWN` or `PREFIX_UNKNOWN` for a choice that is not there,
+ * `STATE_DICT_AMBIGUOUS` or `PREFIX_AMBIGUOUS` where the user has to choose.
  */
 export function fitCheckpoint(
   checkpoint: Checkpoint,
@@ -47,8 +50,30 @@ export function fitCheckpoint(
   const dicts = candidates(checkpoint, choice.stateDict);
   const found = choice.prefix === undefined ? search(dicts, fits) : withPrefix(checkpoint.path, dicts, choice.prefix, fits);
   const [first] = dicts as [[string | null, Tensors]];
+  if (found !== undefined && found.rivals.length > 0)
+    throw ambiguous(checkpoint.path, "PREFIX_AMBIGUOUS", "names that begin with", [found.prefix, ...found.rivals], "--prefix");
   const { stateDict, prefix, wrappers, tensors } = found ?? { stateDict: first[0], prefix: "", wrappers: [], tensors: first[1] };
-  return { checkpoint: { ...checkpoint, tensors }, weights: { stateDict, prefix, wrappers, left: leftOut(checkpoint, stateDict, fits) } };
+  const left = leftOut(checkpoint, stateDict, fits);
+  const rivals = left.filter(({ fits: alike }) => alike).map(({ stateDict: path }) => path);
+  // Under its usual name a state_dict is what was meant, and that others fit is said; among others nothing tells which.
+  if (
+    found !== undefined &&
+    choice.stateDict === undefined &&
+    stateDict !== checkpoint.stateDict &&
+    stateDict !== null &&
+    rivals.length > 0
+  )
+    throw ambiguous(checkpoint.path, "STATE_DICT_AMBIGUOUS", "the dicts under", [stateDict, ...rivals], "--state-dict");
+  return { checkpoint: { ...checkpoint, tensors }, weights: { stateDict, prefix, wrappers, left } };
+}
+
+function ambiguous(source: string, code: string, what: string, candidates: readonly string[], option: string): InputError {
+  return new InputError({
+    code,
+    source,
+    message: `the config can be filled from ${what} ${candidates.map(quote).join(" and ")}`,
+    expected: `${option} with one of them`,
+  });
 }
 
 function candidates(checkpoint: Checkpoint, wanted: string | undefined): (readonly [string | null, Tensors])[] {
@@ -75,18 +100,22 @@ interface Renamed {
   readonly wrappers: readonly string[];
   readonly tensors: Tensors;
 }
-type Found = Renamed & { readonly stateDict: string | null };
+/** `rivals`: other prefixes of the same dict with which the config is filled just as exactly. */
+type Found = Renamed & { readonly stateDict: string | null; readonly rivals: readonly string[] };
 
 /** All dicts with their names as they are, then with prefixes taken away; with tensors to spare only where nothing fits exactly. */
 function search(dicts: readonly (readonly [string | null, Tensors])[], fits: (tensors: Tensors) => Fit): Found | undefined {
   let loose: Found | undefined;
   for (const renamed of [false, true]) {
     for (const [stateDict, tensors] of dicts) {
+      const exact: Renamed[] = [];
       for (const names of renamed ? renamings(tensors) : [{ prefix: "", wrappers: [], tensors }]) {
         const fit = fits(names.tensors);
-        if (fit === "exact") return { stateDict, ...names };
-        if (fit === "loose") loose ??= { stateDict, ...names };
+        if (fit === "exact") exact.push(names);
+        if (fit === "loose") loose ??= { stateDict, ...names, rivals: [] };
       }
+      const [first, ...others] = exact;
+      if (first !== undefined) return { stateDict, ...first, rivals: others.map(({ prefix }) => prefix) };
     }
     if (loose !== undefined) return loose;
   }
@@ -110,7 +139,7 @@ function withPrefix(
       expected: `the beginning of names such as ${[...(dicts[0]?.[1].keys() ?? [])].slice(0, 3).map(quote).join(", ")}`,
     });
   }
-  const renamed = having.map(([stateDict, tensors]) => ({ stateDict, prefix, wrappers: [], tensors: cut(tensors, prefix) }));
+  const renamed = having.map(([stateDict, tensors]) => ({ stateDict, prefix, wrappers: [], tensors: cut(tensors, prefix), rivals: [] }));
   return renamed.find(({ tensors }) => fits(tensors) !== "none") ?? (renamed[0] as Found);
 }
 
@@ -155,7 +184,7 @@ type Fit = "exact" | "loose" | "none";
 /** Whether lowering finds every tensor, in its shape; `loose` when the checkpoint has tensors that the config does not use. */
 function fillable(checkpoint: Pick<Checkpoint, "path" | "tensors">, config: ModelConfig, configSource: string): Fit {
   try {
-    lower({ config, configSource, checkpoint, policy: parseTypePolicy("f32") });
+    lower({ config, configSource, checkpoint, policy: parseTypePolicy("f32"), suggestNames: false });
     return "exact";
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
@@ -186,6 +215,9 @@ export function weightNotes({ stateDict, prefix, wrappers, left }: WeightsReport
   if (wrappers.length > 0)
     notes.push(`names in the checkpoint contain ${wrappers.map(quote).join(" and ")}, of a wrapper, which was taken out`);
   if (prefix !== "") notes.push(`names in the checkpoint begin with ${quote(prefix)}, which the config leaves out`);
+  const averages = left.filter(({ stateDict: path, fits }) => !fits && AVERAGE.test(path)).map(({ stateDict: path }) => quote(path));
+  if (stateDict !== null && averages.length > 0)
+    notes.push(`${averages.join(", ")}, by the name an average of the weights, was left: its names or shapes are not the config's`);
   const also = left.filter(({ fits }) => fits).map(({ stateDict: path }) => quote(path));
   if (stateDict !== null && also.length > 0) {
     notes.push(`weights are those under ${quote(stateDict)}; ${also.join(", ")} would fit as well: --state-dict chooses`);

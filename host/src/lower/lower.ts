@@ -30,6 +30,8 @@ export interface LowerOptions {
   readonly attentionCompute?: "i8" | "f32";
   /** By default `reference` when every linear layer is f32, else `exact`. */
   readonly numeric?: "exact" | "reference";
+  /** False leaves the nearest names out of errors, which takes long where many checkpoints are tried. */
+  readonly suggestNames?: boolean;
 }
 
 export interface Lowered {
@@ -41,7 +43,7 @@ export interface Lowered {
 /** Turns a config and the names and shapes of a checkpoint into a program. Reads no weights. Throws InputErrors of codes `CONFIG_*`, `WEIGHT_*`, `TYPE_*`. */
 export function lower(options: LowerOptions): Lowered {
   const { config, configSource, checkpoint, policy, policySource = "--type" } = options;
-  const weights = new WeightSource(checkpoint, configSource);
+  const weights = new WeightSource(checkpoint, configSource, options.suggestNames);
   const statistics = mergeStatistics(options);
   const context: LoweringContext = {
     policy,

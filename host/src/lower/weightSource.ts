@@ -18,9 +18,11 @@ const INTEGERS = /^(BOOL|[IU]\d+)$/;
 export class WeightSource {
   private readonly checkpoint: Pick<Checkpoint, "path" | "tensors">;
   private readonly configSource: string;
+  private readonly suggestNames: boolean;
   private readonly used = new Set<string>();
 
-  constructor(checkpoint: Pick<Checkpoint, "path" | "tensors">, configSource: string) {
+  constructor(checkpoint: Pick<Checkpoint, "path" | "tensors">, configSource: string, suggestNames = true) {
+    this.suggestNames = suggestNames;
     this.checkpoint = checkpoint;
     this.configSource = configSource;
   }
@@ -33,7 +35,7 @@ export class WeightSource {
     const { tensors, path } = this.checkpoint;
     const spelling = spellings.find((candidate) => tensors.has(candidate));
     if (spelling === undefined) {
-      const near = nearestNames(spellings, tensors.keys(), 3);
+      const near = this.suggestNames ? nearestNames(spellings, tensors.keys(), 3) : [];
       throw new InputError({
         code: "WEIGHT_MISSING",
         source: path,

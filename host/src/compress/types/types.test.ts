@@ -188,5 +188,8 @@ describe("constraints and codes", () => {
     expect(f16Bits(Number.POSITIVE_INFINITY)).toBe(0x7c00);
     expect(f16Value(f16Bits(Number.NaN))).toBeNaN();
     expect(f16Bits(1e-9)).toBe(0);
+    // Half of the smallest subnormal, 2^-24, is a tie that goes to even, which is 0; all above it, to where the next tie is, is that subnormal.
+    expect([2 ** -25, 2 ** -25 * (1 + 2 ** -23), 2 ** -24, 2 ** -24 * 1.25, 2 ** -24 * 1.5].map(f16Bits)).toEqual([0, 1, 1, 1, 2]);
+    expect([-(2 ** -25), -(2 ** -25) * (1 + 2 ** -23)].map(f16Bits)).toEqual([0x8000, 0x8001]);
   });
 });
