@@ -151,11 +151,23 @@ describe("dicts of a torch file", () => {
     expect(chosen.checkpoint.tensors.get("head.fc.bias")).toBe(both.get("b.head.fc.bias"));
   });
 
+  test("hundreds that do not fit are tried in little time", () => {
+    const dicts = Object.fromEntries(
+      Array.from({ length: 256 }, (_, d) => [
+        `d${d}`,
+        new Map(Array.from({ length: 100 }, (_, i) => [`p${d}.q${i}.r.weight`, raw.get("head.fc.weight") as CheckpointTensor])),
+      ]),
+    );
+    const { weights } = fit({ ...checkpoint(dicts.d0 as typeof raw, dicts), stateDict: "d0" });
+    expect(weights.left.filter(({ fits }) => fits)).toEqual([]);
+  });
+
   test("one that fits is taken before a usual one that does not", () => {
     const other = tensors((name) => name.replace("fc", "linear"));
     const { checkpoint: found, weights } = fit(checkpoint(other, { model: other, net: raw }));
     expect(found.tensors).toBe(raw);
     expect(weights.stateDict).toBe("net");
+    expect(weightNotes(weights)).toEqual(['weights are those under "net": those under "model" do not fit the config']);
   });
 
   test("parts beside each other are one checkpoint, with the dicts' names before theirs", () => {
@@ -163,6 +175,6 @@ describe("dicts of a torch file", () => {
       new Map([...raw].filter(([key]) => key.startsWith(`${name}.`)).map(([key, tensor]) => [key.slice(name.length + 1), tensor]));
     const of = checkpoint(part("encoder"), { encoder: part("encoder"), head: part("head"), "": raw });
     const { weights } = fit(of);
-    expect(weights).toEqual({ stateDict: "", prefix: "", wrappers: [], left: [] });
+    expect(weights).toEqual({ stateDict: "", insteadOf: "encoder", prefix: "", wrappers: [], left: [] });
   });
 });

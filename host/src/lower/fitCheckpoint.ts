@@ -17,6 +17,8 @@ export interface WeightChoice {
 export interface WeightsReport {
   /** Dotted path of the dict in a torch file, "" for the whole of it; null where a format has no dicts. */
   readonly stateDict: string | null;
+  /** The dict that would have been taken if it fitted the config; absent when it was taken, or the user chose. */
+  readonly insteadOf?: string;
   /** What was taken away from the beginning of the names. */
   readonly prefix: string;
   /** Words of wrappers that were taken out of the names. */
@@ -64,7 +66,9 @@ export function fitCheckpoint(
     rivals.length > 0
   )
     throw ambiguous(checkpoint.path, "STATE_DICT_AMBIGUOUS", "the dicts under", [stateDict, ...rivals], "--state-dict");
-  return { checkpoint: { ...checkpoint, tensors }, weights: { stateDict, prefix, wrappers, left } };
+  const usual = choice.stateDict === undefined && stateDict !== checkpoint.stateDict ? checkpoint.stateDict : undefined;
+  const weights = { stateDict, ...(usual === undefined ? {} : { insteadOf: usual }), prefix, wrappers, left };
+  return { checkpoint: { ...checkpoint, tensors }, weights };
 }
 
 function ambiguous(source: string, code: string, what: string, candidates: readonly string[], option: string): InputError {
@@ -210,11 +214,16 @@ function leftOut(checkpoint: Checkpoint, taken: string | null, fits: (tensors: T
 }
 
 /** What people are told of the choice: nothing when a checkpoint was taken as it is and there was nothing else. */
-export function weightNotes({ stateDict, prefix, wrappers, left }: WeightsReport): string[] {
+export function weightNotes({ stateDict, insteadOf, prefix, wrappers, left }: WeightsReport): string[] {
   const notes: string[] = [];
   if (wrappers.length > 0)
     notes.push(`names in the checkpoint contain ${wrappers.map(quote).join(" and ")}, of a wrapper, which was taken out`);
   if (prefix !== "") notes.push(`names in the checkpoint begin with ${quote(prefix)}, which the config leaves out`);
+  if (stateDict !== null && insteadOf !== undefined) {
+    const others =
+      insteadOf === "" ? "the file as a whole does not fit the config" : `those under ${quote(insteadOf)} do not fit the config`;
+    notes.push(`weights are ${stateDict === "" ? "those of the whole file" : `those under ${quote(stateDict)}`}: ${others}`);
+  }
   const averages = left.filter(({ stateDict: path, fits }) => !fits && AVERAGE.test(path)).map(({ stateDict: path }) => quote(path));
   if (stateDict !== null && averages.length > 0)
     notes.push(`${averages.join(", ")}, by the name an average of the weights, was left: its names or shapes are not the config's`);
