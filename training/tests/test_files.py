@@ -1,5 +1,6 @@
 """Files that are written are whole, or as they were before."""
 
+import os
 import stat
 
 import pytest
@@ -45,3 +46,31 @@ def test_a_name_as_long_as_names_may_be(tmp_path):
 def test_a_missing_folder_says_so(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_text(tmp_path / "missing" / "report.json", "x")
+
+
+def test_a_suffix_longer_than_the_temporary_name_has_room_for(tmp_path):
+    path = tmp_path / ("a." + "s" * 250)
+    write_text(path, "long")
+    assert path.read_text() == "long"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs here")
+def test_what_is_no_regular_file_is_written_into_and_stays(tmp_path):
+    path = tmp_path / "pipe.json"
+    os.mkfifo(path)
+    # Open for both, so that neither side ever waits for the other.
+    reader = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        write_text(path, "through")
+        assert os.read(reader, 100) == b"through"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(path.lstat().st_mode)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_says_so_and_stays(tmp_path):
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_text(tmp_path / "taken", "x")
+    assert list(tmp_path.iterdir()) == [tmp_path / "taken"]

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -103,6 +103,42 @@ describe("a pipe that is closed early", () => {
     expect(code).toBe(0);
     expect(rest).toMatch(/encode/);
     expect((await runClosed(["inspect", PACK], ["stdout", "stderr"])).code).toBe(0);
+  });
+});
+
+describe.skipIf(process.platform === "win32")("-o names what is no file", () => {
+  const pack = (...rest: string[]) => ["pack", files.checkpoint, "--config", files.config, "--no-golden", ...rest];
+  /** Runs a line of the shell in the folder of test files: `synapse` is the program. */
+  function shell(line: string): { status: number | null; stdout: Buffer; stderr: string } {
+    const script = `synapse() { "${process.execPath}" "${repoPath("host", "bin", "synapse-host.js")}" "$@"; }; ${line}`;
+    const { status, stdout, stderr } = spawnSync("sh", ["-c", script, "sh", ...pack()], { cwd: files.folder, maxBuffer: 1 << 26 });
+    return { status, stdout, stderr: stderr.toString() };
+  }
+
+  test("stdout gets the pack alone, stderr the report", { timeout: 60_000 }, async () => {
+    expect((await runInside(pack("-o", join(files.folder, "plain.syn")))).code).toBe(0);
+    const plain = await readFile(join(files.folder, "plain.syn"));
+    for (const name of ["-", "/dev/stdout"]) {
+      const { status, stdout, stderr } = shell(`synapse "$@" -o ${name} | cat`);
+      expect(status, stderr).toBe(0);
+      expect(stdout.equals(plain), name).toBe(true);
+      expect(stderr).toMatch(/sha256/);
+    }
+    shell('echo before > all.bin; synapse "$@" -o - >> all.bin');
+    expect((await readFile(join(files.folder, "all.bin"))).equals(Buffer.concat([Buffer.from("before\n"), plain]))).toBe(true);
+    expect(existsSync(join(files.folder, "-"))).toBe(false);
+  });
+
+  test("a FIFO gets the pack, and stays", { timeout: 60_000 }, async () => {
+    const { status, stdout, stderr } = shell('mkfifo pipe; cat pipe & synapse "$@" -o pipe >/dev/null && wait && test -p pipe');
+    expect(status, stderr).toBe(0);
+    expect(stdout.subarray(1, 4).toString()).toBe("SYN");
+  });
+
+  test("a document and a file do not share stdout", async () => {
+    const { code, stdout } = await runInside(pack("-o", "-", "--json"));
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout).error).toMatchObject({ code: "OUTPUT_IS_STDOUT", expected: expect.stringContaining("-o") });
   });
 });
 

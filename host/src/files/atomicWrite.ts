@@ -3,13 +3,21 @@ import { access, constants, type FileHandle, lstat, open, readlink, rename, rm, 
 import { dirname, join, resolve } from "node:path";
 import { writeFailed } from "./writeFailed.js";
 
+/** Names of streams that are open already. What they lead to may be a file of the shell's (`> out.syn`), which is written on in its place. */
+const OPEN_STREAM = /^\/dev\/(stdout|stderr|fd\/\d+)$|^\/proc\/self\/fd\/\d+$/;
+
+/** Whether a path names a stream that this process has open, such as its stdout. */
+export function isOpenStream(path: string): boolean {
+  return OPEN_STREAM.test(path);
+}
+
 /** As many links in a row as Linux follows. */
 const LINKS_MAX = 40;
 
 /**
  * Writes a file so that its name holds either what it held before or all of `bytes`: a temporary file in the same folder is written, flushed
  * and renamed, and removed if any of that fails. A symbolic link stays one, and the file that it leads to is written; what is no regular file
- * (a device, a FIFO) is written into, since it cannot be replaced. A file that is overwritten keeps its mode, and its owner where that may be
+ * (a device, a FIFO, `/dev/stdout`) is written into, since it cannot be replaced. A file that is overwritten keeps its mode, and its owner where that may be
  * set. Throws InputError `WRITE_FAILED` when the place cannot be written.
  */
 export async function atomicWrite(path: string, bytes: Uint8Array | string): Promise<void> {
@@ -19,6 +27,7 @@ export async function atomicWrite(path: string, bytes: Uint8Array | string): Pro
 /** As `atomicWrite`, of what `write` puts into the file piece by piece. Its errors that are no failures of the file system pass as they are. */
 export async function atomicWriteWith(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   try {
+    if (isOpenStream(path)) return await writeInto(path, write);
     const place = await targetOf(path);
     const old = await existing(place);
     if (old !== undefined && !old.isFile()) return await writeInto(place, write);
@@ -52,7 +61,8 @@ function missing(error: NodeJS.ErrnoException): undefined {
 }
 
 async function writeInto(place: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
-  const file = await open(place, constants.O_WRONLY);
+  // At the end, where what is behind a stream's name is a file.
+  const file = await open(place, constants.O_WRONLY | constants.O_APPEND);
   try {
     await write(file);
   } finally {

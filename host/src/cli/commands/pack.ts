@@ -4,6 +4,7 @@ import { packReportText } from "../../report/text/packReportText.js";
 import { type CliContext, note, print, printJson } from "../context.js";
 import { addCommonOptions, type CommonOptions, collect } from "../options.js";
 import { createProgress } from "../progress.js";
+import { outputPlace } from "../standardOutput.js";
 
 interface PackOptions extends CommonOptions {
   readonly config: string;
@@ -47,9 +48,10 @@ export function packCommand(context: CliContext): Command {
     .option("--name <name>", "name of the model (default: the config's)")
     .option("--ignore-metadata <reason>", "why the config is right where config.json or a GGUF's metadata contradict it")
     .option("--no-golden", "leave out the self-test vectors")
-    .option("-o, --output <file>", "where to write (default: <name>.syn)")
+    .option("-o, --output <file>", "where to write; - is stdout (default: <name>.syn)")
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async (checkpoint: string, options: PackOptions) => {
+    const { output, report: reported } = outputPlace(context, options.output, options.json);
     const progress = createProgress(context, "pack");
     const report = await packCheckpoint({
       checkpoint,
@@ -62,11 +64,11 @@ export function packCommand(context: CliContext): Command {
       name: options.name,
       ignoreMetadata: options.ignoreMetadata,
       golden: options.golden,
-      output: options.output,
+      output,
       signal: context.signal,
       onProgress: (done, total, label) => progress.update(done, total, label),
     }).finally(progress.stop);
-    if (!options.json) print(context, packReportText(context, report));
+    if (!options.json) print(reported, packReportText(reported, report));
     else printJson(context, report);
     for (const warning of report.warnings) note(context, `${context.paintError.yellow("warning:")} ${warning}`);
   });

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { signPackFile } from "../../engine/signPackFile.js";
 import { type CliContext, print, printJson } from "../context.js";
 import { addCommonOptions, type CommonOptions } from "../options.js";
+import { outputPlace } from "../standardOutput.js";
 
 interface SignOptions extends CommonOptions {
   readonly key: string;
@@ -23,11 +24,12 @@ export function signCommand(context: CliContext): Command {
     .description("Sign a packed model, so that boards which trust the key take it. A signature that it has already is replaced.")
     .argument("<model>", "packed model (.syn)")
     .requiredOption("--key <file>", "private key (PEM), as keygen makes them")
-    .option("-o, --output <file>", "where to write (default: the model itself)")
+    .option("-o, --output <file>", "where to write; - is stdout (default: the model itself)")
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async (model: string, { key, output, json }: SignOptions) => {
-    const signed = await signPackFile(model, key, output);
+    const { output: place, report } = outputPlace(context, output, json);
+    const signed = await signPackFile(model, key, place);
     if (json) return printJson(context, { command: "sign", ...signed });
-    return print(context, `${signed.output} is signed by key ${signed.keyId}`);
+    return print(report, `${signed.output} is signed by key ${signed.keyId}`);
   });
 }
