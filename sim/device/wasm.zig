@@ -244,6 +244,10 @@ export fn board_mqtt_disconnected() void {
     if (board.?.device) |device| boards.core.synapse_device_mqtt_disconnected(device);
 }
 
+export fn board_mqtt_failed(detail: [*]const u8, detail_bytes: usize) void {
+    if (board.?.device) |device| boards.core.synapse_device_mqtt_failed(device, .of(detail[0..detail_bytes]));
+}
+
 export fn board_mqtt_received(request: u32, meta: [*]const u8, meta_bytes: usize, payload: [*]const u8, payload_bytes: usize) void {
     if (board.?.device) |device| boards.mqttReceived(device, request, meta[0..meta_bytes], payload[0..payload_bytes]);
 }

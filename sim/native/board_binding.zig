@@ -35,6 +35,7 @@ pub const functions = .{
     .{ "boardOpenClaim", openClaim },
     .{ "boardMqttConnected", mqttConnected },
     .{ "boardMqttDisconnected", mqttDisconnected },
+    .{ "boardMqttFailed", mqttFailed },
     .{ "boardMqttReceived", mqttReceived },
     .{ "boardMqttSession", mqttSession },
     .{ "boardFetchHead", fetchHead },
@@ -269,6 +270,15 @@ fn mqttConnected(env: Env, call: napi.CallbackInfo) napi.Error!Value {
 fn mqttDisconnected(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
     if (running(handle)) |device| core.synapse_device_mqtt_disconnected(device);
+    return napi.undefinedValue(env);
+}
+
+/// boardMqttFailed(board, detail: Uint8Array)
+fn mqttFailed(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 2);
+    const handle = try handleOf(env, arguments[0]);
+    const detail = try napi.bytesOf(env, arguments[1]);
+    if (running(handle)) |device| core.synapse_device_mqtt_failed(device, .of(detail));
     return napi.undefinedValue(env);
 }
 

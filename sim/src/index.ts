@@ -21,6 +21,7 @@ export { createWasmEngine } from "./engine/wasm.js";
 export { openWasmEngine } from "./engine/wasmNode.js";
 export * from "./errors.js";
 export { decodeImage } from "./image/decodeImage.js";
+export { type BrokerAddress, brokerAddress } from "./mqtt/brokerAddress.js";
 export { BrokerLink, type BrokerLinkOptions } from "./mqtt/brokerLink.js";
 export { type BrokerOptions, type EmbeddedBroker, startBroker } from "./mqtt/embeddedBroker.js";
 export { type Announcement, type AnnounceOptions, announceBoard } from "./server/announce.js";

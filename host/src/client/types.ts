@@ -481,6 +481,17 @@ export interface Device {
      * under which the board's topics lie
      */
     topic: string;
+    /**
+     * the last failure of the connection since it was last there; null when there was none
+     */
+    failure: {
+      detail: string;
+      /**
+       * failures since the board was last connected
+       */
+      count: number;
+      ago_us: number;
+    } | null;
   };
 }
 /**

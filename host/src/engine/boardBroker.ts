@@ -1,9 +1,9 @@
-import { InputError, startBroker } from "synapse-sim";
+import { brokerAddress, InputError, startBroker } from "synapse-sim";
 import { lanAddress } from "./lanAddress.js";
 
 /** The broker that simulated boards connect to. */
 export interface BoardBroker {
-  /** For this machine, without a user's password. */
+  /** For this machine, without a user and a password. */
   readonly url: string;
   /** For others in the local network; undefined when it is served to this machine alone, there is no network, or it is not ours. */
   readonly lanUrl: string | undefined;
@@ -18,7 +18,6 @@ export interface BoardBroker {
 export const MQTT_PORT = 1883;
 /** Ports that are tried one after the other when none was asked for. */
 const PORTS_TRIED = 16;
-const SCHEMES = ["mqtt:", "mqtts:", "ws:", "wss:"];
 
 /** Starts a broker in this process: at `port`, or without one at 1883 or the next port that is free. */
 export async function serveBroker(host: string, port: number | undefined): Promise<BoardBroker> {
@@ -47,22 +46,5 @@ async function listenAt(host: string, port: number | undefined) {
 
 /** A broker that somebody else runs. Throws an InputError with code `BROKER_URL` when that is no address of one. */
 export function brokerAt(address: string): BoardBroker {
-  const shown = parse(address);
-  if (shown === undefined) {
-    throw new InputError({
-      code: "BROKER_URL",
-      source: address,
-      message: "this is no address of a broker",
-      expected: "mqtt://host:port, or mqtts://, ws:// or wss://",
-    });
-  }
-  return { url: shown, boardUrl: address, lanUrl: undefined, embedded: false, close: async () => undefined };
-}
-
-function parse(address: string): string | undefined {
-  if (!URL.canParse(address)) return undefined;
-  const url = new URL(address);
-  if (!SCHEMES.includes(url.protocol) || url.hostname === "") return undefined;
-  if (url.password !== "") url.password = "***";
-  return url.href;
+  return { url: brokerAddress(address).url, boardUrl: address, lanUrl: undefined, embedded: false, close: async () => undefined };
 }

@@ -168,6 +168,8 @@ export interface DeviceCore {
   /** 4 is MQTT 3.1.1. */
   mqttConnected(protocol: 4 | 5): void;
   mqttDisconnected(): void;
+  /** Something went wrong between the board and its broker. */
+  mqttFailed(detail: string): void;
   /** A whole message; its request has ended when this returns. */
   mqttReceived(request: number, message: IncomingMessage): void;
   /** `length` 0: unknown. */

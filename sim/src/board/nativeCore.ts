@@ -47,6 +47,7 @@ interface Addon {
   boardOpenClaim(board: Handle): void;
   boardMqttConnected(board: Handle, protocol: number): void;
   boardMqttDisconnected(board: Handle): void;
+  boardMqttFailed(board: Handle, detail: Uint8Array): void;
   boardMqttReceived(board: Handle, request: number, meta: Uint8Array, payload: Uint8Array): void;
   boardMqttSession(board: Handle): string;
   boardFetchHead(board: Handle, fetch: number, status: number, length: number, mediaType: Uint8Array): void;
@@ -177,6 +178,10 @@ class NativeCore implements DeviceCore {
 
   mqttDisconnected(): void {
     if (!this.#closed) this.#addon.boardMqttDisconnected(this.#handle);
+  }
+
+  mqttFailed(detail: string): void {
+    if (!this.#closed) this.#addon.boardMqttFailed(this.#handle, encoder.encode(detail));
   }
 
   mqttReceived(request: number, message: IncomingMessage): void {

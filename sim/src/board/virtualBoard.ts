@@ -288,6 +288,11 @@ export class VirtualBoard {
     this.#event((core) => core.mqttDisconnected());
   }
 
+  /** A connection to the broker could not be made, was refused or broke, in words without secrets. */
+  mqttFailed(detail: string): void {
+    this.#event((core) => core.mqttFailed(detail));
+  }
+
   mqttReceived(message: IncomingMessage): void {
     const request = this.#number();
     this.#event((core) => core.mqttReceived(request, message));

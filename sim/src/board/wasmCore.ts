@@ -162,6 +162,10 @@ class WasmCore implements DeviceCore {
     this.#call("board_mqtt_disconnected");
   }
 
+  mqttFailed(detail: string): void {
+    this.#with(encoder.encode(detail), (at, bytes) => this.#call("board_mqtt_failed", at, bytes));
+  }
+
   mqttReceived(request: number, message: IncomingMessage): void {
     this.#with(encoder.encode(flattenMessage(message)), (metaAt, metaBytes) =>
       this.#with(message.payload, (at, bytes) => this.#call("board_mqtt_received", request, metaAt, metaBytes, at, bytes)),

@@ -88,7 +88,7 @@ function suite(title: string, engine: BoardEngine, start: () => Promise<Broker>,
       expect(await heard.json(`${BASE}/event/boot`)).toMatchObject({ event_type: "boot", reason: "power-on" });
       expect(await heard.json(`${BASE}/telemetry`)).toMatchObject({ mqtt_connects: 1, in_progress: 0 });
       const device = jsonOf(await ask("GET", "/v1/device"));
-      expect(device.mqtt).toEqual({ connected: true, topic: BASE });
+      expect(device.mqtt).toEqual({ connected: true, topic: BASE, failure: null });
       const status = await client.subscribeAsync(`${BASE}/status`, { qos: 1 });
       expect(status).toHaveLength(1);
       const again = await heard.next(`${BASE}/status`, (text) => text.includes("online"));
@@ -413,16 +413,36 @@ describe("connections that are begun", () => {
   });
 });
 
-test("the password in a broker's address is not in the log", async () => {
-  const lines: string[] = [];
-  const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL });
-  const log = (_level: string, text: string) => void lines.push(text);
-  const away = new BrokerLink(board, { fallbackUrl: "mqtt://shelf:secret@127.0.0.1:1", log });
-  await expect.poll(() => lines.length).toBeGreaterThan(0);
-  await away.close();
-  expect(lines[0]).toContain("mqtt://shelf:***@127.0.0.1:1: ");
-  expect(lines.join()).not.toContain("secret");
-  await board.close();
+describe.each(["native", "wasm"] as const)("what fails between a %s board and its broker", (engine) => {
+  test("is in its log once and in its state, without the password of the address, and over when the broker is reached", async () => {
+    const lines: string[] = [];
+    const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
+    const headers = { authorization: `Bearer ${board.ownerToken}`, "content-type": "application/json" };
+    const ask = async (method: string, target: string, body?: object) => {
+      const bytes = body === undefined ? {} : { body: new TextEncoder().encode(JSON.stringify(body)) };
+      return jsonOf(await board.handle({ method, target, headers, ...bytes })) as Record<string, unknown>;
+    };
+    const failure = async () => ((await ask("GET", "/v1/device")).mqtt as { failure: { detail: string; count: number } | null }).failure;
+    const away = new BrokerLink(board, {
+      fallbackUrl: "mqtt://shelf:s3cret@127.0.0.1:1",
+      reconnectMs: 5,
+      log: (_level, text) => void lines.push(text),
+    });
+    await expect.poll(async () => (await failure())?.count ?? 0).toBeGreaterThan(2);
+    expect((await failure())?.detail).toMatch(/ECONNREFUSED/);
+    expect(lines).toEqual([expect.stringMatching(/^broker mqtt:\/\/127\.0\.0\.1:1: .*ECONNREFUSED/)]);
+    const log = JSON.stringify(await ask("GET", "/v1/log"));
+    expect(log.match(/broker: /g)).toHaveLength(1);
+    const broker = await startBroker({ port: 0 });
+    const settings = await ask("PUT", "/v1/settings", { broker_url: broker.url.replace("mqtt://", "mqtt://shelf:s3cret@") });
+    expect(settings).toMatchObject({ broker_url: broker.url, broker_username: "shelf", broker_password: "********" });
+    await expect.poll(failure).toBeNull();
+    const everything = [log, ...lines, JSON.stringify([settings, await ask("GET", "/v1/device"), await ask("GET", "/v1/log")])].join();
+    expect(everything).not.toContain("s3cret");
+    await away.close();
+    await board.close();
+    await broker.close();
+  });
 });
 
 const mosquitto = hasMosquitto();

@@ -3,6 +3,7 @@ import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import type { IncomingMessage, LogLevel, MqttSession, OutgoingMessage } from "../board/deviceCore.js";
 import type { BoardNetwork, VirtualBoard } from "../board/virtualBoard.js";
 import { reasonOf, secureOptions, type TlsOptions } from "../tls.js";
+import { brokerAddress } from "./brokerAddress.js";
 
 /** As include/synapse_device.h asks: the core remembers more commands than this, so none that comes again runs again. */
 const UNACKNOWLEDGED_MAX = 16;
@@ -53,6 +54,7 @@ export class BrokerLink implements BoardNetwork {
   /** Counts connections, whose subscriptions are their own. */
   #connection = 0;
   #failures = 0;
+  #lastFailure: string | undefined;
   /** Whether the client's last connection has been begun and has not closed yet. */
   #begun = false;
   #retry: NodeJS.Timeout | undefined;
@@ -189,13 +191,17 @@ export class BrokerLink implements BoardNetwork {
     if (this.#client !== undefined) return;
     const session = this.#board.mqttSession();
     this.#session = session;
-    const url = session?.brokerUrl || this.#options.fallbackUrl;
-    if (session === undefined || !url || this.#closed || !this.#board.link) return;
+    const given = session?.brokerUrl || this.#options.fallbackUrl;
+    if (session === undefined || !given || this.#closed || !this.#board.link) return;
+    const { url, username, password } = brokerAddress(given);
     let client: MqttClient;
     try {
-      client = this.#open(url, this.#clientOptions(session));
+      client = this.#open(
+        url,
+        this.#clientOptions({ ...session, username: session.username || username, password: session.password || password }),
+      );
     } catch (error) {
-      this.#log("warn", `the broker at ${shown(url)} cannot be reached: ${(error as Error).message}`);
+      this.#failed(url, error as Error);
       return;
     }
     this.#client = client;
@@ -235,6 +241,7 @@ export class BrokerLink implements BoardNetwork {
     client.on("connect", () => {
       if (!mine()) return;
       this.#failures = 0;
+      this.#lastFailure = undefined;
       this.#connection++;
       this.#unacknowledged = 0;
       this.#board.mqttConnected(this.#protocol);
@@ -271,8 +278,16 @@ export class BrokerLink implements BoardNetwork {
         this.#connect();
         return;
       }
-      this.#log("warn", `broker ${shown(url)}: ${explain(error)}`);
+      this.#failed(url, error);
     });
+  }
+
+  /** Once for each way to fail: tries come again and again. */
+  #failed(url: string, error: Error): void {
+    const detail = explain(error);
+    this.#board.mqttFailed(detail);
+    if (detail !== this.#lastFailure) this.#log("warn", `broker ${url}: ${detail}`);
+    this.#lastFailure = detail;
   }
 
   #retryLater(client: MqttClient): void {
@@ -300,14 +315,6 @@ export class BrokerLink implements BoardNetwork {
 function cut(client: MqttClient): void {
   client.end(true);
   client.stream.destroy();
-}
-
-/** An address without the password in it. */
-function shown(url: string): string {
-  if (!URL.canParse(url)) return url;
-  const address = new URL(url);
-  if (address.password !== "") address.password = "***";
-  return address.href;
 }
 
 function newStores() {

@@ -165,6 +165,10 @@ pub export fn synapse_device_mqtt_disconnected(device: *Device) void {
     device.mqtt.disconnect();
 }
 
+pub export fn synapse_device_mqtt_failed(device: *Device, detail: ports.Text) void {
+    device.mqtt.fail(device, detail.slice());
+}
+
 pub export fn synapse_device_mqtt_received(device: *Device, request: u32, message: ?*const ports.MqttMessage) void {
     const given = message orelse return;
     if (given.size != @sizeOf(ports.MqttMessage)) return;

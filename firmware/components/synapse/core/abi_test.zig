@@ -45,12 +45,12 @@ test "result codes and limits are those of the header" {
 
 test "functions of the header and of the source take as many parameters" {
     const functions = .{
-        "synapse_device_get_requirements",  "synapse_device_init",          "synapse_device_boot",        "synapse_device_load_model",
-        "synapse_device_request_head",      "synapse_device_body_chunk",    "synapse_device_request_end", "synapse_device_request_closed",
-        "synapse_device_image_decoded",     "synapse_device_work",          "synapse_device_open_claim",  "synapse_device_get_setting",
-        "synapse_device_work_done",         "synapse_device_tick",          "synapse_device_api_version", "synapse_device_get_mqtt_session",
-        "synapse_device_fetch_head",        "synapse_device_fetch_chunk",   "synapse_device_fetch_end",   "synapse_device_mqtt_connected",
-        "synapse_device_mqtt_disconnected", "synapse_device_mqtt_received",
+        "synapse_device_get_requirements",  "synapse_device_init",        "synapse_device_boot",          "synapse_device_load_model",
+        "synapse_device_request_head",      "synapse_device_body_chunk",  "synapse_device_request_end",   "synapse_device_request_closed",
+        "synapse_device_image_decoded",     "synapse_device_work",        "synapse_device_open_claim",    "synapse_device_get_setting",
+        "synapse_device_work_done",         "synapse_device_tick",        "synapse_device_api_version",   "synapse_device_get_mqtt_session",
+        "synapse_device_fetch_head",        "synapse_device_fetch_chunk", "synapse_device_fetch_end",     "synapse_device_mqtt_connected",
+        "synapse_device_mqtt_disconnected", "synapse_device_mqtt_failed", "synapse_device_mqtt_received",
     };
     inline for (functions) |name| {
         const C = @TypeOf(@field(c, name));

@@ -114,6 +114,9 @@ pub const mqtt_duplicates_max = 64;
 pub const mqtt_keepalive_s = 60;
 /// Seconds between two messages on the telemetry topic, unless the owner sets another number.
 pub const telemetry_s_default = 60;
+pub const mqtt_failure_bytes_max = 120;
+/// Boards answer Home Assistant's start within so long, each at its own time.
+pub const birth_answer_us_max = 5_000_000;
 pub const telemetry_s_max = 86_400;
 /// A frame this many deviations above the mean of its stream, once the stream has this many surprises, is an event.
 pub const surprise_event_deviations = 4;

@@ -39,6 +39,7 @@ test {
     _ = @import("mqtt/duplicates.zig");
     _ = @import("mqtt/mqtt_test.zig");
     _ = @import("mqtt/topics.zig");
+    _ = @import("mqtt/broker_address.zig");
     _ = @import("multipart_test.zig");
     _ = @import("normal.zig");
     _ = @import("observe_test.zig");

@@ -5,7 +5,7 @@ const limits = @import("limits.zig");
 pub const Kind = union(enum) {
     /// At most this many bytes of printable UTF-8. An empty one removes the setting.
     text: u32,
-    /// As text, and the address of a broker.
+    /// As text, and the address of a broker. A user and a password in it become settings of their own.
     url: u32,
     /// As text, never shown.
     secret: u32,
@@ -56,15 +56,6 @@ fn isGroup(text: []const u8) bool {
     return text.len > 0;
 }
 
-/// `mqtt://`, `mqtts://`, `ws://` or `wss://` and something after it.
-pub fn isBrokerUrl(text: []const u8) bool {
-    const rest = for ([_][]const u8{ "mqtt://", "mqtts://", "ws://", "wss://" }) |scheme| {
-        if (std.mem.startsWith(u8, text, scheme)) break text[scheme.len..];
-    } else return false;
-    for (rest) |byte| if (byte <= ' ' or byte > '~') return false;
-    return rest.len > 0;
-}
-
 fn isOrigin(text: []const u8) bool {
     const rest = for ([_][]const u8{ "http://", "https://" }) |scheme| {
         if (std.mem.startsWith(u8, text, scheme)) break text[scheme.len..];
@@ -83,11 +74,6 @@ fn isOrigin(text: []const u8) bool {
 test "text has no control characters and is UTF-8" {
     for ([_][]const u8{ "", "Küche 2", "日本", "\u{a0}" }) |good| try std.testing.expect(isPrintable(good));
     for ([_][]const u8{ "a\n", "\x7f", "\u{9a}", "\xff", "\xc3" }) |bad| try std.testing.expect(!isPrintable(bad));
-}
-
-test "a broker is reached over MQTT or WebSockets" {
-    for ([_][]const u8{ "mqtt://10.0.0.2:1883", "mqtts://broker.example", "wss://b/mqtt" }) |good| try std.testing.expect(isBrokerUrl(good));
-    for ([_][]const u8{ "", "mqtt://", "http://a", "mqtt://a b", "mqtt://\u{e9}", "broker" }) |bad| try std.testing.expect(!isBrokerUrl(bad));
 }
 
 test "an origin is a scheme and a host, and never everything" {

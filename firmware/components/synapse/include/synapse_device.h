@@ -278,6 +278,9 @@ synapse_device_text synapse_device_get_setting(const synapse_device *device, syn
 synapse_device_result synapse_device_get_mqtt_session(const synapse_device *device, synapse_device_mqtt_session *out_session);
 void synapse_device_mqtt_connected(synapse_device *device, uint32_t protocol_version); /* 4 is 3.1.1 */
 void synapse_device_mqtt_disconnected(synapse_device *device);
+/* A connection could not be made, was refused, or broke: why, in words for the owner, without a password or the address in front of it. Each time it
+ * happens: the core counts, and logs what is new. */
+void synapse_device_mqtt_failed(synapse_device *device, synapse_device_text detail);
 void synapse_device_mqtt_received(synapse_device *device, uint32_t request, const synapse_device_mqtt_message *message);
 /* The server of a download has answered with this status, after redirects; `length` is that of what it sends, 0 when unknown; `content_type` may be empty. */
 void synapse_device_fetch_head(synapse_device *device, uint32_t fetch, uint32_t status, uint64_t length, synapse_device_text content_type);

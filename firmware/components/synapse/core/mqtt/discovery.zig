@@ -2,9 +2,13 @@
 //! takes the board out again.
 const Device = @import("../device.zig").Device;
 const version = @import("../device.zig").version;
+const limits = @import("../limits.zig");
 const Mqtt = @import("mqtt.zig").Mqtt;
 const Answer = @import("../answer.zig").Answer;
 const topics = @import("topics.zig");
+
+/// Where Home Assistant says `online` when it has started.
+pub const birth_topic = "homeassistant/status";
 
 fn topic(mqtt: *const Mqtt) topics.Topic {
     var result: topics.Topic = .{};
@@ -51,6 +55,7 @@ pub fn publish(mqtt: *Mqtt, device: *const Device) void {
     message.field("device_class", "duration");
     message.field("unit_of_measurement", "ms");
     message.field("state_class", "measurement");
+    expiry(&message, device);
     message.objectEnd();
     component(mqtt, &message, "uptime", "sensor", "Uptime");
     message.field("state_topic", mqtt.topics.telemetry.slice());
@@ -58,6 +63,7 @@ pub fn publish(mqtt: *Mqtt, device: *const Device) void {
     message.field("device_class", "duration");
     message.field("unit_of_measurement", "s");
     message.field("entity_category", "diagnostic");
+    expiry(&message, device);
     message.objectEnd();
     component(mqtt, &message, "surprise", "event", "Surprise");
     message.field("state_topic", topics.of(&mqtt.id, "event/surprise").slice());
@@ -75,6 +81,12 @@ pub fn publish(mqtt: *Mqtt, device: *const Device) void {
     message.objectEnd();
     message.objectEnd();
     mqtt.outbox.publish(topic(mqtt).slice(), &message, .{ .retain = true });
+}
+
+/// What comes with telemetry is not retained: a number of yesterday would look like one of now. It expires when three of them have not come.
+fn expiry(message: *Answer, device: *const Device) void {
+    const interval_s = device.number("telemetry_s") orelse limits.telemetry_s_default;
+    if (interval_s > 0) message.fieldUnsigned("expire_after", 3 * interval_s);
 }
 
 fn component(mqtt: *const Mqtt, message: *Answer, key: []const u8, platform: []const u8, name: []const u8) void {

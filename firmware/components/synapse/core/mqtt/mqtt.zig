@@ -24,6 +24,14 @@ const query_bytes_max = 256;
 const target_bytes_max = 96 + query_bytes_max;
 pub const buffer_bytes = outbox_module.buffer_bytes;
 
+/// The last thing that went wrong between board and broker; kept when it is over.
+pub const Failure = struct {
+    detail: Bounded(limits.mqtt_failure_bytes_max) = .{},
+    /// How often in a row, since the board was last connected.
+    count: u32 = 0,
+    last_us: u64 = 0,
+};
+
 pub const Mqtt = struct {
     outbox: Outbox,
     id: topics.DeviceId,
@@ -41,6 +49,10 @@ pub const Mqtt = struct {
     /// Groups subscribed to, as lines.
     groups: Bounded(groups_bytes_max) = .{},
     telemetry_due_us: u64 = 0,
+    /// Whether Home Assistant's own status is subscribed to, and when the board answers its last one; 0 when it need not.
+    hears_birth: bool = false,
+    birth_answer_due_us: u64 = 0,
+    failure: Failure = .{},
 
     /// In place: sinks point at it. `buffer` has buffer_bytes.
     pub fn init(mqtt: *Mqtt, device: *const Device, buffer: []u8) void {
@@ -68,6 +80,10 @@ pub const Mqtt = struct {
     pub fn connect(mqtt: *Mqtt, device: *Device, protocol: u32) void {
         mqtt.connected = true;
         mqtt.protocol = protocol;
+        if (mqtt.failure.count > 0) device.log(.info, "the broker is reached again");
+        mqtt.failure.count = 0;
+        mqtt.hears_birth = false;
+        mqtt.birth_answer_due_us = 0;
         if (device.storage) |storage| mqtt.broker = storage.access.broker;
         mqtt.outbox.counters.connects +%= 1;
         mqtt.subscribe(mqtt.topics.commands.slice(), true);
@@ -94,19 +110,47 @@ pub const Mqtt = struct {
         mqtt.connected = false;
     }
 
+    /// Something went wrong between the board and its broker. Tries come again and again: what fails as before is counted, and not logged again.
+    pub fn fail(mqtt: *Mqtt, device: *const Device, detail: []const u8) void {
+        const failure = &mqtt.failure;
+        const same = failure.count > 0 and std.mem.eql(u8, failure.detail.slice(), detail[0..@min(detail.len, limits.mqtt_failure_bytes_max)]);
+        failure.count +|= 1;
+        failure.last_us = device.now();
+        if (same) return;
+        failure.detail = .{};
+        failure.detail.append(detail[0..@min(detail.len, limits.mqtt_failure_bytes_max)]);
+        var buffer: [limits.mqtt_failure_bytes_max + 16]u8 = undefined;
+        device.log(.warn, std.fmt.bufPrint(&buffer, "broker: {s}", .{failure.detail.slice()}) catch unreachable);
+    }
+
     /// Settings or the model have changed: groups, status and what Home Assistant knows follow.
     pub fn follow(mqtt: *Mqtt, device: *const Device) void {
         if (!mqtt.connected) return;
         const settings = if (device.storage) |storage| &storage.settings else null;
         mqtt.joinGroups(if (settings) |journal| journal.get("groups") orelse "" else "");
         status.publish(mqtt, device);
-        if (settings != null and settings.?.get("home_assistant") != null) {
+        const wanted = settings != null and settings.?.get("home_assistant") != null;
+        if (wanted != mqtt.hears_birth) mqtt.subscribe(discovery.birth_topic, wanted);
+        mqtt.hears_birth = wanted;
+        if (wanted) {
             discovery.publish(mqtt, device);
             mqtt.discovered = true;
         } else if (mqtt.discovered) {
             discovery.remove(mqtt);
             mqtt.discovered = false;
         }
+    }
+
+    /// Home Assistant has started: it has forgotten what is not retained. All boards hear it at once, and none answers at once.
+    fn hearBirth(mqtt: *Mqtt, device: *const Device, message: *const ports.MqttMessage) void {
+        // No other payload of so many bytes begins like it, should it come in pieces.
+        const payload = if (message.payload) |start| start[0..message.payload_bytes] else "";
+        const birth = payload.len > 0 and message.total_bytes == "online".len and std.mem.startsWith(u8, "online", payload);
+        if (!mqtt.hears_birth or !birth) return;
+        var random: [4]u8 = undefined;
+        device.port.random(device.port.user, &random, random.len);
+        const wait_us = std.mem.readInt(u32, &random, .little) % limits.birth_answer_us_max;
+        mqtt.birth_answer_due_us = device.now() + wait_us + 1;
     }
 
     fn joinGroups(mqtt: *Mqtt, wanted: []const u8) void {
@@ -131,6 +175,11 @@ pub const Mqtt = struct {
     }
 
     pub fn tick(mqtt: *Mqtt, device: *const Device, now_us: u64) void {
+        if (mqtt.connected and mqtt.birth_answer_due_us > 0 and now_us >= mqtt.birth_answer_due_us) {
+            mqtt.birth_answer_due_us = 0;
+            mqtt.follow(device);
+            telemetry.publish(mqtt, device);
+        }
         if (!mqtt.connected or now_us < mqtt.telemetry_due_us) return;
         const interval_s = device.number("telemetry_s") orelse limits.telemetry_s_default;
         if (interval_s == 0) {
@@ -148,6 +197,7 @@ pub const Mqtt = struct {
 
     /// A message arrives: a command, whose first bytes come with it. The rest comes as the body of the request.
     pub fn receive(mqtt: *Mqtt, device: *Device, request: u32, message: *const ports.MqttMessage) void {
+        if (std.mem.eql(u8, message.topic.slice(), discovery.birth_topic)) return mqtt.hearBirth(device, message);
         const levels = topics.commandOf(message.topic.slice(), &mqtt.id) orelse return;
         const counters = &mqtt.outbox.counters;
         counters.received +%= 1;

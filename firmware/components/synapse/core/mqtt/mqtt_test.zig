@@ -488,3 +488,96 @@ test "a surprise is told from four deviations and eight surprises on" {
         try expectEqual(case[2], host.last(base ++ "event/surprise") != null);
     }
 }
+
+test "a user in a broker's address becomes settings of its own" {
+    var fixture: Fixture = undefined;
+    try fixture.start();
+    defer fixture.stop();
+    const host = &fixture.host;
+    try fixture.set("{\"broker_url\":\"mqtts://me:s%40cret@broker:8883/x\"}");
+    var session: ports.MqttSession = .{};
+    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.device, &session));
+    try expectEqualStrings("mqtts://broker:8883/x", session.broker_url.slice());
+    try expectEqualStrings("me", session.username.slice());
+    try expectEqualStrings("s@cret", session.password.slice());
+    const shown = host.ask("GET", "/v1/settings", &.{}, "").body.items;
+    try contains(shown, "\"broker_url\":\"mqtts://broker:8883/x\",\"broker_username\":\"me\",\"broker_password\":\"********\"");
+    // What stands beside the address counts more, in either order.
+    for ([_][]const u8{ "{\"broker_password\":\"said\",\"broker_url\":\"mqtt://a:b@c\"}", "{\"broker_url\":\"mqtt://a:b@c\",\"broker_password\":\"said\"}" }) |body| {
+        try fixture.set(body);
+        try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.device, &session));
+        try expectEqualStrings("mqtt://c", session.broker_url.slice());
+        try expectEqualStrings("a", session.username.slice());
+        try expectEqualStrings("said", session.password.slice());
+    }
+    for ([_][]const u8{ "mqtt://b:0", "mqtt://b:-1", "mqtt://b:65536", "mqtt://:1", "mqtt://u:%zz@b", "mqtt://u:%0a@b", "http://b", "mqtt://u:p@" }) |wrong| {
+        var body: [96]u8 = undefined;
+        const answer = host.ask("PUT", "/v1/settings", &.{ "content-type", "application/json" }, try std.fmt.bufPrint(&body, "{{\"broker_url\":\"{s}\"}}", .{wrong}));
+        try expectEqual(@as(u32, 422), answer.status);
+        try contains(answer.body.items, "\"field\":\"broker_url\"");
+    }
+    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.device, &session));
+    try expectEqualStrings("mqtt://c", session.broker_url.slice());
+}
+
+test "what fails between board and broker is in the log once, and counted in the device's state" {
+    var fixture: Fixture = undefined;
+    try fixture.start();
+    defer fixture.stop();
+    const host = &fixture.host;
+    try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":null");
+    abi.synapse_device_mqtt_disconnected(host.device);
+    const before = host.device.log_ring.written;
+    for (0..3) |_| abi.synapse_device_mqtt_failed(host.device, .of("connection refused"));
+    try expectEqual(before + 1, host.device.log_ring.written);
+    try expectEqualStrings("broker: connection refused", host.device.log_ring.get(host.device.log_ring.written).text.slice());
+    try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":{\"detail\":\"connection refused\",\"count\":3,\"ago_us\":");
+    abi.synapse_device_mqtt_failed(host.device, .of("not authorised"));
+    try expectEqual(before + 2, host.device.log_ring.written);
+    // Longer than there is room for.
+    abi.synapse_device_mqtt_failed(host.device, .of(repeat("x", 500)));
+    abi.synapse_device_mqtt_failed(host.device, .of(repeat("x", 400)));
+    try expectEqual(before + 3, host.device.log_ring.written);
+    abi.synapse_device_mqtt_connected(host.device, 5);
+    try expectEqualStrings("the broker is reached again", host.device.log_ring.get(host.device.log_ring.written).text.slice());
+    try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":null");
+}
+
+fn later(host: *Host, us: u64) void {
+    host.clock_us += us;
+    host.device.tick(host.clock_us);
+    host.pump();
+}
+
+test "when Home Assistant starts, boards tell it of themselves again, each in its own time" {
+    var fixture: Fixture = undefined;
+    try fixture.start();
+    defer fixture.stop();
+    const host = &fixture.host;
+    const config = "homeassistant/device/synapse_020000000001/config";
+    const birth: ports.MqttMessage = .{ .qos = 0, .topic = .of("homeassistant/status") };
+    host.receive(birth, "online");
+    later(host, limits.birth_answer_us_max);
+    try expectEqual(@as(?*const hosts.Published, null), host.last(config));
+    try fixture.set("{\"home_assistant\":true}");
+    try contains(host.subscriptions.items, "+homeassistant/status\n");
+    try contains(host.last(config).?.payload, "\"expire_after\":180");
+    var waits: [8]u64 = undefined;
+    for (&waits, 0..) |*wait, i| {
+        host.random_byte = @intCast(i * 31);
+        host.forget();
+        host.receive(birth, "online");
+        try expectEqual(@as(?*const hosts.Published, null), host.last(config));
+        wait.* = 0;
+        while (host.last(config) == null) : (wait.* += 100_000) later(host, 100_000);
+        try expect(wait.* <= limits.birth_answer_us_max + 100_000);
+        try expect(host.last(base ++ "status") != null and host.last(base ++ "telemetry") != null);
+    }
+    try expect(!std.mem.allEqual(u64, &waits, waits[0]));
+    host.forget();
+    host.receive(birth, "offline");
+    later(host, limits.birth_answer_us_max);
+    try expectEqual(@as(?*const hosts.Published, null), host.last(config));
+    try fixture.set("{\"home_assistant\":false}");
+    try contains(host.subscriptions.items, "-homeassistant/status\n");
+}

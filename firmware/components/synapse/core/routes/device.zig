@@ -114,6 +114,8 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     var topic: topics.Topic = .{};
     topic.print(topics.root ++ "{s}", .{device.mqtt.id.slice()});
     answer.field("topic", topic.slice());
+    answer.key("failure");
+    describeFailure(answer, device);
     answer.objectEnd();
     models.slots(device, answer);
     answer.objectEnd();
@@ -133,6 +135,17 @@ fn describeLink(answer: *Answer, port: *const ports.Port) void {
         answer.key("rssi_dbm");
         answer.integer(link.rssi_dbm);
     }
+    answer.objectEnd();
+}
+
+/// The last failure of the broker's connection since it was last there; null when there was none.
+fn describeFailure(answer: *Answer, device: *const Device) void {
+    const failure = &device.mqtt.failure;
+    if (failure.count == 0) return answer.nothing();
+    answer.objectBegin();
+    answer.field("detail", failure.detail.slice());
+    answer.fieldUnsigned("count", failure.count);
+    answer.fieldUnsigned("ago_us", device.now() -| failure.last_us);
     answer.objectEnd();
 }
 

@@ -2,6 +2,8 @@
 const std = @import("std");
 const Answer = @import("../answer.zig").Answer;
 const Body = @import("../body.zig").Body;
+const broker_address = @import("../mqtt/broker_address.zig");
+const Address = broker_address.Address;
 const Device = @import("../device.zig").Device;
 const Exchange = @import("../exchange.zig").Exchange;
 const Pair = @import("../flash/journal.zig").Pair;
@@ -29,7 +31,9 @@ const url_bytes_max = bytes: {
 };
 
 /// Bytes of all lists and numbers of one request together.
-const lists_bytes_max = 1024;
+const lists_bytes_max = 1536;
+/// Of a user name in a broker's address, and of a password.
+const user_bytes_max = 64;
 
 fn show(device: *Device, _: routes.Request, answer: *Answer, problem: *Problem) ProblemError!void {
     report(device.storage orelse return models.withoutFlash(problem), answer);
@@ -66,7 +70,8 @@ fn change(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
     const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
     var body: Body = undefined;
     body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
-    var changes: [schema.table.len]Pair = undefined;
+    var changes: [schema.table.len + 2]Pair = undefined;
+    var user: BrokerUser = .{};
     var count: usize = 0;
     var seen: u32 = 0;
     var lists: std.Io.Writer = .fixed(&device.settings_lists);
@@ -75,7 +80,7 @@ fn change(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
         const setting = &schema.table[index];
         changes[count] = .{ .key = setting.key, .value = switch (setting.kind) {
             .text, .secret => |bytes_max| try textValue(&body, bytes_max),
-            .url => |bytes_max| try urlValue(&body, bytes_max, storage.settings.get(setting.key)),
+            .url => |bytes_max| try urlValue(&body, bytes_max, storage.settings.get(setting.key), &lists, &user),
             .flag => if (try body.boolean()) "1" else null,
             .number => |number| try numberValue(&body, number.most, &lists),
             .list => |*list| try listValue(&body, list, &lists),
@@ -83,6 +88,15 @@ fn change(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
         count += 1;
     }
     try body.end();
+    // What the request says beside the address counts more.
+    for ([_]Pair{ .{ .key = "broker_username", .value = user.name }, .{ .key = "broker_password", .value = user.password } }) |pair| {
+        const said = for (changes[0..count]) |change_| {
+            if (std.mem.eql(u8, change_.key, pair.key)) break true;
+        } else false;
+        if (pair.value == null or said) continue;
+        changes[count] = pair;
+        count += 1;
+    }
     storage.settings.apply(changes[0..count]) catch |err| return small_task.settingsProblem(exchange, err);
     storage.access.load();
     report(storage, answer);
@@ -96,7 +110,10 @@ fn textValue(body: *Body, bytes_max: u32) ProblemError!?[]const u8 {
     return if (text.len == 0) null else text;
 }
 
-fn urlValue(body: *Body, bytes_max: u32, now: ?[]const u8) ProblemError!?[]const u8 {
+/// Who an address says that the board is.
+const BrokerUser = struct { name: ?[]const u8 = null, password: ?[]const u8 = null };
+
+fn urlValue(body: *Body, bytes_max: u32, now: ?[]const u8, texts: *std.Io.Writer, user: *BrokerUser) ProblemError!?[]const u8 {
     const text = try textValue(body, bytes_max + secrets.longer_max) orelse return null;
     if (now) |set| {
         // What is shown, sent back: it is the same address still.
@@ -104,8 +121,21 @@ fn urlValue(body: *Body, bytes_max: u32, now: ?[]const u8) ProblemError!?[]const
         if (std.mem.eql(u8, text, secrets.masked(set, &buffer))) return set;
     }
     if (text.len > bytes_max) return body.failExpecting("at most {d} printable bytes; none to remove the setting", .{bytes_max}, "the text has {d} bytes", .{text.len});
-    if (!schema.isBrokerUrl(text)) return body.failExpecting("mqtt://, mqtts://, ws:// or wss:// and a host; none to remove the setting", .{}, "this is no broker's address", .{});
-    return text;
+    const address = Address.parse(text) orelse return body.failExpecting("{s}", .{broker_address.expected}, "this is no broker's address", .{});
+    if (address.username == null) return text;
+    user.name = try userPart(body, address.username.?, texts);
+    user.password = try userPart(body, address.password orelse "", texts);
+    const start = texts.end;
+    texts.print("{s}{s}", .{ address.scheme, address.rest }) catch unreachable; // The buffer holds an address and its parts.
+    return texts.buffered()[start..];
+}
+
+fn userPart(body: *Body, text: []const u8, texts: *std.Io.Writer) ProblemError!?[]const u8 {
+    if (text.len == 0) return null;
+    const decoded = broker_address.decode(texts.buffer[texts.end..], text) orelse return body.failExpecting("printable characters, or % and two hexadecimal digits for one", .{}, "the user in the address is not valid", .{});
+    if (decoded.len > user_bytes_max) return body.failExpecting("at most {d} bytes", .{user_bytes_max}, "the user in the address has {d} bytes", .{decoded.len});
+    texts.advance(decoded.len);
+    return decoded;
 }
 
 fn numberValue(body: *Body, most: u64, texts: *std.Io.Writer) ProblemError!?[]const u8 {
@@ -138,6 +168,8 @@ comptime {
     for (schema.table) |setting| switch (setting.kind) {
         .list => |list| bytes += list.entries_max * (list.entry_bytes_max + 1),
         .number => bytes += 20,
+        // The address once more, and its user's name and password.
+        .url => |bytes_max| bytes += 2 * bytes_max,
         else => {},
     };
     std.debug.assert(bytes <= lists_bytes_max);

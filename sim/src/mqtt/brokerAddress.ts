@@ -1,0 +1,42 @@
+import { InputError } from "../errors.js";
+
+const SCHEMES: ReadonlySet<string> = new Set(["mqtt:", "mqtts:", "ws:", "wss:"]);
+
+/** The address of a broker, and who it says that its client is. */
+export interface BrokerAddress {
+  /** Without user and password, so that it can be shown. */
+  readonly url: string;
+  /** Decoded; empty when the address names nobody. */
+  readonly username: string;
+  readonly password: string;
+}
+
+/**
+ * Takes apart `mqtt://user:password@host:port`. Throws an InputError with code `BROKER_URL`, which does not show what was given when there is an `@` in it: what stands before may be
+ * a password.
+ */
+export function brokerAddress(text: string): BrokerAddress {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  // What the URL parser takes for a path or drops is a port that is none, such as :-1; and it knows no port of 0.
+  const place = /^[a-z]+:\/\/(?:[^/?#]*@)?((?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?)(?=[/?#]|$)/.exec(text);
+  const port = place?.[2] === undefined ? 1 : Number(place[2]);
+  const credentials = parsed === undefined ? undefined : decoded(parsed);
+  if (parsed === undefined || place === null || !SCHEMES.has(parsed.protocol) || port < 1 || port > 65_535 || credentials === undefined) {
+    throw new InputError({
+      code: "BROKER_URL",
+      source: text.includes("@") ? "the broker's address" : text,
+      message: "this is no address of a broker",
+      expected: "mqtt://host, or mqtts://, ws:// or wss://, and maybe a port from 1 to 65535",
+    });
+  }
+  const rest = text.slice(place[0].length);
+  return { url: `${parsed.protocol}//${place[1]}${rest}`, ...credentials };
+}
+
+function decoded({ username, password }: URL): { username: string; password: string } | undefined {
+  try {
+    return { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+  } catch {
+    return undefined;
+  }
+}
