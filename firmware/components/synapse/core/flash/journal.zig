@@ -10,7 +10,8 @@
 //!
 //! A seal says that its record was read back after it was written. A record without one may be torn so that it reads well now and badly at
 //! the next boot, so nothing is appended after it: a boot that finds one writes all settings anew. It puts them in the next sector if the torn
-//! record was a change, and in place of the torn record if that was a snapshot and another sector still holds the one before it.
+//! record was a change, and in place of the torn record if that was a snapshot and another sector still holds the one before it. A snapshot that
+//! reads badly now may read well at the next boot: a boot that finds one erases it.
 const std = @import("std");
 const flash = @import("flash.zig");
 const settings_pairs = @import("settings_pairs.zig");
@@ -64,6 +65,7 @@ pub const Journal = struct {
             journal.used[0] = @intCast(found.payload.len);
             journal.next = sizeOf(found.payload.len);
         }
+        journal.clearTorn();
         if (journal.generation == 0) return;
         var sealed = journal.isSealed(0, journal.next);
         var changed = false;
@@ -82,6 +84,18 @@ pub const Journal = struct {
         if (bare and journal.holdsOther()) {
             journal.putSnapshot(journal.sector, journal.settings()) catch {};
         } else journal.writeSnapshot(journal.settings()) catch {};
+    }
+
+    /// Erases what reads neither as nothing nor as a snapshot before the current one: a snapshot that was torn may read badly now and well at the next
+    /// boot, and would then take the place of changes that were made since.
+    fn clearTorn(journal: *Journal) void {
+        for (0..journal.area.sectors()) |i| {
+            const sector: u32 = @intCast(i);
+            if (journal.generation > 0 and sector == journal.sector) continue;
+            if (journal.area.blank(sector * flash.sector_bytes, head_bytes) catch continue) continue;
+            const older = if (journal.readRecord(sector, 0, .snapshot, null)) |found| found.generation < journal.generation else false;
+            if (!older) journal.area.eraseSector(sector) catch {};
+        }
     }
 
     /// Valid until the next change.
