@@ -13,11 +13,12 @@ const executable = findChromium();
 const latentNote = (page: Page, text: RegExp) => card(page, "Latent").getByText(text).waitFor();
 
 describe.skipIf(executable === undefined)("the page of a board whose slots differ", () => {
-  test("says that its model cannot be updated in place", async () => {
+  test("says that its model cannot be updated in place, and that its broker is not reached", async () => {
     const small = testBoard((edited) => {
       for (const partition of edited.partitions) if (partition.name === "model_b") partition.size = 65536;
     });
     const board = await SimulatedBoard.create({ board: small, model: MODEL });
+    for (let i = 0; i < 2; i++) board.mqttFailed("connection refused");
     const server = await serveBoard(board, { port: 0 });
     const browser = await launchChromium(executable);
     try {
@@ -25,6 +26,7 @@ describe.skipIf(executable === undefined)("the page of a board whose slots diffe
       await page.goto(server.url);
       await card(page, "Models").getByText("lewm-test fits only model_a: cannot be updated in place").waitFor();
       await card(page, "Models").getByText("Largest model here: 64 KiB").waitFor();
+      await page.getByText("broker not reached (2 failures): connection refused").waitFor();
     } finally {
       await browser.close();
       await server.close();

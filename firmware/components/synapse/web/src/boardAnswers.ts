@@ -87,7 +87,11 @@ export interface Device {
   /** With any, the board takes only models that one of them signed. */
   readonly update_keys?: readonly string[];
   readonly slots: readonly Slot[];
-  readonly mqtt?: { readonly connected: boolean; readonly topic: string };
+  readonly mqtt?: {
+    readonly connected: boolean;
+    readonly topic: string;
+    readonly failure?: { readonly detail: string; readonly count: number } | null;
+  };
 }
 
 export interface Timing {

@@ -48,6 +48,7 @@ function boardFacts({ board, clocks, firmware, uptime_us, reset, mqtt }: Device)
     ["Up", `${uptimeText(uptime_us)}, last reset: ${reset.reason}${reset.count > 1 ? ` (${countText(reset.count, "reset")})` : ""}`],
   ];
   if (mqtt?.connected) facts.push(["MQTT", mqtt.topic]);
+  else if (mqtt?.failure) facts.push(["MQTT", `broker not reached (${countText(mqtt.failure.count, "failure")}): ${mqtt.failure.detail}`]);
   return facts;
 }
 
