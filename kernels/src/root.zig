@@ -18,6 +18,7 @@ test {
     _ = @import("storage/expanded.zig");
     _ = @import("c_api.zig");
     _ = @import("model_test.zig");
+    _ = @import("ops_test.zig");
     _ = @import("session_test.zig");
     _ = @import("validator_test.zig");
     _ = @import("kernels_test.zig");

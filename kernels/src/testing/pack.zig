@@ -21,16 +21,28 @@ pub const Tensor = struct {
 
 pub const Port = struct { name: []const u8, tensor: u32, kind: []const u8 = "tensor" };
 
-/// The operands of the ops that tests need; those that are null are not written.
+/// The keys of all ops; those that are null are not written.
 pub const Op = struct {
     op: []const u8,
     x: ?u32 = null,
     a: ?u32 = null,
     b: ?u32 = null,
     w: ?u32 = null,
+    q: ?u32 = null,
+    k: ?u32 = null,
+    v: ?u32 = null,
     out: u32,
     scratch: ?u32 = null,
+    bias: ?u32 = null,
+    gate: ?u32 = null,
+    residual: ?u32 = null,
+    gamma: ?u32 = null,
+    beta: ?u32 = null,
+    shift: ?u32 = null,
+    scale: ?u32 = null,
     act: ?[]const u8 = null,
+    eps: ?f32 = null,
+    patch: ?u32 = null,
 };
 
 pub const Entry = struct {
@@ -122,6 +134,10 @@ fn item(writer: *std.Io.Writer, value: anytype, blobs_offset: u32) std.Io.Writer
     switch (@typeInfo(T)) {
         .optional => try item(writer, value.?, blobs_offset),
         .int => try head(writer, 0, value),
+        .float => {
+            try writer.writeByte(0xfa);
+            try writer.writeInt(u32, @bitCast(value), .big);
+        },
         .bool => try writer.writeByte(if (value) 0xf5 else 0xf4),
         .array => {
             try head(writer, 2, value.len);
