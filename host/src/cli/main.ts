@@ -1,3 +1,4 @@
+import { writeFailed } from "../files/writeFailed.js";
 import { type CliContext, createContext } from "./context.js";
 import { printError } from "./errors.js";
 import { EXIT } from "./exitCodes.js";
@@ -27,10 +28,13 @@ export async function runProcess(): Promise<void> {
     abort.abort(new Error("interrupted"));
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-  // `synapse-host inspect x.syn | head` closes the pipe early; that is no failure.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.failure));
   // Nobody reads what is said there; the work goes on.
   process.stderr.on("error", () => undefined);
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // `synapse-host inspect x.syn | head` closes the pipe early; that is no failure. A full disk behind stdout is one like that of any file.
+    if (error.code === "EPIPE") process.exit(EXIT.ok);
+    process.exit(printError(context, writeFailed("stdout", error), { verbose: false, json: false, command: null }));
+  });
   const context = createContext(process.stdout, process.stderr, process.env, abort.signal);
   process.exitCode = await main(process.argv.slice(2), context);
 }

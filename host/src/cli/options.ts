@@ -51,6 +51,13 @@ export function barsOf({ minCentred, minCosine, maxRelativeError }: BarOptions):
   };
 }
 
+/** A parser of words that stand in the answer for people: blank ones would say nothing there. */
+export function reasonOption(text: string): string {
+  const reason = text.trim();
+  if (reason === "") throw new InvalidArgumentError("Expected the reason, in words.");
+  return reason;
+}
+
 /** A parser of whole numbers from `min` to `max` for commander. */
 export function integerOption(min: number, max: number): (text: string) => number {
   return (text) => {

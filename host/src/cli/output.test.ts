@@ -106,6 +106,13 @@ describe("a pipe that is closed early", () => {
   });
 });
 
+test.skipIf(!existsSync("/dev/full"))("a full disk behind stdout is said, as that of any file", () => {
+  const script = `"${process.execPath}" "${repoPath("host", "bin", "synapse-host.js")}" inspect "$1" > /dev/full`;
+  const { status, stderr } = spawnSync("sh", ["-c", script, "sh", PACK], { encoding: "utf8" });
+  expect(status).toBe(2);
+  expect(stderr).toBe("error: stdout: cannot be written (ENOSPC); expected a disk with space [WRITE_FAILED]\n");
+});
+
 describe.skipIf(process.platform === "win32")("-o names what is no file", () => {
   const pack = (...rest: string[]) => ["pack", files.checkpoint, "--config", files.config, "--no-golden", ...rest];
   /** Runs a line of the shell in the folder of test files: `synapse` is the program. */

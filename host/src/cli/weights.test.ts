@@ -147,3 +147,27 @@ test("a batch norm's missing tensor is found in the config by its own place", as
   const { stderr } = await runInside(["pack", join(FIXTURES, "ema.pt"), "--config", at("normed.json"), "-o", at("x.syn")]);
   expect(stderr).toMatch(/normed\.json parts\.m\.layers\[1\]\.weights: the checkpoint has no tensor "bn\.weight"/);
 });
+
+test("the report says from which dict the weights are, and of a file without dicts nothing", async () => {
+  const line = async (file: string, ...rest: string[]) => {
+    const { stdout } = await runInside(["pack", file, "--config", at("linear.json"), "--type", "f32", "-o", at("out.syn"), ...rest]);
+    return stdout.split("\n").find((text) => text.includes("  from "));
+  };
+  expect(await line(join(FIXTURES, "ema.pt"))).toMatch(/ema\.pt \(torch, dict "model"\), /);
+  expect(await line(join(FIXTURES, "ema.pt"), "--state-dict", "ema")).toMatch(/ema\.pt \(torch, dict "ema"\), /);
+});
+
+test("metadata are not ignored without a reason", async () => {
+  for (const reason of ["", "  "]) {
+    const { code, stderr } = await runInside([
+      "pack",
+      join(FIXTURES, "ema.pt"),
+      "--config",
+      at("linear.json"),
+      "--ignore-metadata",
+      reason,
+    ]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/--ignore-metadata <reason>.*is invalid. Expected the reason, in words/);
+  }
+});

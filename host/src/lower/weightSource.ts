@@ -61,7 +61,7 @@ export class WeightSource {
         source: path,
         where: `${this.configSource} ${where}`,
         message: `tensor "${spelling}" holds integers (${tensor.dtype}), which mean nothing without the scales of whatever quantised it`,
-        expected: "a checkpoint in F32, F16, BF16, F64 or GGUF blocks",
+        expected: "a checkpoint in F32, F16, BF16, F64, 8-bit floats or GGUF blocks",
       });
     }
     this.used.add(spelling);

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { packCheckpoint } from "../../engine/packCheckpoint.js";
 import { packReportText } from "../../report/text/packReportText.js";
 import { type CliContext, note, print, printJson } from "../context.js";
-import { addCommonOptions, type CommonOptions, collect } from "../options.js";
+import { addCommonOptions, type CommonOptions, collect, reasonOption } from "../options.js";
 import { createProgress } from "../progress.js";
 import { outputPlace } from "../standardOutput.js";
 
@@ -46,7 +46,7 @@ export function packCommand(context: CliContext): Command {
     .option("--state-dict <path>", "dict of a torch file to take the weights from, dotted (default: the one that fits the config)")
     .option("--prefix <text>", "what all names begin with and the config leaves out (default: found)")
     .option("--name <name>", "name of the model (default: the config's)")
-    .option("--ignore-metadata <reason>", "why the config is right where config.json or a GGUF's metadata contradict it")
+    .option("--ignore-metadata <reason>", "why the config is right where config.json or a GGUF's metadata contradict it", reasonOption)
     .option("--no-golden", "leave out the self-test vectors")
     .option("-o, --output <file>", "where to write; - is stdout (default: <name>.syn)")
     .addHelpText("after", NOTES);

@@ -3,7 +3,7 @@ import pc from "picocolors";
 import { expect, it } from "vitest";
 import { readPack } from "../../pack/readPack.js";
 import { inspectPack } from "../inspectPack.js";
-import { inspectText } from "./inspectText.js";
+import { boardsText, inspectText } from "./inspectText.js";
 import { runText } from "./runText.js";
 
 const evil = "\u001b[2J\u009b1A\r";
@@ -46,4 +46,19 @@ it("shows a pack without moving the terminal's cursor, whatever the pack calls t
   const text = inspectText(style, report, { ops: true, tensors: true });
   expect(text).toContain("name [2J 1A");
   expect(text).not.toMatch(CONTROLS);
+});
+
+it("names the slots of a board of which one is too small, once, and says nothing twice of boards that hold the model", () => {
+  const slots = (...fits: boolean[]) => fits.map((held, i) => ({ slot: `model_${"ab"[i]}`, availableBytes: 1 << 20, fits: held }));
+  const line = (memory: string, neededBytes: number) => ({ memory, neededBytes, availableBytes: 100 });
+  const boards = [
+    { board: "roomy", fits: true, updatableInPlace: true, slots: slots(true, true), lines: [line("flash", 1), line("SRAM", 1)] },
+    { board: "tight", fits: true, updatableInPlace: false, slots: slots(true, false), lines: [line("flash", 1), line("SRAM", 1)] },
+    { board: "no-sram", fits: false, updatableInPlace: false, slots: slots(true, true), lines: [line("flash", 1), line("SRAM", 101)] },
+  ];
+  const text = boardsText(style, boards);
+  expect(text.match(/fits both slots/g)).toHaveLength(1);
+  expect(text.match(/fits only slot model_a .*slot model_b .*too small/g)).toHaveLength(1);
+  expect(text.match(/roomy|no-sram/g)).toHaveLength(2);
+  expect(boardsText(style, boards.slice(0, 1)).trimEnd().split("\n").at(-1)).toMatch(/SRAM/);
 });

@@ -69,8 +69,12 @@ export function boardsText(style: TextStyle, boards: readonly BoardFit[]): strin
     { title: "has", align: "right" },
     { title: "" },
   ] as const;
-  const slots = boards.map(({ board, slots }): [string, string] => [board, slotFitText(slots)]);
-  return section(style, "Boards", `${renderTable(columns, rows, paint.dim)}\n\n${renderFields(slots, paint.dim)}`);
+  // Where a slot is too small: which one, and what that means. Of other boards the table has said all, lack of memory included.
+  const short = boards
+    .filter(({ slots }) => slots.some(({ fits }) => !fits))
+    .map(({ board, slots }): [string, string] => [board, slotFitText(slots)]);
+  const table = renderTable(columns, rows, paint.dim);
+  return section(style, "Boards", short.length > 0 ? `${table}\n\n${renderFields(short, paint.dim)}` : table);
 }
 
 function verdict(paint: TextStyle["paint"], fits: boolean, updatableInPlace: boolean): string {

@@ -4,13 +4,15 @@ import { renderFields } from "../table.js";
 import { boardsText } from "./inspectText.js";
 import { metadataText } from "./metadataText.js";
 import { memoryText, sizesText } from "./packText.js";
+import { printableReport } from "./printable.js";
 import { headline, joinSections, type TextStyle } from "./style.js";
 
-export function packReportText(style: TextStyle, report: PackReport): string {
+export function packReportText(style: TextStyle, packed: PackReport): string {
   const { paint } = style;
+  const report = printableReport(packed);
   const fields = renderFields(
     [
-      ["from", `${report.checkpoint.path} (${report.checkpoint.format}), ${report.config}`],
+      ["from", `${report.checkpoint.path} (${report.checkpoint.format}${dictText(report.weights.stateDict)}), ${report.config}`],
       ["types", [report.types, ...fallbackLines(report.fallbacks)].join("; ")],
       ["metadata", metadataText(report.metadata)],
       ["self-test", report.goldenCount > 0 ? `${plural(report.goldenCount, "golden vector")}, passed` : "none"],
@@ -26,6 +28,11 @@ export function packReportText(style: TextStyle, report: PackReport): string {
     memoryText(style, report.summary.regions),
     report.boards.length > 0 ? boardsText(style, report.boards) : undefined,
   ]);
+}
+
+/** Which dict of a torch file, where it is not the whole of it. */
+function dictText(stateDict: string | null): string {
+  return stateDict ? `, dict "${stateDict}"` : "";
 }
 
 /** One for each type and reason, in the order in which they first occur: how many tensors, or which one. */
