@@ -4,7 +4,6 @@
 const std = @import("std");
 const cbor = @import("cborEdit.zig");
 const Document = cbor.Document;
-const Item = cbor.Item;
 
 extern fn LLVMFuzzerMutate(data: [*]u8, size: usize, size_max: usize) usize;
 

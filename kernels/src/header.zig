@@ -7,7 +7,6 @@ const limits = @import("limits.zig");
 const storage = @import("storage.zig");
 const Prefix = @import("prefix.zig");
 const Tensor = @import("tensor.zig").Tensor;
-const Place = @import("tensor.zig").Place;
 const Op = @import("op.zig").Op;
 const Report = @import("errors.zig").Report;
 const Error = @import("errors.zig").Error;

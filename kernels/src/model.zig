@@ -1,7 +1,6 @@
 //! An open model: the decoded header of a file that stays where it is.
 
 const std = @import("std");
-const limits = @import("limits.zig");
 const header = @import("header.zig");
 const op_list = @import("op.zig");
 const storage = @import("storage.zig");

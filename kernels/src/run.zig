@@ -1,6 +1,5 @@
 //! What an op's run works with: where tensors are, how many rows there are, which kernels and threads to use.
 
-const storage = @import("storage.zig");
 const Tensor = @import("tensor.zig").Tensor;
 const Table = @import("kernel_table.zig").Table;
 const Parallel = @import("parallel.zig").Parallel;

@@ -1,7 +1,6 @@
 //! A tensor of an open model: where its elements are and how they are laid out.
 
 const storage = @import("storage.zig");
-const limits = @import("limits.zig");
 
 pub const Place = enum(u8) { constant, fast, slow, state };
 

@@ -5,6 +5,7 @@ const napi = @import("napi.zig");
 const model_binding = @import("model_binding.zig");
 const session_binding = @import("session_binding.zig");
 const board_binding = @import("board_binding.zig");
+const board_network_binding = @import("board_network_binding.zig");
 const memory = @import("memory.zig");
 const synapse = @import("synapse");
 const Env = napi.Env;
@@ -22,7 +23,7 @@ export fn node_api_module_get_api_version_v1() i32 {
 fn register(env: Env, exports: Value) napi.Error!void {
     try napi.define(env, exports, "isa", isa);
     try napi.define(env, exports, "allocate", memory.allocateBuffer);
-    inline for (.{ model_binding, session_binding, board_binding }) |binding| {
+    inline for (.{ model_binding, session_binding, board_binding, board_network_binding }) |binding| {
         inline for (binding.functions) |function| try napi.define(env, exports, function[0], function[1]);
     }
 }

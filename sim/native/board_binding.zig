@@ -33,21 +33,13 @@ pub const functions = .{
     .{ "boardTick", tick },
     .{ "boardWork", workNow },
     .{ "boardOpenClaim", openClaim },
-    .{ "boardMqttConnected", mqttConnected },
-    .{ "boardMqttDisconnected", mqttDisconnected },
-    .{ "boardMqttFailed", mqttFailed },
-    .{ "boardMqttReceived", mqttReceived },
-    .{ "boardMqttSession", mqttSession },
-    .{ "boardFetchHead", fetchHead },
-    .{ "boardFetchChunk", fetchChunk },
-    .{ "boardFetchEnd", fetchEnd },
     .{ "boardIdentity", identity },
     .{ "boardClose", close },
 };
 
 const pages = std.heap.page_allocator;
 
-const Handle = struct {
+pub const Handle = struct {
     env: Env,
     board: *boards.Board,
     /// The object with JavaScript's side of the port.
@@ -104,7 +96,7 @@ fn finalize(env: Env, data: ?*anyopaque, hint: ?*anyopaque) callconv(.c) void {
     memory.destroy(handle);
 }
 
-fn handleOf(env: Env, value: Value) napi.Error!*Handle {
+pub fn handleOf(env: Env, value: Value) napi.Error!*Handle {
     const handle = try napi.externalData(Handle, env, value);
     if (handle.closed) return napi.throw(env, try napi.failure(env, "CLOSED", "the board was closed", 0));
     handle.env = env;
@@ -178,9 +170,9 @@ fn lastError(env: Env, call: napi.CallbackInfo) napi.Error!Value {
 }
 
 /// A running board and a request's number, for the events.
-const Event = struct { handle: *Handle, device: *core.Device, request: u32 };
+pub const Event = struct { handle: *Handle, device: *core.Device, request: u32 };
 
-fn event(env: Env, board: Value, request: Value) napi.Error!Event {
+pub fn event(env: Env, board: Value, request: Value) napi.Error!Event {
     const handle = try handleOf(env, board);
     if (handle.restart_reason != null) return napi.throw(env, try napi.failure(env, "RESTARTING", "the board is being reset", 0));
     const device = handle.board.device orelse return error.JavaScript;
@@ -253,74 +245,8 @@ fn openClaim(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     return napi.undefinedValue(env);
 }
 
-fn running(handle: *Handle) ?*core.Device {
+pub fn running(handle: *Handle) ?*core.Device {
     return if (handle.restart_reason == null) handle.board.device else null;
-}
-
-/// boardMqttConnected(board, protocol)
-fn mqttConnected(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const arguments = try napi.arguments(env, call, 2);
-    const handle = try handleOf(env, arguments[0]);
-    const protocol = try napi.unsigned(env, arguments[1]);
-    if (running(handle)) |device| core.synapse_device_mqtt_connected(device, protocol);
-    return napi.undefinedValue(env);
-}
-
-/// boardMqttDisconnected(board)
-fn mqttDisconnected(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
-    if (running(handle)) |device| core.synapse_device_mqtt_disconnected(device);
-    return napi.undefinedValue(env);
-}
-
-/// boardMqttFailed(board, detail: Uint8Array)
-fn mqttFailed(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const arguments = try napi.arguments(env, call, 2);
-    const handle = try handleOf(env, arguments[0]);
-    const detail = try napi.bytesOf(env, arguments[1]);
-    if (running(handle)) |device| core.synapse_device_mqtt_failed(device, .of(detail));
-    return napi.undefinedValue(env);
-}
-
-/// boardMqttReceived(board, request, meta: Uint8Array, payload: Uint8Array); see board.zig.
-fn mqttReceived(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const arguments = try napi.arguments(env, call, 4);
-    const under_way = try event(env, arguments[0], arguments[1]);
-    boards.mqttReceived(under_way.device, under_way.request, try napi.bytesOf(env, arguments[2]), try napi.bytesOf(env, arguments[3]));
-    return napi.undefinedValue(env);
-}
-
-/// boardMqttSession(board): text; see flattenSession of board.zig.
-fn mqttSession(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
-    var buffer: [2048]u8 = undefined;
-    return napi.string(env, if (running(handle)) |device| boards.flattenSession(device, &buffer) else "");
-}
-
-/// boardFetchHead(board, fetch, status, length, mediaType: Uint8Array)
-fn fetchHead(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const arguments = try napi.arguments(env, call, 5);
-    const under_way = try event(env, arguments[0], arguments[1]);
-    const length: u64 = @intFromFloat(@max(0, try napi.double(env, arguments[3])));
-    core.synapse_device_fetch_head(under_way.device, under_way.request, try napi.unsigned(env, arguments[2]), length, .of(try napi.bytesOf(env, arguments[4])));
-    return napi.undefinedValue(env);
-}
-
-/// boardFetchChunk(board, fetch, bytes: Uint8Array)
-fn fetchChunk(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const arguments = try napi.arguments(env, call, 3);
-    const under_way = try event(env, arguments[0], arguments[1]);
-    const bytes = try napi.bytesOf(env, arguments[2]);
-    core.synapse_device_fetch_chunk(under_way.device, under_way.request, bytes.ptr, bytes.len);
-    return napi.undefinedValue(env);
-}
-
-/// boardFetchEnd(board, fetch, result): a synapse_device_fetch_result.
-fn fetchEnd(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const arguments = try napi.arguments(env, call, 3);
-    const under_way = try event(env, arguments[0], arguments[1]);
-    core.synapse_device_fetch_end(under_way.device, under_way.request, try napi.unsigned(env, arguments[2]));
-    return napi.undefinedValue(env);
 }
 
 /// boardIdentity(board): text; see flattenIdentity of board.zig.

@@ -1,8 +1,6 @@
 //! The part of Node-API that the addon uses, declared by hand from the public ABI (node_api.h, version 8), and helpers that turn its
 //! status codes into one Zig error. A JavaScript exception is pending whenever a helper fails.
 
-const std = @import("std");
-
 pub const Env = *opaque {};
 pub const Value = *opaque {};
 pub const Ref = *opaque {};

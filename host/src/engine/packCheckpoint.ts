@@ -74,8 +74,8 @@ export interface PackReport {
 
 /**
  * Compiles a checkpoint, adds golden vectors, checks the result with the runtime and writes it, in this order: a file that appears is whole
- * and valid. Rejects with InputErrors, `METADATA_CONTRADICTS`
- * when the metadata beside the weights say otherwise than the config, `MODEL_DOES_NOT_FIT` when a board was named that cannot hold the model.
+ * and valid. Rejects with InputErrors, `METADATA_CONTRADICTS` when the metadata beside the weights say otherwise than the config,
+ * `MODEL_DOES_NOT_FIT` when a board was named that cannot hold the model.
  */
 export async function packCheckpoint(request: PackRequest): Promise<PackReport> {
   const start = performance.now();
@@ -85,9 +85,10 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
   const given = request.actionStats ? await readStatistics(request.actionStats) : undefined;
   const opened = typeof request.checkpoint === "string" ? await openCheckpoint(request.checkpoint) : request.checkpoint;
   try {
-    const { checkpoint, weights } = fitCheckpoint(opened, parseConfig(config, request.config), request.config, request);
+    const parsed = parseConfig(config, request.config);
+    const { checkpoint, weights } = fitCheckpoint(opened, parsed, request.config, request);
     const untrained = isUntrained(checkpoint.metadata);
-    const metadata = await checkMetadata(checkpoint, parseConfig(config, request.config), request.config, request.ignoreMetadata);
+    const metadata = await checkMetadata(checkpoint, parsed, request.config, request.ignoreMetadata);
     const { bytes, report } = await compile({
       checkpoint,
       config,
@@ -195,12 +196,12 @@ function requireFit({ board, fits, lines }: BoardFit, source: string): void {
   });
 }
 
-/** Reads the file back and runs its self-test, so that what is said to be done is on the disk and works. */
 /** What went into a device, a FIFO or a stream is gone. */
 async function canBeReadBack(output: string): Promise<boolean> {
   return !isOpenStream(output) && (await stat(output)).isFile();
 }
 
+/** Reads the file back and runs its self-test, so that what is said to be done is on the disk and works. */
 async function verifyWritten(output: string, selfTest: boolean): Promise<void> {
   const opened = await openModelFile(output, selfTest ? "native" : "wasm");
   try {

@@ -1,6 +1,5 @@
 import { ggufArchitectureOf } from "./architectures.js";
-import { defined } from "./huggingFaceFacts.js";
-import type { Fact, ModelFacts, ReadFacts } from "./modelFacts.js";
+import { defined, type Fact, type ModelFacts, type ReadFacts } from "./modelFacts.js";
 
 type Values = Readonly<Record<string, unknown>>;
 

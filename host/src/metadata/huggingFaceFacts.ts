@@ -1,6 +1,6 @@
 import type { ActivationFunction } from "../lower/program.js";
 import { type Architecture, architectureOf } from "./architectures.js";
-import type { Fact, ModelFacts, ReadFacts } from "./modelFacts.js";
+import { defined, type Fact, type ModelFacts, type ReadFacts } from "./modelFacts.js";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -195,9 +195,4 @@ class Keys {
 
 function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** Without the keys that have no value, so that one set of facts can be laid over another. */
-export function defined<Facts extends object>(facts: Facts): Facts {
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as Facts;
 }

@@ -47,3 +47,8 @@ export interface ReadFacts {
   readonly facts: ModelFacts;
   readonly unknown: readonly string[];
 }
+
+/** Without the keys that have no value, so that one set of facts can be laid over another. */
+export function defined<Facts extends object>(facts: Facts): Facts {
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as Facts;
+}

@@ -46,7 +46,7 @@ export function entryWork(header: PackHeader, entryName: string): OpWork[] {
 }
 
 /** `fused`: the model's numbers are `reference`, so that f32 products and sums are one instruction. */
-export function opWork(op: OpHeader, tensors: readonly TensorHeader[], fused: boolean): OpWork {
+function opWork(op: OpHeader, tensors: readonly TensorHeader[], fused: boolean): OpWork {
   const tensor = (index: number) => tensors[index] as TensorHeader;
   const [rows, columns] = matrix(tensor(op.out));
   const size = rows * columns;

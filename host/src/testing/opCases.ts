@@ -1,4 +1,4 @@
-import type { StorageTypeName } from "../compress/types/storageType.js";
+import { type StorageTypeName, storageTypeNames } from "../compress/types/storageType.js";
 import { activationFunctions } from "../lower/program.js";
 import type { OpCase } from "./opPack.js";
 
@@ -27,7 +27,6 @@ const NARROW: readonly Shape[] = [
   [3, 96, 200],
 ];
 const UNBLOCKED: readonly StorageTypeName[] = ["f32", "f16", "i8"];
-const TYPES: readonly StorageTypeName[] = ["f32", "f16", "i8", "q8_0", "q4_0", "q4_k", "q6_k", "i4", "i3"];
 
 const linear =
   (type: StorageTypeName) =>
@@ -54,7 +53,7 @@ const ROWS = [
 
 /** What is measured for the table of costs, with f32 sums as models of exact numbers have them. */
 export const EXACT_CASES: readonly OpCase[] = [
-  ...TYPES.flatMap((type) => [...SHAPES, ...(UNBLOCKED.includes(type) ? NARROW : [])].map(linear(type))),
+  ...storageTypeNames.flatMap((type) => [...SHAPES, ...(UNBLOCKED.includes(type) ? NARROW : [])].map(linear(type))),
   ...activationFunctions
     .filter((act) => act !== "none")
     .flatMap((act): OpCase[] => [

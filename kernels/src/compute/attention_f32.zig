@@ -3,7 +3,6 @@
 const vector = @import("../vector.zig");
 const machine = @import("../isa/machine.zig");
 const softmax = @import("softmax.zig");
-const norm = @import("norm.zig");
 const View = @import("view.zig").View;
 const floatTile = @import("float_tile.zig").floatTile;
 const storage = @import("../storage.zig");

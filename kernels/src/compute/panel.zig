@@ -1,6 +1,5 @@
 //! One panel of sixteen outputs, expanded from its storage type to what the inner loop reads.
 
-const std = @import("std");
 const storage = @import("../storage.zig");
 const machine = @import("../isa/machine.zig");
 const Expanded = @import("../storage/expanded.zig").Expanded;

@@ -1,7 +1,5 @@
 //! Cuts an RGB image into square patches and normalises them, in the order of a convolution's weight: (channel, y, x).
 
-const vector = @import("../vector.zig");
-
 pub const Args = extern struct {
     image: [*]const u8,
     width: u32,

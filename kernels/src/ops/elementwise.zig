@@ -6,7 +6,6 @@ const Validator = @import("../validator.zig").Validator;
 const Error = @import("../errors.zig").Error;
 const runtime = @import("../run.zig");
 const compute = @import("../compute/elementwise.zig");
-const OptionalView = @import("../compute/view.zig").OptionalView;
 
 pub const Add = Binary(.add);
 pub const Mul = Binary(.mul);

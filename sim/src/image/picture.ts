@@ -16,7 +16,7 @@ export const PICTURE_PIXELS_MAX = 50_000_000;
 export const PICTURES_TAKEN = `a whole JPEG or PNG of at most ${PICTURE_SIDE_MAX} pixels a side and ${PICTURE_PIXELS_MAX / 1e6} megapixels`;
 
 /** What the bytes say that they are; undefined for all that is neither JPEG nor PNG. */
-export function pictureType(bytes: Uint8Array): PictureType | undefined {
+function pictureType(bytes: Uint8Array): PictureType | undefined {
   return (Object.keys(FORMATS) as PictureType[]).find((type) => FORMATS[type].every((byte, i) => bytes[i] === byte));
 }
 

@@ -1,12 +1,13 @@
 /**
- * Whom connections are counted for: an IPv4 address, however it is written, or the first 64 bits of an IPv6 address, since who has one has as many as he likes in
- * the same network.
+ * Whom connections are counted for, as the core counts requests (client.zig): an IPv4 address, however it is written; the first 64 bits of an IPv6 address, since
+ * whoever has one has as many as they like in the same network; but a link-local one whole, where those bits are everybody's.
  */
 export function clientOf(address: string): string {
   const plain = address.replace(/%.*$/, "");
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain);
   if (mapped) return mapped[1] as string;
   if (!plain.includes(":")) return plain;
+  if (/^fe80:/i.test(plain)) return plain.toLowerCase();
   const [before = "", after] = plain.split("::");
   const groups = (text: string) => (text === "" ? [] : text.split(":"));
   const head = groups(before);

@@ -9,7 +9,7 @@ import { type Refusal, refuseConnection } from "./refusal.js";
 /** How many connections are open at once, and how long each may keep its place without a request in progress. */
 export interface ConnectionLimits {
   readonly countMax: number;
-  /** Of one client: an IPv4 address, or an IPv6 network of 64 bits. */
+  /** Of one client: see `clientOf`. */
   readonly perClientMax: number;
   /** From the beginning of a connection to the end of the first request's head; the handshake of TLS counts. */
   readonly headMs: number;

@@ -1,6 +1,7 @@
 //! The cross-entropy method (Rubinstein, 1999) as LeWM plans with it: candidates are drawn from a normal distribution of action sequences,
 //! the ones of least cost become the next distribution, and the answer is the last distribution's mean. Candidate 0 of every iteration is
-//! the mean itself. Where the model has bounds, every candidate is clipped to them before it is scored, as stable-worldmodel's `ICEMSolver` does. Candidates are drawn one at a time and only the elites are kept, so memory grows with the elites alone.
+//! the mean itself. Where the model has bounds, every candidate is clipped to them before it is scored, as stable-worldmodel's `ICEMSolver`
+//! does. Candidates are drawn one at a time and only the elites are kept, so memory grows with the elites alone.
 const std = @import("std");
 const ActionSpace = @import("action_space.zig").ActionSpace;
 const limits = @import("limits.zig");

@@ -7,20 +7,43 @@ pub const Client = Bounded(46);
 
 /// What counts as one client: an IPv4 address, also when it is written as IPv6; the first half of an IPv6 address, since whoever has one has
 /// all with that beginning; but a link-local one whole, where that half is everybody's.
-pub fn share(address: []const u8) []const u8 {
-    const plain = address[0 .. std.mem.indexOfScalar(u8, address, '%') orelse address.len];
-    if (std.mem.indexOfScalar(u8, plain, '.') != null) return plain[if (std.mem.lastIndexOfScalar(u8, plain, ':')) |colon| colon + 1 else 0..];
-    if (std.ascii.startsWithIgnoreCase(plain, "fe80:")) return plain;
-    var groups: usize = 0;
-    for (plain, 0..) |byte, i| if (byte == ':') {
-        groups += 1;
-        if (groups == 4 or (i > 0 and plain[i - 1] == ':')) return plain[0..i];
-    };
-    return plain;
+pub fn same(a: *const Client, b: *const Client) bool {
+    const one = plain(a.slice());
+    const other = plain(b.slice());
+    if (isNetwork(one) and isNetwork(other)) return std.mem.eql(u16, &network(one), &network(other));
+    return std.ascii.eqlIgnoreCase(one, other);
 }
 
-pub fn same(a: *const Client, b: *const Client) bool {
-    return std.ascii.eqlIgnoreCase(share(a.slice()), share(b.slice()));
+/// Without the name of an interface, and an IPv4 address without what makes it one of IPv6.
+fn plain(address: []const u8) []const u8 {
+    const text = address[0 .. std.mem.indexOfScalar(u8, address, '%') orelse address.len];
+    if (std.mem.indexOfScalar(u8, text, '.') == null) return text;
+    return text[if (std.mem.lastIndexOfScalar(u8, text, ':')) |colon| colon + 1 else 0..];
+}
+
+/// Whether an address counts by its first half.
+fn isNetwork(text: []const u8) bool {
+    return std.mem.indexOfScalar(u8, text, ':') != null and !std.ascii.startsWithIgnoreCase(text, "fe80:");
+}
+
+/// The first four groups of an IPv6 address, those that `::` stands for included. What is no number is 0: whoever gives addresses writes none.
+fn network(text: []const u8) [4]u16 {
+    const gap = std.mem.indexOf(u8, text, "::");
+    var groups: [8]u16 = @splat(0);
+    _ = fill(&groups, text[0 .. gap orelse text.len]);
+    if (gap) |at| {
+        var after: [8]u16 = @splat(0);
+        const count = fill(&after, text[at + 2 ..]);
+        @memcpy(groups[groups.len - count ..], after[0..count]);
+    }
+    return groups[0..4].*;
+}
+
+fn fill(groups: *[8]u16, text: []const u8) usize {
+    var parts = std.mem.tokenizeScalar(u8, text, ':');
+    var count: usize = 0;
+    while (count < groups.len) : (count += 1) groups[count] = std.fmt.parseInt(u16, parts.next() orelse break, 16) catch 0;
+    return count;
 }
 
 test "one client has one address, or one network of IPv6" {
@@ -30,6 +53,10 @@ test "one client has one address, or one network of IPv6" {
         .{ "192.168.1.7", "::ffff:192.168.1.7", true },
         .{ "2001:db8:1:2::7", "2001:DB8:1:2:3:4:5:6", true },
         .{ "2001:db8:1:2::7", "2001:db8:1:3::7", false },
+        .{ "2001:db8::7", "2001:db8:0:0:1::", true },
+        .{ "2001:db8:0:1::7", "2001:db8::1:0:0:0:1", true },
+        .{ "2001:db8::7", "2001:db8:0:1::7", false },
+        .{ "::7", "2001:db8::7", false },
         .{ "fe80::1%eth0", "fe80::2%eth0", false },
         .{ "fe80::1%eth0", "fe80::1", true },
         .{ "::1", "::1", true },

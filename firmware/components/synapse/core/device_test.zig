@@ -2,7 +2,6 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const limits = @import("limits.zig");
-const memory = @import("memory.zig");
 const ports = @import("port.zig");
 const Device = @import("device.zig").Device;
 const CborTokens = @import("cbor_tokens.zig").CborTokens;

@@ -45,6 +45,15 @@ pub const BodyType = enum {
         };
     }
 
+    /// The first bytes of an encoded picture.
+    pub fn magic(body_type: BodyType) []const u8 {
+        return switch (body_type) {
+            .jpeg => "\xff\xd8\xff",
+            .png => "\x89PNG\r\n\x1a\n",
+            .json, .cbor, .raw, .form => unreachable,
+        };
+    }
+
     /// Whether a body or a part of one that is of this type can be pixels.
     pub fn isPicture(body_type: BodyType) bool {
         return switch (body_type) {

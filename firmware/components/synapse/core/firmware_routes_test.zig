@@ -3,7 +3,6 @@ const std = @import("std");
 const empty_image = @import("firmware/empty_image.zig");
 const hosts = @import("test_host.zig");
 const limits = @import("limits.zig");
-const sims = @import("flash/sim_flash.zig");
 const abi = @import("abi.zig");
 const Board = @import("test_board.zig").Board;
 const expectProblem = @import("test_board.zig").expectProblemAt;

@@ -80,7 +80,7 @@ pub const update_wait_s_max = 60;
 pub const update_downloads_max = 256;
 pub const update_bytes_factor_max = 8;
 pub const update_time_us_max = 24 * 3600 * 1_000_000;
-/// A server that has not begun to answer after this long is asked again.
+/// A server of which nothing is heard for this long is asked again.
 pub const update_silence_us_max = 30 * 1_000_000;
 /// A download is told of when it begins, after each of so many parts, and at its end.
 pub const update_progress_parts = 8;
@@ -114,6 +114,9 @@ pub const mqtt_duplicates_max = 64;
 pub const mqtt_keepalive_s = 60;
 /// Seconds between two messages on the telemetry topic, unless the owner sets another number.
 pub const telemetry_s_default = 60;
+/// Longest name and password of a broker's user.
+pub const broker_username_bytes_max = 64;
+pub const broker_password_bytes_max = 128;
 pub const mqtt_failure_bytes_max = 120;
 /// Boards answer Home Assistant's start within so long, each at its own time.
 pub const birth_answer_us_max = 5_000_000;

@@ -6,7 +6,6 @@ const memory = @import("memory.zig");
 const ports = @import("port.zig");
 const runtime = @import("runtime.zig");
 const size = @import("byte_text.zig").size;
-const tokens = @import("tokens.zig");
 const Turn = @import("turn.zig").Turn;
 const CborTokens = @import("cbor_tokens.zig").CborTokens;
 

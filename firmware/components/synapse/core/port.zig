@@ -1,5 +1,4 @@
 //! The C types of include/synapse_device.h. abi_test.zig holds the two against each other.
-const std = @import("std");
 const flash = @import("flash/flash.zig");
 
 pub const Result = enum(c_int) {

@@ -5,6 +5,7 @@ const exchanges = @import("exchange.zig");
 const Ending = exchanges.Ending;
 const Exchange = exchanges.Exchange;
 const Problem = @import("problem.zig").Problem;
+const room = @import("room.zig");
 
 /// Whether the request may act now.
 pub fn holds(device: *const Device, exchange: *const Exchange) bool {
@@ -55,7 +56,7 @@ pub fn end(device: *Device, exchange: *Exchange) void {
         .none, .right => lost(device, exchange.channel),
         .owner => Problem.init(403, "REQUEST_STOPPED", "the board's owner has stopped the request", .{}).expecting("the owner's consent", .{}),
         .model => switching(),
-        .room => room(device),
+        .room => madeRoom(device),
     };
     // What the owner does not list any more may not read the answer either.
     if (exchange.origin.len > 0) if (device.storage) |storage| if (storage.access.listed(exchange.origin.slice()) == null) {
@@ -73,9 +74,9 @@ pub fn switching() Problem {
     return problem;
 }
 
-fn room(device: *const Device) Problem {
+fn madeRoom(device: *const Device) Problem {
     var problem = Problem.init(503, "QUEUE_FULL", "the request made room for another: it was slow, or without the owner's token", .{}).expecting("the same request later, all of it at once", .{});
-    problem.retry_after_s = @import("room.zig").retryAfter(device);
+    problem.retry_after_s = room.retryAfter(device);
     return problem;
 }
 

@@ -5,7 +5,6 @@ const boards = @import("test_board.zig");
 const Board = boards.Board;
 const hosts = @import("test_host.zig");
 const limits = @import("limits.zig");
-const ports = @import("port.zig");
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
 

@@ -37,6 +37,8 @@ test {
     _ = @import("model.zig");
     _ = @import("mqtt/commands.zig");
     _ = @import("mqtt/duplicates.zig");
+    _ = @import("mqtt/broker_test.zig");
+    _ = @import("mqtt/home_assistant_test.zig");
     _ = @import("mqtt/mqtt_test.zig");
     _ = @import("mqtt/topics.zig");
     _ = @import("mqtt/broker_address.zig");

@@ -3,7 +3,7 @@ import type { BoardEstimate } from "../boardEstimate.js";
 import type { Field } from "../table.js";
 
 /** `-32 % to +37 %`. */
-export function misfitRange({ vectorMisfit: [low, high] }: BoardEstimate): string {
+function misfitRange({ vectorMisfit: [low, high] }: BoardEstimate): string {
   const percent = (value: number) => `${value > 0 ? "+" : ""}${(value * 100).toFixed(0)} %`;
   return `${percent(low)} to ${percent(high)}`;
 }

@@ -8,7 +8,6 @@
 //!  one                   v wrong digest    '-- board resets -'      v
 //!                     BROKEN <------------------------------------- BROKEN
 //! ```
-const std = @import("std");
 const flash = @import("flash.zig");
 const pack_prefix = @import("pack_prefix.zig");
 const states = @import("slot_state.zig");

@@ -7,7 +7,6 @@ const std = @import("std");
 const core = @import("core");
 const hosts = core.hosts;
 const Host = hosts.Host;
-const abi = core.abi;
 
 comptime {
     @import("synapse").c_api.exportAll();

@@ -1,6 +1,7 @@
 //! The address of a broker as people give it: `mqtt://user:password@host:port/path`. What it says of a user is taken apart, so that it is kept as the
 //! secret that it is and the address can be shown.
 const std = @import("std");
+const isPrintable = @import("../settings_schema.zig").isPrintable;
 
 pub const expected = "mqtt://, mqtts://, ws:// or wss://, a host, and maybe a port from 1 to 65535; none to remove the setting";
 
@@ -70,11 +71,10 @@ pub fn decode(out: []u8, text: []const u8) ?[]const u8 {
             byte = std.fmt.parseInt(u8, text[i + 1 ..][0..2], 16) catch return null;
             i += 2;
         }
-        if (byte < ' ' or byte == 127) return null;
         out[count] = byte;
         count += 1;
     }
-    return if (std.unicode.utf8ValidateSlice(out[0..count])) out[0..count] else null;
+    return if (isPrintable(out[0..count])) out[0..count] else null;
 }
 
 test "an address has a scheme, a host and maybe a port" {
@@ -106,5 +106,5 @@ test "what it says of a user is taken apart" {
 test "percent signs stand for bytes" {
     var out: [16]u8 = undefined;
     try std.testing.expectEqualStrings("s@c:r t", decode(&out, "s%40c%3Ar%20t").?);
-    for ([_][]const u8{ "%", "%4", "%zz", "%0a", "%ff" }) |bad| try std.testing.expectEqual(null, decode(&out, bad));
+    for ([_][]const u8{ "%", "%4", "%zz", "%0a", "%7f", "%c2%80", "%ff" }) |bad| try std.testing.expectEqual(null, decode(&out, bad));
 }

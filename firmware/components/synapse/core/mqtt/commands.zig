@@ -76,8 +76,7 @@ pub const Asked = struct {
 /// The type of a payload that does not say it: JSON and pictures begin in ways in which no CBOR map does. Null: there is nothing.
 pub fn typeOf(payload: []const u8) ?BodyType {
     if (payload.len == 0) return null;
-    if (std.mem.startsWith(u8, payload, "\xff\xd8\xff")) return .jpeg;
-    if (std.mem.startsWith(u8, payload, "\x89PNG")) return .png;
+    for ([_]BodyType{ .jpeg, .png }) |picture| if (std.mem.startsWith(u8, payload, picture.magic())) return picture;
     return switch (payload[0]) {
         '{', '[', ' ', '\t', '\r', '\n' => .json,
         else => .cbor,
@@ -101,6 +100,6 @@ test "payloads show their type" {
     try std.testing.expectEqual(BodyType.json, typeOf(" {}").?);
     try std.testing.expectEqual(BodyType.cbor, typeOf("\xa1\x61a\x01").?);
     try std.testing.expectEqual(BodyType.jpeg, typeOf("\xff\xd8\xff\xe0").?);
-    try std.testing.expectEqual(BodyType.png, typeOf("\x89PNG\r\n").?);
+    try std.testing.expectEqual(BodyType.png, typeOf("\x89PNG\r\n\x1a\n").?);
     try std.testing.expectEqual(@as(?BodyType, null), typeOf(""));
 }

@@ -24,7 +24,7 @@ const query_bytes_max = 256;
 const target_bytes_max = 96 + query_bytes_max;
 pub const buffer_bytes = outbox_module.buffer_bytes;
 
-/// The last thing that went wrong between board and broker; kept when it is over.
+/// The last thing that went wrong between board and broker, while they are not connected.
 pub const Failure = struct {
     detail: Bounded(limits.mqtt_failure_bytes_max) = .{},
     /// How often in a row, since the board was last connected.

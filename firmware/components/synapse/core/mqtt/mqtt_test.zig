@@ -10,45 +10,14 @@ const limits = @import("../limits.zig");
 const ports = @import("../port.zig");
 const SimFlash = @import("../flash/sim_flash.zig").SimFlash;
 const allocator = std.testing.allocator;
+const fixtures = @import("fixture_test.zig");
+const base = fixtures.base;
+const contains = fixtures.contains;
+const Fixture = fixtures.Fixture;
+const repeat = fixtures.repeat;
 
-const base = "synapse/020000000001/";
 const latent = "[" ++ repeat("0.5,", 31) ++ "0.5]";
 const row = "[" ++ repeat("0.1,", 9) ++ "0.1]";
-
-fn repeat(comptime text: []const u8, comptime times: usize) []const u8 {
-    comptime var result: []const u8 = "";
-    inline for (0..times) |_| result = result ++ text;
-    return result;
-}
-
-fn contains(text: []const u8, part: []const u8) !void {
-    if (std.mem.indexOf(u8, text, part) != null) return;
-    std.debug.print("\"{s}\" is not in: {s}\n", .{ part, text });
-    return error.TestUnexpectedResult;
-}
-
-/// A board with an owner, a model and a connection to a broker.
-const Fixture = struct {
-    host: Host,
-    sim: SimFlash,
-
-    fn start(fixture: *Fixture) !void {
-        fixture.sim = try .init(allocator, &hosts.areas, 1);
-        fixture.sim.program(1, &hosts.model);
-        try expectEqual(ports.Result.ok, try fixture.host.startWithFlash(&fixture.sim));
-        try fixture.host.claim();
-        abi.synapse_device_mqtt_connected(fixture.host.device, 5);
-    }
-
-    fn stop(fixture: *Fixture) void {
-        fixture.host.stop();
-        fixture.sim.deinit();
-    }
-
-    fn set(fixture: *Fixture, body: []const u8) !void {
-        try expectEqual(@as(u32, 200), fixture.host.ask("PUT", "/v1/settings", &.{ "content-type", "application/json" }, body).status);
-    }
-};
 
 test "a board that reaches its broker says what it is, and listens" {
     var fixture: Fixture = undefined;
@@ -405,34 +374,6 @@ test "telemetry keeps the owner's interval" {
     try expectEqual(@as(usize, 0), Count.over(host, 300));
 }
 
-test "Home Assistant learns of the board, and forgets it" {
-    var fixture: Fixture = undefined;
-    try fixture.start();
-    defer fixture.stop();
-    const topic = "homeassistant/device/synapse_020000000001/config";
-    const host = &fixture.host;
-    try expectEqual(@as(?*const hosts.Published, null), host.last(topic));
-    try fixture.set("{\"home_assistant\":true,\"name\":\"Hall \\\"3\\\"\"}");
-    const config = host.last(topic).?;
-    try expect(config.retain);
-    const parsed = try std.json.parseFromSlice(std.json.Value, allocator, config.payload, .{});
-    defer parsed.deinit();
-    try expectEqualStrings("Hall \"3\"", parsed.value.object.get("device").?.object.get("name").?.string);
-    var ids: std.StringHashMap(void) = .init(allocator);
-    defer ids.deinit();
-    const components = parsed.value.object.get("components").?.object;
-    for (components.values()) |component| {
-        try expect(component.object.get("platform") != null);
-        try expect(!(try ids.getOrPut(component.object.get("unique_id").?.string)).found_existing);
-    }
-    // What its button sends runs.
-    host.receive(.{ .qos = 1, .topic = .of(components.get("reboot").?.object.get("command_topic").?.string) }, components.get("reboot").?.object.get("payload_press").?.string);
-    try expectEqual(@as(u32, 1), host.reboots);
-    try fixture.set("{\"home_assistant\":false}");
-    try expectEqualStrings("", host.last(topic).?.payload);
-    try expect(host.last(topic).?.retain);
-}
-
 test "a change of the model is an event, and the status follows" {
     var fixture: Fixture = undefined;
     try fixture.start();
@@ -487,97 +428,4 @@ test "a surprise is told from four deviations and eight surprises on" {
         @import("events.zig").surprise(host.device.mqtt, &.{ .surprise = 1, .z_score = case[0], .statistics = .{ .count = case[1] } });
         try expectEqual(case[2], host.last(base ++ "event/surprise") != null);
     }
-}
-
-test "a user in a broker's address becomes settings of its own" {
-    var fixture: Fixture = undefined;
-    try fixture.start();
-    defer fixture.stop();
-    const host = &fixture.host;
-    try fixture.set("{\"broker_url\":\"mqtts://me:s%40cret@broker:8883/x\"}");
-    var session: ports.MqttSession = .{};
-    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.device, &session));
-    try expectEqualStrings("mqtts://broker:8883/x", session.broker_url.slice());
-    try expectEqualStrings("me", session.username.slice());
-    try expectEqualStrings("s@cret", session.password.slice());
-    const shown = host.ask("GET", "/v1/settings", &.{}, "").body.items;
-    try contains(shown, "\"broker_url\":\"mqtts://broker:8883/x\",\"broker_username\":\"me\",\"broker_password\":\"********\"");
-    // What stands beside the address counts more, in either order.
-    for ([_][]const u8{ "{\"broker_password\":\"said\",\"broker_url\":\"mqtt://a:b@c\"}", "{\"broker_url\":\"mqtt://a:b@c\",\"broker_password\":\"said\"}" }) |body| {
-        try fixture.set(body);
-        try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.device, &session));
-        try expectEqualStrings("mqtt://c", session.broker_url.slice());
-        try expectEqualStrings("a", session.username.slice());
-        try expectEqualStrings("said", session.password.slice());
-    }
-    for ([_][]const u8{ "mqtt://b:0", "mqtt://b:-1", "mqtt://b:65536", "mqtt://:1", "mqtt://u:%zz@b", "mqtt://u:%0a@b", "http://b", "mqtt://u:p@" }) |wrong| {
-        var body: [96]u8 = undefined;
-        const answer = host.ask("PUT", "/v1/settings", &.{ "content-type", "application/json" }, try std.fmt.bufPrint(&body, "{{\"broker_url\":\"{s}\"}}", .{wrong}));
-        try expectEqual(@as(u32, 422), answer.status);
-        try contains(answer.body.items, "\"field\":\"broker_url\"");
-    }
-    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.device, &session));
-    try expectEqualStrings("mqtt://c", session.broker_url.slice());
-}
-
-test "what fails between board and broker is in the log once, and counted in the device's state" {
-    var fixture: Fixture = undefined;
-    try fixture.start();
-    defer fixture.stop();
-    const host = &fixture.host;
-    try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":null");
-    abi.synapse_device_mqtt_disconnected(host.device);
-    const before = host.device.log_ring.written;
-    for (0..3) |_| abi.synapse_device_mqtt_failed(host.device, .of("connection refused"));
-    try expectEqual(before + 1, host.device.log_ring.written);
-    try expectEqualStrings("broker: connection refused", host.device.log_ring.get(host.device.log_ring.written).text.slice());
-    try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":{\"detail\":\"connection refused\",\"count\":3,\"ago_us\":");
-    abi.synapse_device_mqtt_failed(host.device, .of("not authorised"));
-    try expectEqual(before + 2, host.device.log_ring.written);
-    // Longer than there is room for.
-    abi.synapse_device_mqtt_failed(host.device, .of(repeat("x", 500)));
-    abi.synapse_device_mqtt_failed(host.device, .of(repeat("x", 400)));
-    try expectEqual(before + 3, host.device.log_ring.written);
-    abi.synapse_device_mqtt_connected(host.device, 5);
-    try expectEqualStrings("the broker is reached again", host.device.log_ring.get(host.device.log_ring.written).text.slice());
-    try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":null");
-}
-
-fn later(host: *Host, us: u64) void {
-    host.clock_us += us;
-    host.device.tick(host.clock_us);
-    host.pump();
-}
-
-test "when Home Assistant starts, boards tell it of themselves again, each in its own time" {
-    var fixture: Fixture = undefined;
-    try fixture.start();
-    defer fixture.stop();
-    const host = &fixture.host;
-    const config = "homeassistant/device/synapse_020000000001/config";
-    const birth: ports.MqttMessage = .{ .qos = 0, .topic = .of("homeassistant/status") };
-    host.receive(birth, "online");
-    later(host, limits.birth_answer_us_max);
-    try expectEqual(@as(?*const hosts.Published, null), host.last(config));
-    try fixture.set("{\"home_assistant\":true}");
-    try contains(host.subscriptions.items, "+homeassistant/status\n");
-    try contains(host.last(config).?.payload, "\"expire_after\":180");
-    var waits: [8]u64 = undefined;
-    for (&waits, 0..) |*wait, i| {
-        host.random_byte = @intCast(i * 31);
-        host.forget();
-        host.receive(birth, "online");
-        try expectEqual(@as(?*const hosts.Published, null), host.last(config));
-        wait.* = 0;
-        while (host.last(config) == null) : (wait.* += 100_000) later(host, 100_000);
-        try expect(wait.* <= limits.birth_answer_us_max + 100_000);
-        try expect(host.last(base ++ "status") != null and host.last(base ++ "telemetry") != null);
-    }
-    try expect(!std.mem.allEqual(u64, &waits, waits[0]));
-    host.forget();
-    host.receive(birth, "offline");
-    later(host, limits.birth_answer_us_max);
-    try expectEqual(@as(?*const hosts.Published, null), host.last(config));
-    try fixture.set("{\"home_assistant\":false}");
-    try contains(host.subscriptions.items, "-homeassistant/status\n");
 }

@@ -1,6 +1,5 @@
 //! POST /v1/claim: makes the client the board's owner and gives it the token, once; the owner gets a new token in place of the old one.
 //! DELETE /v1/claim: forgets the owner and everything the owner set.
-const std = @import("std");
 const Answer = @import("../answer.zig").Answer;
 const Body = @import("../body.zig").Body;
 const Device = @import("../device.zig").Device;

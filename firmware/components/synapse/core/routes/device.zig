@@ -6,6 +6,7 @@ const Device = @import("../device.zig").Device;
 const Problem = @import("../problem.zig").Problem;
 const ProblemError = @import("../problem.zig").Error;
 const room = @import("../room.zig");
+const Storage = @import("../storage.zig").Storage;
 const routes = @import("../routes.zig");
 const limits = @import("../limits.zig");
 const memory = @import("../memory.zig");
@@ -74,9 +75,27 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.fieldUnsigned("open_max", room.strangersMax(config.exchange_count));
     answer.fieldUnsigned("open_client_max", room.strangerMax(config.exchange_count));
     answer.objectEnd();
+    describeLimits(answer, device);
+    if (device.storage) |storage| describeOwnership(answer, device, storage);
+    answer.key("mqtt");
+    answer.objectBegin();
+    answer.fieldBoolean("connected", device.mqtt.connected);
+    var topic: topics.Topic = .{};
+    topic.print(topics.root ++ "{s}", .{device.mqtt.id.slice()});
+    answer.field("topic", topic.slice());
+    answer.key("failure");
+    describeFailure(answer, device);
+    answer.objectEnd();
+    models.slots(device, answer);
+    answer.objectEnd();
+    answer.end();
+}
+
+/// Everything that is bounded.
+fn describeLimits(answer: *Answer, device: *const Device) void {
     answer.key("limits");
     answer.objectBegin();
-    answer.fieldUnsigned("body_bytes_max", config.body_bytes_max);
+    answer.fieldUnsigned("body_bytes_max", device.config.body_bytes_max);
     answer.fieldUnsigned("body_depth_max", limits.body_depth_max);
     answer.fieldUnsigned("rollout_steps_max", device.stepsMax());
     answer.fieldUnsigned("image_side_max", limits.image_side_max);
@@ -95,31 +114,20 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.fieldUnsigned("receive_idle_us_max", limits.receive_idle_us_max);
     answer.fieldUnsigned("receive_total_us_max", limits.receive_total_us_max);
     answer.objectEnd();
-    if (device.storage) |storage| {
-        answer.fieldBoolean("claimed", storage.access.claimed());
-        // Whether claiming needs no code now.
-        answer.fieldBoolean("claim_window", storage.access.windowOpen(device.now()));
-        // Whether everybody may use the model, so that a page need not try.
-        answer.fieldBoolean("open_inference", storage.access.open_inference);
-        answer.fieldBoolean("safe_mode", storage.slots.safe_mode);
-        // With any, a model has to be signed by one of them.
-        answer.key("update_keys");
-        answer.arrayBegin();
-        for (storage.update_keys.known()) |*id| answer.hex(id);
-        answer.arrayEnd();
-    }
-    answer.key("mqtt");
-    answer.objectBegin();
-    answer.fieldBoolean("connected", device.mqtt.connected);
-    var topic: topics.Topic = .{};
-    topic.print(topics.root ++ "{s}", .{device.mqtt.id.slice()});
-    answer.field("topic", topic.slice());
-    answer.key("failure");
-    describeFailure(answer, device);
-    answer.objectEnd();
-    models.slots(device, answer);
-    answer.objectEnd();
-    answer.end();
+}
+
+fn describeOwnership(answer: *Answer, device: *const Device, storage: *const Storage) void {
+    answer.fieldBoolean("claimed", storage.access.claimed());
+    // Whether claiming needs no code now.
+    answer.fieldBoolean("claim_window", storage.access.windowOpen(device.now()));
+    // Whether everybody may use the model, so that a page need not try.
+    answer.fieldBoolean("open_inference", storage.access.open_inference);
+    answer.fieldBoolean("safe_mode", storage.slots.safe_mode);
+    // With any, a model has to be signed by one of them.
+    answer.key("update_keys");
+    answer.arrayBegin();
+    for (storage.update_keys.known()) |*id| answer.hex(id);
+    answer.arrayEnd();
 }
 
 /// Null while the board is not connected, or its port does not know how.

@@ -28,7 +28,7 @@ pub fn fromForm(exchange: *Exchange, encoder: *const Encode) ProblemError!void {
     var image_type: BodyType = if (file.media_type.len == 0) .raw else try pictureType(exchange, file.media_type, "form");
     if (image_type == .raw and file.bytes.len != encoder.image_bytes) {
         for ([_]BodyType{ .jpeg, .png }) |candidate| {
-            if (std.mem.startsWith(u8, file.bytes, magicOf(candidate))) image_type = candidate;
+            if (std.mem.startsWith(u8, file.bytes, candidate.magic())) image_type = candidate;
         }
     }
     return take(exchange, 0, encoder, file.bytes, image_type, "form", "form");
@@ -40,11 +40,6 @@ fn pictureType(exchange: *Exchange, media_type: []const u8, field: []const u8) P
         .at("{s}", .{field})
         .expecting("image/jpeg, image/png, or application/octet-stream for raw RGB", .{});
     return error.Problem;
-}
-
-/// The first bytes of an encoded picture.
-fn magicOf(image_type: BodyType) []const u8 {
-    return if (image_type == .jpeg) "\xff\xd8\xff" else "\x89PNG\r\n\x1a\n";
 }
 
 fn take(exchange: *Exchange, comptime index: usize, encoder: *const Encode, bytes: []const u8, image_type: BodyType, field: []const u8, type_field: []const u8) ProblemError!void {
@@ -63,7 +58,7 @@ fn take(exchange: *Exchange, comptime index: usize, encoder: *const Encode, byte
         picture.pixels = if (index == 0) exchange.image else bytes;
         return;
     }
-    if (!std.mem.startsWith(u8, bytes, magicOf(image_type))) {
+    if (!std.mem.startsWith(u8, bytes, image_type.magic())) {
         exchange.problem = Problem.init(422, "IMAGE_UNREADABLE", "the bytes do not start as {s} does", .{image_type.mediaType()})
             .at("{s}", .{type_field})
             .expecting("the type that the picture really has: image/jpeg, image/png, or application/octet-stream for raw RGB", .{});

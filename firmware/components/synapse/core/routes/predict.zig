@@ -1,5 +1,4 @@
 //! POST /v1/predict: a history of latents and the action taken at each, in; the latent that follows, out.
-const std = @import("std");
 const Answer = @import("../answer.zig").Answer;
 const Body = @import("../body.zig").Body;
 const Device = @import("../device.zig").Device;

@@ -1,5 +1,4 @@
 //! GET /v1/requests: what is in progress, and who asked for it. DELETE /v1/requests/{id} ends one, DELETE /v1/requests those of strangers.
-const std = @import("std");
 const Answer = @import("../answer.zig").Answer;
 const media_types = @import("../answer.zig").media_types;
 const Device = @import("../device.zig").Device;

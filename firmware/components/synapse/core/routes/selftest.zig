@@ -1,5 +1,4 @@
 //! POST /v1/selftest: runs the model's own test vectors on the worker, and says which of them gave the outputs that the pack promises.
-const std = @import("std");
 const Answer = @import("../answer.zig").Answer;
 const Device = @import("../device.zig").Device;
 const Exchange = @import("../exchange.zig").Exchange;

@@ -7,6 +7,7 @@ const Address = broker_address.Address;
 const Device = @import("../device.zig").Device;
 const Exchange = @import("../exchange.zig").Exchange;
 const Pair = @import("../flash/journal.zig").Pair;
+const limits = @import("../limits.zig");
 const Problem = @import("../problem.zig").Problem;
 const ProblemError = @import("../problem.zig").Error;
 const Storage = @import("../storage.zig").Storage;
@@ -32,8 +33,6 @@ const url_bytes_max = bytes: {
 
 /// Bytes of all lists and numbers of one request together.
 const lists_bytes_max = 1536;
-/// Of a user name in a broker's address, and of a password.
-const user_bytes_max = 64;
 
 fn show(device: *Device, _: routes.Request, answer: *Answer, problem: *Problem) ProblemError!void {
     report(device.storage orelse return models.withoutFlash(problem), answer);
@@ -123,17 +122,17 @@ fn urlValue(body: *Body, bytes_max: u32, now: ?[]const u8, texts: *std.Io.Writer
     if (text.len > bytes_max) return body.failExpecting("at most {d} printable bytes; none to remove the setting", .{bytes_max}, "the text has {d} bytes", .{text.len});
     const address = Address.parse(text) orelse return body.failExpecting("{s}", .{broker_address.expected}, "this is no broker's address", .{});
     if (address.username == null) return text;
-    user.name = try userPart(body, address.username.?, texts);
-    user.password = try userPart(body, address.password orelse "", texts);
+    user.name = try userPart(body, address.username.?, limits.broker_username_bytes_max, texts);
+    user.password = try userPart(body, address.password orelse "", limits.broker_password_bytes_max, texts);
     const start = texts.end;
     texts.print("{s}{s}", .{ address.scheme, address.rest }) catch unreachable; // The buffer holds an address and its parts.
     return texts.buffered()[start..];
 }
 
-fn userPart(body: *Body, text: []const u8, texts: *std.Io.Writer) ProblemError!?[]const u8 {
+fn userPart(body: *Body, text: []const u8, bytes_max: u32, texts: *std.Io.Writer) ProblemError!?[]const u8 {
     if (text.len == 0) return null;
     const decoded = broker_address.decode(texts.buffer[texts.end..], text) orelse return body.failExpecting("printable characters, or % and two hexadecimal digits for one", .{}, "the user in the address is not valid", .{});
-    if (decoded.len > user_bytes_max) return body.failExpecting("at most {d} bytes", .{user_bytes_max}, "the user in the address has {d} bytes", .{decoded.len});
+    if (decoded.len > bytes_max) return body.failExpecting("at most {d} bytes", .{bytes_max}, "the user in the address has {d} bytes", .{decoded.len});
     texts.advance(decoded.len);
     return decoded;
 }

@@ -10,7 +10,7 @@ export function Locked({ what, session }: { readonly what: string; readonly sess
   );
 }
 
-export function UnlockButton({ ownership }: Session) {
+function UnlockButton({ ownership }: Session) {
   return (
     <button
       type="button"
