@@ -443,6 +443,24 @@ describe.each(["native", "wasm"] as const)("what fails between a %s board and it
     await board.close();
     await broker.close();
   });
+
+  test("is told, and ends nothing, where the core takes an address and the port does not; queries are not in the log", async () => {
+    const lines: string[] = [];
+    const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
+    const headers = { authorization: `Bearer ${board.ownerToken}`, "content-type": "application/json" };
+    const set = async (broker_url: string) => {
+      const body = new TextEncoder().encode(JSON.stringify({ broker_url }));
+      expect((await board.handle({ method: "PUT", target: "/v1/settings", headers, body })).status).toBe(200);
+    };
+    const away = new BrokerLink(board, { log: (_level, text) => void lines.push(text) });
+    await set("ws://256.1.1.1/?key=s3cret");
+    await expect.poll(() => lines).toEqual([expect.stringMatching(/^broker: the broker's address: this is no address of a broker/)]);
+    await set("ws://127.0.0.1:1/mqtt?key=s3cret");
+    await expect.poll(() => lines[1]).toMatch(/^broker ws:\/\/127\.0\.0\.1:1\/mqtt\?\*\*\*: .*ECONNREFUSED/);
+    expect(JSON.stringify([lines, jsonOf(await board.handle({ method: "GET", target: "/v1/device", headers }))])).not.toContain("s3cret");
+    await away.close();
+    await board.close();
+  });
 });
 
 const mosquitto = hasMosquitto();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { brokerAddress } from "./brokerAddress.js";
+import { brokerAddress, shownAddress } from "./brokerAddress.js";
 
 test.each([
   ["mqtt://10.0.0.2:1883", "mqtt://10.0.0.2:1883"],
@@ -38,7 +38,15 @@ test.each([
 });
 
 test("a wrong address with a password in it is not shown", () => {
-  for (const address of ["mqtt://me:s3cret@b:0", "mqtt://me:s3cret@", "http://me:s3cret@b"]) {
+  for (const address of ["mqtt://me:s3cret@b:0", "mqtt://me:s3cret@", "http://me:s3cret@b", "ws://256.1.1.1/?key=s3cret"]) {
     expect(() => brokerAddress(address)).toThrow(expect.objectContaining({ message: expect.not.stringContaining("s3cret") }));
   }
+});
+
+test("a query is not shown", () => {
+  expect(["ws://b:8080/mqtt?key=s3cret", "ws://b#s3cret", "mqtt://b:1883"].map(shownAddress)).toEqual([
+    "ws://b:8080/mqtt?***",
+    "ws://b?***",
+    "mqtt://b:1883",
+  ]);
 });

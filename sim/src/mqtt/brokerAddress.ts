@@ -12,8 +12,8 @@ export interface BrokerAddress {
 }
 
 /**
- * Takes apart `mqtt://user:password@host:port`. Throws an InputError with code `BROKER_URL`, which does not show what was given when there is an `@` in it: what stands before may be
- * a password.
+ * Takes apart `mqtt://user:password@host:port`. Throws an InputError with code `BROKER_URL`, which does not show what was given when there is an `@` or a query in it: what stands
+ * there may be a password.
  */
 export function brokerAddress(text: string): BrokerAddress {
   const parsed = URL.canParse(text) ? new URL(text) : undefined;
@@ -24,7 +24,7 @@ export function brokerAddress(text: string): BrokerAddress {
   if (parsed === undefined || place === null || !SCHEMES.has(parsed.protocol) || port < 1 || port > 65_535 || credentials === undefined) {
     throw new InputError({
       code: "BROKER_URL",
-      source: text.includes("@") ? "the broker's address" : text,
+      source: /[@?#]/.test(text) ? "the broker's address" : text,
       message: "this is no address of a broker",
       expected: "mqtt://host, or mqtts://, ws:// or wss://, and maybe a port from 1 to 65535",
     });
@@ -32,6 +32,9 @@ export function brokerAddress(text: string): BrokerAddress {
   const rest = text.slice(place[0].length);
   return { url: `${parsed.protocol}//${place[1]}${rest}`, ...credentials };
 }
+
+/** An address without a user as it may be shown: a query is often a signature. */
+export const shownAddress = (url: string): string => url.replace(/[?#].*$/, "?***");
 
 function decoded({ username, password }: URL): { username: string; password: string } | undefined {
   try {

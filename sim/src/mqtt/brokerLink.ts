@@ -3,7 +3,7 @@ import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import type { IncomingMessage, LogLevel, MqttSession, OutgoingMessage } from "../board/deviceCore.js";
 import type { BoardNetwork, VirtualBoard } from "../board/virtualBoard.js";
 import { reasonOf, secureOptions, type TlsOptions } from "../tls.js";
-import { brokerAddress } from "./brokerAddress.js";
+import { brokerAddress, shownAddress } from "./brokerAddress.js";
 
 /** As include/synapse_device.h asks: the core remembers more commands than this, so none that comes again runs again. */
 const UNACKNOWLEDGED_MAX = 16;
@@ -193,20 +193,21 @@ export class BrokerLink implements BoardNetwork {
     this.#session = session;
     const given = session?.brokerUrl || this.#options.fallbackUrl;
     if (session === undefined || !given || this.#closed || !this.#board.link) return;
-    const { url, username, password } = brokerAddress(given);
     let client: MqttClient;
+    // Until it was taken apart, it may name a user.
+    let shown = "";
     try {
-      client = this.#open(
-        url,
-        this.#clientOptions({ ...session, username: session.username || username, password: session.password || password }),
-      );
+      const { url, username, password } = brokerAddress(given);
+      shown = shownAddress(url);
+      const known = { ...session, username: session.username || username, password: session.password || password };
+      client = this.#open(url, this.#clientOptions(known));
     } catch (error) {
-      this.#failed(url, error as Error);
+      this.#failed(shown, error as Error);
       return;
     }
     this.#client = client;
     this.#begun = true;
-    this.#listen(client, url);
+    this.#listen(client, shown);
   }
 
   #clientOptions(session: MqttSession): IClientOptions {
@@ -236,7 +237,7 @@ export class BrokerLink implements BoardNetwork {
     return new mqtt.MqttClient(() => open(url), options);
   }
 
-  #listen(client: MqttClient, url: string): void {
+  #listen(client: MqttClient, shown: string): void {
     const mine = () => this.#client === client;
     client.on("connect", () => {
       if (!mine()) return;
@@ -278,15 +279,15 @@ export class BrokerLink implements BoardNetwork {
         this.#connect();
         return;
       }
-      this.#failed(url, error);
+      this.#failed(shown, error);
     });
   }
 
   /** Once for each way to fail: tries come again and again. */
-  #failed(url: string, error: Error): void {
+  #failed(shown: string, error: Error): void {
     const detail = explain(error);
     this.#board.mqttFailed(detail);
-    if (detail !== this.#lastFailure) this.#log("warn", `broker ${url}: ${detail}`);
+    if (detail !== this.#lastFailure) this.#log("warn", shown === "" ? `broker: ${detail}` : `broker ${shown}: ${detail}`);
     this.#lastFailure = detail;
   }
 

@@ -173,6 +173,41 @@ test("an answer that its client does not take ends with the connection", async (
   expect(connections.count).toBe(0);
 });
 
+test("however many clients do not take their answers, a new one is answered", async () => {
+  await start({ countMax: 4, perClientMax: 2 });
+  const unread: Client[] = [];
+  for (let i = 0; i < 4; i++) {
+    const client = await open(`127.0.0.${2 + (i >> 1)}`);
+    client.socket.pause();
+    await client.say(HEAD.replace("/", "/large"));
+    unread.push(client);
+  }
+  await expect.poll(() => clock.waiting.filter((ms) => ms === 60_000)).toHaveLength(4);
+  const client = await open();
+  await client.say(HEAD);
+  await client.hears(/hello$/);
+  expect(unread.map(({ other }) => other.destroyed)).toEqual([true, false, false, false]);
+  const again = await open("127.0.0.3");
+  await expect.poll(() => unread.map(({ other }) => other.destroyed)).toEqual([true, false, true, false]);
+  expect(again.other.destroyed).toBe(false);
+});
+
+test("a request that the board still works at is not ended for the answer before it", async () => {
+  await start();
+  const client = await open();
+  await client.say(HEAD.replace("/", "/slow").repeat(2));
+  await expect.poll(() => pending.length).toBe(2);
+  connections.answered(client.other);
+  pending[0]?.end("one");
+  await client.hears(/one$/);
+  expect(clock.waiting).toEqual([]);
+  connections.answered(client.other);
+  expect(clock.waiting).toEqual([60_000]);
+  pending[1]?.end("two");
+  await client.hears(/two$/);
+  await expect.poll(() => clock.waiting).toEqual([5_000]);
+});
+
 test("of one client's connections the longest silent one gives way, and those of others do not", async () => {
   await start({ perClientMax: 2 });
   const other = await open("127.0.0.2");

@@ -42,6 +42,8 @@ interface Connection {
   socket: Socket | undefined;
   /** Requests whose answers have not ended. */
   requests: number;
+  /** Those of them that the board has not answered whole. */
+  unanswered: number;
   /** An answer has begun: nothing else can be said before it has ended. */
   answering: boolean;
   /** Everything was said, or is not wanted: the connection only ends. */
@@ -51,8 +53,8 @@ interface Connection {
 }
 
 /**
- * Keeps silent, slow and many clients from denying a server to others. Connections on which no request is in progress give way, the longest silent first, to
- * new ones; none outlives its time, whatever its client sends meanwhile. Node's own timeouts are looked at every 30 s only, and end no connection whose client
+ * Keeps silent, slow and many clients from denying a server to others. Connections on which the board has no request to answer give way to new ones: the longest
+ * silent first, then those whose clients have not taken their answers. None outlives its time, whatever its client sends meanwhile. Node's own timeouts are looked at every 30 s only, and end no connection whose client
  * goes on sending.
  */
 export class Connections {
@@ -61,6 +63,8 @@ export class Connections {
   readonly #byPeer = new Map<string, Connection>();
   /** On which no request is in progress, the longest silent first. */
   readonly #silent = new Set<Connection>();
+  /** On which every request was answered, and not all of it was taken; the longest waiting first. */
+  readonly #untaken = new Set<Connection>();
 
   /** Of a server that does not listen yet. */
   constructor(server: Server, limits: ConnectionLimits) {
@@ -96,6 +100,7 @@ export class Connections {
       client,
       socket: undefined,
       requests: 0,
+      unanswered: 0,
       answering: false,
       closing: false,
       cancel: () => undefined,
@@ -113,9 +118,9 @@ export class Connections {
     this.#bySocket.set(socket, connection);
   }
 
-  /** Ends the connection of those asked for that has been silent for longest; false when all of them have requests in progress. */
+  /** Ends the connection of those asked for that has been silent for longest, or else waits for its client; false when the board has requests of all of them to answer. */
   #giveWay(asked: (connection: Connection) => boolean): boolean {
-    for (const connection of this.#silent) {
+    for (const connection of [...this.#silent, ...this.#untaken]) {
       if (!asked(connection)) continue;
       this.#destroy(connection);
       return true;
@@ -127,6 +132,7 @@ export class Connections {
     connection.cancel();
     if (this.#byPeer.get(connection.peer) === connection) this.#byPeer.delete(connection.peer);
     this.#silent.delete(connection);
+    this.#untaken.delete(connection);
   }
 
   #destroy(connection: Connection): void {
@@ -164,7 +170,9 @@ export class Connections {
     if (connection === undefined || connection.closing) return false;
     connection.cancel();
     connection.requests++;
+    connection.unanswered++;
     this.#silent.delete(connection);
+    this.#untaken.delete(connection);
     return true;
   }
 
@@ -177,7 +185,8 @@ export class Connections {
   /** The board has given the whole answer of a request. */
   answered(socket: Duplex): void {
     const connection = this.#bySocket.get(socket);
-    if (connection === undefined || connection.closing) return;
+    if (connection === undefined || connection.closing || --connection.unanswered > 0) return;
+    this.#untaken.add(connection);
     this.#within(connection, this.#limits.answerMs, () => this.#destroy(connection));
   }
 
@@ -187,6 +196,8 @@ export class Connections {
     if (connection === undefined) return;
     connection.answering = false;
     if (--connection.requests > 0 || connection.closing || connection.raw.destroyed) return;
+    connection.unanswered = 0;
+    this.#untaken.delete(connection);
     this.#silent.add(connection);
     const bytesBefore = connection.socket?.bytesRead ?? 0;
     const { headMs, idleMs } = this.#limits;
@@ -213,6 +224,7 @@ export class Connections {
     const connection = this.#bySocket.get(socket);
     if (connection === undefined || connection.closing) return;
     connection.closing = true;
+    this.#untaken.delete(connection);
     this.#silent.add(connection);
     (socket as Socket).destroySoon = () => void socket.end();
     this.#within(connection, this.#limits.lingerMs, () => this.#destroy(connection));

@@ -299,6 +299,17 @@ test "a page at a public name, which may be anybody's, claims with the code alon
     try expectEqual(@as(u32, 201), board.host.ask("POST", "/v1/claim", &public, right).status);
 }
 
+test "a page at a public name has to wait between its guesses of the code in the window, too, and keeps nobody else from claiming" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    const public = json ++ [_][]const u8{ "host", "rebound.example.org" };
+    const wrong = if (board.host.device.storage.?.access.code[0] == '0') "{\"code\":\"10000000\"}" else "{\"code\":\"00000000\"}";
+    for (0..limits.attempts_free) |_| try board.expectCode("POST", "/v1/claim", &public, wrong, 403, "CLAIM_CODE_WRONG");
+    try board.expectCode("POST", "/v1/claim", &public, wrong, 429, "TOO_MANY_ATTEMPTS");
+    try board.expectStatus("POST", "/v1/claim", &json, "{}", 201);
+}
+
 test "the owner gets a new token for the old one, and can give the board away" {
     var board: Board = undefined;
     try board.start();

@@ -57,7 +57,7 @@ fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!voi
             exchange.problem = Problem.init(403, "CLAIM_PAGE", "a page at a public name claims the board without its code", .{}).at("origin", .{}).expecting("the code, or the board's page at its IP address or a name of the local network", .{});
             return error.Problem;
         }
-        try storage.access.checkClaim(code, device.now(), &exchange.problem);
+        try storage.access.checkClaim(code, exchange.foreign_page, device.now(), &exchange.problem);
     }
     var random: [access.token_bytes]u8 = undefined;
     device.port.random(device.port.user, &random, random.len);
