@@ -31,8 +31,19 @@ const url_bytes_max = bytes: {
     break :bytes most;
 };
 
-/// Bytes of all lists and numbers of one request together.
-const lists_bytes_max = 1536;
+/// Bytes of all lists, numbers and addresses of one request together, each at its largest.
+const lists_bytes_max = bytes: {
+    var bytes: usize = 0;
+    for (schema.table) |setting| switch (setting.kind) {
+        .list => |list| bytes += list.entries_max * (list.entry_bytes_max + 1),
+        .number => bytes += 20,
+        // The address once more, and its user's name and password.
+        .url => |bytes_max| bytes += 2 * bytes_max,
+        else => {},
+    };
+    break :bytes bytes;
+};
+pub const Lists = [lists_bytes_max]u8;
 
 fn show(device: *Device, _: routes.Request, answer: *Answer, problem: *Problem) ProblemError!void {
     report(device.storage orelse return models.withoutFlash(problem), answer);
@@ -161,16 +172,3 @@ fn listValue(body: *Body, list: anytype, lists: *std.Io.Writer) ProblemError!?[]
     };
     return if (entries == 0) null else lists.buffered()[start..];
 }
-
-comptime {
-    var bytes: usize = 0;
-    for (schema.table) |setting| switch (setting.kind) {
-        .list => |list| bytes += list.entries_max * (list.entry_bytes_max + 1),
-        .number => bytes += 20,
-        // The address once more, and its user's name and password.
-        .url => |bytes_max| bytes += 2 * bytes_max,
-        else => {},
-    };
-    std.debug.assert(bytes <= lists_bytes_max);
-}
-pub const Lists = [lists_bytes_max]u8;
