@@ -33,116 +33,169 @@ export type OpCase =
   | { readonly op: "patchify"; readonly side: number; readonly patch: number };
 
 const INPUT_ELEMENTS = 1 << 20;
+const INPUT_BYTES = 4 * INPUT_ELEMENTS;
 
-/** A pack whose entry `ops` has one op for each case, all on the same seeded rows, so that a profile says what each costs by itself. */
-export function opPack(cases: readonly OpCase[], numeric: "exact" | "reference" = "exact"): Uint8Array<ArrayBuffer> {
-  const tensors: TensorHeader[] = [];
-  const blobs: Blob[] = [];
-  const add = (tensor: TensorHeader) => tensors.push(tensor) - 1;
-  let constantEnd = 0;
-  const constant = (type: StorageTypeName, shape: readonly [number, number] | readonly [number], bytes: Uint8Array) => {
-    const offset = roundUp(constantEnd, 64);
-    constantEnd = offset + bytes.length;
-    blobs.push({ offset, bytes });
-    return add({ name: "w", type, shape: [...shape], offset, bytes: bytes.length });
-  };
-  const pixels = Math.max(1, ...cases.map((each) => (each.op === "patchify" ? each.side : 1)));
-  const image = add({ name: "image", type: "u8", shape: [pixels, pixels, 3], offset: 4 * INPUT_ELEMENTS, region: "slow" });
-  const input = add({ name: "x", type: "f32", shape: [1, INPUT_ELEMENTS], offset: 0, region: "slow" });
-  const outputOffset = roundUp(4 * INPUT_ELEMENTS + pixels * pixels * 3, 64);
-  const scratchOffset = outputOffset + 4 * INPUT_ELEMENTS;
-  let slow = scratchOffset;
-  const activation = (m: number, n: number, offset: number) => add({ name: "a", type: "f32", shape: [m, n], offset, region: "slow" });
-  const scratch = (bytes: number) => {
+/** The tensors and weights of a pack under way. All ops read the same seeded rows, and write to one place. */
+class OpTensors {
+  readonly tensors: TensorHeader[] = [];
+  readonly blobs: Blob[] = [];
+  readonly image: number;
+  readonly input: number;
+  readonly #pixels: number;
+  readonly #outputOffset: number;
+  readonly #scratchOffset: number;
+  #constantEnd = 0;
+  /** Bytes of the region that everything but the weights is in. */
+  slowBytes: number;
+
+  constructor(pixels: number) {
+    this.#pixels = pixels;
+    this.image = this.#add({ name: "image", type: "u8", shape: [pixels, pixels, 3], offset: INPUT_BYTES, region: "slow" });
+    this.input = this.#add({ name: "x", type: "f32", shape: [1, INPUT_ELEMENTS], offset: 0, region: "slow" });
+    this.#outputOffset = roundUp(INPUT_BYTES + pixels * pixels * 3, 64);
+    this.#scratchOffset = this.#outputOffset + INPUT_BYTES;
+    this.slowBytes = this.#scratchOffset;
+  }
+
+  #add(tensor: TensorHeader): number {
+    return this.tensors.push(tensor) - 1;
+  }
+
+  rows(m: number, n: number): number {
+    return this.#add({ name: "a", type: "f32", shape: [m, n], offset: 0, region: "slow" });
+  }
+
+  out(m: number, n: number): number {
+    return this.#add({ name: "a", type: "f32", shape: [m, n], offset: this.#outputOffset, region: "slow" });
+  }
+
+  picture(side: number): number {
+    if (side === this.#pixels) return this.image;
+    return this.#add({ name: "image", type: "u8", shape: [side, side, 3], offset: INPUT_BYTES, region: "slow" });
+  }
+
+  scratch(bytes: number): { readonly scratch?: number } {
     if (bytes === 0) return {};
-    slow = Math.max(slow, scratchOffset + bytes);
-    return { scratch: add({ name: "s", type: "u8", shape: [bytes], offset: scratchOffset, region: "slow" }) };
-  };
-  const values = (count: number) => seededNormals(1, count, 0.1);
-  const vector = (n: number) => constant("f32", [n], new Uint8Array(values(n).buffer));
-  const ops = cases.map((each): OpHeader => {
-    if (each.op === "patchify") {
+    this.slowBytes = Math.max(this.slowBytes, this.#scratchOffset + bytes);
+    return { scratch: this.#add({ name: "s", type: "u8", shape: [bytes], offset: this.#scratchOffset, region: "slow" }) };
+  }
+
+  weight(type: StorageTypeName, n: number, k: number): number {
+    return this.#constant(type, [n, k], storageTypes[type].encode(valuesOf(n * k), n, k));
+  }
+
+  vector(n: number): number {
+    return this.#constant("f32", [n], new Uint8Array(valuesOf(n).buffer));
+  }
+
+  #constant(type: StorageTypeName, shape: [number] | [number, number], bytes: Uint8Array): number {
+    const offset = roundUp(this.#constantEnd, 64);
+    this.#constantEnd = offset + bytes.length;
+    this.blobs.push({ offset, bytes });
+    return this.#add({ name: "w", type, shape, offset, bytes: bytes.length });
+  }
+}
+
+const valuesOf = (count: number) => seededNormals(1, count, 0.1);
+
+function opOf(each: OpCase, at: OpTensors): OpHeader {
+  switch (each.op) {
+    case "patchify": {
       const across = each.side / each.patch;
-      const x =
-        each.side === pixels
-          ? image
-          : add({ name: "image", type: "u8", shape: [each.side, each.side, 3], offset: 4 * INPUT_ELEMENTS, region: "slow" });
-      const out = activation(across * across, 3 * each.patch * each.patch, outputOffset);
+      const x = at.picture(each.side);
+      const out = at.out(across * across, 3 * each.patch * each.patch);
       return { op: "patchify", x, out, patch: each.patch, scale: [1, 1, 1], shift: [0, 0, 0] };
     }
-    if (each.op === "attention") {
-      const width = each.heads * each.dim;
-      const row = () => activation(each.m, width, 0);
-      return {
-        op: "attention",
-        q: row(),
-        k: row(),
-        v: row(),
-        out: activation(each.m, width, outputOffset),
-        heads: each.heads,
-        kv_heads: each.heads,
-        scale: 1 / Math.sqrt(each.dim),
-        causal: each.causal,
-        compute: each.compute,
-        ...scratch(each.compute === "i8" ? attentionScratchBytes(each.m, each.m, each.heads, each.heads, each.dim) : 0),
-      };
-    }
-    const { m, n } = each;
-    const out = activation(m, n, outputOffset);
-    if (each.op === "linear") {
-      const { type, k } = each;
+    case "attention":
+      return attentionOf(each, at);
+    case "linear": {
+      const { type, m, n, k } = each;
+      const out = at.out(m, n);
       return {
         op: "linear",
-        x: activation(m, k, 0),
-        w: constant(type, [n, k], storageTypes[type].encode(values(n * k), n, k)),
+        x: at.rows(m, k),
+        w: at.weight(type, n, k),
         out,
-        ...(each.bias ? { bias: vector(n) } : {}),
+        ...(each.bias ? { bias: at.vector(n) } : {}),
         ...(each.act === undefined ? {} : { act: each.act }),
-        ...(each.residual ? { residual: activation(m, n, 0) } : {}),
-        ...scratch(linearScratchBytes(type, m, k)),
+        ...(each.residual ? { residual: at.rows(m, n) } : {}),
+        ...at.scratch(linearScratchBytes(type, m, k)),
       };
     }
-    const x = activation(m, n, 0);
-    switch (each.op) {
-      case "layer_norm":
-        return {
-          op: "layer_norm",
-          x,
-          out,
-          eps: 1e-5,
-          ...(each.gamma ? { gamma: vector(n) } : {}),
-          ...(each.beta ? { beta: vector(n) } : {}),
-        };
-      case "rms_norm":
-        return { op: "rms_norm", x, out, eps: 1e-5, ...(each.gamma ? { gamma: vector(n) } : {}) };
-      case "modulate":
-        return { op: "modulate", x, shift: activation(m, n, 0), scale: activation(m, n, 0), out };
-      case "copy":
-        return { op: "copy", x, out };
-      case "act":
-        return { op: "act", x, out, act: each.act };
-      default:
-        return { op: each.op, a: x, b: activation(m, n, 0), out };
+    default: {
+      const { m, n } = each;
+      return rowsOpOf(each, at.out(m, n), at.rows(m, n), at);
     }
-  });
+  }
+}
+
+function attentionOf({ m, heads, dim, causal, compute }: Extract<OpCase, { op: "attention" }>, at: OpTensors): OpHeader {
+  const row = () => at.rows(m, heads * dim);
+  return {
+    op: "attention",
+    q: row(),
+    k: row(),
+    v: row(),
+    out: at.out(m, heads * dim),
+    heads,
+    kv_heads: heads,
+    scale: 1 / Math.sqrt(dim),
+    causal,
+    compute,
+    ...at.scratch(compute === "i8" ? attentionScratchBytes(m, m, heads, heads, dim) : 0),
+  };
+}
+
+type RowsCase = Exclude<OpCase, { op: "patchify" | "attention" | "linear" }>;
+
+/** An op that goes over rows `x` of one shape, and writes as many. */
+function rowsOpOf(each: RowsCase, out: number, x: number, at: OpTensors): OpHeader {
+  const { m, n } = each;
+  switch (each.op) {
+    case "layer_norm":
+      return {
+        op: "layer_norm",
+        x,
+        out,
+        eps: 1e-5,
+        ...(each.gamma ? { gamma: at.vector(n) } : {}),
+        ...(each.beta ? { beta: at.vector(n) } : {}),
+      };
+    case "rms_norm":
+      return { op: "rms_norm", x, out, eps: 1e-5, ...(each.gamma ? { gamma: at.vector(n) } : {}) };
+    case "modulate":
+      return { op: "modulate", x, shift: at.rows(m, n), scale: at.rows(m, n), out };
+    case "copy":
+      return { op: "copy", x, out };
+    case "act":
+      return { op: "act", x, out, act: each.act };
+    default:
+      return { op: each.op, a: x, b: at.rows(m, n), out };
+  }
+}
+
+/** A pack whose entry `ops` has one op for each case, so that a profile says what each costs by itself. */
+export function opPack(cases: readonly OpCase[], numeric: "exact" | "reference" = "exact"): Uint8Array<ArrayBuffer> {
+  const at = new OpTensors(Math.max(1, ...cases.map((each) => (each.op === "patchify" ? each.side : 1))));
+  const ops = cases.map((each) => opOf(each, at));
   const header: PackHeader = {
     name: "ops",
     generator: "opPack",
     numeric,
-    regions: { fast: 0, slow: roundUp(slow, 64), state: 0 },
-    tensors,
+    regions: { fast: 0, slow: roundUp(at.slowBytes, 64), state: 0 },
+    tensors: at.tensors,
     entries: [
       {
         name: "ops",
         rows_max: 1,
         inputs: [
-          { name: "image", tensor: image, kind: "image" },
-          { name: "x", tensor: input, kind: "tensor" },
+          { name: "image", tensor: at.image, kind: "image" },
+          { name: "x", tensor: at.input, kind: "tensor" },
         ],
         outputs: [{ name: "out", tensor: (ops.at(-1) as OpHeader).out, kind: "tensor" }],
         ops,
       },
     ],
   };
-  return writePack(header, blobs);
+  return writePack(header, at.blobs);
 }

@@ -25,6 +25,14 @@ test("the reference names every command of the core with its route, and no other
   expect(documented).toEqual(commands);
 });
 
+test("the reference has the bounds of commands", () => {
+  const limit = (name: string): number => Number(new RegExp(`pub const ${name} = (\\d+);`).exec(read(`${CORE}/limits.zig`))?.[1]);
+  const [, spare = ""] = /\[limits\.exchanges_max \+ limits\.tasks_max \+ (\d+)\]Pending/.exec(read(`${CORE}/mqtt/outbox.zig`)) ?? [];
+  const tasks = limit("tasks_max");
+  expect(REFERENCE).toContain(`what changes the board: ${tasks - 1} of its ${tasks} places`);
+  expect(REFERENCE).toContain(`With more than ${limit("exchanges_max") + tasks + Number(spare)} of all kinds`);
+});
+
 test("the reference names every state of an update", () => {
   const [, states = ""] = /pub const State = enum \{ ([A-Z, ]+) \};/.exec(read(`${CORE}/updates.zig`)) ?? [];
   const documented = rows.map(([first]) => /^`([A-Z]+)`$/.exec(first ?? "")?.[1]).filter((state) => state !== undefined);

@@ -21,9 +21,11 @@ pub const Effort = struct {
         bytes,
         time,
 
-        pub fn code(bound: Bound) []const u8 {
+        /// Null: without any progress, why the last try ended is what went wrong.
+        pub fn code(bound: Bound) ?[]const u8 {
             return switch (bound) {
-                .tries, .downloads => "TRIES_EXHAUSTED",
+                .tries => null,
+                .downloads => "TRIES_EXHAUSTED",
                 .bytes => "BYTES_EXHAUSTED",
                 .time => "TIME_EXHAUSTED",
             };

@@ -2,7 +2,6 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const hosts = @import("test_host.zig");
-const ports = @import("port.zig");
 const boards = @import("test_board.zig");
 const Board = boards.Board;
 const expect = std.testing.expect;
@@ -15,22 +14,6 @@ const plan = plan: {
     for (1..hosts.latent_elements) |_| latent = latent ++ ",0.5";
     break :plan "{\"start\":{\"latent\":[" ++ latent ++ "]},\"goal\":{\"latent\":[" ++ latent ++ "]},\"horizon\":3}";
 };
-
-/// A head with the host's token, or none.
-fn begin(board: *Board, method: []const u8, target: []const u8, headers: []const []const u8) u32 {
-    const host = &board.host;
-    const request = host.next;
-    host.next += 1;
-    var list: [8]ports.Header = undefined;
-    var count = headers.len / 2;
-    for (0..count) |i| list[i] = .{ .name = .of(headers[2 * i]), .value = .of(headers[2 * i + 1]) };
-    if (host.token_len > 0) {
-        list[count] = .{ .name = .of("authorization"), .value = .of(host.token[0..host.token_len]) };
-        count += 1;
-    }
-    host.device.requestHead(request, method, target, host.client, list[0..count]);
-    return request;
-}
 
 fn expectLost(board: *Board, request: u32, status: u32) !void {
     board.host.pump();
@@ -57,7 +40,7 @@ test "a claim begun before the board had an owner does not take it from the owne
     var board: Board = undefined;
     try board.startUnclaimed();
     defer board.stop();
-    const stranger = begin(&board, "POST", "/v1/claim", &json);
+    const stranger = board.host.begin("POST", "/v1/claim", &json);
     board.host.device.bodyChunk(stranger, "{");
     try board.host.claim();
     try expectLost(&board, stranger, 401);
@@ -71,9 +54,9 @@ test "what was begun with a token that was replaced does not act" {
     try board.start();
     defer board.stop();
     const device = board.host.device;
-    const claim = begin(&board, "POST", "/v1/claim", &json);
+    const claim = board.host.begin("POST", "/v1/claim", &json);
     device.bodyChunk(claim, "{");
-    const settings = begin(&board, "PUT", "/v1/settings", &json);
+    const settings = board.host.begin("PUT", "/v1/settings", &json);
     device.bodyChunk(settings, "{\"name\":\"atta");
     try rotate(&board);
     device.bodyChunk(settings, "cker\"}");
@@ -83,7 +66,7 @@ test "what was begun with a token that was replaced does not act" {
     try expectLost(&board, claim, 401);
     try expectLost(&board, settings, 401);
     try expectEqualStrings("a \"test\" board", device.name());
-    const release = begin(&board, "DELETE", "/v1/claim", &.{});
+    const release = board.host.begin("DELETE", "/v1/claim", &.{});
     try rotate(&board);
     device.requestEnd(release);
     try expectLost(&board, release, 401);
@@ -118,7 +101,7 @@ test "an activation whose right goes in the middle returns to the model before, 
     defer board.stop();
     try expectEqual(@as(u32, 201), board.put("model_b", &hosts.model).status);
     for (0..6) |turns| {
-        const activation = begin(&board, "POST", "/v1/models/model_b/activate", &.{});
+        const activation = board.host.begin("POST", "/v1/models/model_b/activate", &.{});
         board.host.device.requestEnd(activation);
         for (0..turns) |_| if (board.host.work_wanted and board.host.reply(activation).ended == 0) {
             board.host.work_wanted = false;
@@ -128,7 +111,7 @@ test "an activation whose right goes in the middle returns to the model before, 
         if (board.host.reply(activation).ended != 0) break;
         const half = turns % 2 == 1;
         board.host.random_byte +%= 1;
-        const request = begin(&board, "POST", "/v1/claim", &json);
+        const request = board.host.begin("POST", "/v1/claim", &json);
         board.host.device.bodyChunk(request, "{}");
         board.host.device.requestEnd(request);
         if (half and !board.host.work_wanted) board.host.device.workDone();
@@ -147,12 +130,12 @@ test "a firmware whose right goes in the middle is not started" {
     var buffer: [2048]u8 = undefined;
     const image = @import("firmware/empty_image.zig").make(&buffer, .{ .version = "2.0.0" });
     var length: [16]u8 = undefined;
-    const upload = begin(&board, "POST", "/v1/firmware", &.{ "content-length", try std.fmt.bufPrint(&length, "{d}", .{image.len}), "content-type", "application/octet-stream" });
+    const upload = board.host.begin("POST", "/v1/firmware", &.{ "content-length", try std.fmt.bufPrint(&length, "{d}", .{image.len}), "content-type", "application/octet-stream" });
     board.host.device.bodyChunk(upload, image);
     board.host.device.requestEnd(upload);
     try expect(board.host.work_wanted);
     board.host.random_byte +%= 1;
-    const request = begin(&board, "POST", "/v1/claim", &json);
+    const request = board.host.begin("POST", "/v1/claim", &json);
     board.host.device.bodyChunk(request, "{}");
     board.host.device.requestEnd(request);
     try board.host.takeToken(board.host.reply(request));
@@ -202,16 +185,16 @@ test "inference that the owner opened ends when it is closed: received, decoded,
     const host = &board.host;
     try set(&board, "{\"open_inference\":true}");
     const length = asStranger(&board);
-    const events = begin(&board, "POST", "/v1/plan", &(json ++ [_][]const u8{ "accept", "text/event-stream" }));
+    const events = board.host.begin("POST", "/v1/plan", &(json ++ [_][]const u8{ "accept", "text/event-stream" }));
     host.device.bodyChunk(events, plan);
     host.device.requestEnd(events);
     host.decode_now = false;
     host.client = "10.0.0.2";
-    const decoding = begin(&board, "POST", "/v1/encode", &.{ "content-type", "image/jpeg" });
+    const decoding = board.host.begin("POST", "/v1/encode", &.{ "content-type", "image/jpeg" });
     host.device.bodyChunk(decoding, "\xff\xd8\xff");
     host.device.requestEnd(decoding);
     host.token_len = length;
-    const own = begin(&board, "PUT", "/v1/settings", &json);
+    const own = board.host.begin("PUT", "/v1/settings", &json);
     host.device.bodyChunk(own, "{\"open_inference\":false}");
     host.device.requestEnd(own);
     try expectEqual(@as(u32, 200), host.reply(own).status);
@@ -259,9 +242,9 @@ test "a page whose origin is listed no more is not answered" {
     try board.start();
     defer board.stop();
     try set(&board, "{\"origins\":[\"http://panel.local\",\"http://other.local\"]}");
-    const page = begin(&board, "PUT", "/v1/settings", &(json ++ [_][]const u8{ "origin", "http://panel.local" }));
+    const page = board.host.begin("PUT", "/v1/settings", &(json ++ [_][]const u8{ "origin", "http://panel.local" }));
     board.host.device.bodyChunk(page, "{\"name\":\"p\"}");
-    const other = begin(&board, "PUT", "/v1/settings", &(json ++ [_][]const u8{ "origin", "http://other.local" }));
+    const other = board.host.begin("PUT", "/v1/settings", &(json ++ [_][]const u8{ "origin", "http://other.local" }));
     board.host.device.bodyChunk(other, "{\"name\":\"o\"}");
     try set(&board, "{\"origins\":[\"http://other.local\"]}");
     board.host.device.requestEnd(page);

@@ -297,8 +297,8 @@ pub const Host = struct {
         host.token_len = text.len;
     }
 
-    /// A whole request with any headers, given as names and values in turn, worked off.
-    pub fn ask(host: *Host, method: []const u8, target: []const u8, headers: []const []const u8, body: []const u8) *Reply {
+    /// The head of a request with any headers, given as names and values in turn, and the host's token if it has one.
+    pub fn begin(host: *Host, method: []const u8, target: []const u8, headers: []const []const u8) u32 {
         const request = host.next;
         host.next += 1;
         var list: [8]ports.Header = undefined;
@@ -309,6 +309,12 @@ pub const Host = struct {
             count += 1;
         }
         host.device.requestHead(request, method, target, host.client, list[0..count]);
+        return request;
+    }
+
+    /// A whole request as `begin` begins it, worked off.
+    pub fn ask(host: *Host, method: []const u8, target: []const u8, headers: []const []const u8, body: []const u8) *Reply {
+        const request = host.begin(method, target, headers);
         var rest = body;
         while (rest.len > 0) {
             const n = @min(rest.len, 1460);

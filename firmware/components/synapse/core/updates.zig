@@ -192,11 +192,11 @@ pub const Updates = struct {
         self.enter(device, .QUEUED);
     }
 
-    /// Fails at a bound, with why the last try ended. Without any progress that is what went wrong, and keeps its code.
+    /// Fails at a bound, with why the last try ended.
     fn exhausted(self: *Updates, device: *Device, bound: Effort.Bound) void {
         self.stop(device);
         const effort = &self.effort;
-        if (bound != .tries) self.code = bound.code();
+        if (bound.code()) |code| self.code = code;
         if (self.detail.len > 0) self.detail.append("; ");
         switch (bound) {
             .tries => self.detail.print("{d} tries in a row brought nothing new", .{effort.tries}),

@@ -93,47 +93,50 @@ export function simCommand(context: CliContext): Command {
     .option("--no-mdns", "do not announce the board in the local network")
     .option("--no-qr", "no QR code")
     .addHelpText("after", NOTES);
-  return addCommonOptions(command).action(async (options: SimOptions) => {
-    const board = await findBoard(options.board);
-    const tls = await readTlsIdentity({ certificate: options.tlsCert, key: options.tlsKey }, "--tls-cert and --tls-key");
-    if (options.browser) return simInBrowser(context, board, options, tls);
-    const { brokerCa: authorities, brokerCert: certificate, brokerKey: key } = options;
-    const brokerTls = await readBrokerTls({ authorities, certificate, key });
-    const { model, engine, host, port, mdns, count } = options;
-    const said = new Set<string>();
-    const log = (level: string, text: string) => {
-      // Many boards at once would say little with much.
-      if (count > 1) {
-        if (level === "info" || said.has(text)) return;
-        said.add(text);
-      }
-      note(context, context.paintError.dim(`board ${level}: ${text}`));
-    };
-    const broker = await brokerOf(options);
-    let boards: RunningBoard[] = [];
-    try {
-      const on = {
-        ...(broker === undefined ? {} : { brokerUrl: broker.boardUrl }),
-        ...(options.updateKey === undefined ? {} : { updateKeys: options.updateKey }),
-      };
-      boards = await startBoards(
-        { board, model, engine, host, port, access: options.open ? "open" : "unclaimed", mdns, log, tls, brokerTls, ...on },
-        count,
-      );
-      const [running] = boards as [RunningBoard, ...RunningBoard[]];
-      const times = await boardTimes(model, board);
-      if (options.json) printJson(context, { ...document(boards, board.id, engine, broker), boardEstimates: estimates(times) });
-      else {
-        const lines = broker && (await brokerFields(context, broker, boards));
-        const text = joinSections([await boardText(context, running, times, options.qr && count === 1, lines), others(boards)]);
-        print(context, `${text}\n\n${context.paint.dim("Ctrl-C stops it.")}`);
-      }
-      await untilInterrupted(context.signal);
-    } finally {
-      await Promise.all(boards.map((each) => each.close()));
-      await broker?.close();
+  return addCommonOptions(command).action((options: SimOptions) => simulate(context, options));
+}
+
+/** Starts what was asked for, says where it is, and ends it when it is interrupted. */
+async function simulate(context: CliContext, options: SimOptions): Promise<void> {
+  const board = await findBoard(options.board);
+  const tls = await readTlsIdentity({ certificate: options.tlsCert, key: options.tlsKey }, "--tls-cert and --tls-key");
+  if (options.browser) return simInBrowser(context, board, options, tls);
+  const { brokerCa: authorities, brokerCert: certificate, brokerKey: key } = options;
+  const brokerTls = await readBrokerTls({ authorities, certificate, key });
+  const { model, engine, host, port, mdns, count } = options;
+  const said = new Set<string>();
+  const log = (level: string, text: string) => {
+    // Many boards at once would say little with much.
+    if (count > 1) {
+      if (level === "info" || said.has(text)) return;
+      said.add(text);
     }
-  });
+    note(context, context.paintError.dim(`board ${level}: ${text}`));
+  };
+  const broker = await brokerOf(options);
+  let boards: RunningBoard[] = [];
+  try {
+    const on = {
+      ...(broker === undefined ? {} : { brokerUrl: broker.boardUrl }),
+      ...(options.updateKey === undefined ? {} : { updateKeys: options.updateKey }),
+    };
+    boards = await startBoards(
+      { board, model, engine, host, port, access: options.open ? "open" : "unclaimed", mdns, log, tls, brokerTls, ...on },
+      count,
+    );
+    const [running] = boards as [RunningBoard, ...RunningBoard[]];
+    const times = await boardTimes(model, board);
+    if (options.json) printJson(context, { ...document(boards, board.id, engine, broker), boardEstimates: estimates(times) });
+    else {
+      const lines = broker && (await brokerFields(context, broker, boards));
+      const text = joinSections([await boardText(context, running, times, options.qr && count === 1, lines), others(boards)]);
+      print(context, `${text}\n\n${context.paint.dim("Ctrl-C stops it.")}`);
+    }
+    await untilInterrupted(context.signal);
+  } finally {
+    await Promise.all(boards.map((each) => each.close()));
+    await broker?.close();
+  }
 }
 
 async function brokerOf({ broker, serveBroker: port, host }: SimOptions): Promise<BoardBroker | undefined> {
