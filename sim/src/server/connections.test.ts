@@ -208,6 +208,17 @@ test("a request that the board still works at is not ended for the answer before
   await expect.poll(() => clock.waiting).toEqual([5_000]);
 });
 
+test("a connection on which too many requests wait for their answers is closed", async () => {
+  await start();
+  const [client, other] = [await open(), await open()];
+  await client.say(HEAD.replace("/", "/slow").repeat(8));
+  await expect.poll(() => pending.length).toBe(8);
+  expect(client.other.destroyed).toBe(false);
+  client.socket.write(HEAD.replace("/", "/slow").repeat(3));
+  await expect.poll(() => client.other.destroyed).toBe(true);
+  expect([pending.length, connections.count, other.other.destroyed]).toEqual([8, 1, false]);
+});
+
 test("of one client's connections the longest silent one gives way, and those of others do not", async () => {
   await start({ perClientMax: 2 });
   const other = await open("127.0.0.2");

@@ -6,11 +6,13 @@ import { type BoardClock, realClock } from "../board/clock.js";
 import { clientOf } from "./client.js";
 import { type Refusal, refuseConnection } from "./refusal.js";
 
-/** How many connections are open at once, and how long each may keep its place without a request in progress. */
+/** How many connections and requests are open at once, and how long each connection may keep its place without a request in progress. */
 export interface ConnectionLimits {
   readonly countMax: number;
   /** Of one client: see `clientOf`. */
   readonly perClientMax: number;
+  /** Of one connection, those whose answers have not ended: answers to requests that were sent without waiting lie in memory until those before them were taken. */
+  readonly requestsMax: number;
   /** From the beginning of a connection to the end of the first request's head; the handshake of TLS counts. */
   readonly headMs: number;
   /** From the end of an answer to the first byte of the next request; the whole of its head has `headMs`. */
@@ -25,6 +27,7 @@ export interface ConnectionLimits {
 export const CONNECTION_LIMITS: ConnectionLimits = {
   countMax: 64,
   perClientMax: 16,
+  requestsMax: 8,
   headMs: 10_000,
   idleMs: 5_000,
   answerMs: 60_000,
@@ -167,7 +170,11 @@ export class Connections {
   /** A request begins; false when its connection is not to be heard any more. */
   begin(socket: Duplex): boolean {
     const connection = this.#bySocket.get(socket);
-    if (connection === undefined || connection.closing) return false;
+    if (connection === undefined || connection.closing || connection.raw.destroyed) return false;
+    if (connection.requests >= this.#limits.requestsMax) {
+      this.#destroy(connection);
+      return false;
+    }
     connection.cancel();
     connection.requests++;
     connection.unanswered++;
