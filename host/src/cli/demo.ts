@@ -25,7 +25,7 @@ export interface DemoOptions {
   readonly port: number;
   /** Ends after the first answer, and serves this machine alone. */
   readonly once: boolean;
-  /** As of `demoPack`. */
+  /** As of `trainedPack`. */
   readonly buildKey: string;
 }
 

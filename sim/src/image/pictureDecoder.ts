@@ -7,11 +7,17 @@ import type { DecodeImage } from "../board/virtualBoard.js";
 import { EngineError } from "../engine/engine.js";
 import type { FromDecoder, ToDecoder } from "./decodeProcess.js";
 
-export interface DecoderOptions {
-  /** Pictures decoded at once; the others wait. 2 unless given. */
-  readonly countMax?: number;
-  /** How long one picture may take, counted from when its turn has come. 10 s unless given. */
-  readonly decodeMsMax?: number;
+interface DecoderLimits {
+  /** Pictures decoded at once; the others wait. */
+  readonly countMax: number;
+  /** How long one picture may take, counted from when its turn has come. */
+  readonly decodeMsMax: number;
+}
+
+export const DECODER_LIMITS: DecoderLimits = { countMax: 2, decodeMsMax: 10_000 };
+
+/** Of the limits that are not given, `DECODER_LIMITS`. */
+export interface DecoderOptions extends Partial<DecoderLimits> {
   /** Of that time; the machine's, unless given. */
   readonly clock?: BoardClock;
   /** What the processes run; `decodeProcess.js` unless given. */
@@ -39,8 +45,8 @@ export class PictureDecoder {
   #waiting: Job[] = [];
 
   constructor(options: DecoderOptions = {}) {
-    this.#countMax = options.countMax ?? 2;
-    this.#decodeMsMax = options.decodeMsMax ?? 10_000;
+    this.#countMax = options.countMax ?? DECODER_LIMITS.countMax;
+    this.#decodeMsMax = options.decodeMsMax ?? DECODER_LIMITS.decodeMsMax;
     this.#clock = options.clock ?? realClock;
     this.#program = options.program;
   }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { FETCH_RESULTS } from "../board/deviceCore.js";
 import { PICTURE_PIXELS_MAX, PICTURE_SIDE_MAX } from "../image/picture.js";
+import { DECODER_LIMITS } from "../image/pictureDecoder.js";
 import { CONNECTION_LIMITS } from "./connections.js";
 
 const root = new URL("../../../", import.meta.url);
@@ -32,13 +33,14 @@ test("the reference has every code that the core and its port answer", () => {
 });
 
 test("the reference has the bounds of requests, updates and connections as they are", () => {
-  const { countMax, perClientMax, headMs, idleMs, answerMs, lingerMs } = CONNECTION_LIMITS;
+  const { countMax, perClientMax, requestsMax, headMs, idleMs, answerMs, lingerMs } = CONNECTION_LIMITS;
   expect(limit("tasks_max")).toBe(4);
   const texts = [
     "four requests that change",
     `bodies of at most ${limit("task_body_bytes") / 1024} KiB`,
     `a claim of a board without an owner has ${limit("claim_total_us_max") / 1e6} s`,
     `${countMax} at once, ${perClientMax} of one client`,
+    `At most ${requestsMax} requests of one connection`,
     `A head has ${headMs / 1000} s`,
     `the next request on it ${idleMs / 1000} s to begin, and an answer ${answerMs / 1000} s`,
     `the connection is closed ${lingerMs / 1000} s later`,
@@ -53,6 +55,10 @@ test("the reference has the bounds of requests, updates and connections as they 
 
 test("pictures are as large for the decoders as for the core", () => {
   expect([PICTURE_SIDE_MAX, PICTURE_PIXELS_MAX]).toEqual([limit("image_side_max"), limit("image_pixels_max")]);
+  expect(DECODER_LIMITS.countMax).toBe(2);
+  expect(REFERENCE).toContain(
+    `decodes two pictures at once at most, and gives up what takes longer than ${DECODER_LIMITS.decodeMsMax / 1000} s`,
+  );
   expect(REFERENCE).toContain(`${PICTURE_SIDE_MAX.toLocaleString("en-US")} pixels a side and ${PICTURE_PIXELS_MAX / 1e6} megapixels`);
 });
 

@@ -1,9 +1,7 @@
 import { Command } from "commander";
 import { comparePack } from "../../engine/comparePack.js";
-import { compareText } from "../../report/text/compareText.js";
-import { type CliContext, print, printJson } from "../context.js";
-import { ExitRequest } from "../errors.js";
-import { EXIT } from "../exitCodes.js";
+import { showComparison } from "../comparison.js";
+import type { CliContext } from "../context.js";
 import {
   addBarOptions,
   addCommonOptions,
@@ -64,8 +62,6 @@ export function compareCommand(context: CliContext): Command {
       signal: context.signal,
       onProgress: (done, total, label) => progress.update(done, total, label),
     }).finally(progress.stop);
-    if (options.json) printJson(context, report);
-    else print(context, compareText(context, report));
-    if (!report.pass) throw new ExitRequest(EXIT.failure);
+    showComparison(context, report, options.json);
   });
 }
