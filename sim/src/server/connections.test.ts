@@ -39,9 +39,9 @@ async function start(limits: Partial<ConnectionLimits> = {}, secure = false): Pr
   };
   server = secure ? createTlsServer({ key: tls("server.key.pem"), cert: tls("server.pem") }, listener) : createServer(listener);
   server.on("connection", (socket: Socket) => accepted.push(socket));
-  server.on("clientError", (_error, socket) =>
-    connections.refuse(socket, { title: "Bad Request", status: 400, code: "BAD", detail: "bad", expected: "good" }),
-  );
+  const refusal = { title: "Bad Request", status: 400, code: "BAD", detail: "bad", expected: "good" };
+  server.on("clientError", (_error, socket) => connections.refuse(socket, refusal));
+  server.on("connect", (_request, socket) => connections.refuse(socket, refusal));
   connections = new Connections(server, { ...CONNECTION_LIMITS, ...limits, clock });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -206,6 +206,18 @@ test("a request that the board still works at is not ended for the answer before
   pending[1]?.end("two");
   await client.hears(/two$/);
   await expect.poll(() => clock.waiting).toEqual([5_000]);
+});
+
+test("a connection that asks for a tunnel and breaks ends alone", async () => {
+  await start();
+  const [client, other] = [await open(), await open()];
+  await client.say("CONNECT x:80 HTTP/1.1\r\nhost: x\r\n\r\n");
+  await client.hears(/^HTTP\/1\.1 400 /);
+  expect(() => client.other.emit("error", new Error("write ECONNRESET"))).not.toThrow();
+  client.socket.resetAndDestroy();
+  await expect.poll(() => client.other.destroyed).toBe(true);
+  await other.say(HEAD);
+  await other.hears(/hello$/);
 });
 
 test("a connection on which too many requests wait for their answers is closed", async () => {

@@ -118,6 +118,8 @@ export class Connections {
 
   #speak(connection: Connection, socket: Socket): void {
     connection.socket = socket;
+    // Node takes its own listener away from a connection that asks for a tunnel, and what then goes wrong with it would end the program.
+    socket.on("error", () => undefined);
     this.#bySocket.set(socket, connection);
   }
 
