@@ -47,23 +47,55 @@ function describe(issue: z.core.$ZodIssue): { message: string; expected?: string
       };
     case "invalid_type":
       return issue.input === undefined
-        ? { message: "is missing", expected: `a value of type ${issue.expected}` }
-        : { message: `${given} is of the wrong type`, expected: issue.expected };
+        ? { message: "is missing", expected: typeText(issue.expected) }
+        : { message: `${given} is of the wrong type`, expected: typeText(issue.expected) };
     case "invalid_value":
       return { message: `${given} is not allowed`, expected: `one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}` };
     case "too_small":
-      return { message: `${given} is too small`, expected: `${issue.inclusive === false ? "more than" : "at least"} ${issue.minimum}` };
+      return {
+        message: `${given} is too small`,
+        expected: `${issue.inclusive === false ? "more than" : "at least"} ${counted(issue.minimum, issue.origin)}`,
+      };
     case "too_big":
-      return { message: `${given} is too large`, expected: `${issue.inclusive === false ? "less than" : "at most"} ${issue.maximum}` };
+      return {
+        message: `${given} is too large`,
+        expected: `${issue.inclusive === false ? "less than" : "at most"} ${counted(issue.maximum, issue.origin)}`,
+      };
     case "invalid_union":
       return issue.discriminator === undefined
-        ? { message: `${given} fits none of the alternatives`, expected: "a text or an array of texts" }
+        ? {
+            message: issue.input === undefined ? "is missing" : `${given} fits none of the alternatives`,
+            expected: "a text or an array of texts",
+          }
         : { message: discriminatorText(issue, issue.discriminator), ...optionsOf(issue) };
+    case "invalid_format":
+      return { message: `${given} is not allowed`, expected: issue.message };
+    case "invalid_key":
+      return { message: "has a name that is not allowed", expected: issue.issues[0]?.message ?? "another name" };
     case "custom":
       return { message: issue.message, ...(typeof issue.params?.expected === "string" ? { expected: issue.params.expected } : {}) };
     default:
       return { message: issue.message };
   }
+}
+
+/** Types as people call them. */
+const TYPES: Readonly<Record<string, string>> = {
+  int: "a whole number",
+  number: "a number",
+  string: "a text",
+  boolean: "true or false",
+  array: "a list, [...]",
+  object: "an object, {...}",
+  record: "an object, {...}",
+};
+const typeText = (type: string): string => TYPES[type] ?? type;
+
+/** A bound, with what it counts of a text or a list. */
+function counted(bound: number | bigint, origin: string): string {
+  if (origin === "string") return `${bound} ${bound === 1 ? "character" : "characters"}`;
+  if (origin === "array") return `${bound} ${bound === 1 ? "entry" : "entries"}`;
+  return String(bound);
 }
 
 function discriminatorText({ input }: z.core.$ZodIssueInvalidUnion, key: string): string {

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { packCheckpoint } from "../../engine/packCheckpoint.js";
 import { packReportText } from "../../report/text/packReportText.js";
+import { printable } from "../../report/text/printable.js";
 import { type CliContext, note, print, printJson } from "../context.js";
 import { addCommonOptions, type CommonOptions, collect, reasonOption } from "../options.js";
 import { createProgress } from "../progress.js";
@@ -70,6 +71,6 @@ export function packCommand(context: CliContext): Command {
     }).finally(progress.stop);
     if (!options.json) print(reported, packReportText(reported, report));
     else printJson(context, report);
-    for (const warning of report.warnings) note(context, `${context.paintError.yellow("warning:")} ${warning}`);
+    for (const warning of report.warnings) note(context, `${context.paintError.yellow("warning:")} ${printable(warning)}`);
   });
 }

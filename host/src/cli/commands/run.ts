@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { InputFiles } from "../../engine/entryInputs.js";
 import { runNamed } from "../../engine/runModel.js";
+import { printable } from "../../report/text/printable.js";
 import { rolloutText, runText } from "../../report/text/runText.js";
 import { type CliContext, note, print, printJson } from "../context.js";
 import { addCommonOptions, addEngineOptions, type EngineOptions } from "../options.js";
@@ -52,7 +53,7 @@ export function runCommand(context: CliContext): Command {
     const report = await runNamed(request, entry, onStep).finally(progress.stop);
     if (options.json) printJson(context, report);
     else print(context, report.command === "rollout" ? rolloutText(context, report) : runText(context, report));
-    for (const warning of report.warnings) note(context, `${context.paintError.yellow("warning:")} ${warning}`);
+    for (const warning of report.warnings) note(context, `${context.paintError.yellow("warning:")} ${printable(warning)}`);
   });
 }
 
