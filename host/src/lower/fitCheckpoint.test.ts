@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Checkpoint, CheckpointTensor } from "../checkpoint/index.js";
+import { parseTypePolicy } from "../compress/policy.js";
 import { fitCheckpoint, weightNotes } from "./fitCheckpoint.js";
+import { lower } from "./lower.js";
 import { parseConfig } from "./parseConfig.js";
 
 const CONFIG = {
@@ -87,6 +89,17 @@ describe("prefixes", () => {
 
   test("where nothing fits, the checkpoint is answered as it is", () => {
     expect(named(checkpoint(tensors((name) => name.replace("fc", "linear"))))).toContain("head.linear.bias");
+  });
+
+  test.each(["model.", "module.", "a.b."])("%s is not what is wrong when a shape is: the shape is said", (prefix) => {
+    const of = checkpoint(tensors((name) => `${prefix}${name}`));
+    const wider = structuredClone(CONFIG);
+    for (const layer of wider.parts.m.layers) layer.out += 1;
+    const changed = parseConfig(wider, "wider.json");
+    const { checkpoint: found } = fitCheckpoint(of, changed, "wider.json");
+    expect([...found.tensors.keys()].sort()).toEqual(NAMES);
+    const lowered = () => lower({ config: changed, configSource: "wider.json", checkpoint: found, policy: parseTypePolicy("f32") });
+    expect(lowered).toThrow(expect.objectContaining({ code: "WEIGHT_SHAPE" }));
   });
 
   test("any prefix of any names", () => {

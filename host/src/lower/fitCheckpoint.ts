@@ -39,7 +39,7 @@ const PREFIXES_MAX = 24;
 /**
  * The checkpoint as a config can be filled from it: the state_dict among those of a torch file, and the prefix of all names, with which every key
  * of the config is found. The usual dict and names as they are come first, so that a checkpoint that fits as it is stays as it is; where nothing
- * fits it is answered unchanged, and lowering says what is missing. Throws InputError `STATE_DICT_UNKNOWN` or `PREFIX_UNKNOWN` for a choice that is not there,
+ * fits it is answered unchanged, or without what all its names begin with when all are found then, and lowering says what is wrong. Throws InputError `STATE_DICT_UNKNOWN` or `PREFIX_UNKNOWN` for a choice that is not there,
  * `STATE_DICT_AMBIGUOUS` or `PREFIX_AMBIGUOUS` where the user has to choose.
  */
 export function fitCheckpoint(
@@ -54,7 +54,11 @@ export function fitCheckpoint(
   const [first] = dicts as [[string | null, Tensors]];
   if (found !== undefined && found.rivals.length > 0)
     throw ambiguous(checkpoint.path, "PREFIX_AMBIGUOUS", "names that begin with", [found.prefix, ...found.rivals], "--prefix");
-  const { stateDict, prefix, wrappers, tensors } = found ?? { stateDict: first[0], prefix: "", wrappers: [], tensors: first[1] };
+  const near = found === undefined ? nearest(first[1], fits) : undefined;
+  const { stateDict, prefix, wrappers, tensors } = found ?? {
+    stateDict: first[0],
+    ...(near ?? { prefix: "", wrappers: [], tensors: first[1] }),
+  };
   const left = leftOut(checkpoint, stateDict, fits);
   const rivals = left.filter(({ fits: alike }) => alike).map(({ stateDict: path }) => path);
   // Under its usual name a state_dict is what was meant, and that others fit is said; among others nothing tells which.
@@ -126,6 +130,16 @@ function search(dicts: readonly (readonly [string | null, Tensors])[], fits: (te
   return undefined;
 }
 
+/** Other names with which nothing is missing, for a config that is wrong in something else: to say that, and not that every tensor is missing. */
+function nearest(tensors: Tensors, fits: (tensors: Tensors) => Fit): Renamed | undefined {
+  if (fits(tensors) === "near") return undefined;
+  const bare = [...(unwrapped(tensors)?.tensors ?? tensors).keys()];
+  for (const names of renamings(tensors)) {
+    if (bare.every((name) => name.startsWith(names.prefix)) && fits(names.tensors) === "near") return names;
+  }
+  return undefined;
+}
+
 function withPrefix(
   source: string,
   dicts: readonly (readonly [string | null, Tensors])[],
@@ -144,7 +158,7 @@ function withPrefix(
     });
   }
   const renamed = having.map(([stateDict, tensors]) => ({ stateDict, prefix, wrappers: [], tensors: cut(tensors, prefix), rivals: [] }));
-  return renamed.find(({ tensors }) => fits(tensors) !== "none") ?? (renamed[0] as Found);
+  return renamed.find(({ tensors }) => ["exact", "loose"].includes(fits(tensors))) ?? (renamed[0] as Found);
 }
 
 /** Names without the words of wrappers, and without each of their common beginnings. */
@@ -183,9 +197,12 @@ function cut(tensors: Tensors, prefix: string): Tensors {
   return renamed;
 }
 
-type Fit = "exact" | "loose" | "none";
+type Fit = "exact" | "loose" | "near" | "none";
 
-/** Whether lowering finds every tensor, in its shape; `loose` when the checkpoint has tensors that the config does not use. */
+/**
+ * Whether lowering finds every tensor, in its shape; `loose` when the checkpoint has tensors that the config does not use, `near` when it is not for a
+ * tensor's want that lowering fails.
+ */
 function fillable(checkpoint: Pick<Checkpoint, "path" | "tensors">, config: ModelConfig, configSource: string): Fit {
   try {
     lower({ config, configSource, checkpoint, policy: parseTypePolicy("f32"), suggestNames: false });
@@ -194,7 +211,7 @@ function fillable(checkpoint: Pick<Checkpoint, "path" | "tensors">, config: Mode
     if (!(error instanceof InputError)) throw error;
     if (error.code === "WEIGHT_EXTRA") return "loose";
     // A config that is wrong in itself fits nothing; whoever compiles it says why.
-    return "none";
+    return error.code === "WEIGHT_MISSING" ? "none" : "near";
   }
 }
 
