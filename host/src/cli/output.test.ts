@@ -58,6 +58,7 @@ describe("--json says what is wrong on stdout too", () => {
     const tensors = await Promise.all(
       [...checkpoint.tensors].map(async ([name, tensor]) => ({ name, dtype: "F32", shape: tensor.shape, data: await tensor.readF32() })),
     );
+    await checkpoint.close();
     const extra = Array.from({ length: 12 }, (_, i) => `left.over.${i}`);
     const path = join(files.folder, "extra.safetensors");
     await writeSafetensors(path, [...tensors, ...extra.map((name) => ({ name, dtype: "F32", shape: [1], data: Float32Array.of(1) }))]);
