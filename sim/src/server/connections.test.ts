@@ -208,6 +208,16 @@ test("a request that the board still works at is not ended for the answer before
   await expect.poll(() => clock.waiting).toEqual([5_000]);
 });
 
+test("however fast some clients open connections, another keeps the one that it has", async () => {
+  await start({ countMax: 4, perClientMax: 2 });
+  const client = await open();
+  const others: Client[] = [];
+  for (let i = 0; i < 20; i++) others.push(await open(`127.0.0.${2 + (i % 2)}`));
+  expect([client.other.destroyed, connections.count]).toEqual([false, 4]);
+  await client.say(HEAD);
+  await client.hears(/hello$/);
+});
+
 test("a connection that asks for a tunnel and breaks ends alone", async () => {
   await start();
   const [client, other] = [await open(), await open()];

@@ -56,8 +56,8 @@ interface Connection {
 }
 
 /**
- * Keeps silent, slow and many clients from denying a server to others. Connections on which the board has no request to answer give way to new ones: the longest
- * silent first, then those whose clients have not taken their answers. None outlives its time, whatever its client sends meanwhile. Node's own timeouts are looked at every 30 s only, and end no connection whose client
+ * Keeps silent, slow and many clients from denying a server to others. Connections on which the board has no request to answer give way to new ones: of the client
+ * that has most, the longest silent first, then those whose clients have not taken their answers. None outlives its time, whatever its client sends meanwhile. Node's own timeouts are looked at every 30 s only, and end no connection whose client
  * goes on sending.
  */
 export class Connections {
@@ -123,14 +123,23 @@ export class Connections {
     this.#bySocket.set(socket, connection);
   }
 
-  /** Ends the connection of those asked for that has been silent for longest, or else waits for its client; false when the board has requests of all of them to answer. */
+  /**
+   * Ends the connection of those asked for that has been silent for longest, or else waits for its client, of the client that has most connections: however fast
+   * some open new ones, who has fewer than they keeps them. False when the board has requests of all of them to answer.
+   */
   #giveWay(asked: (connection: Connection) => boolean): boolean {
+    const held = new Map<string, number>();
+    for (const { client } of this.#byPeer.values()) held.set(client, (held.get(client) ?? 0) + 1);
+    let chosen: Connection | undefined;
+    let most = 0;
     for (const connection of [...this.#silent, ...this.#untaken]) {
-      if (!asked(connection)) continue;
-      this.#destroy(connection);
-      return true;
+      const count = held.get(connection.client) ?? 0;
+      if (count <= most || !asked(connection)) continue;
+      chosen = connection;
+      most = count;
     }
-    return false;
+    if (chosen !== undefined) this.#destroy(chosen);
+    return chosen !== undefined;
   }
 
   #forget(connection: Connection): void {
