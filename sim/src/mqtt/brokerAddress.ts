@@ -17,11 +17,11 @@ export interface BrokerAddress {
  */
 export function brokerAddress(text: string): BrokerAddress {
   const parsed = URL.canParse(text) ? new URL(text) : undefined;
-  // What the URL parser takes for a path or drops is a port that is none, such as :-1; and it knows no port of 0.
-  const place = /^[a-z]+:\/\/(?:[^/?#]*@)?((?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?)(?=[/?#]|$)/.exec(text);
-  const port = place?.[2] === undefined ? 1 : Number(place[2]);
+  // The URL parser would take a port of 0 for one, and drop what it cannot read.
+  const place = /^[a-z]+:\/\/(?:[^/?#]*@)?((?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([1-9][0-9]{0,4}))?)(?=[/?#]|$)/.exec(text);
+  const port = Number(place?.[2] ?? 0);
   const credentials = parsed === undefined ? undefined : decoded(parsed);
-  if (parsed === undefined || place === null || !SCHEMES.has(parsed.protocol) || port < 1 || port > 65_535 || credentials === undefined) {
+  if (parsed === undefined || place === null || !SCHEMES.has(parsed.protocol) || port > 65_535 || credentials === undefined) {
     throw new InputError({
       code: "BROKER_URL",
       source: /[@?#]/.test(text) ? "the broker's address" : text,

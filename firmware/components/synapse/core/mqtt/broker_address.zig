@@ -53,10 +53,10 @@ fn isPlace(place: []const u8) bool {
 /// Nothing, or a colon and a number from 1 to 65535.
 fn isPort(text: []const u8) bool {
     if (text.len == 0) return true;
-    if (text[0] != ':' or text.len < 2 or text.len > 6) return false;
+    if (text[0] != ':' or text.len < 2 or text.len > 6 or text[1] == '0') return false;
     for (text[1..]) |digit| if (!std.ascii.isDigit(digit)) return false;
     const port = std.fmt.parseInt(u32, text[1..], 10) catch return false;
-    return port >= 1 and port <= 65535;
+    return port <= 65535;
 }
 
 /// `text` without percent encoding, into `out`, which is as long at least. Null for a percent sign without two hexadecimal digits, and for what is
@@ -82,7 +82,7 @@ test "an address has a scheme, a host and maybe a port" {
         errdefer std.debug.print("{s}\n", .{good});
         try std.testing.expect(Address.parse(good) != null);
     }
-    for ([_][]const u8{ "", "broker", "http://a", "mqtt://", "mqtt://:1883", "mqtt://b:", "mqtt://b:0", "mqtt://b:-1", "mqtt://b:65536", "mqtt://b:99999", "mqtt://b:123456", "mqtt://b:18x3", "mqtt://a b", "mqtt://\u{e9}", "mqtt://[]", "mqtt://[::1", "mqtt://[g]", "mqtt://[::1]1883", "mqtt://u:p@", "mqtt://b/ x", "mqtt:///x" }) |bad| {
+    for ([_][]const u8{ "", "broker", "http://a", "mqtt://", "mqtt://:1883", "mqtt://b:", "mqtt://b:0", "mqtt://b:080", "mqtt://b:-1", "mqtt://b:65536", "mqtt://b:99999", "mqtt://b:123456", "mqtt://b:18x3", "mqtt://a b", "mqtt://\u{e9}", "mqtt://[]", "mqtt://[::1", "mqtt://[g]", "mqtt://[::1]1883", "mqtt://u:p@", "mqtt://b/ x", "mqtt:///x" }) |bad| {
         errdefer std.debug.print("{s}\n", .{bad});
         try std.testing.expect(Address.parse(bad) == null);
     }
