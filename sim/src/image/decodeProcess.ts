@@ -12,7 +12,8 @@ export interface ToDecoder {
 /** A picture's pixels, or why there are none. */
 export type FromDecoder = { readonly rgb: Uint8Array } | { readonly problem: string };
 
-const say = (message: FromDecoder): void => void process.send?.(message);
+// With a callback a message that is under way when the parent ends is lost without a word.
+const say = (message: FromDecoder): void => void process.send?.(message, () => undefined);
 
 // What was decoded is not kept: the next picture is another one.
 sharp.cache(false);

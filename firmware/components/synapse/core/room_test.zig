@@ -271,3 +271,34 @@ test "how long to wait is at least a second and at most a minute" {
         try expectEqual(case[1], retryAfter(device));
     }
 }
+
+test "streams of strangers take no place of the owner's, and are none of the owner's by their names" {
+    var open: Open = undefined;
+    try open.start();
+    defer open.board.stop();
+    const observe = struct {
+        fn of(host: *hosts.Host, name: []const u8) !*hosts.Reply {
+            var body: [4096]u8 = undefined;
+            return host.json("/v1/observe", try std.fmt.bufPrint(&body, "{{\"latent\":" ++ latent ++ ",\"action\":" ++ action ++ ",\"stream\":\"{s}\"}}", .{name}));
+        }
+    }.of;
+    for (0..3) |_| _ = try observe(open.be(.owner, "a"), "door");
+    // More of them than there are places, and one that is called as the owner's.
+    var name: [8]u8 = undefined;
+    for (0..limits.streams_max + 2) |i| {
+        const reply = try observe(open.be(.stranger, "b"), try std.fmt.bufPrint(&name, "s{d}", .{i}));
+        try expectEqual(@as(u32, 200), reply.status);
+        try expect(std.mem.find(u8, reply.body.items, "\"evicted\":\"door\"") == null);
+    }
+    try expect(std.mem.find(u8, (try observe(open.be(.stranger, "b"), "door")).body.items, "\"frame\":1,") != null);
+    try expect(std.mem.find(u8, (try observe(open.be(.owner, "a"), "door")).body.items, "\"frame\":4,") != null);
+    // The owner takes their places, and then there is none for them.
+    for (1..limits.streams_max) |i| {
+        const reply = try observe(open.be(.owner, "a"), try std.fmt.bufPrint(&name, "o{d}", .{i}));
+        try expect(std.mem.find(u8, reply.body.items, "\"evicted\":\"o") == null);
+    }
+    const refused = try observe(open.be(.stranger, "b"), "more");
+    try expectEqual(@as(u32, 503), refused.status);
+    try expect(std.mem.find(u8, refused.body.items, "STREAMS_FULL") != null);
+    try expect(std.mem.find(u8, (try observe(open.be(.owner, "a"), "door")).body.items, "\"frame\":5,") != null);
+}

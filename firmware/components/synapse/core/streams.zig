@@ -37,6 +37,8 @@ pub const Statistics = struct {
 
 pub const Stream = struct {
     name: Name = .{},
+    /// Begun by somebody who uses what the owner opened to everybody. Such streams and the owner's know nothing of each other.
+    open: bool = false,
     /// When it was last used, counted in observations of all streams; 0: free.
     used: u64 = 0,
     /// Frames since it began.
@@ -47,8 +49,8 @@ pub const Stream = struct {
     actions: []f32 = &.{},
     surprise: Statistics = .{},
 
-    fn restart(stream: *Stream, name: Name) void {
-        stream.* = .{ .name = name, .latents = stream.latents, .actions = stream.actions };
+    fn restart(stream: *Stream, name: Name, open: bool) void {
+        stream.* = .{ .name = name, .open = open, .latents = stream.latents, .actions = stream.actions };
     }
 
     /// Of the action taken at the last latent. What lies there counts for nothing before the next frame has been taken in.
@@ -89,25 +91,43 @@ pub const Streams = struct {
     }
 
     /// The stream of that name, if there is one.
-    pub fn get(streams: *const Streams, name: *const Name) ?*Stream {
+    pub fn get(streams: *const Streams, name: *const Name, open: bool) ?*Stream {
         return for (streams.items) |*stream| {
-            if (stream.used > 0 and std.mem.eql(u8, stream.name.slice(), name.slice())) break stream;
+            if (stream.used > 0 and stream.open == open and std.mem.eql(u8, stream.name.slice(), name.slice())) break stream;
         } else null;
     }
 
-    /// The stream of that name; when there is none, a new one in the place of the one unused for longest, whose name is then in `evicted`.
-    pub fn find(streams: *Streams, name: Name, fresh: bool, evicted: *Name) *Stream {
+    /// Where a new stream may begin: a free place, or that of the one unused for longest; for the owner an open one first, and for others no
+    /// other. Null when all are the owner's and it is not the owner who asks.
+    pub fn placeFor(streams: *const Streams, open: bool) ?*Stream {
+        var best: ?*Stream = null;
+        for (streams.items) |*stream| {
+            if (open and stream.used > 0 and !stream.open) continue;
+            const other = best orelse {
+                best = stream;
+                continue;
+            };
+            const ranks = [2]u2{ rank(stream), rank(other) };
+            if (ranks[0] < ranks[1] or (ranks[0] == ranks[1] and stream.used < other.used)) best = stream;
+        }
+        return best;
+    }
+
+    fn rank(stream: *const Stream) u2 {
+        return if (stream.used == 0) 0 else if (stream.open) 1 else 2;
+    }
+
+    /// The stream of that name; when there is none, a new one in the place that `placeFor` says, which there is. The name of the stream that was
+    /// there is then in `evicted`.
+    pub fn find(streams: *Streams, name: Name, open: bool, fresh: bool, evicted: *Name) *Stream {
         streams.clock += 1;
-        const stream = streams.get(&name) orelse place: {
-            var oldest = &streams.items[0];
-            for (streams.items[1..]) |*stream| {
-                if (stream.used < oldest.used) oldest = stream;
-            }
-            if (oldest.used > 0) evicted.* = oldest.name;
-            oldest.restart(name);
-            break :place oldest;
+        const stream = streams.get(&name, open) orelse place: {
+            const place = streams.placeFor(open).?;
+            if (place.used > 0) evicted.* = place.name;
+            place.restart(name, open);
+            break :place place;
         };
-        if (fresh) stream.restart(name);
+        if (fresh) stream.restart(name, open);
         stream.used = streams.clock;
         return stream;
     }
@@ -142,7 +162,7 @@ test "histories slide, and the stream unused for longest makes room" {
     for (0..limits.streams_max + 1) |i| {
         var name: Name = .{};
         name.print("s{d}", .{i});
-        const stream = streams.find(name, false, &evicted);
+        const stream = streams.find(name, false, false, &evicted);
         for (0..5) |frame| {
             const value: f32 = @floatFromInt(frame);
             stream.append(&.{ value, -value }, &predictor);
@@ -151,7 +171,7 @@ test "histories slide, and the stream unused for longest makes room" {
         try std.testing.expectEqual(@as(u64, 5), stream.frames);
         var zero: Name = .{};
         zero.append("s0");
-        if (i < limits.streams_max - 1) try std.testing.expectEqual(@as(u64, 5), streams.find(zero, false, &evicted).frames);
+        if (i < limits.streams_max - 1) try std.testing.expectEqual(@as(u64, 5), streams.find(zero, false, false, &evicted).frames);
     }
     // s0 was used again and again, so s1 was the oldest.
     try std.testing.expectEqualStrings("s1", evicted.slice());

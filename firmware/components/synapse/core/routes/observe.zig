@@ -11,6 +11,7 @@ const Problem = @import("../problem.zig").Problem;
 const ProblemError = @import("../problem.zig").Error;
 const Route = @import("../routes.zig").Route;
 const limits = @import("../limits.zig");
+const room = @import("../room.zig");
 const streams = @import("../streams.zig");
 const events = @import("../mqtt/events.zig");
 const frames = @import("frame.zig");
@@ -92,8 +93,14 @@ fn step(device: *Device, exchange: *Exchange) bool {
         exchange.history = 1;
         return !finite(latent);
     }
+    const open = room.isStranger(exchange.right);
+    const stream = device.streams.get(&observation.name, open) orelse {
+        if (device.streams.placeFor(open) != null) return true;
+        exchange.problem = Problem.init(503, "STREAMS_FULL", "all streams that the board has room for are its owner's", .{}).expecting("the owner's token", .{});
+        exchange.refused = true;
+        return true;
+    };
     if (observation.restart) return true;
-    const stream = device.streams.get(&observation.name) orelse return true;
     if (!observation.has_action) {
         exchange.problem = Problem.init(422, "BODY_INVALID", "the stream has {d} frames, so the action taken since the last one is needed", .{stream.frames})
             .at("action", .{})
@@ -116,7 +123,7 @@ fn step(device: *Device, exchange: *Exchange) bool {
 fn settle(device: *Device, exchange: *Exchange) void {
     const predictor = &device.model.?.predict.?;
     const observation = &exchange.observation;
-    const stream = device.streams.find(observation.name, observation.restart, &observation.evicted);
+    const stream = device.streams.find(observation.name, room.isStranger(exchange.right), observation.restart, &observation.evicted);
     if (observation.surprise) |surprise| stream.surprise.add(surprise);
     stream.append(exchange.result(0, predictor.latent_elements), predictor);
     observation.frame = stream.frames;
