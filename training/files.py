@@ -16,16 +16,31 @@ from pathlib import Path
 SUFFIX_BYTES_MAX = 16
 
 
+class WriteFailed(OSError):
+    """A file could not be written, with its name and what the system said."""
+
+    def __init__(self, path: Path, cause: OSError) -> None:
+        said = errno.errorcode.get(cause.errno or 0, cause.strerror or str(cause))
+        super().__init__(f"{path}: cannot be written ({said}); expected a file that may be written, in a folder that exists, on a disk with space [WRITE_FAILED]")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file with the suffix of `path`, in its folder, that takes its place when the block ends well and is removed when it does
     not. A symbolic link stays one, and the file behind it is replaced; a file that was there keeps its mode, and its owner where that may
-    be set. What is no regular file (a device, a FIFO) is written into, since it cannot be replaced. Raises OSError."""
-    if path.exists() and not path.is_file():
-        with _through(path) as temporary:
+    be set. What is no regular file (a device, a FIFO) is written into, since it cannot be replaced. Raises WriteFailed, also for a file that its owner made read-only."""
+    try:
+        with _through(path) if path.exists() and not path.is_file() else _instead(path) as temporary:
             yield temporary
-        return
+    except OSError as error:
+        raise WriteFailed(path, error) from error
+
+
+@contextmanager
+def _instead(path: Path) -> Iterator[Path]:
     place = Path(os.path.realpath(path))
+    if place.exists() and not os.access(place, os.W_OK):
+        raise PermissionError(errno.EACCES, "this is read-only", str(place))
     suffix = place.suffix if len(os.fsencode(place.suffix)) <= SUFFIX_BYTES_MAX else ""
     temporary = place.with_name(f".{secrets.token_hex(8)}{suffix}")
     try:
@@ -61,6 +76,6 @@ def _like_before(temporary: Path, old: os.stat_result) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """As `Path.write_text`, all of it or nothing."""
+    """As `Path.write_text`, all of it or nothing. Raises WriteFailed."""
     with replacing(path) as temporary:
         temporary.write_text(text)

@@ -2,10 +2,11 @@
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
-from training.files import replacing, write_text
+from training.files import WriteFailed, replacing, write_text
 
 
 def test_a_file_is_replaced_as_a_whole_and_keeps_its_mode(tmp_path):
@@ -44,7 +45,7 @@ def test_a_name_as_long_as_names_may_be(tmp_path):
 
 
 def test_a_missing_folder_says_so(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(WriteFailed, match=r"report\.json: cannot be written \(ENOENT\).*\[WRITE_FAILED\]"):
         write_text(tmp_path / "missing" / "report.json", "x")
 
 
@@ -71,6 +72,25 @@ def test_what_is_no_regular_file_is_written_into_and_stays(tmp_path):
 
 def test_a_folder_says_so_and_stays(tmp_path):
     (tmp_path / "taken").mkdir()
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(WriteFailed, match="EISDIR"):
         write_text(tmp_path / "taken", "x")
     assert list(tmp_path.iterdir()) == [tmp_path / "taken"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+def test_a_full_disk_says_so(tmp_path):
+    link = tmp_path / "full.json"
+    link.symlink_to("/dev/full")
+    with pytest.raises(WriteFailed, match="ENOSPC"):
+        write_text(link, "x")
+    assert link.is_symlink()
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="nothing is read-only for root")
+def test_a_read_only_file_stays(tmp_path):
+    path = tmp_path / "kept.json"
+    path.write_text("old")
+    path.chmod(0o444)
+    with pytest.raises(WriteFailed, match="EACCES"):
+        write_text(path, "new")
+    assert path.read_text() == "old"
