@@ -98,10 +98,12 @@ def _run(arguments: argparse.Namespace) -> int:
             arguments.clip,
         )
     elif arguments.command == "packed":
+        from .model_card import figure
         from .packed import report_packed
 
         for row in report_packed(arguments.model)["rows"]:
-            print(f"{row['what']}: worst of {row['count']} centred cosine {row['centredCosineWorst']:.4f}, relative error {row['relativeErrorWorst']:.4f}")
+            cosine, error = (figure(row[f"{key}Worst"], 4) for key in ("centredCosine", "relativeError"))
+            print(f"{row['what']}: worst of {row['count']} centred cosine {cosine}, relative error {error}")
     else:
         from .export import export
 

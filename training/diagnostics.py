@@ -29,19 +29,52 @@ def effective_rank(latents: Tensor) -> float:
     return torch.special.entr(share).sum().exp().item()
 
 
-def agreement(actual: Tensor, expected: Tensor) -> dict[str, float]:
-    """[N, width] each, N > 1 -> mean and worst over N of their cosine, of the cosine about the mean of `expected`, and of the mean squared
-    error over the variance of `expected`: what `synapse-host compare` says of two models. What all latents have in common makes the first
-    high and leaves the others as they are."""
+# Squares below this share of a vector's own squares are the rounding of float, and no difference.
+_ROUNDING_SHARE = 1e-12
+
+
+def agreement(actual: Tensor, expected: Tensor) -> dict[str, float | None]:
+    """[N, width] each -> mean and worst over N of their cosine, of the cosine about the mean of `expected`, and of the mean squared error over
+    the variance of `expected`: what `synapse-host compare` says of two models, by the same definition (host/src/report/similarity.ts, which
+    says what happens where a vector is the mean, or all are the same). None where there is no such figure. What all latents have in common
+    makes the first high and leaves the others as they are."""
     actual, expected = actual.double().cpu(), expected.double().cpu()
     centre = expected.mean(dim=0)
-    figures = {
-        "cosine": torch.nn.functional.cosine_similarity(actual, expected, dim=1),
-        "centred_cosine": torch.nn.functional.cosine_similarity(actual - centre, expected - centre, dim=1),
+    figures: dict[str, Tensor | None] = {
+        "cosine": _cosines(actual, expected, torch.zeros_like(centre)),
+        "centred_cosine": None,
+        "relative_error": None,
     }
-    error = (actual - expected).square().mean(dim=1) / expected.var(dim=0).mean()
-    summary = {f"{name}_{kind}": value.item() for name, each in figures.items() for kind, value in (("mean", each.mean()), ("worst", each.min()))}
-    return summary | {"relative_error_mean": error.mean().item(), "relative_error_worst": error.max().item()}
+    error = (actual - expected).square()
+    if len(expected) > 1:
+        variance = expected.var(dim=0).mean()
+        if variance <= _ROUNDING_SHARE * expected.square().mean():
+            if (error.sum(dim=1) <= _ROUNDING_SHARE * expected.square().sum(dim=1)).all():
+                figures |= {"centred_cosine": torch.ones(len(expected)), "relative_error": torch.zeros(len(expected))}
+        else:
+            figures |= {"centred_cosine": _cosines(actual, expected, centre), "relative_error": error.mean(dim=1) / variance}
+    worst = {"cosine": torch.min, "centred_cosine": torch.min, "relative_error": torch.max}
+    summary: dict[str, float | None] = {}
+    for name, each in figures.items():
+        known = each is not None and len(each) > 0
+        summary[f"{name}_mean"] = each.mean().item() if known else None
+        summary[f"{name}_worst"] = worst[name](each).item() if known else None
+    return summary
+
+
+def _cosines(actual: Tensor, expected: Tensor, origin: Tensor) -> Tensor:
+    """[N, width] each -> the cosines as seen from `origin`, of those pairs that have one."""
+    a, e = actual - origin, expected - origin
+    squares = lambda vectors: vectors.square().sum(dim=1)  # noqa: E731
+    error, rounding = squares(actual - expected), _ROUNDING_SHARE * squares(expected)
+    cosine = (a * e).sum(dim=1) / (squares(a) * squares(e)).sqrt()
+    cosine = torch.where(squares(a) <= _ROUNDING_SHARE * squares(actual), 0.0, cosine)
+    at_origin = squares(e) <= rounding
+    equal = (error == 0) | (at_origin & (error <= rounding))
+    cosine = torch.where(equal, 1.0, cosine)
+    finite = (squares(a) + squares(e)).isfinite()
+    cosine = torch.where(finite, cosine, torch.nan)
+    return cosine[~at_origin | equal | ~finite]
 
 
 def linear_probe_r2(latents: Tensor, factors: Tensor, test_latents: Tensor, test_factors: Tensor) -> float:

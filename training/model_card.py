@@ -21,6 +21,11 @@ def _percent(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
+def figure(value: float | None, digits: int) -> str:
+    """A figure of a comparison, which there is not of samples that are all alike."""
+    return "undefined" if value is None else f"{value:.{digits}f}"
+
+
 def _success_rows(report: dict, card: Words) -> str:
     headings = {"recorded": "recorded goals"} | card.sets
     sets = {name: heading for name, heading in headings.items() if name in report}
@@ -52,7 +57,7 @@ def _packed(report: dict) -> str:
         "|---|---|---|---|---|",
     ]
     for row in packed["rows"]:
-        pairs = [f"{row[f'{key}Mean']:.5f}, {row[f'{key}Worst']:.5f}" for key in ("cosine", "centredCosine", "relativeError")]
+        pairs = [f"{figure(row[f'{key}Mean'], 5)}, {figure(row[f'{key}Worst'], 5)}" for key in ("cosine", "centredCosine", "relativeError")]
         lines.append(f"| {row['what']} | {' | '.join(pairs)} | {row['inputs']} |")
     return "\n".join(lines)
 
@@ -60,7 +65,7 @@ def _packed(report: dict) -> str:
 def _predictions(latents: dict) -> str:
     """A row of the table of latents."""
     steps = ("1", "5", "10", "20")
-    figures = ", ".join(f"{latents['prediction'][step]['centred_cosine_mean']:.3f}" for step in steps)
+    figures = ", ".join(figure(latents["prediction"][step]["centred_cosine_mean"], 3) for step in steps)
     return f"| cosine of predicted and true latents about the latents' mean after 1, 5, 10, 20 steps | {figures} |"
 
 

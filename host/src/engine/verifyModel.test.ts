@@ -186,6 +186,12 @@ describe("a file of samples that is wrong is refused with its place", () => {
       "EXPECTED_SHAPE",
       /"predict\.0\.actions".*\[2, 10\]; expected \[3, 10\]/,
     ],
+    [
+      "outputs that are all the same, and not the model's",
+      [image("encode.0.image"), rows("encode.0.latent", 1, 96), image("encode.1.image"), rows("encode.1.latent", 1, 96)],
+      "COMPARE_SAMPLES",
+      /at encode: the expected outputs of all 2 samples are the same, and the model gives others \(by up to \d/,
+    ],
     ["one sample", [image("encode.0.image"), rows("encode.0.latent", 1, 96)], "COMPARE_SAMPLES", /one sample/],
   ];
   test.each(cases)("%s", async (_what, tensors, code, says) => {

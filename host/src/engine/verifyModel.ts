@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { type EngineName, type EntryInfo, InputError, type Session } from "synapse-sim";
-import { type CompareReport, type ComparisonRow, hasBars, passes, type SimilarityBars } from "../report/compareReport.js";
+import { type CompareReport, type ComparisonRow, isMeasurable, passes, type SimilarityBars } from "../report/compareReport.js";
 import { plural } from "../report/format.js";
 import { summarise } from "../report/similarity.js";
 import { type ExpectedSample, readExpectedOutputs } from "./expectedOutputs.js";
@@ -77,15 +77,19 @@ async function compareSamples(
     .map(([what, made]) => ({ what, inputs: plural(samples.length, "saved sample"), against: "expected", ...summarise(made) }));
 }
 
-/** Throws `COMPARE_SAMPLES` where a bar was set and there are too few samples to tell: such a check must neither pass nor fail. */
+/** Throws `COMPARE_SAMPLES` where a bar is on a figure that a row does not have: such a check must neither pass nor fail. */
 export function requireMeasurable(rows: readonly ComparisonRow[], bars: SimilarityBars, source: string): void {
-  const short = hasBars(bars) ? rows.find(({ count }) => count < 2) : undefined;
-  if (short === undefined) return;
+  const unknown = rows.find((row) => !isMeasurable(row, bars));
+  if (unknown === undefined) return;
   throw new InputError({
     code: "COMPARE_SAMPLES",
     source,
-    where: short.what,
-    message: "there is one sample, of which there is no centred cosine and no variance to hold an error against",
+    where: unknown.what,
+    message:
+      unknown.count < 2
+        ? "there is one sample, of which there is no centred cosine and no variance to hold an error against"
+        : `the expected outputs of all ${unknown.count} samples are the same, and the model gives others (by up to ` +
+          `${unknown.maxAbsError.toPrecision(3)}): of such there is no centred cosine and no variance to hold an error against`,
     expected: "two samples that differ, or more",
   });
 }

@@ -93,7 +93,7 @@ function expectNear(what: string, types: Types, pairs: readonly SamplePair[], ba
 }
 
 function figureText({ cosineWorst, centredCosineWorst, relativeErrorWorst }: SimilaritySummary): string {
-  return `cosine ${cosineWorst.toFixed(6)}, centred ${centredCosineWorst?.toFixed(6)}, error over variance ${relativeErrorWorst?.toPrecision(2)}`;
+  return `cosine ${cosineWorst?.toFixed(6)}, centred ${centredCosineWorst?.toFixed(6)}, error over variance ${relativeErrorWorst?.toPrecision(2)}`;
 }
 
 function pair(actual: Float32Array | undefined, expected: Float32Array): SamplePair {
@@ -174,7 +174,7 @@ describe.each(LEWM_CASES)("$fixture against PyTorch, $types on $engine", ({ fixt
     const pairs = predicted.slice(1).map((latent, step) => pair(latent, row(expected, step)));
     const listed = [1, 2, 3, 5, 10, 20, 30, 40, 50].map((step) => {
       const { cosineWorst, maxAbsError } = summarise([pairs[step - 1] as SamplePair]);
-      return `${step}: ${maxAbsError.toExponential(1)} (cosine ${cosineWorst.toFixed(6)})`;
+      return `${step}: ${maxAbsError.toExponential(1)} (cosine ${cosineWorst?.toFixed(6)})`;
     });
     console.info(`${name} ${types} ${engine}, largest error of a predicted latent by step: ${listed.join(", ")}`);
     expectNear("latents of 50 steps", types, pairs, I8_ROLLOUT);

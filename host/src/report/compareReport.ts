@@ -44,6 +44,14 @@ export function hasBars({ minCentredCosine, maxRelativeError }: SimilarityBars):
   return minCentredCosine !== undefined || maxRelativeError !== undefined;
 }
 
+/** Whether a row has the figures that the bars are on. */
+export function isMeasurable(row: SimilaritySummary, { minCentredCosine, maxRelativeError }: SimilarityBars): boolean {
+  return (
+    (minCentredCosine === undefined || row.centredCosineWorst !== null) &&
+    (maxRelativeError === undefined || row.relativeErrorWorst !== null)
+  );
+}
+
 /** A row passes when its worst figures reach the bars; what is undefined or NaN never does. */
 export function passes(row: SimilaritySummary, { minCentredCosine, maxRelativeError }: SimilarityBars): boolean {
   const { centredCosineWorst, relativeErrorWorst } = row;

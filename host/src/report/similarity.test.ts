@@ -1,7 +1,47 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { isMeasurable, passes } from "./compareReport.js";
 import { quantile, summariseLatency } from "./latency.js";
 import { latentDistance, latentStats } from "./latentStats.js";
-import { similarity, summarise } from "./similarity.js";
+import { type SimilaritySummary, similarity, summarise } from "./similarity.js";
+
+interface Case {
+  readonly what: string;
+  readonly expected: readonly (readonly (number | "NaN")[])[];
+  readonly actual: readonly (readonly (number | "NaN")[])[];
+  /** Mean and worst. */
+  readonly figures: Readonly<Record<"cosine" | "centredCosine" | "relativeError", readonly [number | "NaN", number | "NaN"] | null>>;
+}
+
+/** Held against training/diagnostics.py too, by training/tests/test_diagnostics.py. */
+const CASES = JSON.parse(readFileSync(new URL("similarity.cases.json", import.meta.url), "utf8")) as Case[];
+
+test.each(CASES)("$what", ({ expected, actual, figures }) => {
+  const vectors = actual.map((vector, index) => pair(vector.map(Number), (expected[index] as readonly number[]).map(Number)));
+  const summary = summarise(vectors) as SimilaritySummary & Record<string, number | null>;
+  for (const [name, want] of Object.entries(figures)) {
+    for (const [kind, index] of [["Mean", 0] as const, ["Worst", 1] as const]) {
+      const found = summary[`${name}${kind}`];
+      if (want === null) expect(found, `${name}${kind}`).toBeNull();
+      else if (want[index] === "NaN") expect(found, `${name}${kind}`).toBeNaN();
+      else expect(found, `${name}${kind}`).toBeCloseTo(want[index], 9);
+    }
+  }
+});
+
+test("as many samples as anybody has are summarised, and not-a-number is found among them", () => {
+  const samples = Array.from({ length: 200_000 }, (_, index) => pair([index % 7, 1], [index % 7, 1]));
+  expect(summarise(samples)).toMatchObject({
+    count: 200_000,
+    cosineWorst: 1,
+    centredCosineWorst: 1,
+    relativeErrorWorst: 0,
+    maxAbsError: 0,
+  });
+  samples[150_000] = pair([Number.NaN, 1], [1, 1]);
+  for (const figure of ["cosineWorst", "centredCosineWorst", "relativeErrorWorst", "maxAbsError"] as const)
+    expect(summarise(samples)[figure], figure).toBeNaN();
+});
 
 test("cosine ignores length, keeps its sign, and the largest error does neither", () => {
   const { cosine, maxAbsError } = similarity([2, 0], [1, 0]);
@@ -61,12 +101,23 @@ test("a model that answers everything alike has a centred cosine of 0 on the who
   expect(summary.centredCosineWorst).toBeCloseTo(-Math.SQRT1_2, 9);
 });
 
-test("of one sample, or of equal ones, there is no centred cosine and no relative error", () => {
+test("of one sample, or of equal ones that are answered by others, there is no centred cosine and no relative error", () => {
   const none = { centredCosineMean: null, centredCosineWorst: null, relativeErrorMean: null, relativeErrorWorst: null };
   const third = 1 / 3;
   expect(summarise([pair([1, 2], [1, 2])])).toMatchObject(none);
   expect(summarise(Array.from({ length: 3 }, () => pair([1, 2], [third, 0.1])))).toMatchObject(none);
   expect(summarise([pair([1, 2], [1, 2]), pair([1, 2], [1, 2.001])]).centredCosineWorst).not.toBeNull();
+});
+
+test("what matches perfectly passes every bar, and one sample is no measure", () => {
+  const bars = { minCentredCosine: 1, maxRelativeError: 0 };
+  for (const { what, expected, actual } of CASES.filter((each) => JSON.stringify(each.expected) === JSON.stringify(each.actual))) {
+    const samples = actual.map((vector, index) => pair(vector as number[], expected[index] as number[]));
+    const row = { ...summarise(samples), what: "encode", inputs: "", against: "expected" as const };
+    expect(isMeasurable(row, bars), what).toBe(samples.length > 1);
+    expect(passes(row, bars), what).toBe(samples.length > 1);
+    expect(isMeasurable(row, {}), what).toBe(true);
+  }
 });
 
 test("vectors of different lengths are refused", () => {

@@ -1,6 +1,19 @@
-/** How near two vectors are. `cosine` is NaN when either is all zero or not finite. */
+/**
+ * What the words of these figures mean, here and in training/diagnostics.py; docs/verify.md says it to users, and similarity.cases.json holds
+ * both programs to it. Squares below `ROUNDING_SHARE` of a vector's own squares are the rounding of f32, and no difference.
+ *
+ * - A pair that is equal has a cosine of 1 from wherever it is seen, and an error of 0.
+ * - A pair that is not, and whose expected vector lies where the cosine is taken from (the origin, or the mean of all), has no cosine and enters
+ *   neither mean nor worst. Its error counts. Where it is the actual vector that lies there, the cosine is 0.
+ * - Where the expected vectors are all the same there is no variance: the centred figures are those of equal pairs where all pairs are
+ *   equal, and none otherwise.
+ * - A value that is not finite makes every figure NaN that its sample enters.
+ */
+const ROUNDING_SHARE = 1e-12;
+
+/** How near two vectors are. `cosine` is undefined where there is none, NaN where a value is not finite. */
 export interface Similarity {
-  readonly cosine: number;
+  readonly cosine: number | undefined;
   readonly maxAbsError: number;
 }
 
@@ -24,12 +37,13 @@ export interface SamplePair {
 /** Many comparisons of one kind. NaN anywhere in a sample shows as NaN in every figure that it enters. */
 export interface SimilaritySummary {
   readonly count: number;
-  readonly cosineMean: number;
-  readonly cosineWorst: number;
+  /** Null where no sample has a cosine: the expected vectors are all zero, and the actual ones are not. */
+  readonly cosineMean: number | null;
+  readonly cosineWorst: number | null;
   /**
    * Cosine after the mean of the expected vectors is taken from both. What all outputs of a model have in common says nothing about its
    * inputs, and is most of the plain cosine. Null where there is no such thing: of fewer than two samples, or of expected vectors that are
-   * all the same.
+   * all the same while the actual ones are others.
    */
   readonly centredCosineMean: number | null;
   readonly centredCosineWorst: number | null;
@@ -39,33 +53,33 @@ export interface SimilaritySummary {
   readonly maxAbsError: number;
 }
 
-/** Variance below this share of the mean square is the rounding of f32, and no difference of the samples. */
-const VARIANCE_SHARE_MIN = 1e-12;
-
 /** Means and worst figures of at least one sample. */
 export function summarise(samples: readonly SamplePair[]): SimilaritySummary {
   if (samples.length === 0) throw new RangeError("no samples to summarise");
   const plain = samples.map(({ actual, expected }) => similarity(actual, expected));
-  const cosines = plain.map(({ cosine }) => cosine);
+  const cosines = plain.map(({ cosine }) => cosine).filter(isDefined);
   const centred = centredFigures(samples);
   return {
     count: samples.length,
     cosineMean: mean(cosines),
-    cosineWorst: Math.min(...cosines),
+    cosineWorst: least(cosines),
     centredCosineMean: centred && mean(centred.cosines),
-    centredCosineWorst: centred && Math.min(...centred.cosines),
+    centredCosineWorst: centred && least(centred.cosines),
     relativeErrorMean: centred && mean(centred.relativeErrors),
-    relativeErrorWorst: centred && Math.max(...centred.relativeErrors),
-    maxAbsError: Math.max(...plain.map(({ maxAbsError }) => maxAbsError)),
+    relativeErrorWorst: centred && most(centred.relativeErrors),
+    maxAbsError: most(plain.map(({ maxAbsError }) => maxAbsError)) as number,
   };
 }
 
 function centredFigures(samples: readonly SamplePair[]): { cosines: number[]; relativeErrors: number[] } | null {
   if (samples.length < 2) return null;
   const { centre, variance, meanSquare } = spread(samples.map(({ expected }) => expected));
-  if (variance <= VARIANCE_SHARE_MIN * meanSquare) return null;
+  if (variance <= ROUNDING_SHARE * meanSquare) {
+    if (!samples.every(isEqual)) return null;
+    return { cosines: samples.map(() => 1), relativeErrors: samples.map(() => 0) };
+  }
   return {
-    cosines: samples.map(({ actual, expected }) => cosineAbout(actual, expected, centre)),
+    cosines: samples.map(({ actual, expected }) => cosineAbout(actual, expected, centre)).filter(isDefined),
     relativeErrors: samples.map(({ actual, expected }) => meanSquaredError(actual, expected) / variance),
   };
 }
@@ -89,20 +103,37 @@ function spread(vectors: readonly ArrayLike<number>[]): { centre: Float64Array; 
   return { centre, variance: deviations / (width * (vectors.length - 1)), meanSquare: squares / (width * vectors.length) };
 }
 
-/** The cosine of two vectors as seen from `centre`, or from the origin. */
-function cosineAbout(actual: ArrayLike<number>, expected: ArrayLike<number>, centre: Float64Array | undefined): number {
-  let dot = 0;
-  let actualSquares = 0;
-  let expectedSquares = 0;
+/** The cosine of two vectors as seen from `centre`, or from the origin; undefined where there is none. */
+function cosineAbout(actual: ArrayLike<number>, expected: ArrayLike<number>, centre: Float64Array | undefined): number | undefined {
+  const own = { actual: 0, expected: 0 };
+  const seen = { actual: 0, expected: 0, dot: 0 };
+  let error = 0;
   for (let index = 0; index < actual.length; index++) {
+    const [a, e] = [actual[index] as number, expected[index] as number];
     const origin = centre === undefined ? 0 : (centre[index] as number);
-    const a = (actual[index] as number) - origin;
-    const e = (expected[index] as number) - origin;
-    dot += a * e;
-    actualSquares += a * a;
-    expectedSquares += e * e;
+    own.actual += a * a;
+    own.expected += e * e;
+    seen.actual += (a - origin) ** 2;
+    seen.expected += (e - origin) ** 2;
+    seen.dot += (a - origin) * (e - origin);
+    error += (a - e) ** 2;
   }
-  return dot / Math.sqrt(actualSquares * expectedSquares);
+  if (!Number.isFinite(seen.actual + seen.expected)) return Number.NaN;
+  if (error === 0) return 1;
+  if (seen.expected <= ROUNDING_SHARE * own.expected) return error <= ROUNDING_SHARE * own.expected ? 1 : undefined;
+  if (seen.actual <= ROUNDING_SHARE * own.actual) return 0;
+  return seen.dot / Math.sqrt(seen.actual * seen.expected);
+}
+
+/** Whether a pair is the same but for the rounding of f32. */
+function isEqual({ actual, expected }: SamplePair): boolean {
+  let own = 0;
+  let error = 0;
+  for (let index = 0; index < actual.length; index++) {
+    own += (expected[index] as number) ** 2;
+    error += ((actual[index] as number) - (expected[index] as number)) ** 2;
+  }
+  return error <= ROUNDING_SHARE * own;
 }
 
 function meanSquaredError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
@@ -111,8 +142,21 @@ function meanSquaredError(actual: ArrayLike<number>, expected: ArrayLike<number>
   return squares / actual.length;
 }
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+// Samples are as many as somebody saved: as arguments of one call they would overflow the stack.
+function least(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((low, value) => Math.min(low, value), Number.POSITIVE_INFINITY);
+}
+
+function most(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((high, value) => Math.max(high, value), Number.NEGATIVE_INFINITY);
+}
+
+function mean(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function isDefined(value: number | undefined): value is number {
+  return value !== undefined;
 }
 
 function requireSameLength(actual: ArrayLike<number>, expected: ArrayLike<number>): void {
