@@ -133,9 +133,14 @@ export function setupPage() {
   );
 }
 
-export function setup() {
+/** The compiler, and what Zig builds embed. */
+export function setupZig() {
   setupPage();
   installZig();
+}
+
+export function setup() {
+  setupZig();
   const sources = [
     "build.zig",
     "build.zig.zon",

@@ -15,6 +15,7 @@ import { ALIGNMENT, ELEMENTS_MAX, FILE_BYTES_MAX } from "./pack/layout.js";
 import { readPack } from "./pack/readPack.js";
 import { type Blob, writePack } from "./pack/writePack.js";
 import { type Plan, planMemory } from "./plan/plan.js";
+import { VERSION } from "./version.js";
 
 export interface CompileProgress {
   /** Constants encoded so far, of `total`. */
@@ -88,7 +89,7 @@ export interface Compiled {
   readonly report: CompileReport;
 }
 
-export const DEFAULT_GENERATOR = "synapse-host 0.1.0";
+export const DEFAULT_GENERATOR = `synapse-host ${VERSION}`;
 
 /**
  * Compiles a checkpoint into a `.syn` file: lowers the config to a program, stores weights in the types asked for, plans memory. The same

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { VERSION } from "../version.js";
 import { benchCommand } from "./commands/bench.js";
 import { compareCommand } from "./commands/compare.js";
 import { discoverCommand } from "./commands/discover.js";
@@ -13,7 +14,6 @@ import { verifyCommand } from "./commands/verify.js";
 import { verifyModelCommand } from "./commands/verifyModel.js";
 import type { CliContext } from "./context.js";
 import { EXIT_CODES_HELP } from "./exitCodes.js";
-import { VERSION } from "./version.js";
 
 const ABOUT = "Compile, inspect, run and simulate world models for the ESP32-P4.";
 
