@@ -1,8 +1,8 @@
 //! The C ABI of include/synapse_device.h. Arguments are checked here; behind it, types hold.
 const std = @import("std");
-pub const Device = @import("device.zig").Device;
+pub const Device = @import("request/device.zig").Device;
 const limits = @import("limits.zig");
-const update_keys_max = @import("update_keys.zig").keys_max;
+const update_keys_max = @import("flash/update_keys.zig").keys_max;
 const sector_bytes = @import("flash/flash.zig").sector_bytes;
 /// For hosts written in Zig, which need no second description of the C types.
 pub const ports = @import("port.zig");
@@ -10,7 +10,7 @@ pub const sim_flash = @import("flash/sim_flash.zig");
 pub const sim_ota = @import("flash/sim_ota.zig");
 pub const sim_verify = @import("sim_verify.zig");
 pub const empty_image = @import("firmware/empty_image.zig");
-pub const version = @import("device.zig").version;
+pub const version = @import("request/device.zig").version;
 
 const Result = ports.Result;
 

@@ -31,7 +31,7 @@ test "result codes and limits are those of the header" {
     try std.testing.expectEqual(c.SYNAPSE_DEVICE_ERROR_BUSY, @backingInt(ports.Result.busy));
     try std.testing.expectEqual(c.SYNAPSE_DEVICE_REGION_FAST, @backingInt(ports.Region.fast));
     try std.testing.expectEqual(c.SYNAPSE_DEVICE_REGION_SLOW, @backingInt(ports.Region.slow));
-    const Fetched = @import("download.zig").Result;
+    const Fetched = @import("updates/download.zig").Result;
     inline for (.{
         .{ c.SYNAPSE_DEVICE_FETCH_BROKEN, Fetched.broken },                .{ c.SYNAPSE_DEVICE_FETCH_WHOLE, Fetched.whole },
         .{ c.SYNAPSE_DEVICE_FETCH_NAME, Fetched.name },                    .{ c.SYNAPSE_DEVICE_FETCH_REFUSED, Fetched.refused },

@@ -1,17 +1,17 @@
 //! The route table. A route is one file; adding one is a file and a line here.
 const std = @import("std");
-const Answer = @import("answer.zig").Answer;
-const Device = @import("device.zig").Device;
-const Exchange = @import("exchange.zig").Exchange;
-const Level = @import("access.zig").Level;
-const BodyType = @import("exchange.zig").BodyType;
-const Model = @import("model.zig").Model;
-const Problem = @import("problem.zig").Problem;
-const ProblemError = @import("problem.zig").Error;
+const Answer = @import("request/answer.zig").Answer;
+const Device = @import("request/device.zig").Device;
+const Exchange = @import("request/exchange.zig").Exchange;
+const Level = @import("board/access.zig").Level;
+const BodyType = @import("request/exchange.zig").BodyType;
+const Model = @import("model/model.zig").Model;
+const Problem = @import("wire/problem.zig").Problem;
+const ProblemError = @import("wire/problem.zig").Error;
 const Header = @import("port.zig").Header;
-const Target = @import("http.zig").Target;
+const Target = @import("wire/http.zig").Target;
 const limits = @import("limits.zig");
-const media_types = @import("answer.zig").media_types;
+const media_types = @import("request/answer.zig").media_types;
 
 pub const Method = enum { GET, POST, PUT, DELETE };
 

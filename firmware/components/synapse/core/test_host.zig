@@ -2,7 +2,7 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 pub const ports = @import("port.zig");
-const Device = @import("device.zig").Device;
+const Device = @import("request/device.zig").Device;
 const flash_module = @import("flash/flash.zig");
 const sim_ota = @import("flash/sim_ota.zig");
 const SimOta = sim_ota.SimOta;

@@ -1,7 +1,7 @@
 //! What is recorded about the model slots: one payload of the record ring.
 const std = @import("std");
 const RecordRing = @import("record_ring.zig").RecordRing;
-const UpdateKeys = @import("../update_keys.zig").UpdateKeys;
+const UpdateKeys = @import("update_keys.zig").UpdateKeys;
 
 pub const slot_count = 2;
 pub const SlotIndex = u1;

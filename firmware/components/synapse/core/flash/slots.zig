@@ -11,7 +11,7 @@
 const flash = @import("flash.zig");
 const pack_prefix = @import("pack_prefix.zig");
 const states = @import("slot_state.zig");
-const UpdateKeys = @import("../update_keys.zig").UpdateKeys;
+const UpdateKeys = @import("update_keys.zig").UpdateKeys;
 pub const Reason = states.Reason;
 pub const SlotIndex = states.SlotIndex;
 pub const SlotsState = states.SlotsState;

@@ -8,7 +8,7 @@ const Upload = @import("upload.zig").Upload;
 const makePack = @import("power_cut_test.zig").makePack;
 const pack_signature = @import("pack_signature.zig");
 const ports = @import("../port.zig");
-const UpdateKeys = @import("../update_keys.zig").UpdateKeys;
+const UpdateKeys = @import("update_keys.zig").UpdateKeys;
 
 const allocator = std.testing.allocator;
 

@@ -9,7 +9,7 @@ const slots_module = @import("slots.zig");
 const Slots = slots_module.Slots;
 const SlotIndex = slots_module.SlotIndex;
 const Reason = slots_module.Reason;
-const update_keys = @import("../update_keys.zig");
+const update_keys = @import("update_keys.zig");
 
 pub const Error = slots_module.Error || pack_prefix.Error || update_keys.Error || error{
     /// The board has update keys, and no signature follows the pack.

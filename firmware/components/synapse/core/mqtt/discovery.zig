@@ -1,10 +1,10 @@
 //! homeassistant/device/synapse_{device}/config, retained: tells Home Assistant what of the board to show (its MQTT device discovery). An empty message
 //! takes the board out again.
-const Device = @import("../device.zig").Device;
-const version = @import("../device.zig").version;
+const Device = @import("../request/device.zig").Device;
+const version = @import("../request/device.zig").version;
 const limits = @import("../limits.zig");
 const Mqtt = @import("mqtt.zig").Mqtt;
-const Answer = @import("../answer.zig").Answer;
+const Answer = @import("../request/answer.zig").Answer;
 const topics = @import("topics.zig");
 
 /// Where Home Assistant says `online` when it has started.

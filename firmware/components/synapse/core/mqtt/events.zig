@@ -1,8 +1,8 @@
 //! synapse/{device}/event/...: what happened, once. Each says its kind in `event_type`, as Home Assistant's event entities want it.
-const Device = @import("../device.zig").Device;
+const Device = @import("../request/device.zig").Device;
 const Mqtt = @import("mqtt.zig").Mqtt;
-const Answer = @import("../answer.zig").Answer;
-const Updates = @import("../updates.zig").Updates;
+const Answer = @import("../request/answer.zig").Answer;
+const Updates = @import("../updates/updates.zig").Updates;
 const Observation = @import("../routes/observe.zig").Observation;
 const topics = @import("topics.zig");
 const limits = @import("../limits.zig");

@@ -10,14 +10,14 @@ const Outbox = outbox_module.Outbox;
 const status = @import("status.zig");
 const telemetry = @import("telemetry.zig");
 const topics = @import("topics.zig");
-const Access = @import("../access.zig").Access;
-const Right = @import("../access.zig").Right;
-const Answer = @import("../answer.zig").Answer;
-const Bounded = @import("../problem.zig").Bounded;
-const Device = @import("../device.zig").Device;
+const Access = @import("../board/access.zig").Access;
+const Right = @import("../board/access.zig").Right;
+const Answer = @import("../request/answer.zig").Answer;
+const Bounded = @import("../wire/problem.zig").Bounded;
+const Device = @import("../request/device.zig").Device;
 const limits = @import("../limits.zig");
 const ports = @import("../port.zig");
-const Problem = @import("../problem.zig").Problem;
+const Problem = @import("../wire/problem.zig").Problem;
 
 const groups_bytes_max = limits.groups_max * (limits.group_bytes_max + 1);
 const query_bytes_max = 256;
@@ -253,7 +253,7 @@ pub const Mqtt = struct {
     }
 
     /// Where the answer goes.
-    fn address(mqtt: *const Mqtt, pending: *outbox_module.Pending, message: *const ports.MqttMessage, id: []const u8, problem: *Problem) @import("../problem.zig").Error!void {
+    fn address(mqtt: *const Mqtt, pending: *outbox_module.Pending, message: *const ports.MqttMessage, id: []const u8, problem: *Problem) @import("../wire/problem.zig").Error!void {
         const wanted = message.response_topic.slice();
         const correlation = message.correlation.slice();
         pending.correlation.append(correlation[0..@min(correlation.len, limits.mqtt_correlation_bytes_max)]);

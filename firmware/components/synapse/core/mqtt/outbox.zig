@@ -3,11 +3,11 @@
 const std = @import("std");
 const limits = @import("../limits.zig");
 const ports = @import("../port.zig");
-const Metrics = @import("../metrics.zig").Metrics;
-const Sink = @import("../sink.zig").Sink;
-const Answer = @import("../answer.zig").Answer;
-const Problem = @import("../problem.zig").Problem;
-const Bounded = @import("../problem.zig").Bounded;
+const Metrics = @import("../board/metrics.zig").Metrics;
+const Sink = @import("../request/sink.zig").Sink;
+const Answer = @import("../request/answer.zig").Answer;
+const Problem = @import("../wire/problem.zig").Problem;
+const Bounded = @import("../wire/problem.zig").Bounded;
 const Topic = @import("topics.zig").Topic;
 
 /// A command whose answer is to come.

@@ -1,5 +1,5 @@
 //! synapse/{device}/status, retained: whether the board is there, and what it runs. The last will says that it is not.
-const Device = @import("../device.zig").Device;
+const Device = @import("../request/device.zig").Device;
 const Mqtt = @import("mqtt.zig").Mqtt;
 
 /// The last will. What else the status says would not be true any more.

@@ -1,5 +1,5 @@
 //! synapse/{device}/telemetry: how the board does, at regular times.
-const Device = @import("../device.zig").Device;
+const Device = @import("../request/device.zig").Device;
 const Mqtt = @import("mqtt.zig").Mqtt;
 
 pub fn publish(mqtt: *Mqtt, device: *const Device) void {

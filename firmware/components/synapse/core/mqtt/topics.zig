@@ -9,7 +9,7 @@
 //!   synapse/group/{name}/cmd/...                 to every board of the group
 const std = @import("std");
 const limits = @import("../limits.zig");
-const Bounded = @import("../problem.zig").Bounded;
+const Bounded = @import("../wire/problem.zig").Bounded;
 
 pub const root = "synapse/";
 pub const Topic = Bounded(limits.mqtt_topic_bytes_max);

@@ -1,20 +1,20 @@
 //! POST /v1/models/{slot}/activate: opens the slot's model, runs its golden vectors, and makes it the one that the board runs. If anything is wrong the
 //! board returns to the model it had; if the board resets meanwhile, its next boot does.
 const std = @import("std");
-const Answer = @import("../answer.zig").Answer;
-const Device = @import("../device.zig").Device;
-const Opened = @import("../active_model.zig").Opened;
-const WorkRefusal = @import("../active_model.zig").WorkRefusal;
-const Exchange = @import("../exchange.zig").Exchange;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
+const Answer = @import("../request/answer.zig").Answer;
+const Device = @import("../request/device.zig").Device;
+const Opened = @import("../request/active_model.zig").Opened;
+const WorkRefusal = @import("../request/active_model.zig").WorkRefusal;
+const Exchange = @import("../request/exchange.zig").Exchange;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
 const Reason = @import("../flash/slots.zig").Reason;
 const SlotsError = @import("../flash/slots.zig").Error;
-const Storage = @import("../storage.zig").Storage;
-const SlotIndex = @import("../storage.zig").SlotIndex;
+const Storage = @import("../board/storage.zig").Storage;
+const SlotIndex = @import("../board/storage.zig").SlotIndex;
 const events = @import("../mqtt/events.zig");
 const models = @import("models.zig");
-const rights = @import("../rights.zig");
+const rights = @import("../request/rights.zig");
 const routes = @import("../routes.zig");
 
 pub const route: routes.Route = .{ .method = .POST, .path = "/v1/models/*/activate", .access = .owner, .kind = .{ .task = .{

@@ -1,11 +1,11 @@
 //! A file that is part of the firmware, served whole: compressed by the build, known by its etag. Flash is dear, so it is kept plain as well
 //! only when its clients may be such that cannot decompress.
 const std = @import("std");
-const Answer = @import("../answer.zig").Answer;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
+const Answer = @import("../request/answer.zig").Answer;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
 const Request = @import("../routes.zig").Request;
-const http = @import("../http.zig");
+const http = @import("../wire/http.zig");
 
 pub const Asset = struct {
     content_type: []const u8,

@@ -1,19 +1,19 @@
 //! POST /v1/claim: makes the client the board's owner and gives it the token, once; the owner gets a new token in place of the old one.
 //! DELETE /v1/claim: forgets the owner and everything the owner set.
-const Answer = @import("../answer.zig").Answer;
-const Body = @import("../body.zig").Body;
-const Device = @import("../device.zig").Device;
-const Exchange = @import("../exchange.zig").Exchange;
+const Answer = @import("../request/answer.zig").Answer;
+const Body = @import("../wire/body.zig").Body;
+const Device = @import("../request/device.zig").Device;
+const Exchange = @import("../request/exchange.zig").Exchange;
 const Pair = @import("../flash/journal.zig").Pair;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
-const access = @import("../access.zig");
-const http = @import("../http.zig");
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
+const access = @import("../board/access.zig");
+const http = @import("../wire/http.zig");
 const limits = @import("../limits.zig");
 const models = @import("models.zig");
-const rights = @import("../rights.zig");
+const rights = @import("../request/rights.zig");
 const routes = @import("../routes.zig");
-const schema = @import("../settings_schema.zig");
+const schema = @import("settings/schema.zig");
 const small_task = @import("small_task.zig");
 
 pub const route: routes.Route = .{ .method = .POST, .path = "/v1/claim", .access = .claim, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 201, begin, claim) } };

@@ -1,19 +1,19 @@
 //! GET /v1/device: what this board is and how it does.
 const std = @import("std");
-const Answer = @import("../answer.zig").Answer;
-const media_types = @import("../answer.zig").media_types;
-const Device = @import("../device.zig").Device;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
-const room = @import("../room.zig");
-const Storage = @import("../storage.zig").Storage;
+const Answer = @import("../request/answer.zig").Answer;
+const media_types = @import("../request/answer.zig").media_types;
+const Device = @import("../request/device.zig").Device;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
+const room = @import("../request/room.zig");
+const Storage = @import("../board/storage.zig").Storage;
 const routes = @import("../routes.zig");
 const limits = @import("../limits.zig");
-const memory = @import("../memory.zig");
+const memory = @import("../board/memory.zig");
 const topics = @import("../mqtt/topics.zig");
-const runtime = @import("../runtime.zig");
+const runtime = @import("../model/runtime.zig");
 const ports = @import("../port.zig");
-const version = @import("../device.zig").version;
+const version = @import("../request/device.zig").version;
 const models = @import("models.zig");
 
 pub const route: routes.Route = .{ .method = .GET, .path = "/v1/device", .access = .identity, .kind = .{ .immediate = .{

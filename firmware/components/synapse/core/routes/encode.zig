@@ -1,10 +1,10 @@
 //! POST /v1/encode: a picture in, its latent out.
-const Answer = @import("../answer.zig").Answer;
-const Body = @import("../body.zig").Body;
-const Device = @import("../device.zig").Device;
-const Exchange = @import("../exchange.zig").Exchange;
-const Model = @import("../model.zig").Model;
-const ProblemError = @import("../problem.zig").Error;
+const Answer = @import("../request/answer.zig").Answer;
+const Body = @import("../wire/body.zig").Body;
+const Device = @import("../request/device.zig").Device;
+const Exchange = @import("../request/exchange.zig").Exchange;
+const Model = @import("../model/model.zig").Model;
+const ProblemError = @import("../wire/problem.zig").Error;
 const Route = @import("../routes.zig").Route;
 const image = @import("image.zig");
 const reply = @import("reply.zig");

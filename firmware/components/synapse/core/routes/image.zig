@@ -1,15 +1,15 @@
 //! A picture in a request: as the whole body, as the file of a form, or as `image` and `type` in a JSON or CBOR object. Shared by the routes that take one.
 const std = @import("std");
-const Body = @import("../body.zig").Body;
-const exchanges = @import("../exchange.zig");
+const Body = @import("../wire/body.zig").Body;
+const exchanges = @import("../request/exchange.zig");
 const Exchange = exchanges.Exchange;
 const BodyType = exchanges.BodyType;
 const limits = @import("../limits.zig");
-const multipart = @import("../multipart.zig");
-const picture_size = @import("../picture_size.zig");
-const Encode = @import("../model.zig").Encode;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
+const multipart = @import("../wire/multipart.zig");
+const picture_size = @import("picture_size.zig");
+const Encode = @import("../model/model.zig").Encode;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
 
 /// The whole body is a picture.
 pub fn fromBody(exchange: *Exchange, encoder: *const Encode) ProblemError!void {

@@ -1,12 +1,12 @@
 //! GET /v1/log?level=&after=: the lines of the log that are kept, oldest first.
 const std = @import("std");
-const Answer = @import("../answer.zig").Answer;
-const media_types = @import("../answer.zig").media_types;
-const Device = @import("../device.zig").Device;
-const http = @import("../http.zig");
+const Answer = @import("../request/answer.zig").Answer;
+const media_types = @import("../request/answer.zig").media_types;
+const Device = @import("../request/device.zig").Device;
+const http = @import("../wire/http.zig");
 const LogLevel = @import("../port.zig").LogLevel;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
 const routes = @import("../routes.zig");
 
 pub const route: routes.Route = .{ .method = .GET, .path = "/v1/log", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } } };

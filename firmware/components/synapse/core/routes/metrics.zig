@@ -1,11 +1,11 @@
 //! GET /v1/metrics: Prometheus text format 0.0.4. Counters start at zero with the device.
 const std = @import("std");
-const Answer = @import("../answer.zig").Answer;
-const Device = @import("../device.zig").Device;
-const memory = @import("../memory.zig");
-const metrics = @import("../metrics.zig");
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
+const Answer = @import("../request/answer.zig").Answer;
+const Device = @import("../request/device.zig").Device;
+const memory = @import("../board/memory.zig");
+const metrics = @import("../board/metrics.zig");
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
 const routes = @import("../routes.zig");
 
 pub const route: routes.Route = .{ .method = .GET, .path = "/v1/metrics", .access = .read, .kind = .{ .immediate = .{

@@ -1,18 +1,18 @@
 //! GET /v1/models and GET /v1/models/{slot}: what models the board holds, and what they take and give.
 const std = @import("std");
-const ActionSpace = @import("../action_space.zig").ActionSpace;
-const Answer = @import("../answer.zig").Answer;
-const media_types = @import("../answer.zig").media_types;
-const Device = @import("../device.zig").Device;
-const CborTokens = @import("../cbor_tokens.zig").CborTokens;
-const Model = @import("../model.zig").Model;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
+const ActionSpace = @import("../model/action_space.zig").ActionSpace;
+const Answer = @import("../request/answer.zig").Answer;
+const media_types = @import("../request/answer.zig").media_types;
+const Device = @import("../request/device.zig").Device;
+const CborTokens = @import("../wire/cbor_tokens.zig").CborTokens;
+const Model = @import("../model/model.zig").Model;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
 const routes = @import("../routes.zig");
-const runtime = @import("../runtime.zig");
-const Storage = @import("../storage.zig").Storage;
-const SlotIndex = @import("../storage.zig").SlotIndex;
-const slot_count = @import("../storage.zig").slot_count;
+const runtime = @import("../model/runtime.zig");
+const Storage = @import("../board/storage.zig").Storage;
+const SlotIndex = @import("../board/storage.zig").SlotIndex;
+const slot_count = @import("../board/storage.zig").slot_count;
 
 pub const route: routes.Route = .{ .method = .GET, .path = "/v1/models", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = list } } };
 pub const slot_route: routes.Route = .{ .method = .GET, .path = "/v1/models/*", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = one } } };

@@ -1,8 +1,8 @@
 //! GET /openapi.json: what the board says over HTTP, in OpenAPI 3.1. openapi_test.zig holds it against the route table.
-const Answer = @import("../answer.zig").Answer;
-const Device = @import("../device.zig").Device;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
+const Answer = @import("../request/answer.zig").Answer;
+const Device = @import("../request/device.zig").Device;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
 const routes = @import("../routes.zig");
 const Asset = @import("asset.zig").Asset;
 

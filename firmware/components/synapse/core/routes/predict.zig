@@ -1,11 +1,11 @@
 //! POST /v1/predict: a history of latents and the action taken at each, in; the latent that follows, out.
-const Answer = @import("../answer.zig").Answer;
-const Body = @import("../body.zig").Body;
-const Device = @import("../device.zig").Device;
-const Exchange = @import("../exchange.zig").Exchange;
-const Model = @import("../model.zig").Model;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
+const Answer = @import("../request/answer.zig").Answer;
+const Body = @import("../wire/body.zig").Body;
+const Device = @import("../request/device.zig").Device;
+const Exchange = @import("../request/exchange.zig").Exchange;
+const Model = @import("../model/model.zig").Model;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
 const Route = @import("../routes.zig").Route;
 const reply = @import("reply.zig");
 

@@ -1,9 +1,9 @@
 //! POST /v1/reboot: answers, then starts the board anew.
-const Answer = @import("../answer.zig").Answer;
-const Device = @import("../device.zig").Device;
-const Exchange = @import("../exchange.zig").Exchange;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
+const Answer = @import("../request/answer.zig").Answer;
+const Device = @import("../request/device.zig").Device;
+const Exchange = @import("../request/exchange.zig").Exchange;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
 const routes = @import("../routes.zig");
 const small_task = @import("small_task.zig");
 

@@ -1,8 +1,8 @@
 //! What the answers of all inference routes end with: which model answered, and how long each part took.
-const Answer = @import("../answer.zig").Answer;
-const Device = @import("../device.zig").Device;
-const Bounded = @import("../problem.zig").Bounded;
-const Exchange = @import("../exchange.zig").Exchange;
+const Answer = @import("../request/answer.zig").Answer;
+const Device = @import("../request/device.zig").Device;
+const Bounded = @import("../wire/problem.zig").Bounded;
+const Exchange = @import("../request/exchange.zig").Exchange;
 
 /// The member `warnings`, where some of the actions that the client gave lie outside of the model's bounds: the answer is what the model makes of
 /// them, but it has seen none like them. `rows`: of the width of the model's actions; `field`: of the body; `actions` are rows, `action` is one.

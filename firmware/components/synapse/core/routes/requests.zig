@@ -1,13 +1,13 @@
 //! GET /v1/requests: what is in progress, and who asked for it. DELETE /v1/requests/{id} ends one, DELETE /v1/requests those of strangers.
-const Answer = @import("../answer.zig").Answer;
-const media_types = @import("../answer.zig").media_types;
-const Device = @import("../device.zig").Device;
-const Exchange = @import("../exchange.zig").Exchange;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
-const http = @import("../http.zig");
-const rights = @import("../rights.zig");
-const room = @import("../room.zig");
+const Answer = @import("../request/answer.zig").Answer;
+const media_types = @import("../request/answer.zig").media_types;
+const Device = @import("../request/device.zig").Device;
+const Exchange = @import("../request/exchange.zig").Exchange;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
+const http = @import("../wire/http.zig");
+const rights = @import("../request/rights.zig");
+const room = @import("../request/room.zig");
 const routes = @import("../routes.zig");
 const small_task = @import("small_task.zig");
 

@@ -1,11 +1,11 @@
 //! POST /v1/rollout: a start (latent or picture) and n actions in; the trajectory out, start included, so n + 1 latents.
 //! Each step predicts from the last latents and actions, as many as the model's history holds.
-const Answer = @import("../answer.zig").Answer;
-const Body = @import("../body.zig").Body;
-const Device = @import("../device.zig").Device;
-const Exchange = @import("../exchange.zig").Exchange;
-const Model = @import("../model.zig").Model;
-const ProblemError = @import("../problem.zig").Error;
+const Answer = @import("../request/answer.zig").Answer;
+const Body = @import("../wire/body.zig").Body;
+const Device = @import("../request/device.zig").Device;
+const Exchange = @import("../request/exchange.zig").Exchange;
+const Model = @import("../model/model.zig").Model;
+const ProblemError = @import("../wire/problem.zig").Error;
 const Route = @import("../routes.zig").Route;
 const frames = @import("frame.zig");
 const reply = @import("reply.zig");

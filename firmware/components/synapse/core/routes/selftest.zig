@@ -1,10 +1,10 @@
 //! POST /v1/selftest: runs the model's own test vectors on the worker, and says which of them gave the outputs that the pack promises.
-const Answer = @import("../answer.zig").Answer;
-const Device = @import("../device.zig").Device;
-const Exchange = @import("../exchange.zig").Exchange;
-const Model = @import("../model.zig").Model;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
+const Answer = @import("../request/answer.zig").Answer;
+const Device = @import("../request/device.zig").Device;
+const Exchange = @import("../request/exchange.zig").Exchange;
+const Model = @import("../model/model.zig").Model;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
 const Route = @import("../routes.zig").Route;
 const reply = @import("reply.zig");
 

@@ -1,22 +1,22 @@
 //! GET and PUT /v1/settings: what the owner has set. PUT changes the settings that it names, all of them or none, and answers as GET does.
 const std = @import("std");
-const Answer = @import("../answer.zig").Answer;
-const Body = @import("../body.zig").Body;
-const broker_address = @import("../mqtt/broker_address.zig");
+const Answer = @import("../request/answer.zig").Answer;
+const Body = @import("../wire/body.zig").Body;
+const broker_address = @import("settings/broker_address.zig");
 const Address = broker_address.Address;
-const Device = @import("../device.zig").Device;
-const Exchange = @import("../exchange.zig").Exchange;
+const Device = @import("../request/device.zig").Device;
+const Exchange = @import("../request/exchange.zig").Exchange;
 const Pair = @import("../flash/journal.zig").Pair;
 const limits = @import("../limits.zig");
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
-const Storage = @import("../storage.zig").Storage;
-const media_types = @import("../answer.zig").media_types;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
+const Storage = @import("../board/storage.zig").Storage;
+const media_types = @import("../request/answer.zig").media_types;
 const models = @import("models.zig");
-const rights = @import("../rights.zig");
+const rights = @import("../request/rights.zig");
 const routes = @import("../routes.zig");
-const schema = @import("../settings_schema.zig");
-const secrets = @import("../secrets.zig");
+const schema = @import("settings/schema.zig");
+const secrets = @import("../board/secrets.zig");
 const small_task = @import("small_task.zig");
 
 pub const route: routes.Route = .{ .method = .GET, .path = "/v1/settings", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } } };

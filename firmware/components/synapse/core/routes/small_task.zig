@@ -1,11 +1,11 @@
 //! Tasks that are done when their body is: no work on the worker.
-const Answer = @import("../answer.zig").Answer;
-const BodyType = @import("../exchange.zig").BodyType;
-const Device = @import("../device.zig").Device;
-const Exchange = @import("../exchange.zig").Exchange;
+const Answer = @import("../request/answer.zig").Answer;
+const BodyType = @import("../request/exchange.zig").BodyType;
+const Device = @import("../request/device.zig").Device;
+const Exchange = @import("../request/exchange.zig").Exchange;
 const JournalError = @import("../flash/journal.zig").Error;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
 const routes = @import("../routes.zig");
 
 const Begin = fn (device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void;

@@ -1,18 +1,18 @@
 //! POST /v1/updates/{model|firmware}: tells the board to fetch a model or a firmware by itself. GET /v1/updates says how far it is, DELETE takes it back.
 const std = @import("std");
-const Answer = @import("../answer.zig").Answer;
-const Body = @import("../body.zig").Body;
-const Device = @import("../device.zig").Device;
-const Exchange = @import("../exchange.zig").Exchange;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
+const Answer = @import("../request/answer.zig").Answer;
+const Body = @import("../wire/body.zig").Body;
+const Device = @import("../request/device.zig").Device;
+const Exchange = @import("../request/exchange.zig").Exchange;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
 const limits = @import("../limits.zig");
-const media_types = @import("../answer.zig").media_types;
+const media_types = @import("../request/answer.zig").media_types;
 const models = @import("models.zig");
 const pack_signature = @import("../flash/pack_signature.zig");
 const routes = @import("../routes.zig");
 const small_task = @import("small_task.zig");
-const updates = @import("../updates.zig");
+const updates = @import("../updates/updates.zig");
 
 pub const route: routes.Route = .{ .method = .GET, .path = "/v1/updates", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } } };
 pub const cancel_route: routes.Route = .{ .method = .DELETE, .path = "/v1/updates", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, cancel) } };

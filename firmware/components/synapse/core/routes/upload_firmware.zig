@@ -1,15 +1,15 @@
 //! POST /v1/firmware: an application image, written beside the one that runs as it arrives. Chip and revision are checked before anything is erased,
 //! checksum and digest before it counts. The board then starts it, on trial: if it does not stay up, the next start returns to the one before.
 const std = @import("std");
-const Answer = @import("../answer.zig").Answer;
-const Device = @import("../device.zig").Device;
-const Exchange = @import("../exchange.zig").Exchange;
+const Answer = @import("../request/answer.zig").Answer;
+const Device = @import("../request/device.zig").Device;
+const Exchange = @import("../request/exchange.zig").Exchange;
 const Firmware = @import("../firmware/firmware.zig").Firmware;
 const app_image = @import("../firmware/app_image.zig");
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
-const http = @import("../http.zig");
-const size = @import("../byte_text.zig").size;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
+const http = @import("../wire/http.zig");
+const size = @import("../wire/byte_text.zig").size;
 const routes = @import("../routes.zig");
 
 pub const route: routes.Route = .{ .method = .POST, .path = "/v1/firmware", .access = .owner, .kind = .{ .task = .{

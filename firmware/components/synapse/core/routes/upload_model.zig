@@ -1,16 +1,16 @@
 //! PUT /v1/models/{slot}: a packed model, written to the slot's flash as it arrives. An upload that breaks off can be resumed with Content-Range from
 //! where it stopped; the slot becomes VALID once everything was read back and its digest, and its signature
 //! where the board has update keys, is right. It does not run before it is activated.
-const Answer = @import("../answer.zig").Answer;
-const Device = @import("../device.zig").Device;
-const Exchange = @import("../exchange.zig").Exchange;
-const Problem = @import("../problem.zig").Problem;
-const ProblemError = @import("../problem.zig").Error;
-const Storage = @import("../storage.zig").Storage;
-const SlotIndex = @import("../storage.zig").SlotIndex;
+const Answer = @import("../request/answer.zig").Answer;
+const Device = @import("../request/device.zig").Device;
+const Exchange = @import("../request/exchange.zig").Exchange;
+const Problem = @import("../wire/problem.zig").Problem;
+const ProblemError = @import("../wire/problem.zig").Error;
+const Storage = @import("../board/storage.zig").Storage;
+const SlotIndex = @import("../board/storage.zig").SlotIndex;
 const UploadError = @import("../flash/upload.zig").Error;
-const http = @import("../http.zig");
-const size = @import("../byte_text.zig").size;
+const http = @import("../wire/http.zig");
+const size = @import("../wire/byte_text.zig").size;
 const limits = @import("../limits.zig");
 const models = @import("models.zig");
 const routes = @import("../routes.zig");

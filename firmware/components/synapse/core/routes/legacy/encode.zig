@@ -1,12 +1,12 @@
 //! POST /encode, for clients of the published LeWM port: a picture as little-endian f32, rows from the top, RGB, normalised with the statistics of ImageNet,
 //! whatever the content type says. It becomes the bytes that it was made of.
 const std = @import("std");
-const Answer = @import("../../answer.zig").Answer;
-const media_types = @import("../../answer.zig").media_types;
-const Device = @import("../../device.zig").Device;
-const Exchange = @import("../../exchange.zig").Exchange;
-const Problem = @import("../../problem.zig").Problem;
-const ProblemError = @import("../../problem.zig").Error;
+const Answer = @import("../../request/answer.zig").Answer;
+const media_types = @import("../../request/answer.zig").media_types;
+const Device = @import("../../request/device.zig").Device;
+const Exchange = @import("../../request/exchange.zig").Exchange;
+const Problem = @import("../../wire/problem.zig").Problem;
+const ProblemError = @import("../../wire/problem.zig").Error;
 const Route = @import("../../routes.zig").Route;
 const encode = @import("../encode.zig");
 const reply = @import("reply.zig");

@@ -1,10 +1,10 @@
 //! POST /predict, for clients of the published LeWM port: one latent and one action in, the next latent out.
-const Answer = @import("../../answer.zig").Answer;
-const media_types = @import("../../answer.zig").media_types;
-const Body = @import("../../body.zig").Body;
-const Device = @import("../../device.zig").Device;
-const Exchange = @import("../../exchange.zig").Exchange;
-const ProblemError = @import("../../problem.zig").Error;
+const Answer = @import("../../request/answer.zig").Answer;
+const media_types = @import("../../request/answer.zig").media_types;
+const Body = @import("../../wire/body.zig").Body;
+const Device = @import("../../request/device.zig").Device;
+const Exchange = @import("../../request/exchange.zig").Exchange;
+const ProblemError = @import("../../wire/problem.zig").Error;
 const Route = @import("../../routes.zig").Route;
 const predict = @import("../predict.zig");
 const rollout = @import("../rollout.zig");

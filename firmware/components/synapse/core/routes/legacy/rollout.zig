@@ -1,11 +1,11 @@
 //! POST /rollout, for clients of the published LeWM port: a latent and actions in, the trajectory out, its start included. As POST /v1/rollout, each step
 //! predicts from as much history as the model takes.
-const Answer = @import("../../answer.zig").Answer;
-const media_types = @import("../../answer.zig").media_types;
-const Body = @import("../../body.zig").Body;
-const Device = @import("../../device.zig").Device;
-const Exchange = @import("../../exchange.zig").Exchange;
-const ProblemError = @import("../../problem.zig").Error;
+const Answer = @import("../../request/answer.zig").Answer;
+const media_types = @import("../../request/answer.zig").media_types;
+const Body = @import("../../wire/body.zig").Body;
+const Device = @import("../../request/device.zig").Device;
+const Exchange = @import("../../request/exchange.zig").Exchange;
+const ProblemError = @import("../../wire/problem.zig").Error;
 const Route = @import("../../routes.zig").Route;
 const rollout = @import("../rollout.zig");
 const reply = @import("reply.zig");

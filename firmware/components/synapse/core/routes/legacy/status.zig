@@ -1,9 +1,9 @@
 //! GET /status, for clients of the published LeWM port: the keys that it gives.
-const Answer = @import("../../answer.zig").Answer;
-const media_types = @import("../../answer.zig").media_types;
-const Device = @import("../../device.zig").Device;
-const Problem = @import("../../problem.zig").Problem;
-const ProblemError = @import("../../problem.zig").Error;
+const Answer = @import("../../request/answer.zig").Answer;
+const media_types = @import("../../request/answer.zig").media_types;
+const Device = @import("../../request/device.zig").Device;
+const Problem = @import("../../wire/problem.zig").Problem;
+const ProblemError = @import("../../wire/problem.zig").Error;
 const routes = @import("../../routes.zig");
 
 pub const route: routes.Route = .{ .method = .GET, .path = "/status", .access = .read, .kind = .{ .immediate = .{ .offers = media_types[0..1], .answer = report } } };

@@ -1,0 +1,339 @@
+//! Requests from their head to the end of their body: which route, whether it may, what type the body has, and its pictures decoded. Whole requests
+//! go to the schedule.
+const std = @import("std");
+const answers = @import("answer.zig");
+const Answer = answers.Answer;
+const Client = @import("client.zig").Client;
+const Device = @import("device.zig").Device;
+const exchanges = @import("exchange.zig");
+const Exchange = exchanges.Exchange;
+const http = @import("../wire/http.zig");
+const limits = @import("../limits.zig");
+const memory = @import("../board/memory.zig");
+const multipart = @import("../wire/multipart.zig");
+const origin_check = @import("../board/origin_check.zig");
+const ports = @import("../port.zig");
+const problems = @import("../wire/problem.zig");
+const Problem = problems.Problem;
+const Right = @import("../board/access.zig").Right;
+const rights = @import("rights.zig");
+const room = @import("room.zig");
+const routes = @import("../routes.zig");
+const size = @import("../wire/byte_text.zig").size;
+const Sink = @import("sink.zig").Sink;
+
+/// Who asks.
+const From = struct { request: u32, channel: exchanges.Channel, right: Right, client: Client };
+
+/// `client` is the address that the request came from, as text; empty when the port does not know it.
+pub fn requestHead(device: *Device, request: u32, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header) void {
+    device.begin(request, .http, method, target_text, client, headers);
+}
+
+pub fn sink(device: *const Device, channel: exchanges.Channel) Sink {
+    return switch (channel) {
+        .http => .http(&device.port),
+        .mqtt => device.mqtt.outbox.sink(),
+        .own => device.updates.sink(),
+    };
+}
+
+/// A request begins, whichever way it came.
+pub fn begin(device: *Device, request: u32, channel: exchanges.Channel, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header) void {
+    var answer: Answer = .{ .sink = device.sink(channel), .metrics = device.metrics, .request = request, .head_only = std.mem.eql(u8, method, "HEAD") };
+    var problem: Problem = .{};
+    accept(device, request, channel, method, target_text, client, headers, &answer, &problem) catch answer.problem(&problem);
+}
+
+fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header, answer: *Answer, problem: *Problem) problems.Error!void {
+    if (target_text.len > limits.target_bytes_max) {
+        problem.* = Problem.init(414, "TARGET_TOO_LONG", "path and query have {d} bytes", .{target_text.len}).expecting("at most {d} bytes", .{limits.target_bytes_max});
+        return error.Problem;
+    }
+    const target: http.Target = .parse(target_text);
+    if (device.storage) |storage| answer.origin = storage.access.allowedOrigin(headers);
+    if (answer.origin != null and std.mem.eql(u8, method, "OPTIONS")) return preflight(target, answer, problem);
+    const found = switch (routes.match(method, target.path)) {
+        .found => |found| found,
+        .method_not_allowed => |allow| {
+            problem.* = Problem.init(405, "METHOD_NOT_ALLOWED", "the resource has no such method", .{}).expecting("{s}", .{allow});
+            problem.allow = allow;
+            return error.Problem;
+        },
+        .not_found => {
+            problem.* = Problem.init(404, "NOT_FOUND", "there is nothing at this path", .{}).expecting("one of the paths of the device API, such as /v1/device", .{});
+            return error.Problem;
+        },
+    };
+    const offers: []const []const u8 = switch (found.route.kind) {
+        .immediate => |immediate| immediate.offers,
+        inline .inference, .task => |kind| kind.offers,
+    };
+    answer.route = routes.indexOf(found.route);
+    // The broker knows whom it lets publish commands; the owner chose the broker.
+    const right: Right = if (device.storage) |storage| switch (channel) {
+        .http => try storage.access.admit(found.route.access, headers, device.now(), problem),
+        .mqtt => device.mqtt.right(&storage.access),
+        .own => device.updates.right,
+    } else .{};
+    if (device.storage) |storage| if (!storage.access.holds(right)) {
+        problem.* = rights.lost(device, channel);
+        return error.Problem;
+    };
+    // A claim looks itself: somebody who has the code may come by any name.
+    if (channel == .http and right.basis != .public and right.basis != .owner and found.route.access != .claim) {
+        try origin_check.check(&device.storage.?.access, headers, target, problem);
+    }
+    const offer = http.negotiate(http.header(headers, "accept"), offers) orelse {
+        problem.* = Problem.init(406, "NOT_ACCEPTABLE", "none of the accepted media types can be given", .{}).at("accept", .{});
+        for (offers, 0..) |media_type, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else " or ", media_type });
+        return error.Problem;
+    };
+    answer.format = if (std.mem.eql(u8, offers[offer], answers.media_types[1])) .cbor else .json;
+    answer.events = if (std.mem.eql(u8, offers[offer], answers.event_media_type)) .wanted else .none;
+    if (target.parameter("latent")) |form| {
+        answer.latent_base64 = std.mem.eql(u8, form, "base64");
+        if (!answer.latent_base64 and !std.mem.eql(u8, form, "array")) {
+            problem.* = Problem.init(400, "QUERY_INVALID", "latents cannot be given in this form", .{}).at("latent", .{}).expecting("array or base64", .{});
+            return error.Problem;
+        }
+    }
+    const asked: routes.Request = .{ .headers = headers, .target = target, .wildcard = found.wildcard };
+    var from: From = .{ .request = request, .channel = channel, .right = right, .client = .{} };
+    from.client.append(client);
+    switch (found.route.kind) {
+        .immediate => |immediate| return immediate.answer(device, asked, answer, problem),
+        .inference => return admit(device, from, found.route, asked, answer, problem),
+        .task => return admitTask(device, from, found.route, asked, answer, problem),
+    }
+}
+
+/// A browser asks whether a page of an allowed origin may send its request: Fetch Standard, section 3.2.
+fn preflight(target: http.Target, answer: *Answer, problem: *Problem) problems.Error!void {
+    if (routes.match("", target.path) == .not_found) {
+        problem.* = Problem.init(404, "NOT_FOUND", "there is nothing at this path", .{}).expecting("one of the paths of the device API, such as /v1/device", .{});
+        return error.Problem;
+    }
+    answer.head(204, "text/plain", &.{
+        .{ "access-control-allow-methods", "GET, POST, PUT, DELETE" },
+        .{ "access-control-allow-headers", "authorization, content-type, content-range, accept" },
+        .{ "access-control-max-age", "600" },
+    });
+    answer.end();
+}
+
+/// Checks what a head can tell about an inference request and gives it an exchange.
+fn admit(device: *Device, from: From, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
+    const inference = &route.kind.inference;
+    const content_type = http.header(asked.headers, "content-type");
+    const told = try bodyType(inference.accepts, if (inference.accepts.len == 0 or inference.assumes != null) null else content_type orelse "", asked.headers, problem);
+    const body_type = inference.assumes orelse told;
+    if (try contentLength(asked.headers, problem)) |length| {
+        if (length > device.config.body_bytes_max) return tooLarge(device.config.body_bytes_max, problem);
+    }
+    if (device.exclusive != null) return refuseDuringSwitch(problem);
+    const model = if (device.model) |*model| model else {
+        problem.* = Problem.init(503, "NO_MODEL", "the board has no model that can run", .{}).expecting("a valid model in a slot; /v1/models says what is wrong", .{});
+        return error.Problem;
+    };
+    if (!inference.available(model)) {
+        problem.* = Problem.init(409, "MODEL_LACKS_ENTRY", "the active model cannot do this", .{}).expecting("a model with the entry that the route needs; /v1/models lists the routes that work", .{});
+        return error.Problem;
+    }
+    const boundary = if (body_type == .form) multipart.boundaryOf(content_type.?) orelse {
+        problem.* = Problem.init(400, "BODY_MALFORMED", "the form's type names no boundary", .{}).at("content-type", .{}).expecting("multipart/form-data; boundary=.., with a boundary of 1 to {d} characters", .{multipart.boundary_bytes_max});
+        return error.Problem;
+    } else "";
+    const exchange = try take(device, from, route, body_type, answer, problem);
+    exchange.boundary.append(boundary);
+}
+
+/// Gives a task an exchange, and lets it look at the head.
+fn admitTask(device: *Device, from: From, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
+    const task = &route.kind.task;
+    const content_type = if (task.accepts.len == 0) null else http.header(asked.headers, "content-type");
+    const body_type = try bodyType(task.accepts, content_type, asked.headers, problem);
+    _ = try contentLength(asked.headers, problem);
+    const exchange = try take(device, from, route, body_type, answer, problem);
+    task.begin(device, exchange, asked) catch |err| {
+        problem.* = exchange.problem;
+        device.release(exchange);
+        return err;
+    };
+}
+
+/// The type of a body, raw when the head does not say; an empty content type is none that anything accepts.
+fn bodyType(accepts: []const exchanges.BodyType, content_type: ?[]const u8, headers: []const ports.Header, problem: *Problem) problems.Error!exchanges.BodyType {
+    if (http.header(headers, "content-encoding")) |coding| if (!std.ascii.eqlIgnoreCase(coding, "identity")) {
+        problem.* = Problem.init(415, "CONTENT_ENCODING", "the board takes no encoded bodies", .{}).at("content-encoding", .{}).expecting("a body without content-encoding", .{});
+        return error.Problem;
+    };
+    return acceptedType(accepts, content_type orelse return .raw) orelse {
+        problem.* = Problem.init(415, "CONTENT_TYPE", "the route does not take this type of body", .{}).at("content-type", .{});
+        for (accepts, 0..) |candidate, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else ", ", candidate.mediaType() });
+        return error.Problem;
+    };
+}
+
+fn contentLength(headers: []const ports.Header, problem: *Problem) problems.Error!?u64 {
+    const text = http.header(headers, "content-length") orelse return null;
+    return http.decimal(text) orelse {
+        problem.* = Problem.init(400, "CONTENT_LENGTH", "the length is not a number", .{}).at("content-length", .{}).expecting("1 to 15 decimal digits", .{});
+        return error.Problem;
+    };
+}
+
+fn refuseDuringSwitch(problem: *Problem) problems.Error {
+    problem.* = rights.switching();
+    return error.Problem;
+}
+
+fn take(device: *Device, from: From, route: *const routes.Route, body_type: exchanges.BodyType, answer: *const Answer, problem: *Problem) problems.Error!*Exchange {
+    const exchange = try if (route.kind == .inference) room.forInference(device, from.right, &from.client, problem) else room.forTask(device, from.right, &from.client, problem);
+    device.sequence += 1;
+    const time = device.now();
+    exchange.* = .{
+        .state = .receiving,
+        .request = from.request,
+        .channel = from.channel,
+        .right = from.right,
+        .client = from.client,
+        .sequence = device.sequence,
+        .route = route,
+        .body_type = body_type,
+        .answer_format = answer.format,
+        .latent_base64 = answer.latent_base64,
+        .origin = if (answer.origin) |origin| origin.* else .{},
+        .events = answer.events,
+        .timing = .{ .started_us = time },
+        .last_activity_us = time,
+        .buffer = exchange.buffer,
+        .input = exchange.input,
+        .image = exchange.image,
+        .latents = exchange.latents,
+        .actions = exchange.actions,
+    };
+    return exchange;
+}
+
+fn tooLarge(bytes_max: usize, problem: *Problem) problems.Error {
+    problem.* = Problem.init(413, "BODY_TOO_LARGE", "the body is larger than the board takes", .{}).at("content-length", .{}).expecting("at most {f}", .{size(bytes_max)});
+    return error.Problem;
+}
+
+/// One whose client left is nobody's any more: the port may give its number to another request.
+pub fn find(device: *Device, request: u32) ?*Exchange {
+    for (device.exchanges) |*exchange| {
+        if (exchange.state != .free and !exchange.abandoned and exchange.request == request) return exchange;
+    }
+    return null;
+}
+
+pub fn bodyChunk(device: *Device, request: u32, bytes: []const u8) void {
+    const exchange = device.find(request) orelse return;
+    if (exchange.state != .receiving) return;
+    if (!rights.holds(device, exchange)) return rights.lose(device, exchange);
+    exchange.last_activity_us = device.now();
+    if (exchange.ignores_body) return;
+    switch (exchange.route.kind) {
+        .immediate => unreachable,
+        .inference => device.keepBody(exchange, bytes) catch return device.fail(exchange),
+        .task => |*task| task.chunk(device, exchange, bytes) catch return device.fail(exchange),
+    }
+    exchange.received += bytes.len;
+}
+
+/// Puts the next bytes of the body into the exchange's buffer.
+pub fn keepBody(_: *const Device, exchange: *Exchange, bytes: []const u8) problems.Error!void {
+    if (bytes.len > exchange.buffer.len - exchange.received) return tooLarge(exchange.buffer.len, &exchange.problem);
+    @memcpy(exchange.buffer[exchange.received..][0..bytes.len], bytes);
+}
+
+pub fn requestEnd(device: *Device, request: u32) void {
+    const exchange = device.find(request) orelse return;
+    if (exchange.state != .receiving) return;
+    if (!rights.holds(device, exchange)) return rights.lose(device, exchange);
+    exchange.timing.received_us = device.now();
+    switch (exchange.route.kind) {
+        .immediate => unreachable,
+        .inference => |*inference| {
+            inference.parse(device, exchange) catch return device.fail(exchange);
+            boundCost(device, exchange) catch return device.fail(exchange);
+            decodeNext(device, exchange);
+        },
+        .task => |*task| {
+            const work_due = task.received(device, exchange) catch return device.fail(exchange);
+            if (!work_due) return device.finishTask(exchange);
+            if (task.exclusive) stopInference(device, exchange);
+            device.enqueue(exchange);
+        },
+    }
+}
+
+/// How much work others than the owner may ask for.
+fn boundCost(device: *const Device, exchange: *Exchange) problems.Error!void {
+    const predictions = if (exchange.route.kind.inference.predictions) |count| count(exchange) else return;
+    const most = device.openPredictionsMax();
+    if (!room.isStranger(exchange.right) or predictions <= most) return;
+    exchange.problem = Problem.init(403, "COST_LIMIT", "the request asks for {d} predictions", .{predictions}).expecting("at most {d}, or the owner's token", .{most});
+    return error.Problem;
+}
+
+/// Inference whose body is still arriving ends here, and all that strangers asked for; what else is further comes to its end.
+fn stopInference(device: *Device, exclusive: *Exchange) void {
+    device.exclusive = exclusive;
+    for (device.exchanges) |*exchange| {
+        if (exchange.state == .free or exchange.route.kind != .inference) continue;
+        if (exchange.state == .receiving or room.isStranger(exchange.right)) rights.stop(device, exchange, .model);
+    }
+}
+
+pub fn inferenceInProgress(device: *const Device) bool {
+    for (device.exchanges) |*exchange| {
+        if (exchange.state != .free and exchange.route.kind == .inference) return true;
+    }
+    return false;
+}
+
+/// Has the next picture decoded that is not yet; after the last one the request waits for the worker.
+fn decodeNext(device: *Device, exchange: *Exchange) void {
+    const index = for (&exchange.pictures, 0..) |*picture, i| {
+        if (picture.encoded.len > 0) break i;
+    } else return device.enqueue(exchange);
+    const picture = &exchange.pictures[index];
+    exchange.state = .decoding;
+    exchange.decoding = index;
+    const encoder = &device.model.?.encode.?;
+    // The port may answer from inside this call, so nothing may follow it.
+    device.port.decode_image(device.port.user, exchange.request, picture.encoded.ptr, picture.encoded.len, .of(picture.encoded_type.mediaType()), encoder.width, encoder.height);
+}
+
+pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []const u8) void {
+    const exchange = for (device.exchanges) |*candidate| {
+        if (candidate.state == .decoding and candidate.request == job) break candidate;
+    } else return;
+    if (exchange.abandoned) return device.release(exchange);
+    if (exchange.ending != .none) return rights.end(device, exchange);
+    const picture = &exchange.pictures[exchange.decoding];
+    const pixels = rgb orelse {
+        exchange.problem = Problem.init(422, "IMAGE_UNREADABLE", "{s}", .{if (message.len > 0) message else "the picture cannot be decoded"})
+            .at("{s}", .{picture.field})
+            .expecting("a whole {s} picture", .{picture.encoded_type.mediaType()});
+        return device.fail(exchange);
+    };
+    if (pixels.len != exchange.image.len) {
+        exchange.problem = Problem.init(500, "INTERNAL", "the decoder gave {d} bytes instead of {d}", .{ pixels.len, exchange.image.len });
+        return device.fail(exchange);
+    }
+    // The first picture has memory of its own. A second one is the last thing read from the body, so its pixels take the body's place.
+    const place = if (exchange.decoding == 0) exchange.image else exchange.buffer[0..pixels.len];
+    @memcpy(place, pixels);
+    picture.pixels = place;
+    picture.encoded = &.{};
+    decodeNext(device, exchange);
+}
+
+fn acceptedType(accepts: []const exchanges.BodyType, content_type: ?[]const u8) ?exchanges.BodyType {
+    const body_type = exchanges.BodyType.of(http.mediaType(content_type orelse return null)) orelse return null;
+    return if (std.mem.indexOfScalar(exchanges.BodyType, accepts, body_type) == null) null else body_type;
+}
