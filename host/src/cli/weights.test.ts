@@ -77,7 +77,7 @@ test("an average beside the raw weights is named, and --state-dict takes it", as
 test("a dict that is not there is named with those that are", async () => {
   const { code, document } = await pack(join(FIXTURES, "ema.pt"), "--state-dict", "average");
   expect(code).toBe(2);
-  expect(document.error).toMatchObject({ code: "STATE_DICT_UNKNOWN", expected: '"", "model", "ema"' });
+  expect(document.error).toMatchObject({ code: "STATE_DICT_UNKNOWN", expected: '"model", "ema", or "" for the whole file' });
 });
 
 test("what Python objects stand beside the weights does not matter, nor in which format of torch they are", async () => {

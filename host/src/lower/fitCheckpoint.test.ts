@@ -112,6 +112,56 @@ describe("prefixes", () => {
   });
 });
 
+/** Counts what is asked of a map and what it is iterated over. */
+class CountedMap<Value> extends Map<string, Value> {
+  static steps = 0;
+  override has(key: string) {
+    CountedMap.steps++;
+    return super.has(key);
+  }
+  override get(key: string) {
+    CountedMap.steps++;
+    return super.get(key);
+  }
+  override *[Symbol.iterator]() {
+    for (const entry of super.entries()) {
+      CountedMap.steps++;
+      yield entry;
+    }
+    return undefined;
+  }
+  override *keys() {
+    for (const [key] of this) yield key;
+    return undefined;
+  }
+  override entries() {
+    return this[Symbol.iterator]();
+  }
+}
+
+describe("many names", () => {
+  const one = tensors().get("head.fc.weight") as CheckpointTensor;
+  // Names with many beginnings, under which a part of the config is found.
+  const many = (count: number) =>
+    new CountedMap<CheckpointTensor>(
+      Array.from({ length: count }, (_, i) => [`a${i % 30}.b${i % 7}.c.d.${i < 30 ? "encoder.fc.weight" : `w${i}`}`, one] as const),
+    );
+  const steps = (of: Checkpoint) => {
+    CountedMap.steps = 0;
+    fit(of);
+    return CountedMap.steps;
+  };
+
+  test("are each looked at a few times until nothing is found to fit", () => {
+    for (const count of [1_000, 20_000]) expect(steps(checkpoint(many(count)))).toBeLessThan(12 * count + 2_000);
+  });
+
+  test("in a file of several dicts, too", () => {
+    const dicts = { model: many(5_000), ema: many(5_000), other: many(5_000) };
+    expect(steps(checkpoint(dicts.model, dicts))).toBeLessThan(12 * 15_000 + 6_000);
+  });
+});
+
 describe("dicts of a torch file", () => {
   const raw = tensors();
   const ema = tensors();
@@ -132,6 +182,17 @@ describe("dicts of a torch file", () => {
     expect(fit(of, { stateDict: "training.ema" }).checkpoint.tensors).toBe(ema);
     expect(() => fit(of, { stateDict: "ema" })).toThrow(
       expect.objectContaining({ code: "STATE_DICT_UNKNOWN", expected: '"model", "training.ema"' }),
+    );
+  });
+
+  test("--state-dict says of the whole file that it is that", () => {
+    const all = new Map([...raw].flatMap(([name, tensor]) => ["student", "teacher"].map((dict) => [`${dict}.${name}`, tensor] as const)));
+    const of = { ...checkpoint(all, { student: raw, teacher: ema, "": all }), stateDict: "" };
+    expect(() => fit(of, { stateDict: "ema" })).toThrow(
+      expect.objectContaining({ code: "STATE_DICT_UNKNOWN", expected: '"student", "teacher", or "" for the whole file' }),
+    );
+    expect(() => fit(checkpoint(raw, { "": raw }), { stateDict: "ema" })).toThrow(
+      expect.objectContaining({ code: "STATE_DICT_UNKNOWN", expected: '"" for the whole file' }),
     );
   });
 

@@ -31,6 +31,7 @@ type Tensors = ReadonlyMap<string, CheckpointTensor>;
 
 /** Words that wrappers put into names wherever they wrap: torch.compile, (Distributed)DataParallel, FSDP, activation checkpointing. */
 const WRAPPER_WORDS: ReadonlySet<string> = new Set(["_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"]);
+const HAS_WRAPPER_WORD = new RegExp(`(^|\\.)(${[...WRAPPER_WORDS].join("|")})(\\.|$)`);
 /** How training code calls the averages of weights that are often the better ones. */
 const AVERAGE = /(^|[._])(ema|swa|averaged?|shadow)([._]|$)/i;
 const PREFIX_SEGMENTS_MAX = 4;
@@ -93,13 +94,19 @@ function candidates(checkpoint: Checkpoint, wanted: string | undefined): (readon
       code: "STATE_DICT_UNKNOWN",
       source: checkpoint.path,
       message: `it has no dict with tensors under ${quote(wanted)}`,
-      expected:
-        stateDicts.size === 0 ? "a torch file: other formats have no dicts" : [...stateDicts.keys()].map((path) => quote(path)).join(", "),
+      expected: stateDicts.size === 0 ? "a torch file: other formats have no dicts" : dictList([...stateDicts.keys()]),
     });
   }
   if (stateDict === undefined) return [[null, checkpoint.tensors]];
   const others = [...stateDicts].filter(([path]) => path !== stateDict);
   return [[stateDict, checkpoint.tensors], ...others];
+}
+
+/** The dotted paths that can be chosen; the empty one says what it means. */
+function dictList(paths: readonly string[]): string {
+  const named = paths.filter((path) => path !== "").map(quote);
+  if (!paths.includes("")) return named.join(", ");
+  return [...named, `${named.length === 0 ? "" : "or "}"" for the whole file`].join(", ");
 }
 
 /** Tensors under other names than the file has, and what was done to them. */
@@ -157,7 +164,13 @@ function withPrefix(
       expected: `the beginning of names such as ${[...(dicts[0]?.[1].keys() ?? [])].slice(0, 3).map(quote).join(", ")}`,
     });
   }
-  const renamed = having.map(([stateDict, tensors]) => ({ stateDict, prefix, wrappers: [], tensors: cut(tensors, prefix), rivals: [] }));
+  const renamed = having.map(([stateDict, tensors]) => ({
+    stateDict,
+    prefix,
+    wrappers: [],
+    tensors: new WithoutPrefix(tensors, prefix),
+    rivals: [],
+  }));
   return renamed.find(({ tensors }) => ["exact", "loose"].includes(fits(tensors))) ?? (renamed[0] as Found);
 }
 
@@ -166,21 +179,32 @@ function* renamings(tensors: Tensors): Iterable<Renamed> {
   const plain = unwrapped(tensors);
   if (plain !== undefined) yield plain;
   const { wrappers, tensors: base } = plain ?? { wrappers: [], tensors };
+  for (const prefix of beginnings(base)) yield { prefix, wrappers, tensors: new WithoutPrefix(base, prefix) };
+}
+
+/** What the first names begin with. */
+function beginnings(tensors: Tensors): ReadonlySet<string> {
   const prefixes = new Set<string>();
-  for (const name of base.keys()) {
+  for (const name of tensors.keys()) {
     const segments = name.split(".");
     for (let count = 1; count <= Math.min(PREFIX_SEGMENTS_MAX, segments.length - 1); count++) {
-      if (prefixes.size < PREFIXES_MAX) prefixes.add(`${segments.slice(0, count).join(".")}.`);
+      if (prefixes.size === PREFIXES_MAX) return prefixes;
+      prefixes.add(`${segments.slice(0, count).join(".")}.`);
     }
   }
-  for (const prefix of prefixes) yield { prefix, wrappers, tensors: cut(base, prefix) };
+  return prefixes;
 }
 
 /** The same tensors without wrappers' words in their names, or undefined when none has any or two would be called the same. */
 function unwrapped(tensors: Tensors): Renamed | undefined {
+  if (![...tensors.keys()].some((name) => HAS_WRAPPER_WORD.test(name))) return undefined;
   const wrappers = new Set<string>();
   const renamed = new Map<string, CheckpointTensor>();
   for (const [name, tensor] of tensors) {
+    if (!HAS_WRAPPER_WORD.test(name)) {
+      renamed.set(name, tensor);
+      continue;
+    }
     const segments = name.split(".");
     for (const segment of segments) if (WRAPPER_WORDS.has(segment)) wrappers.add(segment);
     renamed.set(segments.filter((segment) => !WRAPPER_WORDS.has(segment)).join("."), tensor);
@@ -189,7 +213,58 @@ function unwrapped(tensors: Tensors): Renamed | undefined {
   return { prefix: "", wrappers: [...wrappers], tensors: renamed };
 }
 
-/** Names that begin with the prefix lose it; what has another name keeps it, unless one is called so now. */
+/**
+ * Names that begin with the prefix lose it; what has another name keeps it, unless one is called so now. A name is looked up as it was: a file
+ * may have names by the hundred thousand, and most prefixes are tried in vain.
+ */
+class WithoutPrefix implements ReadonlyMap<string, CheckpointTensor> {
+  readonly #tensors: Tensors;
+  readonly #prefix: string;
+  #renamed: Tensors | undefined;
+
+  constructor(tensors: Tensors, prefix: string) {
+    this.#tensors = tensors;
+    this.#prefix = prefix;
+  }
+
+  get(name: string): CheckpointTensor | undefined {
+    return this.#tensors.get(this.#prefix + name) ?? (name.startsWith(this.#prefix) ? undefined : this.#tensors.get(name));
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  get size(): number {
+    return this.#all().size;
+  }
+
+  keys(): MapIterator<string> {
+    return this.#all().keys();
+  }
+
+  values(): MapIterator<CheckpointTensor> {
+    return this.#all().values();
+  }
+
+  entries(): MapIterator<[string, CheckpointTensor]> {
+    return this.#all().entries();
+  }
+
+  [Symbol.iterator](): MapIterator<[string, CheckpointTensor]> {
+    return this.entries();
+  }
+
+  forEach(call: (tensor: CheckpointTensor, name: string, map: Tensors) => void): void {
+    for (const [name, tensor] of this) call(tensor, name, this);
+  }
+
+  #all(): Tensors {
+    this.#renamed ??= cut(this.#tensors, this.#prefix);
+    return this.#renamed;
+  }
+}
+
 function cut(tensors: Tensors, prefix: string): Tensors {
   const begins = [...tensors].filter(([name]) => name.startsWith(prefix));
   const renamed = new Map(begins.map(([name, tensor]) => [name.slice(prefix.length), tensor]));

@@ -78,7 +78,9 @@ function transposed(found: FoundTensor, shape: readonly number[]): FoundTensor {
     return values;
   };
   const read = async () => new Uint8Array((await readF32()).buffer);
-  return { ...found, shape, tensor: { ...found.tensor, dtype: "F32", shape, bytes: n * k * 4, read, readF32 } };
+  const placeOf = (index: number) => (index % k) * n + Math.floor(index / k);
+  const tensor = { ...found.tensor, dtype: "F32", shape, bytes: n * k * 4, read, readF32 };
+  return { ...found, shape, tensor, stored: { tensor: found.tensor, placeOf } };
 }
 
 /** A linear layer's weight made of rows of checkpoint tensors, one after the other. */

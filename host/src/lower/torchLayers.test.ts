@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
+import { type Checkpoint, type CheckpointTensor, openCheckpoint } from "../checkpoint/index.js";
 import { compile } from "../compile.js";
 import { Interpreter } from "../pack/interpret.js";
 import { readPack } from "../pack/readPack.js";
@@ -107,5 +107,28 @@ test("what such a name lacks is said with the name", async () => {
   await expect(pack(without)).rejects.toMatchObject({ code: "CONFIG_SCHEMA", message: expect.stringContaining("{i}") });
   weights.layer.qkv = { weight: "layers.{i}.self_attn.in_proj_weight", bias: "layers.{i}.self_attn.in_proj_bias", transposed: true };
   await expect(pack(without)).rejects.toMatchObject({ code: "WEIGHT_SHAPE", expected: "[16, 48]" });
+  await checkpoint.close();
+});
+
+test("a value that f32 cannot hold is named as it is stored, in a weight that is read turned", async () => {
+  const checkpoint = await openCheckpoint(join(FIXTURES, "gpt2.safetensors"));
+  const name = "h.0.mlp.c_fc.weight";
+  const tensor = checkpoint.tensors.get(name) as CheckpointTensor;
+  const values = Float64Array.from(await tensor.readF32());
+  // Row 3 and column 5 of what is stored as [16, 64].
+  values[3 * 64 + 5] = -1e300;
+  const wide = {
+    ...tensor,
+    dtype: "F64",
+    read: async () => new Uint8Array(values.slice().buffer),
+    readF32: async () => Float32Array.from(values),
+  };
+  const changed = { ...checkpoint, tensors: new Map([...checkpoint.tensors, [name, wide]]) };
+  await expect(compile({ checkpoint: changed, config: GPT2, types: "f32", fastBytes: 1 << 16 })).rejects.toMatchObject({
+    code: "WEIGHT_NOT_FINITE",
+    where: `tensor "${name}", element ${3 * 64 + 5}`,
+    message: expect.stringContaining("the value is -1e+300, which f32 cannot hold"),
+    expected: "numbers of at most 3.4e38 in magnitude",
+  });
   await checkpoint.close();
 });

@@ -9,6 +9,8 @@ export interface FoundTensor {
   readonly name: string;
   readonly tensor: CheckpointTensor;
   readonly shape: readonly number[];
+  /** Where `tensor` is made of another: that, and the place in it of each value. */
+  readonly stored?: { readonly tensor: CheckpointTensor; readonly placeOf: (index: number) => number };
 }
 
 /** Types that no weight has by itself. */
@@ -41,7 +43,7 @@ export class WeightSource {
         source: path,
         where: `${this.configSource} ${where}`,
         message: `the checkpoint has no tensor ${spellings.map((text) => `"${text}"`).join(" or ")}`,
-        expected: `shape [${shape.join(", ")}]${near.length > 0 ? `; the nearest names are ${near.map((text) => `"${text}"`).join(", ")}` : ""}${beginning(tensors.keys())}`,
+        expected: `shape [${shape.join(", ")}]${near.length > 0 ? `; the nearest names are ${near.map((text) => `"${text}"`).join(", ")}` : ""}${this.suggestNames ? beginning(tensors.keys()) : ""}`,
       });
     }
     const tensor = tensors.get(spelling) as CheckpointTensor;
@@ -92,11 +94,13 @@ export async function loadFinite(found: FoundTensor, source: string): Promise<Fl
     throw new RangeError(`${found.tensor.name}: read ${values.length} values of shape [${found.shape.join(", ")}]`);
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
-    const stored = await storedValue(found.tensor, bad);
+    const { tensor, placeOf } = found.stored ?? { tensor: found.tensor, placeOf: (index: number) => index };
+    const place = placeOf(bad);
+    const stored = await storedValue(tensor, place);
     throw new InputError({
       code: "WEIGHT_NOT_FINITE",
       source,
-      where: `tensor "${found.tensor.name}", element ${bad}`,
+      where: `tensor "${tensor.name}", element ${place}`,
       message: `the value is ${stored ?? values[bad]}${stored === undefined ? "" : ", which f32 cannot hold"}`,
       expected: stored === undefined ? "finite numbers" : "numbers of at most 3.4e38 in magnitude",
     });
