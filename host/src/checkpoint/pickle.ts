@@ -23,13 +23,19 @@ export class PickleInert {
 /** Ends the reading with an error at the place of the opcode. */
 export type Reject = (code: string, message: string, expected?: string) => never;
 
+/** Code, what was met, and what would be right. */
+export type Refusal = readonly [code: string, message: string, expected: string];
+
 /** A global that the allow-list knows. Without `call` it is only a name that tensors refer to. */
 export class PickleGlobal {
   readonly name: string;
   readonly call: ((args: readonly unknown[], reject: Reject) => unknown) | undefined;
-  constructor(name: string, call?: (args: readonly unknown[], reject: Reject) => unknown) {
+  /** What an unknown global is where it stands as the second argument of this one. */
+  readonly unknownSecond: ((name: string) => Refusal) | undefined;
+  constructor(name: string, call?: (args: readonly unknown[], reject: Reject) => unknown, unknownSecond?: (name: string) => Refusal) {
     this.name = name;
     this.call = call;
+    this.unknownSecond = unknownSecond;
   }
 }
 
@@ -41,7 +47,7 @@ export interface PickleOptions {
   /** The allow-list, by `module.name`. */
   readonly globals: ReadonlyMap<string, PickleGlobal>;
   /** Globals whose meaning is known and that cannot be read, with what to do about it. */
-  readonly refused?: ReadonlyMap<string, readonly [code: string, message: string, expected: string]>;
+  readonly refused?: ReadonlyMap<string, Refusal>;
   readonly persistentLoad: (id: unknown, reject: Reject) => unknown;
 }
 
@@ -66,7 +72,15 @@ export function unpickleNext(bytes: Uint8Array, options: PickleOptions): { reado
 }
 
 function isBuilt(value: unknown): value is PickleOrderedDict | PickleInert {
-  return value instanceof PickleOrderedDict || value instanceof PickleInert;
+  return value instanceof PickleOrderedDict || isInert(value);
+}
+
+function isInert(value: unknown): value is PickleInert {
+  return value instanceof PickleInert;
+}
+
+function takesItems(value: unknown): value is unknown[] | PickleInert {
+  return Array.isArray(value) || isInert(value);
 }
 
 class Interpreter {
@@ -177,6 +191,10 @@ class Interpreter {
       case 0x42: // BINBYTES
         this.#push(input.bytes(input.u32()));
         break;
+      case 0x8e: // BINBYTES8
+      case 0x96: // BYTEARRAY8
+        this.#push(input.bytes(input.u64()));
+        break;
       case 0x7d: // EMPTY_DICT
         this.#push(new Map());
         break;
@@ -194,19 +212,23 @@ class Interpreter {
       case 0x74: // TUPLE
         this.#push(new PickleTuple(this.#popMark()));
         break;
-      case 0x61: {
-        // APPEND
-        const item = this.#pop();
-        this.#top(Array.isArray, "a list").push(item);
+      case 0x61: // APPEND
+        this.#append(this.#popMany(1));
         break;
-      }
-      case 0x65: {
-        // APPENDS: one by one, because a spread of many arguments overflows the stack
-        const items = this.#popMark();
-        const list = this.#top(Array.isArray, "a list");
-        for (const item of items) list.push(item);
+      case 0x65: // APPENDS
+        this.#append(this.#popMark());
         break;
-      }
+      case 0x8f: // EMPTY_SET
+        this.#push(new PickleInert("set"));
+        break;
+      case 0x90: // ADDITEMS
+        this.#popMark();
+        this.#top(isInert, "a set");
+        break;
+      case 0x91: // FROZENSET
+        this.#popMark();
+        this.#push(new PickleInert("frozenset"));
+        break;
       case 0x73: // SETITEM
         this.#setItems(this.#popMany(2));
         break;
@@ -242,6 +264,13 @@ class Interpreter {
       case 0x81: // NEWOBJ
         this.#call();
         break;
+      case 0x92: {
+        // NEWOBJ_EX: the arguments with names are the last of its three
+        const [named] = this.#popMany(1);
+        if (!(named instanceof Map)) this.#reject("PICKLE_MALFORMED", "the named arguments of a call are no dict");
+        this.#call();
+        break;
+      }
       case 0x62: // BUILD
         this.#pop();
         this.#top(isBuilt, "an OrderedDict");
@@ -292,6 +321,13 @@ class Interpreter {
     return value;
   }
 
+  /** One by one: as arguments of one call many would overflow the stack. */
+  #append(items: readonly unknown[]): void {
+    const list = this.#top(takesItems, "a list");
+    if (list instanceof PickleInert) return;
+    for (const item of items) list.push(item);
+  }
+
   #setItems(items: readonly unknown[]): void {
     const dict = this.#top((value) => value instanceof Map || value instanceof PickleInert, "a dict");
     if (items.length % 2 !== 0) this.#reject("PICKLE_MALFORMED", "a dict key has no value");
@@ -321,13 +357,19 @@ class Interpreter {
     const full = `${module}.${name}`;
     const global = this.#options.globals.get(full);
     if (global !== undefined) return global;
-    const refused = this.#options.refused?.get(full);
+    const refused = this.#options.refused?.get(full) ?? this.#unknownSecond(full);
     if (refused !== undefined) return this.#reject(...refused);
     return this.#reject(
       "PICKLE_GLOBAL_NOT_ALLOWED",
       `the pickle asks for the Python object ${quote(full)}, which a state_dict does not need`,
       "tensors, dicts, lists, strings and numbers only; save model.state_dict()",
     );
+  }
+
+  /** What the global of this name is to the call that is being prepared: below it stand the function, perhaps a mark, and the first argument. */
+  #unknownSecond(name: string): Refusal | undefined {
+    const callee = this.#stack.at(-2);
+    return callee instanceof PickleGlobal ? callee.unknownSecond?.(name) : undefined;
   }
 
   #call(): void {

@@ -119,6 +119,19 @@ describe("a hostile pickle", () => {
     ["calls a dtype", new Pickle().global("torch", "float32").u8(0x29, 0x52).stop(), "PICKLE_CALL_NOT_ALLOWED"],
     ["sets attributes of a plain dict", dict().u8(0x7d, 0x62).stop(), "PICKLE_MALFORMED"],
     ["appends to a dict", dict().u8(0x4e, 0x61).stop(), "PICKLE_MALFORMED"],
+    ["appends to a number", new Pickle().int(1).u8(0x4e, 0x61).stop(), "PICKLE_MALFORMED"],
+    ["adds to a list as to a set", new Pickle().u8(0x5d, 0x28, 0x4e, 0x90).stop(), "PICKLE_MALFORMED"],
+    ["adds to a set without a mark", new Pickle().u8(0x8f, 0x4e, 0x90).stop(), "PICKLE_MALFORMED"],
+    ["makes a set of nothing marked", new Pickle().u8(0x91).stop(), "PICKLE_MALFORMED"],
+    [
+      "has bytes of 2^63",
+      new Pickle()
+        .u8(0x96)
+        .u64(2n ** 63n)
+        .stop(),
+      "PICKLE_TRUNCATED",
+    ],
+    ["names arguments of a call by a list", new Pickle().global("builtins", "set").u8(0x29, 0x5d, 0x92).stop(), "PICKLE_MALFORMED"],
     ["uses a list as a key", dict().u8(0x5d, 0x4e, 0x73).stop(), "PICKLE_MALFORMED"],
     ["reaches below a mark", dict().u8(0x7d, 0x28, 0x30, 0x31).stop(), "PICKLE_MALFORMED"],
     ["takes two of one value above a mark", new Pickle().str("a").u8(0x28).str("b").u8(0x86).stop(), "PICKLE_MALFORMED"],
@@ -220,6 +233,41 @@ describe("what torch can save and this program cannot read", () => {
   ] as const)("%s is called by what it is", async (name, code, expected) => {
     const pickle = new Pickle().u8(0x7d).str("w").global("torch._utils", name).u8(0x29, 0x52, 0x73).stop();
     expect(await rejection(join(folder, "kind.pt"), archive(pickle))).toMatchObject({ code, expected: expect.stringMatching(expected) });
+  });
+
+  it("a tensor of a class of its own names the class, and one that rebuilds itself without end is refused", async () => {
+    const of = (module: string, name: string) =>
+      new Pickle()
+        .u8(0x7d)
+        .str("w")
+        .global("torch._tensor", "_rebuild_from_type_v2")
+        .u8(0x28)
+        .global("torch._utils", "_rebuild_tensor_v2")
+        .global(module, name);
+    const subclass = of("torchao.dtypes", "AffineQuantizedTensor").u8(0x29, 0x29, 0x74, 0x52, 0x73).stop();
+    expect(await rejection(join(folder, "class.pt"), archive(subclass))).toMatchObject({
+      code: "TORCH_SUBCLASS",
+      message: expect.stringContaining('"torchao.dtypes.AffineQuantizedTensor"'),
+    });
+    const set = of("builtins", "set").u8(0x29, 0x29, 0x74, 0x52, 0x73).stop();
+    expect((await rejection(join(folder, "set.pt"), archive(set))).code).toBe("TORCH_SUBCLASS");
+    const deep = new Pickle().u8(0x7d).str("w").global("torch._tensor", "_rebuild_from_type_v2").u8(0x71, 1, 0x29, 0x71, 2);
+    for (let level = 0; level < 100_000; level++) {
+      // (function, class, what was there before), by way of the memo.
+      deep.u8(0x30, 0x28, 0x68, 1).global("torch", "Tensor").u8(0x68, 2, 0x74, 0x71, 2);
+    }
+    deep.u8(0x52, 0x73);
+    expect((await rejection(join(folder, "deep.pt"), archive(deep.stop()))).code).toBe("TORCH_BAD_TENSOR");
+  });
+
+  it("a tensor of a type that is only known by name is refused by it", async () => {
+    const out = new Pickle().u8(0x7d).str("w").global("torch._utils", "_rebuild_tensor_v3").u8(0x28, 0x28).str("storage");
+    out.global("torch", "UntypedStorage").str("0").str("cpu").int(16).u8(0x74, 0x51).int(0).ints([1]).ints([1]).u8(0x89);
+    out.global("collections", "OrderedDict").u8(0x29, 0x52).global("torch", "complex128").u8(0x74, 0x52, 0x73);
+    expect(await rejection(join(folder, "wide.pt"), archive(out.stop()))).toMatchObject({
+      code: "TORCH_BAD_TENSOR",
+      message: expect.stringContaining("torch.complex128"),
+    });
   });
 
   it("what is inert is never called: os.system and its like stay refused", async () => {

@@ -1,6 +1,7 @@
 import { elementCount, RANK_MAX, SCALAR_BYTES } from "./dtypes.js";
 import { quote } from "./errors.js";
-import { PickleGlobal, PickleInert, PickleOrderedDict, PickleTuple, type Reject } from "./pickle.js";
+import { INERT_GLOBALS } from "./inertGlobals.js";
+import { PickleGlobal, PickleOrderedDict, PickleTuple, type Refusal, type Reject } from "./pickle.js";
 
 /** One `data/N` record. `dtype` is undefined for an untyped storage. */
 export class TorchStorage {
@@ -66,6 +67,13 @@ const DTYPES: readonly (readonly [torch: string, dtype: string])[] = [
   ["float8_e8m0fnu", "F8_E8M0"],
 ];
 
+/** Types that may be said beside the weights; a tensor of one is not read. */
+const UNREAD_DTYPES: readonly string[] = [
+  ...["complex32", "complex128", "bcomplex32", "qint8", "quint8", "qint32", "quint4x2", "quint2x4"],
+  ...["float8_e4m3fnuz", "float8_e5m2fnuz", "float4_e2m1fn_x2", "bits8", "bits16", "bits1x8", "bits2x4", "bits4x2"],
+  ...[1, 2, 3, 4, 5, 6, 7].flatMap((bits) => [`int${bits}`, `uint${bits}`]),
+];
+
 /** A storage class; in a persistent id it says the element type. */
 class StorageType extends PickleGlobal {
   readonly dtype: string | undefined;
@@ -105,6 +113,12 @@ function rebuildTensor(version: 2 | 3) {
       );
     }
     if (!(storage instanceof TorchStorage)) return reject("TORCH_BAD_TENSOR", "a tensor is rebuilt from something that is no storage");
+    if (version === 3 && last instanceof PickleGlobal && !(last instanceof DtypeGlobal))
+      return reject(
+        "TORCH_BAD_TENSOR",
+        `the tensor's element type is ${last.name}, which is not read`,
+        "a type of numbers: float32, float16, ...",
+      );
     const dtype = version === 3 && last instanceof DtypeGlobal ? last.dtype : storage.dtype;
     if (dtype === undefined) return reject("TORCH_BAD_TENSOR", "the tensor's element type is not said", "a typed storage or a torch dtype");
     const itemBytes = SCALAR_BYTES.get(dtype) as number;
@@ -143,40 +157,38 @@ function defaultDict(): PickleOrderedDict {
   return new PickleOrderedDict();
 }
 
-/** What training code keeps beside its weights. None of it is run, and none of it is read: an object of these is there and says nothing. */
-const INERT = [
-  "argparse.Namespace",
-  "types.SimpleNamespace",
-  "_codecs.encode",
-  "numpy.ndarray",
-  "numpy.dtype",
-  ...["core", "_core"].flatMap((core) => [`numpy.${core}.multiarray.scalar`, `numpy.${core}.multiarray._reconstruct`]),
-  ...["set", "frozenset", "list", "dict", "int", "float", "str", "bool", "tuple", "bytearray", "complex", "slice", "range"].flatMap(
-    (name) => [`__builtin__.${name}`, `builtins.${name}`],
-  ),
-  ...["", "._local"].flatMap((module) =>
-    ["PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath", "Path"].map((name) => `pathlib${module}.${name}`),
-  ),
-  ...["datetime", "date", "time", "timedelta", "timezone"].map((name) => `datetime.${name}`),
-  // Lightning's hyper_parameters.
-  ...[
-    "pytorch_lightning.utilities.parsing",
-    "lightning.pytorch.utilities.parsing",
-    "lightning.fabric.utilities.data",
-    "lightning_fabric.utilities.data",
-  ].map((module) => `${module}.AttributeDict`),
-  "collections.deque",
-  "collections.Counter",
-].map((name) => new PickleGlobal(name, () => new PickleInert(name)));
+/** A class whose tensors are plain ones: with attributes set on them, as `nn.Buffer` does, they are saved with the class. */
+class TensorClass extends PickleGlobal {}
+
+/** `torch._tensor._rebuild_from_type_v2(function, class, arguments, state)`: a tensor that the function rebuilds, and attributes, which are dropped. */
+function rebuildFromType([rebuild, type, args]: readonly unknown[], reject: Reject): unknown {
+  if (!(type instanceof TensorClass)) return reject(...subclass(type instanceof PickleGlobal ? type.name : "a value"));
+  // Of itself it would be a call as deep as the file likes.
+  if (
+    !(rebuild instanceof PickleGlobal) ||
+    rebuild.call === undefined ||
+    rebuild.call === rebuildFromType ||
+    !(args instanceof PickleTuple)
+  )
+    return reject("TORCH_BAD_TENSOR", "a tensor with attributes is rebuilt by something that rebuilds no tensor");
+  const view = rebuild.call(args.items, reject);
+  return view instanceof TorchView
+    ? view
+    : reject("TORCH_BAD_TENSOR", "a tensor with attributes is rebuilt from something that is no tensor");
+}
 
 /** Everything a state_dict may name, and what this program does instead of the Python function. */
 export const TORCH_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map(
   [
     new PickleGlobal("collections.OrderedDict", orderedDict),
     new PickleGlobal("collections.defaultdict", defaultDict),
-    ...INERT,
+    ...INERT_GLOBALS,
     new PickleGlobal("torch._utils._rebuild_tensor_v2", rebuildTensor(2)),
     new PickleGlobal("torch._utils._rebuild_tensor_v3", rebuildTensor(3)),
+    new PickleGlobal("torch._tensor._rebuild_from_type_v2", rebuildFromType, subclass),
+    ...["torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"].map(
+      (name) => new TensorClass(name),
+    ),
     new PickleGlobal("torch._utils._rebuild_parameter", rebuildParameter),
     new PickleGlobal("torch._utils._rebuild_parameter_with_state", rebuildParameter),
     new PickleGlobal("torch.Size", ([size], reject) => new PickleTuple(sizes(size, "size", reject))),
@@ -186,11 +198,9 @@ export const TORCH_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map(
     new StorageType("torch.storage._UntypedStorage", undefined),
     ...STORAGE_DTYPES.map(([storage, dtype]) => new StorageType(`torch.${storage}`, dtype)),
     ...DTYPES.map(([torch, dtype]) => new DtypeGlobal(`torch.${torch}`, dtype)),
+    ...UNREAD_DTYPES.map((torch) => new PickleGlobal(`torch.${torch}`)),
   ].map((global) => [global.name, global]),
 );
-
-/** Code, what a tensor is, and what would be right. */
-type Refusal = readonly [code: string, message: string, expected: string];
 
 const QUANTISED: Refusal = [
   "TORCH_QUANTISED",
@@ -199,11 +209,14 @@ const QUANTISED: Refusal = [
 ];
 const SPARSE: Refusal = ["TORCH_SPARSE", "a tensor is sparse", "a dense one: call .to_dense() on it before saving"];
 const NO_VALUES: Refusal = ["TORCH_NO_VALUES", "a tensor is on the meta device and has no values", "a model that was loaded"];
-const SUBCLASS: Refusal = [
-  "TORCH_SUBCLASS",
-  "a tensor is of a class of its own (of a quantisation library, or distributed)",
-  "plain tensors: convert the model back, or gather it, before saving model.state_dict()",
-];
+
+function subclass(name: string): Refusal {
+  return [
+    "TORCH_SUBCLASS",
+    `a tensor is of a class of its own, ${quote(name)} (of a quantisation library, or distributed)`,
+    "plain tensors: convert the model back, or gather it, before saving model.state_dict()",
+  ];
+}
 
 /** What a state_dict may hold that this program cannot read, and what to do about it. */
 export const TORCH_REFUSED: ReadonlyMap<string, Refusal> = new Map<string, Refusal>([
@@ -212,9 +225,8 @@ export const TORCH_REFUSED: ReadonlyMap<string, Refusal> = new Map<string, Refus
     (name) => [`torch.${name}`, QUANTISED] as const,
   ),
   ["torch._utils._rebuild_sparse_tensor", SPARSE],
-  ["torch._utils._rebuild_nested_tensor", SUBCLASS],
-  ["torch._utils._rebuild_wrapper_subclass", SUBCLASS],
-  ["torch._tensor._rebuild_from_type_v2", SUBCLASS],
+  ["torch._utils._rebuild_nested_tensor", subclass("torch.nested")],
+  ["torch._utils._rebuild_wrapper_subclass", subclass("torch._utils._rebuild_wrapper_subclass")],
   ["torch._utils._rebuild_meta_tensor_no_storage", NO_VALUES],
 ]);
 
