@@ -1,10 +1,19 @@
-//! CBOR maps to structs by their field names: required fields have no default, optional ones do, unknown and repeated keys are errors.
+//! CBOR maps to structs by their field names: required fields have no default, optional ones do, unknown and repeated keys are errors. A field that
+//! is no plain number, name or truth value has a type that knows how to `read` itself.
 
 const std = @import("std");
 const cbor = @import("cbor.zig");
 const limits = @import("limits.zig");
 const Error = @import("errors.zig").Error;
-const Channels = @import("ops/patchify.zig").Channels;
+
+/// Reads a whole map into `T`.
+pub fn map(comptime T: type, reader: *cbor.Reader) Error!T {
+    const at = reader.position;
+    return fields(T, reader, try reader.map(pairs_max), at);
+}
+
+/// No map has as many keys; what has more is refused before it is looked at.
+const pairs_max = 64;
 
 /// Reads `count` pairs of a map that began at `at` into `T`.
 pub fn fields(comptime T: type, reader: *cbor.Reader, count: u32, at: usize) Error!T {
@@ -36,18 +45,61 @@ fn value(comptime T: type, reader: *cbor.Reader) Error!T {
         u32 => return reader.unsigned(std.math.maxInt(u32)),
         f32 => return reader.number(),
         bool => return reader.boolean(),
-        Channels => {
-            var channels: Channels = .{};
-            channels.count = try reader.array(limits.channels_max);
-            for (channels.values[0..channels.count]) |*number| number.* = try reader.number();
-            return channels;
-        },
         else => switch (@typeInfo(T)) {
             .optional => |optional| return try value(optional.child, reader),
             .@"enum" => return name(T, reader),
+            .@"struct" => return T.read(reader),
             else => comptime unreachable,
         },
     }
+}
+
+/// A whole number of at most `value_max`.
+pub fn Count(comptime value_max: u32) type {
+    return struct {
+        value: u32,
+
+        pub fn read(reader: *cbor.Reader) Error!@This() {
+            return .{ .value = try reader.unsigned(value_max) };
+        }
+    };
+}
+
+pub fn Text(comptime bytes_max: usize) type {
+    return struct {
+        bytes: []const u8 = "",
+
+        pub fn read(reader: *cbor.Reader) Error!@This() {
+            return .{ .bytes = try reader.text(bytes_max) };
+        }
+    };
+}
+
+/// Where a value stands that is read later.
+pub const Place = struct {
+    begin: u32 = 0,
+    end: u32 = 0,
+
+    pub fn read(reader: *cbor.Reader) Error!Place {
+        const begin: u32 = @intCast(reader.position);
+        try reader.skip();
+        return .{ .begin = begin, .end = @intCast(reader.position) };
+    }
+};
+
+/// Where the items of an array stand that are read later, and how many they are.
+pub fn List(comptime count_max: usize) type {
+    return struct {
+        begin: u32 = 0,
+        count: u32 = 0,
+
+        pub fn read(reader: *cbor.Reader) Error!@This() {
+            const count = try reader.array(count_max);
+            const begin: u32 = @intCast(reader.position);
+            for (0..count) |_| try reader.skip();
+            return .{ .begin = begin, .count = count };
+        }
+    };
 }
 
 /// A text that names a value of an enum.

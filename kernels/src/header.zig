@@ -7,6 +7,7 @@ const limits = @import("limits.zig");
 const storage = @import("storage.zig");
 const Prefix = @import("prefix.zig");
 const Tensor = @import("tensor.zig").Tensor;
+const Place = @import("tensor.zig").Place;
 const Op = @import("op.zig").Op;
 const Report = @import("errors.zig").Report;
 const Error = @import("errors.zig").Error;
@@ -39,80 +40,104 @@ pub const Golden = struct {
 pub const Regions = struct { fast: u32, slow: u32, state: u32 };
 const Numeric = enum { exact, reference };
 
-const Key = enum { name, generator, numeric, regions, tensors, entries, golden, meta };
+/// The header's own map. What its values mean is read later: a file that was damaged is refused for its digest.
+const Keys = struct {
+    name: decode.Place,
+    generator: decode.Place,
+    numeric: decode.Place,
+    regions: decode.Place,
+    tensors: decode.List(limits.tensors_max),
+    entries: decode.List(limits.entries_max),
+    golden: decode.List(limits.goldens_max) = .{},
+    meta: Meta = .{},
+};
+
+/// A map of anything, which is well formed and passed over.
+const Meta = struct {
+    place: decode.Place = .{},
+
+    pub fn read(reader: *cbor.Reader) Error!Meta {
+        const begin = reader.position;
+        _ = try reader.map(limits.header_bytes_max);
+        reader.position = begin;
+        return .{ .place = try .read(reader) };
+    }
+};
+
+const TensorKeys = struct {
+    name: decode.Text(limits.tensor_name_bytes_max) = .{},
+    type: storage.Type,
+    shape: Shape,
+    offset: u32,
+    bytes: ?u32 = null,
+    region: ?enum { fast, slow, state } = null,
+    stride: ?decode.Count(limits.dimension_max) = null,
+    dynamic: ?bool = null,
+};
+
+const Shape = struct {
+    rank: u8,
+    dimensions: [4]u32 = @splat(1),
+
+    pub fn read(reader: *cbor.Reader) Error!Shape {
+        var shape: Shape = .{ .rank = @intCast(try reader.array(4)) };
+        for (shape.dimensions[0..shape.rank]) |*dimension| dimension.* = try reader.unsigned(limits.dimension_max);
+        return shape;
+    }
+};
+
+const EntryKeys = struct {
+    name: decode.Text(limits.port_name_bytes_max),
+    rows_max: decode.Count(limits.dimension_max),
+    inputs: decode.List(limits.ports_max),
+    outputs: decode.List(limits.ports_max),
+    ops: decode.List(limits.ops_max),
+};
+
+const PortKeys = struct {
+    name: decode.Text(limits.port_name_bytes_max),
+    tensor: decode.Count(limits.tensors_max),
+    kind: Kind,
+};
+
+const GoldenKeys = struct {
+    entry: decode.Text(limits.port_name_bytes_max),
+    rows: decode.Count(limits.dimension_max),
+    seed: u32,
+    digest: Digest,
+};
+
+const Digest = struct {
+    bytes: *const [32]u8,
+
+    pub fn read(reader: *cbor.Reader) Error!Digest {
+        return .{ .bytes = (try reader.bytes(32))[0..32] };
+    }
+};
 
 /// Where the parts of a header are and how many there are of each.
 pub const Layout = struct {
-    positions: [@typeInfo(Key).@"enum".field_names.len]?u32 = @splat(null),
-    tensors: u32 = 0,
-    entries: u32 = 0,
+    keys: Keys,
     ports: u32 = 0,
     ops: u32 = 0,
-    goldens: u32 = 0,
-    meta_end: u32 = 0,
 
     pub fn scan(file: []const u8, prefix: *const Prefix.Prefix, report: *Report) Error!Layout {
-        var layout: Layout = .{};
         const end = Prefix.bytes + prefix.header_bytes;
         var reader: cbor.Reader = .init(file, Prefix.bytes, end, report);
-        const keys = try reader.map(64);
-        for (0..keys) |_| {
-            const at = reader.position;
-            const key = try decode.name(Key, &reader);
-            if (layout.positions[@backingInt(key)] != null) return report.fail(.header, at, "byte {d}: key \"{t}\" stands twice", .{ at, key });
-            layout.positions[@backingInt(key)] = @intCast(reader.position);
-            switch (key) {
-                .tensors => {
-                    layout.tensors = try reader.array(limits.tensors_max);
-                    for (0..layout.tensors) |_| try reader.skip();
-                },
-                .entries => try layout.scanEntries(&reader),
-                .golden => {
-                    layout.goldens = try reader.array(limits.goldens_max);
-                    for (0..layout.goldens) |_| try reader.skip();
-                },
-                .meta => {
-                    const value_at = reader.position;
-                    _ = try reader.map(limits.header_bytes_max);
-                    reader.position = value_at;
-                    try reader.skip();
-                    layout.meta_end = @intCast(reader.position);
-                },
-                else => try reader.skip(),
-            }
-        }
+        var layout: Layout = .{ .keys = try decode.map(Keys, &reader) };
         if (reader.position != end) return report.fail(.header, reader.position, "byte {d}: the header goes on after its map", .{reader.position});
+        reader.position = layout.keys.entries.begin;
+        for (0..layout.keys.entries.count) |_| {
+            const entry = try decode.map(EntryKeys, &reader);
+            layout.ports += entry.inputs.count + entry.outputs.count;
+            layout.ops += entry.ops.count;
+        }
+        if (layout.ops > limits.ops_max) return report.fail(.limit, Prefix.bytes, "{d} ops, at most {d}", .{ layout.ops, limits.ops_max });
         return layout;
     }
 
-    fn scanEntries(layout: *Layout, reader: *cbor.Reader) Error!void {
-        layout.entries = try reader.array(limits.entries_max);
-        for (0..layout.entries) |_| {
-            const keys = try reader.map(64);
-            for (0..keys) |_| {
-                const key = try reader.text(limits.port_name_bytes_max);
-                if (std.mem.eql(u8, key, "ops")) {
-                    const count = try reader.array(limits.ops_max);
-                    layout.ops = std.math.add(u32, layout.ops, count) catch unreachable;
-                    for (0..count) |_| try reader.skip();
-                } else if (std.mem.eql(u8, key, "inputs") or std.mem.eql(u8, key, "outputs")) {
-                    const count = try reader.array(limits.ports_max);
-                    layout.ports += count;
-                    for (0..count) |_| try reader.skip();
-                } else try reader.skip();
-            }
-        }
-        if (layout.ops > limits.ops_max) {
-            return reader.report.fail(.limit, Prefix.bytes, "{d} ops, at most {d}", .{ layout.ops, limits.ops_max });
-        }
-    }
-
     pub fn meta(layout: *const Layout, file: []const u8) []const u8 {
-        return file[layout.positions[@backingInt(Key.meta)] orelse return "" .. layout.meta_end];
-    }
-
-    pub fn position(layout: *const Layout, key: Key, report: *Report) Error!u32 {
-        return layout.positions[@backingInt(key)] orelse report.fail(.header, Prefix.bytes, "byte {d}: key \"{t}\" is missing", .{ Prefix.bytes, key });
+        return file[layout.keys.meta.place.begin..layout.keys.meta.place.end];
     }
 };
 
@@ -124,27 +149,34 @@ pub const Decoder = struct {
     layout: *const Layout,
     report: *Report,
 
-    fn readerAt(self: *const Decoder, key: Key) Error!cbor.Reader {
-        return .init(self.file, try self.layout.position(key, self.report), self.end, self.report);
+    fn readerAt(self: *const Decoder, position: u32) cbor.Reader {
+        return .init(self.file, position, self.end, self.report);
     }
 
-    pub fn name(self: *const Decoder, key: Key) Error![]const u8 {
-        var reader = try self.readerAt(key);
-        const at = reader.position;
-        const text = try reader.text(limits.port_name_bytes_max);
-        if (text.len == 0) return self.report.fail(.header, at, "byte {d}: \"{t}\" is empty", .{ at, key });
-        return text;
+    pub fn name(self: *const Decoder) Error![]const u8 {
+        return self.nonEmpty("name", self.layout.keys.name);
+    }
+
+    pub fn generator(self: *const Decoder) Error![]const u8 {
+        return self.nonEmpty("generator", self.layout.keys.generator);
+    }
+
+    fn nonEmpty(self: *const Decoder, key: []const u8, place: decode.Place) Error![]const u8 {
+        var reader = self.readerAt(place.begin);
+        const found = try reader.text(limits.port_name_bytes_max);
+        if (found.len == 0) return self.report.fail(.header, place.begin, "byte {d}: \"{s}\" is empty", .{ place.begin, key });
+        return found;
     }
 
     pub fn exact(self: *const Decoder) Error!bool {
-        var reader = try self.readerAt(.numeric);
+        var reader = self.readerAt(self.layout.keys.numeric.begin);
         return try decode.name(Numeric, &reader) == .exact;
     }
 
     pub fn regions(self: *const Decoder) Error!Regions {
-        var reader = try self.readerAt(.regions);
-        const at = reader.position;
-        const result = try decode.fields(Regions, &reader, try reader.map(8), at);
+        const at = self.layout.keys.regions.begin;
+        var reader = self.readerAt(at);
+        const result = try decode.map(Regions, &reader);
         inline for (.{ "fast", "slow", "state" }) |region| {
             const bytes = @field(result, region);
             if (bytes > limits.region_bytes_max) return self.report.fail(.limit, at, "byte {d}: region \"{s}\" of {d} bytes, at most {d}", .{ at, region, bytes, limits.region_bytes_max });
@@ -153,48 +185,25 @@ pub const Decoder = struct {
     }
 
     pub fn tensors(self: *const Decoder, given: Regions, out: []Tensor) Error!void {
-        var reader = try self.readerAt(.tensors);
-        _ = try reader.array(limits.tensors_max);
+        var reader = self.readerAt(self.layout.keys.tensors.begin);
         for (out, 0..) |*tensor, index| tensor.* = try self.oneTensor(&reader, given, index);
     }
 
     fn oneTensor(self: *const Decoder, reader: *cbor.Reader, given: Regions, index: usize) Error!Tensor {
         const at = reader.position;
         const report = self.report;
-        const Seen = packed struct { name: bool = false, type: bool = false, shape: bool = false, offset: bool = false, bytes: bool = false, region: bool = false, stride: bool = false, dynamic: bool = false };
-        var seen: Seen = .{};
-        var tensor: Tensor = .{ .name = "", .type = .f32, .place = .constant, .dynamic = false, .rank = 0, .shape = @splat(1), .offset = 0, .bytes = 0, .stride = 0 };
-        const keys = try reader.map(8);
-        for (0..keys) |_| {
-            const key_at = reader.position;
-            const key = try reader.text(limits.port_name_bytes_max);
-            const known = inline for (@typeInfo(Seen).@"struct".field_names) |field| {
-                if (std.mem.eql(u8, key, field)) {
-                    if (@field(seen, field)) return report.fail(.header, key_at, "byte {d}: key \"{s}\" stands twice", .{ key_at, field });
-                    @field(seen, field) = true;
-                    switch (comptime std.meta.stringToEnum(enum { name, type, shape, offset, bytes, region, stride, dynamic }, field).?) {
-                        .name => tensor.name = try reader.text(limits.tensor_name_bytes_max),
-                        .type => tensor.type = try decode.name(storage.Type, reader),
-                        .shape => {
-                            tensor.rank = @intCast(try reader.array(4));
-                            for (tensor.shape[0..tensor.rank]) |*dimension| dimension.* = try reader.unsigned(limits.dimension_max);
-                        },
-                        .offset => tensor.offset = try reader.unsigned(std.math.maxInt(u32)),
-                        .bytes => tensor.bytes = try reader.unsigned(std.math.maxInt(u32)),
-                        .region => tensor.place = switch (try decode.name(enum { fast, slow, state }, reader)) {
-                            .fast => .fast,
-                            .slow => .slow,
-                            .state => .state,
-                        },
-                        .stride => tensor.stride = try reader.unsigned(limits.dimension_max),
-                        .dynamic => tensor.dynamic = try reader.boolean(),
-                    }
-                    break true;
-                }
-            } else false;
-            if (!known) return report.fail(.header, key_at, "byte {d}: unknown key \"{s}\" of tensor {d}", .{ key_at, key, index });
-        }
-        if (!seen.type or !seen.shape or !seen.offset) return report.fail(.header, at, "byte {d}: tensor {d} needs type, shape and offset", .{ at, index });
+        const keys = try decode.map(TensorKeys, reader);
+        var tensor: Tensor = .{
+            .name = keys.name.bytes,
+            .type = keys.type,
+            .place = .constant,
+            .dynamic = keys.dynamic orelse false,
+            .rank = keys.shape.rank,
+            .shape = keys.shape.dimensions,
+            .offset = keys.offset,
+            .bytes = keys.bytes orelse 0,
+            .stride = 0,
+        };
         if (tensor.rank == 0) return report.fail(.tensor, at, "byte {d}: tensor {d} has no dimensions", .{ at, index });
         var elements: u64 = 1;
         for (tensor.shape[0..tensor.rank]) |dimension| {
@@ -202,26 +211,25 @@ pub const Decoder = struct {
             elements *= dimension;
             if (elements > limits.elements_max) return report.fail(.limit, at, "byte {d}: tensor {d} has more than {d} elements", .{ at, index, limits.elements_max });
         }
-        if (!seen.stride) tensor.stride = tensor.cols();
-        if (tensor.place == .constant) {
-            if (!seen.bytes or seen.stride or seen.dynamic) return report.fail(.header, at, "byte {d}: constant {d} needs bytes, and neither stride nor dynamic", .{ at, index });
+        tensor.stride = if (keys.stride) |stride| stride.value else tensor.cols();
+        const region = keys.region orelse {
+            if (keys.bytes == null or keys.stride != null or keys.dynamic != null) return report.fail(.header, at, "byte {d}: constant {d} needs bytes, and neither stride nor dynamic", .{ at, index });
             try self.checkConstant(&tensor, elements, at, index);
-        } else {
-            if (seen.bytes) return report.fail(.header, at, "byte {d}: activation {d} has bytes, which its shape gives", .{ at, index });
-            const region_bytes = switch (tensor.place) {
-                .fast => given.fast,
-                .slow => given.slow,
-                .state => given.state,
-                .constant => unreachable,
-            };
-            try self.checkActivation(&tensor, seen.stride, region_bytes, at, index);
+            return tensor;
+        };
+        if (keys.bytes != null) return report.fail(.header, at, "byte {d}: activation {d} has bytes, which its shape gives", .{ at, index });
+        switch (region) {
+            inline else => |each| {
+                tensor.place = @field(Place, @tagName(each));
+                try self.checkActivation(&tensor, keys.stride != null, @field(given, @tagName(each)), at, index);
+            },
         }
         return tensor;
     }
 
     fn checkConstant(self: *const Decoder, tensor: *const Tensor, elements: u64, at: usize, index: usize) Error!void {
         const report = self.report;
-        if (!tensor.type.isConstant()) return report.fail(.tensor, at, "byte {d}: constant {d} has type {t}", .{ at, index, tensor.type });
+        if (storage.products(tensor.type) == .none) return report.fail(.tensor, at, "byte {d}: constant {d} has type {t}", .{ at, index, tensor.type });
         if (tensor.offset % 64 != 0 or tensor.offset < self.blobs_offset) {
             return report.fail(.tensor, at, "byte {d}: constant {d} begins at {d}, expected a multiple of 64 from {d}", .{ at, index, tensor.offset, self.blobs_offset });
         }
@@ -231,8 +239,8 @@ pub const Decoder = struct {
         const dense: u64 = if (tensor.type == .f32) elements * 4 else 0;
         var panels: u64 = 0;
         if (tensor.rank == 2) {
-            if (tensor.shape[1] % tensor.type.reductionMultiple() != 0) {
-                return report.fail(.tensor, at, "byte {d}: constant {d} of type {t} sums over {d}, expected a multiple of {d}", .{ at, index, tensor.type, tensor.shape[1], tensor.type.reductionMultiple() });
+            if (tensor.shape[1] % storage.kMultiple(tensor.type) != 0) {
+                return report.fail(.tensor, at, "byte {d}: constant {d} of type {t} sums over {d}, expected a multiple of {d}", .{ at, index, tensor.type, tensor.shape[1], storage.kMultiple(tensor.type) });
             }
             panels = storage.linearBytes(tensor.type, tensor.shape[0], tensor.shape[1]);
         }
@@ -243,13 +251,13 @@ pub const Decoder = struct {
 
     fn checkActivation(self: *const Decoder, tensor: *Tensor, has_stride: bool, region_bytes: u32, at: usize, index: usize) Error!void {
         const report = self.report;
-        if (!tensor.type.isActivation()) return report.fail(.tensor, at, "byte {d}: activation {d} has type {t}", .{ at, index, tensor.type });
+        if (storage.activationBytes(tensor.type) == 0) return report.fail(.tensor, at, "byte {d}: activation {d} has type {t}", .{ at, index, tensor.type });
         if (tensor.offset % 4 != 0) return report.fail(.tensor, at, "byte {d}: activation {d} begins at {d}, expected a multiple of 4", .{ at, index, tensor.offset });
         if (has_stride and (tensor.rank != 2 or tensor.stride < tensor.cols())) {
             return report.fail(.tensor, at, "byte {d}: activation {d} has a stride of {d}, expected two dimensions and at least {d}", .{ at, index, tensor.stride, tensor.cols() });
         }
         if (tensor.dynamic and tensor.rank < 2) return report.fail(.tensor, at, "byte {d}: activation {d} is dynamic and has one dimension", .{ at, index });
-        const span = (@as(u64, tensor.rows() - 1) * tensor.stride + tensor.cols()) * tensor.type.activationBytes();
+        const span = (@as(u64, tensor.rows() - 1) * tensor.stride + tensor.cols()) * storage.activationBytes(tensor.type);
         if (span > region_bytes or tensor.offset > region_bytes - span) {
             return report.fail(.tensor, at, "byte {d}: activation {d} ends at {d}, its region at {d}", .{ at, index, span + tensor.offset, region_bytes });
         }
@@ -258,41 +266,23 @@ pub const Decoder = struct {
 
     /// Fills entries from the pools; validation of ops needs the tensors and comes after.
     pub fn entries(self: *const Decoder, out: []Entry, port_pool: []Port, op_pool: []OpRecord) Error!void {
-        var reader = try self.readerAt(.entries);
-        _ = try reader.array(limits.entries_max);
-        var ports_used: usize = 0;
-        var ops_used: usize = 0;
+        var reader = self.readerAt(self.layout.keys.entries.begin);
+        var ports_left = port_pool;
+        var ops_left = op_pool;
         for (out, 0..) |*entry, index| {
             const at = reader.position;
             const report = self.report;
-            var seen: [5]bool = @splat(false);
-            entry.* = .{ .name = "", .rows_max = 0, .inputs = &.{}, .outputs = &.{}, .ops = &.{} };
-            const keys = try reader.map(8);
-            for (0..keys) |_| {
-                const key_at = reader.position;
-                const key = try decode.name(enum { name, rows_max, inputs, outputs, ops }, &reader);
-                if (seen[@backingInt(key)]) return report.fail(.header, key_at, "byte {d}: key \"{t}\" stands twice", .{ key_at, key });
-                seen[@backingInt(key)] = true;
-                switch (key) {
-                    .name => entry.name = try reader.text(limits.port_name_bytes_max),
-                    .rows_max => entry.rows_max = try reader.unsigned(limits.dimension_max),
-                    .inputs, .outputs => {
-                        const count = try reader.array(limits.ports_max);
-                        const ports = port_pool[ports_used..][0..count];
-                        ports_used += count;
-                        for (ports) |*slot| slot.* = try self.port(&reader);
-                        if (key == .inputs) entry.inputs = ports else entry.outputs = ports;
-                    },
-                    .ops => {
-                        const count = try reader.array(limits.ops_max);
-                        const ops = op_pool[ops_used..][0..count];
-                        ops_used += count;
-                        for (ops) |*slot| slot.* = try self.op(&reader);
-                        entry.ops = ops;
-                    },
-                }
-            }
-            if (!std.mem.allEqual(bool, &seen, true)) return report.fail(.header, at, "byte {d}: entry {d} needs name, rows_max, inputs, outputs and ops", .{ at, index });
+            const keys = try decode.map(EntryKeys, &reader);
+            entry.* = .{
+                .name = keys.name.bytes,
+                .rows_max = keys.rows_max.value,
+                .inputs = try self.ports(keys.inputs, &ports_left),
+                .outputs = try self.ports(keys.outputs, &ports_left),
+                .ops = ops_left[0..keys.ops.count],
+            };
+            var ops_reader = self.readerAt(keys.ops.begin);
+            for (ops_left[0..keys.ops.count]) |*slot| slot.* = try self.op(&ops_reader);
+            ops_left = ops_left[keys.ops.count..];
             if (entry.name.len == 0 or entry.rows_max == 0) return report.fail(.header, at, "byte {d}: entry {d} has no name or rows_max 0", .{ at, index });
             for (out[0..index]) |other| {
                 if (std.mem.eql(u8, other.name, entry.name)) return report.fail(.header, at, "byte {d}: two entries are called \"{s}\"", .{ at, entry.name });
@@ -300,24 +290,17 @@ pub const Decoder = struct {
         }
     }
 
-    fn port(self: *const Decoder, reader: *cbor.Reader) Error!Port {
-        const at = reader.position;
-        var result: Port = .{ .name = "", .tensor = 0, .kind = .tensor };
-        var seen: [3]bool = @splat(false);
-        const keys = try reader.map(8);
-        for (0..keys) |_| {
-            const key_at = reader.position;
-            const key = try decode.name(enum { name, tensor, kind }, reader);
-            if (seen[@backingInt(key)]) return self.report.fail(.header, key_at, "byte {d}: key \"{t}\" stands twice", .{ key_at, key });
-            seen[@backingInt(key)] = true;
-            switch (key) {
-                .name => result.name = try reader.text(limits.port_name_bytes_max),
-                .tensor => result.tensor = try reader.unsigned(limits.tensors_max),
-                .kind => result.kind = try decode.name(Kind, reader),
-            }
+    fn ports(self: *const Decoder, list: decode.List(limits.ports_max), left: *[]Port) Error![]const Port {
+        const taken = left.*[0..list.count];
+        left.* = left.*[list.count..];
+        var reader = self.readerAt(list.begin);
+        for (taken) |*slot| {
+            const at = reader.position;
+            const keys = try decode.map(PortKeys, &reader);
+            if (keys.name.bytes.len == 0) return self.report.fail(.header, at, "byte {d}: a port has no name", .{at});
+            slot.* = .{ .name = keys.name.bytes, .tensor = keys.tensor.value, .kind = keys.kind };
         }
-        if (!std.mem.allEqual(bool, &seen, true) or result.name.len == 0) return self.report.fail(.header, at, "byte {d}: a port needs name, tensor and kind", .{at});
-        return result;
+        return taken;
     }
 
     fn op(self: *const Decoder, reader: *cbor.Reader) Error!OpRecord {
@@ -339,33 +322,17 @@ pub const Decoder = struct {
 
     pub fn goldens(self: *const Decoder, exact_numbers: bool, known: []const Entry, out: []Golden) Error!void {
         if (out.len == 0) return;
-        var reader = try self.readerAt(.golden);
-        if (!exact_numbers) return self.report.fail(.header, reader.position, "byte {d}: self-test vectors in a model whose \"numeric\" is not \"exact\"", .{reader.position});
-        _ = try reader.array(limits.goldens_max);
+        const list = self.layout.keys.golden;
+        if (!exact_numbers) return self.report.fail(.header, list.begin, "byte {d}: self-test vectors in a model whose \"numeric\" is not \"exact\"", .{list.begin});
+        var reader = self.readerAt(list.begin);
         for (out) |*golden| {
             const at = reader.position;
-            var seen: [4]bool = @splat(false);
-            golden.* = .{ .entry = 0, .rows = 0, .seed = 0, .digest = undefined };
-            const keys = try reader.map(8);
-            for (0..keys) |_| {
-                const key_at = reader.position;
-                const key = try decode.name(enum { entry, rows, seed, digest }, &reader);
-                if (seen[@backingInt(key)]) return self.report.fail(.header, key_at, "byte {d}: key \"{t}\" stands twice", .{ key_at, key });
-                seen[@backingInt(key)] = true;
-                switch (key) {
-                    .entry => {
-                        const text = try reader.text(limits.port_name_bytes_max);
-                        golden.entry = for (known, 0..) |entry, i| {
-                            if (std.mem.eql(u8, entry.name, text)) break @intCast(i);
-                        } else return self.report.fail(.header, key_at, "byte {d}: no entry is called \"{s}\"", .{ key_at, text });
-                    },
-                    .rows => golden.rows = try reader.unsigned(limits.dimension_max),
-                    .seed => golden.seed = try reader.unsigned(std.math.maxInt(u32)),
-                    .digest => golden.digest = (try reader.bytes(32))[0..32],
-                }
-            }
-            if (!std.mem.allEqual(bool, &seen, true)) return self.report.fail(.header, at, "byte {d}: a golden needs entry, rows, seed and digest", .{at});
-            if (golden.seed == 0 or golden.rows == 0 or golden.rows > known[golden.entry].rows_max) {
+            const keys = try decode.map(GoldenKeys, &reader);
+            const entry: u32 = for (known, 0..) |each, i| {
+                if (std.mem.eql(u8, each.name, keys.entry.bytes)) break @intCast(i);
+            } else return self.report.fail(.header, at, "byte {d}: no entry is called \"{s}\"", .{ at, keys.entry.bytes });
+            golden.* = .{ .entry = entry, .rows = keys.rows.value, .seed = keys.seed, .digest = keys.digest.bytes };
+            if (golden.seed == 0 or golden.rows == 0 or golden.rows > known[entry].rows_max) {
                 return self.report.fail(.header, at, "byte {d}: golden with seed {d} and {d} rows", .{ at, golden.seed, golden.rows });
             }
         }

@@ -123,7 +123,7 @@ test "linear layers are equal to the bit on every machine, with all tails" {
     fill(random, &Buffers.bias);
     fill(random, &Buffers.gate);
     for (kinds) |kind| {
-        const step = kind.reductionMultiple();
+        const step = storage.kMultiple(kind);
         const reductions: [4]u32 = if (step == 1) .{ 1, 15, 33, 192 } else .{ step, 2 * step, 3 * step, 4 * step };
         for (reductions) |k| {
             for ([_]u32{ 1, 15, 16, 33 }) |n| {
@@ -228,7 +228,7 @@ test "linear layers compute what the format says" {
     const random = prng.random();
     fill(random, &Buffers.x);
     for (kinds) |kind| {
-        const k: u32 = kind.reductionMultiple() * 2 + if (kind.reductionMultiple() == 1) @as(u32, 35) else 0;
+        const k: u32 = storage.kMultiple(kind) * 2 + if (storage.kMultiple(kind) == 1) @as(u32, 35) else 0;
         const n = 21;
         const m = 3;
         fillWeights(random, kind, n, k);
@@ -243,7 +243,7 @@ test "linear layers compute what the format says" {
                 var size: f64 = 0;
                 for (x, 0..) |value, i| {
                     // Integer types see the activation rounded to 127 steps of the row's largest.
-                    const seen: f64 = if (kind.isInteger()) @round(@as(f64, value) * (127 / @as(f64, magnitude))) * magnitude / 127 else value;
+                    const seen: f64 = if (storage.products(kind) == .integers) @round(@as(f64, value) * (127 / @as(f64, magnitude))) * magnitude / 127 else value;
                     const term = seen * decode(kind, output, i, k, n);
                     expected += term;
                     size += @abs(term);
@@ -430,7 +430,7 @@ test "numbers that are infinite, denormal, huge or none at all come out the same
             };
         }
         for (kinds) |kind| {
-            const k: u32 = if (kind.reductionMultiple() == 1) 37 else kind.reductionMultiple();
+            const k: u32 = if (storage.kMultiple(kind) == 1) 37 else storage.kMultiple(kind);
             fillWeights(random, kind, 17, k);
             const case: Case = .{ .kind = kind, .m = m, .n = 17, .k = k, .act = @fromBackingInt(@intCast(round % 9)), .rich = true };
             runLinear(tables[0], case, &Buffers.expected);

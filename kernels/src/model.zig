@@ -61,7 +61,7 @@ pub const Model = struct {
 
     fn memoryBytes(layout: *const header.Layout) usize {
         var bytes: usize = 0;
-        inline for (.{ .{ Model, 1 }, .{ Tensor, layout.tensors }, .{ header.Entry, layout.entries }, .{ header.Port, layout.ports }, .{ header.OpRecord, layout.ops }, .{ header.Golden, layout.goldens } }) |part| {
+        inline for (.{ .{ Model, 1 }, .{ Tensor, layout.keys.tensors.count }, .{ header.Entry, layout.keys.entries.count }, .{ header.Port, layout.ports }, .{ header.OpRecord, layout.ops }, .{ header.Golden, layout.keys.golden.count } }) |part| {
             bytes = std.mem.alignForward(usize, bytes, 16) + @sizeOf(part[0]) * @as(usize, part[1]);
         }
         return bytes + 16;
@@ -76,11 +76,11 @@ pub const Model = struct {
 
         var arena: Arena = .{ .memory = memory };
         const model = &arena.take(Model, 1)[0];
-        const tensors = arena.take(Tensor, layout.tensors);
-        const entries = arena.take(header.Entry, layout.entries);
+        const tensors = arena.take(Tensor, layout.keys.tensors.count);
+        const entries = arena.take(header.Entry, layout.keys.entries.count);
         const ports = arena.take(header.Port, layout.ports);
         const ops = arena.take(header.OpRecord, layout.ops);
-        const goldens = arena.take(header.Golden, layout.goldens);
+        const goldens = arena.take(header.Golden, layout.keys.golden.count);
 
         const decoder: header.Decoder = .{
             .file = file,
@@ -89,8 +89,8 @@ pub const Model = struct {
             .layout = &layout,
             .report = report,
         };
-        const name = try decoder.name(.name);
-        _ = try decoder.name(.generator);
+        const name = try decoder.name();
+        _ = try decoder.generator();
         const exact = try decoder.exact();
         const regions = try decoder.regions();
         try decoder.tensors(regions, tensors);

@@ -1,95 +1,113 @@
-//! The types a constant may be stored in, and the types of activations: names, sizes, constraints. Layouts are in `storage/`.
+//! The types a constant may be stored in, and the types of activations. What is to know of each stands in its file's `traits`.
 
 const std = @import("std");
+const Traits = @import("storage/traits.zig").Traits;
+const Products = @import("storage/traits.zig").Products;
 
-pub const panel_width = 16;
+pub const panel_width = @import("storage/traits.zig").panel_width;
 
-pub const Type = enum(u8) {
-    f32,
-    f16,
-    i8,
-    q8_0,
-    q4_0,
-    q4_k,
-    q6_k,
-    i4,
-    i3,
-    /// Activations only.
-    u8,
-    i32,
-
-    pub fn isActivation(self: Type) bool {
-        return switch (self) {
-            .f32, .u8, .i32 => true,
-            else => false,
-        };
-    }
-
-    pub fn isConstant(self: Type) bool {
-        return switch (self) {
-            .u8, .i32 => false,
-            else => true,
-        };
-    }
-
-    /// Products with this type are summed in integers over activations quantised to int8.
-    pub fn isInteger(self: Type) bool {
-        return switch (self) {
-            .f32, .f16, .u8, .i32 => false,
-            else => true,
-        };
-    }
-
-    /// K must be a multiple of this.
-    pub fn reductionMultiple(self: Type) u32 {
-        return switch (self) {
-            .q8_0, .q4_0, .i4, .i3 => 32,
-            .q4_k, .q6_k => 256,
-            else => 1,
-        };
-    }
-
-    /// Bytes of one element of an activation.
-    pub fn activationBytes(self: Type) u32 {
-        return switch (self) {
-            .u8 => 1,
-            else => 4,
-        };
-    }
+/// Every type, in the order of its number: a new one is a file in `storage/` and a line here.
+const files = .{
+    .f32 = @import("storage/f32.zig"),
+    .f16 = @import("storage/f16.zig"),
+    .i8 = @import("storage/i8.zig"),
+    .q8_0 = @import("storage/q8_0.zig"),
+    .q4_0 = @import("storage/q4_0.zig"),
+    .q4_k = @import("storage/q4_k.zig"),
+    .q6_k = @import("storage/q6_k.zig"),
+    .i4 = @import("storage/i4.zig"),
+    .i3 = @import("storage/i3.zig"),
+    .u8 = Activation(1),
+    .i32 = Activation(4),
 };
+
+fn Activation(comptime bytes: u32) type {
+    return struct {
+        pub const traits: Traits = .{ .activation_bytes = bytes };
+    };
+}
+
+pub const Type = @Enum(u8, .exhaustive, names, &std.simd.iota(u8, names.len));
+const names = @typeInfo(@TypeOf(files)).@"struct".field_names;
+
+/// The file that a type is declared in.
+pub fn file(comptime kind: Type) type {
+    return @field(files, @tagName(kind));
+}
+
+pub fn traits(comptime kind: Type) Traits {
+    return file(kind).traits;
+}
+
+/// Bytes of one element of an activation, or 0 where activations may not have the type.
+pub fn activationBytes(kind: Type) u32 {
+    return switch (kind) {
+        inline else => |each| traits(each).activation_bytes,
+    };
+}
+
+/// How products with a constant of the type are summed; none where constants may not have it.
+pub fn products(kind: Type) Products {
+    return switch (kind) {
+        inline else => |each| traits(each).products,
+    };
+}
+
+/// K must be a multiple of this.
+pub fn kMultiple(kind: Type) u32 {
+    return switch (kind) {
+        inline else => |each| traits(each).k_multiple,
+    };
+}
+
+/// Whether one f32 scale for each output follows the panels.
+pub fn hasRowScales(kind: Type) bool {
+    return switch (kind) {
+        inline else => |each| traits(each).row_scales,
+    };
+}
+
+/// Whether the sums of the activations over each `sum_length` columns are needed.
+pub fn hasMinimum(kind: Type) bool {
+    return switch (kind) {
+        inline else => |each| traits(each).minimum,
+    };
+}
+
+/// Weights along K that share one factor, or 0 when a whole row does.
+pub fn factorLength(kind: Type) u32 {
+    return switch (kind) {
+        inline else => |each| traits(each).factor_length,
+    };
+}
+
+/// Weights along K that share a minimum, in every type that has minima.
+pub const sum_length = 32;
+comptime {
+    for (std.enums.values(Type)) |kind| {
+        if (traits(kind).minimum and traits(kind).factor_length != sum_length) @compileError("minima are shared by 32 weights along K");
+    }
+}
 
 pub fn roundUp(value: anytype, comptime multiple: comptime_int) @TypeOf(value) {
     return (value + multiple - 1) / multiple * multiple;
 }
 
 /// Bytes of one panel: 16 outputs over the whole reduction of length `k`.
-pub fn panelBytes(storage: Type, k: u64) u64 {
-    return switch (storage) {
-        .f32 => k * 64,
-        .f16 => k * 32,
-        .i8 => roundUp(k, 16) * 16,
-        .q8_0 => k / 32 * @sizeOf(@import("storage/q8_0.zig").Block),
-        .q4_0 => k / 32 * @sizeOf(@import("storage/q4_0.zig").Block),
-        .q4_k => k / 256 * @sizeOf(@import("storage/q4_k.zig").Block),
-        .q6_k => k / 256 * @sizeOf(@import("storage/q6_k.zig").Block),
-        .i4 => k / 32 * 256 + (k + 63) / 64 * 16,
-        .i3 => k / 32 * 192 + (k + 63) / 64 * 16,
-        .u8, .i32 => 0,
-    };
-}
-
-/// Whether one f32 scale for each output follows the panels.
-pub fn hasRowScales(storage: Type) bool {
-    return switch (storage) {
-        .i8, .i4, .i3 => true,
-        else => false,
-    };
+pub fn panelBytes(kind: Type, k: u64) u64 {
+    switch (kind) {
+        inline else => |each| {
+            var bytes: u64 = 0;
+            inline for (comptime traits(each).panel) |piece| bytes += piece.bytes(k);
+            return bytes;
+        },
+    }
 }
 
 /// Bytes of a linear weight `[n, k]` in panels.
-pub fn linearBytes(storage: Type, n: u64, k: u64) u64 {
+pub fn linearBytes(kind: Type, n: u64, k: u64) u64 {
     const panels = roundUp(n, panel_width) / panel_width;
-    return panels * panelBytes(storage, k) + if (hasRowScales(storage)) panels * panel_width * 4 else 0;
+    return panels * panelBytes(kind, k) + if (hasRowScales(kind)) panels * panel_width * 4 else 0;
 }
 
 test "bits a weight are as documented" {

@@ -76,7 +76,7 @@ const Pieces = struct {
     fn of(tensor: *const Tensor) Pieces {
         const begin: i32 = @intCast(tensor.offset);
         if (tensor.isDense() or tensor.rows() == 1) return .{ .begin = begin, .bytes = @intCast(tensor.bytes), .stride = 1, .last = 0 };
-        const size = tensor.type.activationBytes();
+        const size = storage.activationBytes(tensor.type);
         return .{ .begin = begin, .bytes = @intCast(tensor.cols() * size), .stride = @intCast(tensor.stride * size), .last = @intCast(tensor.rows() - 1) };
     }
 };

@@ -21,7 +21,7 @@ fn activationOf(kind: storage.Type, shape: []const u32, offset: u32, stride: ?u3
     var tensor: Tensor = .{ .name = "", .type = kind, .place = .fast, .dynamic = false, .rank = @intCast(shape.len), .shape = @splat(1), .offset = offset, .bytes = 0, .stride = 0 };
     @memcpy(tensor.shape[0..shape.len], shape);
     tensor.stride = stride orelse tensor.cols();
-    tensor.bytes = ((tensor.rows() - 1) * tensor.stride + tensor.cols()) * kind.activationBytes();
+    tensor.bytes = ((tensor.rows() - 1) * tensor.stride + tensor.cols()) * storage.activationBytes(kind);
     return tensor;
 }
 

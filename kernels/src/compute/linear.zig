@@ -39,14 +39,16 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
     for (begin..end) |p| {
         const stored: [*]align(16) const u8 = @alignCast(args.w + p * args.panel_bytes);
         switch (args.storage) {
-            .u8, .i32 => unreachable,
-            inline .f32, .f16 => |kind| {
-                const weights = panels.expandFloat(kind, stored, args.k, scratch);
-                if (machine.has_fma and args.fused) floatPanel(true, args, p, weights) else floatPanel(false, args, p, weights);
-            },
-            inline else => |kind| {
-                const panel = panels.expandInteger(kind, stored, args.k_padded, scratch);
-                integerPanel(comptime panels.blockLength(kind), kind == .q4_k, args, p, &panel);
+            inline else => |kind| switch (comptime storage.products(kind)) {
+                .none => unreachable,
+                .floats => {
+                    const weights = panels.expandFloat(kind, stored, args.k, scratch);
+                    if (machine.has_fma and args.fused) floatPanel(true, args, p, weights) else floatPanel(false, args, p, weights);
+                },
+                .integers => {
+                    const panel = panels.expandInteger(kind, stored, args.k_padded, scratch);
+                    integerPanel(comptime storage.factorLength(kind), comptime storage.hasMinimum(kind), args, p, &panel);
+                },
             },
         }
     }
@@ -100,7 +102,7 @@ fn integerPanel(comptime block: u32, comptime minimum: bool, args: *const Args, 
                         const exact: V = @floatFromInt(acc[r] -% c[2].corrections[b]);
                         y[r] = y[r] + exact * scale;
                         if (minimum) {
-                            const sum: f32 = @floatFromInt(a.x_sums[(first + r) * (length / 32) + b]);
+                            const sum: f32 = @floatFromInt(a.x_sums[(first + r) * (length / storage.sum_length) + b]);
                             y[r] = y[r] - @as(V, @splat(sum)) * @as(V, c[2].minima[b]);
                         }
                     }

@@ -3,23 +3,6 @@
 const storage = @import("../storage.zig");
 const machine = @import("../isa/machine.zig");
 const Expanded = @import("../storage/expanded.zig").Expanded;
-const q8_0 = @import("../storage/q8_0.zig");
-const q4_0 = @import("../storage/q4_0.zig");
-const q4_k = @import("../storage/q4_k.zig");
-const q6_k = @import("../storage/q6_k.zig");
-const progressive = @import("../storage/progressive.zig");
-const expanded = @import("../storage/expanded.zig");
-
-/// Weights that share one scale along K, or 0 when a whole row does.
-pub fn blockLength(kind: storage.Type) u32 {
-    return switch (kind) {
-        .q8_0 => q8_0.block_k,
-        .q4_0 => q4_0.block_k,
-        .q4_k => q4_k.block_k,
-        .q6_k => q6_k.block_k,
-        else => 0,
-    };
-}
 
 /// Where the pieces of an expanded panel lie in one thread's scratch.
 pub const Layout = struct {
@@ -35,24 +18,31 @@ pub const Layout = struct {
         var at: usize = 0;
         const weights = at;
         at += switch (kind) {
-            .f32 => 0,
-            .f16 => k * 64,
-            .i8 => if (machine.permutes_max) k * 16 else 0,
-            else => k * 16,
+            inline else => |each| expandedBytes(each, k),
         };
-        const block = blockLength(kind);
+        const block = storage.factorLength(kind);
         const blocks = if (block == 0) 1 else k / block;
         const scales = at;
         if (block != 0) at += blocks * 64;
         const minima = at;
-        if (kind == .q4_k) at += blocks * 64;
+        if (storage.hasMinimum(kind)) at += blocks * 64;
         const corrections = at;
-        if (kind.isInteger()) at += blocks * 64;
+        if (storage.products(kind) == .integers) at += blocks * 64;
         const widened = at;
-        if (kind.isInteger()) at += machine.tile_rows_max * k * machine.widened_bytes_max;
+        if (storage.products(kind) == .integers) at += machine.tile_rows_max * k * machine.widened_bytes_max;
         return .{ .weights = weights, .scales = scales, .minima = minima, .corrections = corrections, .widened = widened, .end = storage.roundUp(at, 64) };
     }
 };
+
+/// Bytes of the weights of an expanded panel, or 0 where they are read as they are stored.
+fn expandedBytes(comptime kind: storage.Type, k: usize) usize {
+    const traits = storage.traits(kind);
+    return switch (traits.products) {
+        .none => 0,
+        .floats => if (traits.as_stored) 0 else k * 64,
+        .integers => if (traits.as_stored and !machine.permutes_max) 0 else k * 16,
+    };
+}
 
 /// A panel of integer weights, ready for `dotTile`.
 pub const IntegerPanel = struct {
@@ -73,20 +63,12 @@ pub fn expandInteger(comptime kind: storage.Type, bytes: [*]align(16) const u8, 
         .scales = @ptrCast(@alignCast(scratch + layout.scales)),
         .minima = @ptrCast(@alignCast(scratch + layout.minima)),
     };
-    switch (kind) {
-        .i8 => if (machine.integer.permutes) @memcpy(@as([*]u8, @ptrCast(target))[0 .. k * 16], bytes[0 .. k * 16]),
-        .q8_0 => q8_0.expand(bytes, k, out),
-        .q4_0 => q4_0.expand(bytes, k, out),
-        .q4_k => q4_k.expand(bytes, k, out),
-        .q6_k => q6_k.expand(bytes, k, out),
-        .i4 => progressive.expandI4(bytes, k, out),
-        .i3 => progressive.expandI3(bytes, k, out),
-        else => comptime unreachable,
-    }
-    const weights: [*]align(16) const i8 = if (kind == .i8 and !machine.integer.permutes) @ptrCast(bytes) else @ptrCast(target);
+    const as_stored = comptime storage.traits(kind).as_stored and !machine.integer.permutes;
+    if (!as_stored) storage.file(kind).expand(bytes, k, out);
+    const weights: [*]align(16) const i8 = if (as_stored) @ptrCast(bytes) else @ptrCast(target);
     if (machine.integer.permutes) permute(@ptrCast(target), k);
     const corrections: [*]@Vector(16, i32) = @ptrCast(@alignCast(scratch + layout.corrections));
-    const block = comptime blockLength(kind);
+    const block = comptime storage.factorLength(kind);
     if (block == 0) {
         corrections[0] = machine.integer.correction(weights, k);
     } else for (0..k / block) |b| {
@@ -100,16 +82,10 @@ pub inline fn permute(weights: [*]align(16) i8, k: usize) void {
     for (0..k / 4) |i| machine.integer.prepareBlock(@alignCast(weights[i * 64 ..][0..64]));
 }
 
-/// A panel of f32 weights `[k][16]`; f16 is widened into scratch.
+/// A panel of f32 weights `[k][16]`.
 pub inline fn expandFloat(comptime kind: storage.Type, bytes: [*]align(16) const u8, k: usize, scratch: [*]align(64) u8) [*]const f32 {
-    switch (kind) {
-        .f32 => return @ptrCast(bytes),
-        .f16 => {
-            const halves: [*]const f16 = @ptrCast(bytes);
-            const out: [*]f32 = @ptrCast(scratch);
-            for (0..k * 16) |i| out[i] = expanded.scaleOf(halves[i]);
-            return out;
-        },
-        else => comptime unreachable,
-    }
+    if (comptime storage.traits(kind).as_stored) return @ptrCast(bytes);
+    const out: [*]f32 = @ptrCast(scratch);
+    storage.file(kind).expand(bytes, k, out);
+    return out;
 }

@@ -3,6 +3,7 @@
 const std = @import("std");
 const vector = @import("../vector.zig");
 const machine = @import("../isa/machine.zig");
+const sum_length = @import("../storage.zig").sum_length;
 const V = vector.V;
 
 pub const Args = extern struct {
@@ -13,7 +14,7 @@ pub const Args = extern struct {
     k_padded: u32,
     out: [*]u8,
     scales: [*]f32,
-    /// Sums of the int8 values over each 32 columns, `[rows][k / 32]`, for types with a minimum; or null.
+    /// Sums of the int8 values over each `sum_length` columns, `[rows][k / sum_length]`, for types with a minimum; or null.
     sums: ?[*]i32,
 };
 
@@ -25,10 +26,10 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
         const out = args.out + r * args.k_padded;
         args.scales[r] = row(args.x + r * args.x_stride, args.k, out);
         if (args.sums) |sums| {
-            for (0..args.k / 32) |block| {
+            for (0..args.k / sum_length) |block| {
                 var total: i32 = 0;
-                for (out[block * 32 ..][0..32]) |value| total += @as(i32, @as(i8, @bitCast(value -% machine.integer.activation_offset)));
-                sums[r * (args.k / 32) + block] = total;
+                for (out[block * sum_length ..][0..sum_length]) |value| total += @as(i32, @as(i8, @bitCast(value -% machine.integer.activation_offset)));
+                sums[r * (args.k / sum_length) + block] = total;
             }
         }
     }

@@ -28,7 +28,7 @@ const Quantised = struct {
     fn of(kind: storage.Type, rows: u64, k: u64) Quantised {
         const scales = storage.roundUp(rows * storage.roundUp(k, 16), 64);
         const sums = scales + storage.roundUp(4 * rows, 64);
-        return .{ .scales = scales, .sums = sums, .end = sums + if (kind == .q4_k) storage.roundUp(4 * rows * (k / 32), 64) else 0 };
+        return .{ .scales = scales, .sums = sums, .end = sums + if (storage.hasMinimum(kind)) storage.roundUp(4 * rows * (k / storage.sum_length), 64) else 0 };
     }
 };
 
@@ -41,7 +41,7 @@ pub fn validate(p: *const Params, v: *const Validator) Error!void {
     try v.vector("bias", p.bias, w.n);
     if (p.gate) |gate| try v.broadcast("gate", gate, out);
     if (p.residual) |residual| try v.broadcast("residual", residual, out);
-    try v.scratch(p.scratch, if (w.type.isInteger()) Quantised.of(w.type, x.rows, w.k).end else 0);
+    try v.scratch(p.scratch, if (storage.products(w.type) == .integers) Quantised.of(w.type, x.rows, w.k).end else 0);
     try v.apart(p.out, &.{ p.x, p.gate });
     try v.inPlace(p.out, p.residual);
     if (p.scratch) |scratch| try v.apart(scratch, &.{ p.x, p.gate, p.residual, p.out });
@@ -50,7 +50,7 @@ pub fn validate(p: *const Params, v: *const Validator) Error!void {
 pub fn threadBytes(p: *const Params, v: *const Validator) usize {
     const w = &v.tensors[p.w];
     const k: usize = w.shape[1];
-    return Layout.of(w.type, if (w.type.isInteger()) storage.roundUp(k, 16) else k).end;
+    return Layout.of(w.type, if (storage.products(w.type) == .integers) storage.roundUp(k, 16) else k).end;
 }
 
 /// In multiply-accumulates, for a run of `rows` dynamic rows. Saturates.
@@ -85,7 +85,7 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
         .gate = r.broadcast(p.gate),
         .residual = r.broadcast(p.residual),
     };
-    if (w.type.isInteger()) {
+    if (storage.products(w.type) == .integers) {
         if (storage.hasRowScales(w.type)) args.w_scales = @ptrCast(@alignCast(weights + panels * panel_bytes));
         const scratch = r.pointer(p.scratch.?);
         const layout: Quantised = .of(w.type, x.rows, k);
@@ -98,7 +98,7 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
             .k_padded = k_padded,
             .out = scratch,
             .scales = scales,
-            .sums = if (w.type == .q4_k) sums else null,
+            .sums = if (storage.hasMinimum(w.type)) sums else null,
         };
         r.parallel.run(r.kernels.quantize_rows, &rows, x.rows, 16);
         args.x_int8 = scratch;

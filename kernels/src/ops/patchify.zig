@@ -1,3 +1,4 @@
+const cbor = @import("../cbor.zig");
 const limits = @import("../limits.zig");
 const Tensor = @import("../tensor.zig").Tensor;
 const Validator = @import("../validator.zig").Validator;
@@ -14,7 +15,17 @@ pub const Params = struct {
 };
 
 /// One number for each channel.
-pub const Channels = struct { values: [limits.channels_max]f32 = @splat(0), count: u32 = 0 };
+pub const Channels = struct {
+    values: [limits.channels_max]f32 = @splat(0),
+    count: u32 = 0,
+
+    pub fn read(reader: *cbor.Reader) Error!Channels {
+        var channels: Channels = .{};
+        channels.count = try reader.array(limits.channels_max);
+        for (channels.values[0..channels.count]) |*number| number.* = try reader.number();
+        return channels;
+    }
+};
 
 pub fn validate(p: *const Params, v: *const Validator) Error!void {
     const image = try v.tensor("x", p.x);

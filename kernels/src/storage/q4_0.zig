@@ -1,6 +1,7 @@
 //! GGUF `Q4_0` for 16 outputs side by side: 32 weights along K share one f16 scale; w = d * (nibble - 8). 4.5 bits a weight.
 
-const Panel = @import("expanded.zig").Expanded;
+const Expanded = @import("expanded.zig").Expanded;
+const Traits = @import("traits.zig").Traits;
 const f16ToF32 = @import("expanded.zig").scaleOf;
 
 pub const Block = extern struct {
@@ -12,10 +13,14 @@ comptime {
     if (@sizeOf(Block) != 288) @compileError("Q4_0 panel blocks are 288 bytes");
 }
 
-pub const block_k = 32;
-pub const has_minimum = false;
+pub const traits: Traits = .{
+    .products = .integers,
+    .k_multiple = 32,
+    .panel = &.{.{ .columns = 32, .Fields = Block }},
+    .factor_length = 32,
+};
 
-pub fn expand(bytes: [*]const u8, k: usize, out: Panel) void {
+pub fn expand(bytes: [*]const u8, k: usize, out: Expanded) void {
     const blocks: [*]align(1) const Block = @ptrCast(bytes);
     for (0..k / 32) |b| {
         const block = &blocks[b];

@@ -1,7 +1,8 @@
 //! GGUF `Q4_K` for 16 outputs side by side: super-blocks of 256 along K, eight sub-blocks of 32 with 6-bit scale and minimum.
 //! w = d * s * nibble - dmin * m. 4.5 bits a weight.
 
-const Panel = @import("expanded.zig").Expanded;
+const Expanded = @import("expanded.zig").Expanded;
+const Traits = @import("traits.zig").Traits;
 const f16ToF32 = @import("expanded.zig").scaleOf;
 
 pub const Block = extern struct {
@@ -14,10 +15,15 @@ comptime {
     if (@sizeOf(Block) != 2304) @compileError("Q4_K panel blocks are 2304 bytes");
 }
 
-pub const block_k = 32;
-pub const has_minimum = true;
+pub const traits: Traits = .{
+    .products = .integers,
+    .k_multiple = 256,
+    .panel = &.{.{ .columns = 256, .Fields = Block }},
+    .factor_length = 32,
+    .minimum = true,
+};
 
-pub fn expand(bytes: [*]const u8, k: usize, out: Panel) void {
+pub fn expand(bytes: [*]const u8, k: usize, out: Expanded) void {
     const blocks: [*]align(1) const Block = @ptrCast(bytes);
     for (0..k / 256) |b| {
         const block = &blocks[b];

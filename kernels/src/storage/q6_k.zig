@@ -1,7 +1,8 @@
 //! GGUF `Q6_K` for 16 outputs side by side: super-blocks of 256 along K, sixteen sub-blocks of 16 with an int8 scale.
 //! w = d * scale * (value - 32). 6.5625 bits a weight.
 
-const Panel = @import("expanded.zig").Expanded;
+const Expanded = @import("expanded.zig").Expanded;
+const Traits = @import("traits.zig").Traits;
 const f16ToF32 = @import("expanded.zig").scaleOf;
 
 pub const Block = extern struct {
@@ -14,8 +15,12 @@ comptime {
     if (@sizeOf(Block) != 3360) @compileError("Q6_K panel blocks are 3360 bytes");
 }
 
-pub const block_k = 16;
-pub const has_minimum = false;
+pub const traits: Traits = .{
+    .products = .integers,
+    .k_multiple = 256,
+    .panel = &.{.{ .columns = 256, .Fields = Block }},
+    .factor_length = 16,
+};
 
 const Bytes = @Vector(16, u8);
 
@@ -23,7 +28,7 @@ fn centred(low: Bytes, high: Bytes) @Vector(16, i8) {
     return @as(@Vector(16, i8), @bitCast(low | (high & @as(Bytes, @splat(3))) << @splat(4))) - @as(@Vector(16, i8), @splat(32));
 }
 
-pub fn expand(bytes: [*]const u8, k: usize, out: Panel) void {
+pub fn expand(bytes: [*]const u8, k: usize, out: Expanded) void {
     const blocks: [*]align(1) const Block = @ptrCast(bytes);
     const low_half: Bytes = @splat(15);
     for (0..k / 256) |b| {
