@@ -10,9 +10,10 @@ pub fn build(b: *std.Build) void {
 
     const runtime: Runtime = .{ .b = b };
     runtime.tests(native, optimize);
-    runtime.addons(native);
-    @import("sim/machines.zig").add(b, runtime);
+    @import("engines/native/build.zig").add(b, runtime, native);
+    @import("engines/machines.zig").add(b, runtime);
     @import("sim/device/build.zig").add(b, runtime, native, optimize);
+    @import("sim/native/build.zig").add(b, runtime, native);
     @import("kernels/fuzz/build.zig").add(b, runtime, native);
 }
 
@@ -62,38 +63,6 @@ const Runtime = struct {
         });
         root.addOptions("build_options", options);
         return b.addObject(.{ .name = b.fmt("kernels_{s}", .{isa.name}), .root_module = root });
-    }
-
-    /// The N-API addon that Node loads: for this machine, and when asked for, for 64-bit Arm Linux.
-    fn addons(self: Runtime, native: std.Build.ResolvedTarget) void {
-        const b = self.b;
-        const install = b.addInstallFile(self.addon(native).getEmittedBin(), "synapse.node");
-        b.getInstallStep().dependOn(&install.step);
-        b.step("addon", "build synapse.node, the addon for this machine").dependOn(&install.step);
-
-        const arm = self.addon(b.resolveTargetQuery(.{ .cpu_arch = .aarch64, .os_tag = .linux, .abi = .gnu }));
-        const install_arm = b.addInstallFile(arm.getEmittedBin(), "aarch64/synapse.node");
-        b.step("addon-aarch64", "build aarch64/synapse.node, the addon for 64-bit Arm Linux").dependOn(&install_arm.step);
-    }
-
-    fn addon(self: Runtime, target: std.Build.ResolvedTarget) *std.Build.Step.Compile {
-        const b = self.b;
-        const root = b.createModule(.{
-            .root_source_file = b.path("sim/native/addon.zig"),
-            .target = target,
-            .optimize = .fast,
-            // Zig 0.17.1 crashes when it writes debug information for aarch64.
-            .strip = true,
-            .link_libc = true,
-            .imports = &.{
-                .{ .name = "synapse", .module = self.module(target, .fast, "kernels/src/root.zig") },
-                .{ .name = "board", .module = @import("sim/device/build.zig").Core.init(b).board(target) },
-            },
-        });
-        const library = b.addLibrary(.{ .name = "synapse", .linkage = .dynamic, .root_module = root });
-        // Node gives the napi_* functions when it loads the addon.
-        library.linker_allow_shlib_undefined = true;
-        return library;
     }
 
     fn tests(self: Runtime, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {

@@ -1,7 +1,7 @@
 // Writes an application image that a simulated board takes as its firmware, for trying updates: `node scripts/make-firmware.mjs firmware.bin 2.0.0`.
 // It is right in every respect and holds nothing that runs; a real board takes what `idf.py build` makes. After `npm run build`.
 import { writeFileSync } from "node:fs";
-import { makeAppImage } from "../sim/dist/testing/appImage.js";
+import { makeAppImage } from "synapse-sim/testing/appImage";
 
 const [path, version] = process.argv.slice(2);
 if (path === undefined || version === undefined || version.length > 31) {

@@ -3,11 +3,11 @@
 // Run after `npm run build`: node scripts/make-sim-fixtures.mjs
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { openNativeEngine } from "synapse-engine";
 import { compile } from "../host/dist/compile.js";
 import { addGolden } from "../host/dist/pack/golden.js";
 import { LEWM_SMALL } from "../host/dist/parity/lewmShapes.js";
 import { seededCheckpoint } from "../host/dist/parity/seededCheckpoint.js";
-import { openNativeEngine } from "../sim/dist/index.js";
 import { ROOT } from "./setup.mjs";
 
 const SEED = 1;

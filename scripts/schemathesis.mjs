@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readBoard, SimulatedBoard, serveBoard } from "../sim/dist/index.js";
+import { readBoard, SimulatedBoard, serveBoard } from "synapse-sim";
 import { ROOT } from "./setup.mjs";
 
 const VERSION = "4.32.5";

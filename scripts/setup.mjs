@@ -149,20 +149,23 @@ export function setup() {
     "firmware/components/synapse/include",
     "firmware/components/synapse/tools",
     `${PAGE}/openapi.json`,
+    "engines/native",
+    "engines/wasm",
+    "engines/rv32",
+    "engines/guest",
+    "engines/machines.zig",
     "sim/native",
-    "sim/wasm",
-    "sim/rv32",
-    "sim/guest",
     "sim/device",
-    "sim/machines.zig",
     ...PAGE_BUILT,
   ];
-  step("zig-build", sources, ["zig-out"], "building the runtime: native addon, WASM, RISC-V, ESP32-P4 library (once, a few minutes)", () =>
+  step("zig-build", sources, ["zig-out"], "building the runtime: native addons, WASM, RISC-V, ESP32-P4 library (once, a few minutes)", () =>
     zig(["build"]),
   );
   const typescript = [
     "tsconfig.base.json",
     "tsconfig.json",
+    "engines/src",
+    "engines/tsconfig.json",
     "sim/src",
     "sim/tsconfig.json",
     "host/src",
@@ -171,10 +174,10 @@ export function setup() {
     `${PAGE}/test`,
     `${PAGE}/tsconfig.json`,
   ];
-  step("tsc", typescript, ["sim/dist", "host/dist"], "compiling TypeScript", () =>
+  step("tsc", typescript, ["engines/dist", "sim/dist", "host/dist"], "compiling TypeScript", () =>
     run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-b"]),
   );
-  const tab = ["package-lock.json", "scripts/bundle-tab.mjs", "sim/src", "firmware/components/synapse/web"];
+  const tab = ["package-lock.json", "scripts/bundle-tab.mjs", "engines/src", "sim/src", "firmware/components/synapse/web"];
   step("tab", tab, ["sim/dist/browser/files/index.html"], "bundling the board for a browser's tab", () =>
     run(process.execPath, [join("scripts", "bundle-tab.mjs")]),
   );

@@ -20,10 +20,10 @@ if (values.help) {
 } else {
   setup();
   const [{ readArchive, readElf }, { chipSize }, { coreMemory }, { readBoard }] = await Promise.all([
-    import("../sim/dist/testing/elf.js"),
-    import("../sim/dist/testing/chipSize.js"),
-    import("../sim/dist/testing/coreMemory.js"),
-    import("../sim/dist/index.js"),
+    import("synapse-engine/testing/elf"),
+    import("synapse-engine/testing/chipSize"),
+    import("synapse-sim/testing/coreMemory"),
+    import("synapse-sim/boards"),
   ]);
   const sizeOf = (...names) =>
     chipSize(

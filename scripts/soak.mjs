@@ -50,8 +50,8 @@ async function main() {
   const { help, json, seconds, clients, requests, engine, model, board, seed } = options();
   if (help) return process.stdout.write(HELP);
   setup();
-  const { soak } = await import("../sim/dist/testing/soak/soak.js");
-  const { readBoard } = await import("../sim/dist/index.js");
+  const { soak } = await import("synapse-sim/testing/soak/soak");
+  const { readBoard } = await import("synapse-sim/boards");
   process.stderr.write(`soak: ${clients} clients for ${seconds} s, engine ${engine}, --seed ${seed}\n`);
   const report = await soak({
     board: await readBoard(join(ROOT, "boards", `${board}.json`)),

@@ -115,7 +115,7 @@ try {
       : [
           check("Lint and format", process.execPath, [join("node_modules", "@biomejs", "biome", "bin", "biome"), "check", "."]),
           zigTests(),
-          check("The addon compiles for 64-bit Arm", ...withArguments(zigCommand(), ["build", "addon-aarch64"])),
+          check("The addons compile for 64-bit Arm", ...withArguments(zigCommand(), ["build", "addon-aarch64"])),
           typescriptTests([]),
           trainingTests(),
         ];

@@ -1,6 +1,6 @@
 // Opens and runs the pack of argument 1 and prints how much resident memory that took. Started by memory.mjs with --expose-gc, so that what
 // JavaScript no longer uses is not counted.
-import { openNativeEngine } from "../../sim/dist/index.js";
+import { openNativeEngine } from "synapse-engine";
 import { lewmImage } from "./lewm.mjs";
 import { readAligned } from "./open.mjs";
 

@@ -1,5 +1,5 @@
 import * as ort from "onnxruntime-node";
-import { allocateAligned, openNativeEngine } from "../../sim/dist/index.js";
+import { allocateAligned, openNativeEngine } from "synapse-engine";
 import { compareTimes, interleave, median } from "./interleave.mjs";
 import { agreement, floats, lewmImage, lewmOnnx, lewmPack } from "./lewm.mjs";
 

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { allocateAligned, openNativeEngine } from "../../sim/dist/index.js";
+import { allocateAligned, openNativeEngine } from "synapse-engine";
 import { interleave, median } from "./interleave.mjs";
 import { lewmPack } from "./lewm.mjs";
 

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
+import { openRv32Engine } from "synapse-engine";
 import { compile } from "../../host/dist/compile.js";
 import { readPack } from "../../host/dist/pack/readPack.js";
 import { LEWM_TRUE, seededActions, seededCheckpoint } from "../../host/dist/parity/index.js";
-import { openRv32Engine } from "../../sim/dist/index.js";
 import { FAST_BYTES, lewmImage, SEED } from "./lewm.mjs";
 
 const TYPES = ["i8", "q8_0", "q4_0", "q4_k", "q6_k", "i4", "i3", "f16", "f32"];

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import * as ort from "onnxruntime-web/wasm";
-import { openWasmEngine } from "../../sim/dist/index.js";
+import { openWasmEngine } from "synapse-engine";
 import { compareTimes, interleave, median } from "./interleave.mjs";
 import { agreement, floats, lewmImage, lewmOnnx, lewmPack } from "./lewm.mjs";
 

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { openWasmEngine } from "synapse-sim";
+import { openWasmEngine } from "synapse-engine";
 import { describe, expect, it } from "vitest";
 import { toF32 } from "./checkpoint/toF32.js";
 import { compile, fidelity } from "./compile.js";

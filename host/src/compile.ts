@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import { parseTypePolicy, type TypePolicy } from "./compress/policy.js";
 import { storageTypes } from "./compress/types/index.js";

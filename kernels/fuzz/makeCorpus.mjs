@@ -3,10 +3,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PackBuilder } from "../../sim/dist/testing/packBuilder.js";
-import { inputMultiple, randomWeight, roundUp, STORAGE_TYPES } from "../../sim/dist/testing/packWeights.js";
-import { Xorshift32 } from "../../sim/dist/testing/random.js";
-import { attentionScratch, linearScratch } from "../../sim/dist/testing/smallPack.js";
+import { PackBuilder } from "synapse-engine/testing/packBuilder";
+import { inputMultiple, randomWeight, roundUp, STORAGE_TYPES } from "synapse-engine/testing/packWeights";
+import { Xorshift32 } from "synapse-engine/testing/random";
+import { attentionScratch, linearScratch } from "synapse-engine/testing/smallPack";
 
 const CORPUS = join(dirname(fileURLToPath(import.meta.url)), "corpus");
 const ROWS = 3;

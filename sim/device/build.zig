@@ -2,7 +2,7 @@
 //! The root's `build.zig` calls `add` with its way of making the runtime's module.
 
 const std = @import("std");
-const machines = @import("../machines.zig");
+const machines = @import("../../engines/machines.zig");
 
 const component = "firmware/components/synapse/";
 /// Made by scripts/build-page.mjs, which has to run before.

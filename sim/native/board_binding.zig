@@ -2,9 +2,10 @@
 //! the port's functions all run on JavaScript's thread; only the core's work runs on one of libuv's.
 
 const std = @import("std");
-const napi = @import("napi.zig");
-const memory = @import("memory.zig");
-const Pool = @import("pool.zig").Pool;
+const node_api = @import("node_api");
+const napi = node_api.napi;
+const memory = node_api.memory;
+const Pool = node_api.Pool;
 const boards = @import("board");
 const synapse = @import("synapse");
 const ports = boards.ports;

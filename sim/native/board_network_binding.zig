@@ -1,6 +1,6 @@
 //! JavaScript's view of a simulated board's network: the events of its broker and of its downloads.
 
-const napi = @import("napi.zig");
+const napi = @import("node_api").napi;
 const board_binding = @import("board_binding.zig");
 const boards = @import("board");
 const core = boards.core;

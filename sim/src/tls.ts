@@ -1,5 +1,5 @@
 import { createSecureContext } from "node:tls";
-import { InputError } from "./errors.js";
+import { InputError } from "synapse-engine/errors";
 
 /** With what one proves who one is. */
 export interface TlsIdentity {

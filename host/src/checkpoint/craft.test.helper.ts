@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { afterAll, expect } from "vitest";
 import { type Checkpoint, openCheckpoint } from "./index.js";
 

@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 
 /** An InputError about `source`, with its place and what would be right when they can be said. */
 export function inputError(source: string, code: string, message: string, details: { where?: string; expected?: string } = {}): InputError {

@@ -1,6 +1,6 @@
 import { readSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { inputError } from "./errors.js";
 
 // Node refuses single reads of 2 GiB and more.

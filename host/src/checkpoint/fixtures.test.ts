@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { describe, expect, it } from "vitest";
 import { f16Values } from "./half.js";
 import { openCheckpoint } from "./index.js";

@@ -1,6 +1,6 @@
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { beforeEach, describe, expect, it } from "vitest";
 import { scratchFolder } from "./craft.test.helper.js";
 import { openCheckpoint, writeSafetensors } from "./index.js";

@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeImage } from "synapse-sim";
+import { decodeImage } from "synapse-engine";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { similarity } from "../report/similarity.js";
 import { repoPath, runProgram, smallCheckpoint, startProgram } from "./testing/cliHarness.js";

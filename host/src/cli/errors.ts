@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { EngineError, InputError } from "synapse-sim";
+import { EngineError, InputError } from "synapse-engine/errors";
 import { printable } from "../report/text/printable.js";
 import { type CliContext, printJson } from "./context.js";
 import { EXIT } from "./exitCodes.js";

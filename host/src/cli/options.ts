@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { EngineName } from "synapse-sim";
+import type { EngineName } from "synapse-engine";
 import type { SimilarityBars } from "../report/compareReport.js";
 
 export const ENGINE_NAMES: readonly EngineName[] = ["native", "wasm", "wasm-baseline", "rv32"];

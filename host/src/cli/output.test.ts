@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { EngineError } from "synapse-sim";
+import { EngineError } from "synapse-engine/errors";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openCheckpoint } from "../checkpoint/index.js";
 import { writeSafetensors } from "../checkpoint/writeSafetensors.js";

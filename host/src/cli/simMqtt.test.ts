@@ -2,15 +2,10 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import mqtt from "mqtt";
+import { hasMosquitto, startMosquitto } from "synapse-sim/testing/mosquitto";
 import { afterEach, describe, expect, test } from "vitest";
 import { SynapseMqttClient } from "../client/index.js";
 import { repoPath } from "./testing/cliHarness.js";
-
-// Of the simulator's tests; its package exports none of them.
-const { hasMosquitto, startMosquitto } = (await import(new URL("../../../sim/dist/testing/mosquitto.js", import.meta.url).href)) as {
-  hasMosquitto: () => boolean;
-  startMosquitto: () => Promise<{ port: number; url: string; close(): Promise<void> }>;
-};
 
 const BASE = "synapse/020000000001";
 const CAT = repoPath("samples", "cat.jpg");

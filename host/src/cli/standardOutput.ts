@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { isOpenStream } from "../files/atomicWrite.js";
 import type { CliContext } from "./context.js";
 

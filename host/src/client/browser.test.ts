@@ -2,13 +2,14 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { rolldown } from "rolldown";
-import { type BoardServer, readBoard, SimulatedBoard, serveBoard } from "synapse-sim";
+import { type BoardServer, SimulatedBoard, serveBoard } from "synapse-sim";
+import { readBoard } from "synapse-sim/boards";
+import { findChromium } from "synapse-sim/testing/chromium";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SynapseClient } from "./index.js";
 
 const ROOT = new URL("../../../", import.meta.url);
 const path = (name: string): string => fileURLToPath(new URL(name, ROOT));
-const { findChromium } = (await import(new URL("sim/dist/testing/chromium.js", ROOT).href)) as { findChromium: () => string | undefined };
 const executable = findChromium();
 
 describe.skipIf(executable === undefined)("in a browser", () => {

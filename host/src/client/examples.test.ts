@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BoardServer, BrokerLink, readBoard, SimulatedBoard, serveBoard, startBroker } from "synapse-sim";
+import { type BoardServer, BrokerLink, SimulatedBoard, serveBoard, startBroker } from "synapse-sim";
+import { readBoard } from "synapse-sim/boards";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const ROOT = new URL("../../../", import.meta.url);

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import mqtt, { type MqttClient } from "mqtt";
-import { BrokerLink, type EmbeddedBroker, readBoard, SimulatedBoard, startBroker } from "synapse-sim";
+import { BrokerLink, type EmbeddedBroker, SimulatedBoard, startBroker } from "synapse-sim";
+import { readBoard } from "synapse-sim/boards";
+import { hasMosquitto, startMosquitto } from "synapse-sim/testing/mosquitto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { BoardTimeout, BoardUnreachable, type Image, type MqttConnection, SynapseClient, SynapseMqttClient } from "./index.js";
 
@@ -8,10 +10,6 @@ const ROOT = new URL("../../../", import.meta.url);
 const MODEL = readFileSync(new URL("sim/fixtures/lewm-test.syn", ROOT));
 const picture = (name: string): Image => ({ bytes: readFileSync(new URL(`samples/${name}`, ROOT)), type: "image/jpeg" });
 const action = (step: number): number[] => Array.from({ length: 10 }, (_, i) => Math.sin(step + i));
-const { hasMosquitto, startMosquitto } = (await import(new URL("sim/dist/testing/mosquitto.js", ROOT).href)) as {
-  hasMosquitto: () => boolean;
-  startMosquitto: () => Promise<{ url: string; close(): Promise<void> }>;
-};
 
 async function startBoard(url: string): Promise<{ board: SimulatedBoard; link: BrokerLink }> {
   const file = await readBoard(new URL("boards/waveshare-esp32-p4-wifi6.json", ROOT).pathname);

@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { storageTypes } from "./types/index.js";
 import { checkConstraint, type StorageTypeName, storageTypeNames } from "./types/storageType.js";
 

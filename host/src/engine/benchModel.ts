@@ -1,4 +1,4 @@
-import type { EngineName, EntryInfo, OpProfile, Session } from "synapse-sim";
+import type { EngineName, EntryInfo, OpProfile, Session } from "synapse-engine";
 import { type BoardEstimate, type BoardSpeed, estimateBoardTime } from "../report/boardEstimate.js";
 import type { OpWork } from "../report/kernelWork.js";
 import { type LatencySummary, summariseLatency } from "../report/latency.js";

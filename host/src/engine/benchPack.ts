@@ -1,4 +1,5 @@
-import { type EngineName, InputError } from "synapse-sim";
+import type { EngineName } from "synapse-engine";
+import { InputError } from "synapse-engine/errors";
 import { readPack } from "../pack/readPack.js";
 import type { BoardSpeed } from "../report/boardEstimate.js";
 import { entryWork } from "../report/kernelWork.js";

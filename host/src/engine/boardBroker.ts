@@ -1,4 +1,5 @@
-import { brokerAddress, InputError, startBroker } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
+import { brokerAddress, startBroker } from "synapse-sim";
 import { lanAddress } from "./lanAddress.js";
 
 /** The broker that simulated boards connect to. */

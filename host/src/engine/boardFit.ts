@@ -1,4 +1,5 @@
-import { type Board, type Model, modelPartitions, type SessionRequirements } from "synapse-sim";
+import type { Model, SessionRequirements } from "synapse-engine";
+import { type Board, modelPartitions } from "synapse-sim/boards";
 import { type BoardFit, type SlotFit, updatableInPlace } from "../report/slotFit.js";
 
 /** Which of a board's model slots hold a file of `fileBytes`, its signature not counted, in the order of the flash. */

@@ -1,4 +1,4 @@
-import type { Board } from "synapse-sim";
+import type { Board } from "synapse-sim/boards";
 import { readPack } from "../pack/readPack.js";
 import { type BoardEstimate, estimateBoardTime } from "../report/boardEstimate.js";
 import { entryWork } from "../report/kernelWork.js";

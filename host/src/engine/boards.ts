@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Board, InputError, readBoard } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
+import { type Board, readBoard } from "synapse-sim/boards";
 import { type BoardSpeed, REFERENCE_BOARD } from "../report/boardEstimate.js";
 
 /** The board files of this repository, three levels above this file in source (`host/src/engine`) and compiled (`host/dist/engine`). */

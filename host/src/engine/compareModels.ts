@@ -1,4 +1,5 @@
-import { type EntryInfo, InputError, type ModelInfo, type PortInfo, type Session } from "synapse-sim";
+import type { EntryInfo, ModelInfo, PortInfo, Session } from "synapse-engine";
+import { InputError } from "synapse-engine/errors";
 import type { ComparisonRow } from "../report/compareReport.js";
 import { plural } from "../report/format.js";
 import { type SamplePair, summarise } from "../report/similarity.js";

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
-import { type EngineName, InputError } from "synapse-sim";
+import type { EngineName } from "synapse-engine";
+import { InputError } from "synapse-engine/errors";
 import { z } from "zod";
 import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
 import { compile } from "../compile.js";

@@ -1,4 +1,5 @@
-import { decodeImage, type EntryInfo, InputError, type PortInfo } from "synapse-sim";
+import { decodeImage, type EntryInfo, type PortInfo } from "synapse-engine";
+import { InputError } from "synapse-engine/errors";
 import { readInput, readJsonInput } from "./readInput.js";
 import { parseRows } from "./rows.js";
 import { bytesOf } from "./seededInputs.js";

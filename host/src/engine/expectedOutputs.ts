@@ -1,4 +1,5 @@
-import { type EntryInfo, InputError, type ModelInfo, type PortInfo } from "synapse-sim";
+import type { EntryInfo, ModelInfo, PortInfo } from "synapse-engine";
+import { InputError } from "synapse-engine/errors";
 import { type CheckpointTensor, openCheckpoint } from "../checkpoint/index.js";
 import { bytesOf } from "./seededInputs.js";
 

@@ -1,4 +1,4 @@
-import { type Engine, type EngineName, openNativeEngine, openRv32Engine, openWasmEngine } from "synapse-sim";
+import { type Engine, type EngineName, openNativeEngine, openRv32Engine, openWasmEngine } from "synapse-engine";
 
 /** Opens one build of the runtime. Rejects with an EngineError (`BUILD_MISSING`, `QEMU_MISSING`, ...) when it cannot run here. */
 export async function openEngine(name: EngineName): Promise<Engine> {

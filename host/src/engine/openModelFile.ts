@@ -1,4 +1,5 @@
-import { type Engine, EngineError, type EngineName, InputError, type Model } from "synapse-sim";
+import type { Engine, EngineName, Model } from "synapse-engine";
+import { EngineError, InputError } from "synapse-engine/errors";
 import { openEngine } from "./openEngine.js";
 import { readInput } from "./readInput.js";
 

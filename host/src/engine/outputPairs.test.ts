@@ -1,4 +1,4 @@
-import type { EntryInfo, PortInfo } from "synapse-sim";
+import type { EntryInfo, PortInfo } from "synapse-engine";
 import { expect, test } from "vitest";
 import { OutputPairs, valuesOf } from "./outputPairs.js";
 import { bytesOf } from "./seededInputs.js";

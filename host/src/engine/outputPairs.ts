@@ -1,4 +1,4 @@
-import type { EntryInfo, PortInfo } from "synapse-sim";
+import type { EntryInfo, PortInfo } from "synapse-engine";
 import type { SamplePair } from "../report/similarity.js";
 import { floatsOf } from "./seededInputs.js";
 

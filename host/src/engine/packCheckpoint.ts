@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
-import { type Board, InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
+import type { Board } from "synapse-sim/boards";
 import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
 import { compile } from "../compile.js";
 import { atomicWrite, isOpenStream } from "../files/atomicWrite.js";

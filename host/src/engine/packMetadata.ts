@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import type { Checkpoint } from "../checkpoint/index.js";
 import type { ModelConfig } from "../lower/configSchema.js";
 import { type Contradiction, checkPart, describedParts } from "../metadata/checkMetadata.js";

@@ -1,6 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { fileError } from "./readInput.js";
 
 const PICTURES = new Set([".jpg", ".jpeg", ".png"]);

@@ -1,5 +1,5 @@
 import { open, stat } from "node:fs/promises";
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { quote } from "../checkpoint/errors.js";
 import { findDuplicateKey } from "../checkpoint/strictJson.js";
 

@@ -1,4 +1,5 @@
-import { InputError, secureOptions, type TlsIdentity, type TlsOptions } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
+import { secureOptions, type TlsIdentity, type TlsOptions } from "synapse-sim";
 import { readInput } from "./readInput.js";
 
 const PEM_BYTES_MAX = 1 << 20;

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 
 /**
  * Rejects with InputError `OUTPUT_IS_INPUT` when `output` is one of the files that it is made from, under whatever name: a trained model or a key

@@ -1,5 +1,5 @@
-import type { EntryInfo, ModelInfo, PortInfo, Session } from "synapse-sim";
-import { InputError } from "synapse-sim";
+import type { EntryInfo, ModelInfo, PortInfo, Session } from "synapse-engine";
+import { InputError } from "synapse-engine/errors";
 import { expect, test } from "vitest";
 import { rollout, worldModelOf } from "./rollout.js";
 import { bytesOf, floatsOf } from "./seededInputs.js";

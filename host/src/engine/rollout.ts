@@ -1,4 +1,5 @@
-import { type EntryInfo, InputError, type ModelInfo, type PortInfo, type Session } from "synapse-sim";
+import type { EntryInfo, ModelInfo, PortInfo, Session } from "synapse-engine";
+import { InputError } from "synapse-engine/errors";
 import { bytesOf, floatsOf } from "./seededInputs.js";
 
 /** The entries and ports of a world model: an action-conditioned predictor, and an encoder where the pack has one. */

@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { expect, test } from "vitest";
 import { parseRows, type RowsSpec } from "./rows.js";
 

@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 
 /** What rows a JSON document has to hold. */
 export interface RowsSpec {

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
-import type { EngineName, EntryInfo, PortInfo, Session } from "synapse-sim";
-import { InputError } from "synapse-sim";
+import type { EngineName, EntryInfo, PortInfo, Session } from "synapse-engine";
+import { InputError } from "synapse-engine/errors";
 import { boundsOf } from "../lower/actionSpace.js";
 import { ROLLOUT } from "../lower/lower.js";
 import { actionWarnings } from "../report/actionWarnings.js";

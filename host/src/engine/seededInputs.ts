@@ -1,4 +1,4 @@
-import type { EntryInfo } from "synapse-sim";
+import type { EntryInfo } from "synapse-engine";
 import { goldenInputs } from "../pack/golden.js";
 
 /** Seeded inputs of a run on `rows` rows, as golden vectors have them (docs/format.md); `seed` is 1..2^32-1. */

@@ -1,17 +1,17 @@
 import { basename } from "node:path";
+import { InputError } from "synapse-engine/errors";
 import {
   type Announcement,
   announceBoard,
-  type Board,
   type BoardEngine,
   type BoardServer,
   BrokerLink,
-  InputError,
   SimulatedBoard,
   serveBoard,
   type TlsIdentity,
   type TlsOptions,
 } from "synapse-sim";
+import type { Board } from "synapse-sim/boards";
 import { topicId } from "../client/mqttChannel.js";
 import { readPack } from "../pack/readPack.js";
 import { updateKeyPoint } from "../pack/signPack.js";

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { readBoard } from "synapse-sim";
+import { readBoard } from "synapse-sim/boards";
 import { expect, test } from "vitest";
 import { SynapseClient } from "../client/index.js";
 import { deviceIdOf, startBoards } from "./startBoards.js";

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
-import { type Board, serveTab, type TlsIdentity } from "synapse-sim";
+import { serveTab, type TlsIdentity } from "synapse-sim";
+import type { Board } from "synapse-sim/boards";
 import { readPack } from "../pack/readPack.js";
 import type { SlotFit } from "../report/slotFit.js";
 import { slotFits } from "./boardFit.js";

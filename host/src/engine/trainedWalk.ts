@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Board, SimulatedBoard } from "synapse-sim";
+import { SimulatedBoard } from "synapse-sim";
+import type { Board } from "synapse-sim/boards";
 
 export interface TrainedWalk {
   /** Of every step of the walk, as the board's model sees it. */

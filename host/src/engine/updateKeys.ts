@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { writeNew } from "../files/writeNew.js";
 import { updateKeyId, updateKeyPoint } from "../pack/signPack.js";
 import { readInput } from "./readInput.js";

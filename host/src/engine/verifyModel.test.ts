@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decodeImage } from "synapse-sim";
+import { decodeImage } from "synapse-engine";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type TensorToWrite, writeSafetensors } from "../checkpoint/index.js";
 import { repoPath, runInside } from "../cli/testing/cliHarness.js";

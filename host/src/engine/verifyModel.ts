@@ -1,5 +1,6 @@
 import { basename } from "node:path";
-import { type EngineName, type EntryInfo, InputError, type Session } from "synapse-sim";
+import type { EngineName, EntryInfo, Session } from "synapse-engine";
+import { InputError } from "synapse-engine/errors";
 import { type CompareReport, type ComparisonRow, isMeasurable, passes, type SimilarityBars } from "../report/compareReport.js";
 import { plural } from "../report/format.js";
 import { summarise } from "../report/similarity.js";

@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 
 /** What would be right, by what the system said. */
 const EXPECTED: Readonly<Record<string, string>> = {

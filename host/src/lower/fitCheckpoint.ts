@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import type { Checkpoint, CheckpointTensor } from "../checkpoint/checkpoint.js";
 import { quote } from "../checkpoint/errors.js";
 import { parseTypePolicy } from "../compress/policy.js";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { describe, expect, it } from "vitest";
 import type { CheckpointTensor } from "../checkpoint/checkpoint.js";
 import { parseTypePolicy } from "../compress/policy.js";

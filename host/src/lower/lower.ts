@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { type TypePolicy, unusedRules } from "../compress/policy.js";
 import { ENTRIES_MAX, OPS_MAX } from "../pack/layout.js";

@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import type { EntryBuilder } from "./builder.js";
 import type { NormConfig, Statistics } from "./configSchema.js";
 import { type PartWeights, type RowSlice, stackRows } from "./partWeights.js";

@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import type { z } from "zod";
 import { type ModelConfig, modelConfig } from "./configSchema.js";
 

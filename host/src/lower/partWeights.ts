@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { storageTypes } from "../compress/types/index.js";
 import type { StorageTypeName } from "../compress/types/storageType.js";
 import type { WeightSpec } from "./builder.js";

@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import type { Checkpoint, CheckpointTensor } from "../checkpoint/checkpoint.js";
 import { globMatches } from "../compress/policy.js";
 import { elements } from "./program.js";

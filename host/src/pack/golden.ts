@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { type Engine, type EntryInfo, InputError, type PortInfo } from "synapse-sim";
+import type { Engine, EntryInfo, PortInfo } from "synapse-engine";
+import { InputError } from "synapse-engine/errors";
 import type { GoldenHeader } from "./header.js";
 import { isConstant } from "./header.js";
 import { readPack } from "./readPack.js";

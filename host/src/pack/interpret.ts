@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { type ActivationHeader, type EntryHeader, isConstant, type OpHeader } from "./header.js";
 import type { ReadPack } from "./readPack.js";
 

@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { storageTypes } from "../compress/types/index.js";
 import { roundUp } from "../compress/types/storageType.js";
 import { elements, operandKeys } from "../lower/program.js";

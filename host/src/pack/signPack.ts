@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { PREFIX_BYTES, SHA256_OFFSET } from "./layout.js";
 import { readPack } from "./readPack.js";
 import { joinSignature, KEY_ID_BYTES, splitSignature } from "./signatureBlock.js";

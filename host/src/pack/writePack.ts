@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Encoder } from "cbor-x";
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 import { roundUp } from "../compress/types/storageType.js";
 import { isConstant, type PackHeader } from "./header.js";
 import { ALIGNMENT, FILE_BYTES_MAX, HEADER_BYTES_MAX, MAGIC, PREFIX_BYTES, SHA256_OFFSET, VERSION_MAJOR, VERSION_MINOR } from "./layout.js";

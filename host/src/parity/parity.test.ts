@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { decodeImage, type EngineName, type Session } from "synapse-sim";
+import { decodeImage, type EngineName, type Session } from "synapse-engine";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compile } from "../compile.js";
 import { type OpenedModel, openModelBytes } from "../engine/openModelFile.js";

@@ -1,7 +1,7 @@
 /** How numbers look in text reports: three significant digits or so, the unit last. Exact values are for `--json`. */
-import { significant } from "synapse-sim";
+import { significant } from "synapse-engine/bytesText";
 
-export { bytesInFull, formatBytes } from "synapse-sim";
+export { bytesInFull, formatBytes } from "synapse-engine/bytesText";
 
 /** `863`, `18.0 M`, `1.67 G`. Decimal prefixes, for counts of things. */
 export function formatCount(count: number): string {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { qemuMissing } from "synapse-sim";
+import { qemuMissing } from "synapse-engine/testing/qemu";
 import { describe, expect, test } from "vitest";
 import { readPack } from "../pack/readPack.js";
 import { countInstructions } from "../testing/countInstructions.js";

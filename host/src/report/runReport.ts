@@ -1,4 +1,4 @@
-import type { EngineName, PortInfo } from "synapse-sim";
+import type { EngineName, PortInfo } from "synapse-engine";
 
 /** The answer of `synapse-host run`. */
 export interface RunReport {

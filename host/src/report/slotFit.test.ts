@@ -1,4 +1,5 @@
-import { readBoard, type SessionRequirements } from "synapse-sim";
+import type { SessionRequirements } from "synapse-engine";
+import { readBoard } from "synapse-sim/boards";
 import { expect, test } from "vitest";
 import { repoPath } from "../cli/testing/cliHarness.js";
 import { boardFit } from "../engine/boardFit.js";

@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 
 /** The code of the InputError that something throws; anything else that it throws is thrown on. */
 export function codeOf(run: () => unknown): string {

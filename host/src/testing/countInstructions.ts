@@ -1,4 +1,4 @@
-import { openRv32Engine } from "synapse-sim";
+import { openRv32Engine } from "synapse-engine";
 import { seededInputs } from "../engine/seededInputs.js";
 
 /** Instructions that the emulated core retires for each op of an entry, at its largest number of rows and on seeded inputs. Needs QEMU. */

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
+import { buildFile, decodeImage } from "synapse-engine";
 import { describe, expect, test } from "vitest";
-import { buildFile } from "../engine/builds.js";
-import { decodeImage } from "../image/decodeImage.js";
 import { SimulatedBoard } from "./board.js";
 import { boardSuite, jsonOf, MODEL, sample, testBoard } from "./boardSuite.js";
 import { pictureSuite } from "./pictureSuite.js";

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { buildFile } from "../engine/builds.js";
+import { buildFile } from "synapse-engine";
 import { sharedPictureDecoder } from "../image/pictureDecoder.js";
 import type { BoardEngine, BoardOptions } from "./boardOptions.js";
 import type { BoardClock } from "./clock.js";

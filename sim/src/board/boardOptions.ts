@@ -1,5 +1,5 @@
-import { bytesInFull } from "../bytesText.js";
-import { InputError } from "../errors.js";
+import { bytesInFull } from "synapse-engine/bytesText";
+import { InputError } from "synapse-engine/errors";
 import type { Board } from "./boardSchema.js";
 import { corePartitions } from "./corePartitions.js";
 import { type CoreOptions, hexOf, type LoadFailure, type LogLevel } from "./deviceCore.js";

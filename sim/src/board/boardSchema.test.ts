@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { InputError } from "synapse-engine/errors";
 import { describe, expect, it } from "vitest";
-import { InputError } from "../errors.js";
 import { parseBoard } from "./boardSchema.js";
 import { corePartitions } from "./corePartitions.js";
 

@@ -1,5 +1,5 @@
+import { InputError } from "synapse-engine/errors";
 import { z } from "zod";
-import { InputError } from "../errors.js";
 
 /** ESP-IDF's own rules: an app starts at a multiple of 64 KiB, data at a multiple of a flash sector. */
 const APP_ALIGNMENT_BYTES = 65_536;

@@ -1,4 +1,4 @@
-import { InputError } from "../errors.js";
+import { InputError } from "synapse-engine/errors";
 import type { Board, Partition } from "./boardSchema.js";
 
 /** Of a flash sector. */

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { InputError } from "../errors.js";
+import { InputError } from "synapse-engine/errors";
 import { type Board, parseBoard } from "./boardSchema.js";
 
 /** Reads a board file. Throws an InputError: `BOARD_UNREADABLE`, or what `parseBoard` throws. */

@@ -1,5 +1,5 @@
+import { HEAVY_OP_MACS, HEAVY_ROWS, heavyPack } from "synapse-engine/testing/heavyPack";
 import { afterEach, describe, expect, it } from "vitest";
-import { HEAVY_OP_MACS, HEAVY_ROWS, heavyPack } from "../testing/heavyPack.js";
 import { type BoardEngine, SimulatedBoard } from "./board.js";
 import { jsonOf, MODEL, testBoard } from "./boardSuite.js";
 

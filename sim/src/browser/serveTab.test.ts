@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { buildFile } from "synapse-engine";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MODEL, testBoard } from "../board/boardSuite.js";
-import { buildFile } from "../engine/builds.js";
 import type { BoardServer } from "../server/listen.js";
 import { serveTab } from "./serveTab.js";
 

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { buildFile } from "synapse-engine";
+import { EngineError } from "synapse-engine/errors";
 import type { Board } from "../board/boardSchema.js";
-import { buildFile } from "../engine/builds.js";
-import { EngineError } from "../engine/engine.js";
 
 /** What scripts/bundle-tab.mjs makes. This file is two levels below `sim`'s parts, as source (`src/browser`) and compiled (`dist/browser`). */
 const BUNDLES = new URL("../../dist/browser/files/", import.meta.url);

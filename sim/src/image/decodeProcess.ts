@@ -1,5 +1,5 @@
 import sharp from "sharp";
-import { decodeImage } from "./decodeImage.js";
+import { decodeImage } from "synapse-engine";
 
 // Decodes pictures, one after another, for the process that has started this one (pictureDecoder.ts).
 

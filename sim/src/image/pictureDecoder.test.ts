@@ -3,9 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
+import { decodeImage } from "synapse-engine";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { StoppedClock } from "../testing/stoppedClock.js";
-import { decodeImage } from "./decodeImage.js";
 import { type DecoderOptions, PictureDecoder } from "./pictureDecoder.js";
 
 const SIZE = { width: 6, height: 5 };

@@ -2,9 +2,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { EngineError } from "synapse-engine/errors";
 import { type BoardClock, realClock } from "../board/clock.js";
 import type { DecodeImage } from "../board/virtualBoard.js";
-import { EngineError } from "../engine/engine.js";
 import type { FromDecoder, ToDecoder } from "./decodeProcess.js";
 
 interface DecoderLimits {

@@ -1,4 +1,4 @@
-import { InputError } from "../errors.js";
+import { InputError } from "synapse-engine/errors";
 
 const SCHEMES: ReadonlySet<string> = new Set(["mqtt:", "mqtts:", "ws:", "wss:"]);
 

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Aedes } from "aedes";
-import { InputError } from "../errors.js";
+import { InputError } from "synapse-engine/errors";
 import { urlOf } from "../server/url.js";
 
 export interface BrokerOptions {

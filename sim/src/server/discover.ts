@@ -1,5 +1,5 @@
 import type { Service } from "bonjour-service";
-import { InputError } from "../errors.js";
+import { InputError } from "synapse-engine/errors";
 import { MDNS_TYPE, type MdnsOptions, openMdns } from "./mdns.js";
 import { urlOf } from "./url.js";
 

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { InputError } from "../errors.js";
+import { InputError } from "synapse-engine/errors";
 import { secureOptions, type TlsIdentity } from "../tls.js";
 import { CONNECTION_LIMITS, type ConnectionLimits, Connections } from "./connections.js";
 import { HEAD_BYTES_MAX } from "./requests.js";

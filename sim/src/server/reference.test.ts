@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { PICTURE_PIXELS_MAX, PICTURE_SIDE_MAX } from "synapse-engine/image";
 import { expect, test } from "vitest";
 import { FETCH_RESULTS } from "../board/deviceCore.js";
-import { PICTURE_PIXELS_MAX, PICTURE_SIDE_MAX } from "../image/picture.js";
 import { DECODER_LIMITS } from "../image/pictureDecoder.js";
 import { CONNECTION_LIMITS } from "./connections.js";
 

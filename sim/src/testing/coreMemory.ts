@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
+import { buildFile } from "synapse-engine";
 import type { Board } from "../board/boardSchema.js";
-import { buildFile } from "../engine/builds.js";
 
 export interface CoreMemory {
   readonly board: string;

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
-import type { Board, BoardEngine, TlsIdentity } from "synapse-sim";
+import type { BoardEngine, TlsIdentity } from "synapse-sim";
+import type { Board } from "synapse-sim/boards";
 import { type BoardBroker, brokerAt, serveBroker } from "../../engine/boardBroker.js";
 import { findBoard } from "../../engine/boards.js";
 import { type BoardTime, boardTimes } from "../../engine/boardTimes.js";

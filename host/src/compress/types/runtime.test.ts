@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { type Engine, openWasmEngine } from "synapse-sim";
+import { type Engine, openWasmEngine } from "synapse-engine";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compile } from "../../compile.js";
 import { readPack } from "../../pack/readPack.js";

@@ -1,4 +1,4 @@
-import { InputError } from "synapse-sim";
+import { InputError } from "synapse-engine/errors";
 
 export const storageTypeNames = ["f32", "f16", "i8", "q8_0", "q4_0", "q4_k", "q6_k", "i4", "i3"] as const;
 export type StorageTypeName = (typeof storageTypeNames)[number];

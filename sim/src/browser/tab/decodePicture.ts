@@ -1,7 +1,5 @@
+import { endsWhole, requirePicture, requirePictureSize, TriangleResizer } from "synapse-engine/image";
 import type { DecodeImage } from "../../board/virtualBoard.js";
-import { requirePicture, requirePictureSize } from "../../image/picture.js";
-import { endsWhole } from "../../image/pictureEnd.js";
-import { TriangleResizer } from "../../image/resizeTriangle.js";
 
 /** The picture is read in bands of so many pixels: a canvas may be far smaller than a photo. */
 const BAND_PIXELS = 1_000_000;

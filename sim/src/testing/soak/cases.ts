@@ -1,6 +1,6 @@
 import sharp from "sharp";
+import { Xorshift32 } from "synapse-engine/testing/random";
 import type { SimulatedBoard } from "../../board/board.js";
-import { Xorshift32 } from "../random.js";
 
 export interface SoakRequest {
   readonly method: string;

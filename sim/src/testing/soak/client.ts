@@ -1,4 +1,4 @@
-import { Xorshift32 } from "../random.js";
+import { Xorshift32 } from "synapse-engine/testing/random";
 import type { BadCase, GoodCase, SoakCases, SoakRequest } from "./cases.js";
 import { type Manner, type Outcome, rawExchange, SoakConnection } from "./exchange.js";
 import type { Tally } from "./tally.js";

@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { chipObjects, documented, listed, matches } from "./testing/chipLibrary.js";
+import { chipSize } from "./testing/chipSize.js";
+import { EF_RISCV_FLOAT_ABI_SINGLE, EF_RISCV_RVC, EM_RISCV } from "./testing/elf.js";
+
+const page = documented();
+const header = readFileSync(new URL("../../kernels/include/synapse.h", import.meta.url), "utf8");
+const objects = () => chipObjects("libsynapse.a");
+
+describe("the ESP32-P4 library links into an ESP-IDF application", () => {
+  test("every object is RV32 with compressed instructions and the ilp32f calling convention", () => {
+    expect(objects().length).toBeGreaterThan(0);
+    for (const object of objects()) {
+      expect(object.machine).toBe(EM_RISCV);
+      expect(object.flags).toBe(EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_SINGLE);
+    }
+  });
+
+  test("sections that take memory are of the documented kinds", () => {
+    const allowed = listed("Sections that take memory");
+    expect(allowed).toContain(".text*");
+    for (const object of objects()) {
+      const taking = object.sections.filter((section) => section.allocated && section.bytes > 0);
+      expect(taking.filter((section) => !matches(section.name, allowed)).map((section) => section.name)).toEqual([]);
+    }
+  });
+
+  test("other sections are of those that ESP-IDF's linker scripts name", () => {
+    const allowed = listed("Other sections");
+    expect(allowed).toContain(".riscv.attributes");
+    for (const object of objects()) {
+      const others = object.sections.filter((section) => !section.allocated && section.name !== "");
+      expect(others.filter((section) => !matches(section.name, allowed)).map((section) => section.name)).toEqual([]);
+    }
+  });
+
+  test("nothing is undefined but the documented symbols", () => {
+    const allowed = new Set(listed("Symbols it needs"));
+    expect(allowed).toContain("memcpy");
+    const defined = new Set(objects().flatMap((object) => object.symbols.filter((symbol) => symbol.defined).map((symbol) => symbol.name)));
+    const needed = objects().flatMap((object) => object.symbols.filter((symbol) => symbol.name !== "" && !symbol.defined));
+    expect(needed.map((symbol) => symbol.name).filter((name) => !defined.has(name) && !allowed.has(name))).toEqual([]);
+  });
+
+  test("it offers every function of synapse.h and no other global name", () => {
+    const declared = [...header.matchAll(/^(?:syn_result|const char \*|uint32_t) ?(syn_\w+)\(/gm)].map((match) => match[1] ?? "");
+    expect(declared.length).toBeGreaterThan(15);
+    const offered = objects().flatMap((object) => object.symbols.filter((symbol) => symbol.defined && symbol.global));
+    expect(offered.map((symbol) => symbol.name).sort()).toEqual(declared.sort());
+  });
+
+  test("its flash and static memory stay below what the page promises: `npm run size` shows where they go", () => {
+    const promised = (what: string) => Number(page.match(new RegExp(`at most ([0-9,]+) bytes of ${what}`))?.[1]?.replaceAll(",", ""));
+    const size = chipSize(objects());
+    expect(size.code_bytes).toBeGreaterThan(10_000);
+    expect(size.flash_bytes).toBeLessThanOrEqual(promised("flash"));
+    expect(size.static_ram_bytes).toBeLessThanOrEqual(promised("static memory"));
+  });
+});

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { chipObjects, documented, listed, matches } from "synapse-engine/testing/chipLibrary";
+import { chipSize } from "synapse-engine/testing/chipSize";
+import { EF_RISCV_FLOAT_ABI_SINGLE, EF_RISCV_RVC, EM_RISCV } from "synapse-engine/testing/elf";
+import { describe, expect, test } from "vitest";
+import { coreMemory } from "../testing/coreMemory.js";
+import { readBoard } from "./readBoard.js";
+
+const root = new URL("../../../", import.meta.url);
+const objects = () => chipObjects("libsynapse.a");
+const device = () => chipObjects("libsynapse_device.a");
+
+describe("the device core's library for the ESP32-P4", () => {
+  const section = documented("The device core");
+
+  test("is of the same machine and the same kinds of sections as the engine's", () => {
+    const taking = listed("Sections that take memory");
+    const others = listed("Other sections");
+    expect(device().length).toBeGreaterThan(0);
+    for (const object of device()) {
+      expect([object.machine, object.flags]).toEqual([EM_RISCV, EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_SINGLE]);
+      for (const { name, allocated, bytes } of object.sections) {
+        if (name !== "" && (bytes > 0 || !allocated)) expect(matches(name, allocated ? taking : others), name).toBe(true);
+      }
+    }
+  });
+
+  test("needs the documented symbols, and functions that the engine offers", () => {
+    const engine = objects().flatMap((object) => object.symbols.filter(({ defined, global }) => defined && global));
+    const known = new Set([...engine.map(({ name }) => name), ...listed("Symbols the device core needs")]);
+    const own = new Set(device().flatMap((object) => object.symbols.filter(({ defined }) => defined).map(({ name }) => name)));
+    const needed = device().flatMap((object) => object.symbols.filter(({ name, defined }) => name !== "" && !defined));
+    expect(needed.map(({ name }) => name).filter((name) => !known.has(name) && !own.has(name))).toEqual([]);
+  });
+
+  test("offers the functions of synapse_device.h and no other global name", () => {
+    const text = readFileSync(new URL("firmware/components/synapse/include/synapse_device.h", root), "utf8");
+    const declared = [...text.matchAll(/^(?:synapse_device_result|synapse_device_text|uint32_t|void) (synapse_device_\w+)\(/gm)].map(
+      (match) => match[1] ?? "",
+    );
+    expect(declared.length).toBeGreaterThan(12);
+    const offered = device().flatMap((object) => object.symbols.filter(({ defined, global }) => defined && global));
+    expect(offered.map(({ name }) => name).sort()).toEqual(declared.sort());
+  });
+
+  test("stays below the flash and static memory that the page promises", () => {
+    const promised = (pattern: RegExp) => Number(pattern.exec(section)?.[1]?.replaceAll(",", ""));
+    const size = chipSize(device());
+    expect(size.code_bytes).toBeGreaterThan(100_000);
+    expect(size.flash_bytes).toBeLessThanOrEqual(promised(/at most ([0-9,]+) bytes of flash/));
+    expect(size.static_ram_bytes).toBeLessThanOrEqual(promised(/at most ([0-9,]+) bytes of static memory/));
+  });
+
+  test("takes no more memory at its start than the page promises", async () => {
+    const promised = (pattern: RegExp) => Number(pattern.exec(section)?.[1]?.replaceAll(",", ""));
+    const memory = await coreMemory(await readBoard(new URL("boards/waveshare-esp32-p4-wifi6.json", root).pathname));
+    expect(memory.fast_bytes).toBeGreaterThan(1_000);
+    expect(memory.fast_bytes).toBeLessThanOrEqual(promised(/at most ([0-9,]+) bytes of SRAM/));
+    expect(memory.slow_bytes - memory.bodies_bytes).toBeGreaterThan(100_000);
+    expect(memory.slow_bytes - memory.bodies_bytes).toBeLessThanOrEqual(promised(/at most ([0-9,]+) bytes of PSRAM/));
+  });
+});
