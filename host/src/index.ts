@@ -1,3 +1,5 @@
+export type { RunningBoard, StartBoardRequest } from "./boards/startBoard.js";
+export type { RunningTab, StartTabRequest } from "./boards/startTab.js";
 export * from "./checkpoint/index.js";
 export * from "./compile.js";
 export { chooseType, globMatches, parseTypePolicy, type TypeChoice, type TypePolicy, type TypeRule } from "./compress/policy.js";
@@ -14,8 +16,6 @@ export { type PackReport, type PackRequest, packCheckpoint } from "./engine/pack
 export { predictNext, type RolloutOptions, rollout, type WorldModel, worldModelOf } from "./engine/rollout.js";
 export { type RunRequest, runEntry, runNamed, runRollout } from "./engine/runModel.js";
 export { type SignedFile, signPackFile, verifyPackFile } from "./engine/signPackFile.js";
-export { type RunningBoard, type StartBoardRequest, startBoard } from "./engine/startBoard.js";
-export { type RunningTab, type StartTabRequest, startTab } from "./engine/startTab.js";
 export { type CreatedKey, createUpdateKey, readSigningKey, readUpdateKey } from "./engine/updateKeys.js";
 export { type VerifyModelOptions, verifyModel } from "./engine/verifyModel.js";
 export { atomicWrite } from "./files/atomicWrite.js";
@@ -34,3 +34,4 @@ export type { CompareReport, ComparisonRow, SimilarityBars } from "./report/comp
 export type { InspectReport } from "./report/inspectPack.js";
 export type { RolloutReport, RunReport } from "./report/runReport.js";
 export { type SamplePair, type Similarity, type SimilaritySummary, similarity, summarise } from "./report/similarity.js";
+export { startBoard, startTab } from "./startLater.js";

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { brokerAt } from "../engine/boardBroker.js";
+import { brokerAt } from "../boards/boardBroker.js";
 import { brokerFields, listenCommand } from "./brokerText.js";
 import { createContext } from "./context.js";
 

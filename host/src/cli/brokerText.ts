@@ -1,7 +1,7 @@
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { type BoardBroker, MQTT_PORT } from "../engine/boardBroker.js";
-import type { RunningBoard } from "../engine/startBoard.js";
+import { type BoardBroker, MQTT_PORT } from "../boards/boardBroker.js";
+import type { RunningBoard } from "../boards/startBoard.js";
 import type { Field } from "../report/table.js";
 import type { CliContext } from "./context.js";
 

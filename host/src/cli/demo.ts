@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import mqtt from "mqtt";
+import { type BoardBroker, serveBroker } from "../boards/boardBroker.js";
+import { type RunningBoard, startBoardSomewhere } from "../boards/startBoard.js";
+import { type TrainedWalk, watchWalk } from "../boards/trainedWalk.js";
 import { SynapseMqttClient } from "../client/index.js";
-import { type BoardBroker, serveBroker } from "../engine/boardBroker.js";
 import { findBoard } from "../engine/boards.js";
 import { boardTimes } from "../engine/boardTimes.js";
-import { type RunningBoard, startBoardSomewhere } from "../engine/startBoard.js";
 import { trainedPack } from "../engine/trainedPack.js";
-import { type TrainedWalk, watchWalk } from "../engine/trainedWalk.js";
 import { sparkLines } from "../report/bars.js";
 import { formatMilliseconds } from "../report/format.js";
 import { type Field, renderFields } from "../report/table.js";
@@ -67,7 +67,7 @@ async function demo(context: CliContext, { root, port, once, buildKey }: DemoOpt
 
 /** The pack that the demo runs; made once. */
 async function packModel(context: CliContext, root: string, buildKey: string): Promise<string> {
-  const progress = createProgress(context, `packing ${TRAINED.join("/")}`);
+  const progress = await createProgress(context, `packing ${TRAINED.join("/")}`);
   const request = {
     folder: join(root, ".toolchain", "demo"),
     board: BOARD,

@@ -1,7 +1,5 @@
 import { expect, test } from "vitest";
-import { runInside } from "./testing/cliHarness.js";
-
-const COMMANDS = ["pack", "inspect", "run", "compare", "verify-model", "bench", "sim", "discover", "keygen", "sign", "verify", "engines"];
+import { COMMANDS, runInside } from "./testing/cliHarness.js";
 
 test("help of the program and of every command reads as it did", async () => {
   const pages = [];

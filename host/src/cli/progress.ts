@@ -1,4 +1,3 @@
-import cliProgress from "cli-progress";
 import type { CliContext } from "./context.js";
 
 /** A progress bar on stderr. Does nothing when stderr is not a terminal, so that logs stay clean. */
@@ -10,8 +9,9 @@ export interface Progress {
 
 const SILENT: Progress = { update() {}, stop() {} };
 
-export function createProgress(context: CliContext, title: string): Progress {
+export async function createProgress(context: CliContext, title: string): Promise<Progress> {
   if (context.stderr.isTTY !== true || context.env.TERM === "dumb") return SILENT;
+  const { default: cliProgress } = await import("cli-progress");
   const { paintError } = context;
   const bar = new cliProgress.SingleBar({
     stream: context.stderr as unknown as NodeJS.WritableStream,

@@ -1,6 +1,5 @@
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { Aedes } from "aedes";
 import { InputError } from "synapse-engine/errors";
 import { urlOf } from "../server/url.js";
 
@@ -25,6 +24,7 @@ export interface EmbeddedBroker {
  * the address cannot be listened on.
  */
 export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroker> {
+  const { Aedes } = await import("aedes");
   const aedes = await Aedes.createBroker();
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {

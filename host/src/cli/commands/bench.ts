@@ -1,8 +1,5 @@
 import { Command } from "commander";
-import { benchPack } from "../../engine/benchPack.js";
-import { boardSpeed, findBoard } from "../../engine/boards.js";
-import { REFERENCE_BOARD } from "../../report/boardEstimate.js";
-import { benchText } from "../../report/text/benchText.js";
+import type { BoardSpeed } from "../../report/boardEstimate.js";
 import { type CliContext, print, printJson } from "../context.js";
 import { addCommonOptions, addEngineOptions, collect, type EngineOptions, integerOption } from "../options.js";
 import { createProgress } from "../progress.js";
@@ -22,8 +19,6 @@ costs, from counted instructions, and apart from it what vector kernels at the s
 published would give; what that model misses their figures by is printed beside it.
 On --engine rv32 the profile counts instructions, not time.`;
 
-const DEFAULT_BOARD = { name: "an ESP32-P4 at 360 MHz with two cores", speed: { ...REFERENCE_BOARD, cores: 2 } };
-
 export function benchCommand(context: CliContext): Command {
   const command = new Command("bench")
     .summary("measure latency, per op if asked")
@@ -38,14 +33,28 @@ export function benchCommand(context: CliContext): Command {
     .addHelpText("after", NOTES);
   addCommonOptions(addEngineOptions(command));
   return command.action(async (model: string, options: BenchOptions) => {
-    const board = options.board ? await findBoard(options.board) : undefined;
-    const progress = createProgress(context, "bench");
+    const [{ benchPack }, { benchText }] = await Promise.all([
+      import("../../engine/benchPack.js"),
+      import("../../report/text/benchText.js"),
+    ]);
+    const board = await speedOf(options.board);
+    const progress = await createProgress(context, "bench");
     const report = await benchPack(model, {
       ...options,
-      board: board ? { name: board.name, speed: boardSpeed(board) } : DEFAULT_BOARD,
+      board,
       signal: context.signal,
       onProgress: (done, total, label) => progress.update(done, total, label),
     }).finally(progress.stop);
     return options.json ? printJson(context, report) : print(context, benchText(context, report, options.profile ?? false));
   });
+}
+
+async function speedOf(board: string | undefined): Promise<{ name: string; speed: BoardSpeed }> {
+  if (board === undefined) {
+    const { REFERENCE_BOARD } = await import("../../report/boardEstimate.js");
+    return { name: "an ESP32-P4 at 360 MHz with two cores", speed: { ...REFERENCE_BOARD, cores: 2 } };
+  }
+  const { boardSpeed, findBoard } = await import("../../engine/boards.js");
+  const found = await findBoard(board);
+  return { name: found.name, speed: boardSpeed(found) };
 }

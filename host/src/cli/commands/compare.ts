@@ -1,6 +1,4 @@
 import { Command } from "commander";
-import { comparePack } from "../../engine/comparePack.js";
-import { showComparison } from "../comparison.js";
 import type { CliContext } from "../context.js";
 import {
   addBarOptions,
@@ -55,7 +53,8 @@ export function compareCommand(context: CliContext): Command {
   addBarOptions(command).addHelpText("after", NOTES);
   addCommonOptions(addEngineOptions(command));
   return command.action(async (model: string, checkpoint: string, options: CompareOptions) => {
-    const progress = createProgress(context, "compare");
+    const [{ comparePack }, { showComparison }] = await Promise.all([import("../../engine/comparePack.js"), import("../comparison.js")]);
+    const progress = await createProgress(context, "compare");
     const report = await comparePack(model, checkpoint, {
       ...options,
       bars: barsOf(options),

@@ -1,6 +1,5 @@
 import { Command } from "commander";
-import { type EngineStatus, listEngines } from "../../engine/openEngine.js";
-import { renderTable } from "../../report/table.js";
+import type { EngineStatus } from "../../engine/openEngine.js";
 import { type CliContext, print, printJson } from "../context.js";
 import { addCommonOptions } from "../options.js";
 
@@ -9,13 +8,15 @@ export function enginesCommand(context: CliContext): Command {
     .summary("show which builds of the runtime work here")
     .description("Show which builds of the runtime work on this machine, the instruction set each uses, and why one does not.");
   return addCommonOptions(command).action(async (options: { json?: boolean }) => {
+    const { listEngines } = await import("../../engine/openEngine.js");
     const engines = await listEngines();
     if (options.json) return printJson(context, { command: "engines", engines });
-    return print(context, enginesText(context, engines));
+    return print(context, await enginesText(context, engines));
   });
 }
 
-function enginesText({ paint }: CliContext, engines: readonly EngineStatus[]): string {
+async function enginesText({ paint }: CliContext, engines: readonly EngineStatus[]): Promise<string> {
+  const { renderTable } = await import("../../report/table.js");
   const rows = engines.map(({ name, available, isa, reason, about }) => [
     paint.cyan(name),
     available ? paint.green("ready") : paint.yellow("missing"),

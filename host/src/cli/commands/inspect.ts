@@ -1,6 +1,4 @@
 import { Command } from "commander";
-import { inspectFile } from "../../engine/inspectFile.js";
-import { inspectText } from "../../report/text/inspectText.js";
 import { type CliContext, print, printJson } from "../context.js";
 import { addCommonOptions, type CommonOptions, collect } from "../options.js";
 
@@ -19,6 +17,10 @@ export function inspectCommand(context: CliContext): Command {
     .option("--tensors", "list every tensor")
     .option("--board <file>", "board to check: a file, or its name in boards/; may be repeated (default: all of them)", collect);
   return addCommonOptions(command).action(async (model: string, options: InspectOptions) => {
+    const [{ inspectFile }, { inspectText }] = await Promise.all([
+      import("../../engine/inspectFile.js"),
+      import("../../report/text/inspectText.js"),
+    ]);
     const report = await inspectFile(model, options.board);
     if (options.json) return printJson(context, report);
     return print(context, inspectText(context, report, { ops: options.ops ?? false, tensors: options.tensors ?? false }));

@@ -1,6 +1,4 @@
 import { Command } from "commander";
-import { createUpdateKey } from "../../engine/updateKeys.js";
-import { renderFields } from "../../report/table.js";
 import { type CliContext, print, printJson } from "../context.js";
 import { addCommonOptions, type CommonOptions } from "../options.js";
 
@@ -16,6 +14,10 @@ export function keygenCommand(context: CliContext): Command {
     .argument("<name>", "where to write, without .pem")
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async (name: string, { json }: CommonOptions) => {
+    const [{ createUpdateKey }, { renderFields }] = await Promise.all([
+      import("../../engine/updateKeys.js"),
+      import("../../report/table.js"),
+    ]);
     const { keyId, privateFile, publicFile } = await createUpdateKey(name);
     if (json) return printJson(context, { command: "keygen", keyId, privateFile, publicFile });
     const fields: [string, string][] = [

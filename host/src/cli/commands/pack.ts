@@ -1,6 +1,4 @@
 import { Command } from "commander";
-import { packCheckpoint } from "../../engine/packCheckpoint.js";
-import { packReportText } from "../../report/text/packReportText.js";
 import { printable } from "../../report/text/printable.js";
 import { type CliContext, note, print, printJson } from "../context.js";
 import { addCommonOptions, type CommonOptions, collect, reasonOption } from "../options.js";
@@ -53,7 +51,11 @@ export function packCommand(context: CliContext): Command {
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async (checkpoint: string, options: PackOptions) => {
     const { output, report: reported } = outputPlace(context, options.output, options.json);
-    const progress = createProgress(context, "pack");
+    const [{ packCheckpoint }, { packReportText }] = await Promise.all([
+      import("../../engine/packCheckpoint.js"),
+      import("../../report/text/packReportText.js"),
+    ]);
+    const progress = await createProgress(context, "pack");
     const report = await packCheckpoint({
       checkpoint,
       config: options.config,

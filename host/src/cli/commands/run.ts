@@ -1,8 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { InputFiles } from "../../engine/entryInputs.js";
-import { runNamed } from "../../engine/runModel.js";
 import { printable } from "../../report/text/printable.js";
-import { rolloutText, runText } from "../../report/text/runText.js";
 import { type CliContext, note, print, printJson } from "../context.js";
 import { addCommonOptions, addEngineOptions, type EngineOptions } from "../options.js";
 import { createProgress } from "../progress.js";
@@ -41,6 +39,10 @@ export function runCommand(context: CliContext): Command {
     .addHelpText("after", EXAMPLES);
   addCommonOptions(addEngineOptions(command));
   return command.action(async (model: string, entry: string, photo: string | undefined, options: RunOptions) => {
+    const [{ runNamed }, { rolloutText, runText }] = await Promise.all([
+      import("../../engine/runModel.js"),
+      import("../../report/text/runText.js"),
+    ]);
     const inputs: InputFiles = {
       image: photo ?? options.image,
       actions: options.actions,
@@ -48,7 +50,7 @@ export function runCommand(context: CliContext): Command {
       byName: options.input ?? new Map(),
     };
     const request = { file: model, engine: options.engine, threads: options.threads, inputs, signal: context.signal };
-    const progress = createProgress(context, "rollout");
+    const progress = await createProgress(context, "rollout");
     const onStep = (done: number, total: number) => progress.update(done, total, `step ${done} of ${total}`);
     const report = await runNamed(request, entry, onStep).finally(progress.stop);
     if (options.json) printJson(context, report);

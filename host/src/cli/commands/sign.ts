@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { signPackFile } from "../../engine/signPackFile.js";
 import { type CliContext, print, printJson } from "../context.js";
 import { addCommonOptions, type CommonOptions } from "../options.js";
 import { outputPlace } from "../standardOutput.js";
@@ -28,6 +27,7 @@ export function signCommand(context: CliContext): Command {
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async (model: string, { key, output, json }: SignOptions) => {
     const { output: place, report } = outputPlace(context, output, json);
+    const { signPackFile } = await import("../../engine/signPackFile.js");
     const signed = await signPackFile(model, key, place);
     if (json) return printJson(context, { command: "sign", ...signed });
     return print(report, `${signed.output} is signed by key ${signed.keyId}`);

@@ -1,6 +1,4 @@
 import { Command } from "commander";
-import { verifyModel } from "../../engine/verifyModel.js";
-import { showComparison } from "../comparison.js";
 import type { CliContext } from "../context.js";
 import { addBarOptions, addCommonOptions, addEngineOptions, type BarOptions, barsOf, type EngineOptions } from "../options.js";
 import { createProgress } from "../progress.js";
@@ -28,7 +26,8 @@ export function verifyModelCommand(context: CliContext): Command {
   addBarOptions(command).addHelpText("after", NOTES);
   addCommonOptions(addEngineOptions(command));
   return command.action(async (model: string, options: VerifyModelOptions) => {
-    const progress = createProgress(context, "verify");
+    const [{ verifyModel }, { showComparison }] = await Promise.all([import("../../engine/verifyModel.js"), import("../comparison.js")]);
+    const progress = await createProgress(context, "verify");
     const asked = barsOf(options);
     const report = await verifyModel(model, options.expected, {
       engine: options.engine,

@@ -10,6 +10,21 @@ import { createContext } from "../context.js";
 import { main } from "../main.js";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
+export const COMMANDS = [
+  "pack",
+  "inspect",
+  "run",
+  "compare",
+  "verify-model",
+  "bench",
+  "sim",
+  "discover",
+  "keygen",
+  "sign",
+  "verify",
+  "engines",
+];
+
 const PROGRAM = join(ROOT, "host", "bin", "synapse-host.js");
 
 export interface CliResult {

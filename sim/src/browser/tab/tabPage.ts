@@ -1,4 +1,4 @@
-import { mount } from "../../../../firmware/components/synapse/web/src/mount.js";
+import { mount } from "synapse-page/mount";
 import { tabTransport } from "./tabTransport.js";
 
 const board = tabTransport(new Worker("worker.js", { type: "module" }));

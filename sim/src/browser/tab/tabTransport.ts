@@ -1,4 +1,4 @@
-import type { BoardRequestInit, Transport } from "../../../../firmware/components/synapse/web/src/transport.js";
+import type { BoardRequestInit, Transport } from "synapse-page/transport";
 import type { BoardMessage, PageMessage, RequestMessage, StartMessage } from "./protocol.js";
 
 /** A body crosses in pieces of this size, the next one when the board has taken the one before. */

@@ -13,14 +13,14 @@ import {
 } from "synapse-sim";
 import type { Board } from "synapse-sim/boards";
 import { topicId } from "../client/mqttChannel.js";
+import { slotFits } from "../engine/boardFit.js";
+import { isUntrained, PACK_BYTES_MAX } from "../engine/openModelFile.js";
+import { readInput } from "../engine/readInput.js";
+import { readUpdateKey } from "../engine/updateKeys.js";
 import { readPack } from "../pack/readPack.js";
 import { updateKeyPoint } from "../pack/signPack.js";
 import type { SlotFit } from "../report/slotFit.js";
-import { slotFits } from "./boardFit.js";
 import { networkUrl } from "./lanAddress.js";
-import { isUntrained, PACK_BYTES_MAX } from "./openModelFile.js";
-import { readInput } from "./readInput.js";
-import { readUpdateKey } from "./updateKeys.js";
 
 export interface StartBoardRequest {
   readonly board: Board;

@@ -1,12 +1,12 @@
 import { basename } from "node:path";
 import { serveTab, type TlsIdentity } from "synapse-sim";
 import type { Board } from "synapse-sim/boards";
+import { slotFits } from "../engine/boardFit.js";
+import { isUntrained, PACK_BYTES_MAX } from "../engine/openModelFile.js";
+import { readInput } from "../engine/readInput.js";
 import { readPack } from "../pack/readPack.js";
 import type { SlotFit } from "../report/slotFit.js";
-import { slotFits } from "./boardFit.js";
 import { networkUrl } from "./lanAddress.js";
-import { isUntrained, PACK_BYTES_MAX } from "./openModelFile.js";
-import { readInput } from "./readInput.js";
 
 export interface StartTabRequest {
   readonly board: Board;
