@@ -9,6 +9,7 @@ const SECTIONS = {
   rv32: "instructions per multiply-accumulate of every storage type, under QEMU",
   open: "opening an 18 MB pack",
   memory: "resident memory while running, beside file and planned regions",
+  start: "synapse-host --help beside Node with an empty program, time and memory",
 };
 
 const HELP = `Usage: npm run bench -- [section ...] [--quick] [--json]

@@ -9,6 +9,7 @@ const load = {
   rv32: async () => (await import("./rv32.mjs")).rv32Section,
   open: async () => (await import("./open.mjs")).openSection,
   memory: async () => (await import("./memory.mjs")).memorySection,
+  start: async () => (await import("./start.mjs")).startSection,
 };
 
 /** Runs the named sections one after the other and prints them, as tables or as one JSON object. */

@@ -8,7 +8,7 @@ const ratio = fixed(2);
 const ms = fixed(1);
 
 /** One section as lines for a terminal. */
-export const sectionText = { native: nativeText, wasm: wasmText, rv32: rv32Text, open: openText, memory: memoryText };
+export const sectionText = { native: nativeText, wasm: wasmText, rv32: rv32Text, open: openText, memory: memoryText, start: startText };
 
 function nativeText({ isa, onnxRuntime, rows }) {
   return section(`LeWM encoder, native (${isa}): time over ONNX Runtime ${onnxRuntime}`, raceTable(rows, "ONNX Runtime"));
@@ -86,6 +86,36 @@ function memoryText({ fileBytes, plannedBytes, grownBytes, ratio: grown, ratioMa
   const columns = [right("grown"), right("file"), right("file and regions"), right("ratio"), right("at most"), left("")];
   const row = [...[grownBytes, fileBytes, plannedBytes].map(formatBytes), fixed(3)(grown), fixed(3)(ratioMax), verdict(grown <= ratioMax)];
   return section("Resident memory while encoding in int8", renderTable(columns, [row]));
+}
+
+function startText({ ratio: times, ratioP25, ratioP75, ratioMax, helpMsP50, nodeMsP50, helpPeakBytes, nodePeakBytes, peakBytesMax, runs }) {
+  const columns = [
+    left("synapse-host --help"),
+    right("ratio"),
+    right("quartiles"),
+    right("here"),
+    right("node"),
+    right("at most"),
+    left(""),
+    right("runs"),
+  ];
+  const met = [verdict(times <= ratioMax), verdict(helpPeakBytes <= peakBytesMax)];
+  const time = [
+    "time",
+    ratio(times),
+    `${ratio(ratioP25)} - ${ratio(ratioP75)}`,
+    `${ms(helpMsP50)} ms`,
+    `${ms(nodeMsP50)} ms`,
+    `${ratioMax} times`,
+  ];
+  const memory = [
+    "peak memory",
+    ratio(helpPeakBytes / nodePeakBytes),
+    "",
+    ...[helpPeakBytes, nodePeakBytes, peakBytesMax].map(formatBytes),
+  ];
+  const rows = [time, memory].map((row, i) => [...row, met[i], `${runs}`]);
+  return section("Starting the program, beside Node with an empty one", renderTable(columns, rows));
 }
 
 const verdict = (met) => (met ? "met" : "MISSED");
