@@ -14,7 +14,7 @@ function places(root) {
   return [
     ...["package.json", ...workspaces.map((folder) => `${folder}/package.json`)].map((file) => ({ file, patterns: PACKAGE })),
     { file: "firmware/components/synapse/web/openapi.json", patterns: [JSON_VERSION] },
-    { file: "firmware/components/synapse/core/device.zig", patterns: [/(?<=pub const version = ")[^"]+(?=")/] },
+    { file: "firmware/components/synapse/core/request/device.zig", patterns: [/(?<=pub const version = ")[^"]+(?=")/] },
     { file: "training/pyproject.toml", patterns: [/(?<=^version = ")[^"]+(?=")/m] },
   ];
 }
