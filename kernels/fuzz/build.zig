@@ -1,11 +1,11 @@
-//! Objects for `scripts/fuzz.mjs`: the fuzz target with coverage counters and every check on. `generic` has the portable kernels inside, `x86`
+//! Objects for `stress/fuzz.mjs`: the fuzz target with coverage counters and every check on. `generic` has the portable kernels inside, `x86`
 //! calls those of this processor as they are shipped.
 
 const std = @import("std");
 
 pub fn add(b: *std.Build, runtime: anytype, target: std.Build.ResolvedTarget) void {
     if (target.result.cpu.arch != .x86_64 or target.result.os.tag != .linux) return;
-    const step = b.step("fuzz-objects", "objects of the fuzz target, for scripts/fuzz.mjs");
+    const step = b.step("fuzz-objects", "objects of the fuzz target, for stress/fuzz.mjs");
     inline for (.{ .{ "generic", false }, .{ "x86", true } }) |variant| {
         const options = b.addOptions();
         options.addOption(bool, "x86_objects", variant[1]);

@@ -102,7 +102,7 @@ pub const Core = struct {
         machines.install(core.b, library, "lib/esp32p4/libsynapse_device.a", "esp32p4-device");
     }
 
-    /// The core with coverage counters, for scripts/fuzz.mjs; the runtime below it is not what is tried.
+    /// The core with coverage counters, for stress/fuzz.mjs; the runtime below it is not what is tried.
     fn fuzz(core: Core, target: std.Build.ResolvedTarget) void {
         if (target.result.cpu.arch != .x86_64 or target.result.os.tag != .linux) return;
         const b = core.b;
@@ -127,7 +127,7 @@ pub const Core = struct {
         }
         const object = b.addObject(.{ .name = "fuzz_core", .root_module = root, .use_llvm = true });
         const install = b.addInstallFile(object.getEmittedBin(), "fuzz/fuzz_core.o");
-        b.step("fuzz-core", "object of the device core's fuzz targets, for scripts/fuzz.mjs").dependOn(&install.step);
+        b.step("fuzz-core", "object of the device core's fuzz targets, for stress/fuzz.mjs").dependOn(&install.step);
     }
 
     fn tests(core: Core, runtime: anytype, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {

@@ -3,9 +3,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { ROOT, setup } from "./setup.mjs";
+import { ROOT, setup } from "../scripts/setup.mjs";
 
-const HELP = `Usage: node scripts/soak.mjs [options]
+const HELP = `Usage: node stress/soak.mjs [options]
 
   --seconds <n>    how long, 1 to 3600 (default: 60)
   --clients <n>    clients at once, 1 to 256 (default: 64)

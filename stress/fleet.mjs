@@ -1,8 +1,16 @@
 // Many simulated boards on one broker whose links lose packets, on a clock of their own: is every command answered exactly once?
-//   node scripts/fleet.mjs [--boards 500] [--commands 1] [--loss 0.05] [--seed N] [--json]
-// The same seed does the same again.
 import { parseArgs } from "node:util";
-import { setup } from "./setup.mjs";
+import { setup } from "../scripts/setup.mjs";
+
+const HELP = `Usage: node stress/fleet.mjs [options]
+
+  --boards <n>     boards on the broker, 1 to 1000 (default: 500)
+  --commands <n>   commands to each, 1 to 100 (default: 1)
+  --loss <share>   of the links' packets, 0 to 0.2 (default: 0.05)
+  --seed <n>       of what is lost; the same seed does the same again (default: another each time; it is printed)
+  --json           one JSON object on standard output
+  --help           this text
+`;
 
 function options() {
   const { values } = parseArgs({
@@ -12,8 +20,10 @@ function options() {
       loss: { type: "string", default: "0.05" },
       seed: { type: "string", default: String(1 + Math.floor(Math.random() * 1e6)) },
       json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false, short: "h" },
     },
   });
+  if (values.help) return undefined;
   const number = (name, low, high, whole = true) => {
     const value = Number(values[name]);
     if (Number.isNaN(value) || value < low || value > high || (whole && !Number.isInteger(value)))
@@ -29,8 +39,10 @@ function options() {
   };
 }
 
-try {
-  const { json, ...fleet } = options();
+async function main() {
+  const given = options();
+  if (given === undefined) return process.stdout.write(HELP);
+  const { json, ...fleet } = given;
   setup();
   if (!json) console.log(`seed ${fleet.seed}: ${fleet.boards} boards on one broker, ${100 * fleet.loss} % of all packets lost`);
   const { simulateFleet } = await import("../host/dist/testing/simulatedFleet.js");
@@ -51,6 +63,10 @@ try {
     for (const failure of report.failures.slice(0, 10)) console.log(`  ${failure}`);
   }
   process.exitCode = good ? 0 : 1;
+}
+
+try {
+  await main();
 } catch (error) {
   console.error(`fleet: ${error.message}`);
   process.exitCode = 2;

@@ -1,13 +1,13 @@
 // Runs schemathesis (https://schemathesis.readthedocs.io) against simulated boards, native and WASM: requests made from openapi.json,
 // right and wrong ones, whose answers must be as the document says. Without schemathesis it says how to get it and fails; --install gets it.
-// After `npm run build`: node scripts/schemathesis.mjs [--install] [options of schemathesis, such as --seed 1]
+// After `npm run build`: node stress/schemathesis.mjs [--install] [options of schemathesis, such as --seed 1]
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readBoard, SimulatedBoard, serveBoard } from "synapse-sim";
-import { ROOT } from "./setup.mjs";
+import { ROOT } from "../scripts/setup.mjs";
 
 const VERSION = "4.32.5";
 const VENV = join(ROOT, ".toolchain", "schemathesis-venv");
@@ -63,7 +63,7 @@ function narrowed(document, slot) {
 }
 
 function run(command, document, options) {
-  const args = ["--config-file", join(ROOT, "scripts", "schemathesis.toml"), "run", document, "--checks", "all"];
+  const args = ["--config-file", join(ROOT, "stress", "schemathesis.toml"), "run", document, "--checks", "all"];
   args.push("--max-examples", EXAMPLES_MAX, ...options, ...passedOn);
   return new Promise((resolve) => spawn(command, args, { stdio: "inherit", cwd: tmpdir() }).on("close", resolve));
 }
@@ -81,7 +81,7 @@ if (process.argv.includes("--install") && findSchemathesis() === undefined) {
 const command = findSchemathesis();
 if (command === undefined) {
   process.stderr.write(
-    `schemathesis is not installed; \`node scripts/schemathesis.mjs --install\` gets version ${VERSION} into .toolchain/\n`,
+    `schemathesis is not installed; \`node stress/schemathesis.mjs --install\` gets version ${VERSION} into .toolchain/\n`,
   );
   process.exit(1);
 }

@@ -1,14 +1,12 @@
 // Fuzzes what takes bytes from strangers, with libFuzzer, and fails with the path of the input that broke it: the runtime with model files (kernels/fuzz), the
 // device core with JSON, CBOR, HTTP requests and MQTT messages (firmware/components/synapse/core/fuzz).
-//   node scripts/fuzz.mjs [--seconds 60] [--target generic|x86|json|cbor|http|mqtt]...
-// The time is that of each; the two builds of the runtime share one. Found inputs stay in found/ beside the target, the grown corpus in .zig-cache/fuzz/; see
-// the README of each folder.
+// Found inputs stay in found/ beside the target, the grown corpus in .zig-cache/fuzz/; see the README of each folder.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { ROOT, setupPage, zig } from "./setup.mjs";
+import { ROOT, setupPage, zig } from "../scripts/setup.mjs";
 
 const RUNTIME = join(ROOT, "kernels", "fuzz");
 const CORE = join(ROOT, "firmware", "components", "synapse", "core", "fuzz");
@@ -30,12 +28,25 @@ const TARGETS = {
 };
 const INSTALL = "apt-get install clang-19 libclang-rt-19-dev";
 
+const HELP = `Usage: node stress/fuzz.mjs [options]
+
+  --seconds <n>    time of each target, 1 to 86400 (default: 60); the two builds of the runtime share one
+  --target <name>  ${Object.keys(TARGETS).join(", ")}; may be given several times (default: all)
+  --help           this text
+`;
+
 class UsageError extends Error {}
 
 function options() {
   let values;
   try {
-    ({ values } = parseArgs({ options: { seconds: { type: "string", default: "60" }, target: { type: "string", multiple: true } } }));
+    ({ values } = parseArgs({
+      options: {
+        seconds: { type: "string", default: "60" },
+        target: { type: "string", multiple: true },
+        help: { type: "boolean", default: false, short: "h" },
+      },
+    }));
   } catch (error) {
     throw new UsageError(error.message);
   }
@@ -46,7 +57,7 @@ function options() {
   for (const name of names) {
     if (TARGETS[name] === undefined) throw new UsageError(`--target is ${name}; expected one of ${Object.keys(TARGETS).join(", ")}`);
   }
-  return { seconds, names };
+  return { seconds, names, help: values.help };
 }
 
 /** A clang whose libFuzzer links, or undefined. */
@@ -108,7 +119,11 @@ function fuzz(program, name, seconds) {
 }
 
 async function main() {
-  const { seconds, names } = options();
+  const { seconds, names, help } = options();
+  if (help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
   if (process.platform !== "linux" || process.arch !== "x64") {
     console.log("fuzz: runs on x86-64 Linux only; skipped");
     return process.env.CI ? 1 : 0;
