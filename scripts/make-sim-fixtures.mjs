@@ -4,7 +4,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openNativeEngine } from "synapse-engine";
-import { compile } from "../host/dist/compile.js";
+import { compile } from "../host/dist/compile/compile.js";
 import { addGolden } from "../host/dist/pack/golden.js";
 import { LEWM_SMALL } from "../host/dist/parity/lewmShapes.js";
 import { seededCheckpoint } from "../host/dist/parity/seededCheckpoint.js";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { compile } from "../../host/dist/compile.js";
+import { compile } from "../../host/dist/compile/compile.js";
 import { LEWM_TRUE, lewmEncoderOnnx, seededCheckpoint, seededImage } from "../../host/dist/parity/index.js";
 import { summarise } from "../../host/dist/report/similarity.js";
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { openRv32Engine } from "synapse-engine";
-import { compile } from "../../host/dist/compile.js";
+import { compile } from "../../host/dist/compile/compile.js";
 import { readPack } from "../../host/dist/pack/readPack.js";
 import { LEWM_TRUE, seededActions, seededCheckpoint } from "../../host/dist/parity/index.js";
 import { FAST_BYTES, lewmImage, SEED } from "./lewm.mjs";

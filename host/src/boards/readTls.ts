@@ -1,6 +1,6 @@
 import { InputError } from "synapse-engine/errors";
 import { secureOptions, type TlsIdentity, type TlsOptions } from "synapse-sim";
-import { readInput } from "../engine/readInput.js";
+import { readInput } from "../files/readInput.js";
 
 const PEM_BYTES_MAX = 1 << 20;
 

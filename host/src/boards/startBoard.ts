@@ -13,13 +13,13 @@ import {
 } from "synapse-sim";
 import type { Board } from "synapse-sim/boards";
 import { topicId } from "../client/mqttChannel.js";
-import { slotFits } from "../engine/boardFit.js";
-import { isUntrained, PACK_BYTES_MAX } from "../engine/openModelFile.js";
-import { readInput } from "../engine/readInput.js";
-import { readUpdateKey } from "../engine/updateKeys.js";
+import { readInput } from "../files/readInput.js";
 import { readPack } from "../pack/readPack.js";
-import { updateKeyPoint } from "../pack/signPack.js";
 import type { SlotFit } from "../report/slotFit.js";
+import { isUntrained, PACK_BYTES_MAX } from "../run/openModelFile.js";
+import { updateKeyPoint } from "../sign/signPack.js";
+import { readUpdateKey } from "../sign/updateKeys.js";
+import { slotFits } from "./boardFit.js";
 import { networkUrl } from "./lanAddress.js";
 
 export interface StartBoardRequest {

@@ -1,11 +1,11 @@
 import { basename } from "node:path";
 import { serveTab, type TlsIdentity } from "synapse-sim";
 import type { Board } from "synapse-sim/boards";
-import { slotFits } from "../engine/boardFit.js";
-import { isUntrained, PACK_BYTES_MAX } from "../engine/openModelFile.js";
-import { readInput } from "../engine/readInput.js";
+import { readInput } from "../files/readInput.js";
 import { readPack } from "../pack/readPack.js";
 import type { SlotFit } from "../report/slotFit.js";
+import { isUntrained, PACK_BYTES_MAX } from "../run/openModelFile.js";
+import { slotFits } from "./boardFit.js";
 import { networkUrl } from "./lanAddress.js";
 
 export interface StartTabRequest {

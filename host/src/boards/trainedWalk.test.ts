@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
-import { findBoard } from "../engine/boards.js";
-import { trainedPack } from "../engine/trainedPack.js";
+import { trainedPack } from "../run/trainedPack.js";
+import { findBoard } from "./boards.js";
 import { watchWalk } from "./trainedWalk.js";
 
 const MODELS = fileURLToPath(new URL("../../../models/", import.meta.url));

@@ -1,9 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { parseJsonObject } from "../files/strictJson.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { inputError } from "./errors.js";
 import { FileSource, unreadable } from "./fileSource.js";
-import { parseJsonObject } from "./strictJson.js";
 
 const CONFIG_BYTES_MAX = 16_000_000;
 

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isConstant } from "../pack/header.js";
+import { isConstant } from "../format/header.js";
 import { readPack } from "../pack/readPack.js";
 import { writePack } from "../pack/writePack.js";
 import { repoPath, runInside, smallCheckpoint } from "./testing/cliHarness.js";

@@ -1,12 +1,12 @@
 import type { BoardEngine, TlsIdentity } from "synapse-sim";
 import type { Board } from "synapse-sim/boards";
 import { type BoardBroker, brokerAt, serveBroker } from "../boards/boardBroker.js";
+import { findBoard } from "../boards/boards.js";
+import { type BoardTime, boardTimes } from "../boards/boardTimes.js";
 import { readBrokerTls, readTlsIdentity } from "../boards/readTls.js";
 import type { RunningBoard } from "../boards/startBoard.js";
 import { deviceIdOf, startBoards } from "../boards/startBoards.js";
 import { startTab } from "../boards/startTab.js";
-import { findBoard } from "../engine/boards.js";
-import { type BoardTime, boardTimes } from "../engine/boardTimes.js";
 import { type SlotFit, updatableInPlace } from "../report/slotFit.js";
 import { joinSections } from "../report/text/style.js";
 import { boardText, untilInterrupted } from "./boardText.js";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { type Engine, openWasmEngine } from "synapse-engine";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compile } from "../compile.js";
+import { compile } from "../compile/compile.js";
 import { activation, Interpreter } from "../pack/interpret.js";
 import { readPack } from "../pack/readPack.js";
 import { memoryCheckpoint } from "../testing/memoryCheckpoint.js";

@@ -1,7 +1,7 @@
 import { chooseType, type TypePolicy } from "../compress/policy.js";
 import { storageTypes } from "../compress/types/index.js";
 import type { StorageTypeName } from "../compress/types/storageType.js";
-import { DIMENSION_MAX } from "../pack/layout.js";
+import { DIMENSION_MAX } from "../format/layout.js";
 import {
   type Activation,
   type ActivationFunction,
@@ -11,8 +11,8 @@ import {
   type Op,
   type Storage,
   type Tensor,
-} from "./program.js";
-import { attentionScratchBytes, linearScratchBytes } from "./scratch.js";
+} from "../program/program.js";
+import { attentionScratchBytes, linearScratchBytes } from "../program/scratch.js";
 
 export interface WeightSpec {
   readonly name: string;

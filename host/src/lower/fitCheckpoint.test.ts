@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Checkpoint, CheckpointTensor } from "../checkpoint/index.js";
 import { parseTypePolicy } from "../compress/policy.js";
+import { parseConfig } from "../config/parseConfig.js";
 import { fitCheckpoint, weightNotes } from "./fitCheckpoint.js";
 import { lower } from "./lower.js";
-import { parseConfig } from "./parseConfig.js";
 
 const CONFIG = {
   name: "two",

@@ -2,7 +2,7 @@ import { InputError } from "synapse-engine/errors";
 import type { Checkpoint, CheckpointTensor } from "../checkpoint/checkpoint.js";
 import { quote } from "../checkpoint/errors.js";
 import { parseTypePolicy } from "../compress/policy.js";
-import type { ModelConfig } from "./configSchema.js";
+import type { ModelConfig } from "../config/configSchema.js";
 import { lower } from "./lower.js";
 
 /** What of a checkpoint a config is to be filled from, where the user says it. */

@@ -4,13 +4,13 @@ import { InputError } from "synapse-engine/errors";
 import { describe, expect, it } from "vitest";
 import type { CheckpointTensor } from "../checkpoint/checkpoint.js";
 import { parseTypePolicy } from "../compress/policy.js";
+import { ConfigReads } from "../config/configReads.js";
+import { parseConfig } from "../config/parseConfig.js";
 import { dinov2Shapes } from "../parity/dinov2Shapes.js";
 import { LEWM_SMALL, LEWM_TRUE, lewmShapes } from "../parity/lewmShapes.js";
 import { seededCheckpoint } from "../parity/seededCheckpoint.js";
-import { ConfigReads } from "./configReads.js";
+import type { Op, Program } from "../program/program.js";
 import { lower } from "./lower.js";
-import { parseConfig } from "./parseConfig.js";
-import type { Op, Program } from "./program.js";
 
 const read = (name: string) => JSON.parse(readFileSync(new URL(`../../../configs/${name}.json`, import.meta.url), "utf8"));
 

@@ -1,7 +1,7 @@
-import type { FfnConfig, TransformerConfig } from "./configSchema.js";
+import type { FfnConfig, TransformerConfig } from "../config/configSchema.js";
+import type { Activation, Constant, Tensor } from "../program/program.js";
 import { type Lowering, lowerNorm, stackedVector } from "./lowering.js";
 import { type PartWeights, type RowSlice, stackedWeight, wholeTensor } from "./partWeights.js";
-import type { Activation, Constant, Tensor } from "./program.js";
 
 export interface RowRange {
   readonly start: number;

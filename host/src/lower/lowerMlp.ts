@@ -1,7 +1,7 @@
-import type { MlpConfig, MlpLayerConfig, Statistics } from "./configSchema.js";
+import type { MlpConfig, MlpLayerConfig, Statistics } from "../config/configSchema.js";
+import type { Activation, Constant } from "../program/program.js";
 import { checkWidth, configError, type Lowering, lowerNorm, stackedVector } from "./lowering.js";
 import { PartWeights, stackedWeight, wholeTensor } from "./partWeights.js";
-import type { Activation, Constant } from "./program.js";
 import { type FoundTensor, loadFinite } from "./weightSource.js";
 
 type Layer<Kind extends MlpLayerConfig["kind"]> = Extract<MlpLayerConfig, { kind: Kind }>;

@@ -1,7 +1,7 @@
-import type { TransformerConfig } from "./configSchema.js";
+import type { TransformerConfig } from "../config/configSchema.js";
+import type { Activation } from "../program/program.js";
 import { configError, type Lowering, stackedVector } from "./lowering.js";
 import { type PartWeights, stackedWeight, wholeTensor } from "./partWeights.js";
-import type { Activation } from "./program.js";
 import { type FoundTensor, loadFinite } from "./weightSource.js";
 
 const CHANNELS = 3;

@@ -1,9 +1,9 @@
-import type { TransformerConfig } from "./configSchema.js";
+import type { TransformerConfig } from "../config/configSchema.js";
+import type { Activation } from "../program/program.js";
 import { lowerBlock, type RowRange } from "./lowerBlock.js";
 import { checkWidth, configError, type Lowering, lowerNorm } from "./lowering.js";
 import { lowerPatches, tokenLayout } from "./lowerPatches.js";
 import { PartWeights } from "./partWeights.js";
-import type { Activation } from "./program.js";
 import { loadFinite } from "./weightSource.js";
 
 /** Columns of all heads together; beyond it a linear layer would sum over more than int32 holds. */

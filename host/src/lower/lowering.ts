@@ -1,8 +1,8 @@
 import { InputError } from "synapse-engine/errors";
+import type { NormConfig, Statistics } from "../config/configSchema.js";
+import type { Activation, Constant } from "../program/program.js";
 import type { EntryBuilder } from "./builder.js";
-import type { NormConfig, Statistics } from "./configSchema.js";
 import { type PartWeights, type RowSlice, stackRows } from "./partWeights.js";
-import type { Activation, Constant } from "./program.js";
 import type { WeightSource } from "./weightSource.js";
 
 /** What the lowering of every part has at hand. */

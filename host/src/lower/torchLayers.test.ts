@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Checkpoint, type CheckpointTensor, openCheckpoint } from "../checkpoint/index.js";
-import { compile } from "../compile.js";
+import { compile } from "../compile/compile.js";
 import { Interpreter } from "../pack/interpret.js";
 import { readPack } from "../pack/readPack.js";
 

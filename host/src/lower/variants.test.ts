@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compile } from "../compile.js";
+import { compile } from "../compile/compile.js";
 import { Interpreter } from "../pack/interpret.js";
 import { readPack } from "../pack/readPack.js";
 import { memoryCheckpoint } from "../testing/memoryCheckpoint.js";

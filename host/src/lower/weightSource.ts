@@ -1,8 +1,8 @@
 import { InputError } from "synapse-engine/errors";
 import type { Checkpoint, CheckpointTensor } from "../checkpoint/checkpoint.js";
 import { globMatches } from "../compress/policy.js";
-import { elements } from "./program.js";
-import { nearestNames } from "./spelling.js";
+import { nearestNames } from "../config/spelling.js";
+import { elements } from "../program/program.js";
 
 /** A checkpoint tensor that was found under one of its spellings. `name` is the first spelling, whichever the checkpoint uses. */
 export interface FoundTensor {

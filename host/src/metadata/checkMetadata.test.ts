@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { ModelConfig } from "../lower/configSchema.js";
-import { parseConfig } from "../lower/parseConfig.js";
+import type { ModelConfig } from "../config/configSchema.js";
+import { parseConfig } from "../config/parseConfig.js";
 import { bertSmall, optSmall } from "../parity/misread.js";
 import { checkPart, describedParts, type MetadataCheck } from "./checkMetadata.js";
 import { ggufFacts } from "./ggufFacts.js";

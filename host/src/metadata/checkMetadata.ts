@@ -1,4 +1,4 @@
-import type { ModelConfig, NormConfig, TransformerConfig } from "../lower/configSchema.js";
+import type { ModelConfig, NormConfig, TransformerConfig } from "../config/configSchema.js";
 import type { Fact, ModelFacts, NormPlacement, PositionKind } from "./modelFacts.js";
 
 /** Something that the metadata beside the weights and the config say differently. */

@@ -1,4 +1,4 @@
-import type { ActivationFunction } from "../lower/program.js";
+import type { ActivationFunction } from "../program/program.js";
 import { type Architecture, architectureOf } from "./architectures.js";
 import { defined, type Fact, type ModelFacts, type ReadFacts } from "./modelFacts.js";
 

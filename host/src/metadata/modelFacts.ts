@@ -1,4 +1,4 @@
-import type { ActivationFunction } from "../lower/program.js";
+import type { ActivationFunction } from "../program/program.js";
 
 /** A value of the metadata beside a checkpoint, and where it stands there. */
 export interface Fact<Value> {

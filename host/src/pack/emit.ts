@@ -1,7 +1,7 @@
-import type { Activation, Constant, Entry, Op, Port, Program, Tensor } from "../lower/program.js";
-import { constantsOf } from "../lower/program.js";
+import type { ActivationHeader, ConstantHeader, EntryHeader, OpHeader, PackHeader, PortHeader, TensorHeader } from "../format/header.js";
 import type { Placement, Plan } from "../plan/plan.js";
-import type { ActivationHeader, ConstantHeader, EntryHeader, OpHeader, PackHeader, PortHeader, TensorHeader } from "./header.js";
+import type { Activation, Constant, Entry, Op, Port, Program, Tensor } from "../program/program.js";
+import { constantsOf } from "../program/program.js";
 
 /** Where a constant's bytes are, from the first blob. */
 export interface ConstantPlace {

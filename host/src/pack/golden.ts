@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Engine, EntryInfo, PortInfo } from "synapse-engine";
 import { InputError } from "synapse-engine/errors";
-import type { GoldenHeader } from "./header.js";
-import { isConstant } from "./header.js";
+import type { GoldenHeader } from "../format/header.js";
+import { isConstant } from "../format/header.js";
 import { readPack } from "./readPack.js";
 import { writePack } from "./writePack.js";
 

@@ -1,5 +1,5 @@
 import { InputError } from "synapse-engine/errors";
-import { type ActivationHeader, type EntryHeader, isConstant, type OpHeader } from "./header.js";
+import { type ActivationHeader, type EntryHeader, isConstant, type OpHeader } from "../format/header.js";
 import type { ReadPack } from "./readPack.js";
 
 /** Rows and columns of numbers, as views into the regions or as decoded constants. */

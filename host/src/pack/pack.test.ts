@@ -2,15 +2,15 @@ import { readFileSync } from "node:fs";
 import { Decoder, Encoder } from "cbor-x";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Compiled, compile } from "../compile.js";
+import { type Compiled, compile } from "../compile/compile.js";
+import { isConstant, type PackHeader } from "../format/header.js";
+import { CborError, decodeStrictCbor } from "../format/strictCbor.js";
 import { LEWM_SMALL } from "../parity/lewmShapes.js";
 import { seededCheckpoint } from "../parity/seededCheckpoint.js";
 import { codeOf } from "../testing/codeOf.js";
 import { goldenInputs } from "./golden.js";
-import { isConstant, type PackHeader } from "./header.js";
 import { Interpreter } from "./interpret.js";
 import { readPack } from "./readPack.js";
-import { CborError, decodeStrictCbor } from "./strictCbor.js";
 import { packDigest, writePack } from "./writePack.js";
 
 const config = JSON.parse(readFileSync(new URL("../../../configs/lewm-test.json", import.meta.url), "utf8"));

@@ -1,8 +1,7 @@
 import { InputError } from "synapse-engine/errors";
 import { storageTypes } from "../compress/types/index.js";
 import { roundUp } from "../compress/types/storageType.js";
-import { elements, operandKeys } from "../lower/program.js";
-import { type ActivationHeader, type ConstantHeader, checkHeader, isConstant, type OpHeader, type PackHeader } from "./header.js";
+import { type ActivationHeader, type ConstantHeader, checkHeader, isConstant, type OpHeader, type PackHeader } from "../format/header.js";
 import {
   ALIGNMENT,
   ELEMENTS_MAX,
@@ -14,9 +13,10 @@ import {
   SHA256_OFFSET,
   VERSION_MAJOR,
   VERSION_MINOR,
-} from "./layout.js";
-import { splitSignature } from "./signatureBlock.js";
-import { CborError, decodeStrictCbor } from "./strictCbor.js";
+} from "../format/layout.js";
+import { splitSignature } from "../format/signatureBlock.js";
+import { CborError, decodeStrictCbor } from "../format/strictCbor.js";
+import { elements, operandKeys } from "../program/program.js";
 import { packDigest } from "./writePack.js";
 
 /** An open pack. The bytes stay the caller's; constants are decoded when asked for. */

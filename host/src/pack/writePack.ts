@@ -2,8 +2,17 @@ import { createHash } from "node:crypto";
 import { Encoder } from "cbor-x";
 import { InputError } from "synapse-engine/errors";
 import { roundUp } from "../compress/types/storageType.js";
-import { isConstant, type PackHeader } from "./header.js";
-import { ALIGNMENT, FILE_BYTES_MAX, HEADER_BYTES_MAX, MAGIC, PREFIX_BYTES, SHA256_OFFSET, VERSION_MAJOR, VERSION_MINOR } from "./layout.js";
+import { isConstant, type PackHeader } from "../format/header.js";
+import {
+  ALIGNMENT,
+  FILE_BYTES_MAX,
+  HEADER_BYTES_MAX,
+  MAGIC,
+  PREFIX_BYTES,
+  SHA256_OFFSET,
+  VERSION_MAJOR,
+  VERSION_MINOR,
+} from "../format/layout.js";
 
 /** Bytes of the file; `offset` is a multiple of 64 from the first blob. */
 export interface Blob {

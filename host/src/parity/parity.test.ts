@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { decodeImage, type EngineName, type Session } from "synapse-engine";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compile } from "../compile.js";
-import { type OpenedModel, openModelBytes } from "../engine/openModelFile.js";
-import { rollout, worldModelOf } from "../engine/rollout.js";
-import { bytesOf, floatsOf } from "../engine/seededInputs.js";
+import { compile } from "../compile/compile.js";
 import { type SamplePair, type SimilaritySummary, summarise } from "../report/similarity.js";
+import { type OpenedModel, openModelBytes } from "../run/openModelFile.js";
+import { rollout, worldModelOf } from "../run/rollout.js";
+import { bytesOf, floatsOf } from "../run/seededInputs.js";
 import { dinov2Shapes } from "./dinov2Shapes.js";
 import { type FixtureArray, fixtureBytes, loadFixture } from "./fixtures.js";
 import type { LewmDimensions } from "./lewmShapes.js";

@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 import { SimulatedBoard } from "synapse-sim";
 import { readBoard } from "synapse-sim/boards";
 import { afterAll, expect, test } from "vitest";
-import { comparePack } from "../engine/comparePack.js";
-import { runEntry } from "../engine/runModel.js";
 import { type SamplePair, type SimilaritySummary, summarise } from "../report/similarity.js";
+import { comparePack } from "../run/comparePack.js";
+import { runEntry } from "../run/runModel.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const MODELS = join(ROOT, "models");

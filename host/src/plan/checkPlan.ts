@@ -1,4 +1,4 @@
-import { type Activation, type Entry, inPlaceKey, operands, type Program, type Storage } from "../lower/program.js";
+import { type Activation, type Entry, inPlaceKey, operands, type Program, type Storage } from "../program/program.js";
 import { storageLifetimes, wholeStorage } from "./lifetimes.js";
 import { type Placement, type Plan, STORAGE_ALIGNMENT } from "./plan.js";
 

@@ -1,4 +1,4 @@
-import { type Activation, type Entry, inPlaceKey, type Op, operands, type Storage, type Tensor } from "../lower/program.js";
+import { type Activation, type Entry, inPlaceKey, type Op, operands, type Storage, type Tensor } from "../program/program.js";
 
 /** Storages that take over each other's bytes in place; they live and are placed as one. */
 export interface Group {

@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseTypePolicy } from "../compress/policy.js";
+import { parseConfig } from "../config/parseConfig.js";
 import { lower } from "../lower/lower.js";
-import { parseConfig } from "../lower/parseConfig.js";
-import { type Activation, elements, type Op, operands, type Program, type Storage } from "../lower/program.js";
 import { LEWM_TRUE } from "../parity/lewmShapes.js";
 import { seededCheckpoint } from "../parity/seededCheckpoint.js";
+import { type Activation, elements, type Op, operands, type Program, type Storage } from "../program/program.js";
 import { checkPlan } from "./checkPlan.js";
 import { planMemory } from "./plan.js";
 

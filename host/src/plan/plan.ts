@@ -1,5 +1,5 @@
 import { roundUp } from "../compress/types/storageType.js";
-import type { Entry, Program, Storage } from "../lower/program.js";
+import type { Entry, Program, Storage } from "../program/program.js";
 import { type Group, joinInPlace, storageLifetimes } from "./lifetimes.js";
 
 /** Every storage starts at a multiple of this, for the widest vectors in use. */

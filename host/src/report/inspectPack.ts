@@ -1,5 +1,5 @@
-import { boundsOf } from "../lower/actionSpace.js";
-import type { ActionSpace } from "../lower/configSchema.js";
+import { boundsOf } from "../config/actionSpace.js";
+import type { ActionSpace } from "../config/configSchema.js";
 import { type PackSummary, type SummaryHeader, summarisePack } from "./packSummary.js";
 import type { BoardFit } from "./slotFit.js";
 

@@ -5,7 +5,7 @@
 
 import { storageTypes } from "../compress/types/index.js";
 import { roundUp } from "../compress/types/storageType.js";
-import type { ConstantHeader, OpHeader, PackHeader, TensorHeader } from "../pack/header.js";
+import type { ConstantHeader, OpHeader, PackHeader, TensorHeader } from "../format/header.js";
 
 /** Work that is handed to the cores in `chunks` of equal size. */
 export interface Piece {

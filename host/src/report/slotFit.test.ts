@@ -1,9 +1,9 @@
 import type { SessionRequirements } from "synapse-engine";
 import { readBoard } from "synapse-sim/boards";
 import { expect, test } from "vitest";
+import { boardFit } from "../boards/boardFit.js";
+import { knownBoards } from "../boards/boards.js";
 import { repoPath } from "../cli/testing/cliHarness.js";
-import { boardFit } from "../engine/boardFit.js";
-import { knownBoards } from "../engine/boards.js";
 import { slotFitText } from "./slotFit.js";
 
 const NOTHING: SessionRequirements = { fastBytes: 0, slowBytes: 0, stateBytes: 0, threadBytes: 0, sessionBytes: 0 };

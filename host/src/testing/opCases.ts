@@ -1,5 +1,5 @@
 import { type StorageTypeName, storageTypeNames } from "../compress/types/storageType.js";
-import { activationFunctions } from "../lower/program.js";
+import { activationFunctions } from "../program/program.js";
 import type { OpCase } from "./opPack.js";
 
 type Shape = readonly [m: number, n: number, k: number];

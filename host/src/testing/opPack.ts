@@ -1,8 +1,8 @@
 import { storageTypes } from "../compress/types/index.js";
 import { roundUp, type StorageTypeName } from "../compress/types/storageType.js";
-import { attentionScratchBytes, linearScratchBytes } from "../lower/scratch.js";
-import type { OpHeader, PackHeader, TensorHeader } from "../pack/header.js";
+import type { OpHeader, PackHeader, TensorHeader } from "../format/header.js";
 import { type Blob, writePack } from "../pack/writePack.js";
+import { attentionScratchBytes, linearScratchBytes } from "../program/scratch.js";
 import { seededNormals } from "./seededRandom.js";
 
 type Op<Name extends OpHeader["op"]> = Extract<OpHeader, { op: Name }>;

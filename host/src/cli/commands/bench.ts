@@ -33,10 +33,7 @@ export function benchCommand(context: CliContext): Command {
     .addHelpText("after", NOTES);
   addCommonOptions(addEngineOptions(command));
   return command.action(async (model: string, options: BenchOptions) => {
-    const [{ benchPack }, { benchText }] = await Promise.all([
-      import("../../engine/benchPack.js"),
-      import("../../report/text/benchText.js"),
-    ]);
+    const [{ benchPack }, { benchText }] = await Promise.all([import("../../run/benchPack.js"), import("../../report/text/benchText.js")]);
     const board = await speedOf(options.board);
     const progress = await createProgress(context, "bench");
     const report = await benchPack(model, {
@@ -54,7 +51,7 @@ async function speedOf(board: string | undefined): Promise<{ name: string; speed
     const { REFERENCE_BOARD } = await import("../../report/boardEstimate.js");
     return { name: "an ESP32-P4 at 360 MHz with two cores", speed: { ...REFERENCE_BOARD, cores: 2 } };
   }
-  const { boardSpeed, findBoard } = await import("../../engine/boards.js");
+  const { boardSpeed, findBoard } = await import("../../boards/boards.js");
   const found = await findBoard(board);
   return { name: found.name, speed: boardSpeed(found) };
 }

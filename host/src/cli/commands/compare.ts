@@ -53,7 +53,7 @@ export function compareCommand(context: CliContext): Command {
   addBarOptions(command).addHelpText("after", NOTES);
   addCommonOptions(addEngineOptions(command));
   return command.action(async (model: string, checkpoint: string, options: CompareOptions) => {
-    const [{ comparePack }, { showComparison }] = await Promise.all([import("../../engine/comparePack.js"), import("../comparison.js")]);
+    const [{ comparePack }, { showComparison }] = await Promise.all([import("../../run/comparePack.js"), import("../comparison.js")]);
     const progress = await createProgress(context, "compare");
     const report = await comparePack(model, checkpoint, {
       ...options,

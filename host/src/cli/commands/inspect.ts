@@ -18,7 +18,7 @@ export function inspectCommand(context: CliContext): Command {
     .option("--board <file>", "board to check: a file, or its name in boards/; may be repeated (default: all of them)", collect);
   return addCommonOptions(command).action(async (model: string, options: InspectOptions) => {
     const [{ inspectFile }, { inspectText }] = await Promise.all([
-      import("../../engine/inspectFile.js"),
+      import("../../run/inspectFile.js"),
       import("../../report/text/inspectText.js"),
     ]);
     const report = await inspectFile(model, options.board);

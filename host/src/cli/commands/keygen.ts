@@ -15,7 +15,7 @@ export function keygenCommand(context: CliContext): Command {
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async (name: string, { json }: CommonOptions) => {
     const [{ createUpdateKey }, { renderFields }] = await Promise.all([
-      import("../../engine/updateKeys.js"),
+      import("../../sign/updateKeys.js"),
       import("../../report/table.js"),
     ]);
     const { keyId, privateFile, publicFile } = await createUpdateKey(name);

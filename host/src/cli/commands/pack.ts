@@ -52,7 +52,7 @@ export function packCommand(context: CliContext): Command {
   return addCommonOptions(command).action(async (checkpoint: string, options: PackOptions) => {
     const { output, report: reported } = outputPlace(context, options.output, options.json);
     const [{ packCheckpoint }, { packReportText }] = await Promise.all([
-      import("../../engine/packCheckpoint.js"),
+      import("../../compile/packCheckpoint.js"),
       import("../../report/text/packReportText.js"),
     ]);
     const progress = await createProgress(context, "pack");

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
-import type { InputFiles } from "../../engine/entryInputs.js";
 import { printable } from "../../report/text/printable.js";
+import type { InputFiles } from "../../run/entryInputs.js";
 import { type CliContext, note, print, printJson } from "../context.js";
 import { addCommonOptions, addEngineOptions, type EngineOptions } from "../options.js";
 import { createProgress } from "../progress.js";
@@ -40,7 +40,7 @@ export function runCommand(context: CliContext): Command {
   addCommonOptions(addEngineOptions(command));
   return command.action(async (model: string, entry: string, photo: string | undefined, options: RunOptions) => {
     const [{ runNamed }, { rolloutText, runText }] = await Promise.all([
-      import("../../engine/runModel.js"),
+      import("../../run/runModel.js"),
       import("../../report/text/runText.js"),
     ]);
     const inputs: InputFiles = {

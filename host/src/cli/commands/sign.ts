@@ -27,7 +27,7 @@ export function signCommand(context: CliContext): Command {
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async (model: string, { key, output, json }: SignOptions) => {
     const { output: place, report } = outputPlace(context, output, json);
-    const { signPackFile } = await import("../../engine/signPackFile.js");
+    const { signPackFile } = await import("../../sign/signPackFile.js");
     const signed = await signPackFile(model, key, place);
     if (json) return printJson(context, { command: "sign", ...signed });
     return print(report, `${signed.output} is signed by key ${signed.keyId}`);

@@ -17,7 +17,7 @@ export function verifyCommand(context: CliContext): Command {
     .requiredOption("--key <file>", "public key (PEM); may be repeated", collect)
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async (model: string, { key, json }: VerifyOptions) => {
-    const { verifyPackFile } = await import("../../engine/signPackFile.js");
+    const { verifyPackFile } = await import("../../sign/signPackFile.js");
     const keyId = await verifyPackFile(model, key);
     if (json) return printJson(context, { command: "verify", model, keyId });
     return print(context, `${model} is signed by key ${keyId}`);

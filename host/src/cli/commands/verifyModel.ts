@@ -26,7 +26,7 @@ export function verifyModelCommand(context: CliContext): Command {
   addBarOptions(command).addHelpText("after", NOTES);
   addCommonOptions(addEngineOptions(command));
   return command.action(async (model: string, options: VerifyModelOptions) => {
-    const [{ verifyModel }, { showComparison }] = await Promise.all([import("../../engine/verifyModel.js"), import("../comparison.js")]);
+    const [{ verifyModel }, { showComparison }] = await Promise.all([import("../../run/verifyModel.js"), import("../comparison.js")]);
     const progress = await createProgress(context, "verify");
     const asked = barsOf(options);
     const report = await verifyModel(model, options.expected, {

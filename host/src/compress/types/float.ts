@@ -1,4 +1,4 @@
-import { f16Bits, f16Value } from "../float16.js";
+import { f16Bits, f16Value } from "./float16.js";
 import { assertLength, PANEL, roundUp, type StorageType, type StorageTypeName } from "./storageType.js";
 
 interface FloatCodec {

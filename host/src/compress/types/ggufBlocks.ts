@@ -1,4 +1,4 @@
-import { f16Bits, f16Value } from "../float16.js";
+import { f16Bits, f16Value } from "./float16.js";
 import { assertLength, PANEL, roundUp, type StorageType, type StorageTypeName } from "./storageType.js";
 
 /** One of GGUF's block formats: a fixed number of weights of one row in a fixed number of bytes. */

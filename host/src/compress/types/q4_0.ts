@@ -1,4 +1,4 @@
-import { f16Value } from "../float16.js";
+import { f16Value } from "./float16.js";
 import { clamp, f16At, ggufType, roundingError, scaleBits, setF16, signedPeak } from "./ggufBlocks.js";
 
 /** The numbers of steps that the largest weight may take. The side with the extra level (-8) is tried for both signs. */

@@ -1,4 +1,4 @@
-import { f16Value } from "../float16.js";
+import { f16Value } from "./float16.js";
 import { clamp, f16At, ggufType, scaleBits, setF16 } from "./ggufBlocks.js";
 
 const SUB_BLOCKS = 8;

@@ -1,4 +1,4 @@
-import { f16Value } from "../float16.js";
+import { f16Value } from "./float16.js";
 import { clamp, f16At, ggufType, roundingError, scaleBits, setF16, signedPeak } from "./ggufBlocks.js";
 
 const RANGES = [127, 127.25, 126.75, 127.5, 126.5, 128];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { dequantizeRow } from "../../testing/ggufReference.js";
 import { seededNormals, seededRandom } from "../../testing/seededRandom.js";
-import { f16Bits, f16Value } from "../float16.js";
+import { f16Bits, f16Value } from "./float16.js";
 import { storageTypes } from "./index.js";
 import { codeMultiplier } from "./progressive.js";
 import { checkConstraint, type StorageTypeName, storageTypeNames } from "./storageType.js";

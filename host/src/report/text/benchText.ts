@@ -1,4 +1,4 @@
-import type { EntryBench, OpCost } from "../../engine/benchModel.js";
+import type { EntryBench, OpCost } from "../../run/benchModel.js";
 import { bar } from "../bars.js";
 import { formatBytes, formatCount, formatInteger, formatMilliseconds, formatPercent, plural } from "../format.js";
 import type { EngineSummary, ModelSummary } from "../runReport.js";

@@ -1,4 +1,4 @@
-import type { BoardTime } from "../../engine/boardTimes.js";
+import type { BoardTime } from "../../boards/boardTimes.js";
 import type { BoardEstimate } from "../boardEstimate.js";
 import type { Field } from "../table.js";
 

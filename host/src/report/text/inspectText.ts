@@ -1,4 +1,4 @@
-import type { ActionSpace } from "../../lower/configSchema.js";
+import type { ActionSpace } from "../../config/configSchema.js";
 import { bar } from "../bars.js";
 import { bytesInFull, formatBytes, formatInteger, formatShape, plural } from "../format.js";
 import type { InspectReport, OpLine } from "../inspectPack.js";

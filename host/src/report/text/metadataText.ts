@@ -1,4 +1,4 @@
-import type { MetadataReport } from "../../engine/packMetadata.js";
+import type { MetadataReport } from "../../compile/packMetadata.js";
 import { plural } from "../format.js";
 
 /** What a config was held against, in one line: what agrees, and what nothing is known of. */

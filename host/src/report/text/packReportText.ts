@@ -1,4 +1,4 @@
-import type { PackReport } from "../../engine/packCheckpoint.js";
+import type { PackReport } from "../../compile/packCheckpoint.js";
 import { formatBytes, formatInteger, formatMilliseconds, plural } from "../format.js";
 import { renderFields } from "../table.js";
 import { boardsText } from "./inspectText.js";

@@ -2,9 +2,9 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { joinSignature, SIGNATURE_BYTES, splitSignature } from "../format/signatureBlock.js";
+import { readPack } from "../pack/readPack.js";
 import { codeOf } from "../testing/codeOf.js";
-import { readPack } from "./readPack.js";
-import { joinSignature, SIGNATURE_BYTES, splitSignature } from "./signatureBlock.js";
 import { signPack, updateKeyId, updateKeyPoint, verifyPack } from "./signPack.js";
 
 const pack = new Uint8Array(readFileSync(new URL("../../../sim/fixtures/lewm-test.syn", import.meta.url)));

@@ -1,8 +1,8 @@
 import { createHash, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { InputError } from "synapse-engine/errors";
-import { PREFIX_BYTES, SHA256_OFFSET } from "./layout.js";
-import { readPack } from "./readPack.js";
-import { joinSignature, KEY_ID_BYTES, splitSignature } from "./signatureBlock.js";
+import { PREFIX_BYTES, SHA256_OFFSET } from "../format/layout.js";
+import { joinSignature, KEY_ID_BYTES, splitSignature } from "../format/signatureBlock.js";
+import { readPack } from "../pack/readPack.js";
 
 /** What is signed: that this is a pack's digest, and the digest. */
 const MESSAGE_HEAD = Buffer.from("synapse-model-signature-v1\0", "latin1");

@@ -1,6 +1,6 @@
 import { decodeImage, type EntryInfo, type PortInfo } from "synapse-engine";
 import { InputError } from "synapse-engine/errors";
-import { readInput, readJsonInput } from "./readInput.js";
+import { readInput, readJsonInput } from "../files/readInput.js";
 import { parseRows } from "./rows.js";
 import { bytesOf } from "./seededInputs.js";
 

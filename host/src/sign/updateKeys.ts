@@ -1,9 +1,9 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { InputError } from "synapse-engine/errors";
+import { readInput } from "../files/readInput.js";
 import { writeNew } from "../files/writeNew.js";
-import { updateKeyId, updateKeyPoint } from "../pack/signPack.js";
-import { readInput } from "./readInput.js";
+import { updateKeyId, updateKeyPoint } from "./signPack.js";
 
 const KEY_FILE_BYTES_MAX = 65_536;
 const CURVE = "prime256v1";

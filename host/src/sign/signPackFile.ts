@@ -1,9 +1,9 @@
 import { createPublicKey } from "node:crypto";
 import { atomicWrite } from "../files/atomicWrite.js";
-import { signPack, updateKeyId, updateKeyPoint, verifyPack } from "../pack/signPack.js";
-import { PACK_BYTES_MAX } from "./openModelFile.js";
-import { readInput } from "./readInput.js";
-import { requireOtherFile } from "./requireOtherFile.js";
+import { readInput } from "../files/readInput.js";
+import { requireOtherFile } from "../files/requireOtherFile.js";
+import { PACK_BYTES_MAX } from "../run/openModelFile.js";
+import { signPack, updateKeyId, updateKeyPoint, verifyPack } from "./signPack.js";
 import { readSigningKey, readUpdateKey } from "./updateKeys.js";
 
 export interface SignedFile {

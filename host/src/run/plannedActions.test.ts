@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BoardEngine, SimulatedBoard } from "synapse-sim";
 import { afterAll, expect, test } from "vitest";
+import { findBoard } from "../boards/boards.js";
 import type { PlanAnswer, PredictAnswer, RolloutAnswer } from "../client/types.js";
-import { compile } from "../compile.js";
+import { compile } from "../compile/compile.js";
 import { LEWM_SMALL } from "../parity/lewmShapes.js";
 import { seededCheckpoint } from "../parity/seededCheckpoint.js";
-import { findBoard } from "./boards.js";
 import { trainedPack } from "./trainedPack.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));

@@ -1,7 +1,7 @@
 import { open, stat } from "node:fs/promises";
 import { InputError } from "synapse-engine/errors";
 import { quote } from "../checkpoint/errors.js";
-import { findDuplicateKey } from "../checkpoint/strictJson.js";
+import { findDuplicateKey } from "./strictJson.js";
 
 /** The system's error codes in words, for files that the user names. */
 const REASONS: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { InputError } from "synapse-engine/errors";
-import { fileError } from "./readInput.js";
+import { fileError } from "../files/readInput.js";
 
 const PICTURES = new Set([".jpg", ".jpeg", ".png"]);
 /** In the folder of each episode of an evaluation set (training/export.py). */

@@ -1,26 +1,26 @@
 import { stat } from "node:fs/promises";
 import { InputError } from "synapse-engine/errors";
 import type { Board } from "synapse-sim/boards";
+import { boardFit, sessionNeeds } from "../boards/boardFit.js";
+import { findBoard, knownBoards } from "../boards/boards.js";
 import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
-import { compile } from "../compile.js";
+import { ACTION_STATISTICS } from "../config/actionSpace.js";
+import { type ActionSpace, actionStatsSchema, type Statistics } from "../config/configSchema.js";
+import { parseConfig, schemaError } from "../config/parseConfig.js";
 import { atomicWrite, isOpenStream } from "../files/atomicWrite.js";
-import { ACTION_STATISTICS } from "../lower/actionSpace.js";
-import { type ActionSpace, actionStatsSchema, type Statistics } from "../lower/configSchema.js";
+import { readJsonInput } from "../files/readInput.js";
+import { requireOtherFile } from "../files/requireOtherFile.js";
 import { fitCheckpoint, type WeightChoice, type WeightsReport, weightNotes } from "../lower/fitCheckpoint.js";
-import { parseConfig, schemaError } from "../lower/parseConfig.js";
 import { addGolden } from "../pack/golden.js";
 import { readPack } from "../pack/readPack.js";
 import { bytesInFull } from "../report/format.js";
 import { type PackSummary, summarisePack } from "../report/packSummary.js";
 import type { BoardFit } from "../report/slotFit.js";
 import { metadataWarnings } from "../report/text/metadataText.js";
-import { boardFit, sessionNeeds } from "./boardFit.js";
-import { findBoard, knownBoards } from "./boards.js";
-import { openEngine } from "./openEngine.js";
-import { isUntrained, openModelBytes, openModelFile, PACK_BYTES_MAX } from "./openModelFile.js";
+import { openEngine } from "../run/openEngine.js";
+import { isUntrained, openModelBytes, openModelFile, PACK_BYTES_MAX } from "../run/openModelFile.js";
+import { compile } from "./compile.js";
 import { checkMetadata, type MetadataReport } from "./packMetadata.js";
-import { readJsonInput } from "./readInput.js";
-import { requireOtherFile } from "./requireOtherFile.js";
 
 const CONFIG_BYTES_MAX = 4 << 20;
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { activationFunctions } from "./program.js";
+import { activationFunctions } from "../program/program.js";
 
 const name = z
   .string()

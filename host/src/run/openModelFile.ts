@@ -1,7 +1,7 @@
 import type { Engine, EngineName, Model } from "synapse-engine";
 import { EngineError, InputError } from "synapse-engine/errors";
+import { readInput } from "../files/readInput.js";
 import { openEngine } from "./openEngine.js";
-import { readInput } from "./readInput.js";
 
 /** Larger packs than any board or browser can hold are refused before they are read. */
 export const PACK_BYTES_MAX = 1 << 30;

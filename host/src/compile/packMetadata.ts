@@ -2,12 +2,12 @@ import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { InputError } from "synapse-engine/errors";
 import type { Checkpoint } from "../checkpoint/index.js";
-import type { ModelConfig } from "../lower/configSchema.js";
+import type { ModelConfig } from "../config/configSchema.js";
+import { readJsonInput } from "../files/readInput.js";
 import { type Contradiction, checkPart, describedParts } from "../metadata/checkMetadata.js";
 import { ggufFacts } from "../metadata/ggufFacts.js";
 import { huggingFaceFacts, isHuggingFaceConfig, preprocessorFacts } from "../metadata/huggingFaceFacts.js";
 import type { ReadFacts } from "../metadata/modelFacts.js";
-import { readJsonInput } from "./readInput.js";
 
 const CONFIG = "config.json";
 const PREPROCESSOR = "preprocessor_config.json";

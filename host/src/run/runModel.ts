@@ -1,7 +1,8 @@
 import { basename } from "node:path";
 import type { EngineName, EntryInfo, PortInfo, Session } from "synapse-engine";
 import { InputError } from "synapse-engine/errors";
-import { boundsOf } from "../lower/actionSpace.js";
+import { boundsOf } from "../config/actionSpace.js";
+import { readJsonInput } from "../files/readInput.js";
 import { ROLLOUT } from "../lower/lower.js";
 import { actionWarnings } from "../report/actionWarnings.js";
 import { latentDistance } from "../report/latentStats.js";
@@ -9,7 +10,6 @@ import type { EngineSummary, ModelSummary, OutputReport, RolloutReport, RunRepor
 import { type EntryInputs, type InputFiles, JSON_BYTES_MAX, readEntryInputs } from "./entryInputs.js";
 import { isUntrained, type OpenedModel, openModelFile } from "./openModelFile.js";
 import { valuesOf } from "./outputPairs.js";
-import { readJsonInput } from "./readInput.js";
 import { rollout, worldModelOf } from "./rollout.js";
 import { parseRows } from "./rows.js";
 import { floatsOf } from "./seededInputs.js";

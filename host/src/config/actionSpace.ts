@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { configError } from "../lower/lowering.js";
 import { type ActionSpace, actionSpaceSchema, type ModelConfig, type Statistics } from "./configSchema.js";
-import { configError } from "./lowering.js";
 
 /** `meta.actions` of a pack: what the config says, and the distribution of the actions that the model was trained on. */
 export interface PackActions extends ActionSpace, Partial<Statistics> {}

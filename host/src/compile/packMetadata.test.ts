@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { repoPath, runInside } from "../cli/testing/cliHarness.js";
-import { parseConfig } from "../lower/parseConfig.js";
+import { parseConfig } from "../config/parseConfig.js";
 import { optSmall } from "../parity/misread.js";
 import { writeSeededCheckpoint } from "../parity/seededCheckpoint.js";
 import { checkMetadata } from "./packMetadata.js";

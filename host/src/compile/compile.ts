@@ -1,21 +1,21 @@
 import { InputError } from "synapse-engine/errors";
-import type { Checkpoint } from "./checkpoint/checkpoint.js";
-import { parseTypePolicy, type TypePolicy } from "./compress/policy.js";
-import { storageTypes } from "./compress/types/index.js";
-import { roundUp, type StorageTypeName } from "./compress/types/storageType.js";
-import { ACTION_STATISTICS, type PackActions, packActions } from "./lower/actionSpace.js";
-import { ConfigReads } from "./lower/configReads.js";
-import type { ActionSpace, ModelConfig, Statistics } from "./lower/configSchema.js";
-import { lower } from "./lower/lower.js";
-import { parseConfig } from "./lower/parseConfig.js";
-import { type Constant, constantsOf, elements, operands, type Program } from "./lower/program.js";
-import { type ConstantPlace, emitHeader } from "./pack/emit.js";
-import { checkHeader } from "./pack/header.js";
-import { ALIGNMENT, ELEMENTS_MAX, FILE_BYTES_MAX } from "./pack/layout.js";
-import { readPack } from "./pack/readPack.js";
-import { type Blob, writePack } from "./pack/writePack.js";
-import { type Plan, planMemory } from "./plan/plan.js";
-import { VERSION } from "./version.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { parseTypePolicy, type TypePolicy } from "../compress/policy.js";
+import { storageTypes } from "../compress/types/index.js";
+import { roundUp, type StorageTypeName } from "../compress/types/storageType.js";
+import { ACTION_STATISTICS, type PackActions, packActions } from "../config/actionSpace.js";
+import { ConfigReads } from "../config/configReads.js";
+import type { ActionSpace, ModelConfig, Statistics } from "../config/configSchema.js";
+import { parseConfig } from "../config/parseConfig.js";
+import { checkHeader } from "../format/header.js";
+import { ALIGNMENT, ELEMENTS_MAX, FILE_BYTES_MAX } from "../format/layout.js";
+import { lower } from "../lower/lower.js";
+import { type ConstantPlace, emitHeader } from "../pack/emit.js";
+import { readPack } from "../pack/readPack.js";
+import { type Blob, writePack } from "../pack/writePack.js";
+import { type Plan, planMemory } from "../plan/plan.js";
+import { type Constant, constantsOf, elements, operands, type Program } from "../program/program.js";
+import { VERSION } from "../version.js";
 
 export interface CompileProgress {
   /** Constants encoded so far, of `total`. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { storageTypeNames } from "../compress/types/storageType.js";
-import { schemaError } from "../lower/parseConfig.js";
-import { activationFunctions } from "../lower/program.js";
+import { schemaError } from "../config/parseConfig.js";
+import { activationFunctions } from "../program/program.js";
 import { DIMENSION_MAX, ENTRIES_MAX, GOLDEN_MAX, OPS_MAX, PORTS_MAX, REGION_BYTES_MAX, TENSORS_MAX } from "./layout.js";
 
 const u32 = z.int().min(0).max(0xffffffff);

@@ -1,10 +1,10 @@
 import type { Board } from "synapse-sim/boards";
+import { readInput } from "../files/readInput.js";
 import { readPack } from "../pack/readPack.js";
 import { type BoardEstimate, estimateBoardTime } from "../report/boardEstimate.js";
 import { entryWork } from "../report/kernelWork.js";
+import { PACK_BYTES_MAX } from "../run/openModelFile.js";
 import { boardSpeed } from "./boards.js";
-import { PACK_BYTES_MAX } from "./openModelFile.js";
-import { readInput } from "./readInput.js";
 
 export interface BoardTime {
   readonly entry: string;

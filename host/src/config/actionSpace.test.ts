@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { type CompileOptions, compile } from "../compile.js";
+import { type CompileOptions, compile } from "../compile/compile.js";
 import { readPack } from "../pack/readPack.js";
 import { LEWM_SMALL } from "../parity/lewmShapes.js";
 import { seededCheckpoint } from "../parity/seededCheckpoint.js";
