@@ -1,6 +1,117 @@
 /** Made by scripts/make-client-types.mjs from openapi.json; changes belong there. */
 
 /**
+ * What went wrong, for programs; later firmware may add some.
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "Code".
+ */
+export type Code =
+  | "ANSWER_TOO_LARGE"
+  | "BODY_INCOMPLETE"
+  | "BODY_INVALID"
+  | "BODY_MALFORMED"
+  | "BODY_TIMEOUT"
+  | "BODY_TOO_LARGE"
+  | "CONTENT_ENCODING"
+  | "CONTENT_LENGTH"
+  | "CONTENT_RANGE"
+  | "CONTENT_TYPE"
+  | "CORRELATION_DATA"
+  | "INTERNAL"
+  | "LENGTH_REQUIRED"
+  | "METHOD_NOT_ALLOWED"
+  | "NOT_ACCEPTABLE"
+  | "NOT_FOUND"
+  | "NO_REBOOT"
+  | "QUERY_INVALID"
+  | "QUEUE_FULL"
+  | "REQUEST_BOUND"
+  | "REQUEST_STOPPED"
+  | "REQUEST_UNKNOWN"
+  | "RESPONSE_TOPIC"
+  | "TARGET_TOO_LONG"
+  | "UNKNOWN_COMMAND"
+  | "CLAIM_CLOSED"
+  | "CLAIM_CODE_WRONG"
+  | "CLAIM_PAGE"
+  | "COST_LIMIT"
+  | "HOST_FOREIGN"
+  | "ORIGIN_FOREIGN"
+  | "RIGHT_LOST"
+  | "SETTINGS_FULL"
+  | "TOKEN_MISSING"
+  | "TOKEN_WRONG"
+  | "TOO_MANY_ATTEMPTS"
+  | "UNCLAIMED"
+  | "IMAGE_SIZE"
+  | "IMAGE_TOO_LARGE"
+  | "IMAGE_TYPE"
+  | "IMAGE_UNREADABLE"
+  | "MODEL_LACKS_ENTRY"
+  | "MODEL_REFUSED"
+  | "MODEL_SWITCHING"
+  | "MODEL_TOO_LONG"
+  | "NO_MODEL"
+  | "RESULT_NOT_FINITE"
+  | "SELFTEST_FAILED"
+  | "STREAMS_FULL"
+  | "DIGEST_WRONG"
+  | "FIRMWARE_CHIP"
+  | "FIRMWARE_DAMAGED"
+  | "FIRMWARE_ON_TRIAL"
+  | "FIRMWARE_RETURNED"
+  | "FIRMWARE_REVISION"
+  | "FIRMWARE_TOO_LARGE"
+  | "FLASH_FAILED"
+  | "LENGTH_DIFFERS"
+  | "MODEL_EXCEEDS_SLOT"
+  | "NOT_AN_IMAGE"
+  | "NOT_A_PACK"
+  | "NO_FIRMWARE_UPDATE"
+  | "NO_FLASH"
+  | "PACK_SIZES"
+  | "PACK_VERSION"
+  | "RANGE_MISMATCH"
+  | "SIGNATURE_KEY_UNKNOWN"
+  | "SIGNATURE_MISSING"
+  | "SIGNATURE_WRONG"
+  | "SLOT_ACTIVE"
+  | "SLOT_NOT_READY"
+  | "SLOT_PENDING"
+  | "SLOT_UNKNOWN"
+  | "UPLOAD_ENDED"
+  | "UPLOAD_IN_PROGRESS"
+  | "ACCESS_DENIED"
+  | "ADDRESS_INVALID"
+  | "BYTES_EXHAUSTED"
+  | "CANCELLED"
+  | "CERTIFICATE_REFUSED"
+  | "CONNECTION_REFUSED"
+  | "DOWNLOAD_BROKE"
+  | "FILE_CHANGED"
+  | "FILE_NOT_FOUND"
+  | "NAME_UNRESOLVED"
+  | "NO_FETCH"
+  | "NO_UPDATE"
+  | "PAGE_INSTEAD"
+  | "RANGE_UNASKED"
+  | "REDIRECT_LOOP"
+  | "REDIRECT_SCHEME"
+  | "SERVER_BUSY"
+  | "SERVER_ERROR"
+  | "SERVER_REFUSED"
+  | "SERVER_SILENT"
+  | "SERVER_UNREACHABLE"
+  | "TIME_EXHAUSTED"
+  | "TLS_FAILED"
+  | "TRIES_EXHAUSTED"
+  | "UPDATE_IN_PROGRESS"
+  | "EXPECTATION_UNKNOWN"
+  | "HEAD_MALFORMED"
+  | "HEAD_TIMEOUT"
+  | "HEAD_TOO_LARGE";
+/**
  * latent_elements numbers: an array, or little-endian f32 as base64 text (CBOR: a byte string)
  *
  * This interface was referenced by `Schemas`'s JSON-Schema
@@ -76,10 +187,7 @@ export interface Schemas {}
 export interface Problem {
   title: string;
   status: number;
-  /**
-   * stable, for programs
-   */
-  code: string;
+  code: Code;
   detail: string;
   /**
    * a header, a query parameter, or a path in the body such as actions[3][1]
@@ -696,10 +804,10 @@ export interface Update {
   bytes?: number;
   received_bytes?: number;
   sha256?: string;
+  code?: Code;
   /**
-   * why it failed, or waits for another try
+   * as code: why it failed, or waits for another try
    */
-  code?: string;
   detail?: string;
 }
 /**

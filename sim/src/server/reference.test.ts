@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { PICTURE_PIXELS_MAX, PICTURE_SIDE_MAX } from "synapse-engine/image";
 import { expect, test } from "vitest";
 import { FETCH_RESULTS } from "../board/deviceCore.js";
@@ -17,19 +17,22 @@ function limit(name: string): number {
   return factors.reduce((value, factor) => value * Number.parseInt(factor.replaceAll("_", ""), 10), 1);
 }
 
-test("the reference has every code that the core and its port answer", () => {
-  const core = readdirSync(new URL(CORE, root), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".zig") && !name.endsWith("_test.zig") && !name.includes("fuzz"))
-    .map((name) => read(CORE + name))
-    .join("\n");
+/** Those of the core and of the port, which answers what never reaches the core. */
+function codes(): string[] {
   const port = read("sim/src/server/requests.ts") + read("sim/src/server/connections.ts");
-  const codes = new Set([
-    ...[...core.matchAll(/(?:\binit\(\d{3}, |\.code = |giveUp\(device, |=> (?="\w+_EXHAUSTED))"([A-Z_]+)"/g)].map(([, code]) => code),
-    ...[...port.matchAll(/code: "([A-Z_]+)"/g)].map(([, code]) => code),
-  ]);
-  expect(codes.size).toBeGreaterThan(80);
+  const core = [...read(`${CORE}wire/code.zig`).matchAll(/^ {4}([A-Z_]+),$/gm)].map(([, code = ""]) => code);
+  expect(core.length).toBeGreaterThan(80);
+  return [...new Set([...core, ...[...port.matchAll(/code: "([A-Z_]+)"/g)].map(([, code = ""]) => code)])];
+}
+
+test("the reference has every code that the core and its port answer", () => {
   const known = REFERENCE + read("docs/mqtt.md");
-  expect([...codes].filter((code) => !known.includes(`\`${code}\``))).toEqual([]);
+  expect(codes().filter((code) => !known.includes(`\`${code}\``))).toEqual([]);
+});
+
+test("the API's document lists the codes that the core and its port answer, and no others", () => {
+  const { components } = JSON.parse(read("firmware/components/synapse/web/openapi.json"));
+  expect([...components.schemas.Code.enum].sort()).toEqual(codes().sort());
 });
 
 test("the reference has the bounds of requests, updates and connections as they are", () => {

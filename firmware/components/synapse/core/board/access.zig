@@ -176,13 +176,9 @@ pub const Access = struct {
     }
 
     fn checkToken(access: *Access, headers: []const ports.Header, now_us: u64, problem: *Problem) problems.Error!void {
-        if (!access.claimed()) {
-            problem.* = unclaimed();
-            return error.Problem;
-        }
+        if (!access.claimed()) return problem.failWith(unclaimed());
         const value = http.header(headers, "authorization") orelse {
-            problem.* = Problem.init(401, "TOKEN_MISSING", "the route needs the owner's token", .{}).at("authorization", .{}).expecting("Bearer and the token that claiming gave", .{});
-            return error.Problem;
+            return problem.fail(401, .TOKEN_MISSING, "the route needs the owner's token", .{}, .{ .field = "authorization", .expected = "Bearer and the token that claiming gave" });
         };
         if (access.isToken(value)) {
             access.tokens = .{};
@@ -191,8 +187,7 @@ pub const Access = struct {
         // No number of tries finds a token of 256 bits, so the right one is never kept waiting.
         try access.tokens.check(now_us, problem);
         access.tokens.fail(now_us);
-        problem.* = Problem.init(401, "TOKEN_WRONG", "the token is not the owner's", .{}).at("authorization", .{}).expecting("Bearer and the token that claiming gave", .{});
-        return error.Problem;
+        return problem.fail(401, .TOKEN_WRONG, "the token is not the owner's", .{}, .{ .field = "authorization", .expected = "Bearer and the token that claiming gave" });
     }
 
     /// Whether somebody may claim the board. A wrong code counts, and while too many were wrong, no code is looked at; but while none is needed, the right
@@ -209,12 +204,10 @@ pub const Access = struct {
             };
             if (std.crypto.timing_safe.eql([code_digits]u8, digits, access.code) and count == code_digits) return;
             access.codes.fail(now_us);
-            problem.* = Problem.init(403, "CLAIM_CODE_WRONG", "the code is not the board's", .{}).at("code", .{}).expecting("the {d} digits that the serial console shows at each start", .{code_digits});
-            return error.Problem;
+            return problem.fail(403, .CLAIM_CODE_WRONG, "the code is not the board's", .{}, .{ .field = "code", .expected = .{ "the {d} digits that the serial console shows at each start", .{code_digits} } });
         }
         if (access.windowOpen(now_us)) return;
-        problem.* = Problem.init(403, "CLAIM_CLOSED", "the time for claiming without a code is over", .{}).expecting("the code from the serial console, a press of the button, or a start from power-off", .{});
-        return error.Problem;
+        return problem.fail(403, .CLAIM_CLOSED, "the time for claiming without a code is over", .{}, .{ .expected = "the code from the serial console, a press of the button, or a start from power-off" });
     }
 
     /// The entry of an allowed origin; its text stays where it is.
@@ -250,14 +243,14 @@ pub const Attempts = struct {
 
     fn check(attempts: *const Attempts, now_us: u64, problem: *Problem) problems.Error!void {
         if (now_us >= attempts.locked_until_us) return;
-        problem.* = Problem.init(429, "TOO_MANY_ATTEMPTS", "too many wrong tokens or codes", .{}).expecting("the right one, later", .{});
+        const failed = problem.fail(429, .TOO_MANY_ATTEMPTS, "too many wrong tokens or codes", .{}, .{ .expected = "the right one, later" });
         problem.retry_after_s = @intCast((attempts.locked_until_us - now_us) / 1_000_000 + 1);
-        return error.Problem;
+        return failed;
     }
 };
 
 pub fn unclaimed() Problem {
-    return Problem.init(403, "UNCLAIMED", "the board has no owner yet", .{}).expecting("POST /v1/claim first", .{});
+    return Problem.init(403, .UNCLAIMED, "the board has no owner yet", .{}, .{ .expected = "POST /v1/claim first" });
 }
 
 /// A new token from random bytes, and the hash of its text.

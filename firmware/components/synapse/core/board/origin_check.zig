@@ -21,14 +21,12 @@ pub fn isOwnHost(access: *const Access, headers: []const ports.Header, target: h
 /// Refuses what a foreign page asks, or what is asked of a foreign name. Not for requests with the owner's token, which no foreign page has.
 pub fn check(access: *const Access, headers: []const ports.Header, target: http.Target, problem: *Problem) problems.Error!void {
     if (!isOwnHost(access, headers, target)) {
-        problem.* = Problem.init(403, "HOST_FOREIGN", "without the owner's token the board does not answer under this name", .{}).at("host", .{}).expecting("its IP address, a name of the local network, or one that the owner lists in origins", .{});
-        return error.Problem;
+        return problem.fail(403, .HOST_FOREIGN, "without the owner's token the board does not answer under this name", .{}, .{ .field = "host", .expected = "its IP address, a name of the local network, or one that the owner lists in origins" });
     }
     const origin = http.header(headers, "origin") orelse return;
     if (access.listed(origin) != null) return;
     const scheme = std.mem.indexOf(u8, origin, "://");
     const host = target.authority orelse http.header(headers, "host");
     if (scheme != null and host != null and std.ascii.eqlIgnoreCase(origin[scheme.? + 3 ..], host.?)) return;
-    problem.* = Problem.init(403, "ORIGIN_FOREIGN", "without the owner's token the board does not answer pages of this origin", .{}).at("origin", .{}).expecting("its own page, or an origin that the owner lists", .{});
-    return error.Problem;
+    return problem.fail(403, .ORIGIN_FOREIGN, "without the owner's token the board does not answer pages of this origin", .{}, .{ .field = "origin", .expected = "its own page, or an origin that the owner lists" });
 }

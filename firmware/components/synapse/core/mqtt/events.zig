@@ -1,6 +1,7 @@
 //! synapse/{device}/event/...: what happened, once. Each says its kind in `event_type`, as Home Assistant's event entities want it.
 const Device = @import("../request/device.zig").Device;
 const Mqtt = @import("mqtt.zig").Mqtt;
+const Code = @import("../wire/code.zig").Code;
 const Answer = @import("../request/answer.zig").Answer;
 const Updates = @import("../updates/updates.zig").Updates;
 const Observation = @import("../routes/observe.zig").Observation;
@@ -31,11 +32,11 @@ pub fn boot(mqtt: *Mqtt, device: *const Device) void {
 }
 
 /// Another model runs, or one was refused and why.
-pub fn model(mqtt: *Mqtt, slot: []const u8, code: ?[]const u8, detail: []const u8) void {
+pub fn model(mqtt: *Mqtt, slot: []const u8, code: ?Code, detail: []const u8) void {
     var message = begin(mqtt, if (code == null) "activated" else "refused");
     message.field("slot", slot);
-    if (code) |text| {
-        message.field("code", text);
+    if (code) |why| {
+        message.field("code", @tagName(why));
         message.field("detail", detail);
     }
     end(mqtt, &message, "model");
@@ -57,7 +58,7 @@ pub fn firmware(mqtt: *Mqtt, device: *const Device) void {
     message.field("kind", "firmware");
     message.field("version", device.firmwareVersion());
     if (returned) {
-        message.field("code", "FIRMWARE_RETURNED");
+        message.field("code", @tagName(Code.FIRMWARE_RETURNED));
         message.field("detail", "the new firmware was not confirmed before the board started anew, so the one before it runs");
     }
     end(mqtt, &message, "ota");

@@ -224,11 +224,11 @@ pub const Mqtt = struct {
         mqtt.address(pending, message, if (asked) |*given| given.id else "", &problem) catch return mqtt.refuse(device, pending, &problem);
         // Whoever owns the board chose the broker. Nobody owns it yet, so nobody did.
         if (!claimed) {
-            problem = Problem.init(403, "UNCLAIMED", "the board has no owner", .{}).expecting("a claim over HTTP first", .{});
+            problem = .init(403, .UNCLAIMED, "the board has no owner", .{}, .{ .expected = "a claim over HTTP first" });
             return mqtt.refuse(device, pending, &problem);
         }
         const given = asked orelse {
-            problem = Problem.init(404, "UNKNOWN_COMMAND", "there is no such command", .{}).at("topic", .{}).expecting("cmd/", .{});
+            problem = .init(404, .UNKNOWN_COMMAND, "there is no such command", .{}, .{ .field = "topic", .expected = "cmd/" });
             for (commands.table, 0..) |command, i| {
                 problem.expected.print("{s}{s}", .{ if (i == 0) "" else ", ", command.name });
                 if (std.mem.indexOfScalar(u8, command.path, '*') != null) problem.expected.print("/{{{s}}}", .{command.argument});
@@ -264,12 +264,10 @@ pub const Mqtt = struct {
             if (id.len > 0 and pending.topic.len + 1 + id.len <= limits.mqtt_topic_bytes_max) pending.topic.print("/{s}", .{id});
         } else pending.topic.append(wanted);
         if (wanted.len > 0 and pending.derived) {
-            problem.* = Problem.init(422, "RESPONSE_TOPIC", "the board does not answer to this topic", .{}).at("response topic", .{}).expecting("a topic without wildcards, of at most {d} bytes, in which boards take no commands", .{limits.mqtt_topic_bytes_max});
-            return error.Problem;
+            return problem.fail(422, .RESPONSE_TOPIC, "the board does not answer to this topic", .{}, .{ .field = "response topic", .expected = .{ "a topic without wildcards, of at most {d} bytes, in which boards take no commands", .{limits.mqtt_topic_bytes_max} } });
         }
         if (correlation.len > limits.mqtt_correlation_bytes_max) {
-            problem.* = Problem.init(422, "CORRELATION_DATA", "the correlation data have {d} bytes", .{correlation.len}).at("correlation data", .{}).expecting("at most {d} bytes", .{limits.mqtt_correlation_bytes_max});
-            return error.Problem;
+            return problem.fail(422, .CORRELATION_DATA, "the correlation data have {d} bytes", .{correlation.len}, .{ .field = "correlation data", .expected = .{ "at most {d} bytes", .{limits.mqtt_correlation_bytes_max} } });
         }
     }
 

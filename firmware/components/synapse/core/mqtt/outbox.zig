@@ -164,8 +164,7 @@ pub const Outbox = struct {
             self.event = .{};
             self.event.append("error");
         }
-        const wrong = Problem.init(413, "ANSWER_TOO_LARGE", "the answer has more bytes than a message of this board", .{})
-            .expecting("an answer of at most {d} bytes: fewer steps, latents as base64, CBOR, or HTTP", .{limits.mqtt_answer_bytes_max});
+        const wrong = Problem.init(413, .ANSWER_TOO_LARGE, "the answer has more bytes than a message of this board", .{}, .{ .expected = .{ "an answer of at most {d} bytes: fewer steps, latents as base64, CBOR, or HTTP", .{limits.mqtt_answer_bytes_max} } });
         var answer: Answer = .{ .sink = .{ .user = self, .calls = &refusal_calls }, .metrics = self.metrics, .request = 0 };
         answer.problem(&wrong);
     }

@@ -327,7 +327,7 @@ pub const Answer = struct {
         self.objectBegin();
         self.field("title", title(wrong.status));
         self.fieldUnsigned("status", wrong.status);
-        self.field("code", wrong.code);
+        self.field("code", @tagName(wrong.code));
         self.field("detail", wrong.detail.slice());
         if (wrong.field.len > 0) self.field("field", wrong.field.slice());
         if (wrong.expected.len > 0) self.field("expected", wrong.expected.slice());

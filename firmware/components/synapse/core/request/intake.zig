@@ -47,8 +47,7 @@ pub fn begin(device: *Device, request: u32, channel: exchanges.Channel, method: 
 
 fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header, answer: *Answer, problem: *Problem) problems.Error!void {
     if (target_text.len > limits.target_bytes_max) {
-        problem.* = Problem.init(414, "TARGET_TOO_LONG", "path and query have {d} bytes", .{target_text.len}).expecting("at most {d} bytes", .{limits.target_bytes_max});
-        return error.Problem;
+        return problem.fail(414, .TARGET_TOO_LONG, "path and query have {d} bytes", .{target_text.len}, .{ .expected = .{ "at most {d} bytes", .{limits.target_bytes_max} } });
     }
     const target: http.Target = .parse(target_text);
     if (device.storage) |storage| answer.origin = storage.access.allowedOrigin(headers);
@@ -56,13 +55,12 @@ fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []c
     const found = switch (routes.match(method, target.path)) {
         .found => |found| found,
         .method_not_allowed => |allow| {
-            problem.* = Problem.init(405, "METHOD_NOT_ALLOWED", "the resource has no such method", .{}).expecting("{s}", .{allow});
+            const failed = problem.fail(405, .METHOD_NOT_ALLOWED, "the resource has no such method", .{}, .{ .expected = .{ "{s}", .{allow} } });
             problem.allow = allow;
-            return error.Problem;
+            return failed;
         },
         .not_found => {
-            problem.* = Problem.init(404, "NOT_FOUND", "there is nothing at this path", .{}).expecting("one of the paths of the device API, such as /v1/device", .{});
-            return error.Problem;
+            return problem.fail(404, .NOT_FOUND, "there is nothing at this path", .{}, .{ .expected = "one of the paths of the device API, such as /v1/device" });
         },
     };
     const offers: []const []const u8 = switch (found.route.kind) {
@@ -76,26 +74,22 @@ fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []c
         .mqtt => device.mqtt.right(&storage.access),
         .own => device.updates.right,
     } else .{};
-    if (device.storage) |storage| if (!storage.access.holds(right)) {
-        problem.* = rights.lost(device, channel);
-        return error.Problem;
-    };
+    if (device.storage) |storage| if (!storage.access.holds(right)) return problem.failWith(rights.lost(device, channel));
     // A claim looks itself: somebody who has the code may come by any name.
     if (channel == .http and right.basis != .public and right.basis != .owner and found.route.access != .claim) {
         try origin_check.check(&device.storage.?.access, headers, target, problem);
     }
     const offer = http.negotiate(http.header(headers, "accept"), offers) orelse {
-        problem.* = Problem.init(406, "NOT_ACCEPTABLE", "none of the accepted media types can be given", .{}).at("accept", .{});
+        const failed = problem.fail(406, .NOT_ACCEPTABLE, "none of the accepted media types can be given", .{}, .{ .field = "accept" });
         for (offers, 0..) |media_type, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else " or ", media_type });
-        return error.Problem;
+        return failed;
     };
     answer.format = if (std.mem.eql(u8, offers[offer], answers.media_types[1])) .cbor else .json;
     answer.events = if (std.mem.eql(u8, offers[offer], answers.event_media_type)) .wanted else .none;
     if (target.parameter("latent")) |form| {
         answer.latent_base64 = std.mem.eql(u8, form, "base64");
         if (!answer.latent_base64 and !std.mem.eql(u8, form, "array")) {
-            problem.* = Problem.init(400, "QUERY_INVALID", "latents cannot be given in this form", .{}).at("latent", .{}).expecting("array or base64", .{});
-            return error.Problem;
+            return problem.fail(400, .QUERY_INVALID, "latents cannot be given in this form", .{}, .{ .field = "latent", .expected = "array or base64" });
         }
     }
     const asked: routes.Request = .{ .headers = headers, .target = target, .wildcard = found.wildcard };
@@ -111,8 +105,7 @@ fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []c
 /// A browser asks whether a page of an allowed origin may send its request: Fetch Standard, section 3.2.
 fn preflight(target: http.Target, answer: *Answer, problem: *Problem) problems.Error!void {
     if (routes.match("", target.path) == .not_found) {
-        problem.* = Problem.init(404, "NOT_FOUND", "there is nothing at this path", .{}).expecting("one of the paths of the device API, such as /v1/device", .{});
-        return error.Problem;
+        return problem.fail(404, .NOT_FOUND, "there is nothing at this path", .{}, .{ .expected = "one of the paths of the device API, such as /v1/device" });
     }
     answer.head(204, "text/plain", &.{
         .{ "access-control-allow-methods", "GET, POST, PUT, DELETE" },
@@ -131,18 +124,15 @@ fn admit(device: *Device, from: From, route: *const routes.Route, asked: routes.
     if (try contentLength(asked.headers, problem)) |length| {
         if (length > device.config.body_bytes_max) return tooLarge(device.config.body_bytes_max, problem);
     }
-    if (device.exclusive != null) return refuseDuringSwitch(problem);
+    if (device.exclusive != null) return problem.failWith(rights.switching());
     const model = if (device.model) |*model| model else {
-        problem.* = Problem.init(503, "NO_MODEL", "the board has no model that can run", .{}).expecting("a valid model in a slot; /v1/models says what is wrong", .{});
-        return error.Problem;
+        return problem.fail(503, .NO_MODEL, "the board has no model that can run", .{}, .{ .expected = "a valid model in a slot; /v1/models says what is wrong" });
     };
     if (!inference.available(model)) {
-        problem.* = Problem.init(409, "MODEL_LACKS_ENTRY", "the active model cannot do this", .{}).expecting("a model with the entry that the route needs; /v1/models lists the routes that work", .{});
-        return error.Problem;
+        return problem.fail(409, .MODEL_LACKS_ENTRY, "the active model cannot do this", .{}, .{ .expected = "a model with the entry that the route needs; /v1/models lists the routes that work" });
     }
     const boundary = if (body_type == .form) multipart.boundaryOf(content_type.?) orelse {
-        problem.* = Problem.init(400, "BODY_MALFORMED", "the form's type names no boundary", .{}).at("content-type", .{}).expecting("multipart/form-data; boundary=.., with a boundary of 1 to {d} characters", .{multipart.boundary_bytes_max});
-        return error.Problem;
+        return problem.fail(400, .BODY_MALFORMED, "the form's type names no boundary", .{}, .{ .field = "content-type", .expected = .{ "multipart/form-data; boundary=.., with a boundary of 1 to {d} characters", .{multipart.boundary_bytes_max} } });
     } else "";
     const exchange = try take(device, from, route, body_type, answer, problem);
     exchange.boundary.append(boundary);
@@ -165,27 +155,20 @@ fn admitTask(device: *Device, from: From, route: *const routes.Route, asked: rou
 /// The type of a body, raw when the head does not say; an empty content type is none that anything accepts.
 fn bodyType(accepts: []const exchanges.BodyType, content_type: ?[]const u8, headers: []const ports.Header, problem: *Problem) problems.Error!exchanges.BodyType {
     if (http.header(headers, "content-encoding")) |coding| if (!std.ascii.eqlIgnoreCase(coding, "identity")) {
-        problem.* = Problem.init(415, "CONTENT_ENCODING", "the board takes no encoded bodies", .{}).at("content-encoding", .{}).expecting("a body without content-encoding", .{});
-        return error.Problem;
+        return problem.fail(415, .CONTENT_ENCODING, "the board takes no encoded bodies", .{}, .{ .field = "content-encoding", .expected = "a body without content-encoding" });
     };
     return acceptedType(accepts, content_type orelse return .raw) orelse {
-        problem.* = Problem.init(415, "CONTENT_TYPE", "the route does not take this type of body", .{}).at("content-type", .{});
+        const failed = problem.fail(415, .CONTENT_TYPE, "the route does not take this type of body", .{}, .{ .field = "content-type" });
         for (accepts, 0..) |candidate, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else ", ", candidate.mediaType() });
-        return error.Problem;
+        return failed;
     };
 }
 
 fn contentLength(headers: []const ports.Header, problem: *Problem) problems.Error!?u64 {
     const text = http.header(headers, "content-length") orelse return null;
     return http.decimal(text) orelse {
-        problem.* = Problem.init(400, "CONTENT_LENGTH", "the length is not a number", .{}).at("content-length", .{}).expecting("1 to 15 decimal digits", .{});
-        return error.Problem;
+        return problem.fail(400, .CONTENT_LENGTH, "the length is not a number", .{}, .{ .field = "content-length", .expected = "1 to 15 decimal digits" });
     };
-}
-
-fn refuseDuringSwitch(problem: *Problem) problems.Error {
-    problem.* = rights.switching();
-    return error.Problem;
 }
 
 fn take(device: *Device, from: From, route: *const routes.Route, body_type: exchanges.BodyType, answer: *const Answer, problem: *Problem) problems.Error!*Exchange {
@@ -217,8 +200,7 @@ fn take(device: *Device, from: From, route: *const routes.Route, body_type: exch
 }
 
 fn tooLarge(bytes_max: usize, problem: *Problem) problems.Error {
-    problem.* = Problem.init(413, "BODY_TOO_LARGE", "the body is larger than the board takes", .{}).at("content-length", .{}).expecting("at most {f}", .{size(bytes_max)});
-    return error.Problem;
+    return problem.fail(413, .BODY_TOO_LARGE, "the body is larger than the board takes", .{}, .{ .field = "content-length", .expected = .{ "at most {f}", .{size(bytes_max)} } });
 }
 
 /// One whose client left is nobody's any more: the port may give its number to another request.
@@ -275,8 +257,7 @@ fn boundCost(device: *const Device, exchange: *Exchange) problems.Error!void {
     const predictions = if (exchange.route.kind.inference.predictions) |count| count(exchange) else return;
     const most = device.openPredictionsMax();
     if (!room.isStranger(exchange.right) or predictions <= most) return;
-    exchange.problem = Problem.init(403, "COST_LIMIT", "the request asks for {d} predictions", .{predictions}).expecting("at most {d}, or the owner's token", .{most});
-    return error.Problem;
+    return exchange.problem.fail(403, .COST_LIMIT, "the request asks for {d} predictions", .{predictions}, .{ .expected = .{ "at most {d}, or the owner's token", .{most} } });
 }
 
 /// Inference whose body is still arriving ends here, and all that strangers asked for; what else is further comes to its end.
@@ -316,13 +297,11 @@ pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []cons
     if (exchange.ending != .none) return rights.end(device, exchange);
     const picture = &exchange.pictures[exchange.decoding];
     const pixels = rgb orelse {
-        exchange.problem = Problem.init(422, "IMAGE_UNREADABLE", "{s}", .{if (message.len > 0) message else "the picture cannot be decoded"})
-            .at("{s}", .{picture.field})
-            .expecting("a whole {s} picture", .{picture.encoded_type.mediaType()});
+        exchange.problem = Problem.init(422, .IMAGE_UNREADABLE, "{s}", .{if (message.len > 0) message else "the picture cannot be decoded"}, .{ .field = .{ "{s}", .{picture.field} }, .expected = .{ "a whole {s} picture", .{picture.encoded_type.mediaType()} } });
         return device.fail(exchange);
     };
     if (pixels.len != exchange.image.len) {
-        exchange.problem = Problem.init(500, "INTERNAL", "the decoder gave {d} bytes instead of {d}", .{ pixels.len, exchange.image.len });
+        exchange.problem = Problem.init(500, .INTERNAL, "the decoder gave {d} bytes instead of {d}", .{ pixels.len, exchange.image.len }, .{});
         return device.fail(exchange);
     }
     // The first picture has memory of its own. A second one is the last thing read from the body, so its pixels take the body's place.

@@ -54,7 +54,7 @@ pub fn stop(device: *Device, exchange: *Exchange, why: Ending) void {
 pub fn end(device: *Device, exchange: *Exchange) void {
     exchange.problem = switch (exchange.ending) {
         .none, .right => lost(device, exchange.channel),
-        .owner => Problem.init(403, "REQUEST_STOPPED", "the board's owner has stopped the request", .{}).expecting("the owner's consent", .{}),
+        .owner => Problem.init(403, .REQUEST_STOPPED, "the board's owner has stopped the request", .{}, .{ .expected = "the owner's consent" }),
         .model => switching(),
         .room => madeRoom(device),
     };
@@ -69,19 +69,19 @@ pub fn end(device: *Device, exchange: *Exchange) void {
 const switch_seconds = 5;
 
 pub fn switching() Problem {
-    var problem = Problem.init(503, "MODEL_SWITCHING", "the board is changing its model", .{}).expecting("the same request later", .{});
+    var problem = Problem.init(503, .MODEL_SWITCHING, "the board is changing its model", .{}, .{ .expected = "the same request later" });
     problem.retry_after_s = switch_seconds;
     return problem;
 }
 
 fn madeRoom(device: *const Device) Problem {
-    var problem = Problem.init(503, "QUEUE_FULL", "the request made room for another: it was slow, or without the owner's token", .{}).expecting("the same request later, all of it at once", .{});
+    var problem = Problem.init(503, .QUEUE_FULL, "the request made room for another: it was slow, or without the owner's token", .{}, .{ .expected = "the same request later, all of it at once" });
     problem.retry_after_s = room.retryAfter(device);
     return problem;
 }
 
 pub fn lost(device: *const Device, channel: exchanges.Channel) Problem {
-    if (!device.storage.?.access.claimed()) return Problem.init(403, "RIGHT_LOST", "the board was given away while the request was under way", .{}).expecting("POST /v1/claim first", .{});
-    if (channel == .http) return Problem.init(401, "RIGHT_LOST", "the board's owner, its token or what is open to everybody has changed while the request was under way", .{}).expecting("the owner's token as it is now", .{});
-    return Problem.init(403, "RIGHT_LOST", "the board's owner, its token or its broker has changed since this was asked for", .{}).expecting("the same again from somebody who may", .{});
+    if (!device.storage.?.access.claimed()) return Problem.init(403, .RIGHT_LOST, "the board was given away while the request was under way", .{}, .{ .expected = "POST /v1/claim first" });
+    if (channel == .http) return Problem.init(401, .RIGHT_LOST, "the board's owner, its token or what is open to everybody has changed while the request was under way", .{}, .{ .expected = "the owner's token as it is now" });
+    return Problem.init(403, .RIGHT_LOST, "the board's owner, its token or its broker has changed since this was asked for", .{}, .{ .expected = "the same again from somebody who may" });
 }

@@ -81,9 +81,9 @@ fn giveWay(device: *Device, places: []Exchange, basis: @FieldType(Right, "basis"
 }
 
 fn full(device: *const Device, count: usize, problem: *Problem, comptime detail: []const u8) problems.Error {
-    problem.* = Problem.init(503, "QUEUE_FULL", detail, .{count}).expecting("the same request later", .{});
+    const failed = problem.fail(503, .QUEUE_FULL, detail, .{count}, .{ .expected = "the same request later" });
     problem.retry_after_s = retryAfter(device);
-    return error.Problem;
+    return failed;
 }
 
 pub fn retryAfter(device: *const Device) u32 {

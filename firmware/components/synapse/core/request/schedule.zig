@@ -151,7 +151,7 @@ fn reply(device: *Device, exchange: *Exchange) void {
     const inference = &exchange.route.kind.inference;
     for (inference.results(&device.model.?, exchange)) |value| {
         if (std.math.isFinite(value)) continue;
-        exchange.problem = Problem.init(500, "RESULT_NOT_FINITE", "the model answered a number that is not finite", .{}).expecting("other inputs, or another model", .{});
+        exchange.problem = Problem.init(500, .RESULT_NOT_FINITE, "the model answered a number that is not finite", .{}, .{ .expected = "other inputs, or another model" });
         return answer.problem(&exchange.problem);
     }
     if (inference.settle) |settle| settle(device, exchange);
@@ -205,8 +205,7 @@ pub fn tick(device: *Device, now_us: u64) void {
         const total_us: u64 = if (exchange.right.basis == .unclaimed) limits.claim_total_us_max else limits.receive_total_us_max;
         const slow = !unhurried and now_us -| exchange.timing.started_us > total_us;
         if (!idle and !slow) continue;
-        exchange.problem = Problem.init(408, "BODY_TIMEOUT", "the body did not arrive in time", .{})
-            .expecting("data at least every {d} s", .{limits.receive_idle_us_max / 1_000_000});
+        exchange.problem = Problem.init(408, .BODY_TIMEOUT, "the body did not arrive in time", .{}, .{ .expected = .{ "data at least every {d} s", .{limits.receive_idle_us_max / 1_000_000} } });
         if (!unhurried) exchange.problem.expected.print(", all of it within {d} s", .{total_us / 1_000_000});
         if (is_task) exchange.route.kind.task.left(device, exchange);
         device.fail(exchange);

@@ -52,16 +52,14 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
     storage.slots.activatable(exchange.slot) catch |err| return refuse(exchange, storage, err);
     // It came before the board had these keys. What the board would run but for safe mode is no other model than it ran.
     if (storage.update_keys.required() and !storage.slots.signed(exchange.slot) and storage.slots.state.active != exchange.slot) {
-        exchange.problem = Problem.init(409, "SIGNATURE_MISSING", "the model in {s} is not signed by one of the board's update keys", .{storage.name(exchange.slot)}).at("slot", .{}).expecting("an upload of a signed pack to the slot first", .{});
-        return error.Problem;
+        return exchange.problem.fail(409, .SIGNATURE_MISSING, "the model in {s} is not signed by one of the board's update keys", .{storage.name(exchange.slot)}, .{ .field = "slot", .expected = "an upload of a signed pack to the slot first" });
     }
     if (device.exclusive != null) return refuse(exchange, storage, error.SlotPending);
 }
 
 fn chunk(_: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!void {
     if (bytes.len == 0) return;
-    exchange.problem = Problem.init(422, "BODY_INVALID", "the request has a body", .{}).expecting("no body", .{});
-    return error.Problem;
+    return exchange.problem.fail(422, .BODY_INVALID, "the request has a body", .{}, .{ .expected = "no body" });
 }
 
 /// Another request may have been first since the head was looked at.
@@ -135,8 +133,7 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
             run(device, activation.old.?);
         } else if (activation.old) |old| device.giveUp(old, .refused);
         device.mqtt.follow(device);
-        exchange.problem = rights.lost(device, exchange.channel);
-        return error.Problem;
+        return exchange.problem.failWith(rights.lost(device, exchange.channel));
     }
     if (activation.reason == .none and activation.too_long == null) {
         // Whatever the flash does, the model is open and tested; without the record the next boot returns to the old one.
@@ -154,9 +151,9 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
             run(device, activation.old.?);
         } else if (activation.old) |old| device.giveUp(old, .refused);
         device.log(.err, "a model was not taken, the board returns to the one it had");
-        exchange.problem = refusal(device, exchange.slot);
+        const failed = refusal(device, exchange);
         tell(device, exchange.slot, &exchange.problem);
-        return error.Problem;
+        return failed;
     }
     tell(device, exchange.slot, null);
     answer.begin(200);
@@ -179,27 +176,26 @@ fn run(device: *Device, slot: SlotIndex) void {
     device.slot.append(device.storage.?.name(slot));
 }
 
-fn refusal(device: *const Device, slot: SlotIndex) Problem {
-    const storage = device.storage.?;
+fn refusal(device: *const Device, exchange: *Exchange) ProblemError {
+    const problem = &exchange.problem;
     const activation = &device.activation;
-    var problem = if (activation.too_long) |*too_long|
-        Problem.init(422, "MODEL_TOO_LONG", "{s}", .{too_long.text.slice()}).expecting("a smaller model, or a larger model_gmac_max in PUT /v1/settings (now {d})", .{device.gmacMax()})
+    const failed = if (activation.too_long) |*too_long|
+        problem.fail(422, .MODEL_TOO_LONG, "{s}", .{too_long.text.slice()}, .{ .field = "slot", .expected = .{ "a smaller model, or a larger model_gmac_max in PUT /v1/settings (now {d})", .{device.gmacMax()} } })
     else if (activation.reason == .golden)
-        Problem.init(422, "SELFTEST_FAILED", "golden vector {d} of the model in {s} came out differently", .{ activation.vectors_passed, storage.name(slot) }).expecting("a pack made for this engine", .{})
+        problem.fail(422, .SELFTEST_FAILED, "golden vector {d} of the model in {s} came out differently", .{ activation.vectors_passed, device.storage.?.name(exchange.slot) }, .{ .field = "slot", .expected = "a pack made for this engine" })
     else
-        Problem.init(422, "MODEL_REFUSED", "{s}", .{std.mem.sliceTo(&device.load_error.message, 0)}).expecting("a model that the runtime opens and that fits the board", .{});
+        problem.fail(422, .MODEL_REFUSED, "{s}", .{std.mem.sliceTo(&device.load_error.message, 0)}, .{ .field = "slot", .expected = "a model that the runtime opens and that fits the board" });
     if (device.model != null) problem.expected.print("; the board runs {s} as before", .{device.slot.slice()});
-    return problem.at("slot", .{});
+    return failed;
 }
 
 fn refuse(exchange: *Exchange, storage: *const Storage, err: SlotsError) ProblemError {
     const name = storage.name(exchange.slot);
-    exchange.problem = switch (err) {
-        error.SlotActive => Problem.init(409, "SLOT_ACTIVE", "the model in {s} is running", .{name}).expecting("the other slot", .{}),
-        error.SlotPending => Problem.init(409, "SLOT_PENDING", "the board is changing its model", .{}).expecting("the same request later", .{}),
-        error.SlotNotReady => Problem.init(409, "SLOT_NOT_READY", "{s} holds no whole model", .{name}).expecting("an upload to the slot first", .{}),
-        error.FlashFailed => Problem.init(500, "FLASH_FAILED", "the flash did not take the record of the change", .{}).expecting("another try; a board on which this stays has worn flash", .{}),
+    const problem = &exchange.problem;
+    return switch (err) {
+        error.SlotActive => problem.fail(409, .SLOT_ACTIVE, "the model in {s} is running", .{name}, .{ .field = "slot", .expected = "the other slot" }),
+        error.SlotPending => problem.fail(409, .SLOT_PENDING, "the board is changing its model", .{}, .{ .field = "slot", .expected = "the same request later" }),
+        error.SlotNotReady => problem.fail(409, .SLOT_NOT_READY, "{s} holds no whole model", .{name}, .{ .field = "slot", .expected = "an upload to the slot first" }),
+        error.FlashFailed => problem.fail(500, .FLASH_FAILED, "the flash did not take the record of the change", .{}, .{ .field = "slot", .expected = "another try; a board on which this stays has worn flash" }),
     };
-    exchange.problem = exchange.problem.at("slot", .{});
-    return error.Problem;
 }

@@ -49,10 +49,7 @@ pub const Asset = struct {
             answer.head(200, asset.content_type, &always);
             answer.raw(plain);
         } else {
-            problem.* = Problem.init(406, "NOT_ACCEPTABLE", "the page is here in compressed form only", .{})
-                .at("accept-encoding", .{})
-                .expecting("gzip", .{});
-            return error.Problem;
+            return problem.fail(406, .NOT_ACCEPTABLE, "the page is here in compressed form only", .{}, .{ .field = "accept-encoding", .expected = "gzip" });
         }
         answer.end();
     }

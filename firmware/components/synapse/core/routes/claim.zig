@@ -25,8 +25,7 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
     if (device.storage == null) return models.withoutFlash(&exchange.problem);
     // A web page of another origin could send a body without a type, and own a board that its reader can reach.
     if (exchange.body_type == .raw) {
-        exchange.problem = Problem.init(415, "CONTENT_TYPE", "the body has no type", .{}).at("content-type", .{}).expecting("application/json, application/cbor", .{});
-        return error.Problem;
+        return exchange.problem.fail(415, .CONTENT_TYPE, "the body has no type", .{}, .{ .field = "content-type", .expected = "application/json, application/cbor" });
     }
     const origin = http.header(request.headers, "origin");
     const host = request.target.authority orelse http.header(request.headers, "host");
@@ -54,8 +53,7 @@ fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!voi
     if (!storage.access.claimed()) {
         // A page whose name was made to lead here (DNS rebinding) is of the board's own origin, as browsers see it.
         if (exchange.foreign_page and code == null) {
-            exchange.problem = Problem.init(403, "CLAIM_PAGE", "a page at a public name claims the board without its code", .{}).at("origin", .{}).expecting("the code, or the board's page at its IP address or a name of the local network", .{});
-            return error.Problem;
+            return exchange.problem.fail(403, .CLAIM_PAGE, "a page at a public name claims the board without its code", .{}, .{ .field = "origin", .expected = "the code, or the board's page at its IP address or a name of the local network" });
         }
         try storage.access.checkClaim(code, exchange.foreign_page, device.now(), &exchange.problem);
     }

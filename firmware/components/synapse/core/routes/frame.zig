@@ -32,17 +32,11 @@ pub const Frame = struct {
         const object = if (path.len == 0) "" else path[0 .. path.len - 1];
         if (frame.seen == 0b100) return;
         if (frame.seen != 0b011) {
-            exchange.problem = Problem.init(422, "BODY_INVALID", "the frame is {s}", .{if (frame.seen & 0b100 != 0) "a latent and a picture" else "neither a latent nor a picture with its type"})
-                .at(object, .{})
-                .expecting("{{\"latent\": ..}}, or {{\"image\": .., \"type\": ..}}", .{});
-            return error.Problem;
+            return exchange.problem.fail(422, .BODY_INVALID, "the frame is {s}", .{if (frame.seen & 0b100 != 0) "a latent and a picture" else "neither a latent nor a picture with its type"}, .{ .field = object, .expected = "{{\"latent\": ..}}, or {{\"image\": .., \"type\": ..}}" });
         }
         const model = &device.model.?;
         if (!model.canRollOutFromImage()) {
-            exchange.problem = Problem.init(409, "MODEL_LACKS_ENTRY", "the model cannot turn a picture into a latent that its predictor takes", .{})
-                .at(path ++ "image", .{})
-                .expecting("a latent, or a model with the entry \"encode\"", .{});
-            return error.Problem;
+            return exchange.problem.fail(409, .MODEL_LACKS_ENTRY, "the model cannot turn a picture into a latent that its predictor takes", .{}, .{ .field = path ++ "image", .expected = "a latent, or a model with the entry \"encode\"" });
         }
         return image.fromObject(exchange, index, &model.encode.?, frame.parts.bytes, frame.parts.media_type, path);
     }

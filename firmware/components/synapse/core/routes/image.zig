@@ -36,10 +36,7 @@ pub fn fromForm(exchange: *Exchange, encoder: *const Encode) ProblemError!void {
 
 fn pictureType(exchange: *Exchange, media_type: []const u8, field: []const u8) ProblemError!BodyType {
     if (BodyType.of(media_type)) |found| if (found.isPicture()) return found;
-    exchange.problem = Problem.init(422, "IMAGE_TYPE", "the picture's type is none that the board decodes", .{})
-        .at("{s}", .{field})
-        .expecting("image/jpeg, image/png, or application/octet-stream for raw RGB", .{});
-    return error.Problem;
+    return exchange.problem.fail(422, .IMAGE_TYPE, "the picture's type is none that the board decodes", .{}, .{ .field = .{ "{s}", .{field} }, .expected = "image/jpeg, image/png, or application/octet-stream for raw RGB" });
 }
 
 fn take(exchange: *Exchange, comptime index: usize, encoder: *const Encode, bytes: []const u8, image_type: BodyType, field: []const u8, type_field: []const u8) ProblemError!void {
@@ -48,10 +45,7 @@ fn take(exchange: *Exchange, comptime index: usize, encoder: *const Encode, byte
     picture.field = field;
     if (image_type == .raw) {
         if (bytes.len != encoder.image_bytes) {
-            exchange.problem = Problem.init(422, "IMAGE_SIZE", "the raw picture has {d} bytes", .{bytes.len})
-                .at("{s}", .{field})
-                .expecting("{d} bytes: {d} x {d} pixels, RGB, rows from the top", .{ encoder.image_bytes, encoder.width, encoder.height });
-            return error.Problem;
+            return exchange.problem.fail(422, .IMAGE_SIZE, "the raw picture has {d} bytes", .{bytes.len}, .{ .field = .{ "{s}", .{field} }, .expected = .{ "{d} bytes: {d} x {d} pixels, RGB, rows from the top", .{ encoder.image_bytes, encoder.width, encoder.height } } });
         }
         // The first picture has memory of its own; a second one stays where it is in the body.
         if (index == 0) @memcpy(exchange.image, bytes);
@@ -59,22 +53,13 @@ fn take(exchange: *Exchange, comptime index: usize, encoder: *const Encode, byte
         return;
     }
     if (!std.mem.startsWith(u8, bytes, image_type.magic())) {
-        exchange.problem = Problem.init(422, "IMAGE_UNREADABLE", "the bytes do not start as {s} does", .{image_type.mediaType()})
-            .at("{s}", .{type_field})
-            .expecting("the type that the picture really has: image/jpeg, image/png, or application/octet-stream for raw RGB", .{});
-        return error.Problem;
+        return exchange.problem.fail(422, .IMAGE_UNREADABLE, "the bytes do not start as {s} does", .{image_type.mediaType()}, .{ .field = .{ "{s}", .{type_field} }, .expected = "the type that the picture really has: image/jpeg, image/png, or application/octet-stream for raw RGB" });
     }
     if (picture_size.of(bytes, image_type)) |size| if (!size.fits()) {
-        exchange.problem = Problem.init(422, "IMAGE_TOO_LARGE", "the picture has {d} x {d} pixels", .{ size.width, size.height })
-            .at("{s}", .{field})
-            .expecting("at most {d} pixels a side and {d} in all", .{ limits.image_side_max, limits.image_pixels_max });
-        return error.Problem;
+        return exchange.problem.fail(422, .IMAGE_TOO_LARGE, "the picture has {d} x {d} pixels", .{ size.width, size.height }, .{ .field = .{ "{s}", .{field} }, .expected = .{ "at most {d} pixels a side and {d} in all", .{ limits.image_side_max, limits.image_pixels_max } } });
     };
     if (index > 0 and encoder.image_bytes > exchange.buffer.len) {
-        exchange.problem = Problem.init(422, "IMAGE_SIZE", "the board's memory for a request cannot hold the pixels of two pictures", .{})
-            .at("{s}", .{field})
-            .expecting("a latent; POST /v1/encode turns a picture into one", .{});
-        return error.Problem;
+        return exchange.problem.fail(422, .IMAGE_SIZE, "the board's memory for a request cannot hold the pixels of two pictures", .{}, .{ .field = .{ "{s}", .{field} }, .expected = "a latent; POST /v1/encode turns a picture into one" });
     }
     picture.encoded = bytes;
     picture.encoded_type = image_type;

@@ -25,15 +25,13 @@ fn report(device: *Device, request: routes.Request, answer: *Answer, problem: *P
         least = for (std.enums.values(LogLevel)) |level| {
             if (std.mem.eql(u8, text, label(level))) break level;
         } else {
-            problem.* = Problem.init(400, "QUERY_INVALID", "there is no such level", .{}).at("level", .{}).expecting("error, warn or info", .{});
-            return error.Problem;
+            return problem.fail(400, .QUERY_INVALID, "there is no such level", .{}, .{ .field = "level", .expected = "error, warn or info" });
         };
     }
     var after: u64 = 0;
     if (request.target.parameter("after")) |text| {
         after = http.decimal(text) orelse {
-            problem.* = Problem.init(400, "QUERY_INVALID", "the sequence number is not one", .{}).at("after", .{}).expecting("1 to 15 decimal digits: the \"next\" of an earlier answer", .{});
-            return error.Problem;
+            return problem.fail(400, .QUERY_INVALID, "the sequence number is not one", .{}, .{ .field = "after", .expected = "1 to 15 decimal digits: the \"next\" of an earlier answer" });
         };
     }
     const ring = device.log_ring;

@@ -49,16 +49,15 @@ pub fn find(device: *const Device, name: []const u8, problem: *Problem) ProblemE
     if (device.storage) |storage| {
         if (storage.find(name)) |slot| return slot;
     } else if (device.slot.len > 0 and std.mem.eql(u8, name, device.slot.slice())) return 0;
-    problem.* = Problem.init(404, "SLOT_UNKNOWN", "the board has no such model slot", .{}).at("slot", .{});
+    const failed = problem.fail(404, .SLOT_UNKNOWN, "the board has no such model slot", .{}, .{ .field = "slot" });
     if (device.storage) |storage| {
         problem.expected.print("{s} or {s}", .{ storage.name(0), storage.name(1) });
     } else problem.expected.print("{s}", .{device.slot.slice()});
-    return error.Problem;
+    return failed;
 }
 
 pub fn withoutFlash(problem: *Problem) ProblemError {
-    problem.* = Problem.init(409, "NO_FLASH", "the board has no flash for models", .{}).expecting("a board with model partitions", .{});
-    return error.Problem;
+    return problem.fail(409, .NO_FLASH, "the board has no flash for models", .{}, .{ .expected = "a board with model partitions" });
 }
 
 /// The key `slots`: a short description of each.

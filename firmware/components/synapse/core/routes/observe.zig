@@ -96,15 +96,13 @@ fn step(device: *Device, exchange: *Exchange) bool {
     const open = room.isStranger(exchange.right);
     const stream = device.streams.get(&observation.name, open) orelse {
         if (device.streams.placeFor(open) != null) return true;
-        exchange.problem = Problem.init(503, "STREAMS_FULL", "all streams that the board has room for are its owner's", .{}).expecting("the owner's token", .{});
+        exchange.problem = Problem.init(503, .STREAMS_FULL, "all streams that the board has room for are its owner's", .{}, .{ .expected = "the owner's token" });
         exchange.refused = true;
         return true;
     };
     if (observation.restart) return true;
     if (!observation.has_action) {
-        exchange.problem = Problem.init(422, "BODY_INVALID", "the stream has {d} frames, so the action taken since the last one is needed", .{stream.frames})
-            .at("action", .{})
-            .expecting("{d} numbers, or \"reset\": true for a first frame", .{predictor.action_elements});
+        exchange.problem = Problem.init(422, .BODY_INVALID, "the stream has {d} frames, so the action taken since the last one is needed", .{stream.frames}, .{ .field = "action", .expected = .{ "{d} numbers, or \"reset\": true for a first frame", .{predictor.action_elements} } });
         exchange.refused = true;
         return true;
     }

@@ -1,5 +1,6 @@
 //! Holds openapi.json against the route table, both ways: paths, methods, media types, statuses.
 const std = @import("std");
+const Code = @import("../wire/code.zig").Code;
 const http = @import("../wire/http.zig");
 const routes = @import("../routes.zig");
 const document = @import("openapi.zig").document;
@@ -100,4 +101,16 @@ test "everything documented is a route" {
         }
     }
     try std.testing.expectEqual(routes.table.len, count);
+}
+
+test "every code is documented" {
+    const api: Document = try .open();
+    defer api.close();
+    const listed = api.parsed.value.object.get("components").?.object.get("schemas").?.object.get("Code").?.object.get("enum").?.array.items;
+    for (std.enums.values(Code)) |code| {
+        errdefer std.debug.print("{t}\n", .{code});
+        try expect(for (listed) |name| {
+            if (std.mem.eql(u8, name.string, @tagName(code))) break true;
+        } else false);
+    }
 }

@@ -93,24 +93,15 @@ fn checkBudget(exchange: *Exchange, predictor: *const Predict) ProblemError!void
     const plan = &exchange.plan;
     const budget = plan.budget;
     if (budget.elites > budget.samples) {
-        exchange.problem = Problem.init(422, "BODY_INVALID", "{d} elites of {d} samples", .{ budget.elites, budget.samples })
-            .at("budget.elites", .{})
-            .expecting("at most as many elites as samples", .{});
-        return error.Problem;
+        return exchange.problem.fail(422, .BODY_INVALID, "{d} elites of {d} samples", .{ budget.elites, budget.samples }, .{ .field = "budget.elites", .expected = "at most as many elites as samples" });
     }
     const asked = predictions(exchange);
     if (asked > limits.plan_predictions_max) {
-        exchange.problem = Problem.init(422, "BODY_INVALID", "the budget is {d} predictions", .{asked})
-            .at("budget", .{})
-            .expecting("samples * iterations * horizon of at most {d}", .{limits.plan_predictions_max});
-        return error.Problem;
+        return exchange.problem.fail(422, .BODY_INVALID, "the budget is {d} predictions", .{asked}, .{ .field = "budget", .expected = .{ "samples * iterations * horizon of at most {d}", .{limits.plan_predictions_max} } });
     }
     const needed = 4 * memoryElements(plan, predictor);
     if (needed > exchange.buffer.len) {
-        exchange.problem = Problem.init(422, "BODY_INVALID", "the plan needs {d} bytes", .{needed})
-            .at("budget", .{})
-            .expecting("fewer elites or a nearer horizon: the board has {d} bytes for a request", .{exchange.buffer.len});
-        return error.Problem;
+        return exchange.problem.fail(422, .BODY_INVALID, "the plan needs {d} bytes", .{needed}, .{ .field = "budget", .expected = .{ "fewer elites or a nearer horizon: the board has {d} bytes for a request", .{exchange.buffer.len} } });
     }
 }
 

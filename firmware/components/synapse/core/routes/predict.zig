@@ -38,10 +38,7 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     try body.require(&fields, seen, 0b11);
     try body.end();
     if (action_rows != exchange.history or exchange.history < predictor.history_min) {
-        exchange.problem = Problem.init(422, "BODY_INVALID", "{d} latents and {d} actions", .{ exchange.history, action_rows })
-            .at("actions", .{})
-            .expecting("as many actions as latents, {d} to {d} of each: action i is the one taken at latent i", .{ predictor.history_min, predictor.history_max });
-        return error.Problem;
+        return exchange.problem.fail(422, .BODY_INVALID, "{d} latents and {d} actions", .{ exchange.history, action_rows }, .{ .field = "actions", .expected = .{ "as many actions as latents, {d} to {d} of each: action i is the one taken at latent i", .{ predictor.history_min, predictor.history_max } } });
     }
 }
 

@@ -11,8 +11,7 @@ pub const route: routes.Route = .{ .method = .POST, .path = "/v1/reboot", .acces
 
 fn reboot(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     const restart = device.port.reboot orelse {
-        exchange.problem = Problem.init(409, "NO_REBOOT", "this board cannot start itself anew", .{}).expecting("the power switch", .{});
-        return error.Problem;
+        return exchange.problem.fail(409, .NO_REBOOT, "this board cannot start itself anew", .{}, .{ .expected = "the power switch" });
     };
     // A reboot that was asked for is no sign of trouble, nor one that a firmware on trial is good.
     device.excuseBoot();

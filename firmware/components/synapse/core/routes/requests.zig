@@ -50,26 +50,19 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
 }
 
 fn begin(_: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
-    exchange.expected_bytes = http.decimal(request.wildcard) orelse {
-        exchange.problem = unknown();
-        return error.Problem;
-    };
+    exchange.expected_bytes = http.decimal(request.wildcard) orelse return unknown(exchange);
 }
 
-fn unknown() Problem {
-    return Problem.init(404, "REQUEST_UNKNOWN", "no such request is in progress", .{}).at("id", .{}).expecting("an id that GET /v1/requests shows", .{});
+fn unknown(exchange: *Exchange) ProblemError {
+    return exchange.problem.fail(404, .REQUEST_UNKNOWN, "no such request is in progress", .{}, .{ .field = "id", .expected = "an id that GET /v1/requests shows" });
 }
 
 fn stopOne(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     const found = for (device.exchanges) |*candidate| {
         if (candidate.state != .free and candidate != exchange and candidate.sequence == exchange.expected_bytes) break candidate;
-    } else {
-        exchange.problem = unknown();
-        return error.Problem;
-    };
+    } else return unknown(exchange);
     if (found.route.kind == .task and found.state != .receiving) {
-        exchange.problem = Problem.init(409, "REQUEST_BOUND", "the request changes the board, and goes on to its end", .{}).at("id", .{}).expecting("inference, or a request whose body is still arriving", .{});
-        return error.Problem;
+        return exchange.problem.fail(409, .REQUEST_BOUND, "the request changes the board, and goes on to its end", .{}, .{ .field = "id", .expected = "inference, or a request whose body is still arriving" });
     }
     tell(answer, 1);
     rights.stop(device, found, .owner);

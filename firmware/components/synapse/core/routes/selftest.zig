@@ -26,8 +26,7 @@ fn available(_: *const Model) bool {
 
 fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     if (exchange.received > 0) {
-        exchange.problem = Problem.init(422, "BODY_INVALID", "the request has a body of {d} bytes", .{exchange.received}).expecting("no body", .{});
-        return error.Problem;
+        return exchange.problem.fail(422, .BODY_INVALID, "the request has a body of {d} bytes", .{exchange.received}, .{ .expected = "no body" });
     }
     exchange.steps = @min(device.model.?.info.golden_count, vectors_max);
 }

@@ -34,8 +34,7 @@ fn keepBody(device: *Device, exchange: *Exchange, bytes: []const u8) ProblemErro
 
 fn refuseBody(_: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!void {
     if (bytes.len == 0) return;
-    exchange.problem = Problem.init(422, "BODY_INVALID", "the request has a body", .{}).expecting("no body", .{});
-    return error.Problem;
+    return exchange.problem.fail(422, .BODY_INVALID, "the request has a body", .{}, .{ .expected = "no body" });
 }
 
 fn received(_: *Device, _: *Exchange) ProblemError!bool {
@@ -55,10 +54,9 @@ fn step(_: *Device, _: *Exchange) bool {
 }
 
 pub fn settingsProblem(exchange: *Exchange, err: JournalError) ProblemError {
-    exchange.problem = switch (err) {
+    return switch (err) {
         error.KeyInvalid => unreachable, // Keys are the schema's.
-        error.NoSpace => Problem.init(413, "SETTINGS_FULL", "there is no room for all settings together", .{}).expecting("shorter or fewer settings", .{}),
-        error.FlashFailed => Problem.init(500, "FLASH_FAILED", "the flash did not take the settings", .{}).expecting("another try; a board on which this stays has worn flash", .{}),
+        error.NoSpace => exchange.problem.fail(413, .SETTINGS_FULL, "there is no room for all settings together", .{}, .{ .expected = "shorter or fewer settings" }),
+        error.FlashFailed => exchange.problem.fail(500, .FLASH_FAILED, "the flash did not take the settings", .{}, .{ .expected = "another try; a board on which this stays has worn flash" }),
     };
-    return error.Problem;
 }

@@ -33,8 +33,7 @@ fn report(device: *Device, status: u16, answer: *Answer) void {
 fn cancel(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     // What has arrived whole goes on to its end: it is being checked, and a firmware that was checked is what starts next.
     if (device.updates.state != .QUEUED and device.updates.state != .DOWNLOADING) {
-        exchange.problem = Problem.init(409, "NO_UPDATE", "no update is under way that could be taken back", .{}).expecting("an update that is queued or being downloaded", .{});
-        return error.Problem;
+        return exchange.problem.fail(409, .NO_UPDATE, "no update is under way that could be taken back", .{}, .{ .expected = "an update that is queued or being downloaded" });
     }
     device.updates.cancel(device);
     report(device, 200, answer);
@@ -42,18 +41,15 @@ fn cancel(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
 
 fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
     const kind = std.meta.stringToEnum(updates.Kind, request.wildcard) orelse {
-        exchange.problem = Problem.init(404, "NOT_FOUND", "there are no such updates", .{}).expecting("/v1/updates/model or /v1/updates/firmware", .{});
-        return error.Problem;
+        return exchange.problem.fail(404, .NOT_FOUND, "there are no such updates", .{}, .{ .expected = "/v1/updates/model or /v1/updates/firmware" });
     };
     exchange.slot = @backingInt(kind);
     if (device.port.fetch_start == null) {
-        exchange.problem = Problem.init(409, "NO_FETCH", "this board cannot fetch files", .{}).expecting("an upload", .{});
-        return error.Problem;
+        return exchange.problem.fail(409, .NO_FETCH, "this board cannot fetch files", .{}, .{ .expected = "an upload" });
     }
     if (kind == .model and device.storage == null) return models.withoutFlash(&exchange.problem);
     if (kind == .firmware and device.config.firmware_bytes_max == 0) {
-        exchange.problem = Problem.init(409, "NO_FIRMWARE_UPDATE", "this board cannot update its firmware over the network", .{}).expecting("the serial port", .{});
-        return error.Problem;
+        return exchange.problem.fail(409, .NO_FIRMWARE_UPDATE, "this board cannot update its firmware over the network", .{}, .{ .expected = "the serial port" });
     }
 }
 
@@ -62,8 +58,7 @@ const fields = [_][]const u8{ "url", "bytes", "sha256", "activate", "spread_s", 
 fn ask(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     const kind: updates.Kind = if (exchange.slot == 0) .model else .firmware;
     if (device.updates.busy()) {
-        exchange.problem = Problem.init(409, "UPDATE_IN_PROGRESS", "another update is {t}", .{device.updates.state}).expecting("the same request later, or DELETE /v1/updates first", .{});
-        return error.Problem;
+        return exchange.problem.fail(409, .UPDATE_IN_PROGRESS, "another update is {t}", .{device.updates.state}, .{ .expected = "the same request later, or DELETE /v1/updates first" });
     }
     var body: Body = undefined;
     body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);

@@ -29,35 +29,29 @@ pub const route: routes.Route = .{ .method = .POST, .path = "/v1/firmware", .acc
 fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
     const problem = &exchange.problem;
     if (device.config.firmware_bytes_max == 0) {
-        problem.* = Problem.init(409, "NO_FIRMWARE_UPDATE", "this board cannot update its firmware over the network", .{}).expecting("the serial port", .{});
-        return error.Problem;
+        return problem.fail(409, .NO_FIRMWARE_UPDATE, "this board cannot update its firmware over the network", .{}, .{ .expected = "the serial port" });
     }
     const firmware = device.firmware;
     if (firmware.state == .on_trial) {
-        problem.* = Problem.init(409, "FIRMWARE_ON_TRIAL", "the firmware that runs is new and not confirmed yet", .{}).expecting("the same request later", .{});
-        return error.Problem;
+        return problem.fail(409, .FIRMWARE_ON_TRIAL, "the firmware that runs is new and not confirmed yet", .{}, .{ .expected = "the same request later" });
     }
     const sending = for (device.exchanges) |*other| {
         if (other != exchange and other.state != .free and other.route == exchange.route) break true;
     } else false;
     if (exchange.channel == .own and firmware.partial() and !sending) return resumed(firmware, request, problem);
     if (firmware.phase != .idle) {
-        problem.* = Problem.init(409, "UPLOAD_IN_PROGRESS", "another upload is in progress", .{}).expecting("the same request later", .{});
-        return error.Problem;
+        return problem.fail(409, .UPLOAD_IN_PROGRESS, "another upload is in progress", .{}, .{ .expected = "the same request later" });
     }
     const reboot = request.target.parameter("reboot") orelse "true";
     const stay = std.mem.eql(u8, reboot, "false");
     if (!stay and !std.mem.eql(u8, reboot, "true")) {
-        problem.* = Problem.init(400, "QUERY_INVALID", "whether to start the new firmware is neither true nor false", .{}).at("reboot", .{}).expecting("true or false", .{});
-        return error.Problem;
+        return problem.fail(400, .QUERY_INVALID, "whether to start the new firmware is neither true nor false", .{}, .{ .field = "reboot", .expected = "true or false" });
     }
     const length = http.decimal(http.header(request.headers, "content-length") orelse "") orelse {
-        problem.* = Problem.init(411, "LENGTH_REQUIRED", "the request does not say how long the image is", .{}).at("content-length", .{}).expecting("content-length", .{});
-        return error.Problem;
+        return problem.fail(411, .LENGTH_REQUIRED, "the request does not say how long the image is", .{}, .{ .field = "content-length", .expected = "content-length" });
     };
     if (length > device.config.firmware_bytes_max) {
-        problem.* = Problem.init(413, "FIRMWARE_TOO_LARGE", "the image is larger than its partition: it has {f}", .{size(length)}).at("content-length", .{}).expecting("at most {f}", .{size(device.config.firmware_bytes_max)});
-        return error.Problem;
+        return problem.fail(413, .FIRMWARE_TOO_LARGE, "the image is larger than its partition: it has {f}", .{size(length)}, .{ .field = "content-length", .expected = .{ "at most {f}", .{size(device.config.firmware_bytes_max)} } });
     }
     if (length <= app_image.head_bytes) return refuse(device, exchange, error.NotAnImage);
     firmware.begin(length);
@@ -68,16 +62,14 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
 fn resumed(firmware: *const Firmware, request: routes.Request, problem: *Problem) ProblemError!void {
     const range: ?http.ContentRange = .parse(http.header(request.headers, "content-range") orelse "");
     if (range) |given| if (given.first == firmware.received and given.total == firmware.bytes) return;
-    problem.* = Problem.init(409, "RANGE_MISMATCH", "the image has come up to byte {d} of {d}", .{ firmware.received, firmware.bytes }).at("content-range", .{}).expecting("the rest of it", .{});
-    return error.Problem;
+    return problem.fail(409, .RANGE_MISMATCH, "the image has come up to byte {d} of {d}", .{ firmware.received, firmware.bytes }, .{ .field = "content-range", .expected = "the rest of it" });
 }
 
 fn chunk(device: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!void {
     const firmware = device.firmware;
     if (bytes.len > firmware.bytes - firmware.received) {
         firmware.cancel(&device.port);
-        exchange.problem = Problem.init(400, "CONTENT_LENGTH", "the body is longer than its head says", .{}).at("content-length", .{}).expecting("{d} bytes", .{firmware.bytes});
-        return error.Problem;
+        return exchange.problem.fail(400, .CONTENT_LENGTH, "the body is longer than its head says", .{}, .{ .field = "content-length", .expected = .{ "{d} bytes", .{firmware.bytes} } });
     }
     firmware.write(&device.port, device.config.chip_revision, bytes) catch |err| return refuse(device, exchange, err);
 }
@@ -86,8 +78,7 @@ fn received(device: *Device, exchange: *Exchange) ProblemError!bool {
     const firmware = device.firmware;
     if (firmware.received < firmware.bytes) {
         firmware.cancel(&device.port);
-        exchange.problem = Problem.init(400, "BODY_INCOMPLETE", "the body ends after {d} bytes", .{firmware.received}).at("content-length", .{}).expecting("{d} bytes", .{firmware.bytes});
-        return error.Problem;
+        return exchange.problem.fail(400, .BODY_INCOMPLETE, "the body ends after {d} bytes", .{firmware.received}, .{ .field = "content-length", .expected = .{ "{d} bytes", .{firmware.bytes} } });
     }
     firmware.finish() catch |err| return refuse(device, exchange, err);
     return true;
@@ -134,20 +125,18 @@ fn refuse(device: *Device, exchange: *Exchange, err: Firmware.Error) ProblemErro
     const firmware = device.firmware;
     firmware.cancel(&device.port);
     const image = &firmware.image;
-    var problem = switch (err) {
-        error.NotAnImage => Problem.init(422, "NOT_AN_IMAGE", "the file is no application image of ESP-IDF", .{}).expecting("the .bin file of an application", .{}),
-        error.NoDescription => Problem.init(422, "NOT_AN_IMAGE", "the image does not begin with a description of its application", .{}).expecting("the .bin file of an application, not a bootloader or a partition table", .{}),
-        error.NoDigest => Problem.init(422, "NOT_AN_IMAGE", "the image carries no SHA-256", .{}).expecting("an image with its SHA-256 appended, as ESP-IDF makes them", .{}),
-        error.OtherChip => Problem.init(422, "FIRMWARE_CHIP", "the image is for chip id {d}", .{image.chip_id}).expecting("an image for the ESP32-P4, chip id {d}", .{app_image.chip_esp32p4}),
-        error.RevisionTooLow, error.RevisionTooHigh => Problem.init(422, "FIRMWARE_REVISION", "the image is for chip revisions v{d}.{d} to v{d}.{d}", .{ image.revision_min / 100, image.revision_min % 100, image.revision_max / 100, image.revision_max % 100 })
-            .expecting("an image built for revision v{d}.{d} ({s})", .{ device.config.chip_revision / 100, device.config.chip_revision % 100, if (device.config.chip_revision < 300) "CONFIG_ESP32P4_SELECTS_REV_LESS_V3=y" else "CONFIG_ESP32P4_SELECTS_REV_LESS_V3=n" }),
-        error.SegmentsInvalid, error.ChecksumWrong, error.DigestWrong, error.Incomplete => Problem.init(422, "FIRMWARE_DAMAGED", "{s}", .{switch (err) {
+    const problem = &exchange.problem;
+    return switch (err) {
+        error.NotAnImage => problem.fail(422, .NOT_AN_IMAGE, "the file is no application image of ESP-IDF", .{}, .{ .field = "body", .expected = "the .bin file of an application" }),
+        error.NoDescription => problem.fail(422, .NOT_AN_IMAGE, "the image does not begin with a description of its application", .{}, .{ .field = "body", .expected = "the .bin file of an application, not a bootloader or a partition table" }),
+        error.NoDigest => problem.fail(422, .NOT_AN_IMAGE, "the image carries no SHA-256", .{}, .{ .field = "body", .expected = "an image with its SHA-256 appended, as ESP-IDF makes them" }),
+        error.OtherChip => problem.fail(422, .FIRMWARE_CHIP, "the image is for chip id {d}", .{image.chip_id}, .{ .field = "body", .expected = .{ "an image for the ESP32-P4, chip id {d}", .{app_image.chip_esp32p4} } }),
+        error.RevisionTooLow, error.RevisionTooHigh => problem.fail(422, .FIRMWARE_REVISION, "the image is for chip revisions v{d}.{d} to v{d}.{d}", .{ image.revision_min / 100, image.revision_min % 100, image.revision_max / 100, image.revision_max % 100 }, .{ .field = "body", .expected = .{ "an image built for revision v{d}.{d} ({s})", .{ device.config.chip_revision / 100, device.config.chip_revision % 100, if (device.config.chip_revision < 300) "CONFIG_ESP32P4_SELECTS_REV_LESS_V3=y" else "CONFIG_ESP32P4_SELECTS_REV_LESS_V3=n" } } }),
+        error.SegmentsInvalid, error.ChecksumWrong, error.DigestWrong, error.Incomplete => problem.fail(422, .FIRMWARE_DAMAGED, "{s}", .{switch (err) {
             error.ChecksumWrong, error.DigestWrong => "checksum does not match",
             error.Incomplete => "the image ends too early",
             else => "the image's segments are not laid out as ESP-IDF does",
-        }}).expecting("a whole, unchanged image", .{}),
-        error.FlashFailed => Problem.init(500, "FLASH_FAILED", "the flash did not hold what was written", .{}).expecting("another try; a board on which this stays has worn flash", .{}),
+        }}, .{ .field = "body", .expected = "a whole, unchanged image" }),
+        error.FlashFailed => problem.fail(500, .FLASH_FAILED, "the flash did not hold what was written", .{}, .{ .expected = "another try; a board on which this stays has worn flash" }),
     };
-    exchange.problem = if (err == error.FlashFailed) problem else problem.at("body", .{});
-    return error.Problem;
 }

@@ -2,6 +2,7 @@
 //! must not keep a board at it for ever.
 const std = @import("std");
 const limits = @import("../limits.zig");
+const Code = @import("../wire/code.zig").Code;
 
 pub const Effort = struct {
     /// How much of the file, from its start, has ever been there. More of it is what progress is.
@@ -22,12 +23,12 @@ pub const Effort = struct {
         time,
 
         /// Null: without any progress, why the last try ended is what went wrong.
-        pub fn code(bound: Bound) ?[]const u8 {
+        pub fn code(bound: Bound) ?Code {
             return switch (bound) {
                 .tries => null,
-                .downloads => "TRIES_EXHAUSTED",
-                .bytes => "BYTES_EXHAUSTED",
-                .time => "TIME_EXHAUSTED",
+                .downloads => .TRIES_EXHAUSTED,
+                .bytes => .BYTES_EXHAUSTED,
+                .time => .TIME_EXHAUSTED,
             };
         }
     };

@@ -3,6 +3,7 @@
 const std = @import("std");
 const Answer = @import("../request/answer.zig").Answer;
 const Bounded = @import("../wire/problem.zig").Bounded;
+const Code = @import("../wire/code.zig").Code;
 const Device = @import("../request/device.zig").Device;
 const download = @import("download.zig");
 const Effort = @import("effort.zig").Effort;
@@ -63,7 +64,7 @@ pub const Updates = struct {
     /// The pack that was written and checked, while only its activation is tried again.
     stored: ?[32]u8 = null,
     /// Why the update failed, or waits for another try.
-    code: []const u8 = "",
+    code: ?Code = null,
     detail: Bounded(240) = .{},
     due_us: u64 = 0,
     told_parts: u64 = 0,
@@ -105,7 +106,7 @@ pub const Updates = struct {
     /// Nobody wants the update any more.
     pub fn cancel(self: *Updates, device: *Device) void {
         self.stop(device);
-        self.fail(device, "CANCELLED", "the update was cancelled", .{});
+        self.fail(device, .CANCELLED, "the update was cancelled", .{});
     }
 
     /// Ends the update if whoever asked for it may not any more. The requests that it makes of the board end as all others do.
@@ -141,12 +142,12 @@ pub const Updates = struct {
         if (device.mqtt.connected) events.update(device.mqtt, self);
     }
 
-    fn fail(self: *Updates, device: *Device, code: []const u8, comptime detail: []const u8, args: anytype) void {
+    fn fail(self: *Updates, device: *Device, code: Code, comptime detail: []const u8, args: anytype) void {
         self.explain(code, detail, args);
         self.fallen(device);
     }
 
-    fn explain(self: *Updates, code: []const u8, comptime detail: []const u8, args: anytype) void {
+    fn explain(self: *Updates, code: Code, comptime detail: []const u8, args: anytype) void {
         self.code = code;
         self.detail = .{};
         self.detail.print(detail, args);
@@ -160,7 +161,7 @@ pub const Updates = struct {
 
     fn report(self: *const Updates, device: *Device, level: ports.LogLevel) void {
         var line: Bounded(240) = .{};
-        line.print("update: {s}: {s}", .{ self.code, self.detail.slice() });
+        line.print("update: {t}: {s}", .{ self.code.?, self.detail.slice() });
         device.log(level, line.slice());
     }
 
@@ -180,8 +181,8 @@ pub const Updates = struct {
         if (self.kind == .firmware and self.received > 0 and device.firmware.partial()) device.firmware.cancel(&device.port);
     }
 
-    fn tryAgain(self: *Updates, device: *Device, code: []const u8, comptime detail: []const u8, args: anytype) void {
-        const again = std.mem.eql(u8, self.code, code);
+    fn tryAgain(self: *Updates, device: *Device, code: Code, comptime detail: []const u8, args: anytype) void {
+        const again = self.code == code;
         self.stop(device);
         self.explain(code, detail, args);
         if (self.effort.ended(self.bytes, device.now())) |bound| return self.exhausted(device, bound);
@@ -350,11 +351,11 @@ pub const Updates = struct {
         self.request = 0;
         const passing = switch (problem.status) {
             408, 429, 503 => true,
-            409 => std.mem.eql(u8, problem.code, "UPLOAD_IN_PROGRESS") or std.mem.eql(u8, problem.code, "SLOT_PENDING") or std.mem.eql(u8, problem.code, "FIRMWARE_ON_TRIAL"),
+            409 => problem.code == .UPLOAD_IN_PROGRESS or problem.code == .SLOT_PENDING or problem.code == .FIRMWARE_ON_TRIAL,
             else => false,
         };
         // Someone else's upload may have taken the place of this one: then it begins anew.
-        const moved = std.mem.eql(u8, problem.code, "RANGE_MISMATCH");
+        const moved = problem.code == .RANGE_MISMATCH;
         if (passing or moved) return self.tryAgain(device, problem.code, "{s}", .{problem.detail.slice()});
         self.stop(device);
         self.fail(device, problem.code, "{s}", .{problem.detail.slice()});
@@ -367,7 +368,7 @@ pub const Updates = struct {
         switch (status) {
             // From its start, of which a part may be there: that is not written again.
             200 => self.skip = self.received,
-            206 => if (self.received == 0) return self.giveUp(device, "RANGE_UNASKED", "the server sends a part of the file where all of it was asked for", .{}),
+            206 => if (self.received == 0) return self.giveUp(device, .RANGE_UNASKED, "the server sends a part of the file where all of it was asked for", .{}),
             else => {
                 const finding = download.ofStatus(status);
                 if (finding.passing) return self.tryAgain(device, finding.code, "{s}: it answered {d}", .{ finding.words, status });
@@ -376,8 +377,8 @@ pub const Updates = struct {
         }
         const left = self.bytes - (self.received - self.skip);
         if (length != 0 and length != left) {
-            if (download.isPageType(media_type)) return self.giveUp(device, "PAGE_INSTEAD", "the server sends a web page of {d} bytes in place of the file", .{length});
-            return self.giveUp(device, "LENGTH_DIFFERS", "the server sends {d} bytes and {d} were announced", .{ length, left });
+            if (download.isPageType(media_type)) return self.giveUp(device, .PAGE_INSTEAD, "the server sends a web page of {d} bytes in place of the file", .{length});
+            return self.giveUp(device, .LENGTH_DIFFERS, "the server sends {d} bytes and {d} were announced", .{ length, left });
         }
         self.skipped = .init(.{});
         if (self.skip == 0) self.openUpload(device);
@@ -389,7 +390,7 @@ pub const Updates = struct {
     pub fn fetchChunk(self: *Updates, device: *Device, fetch: u32, bytes: []const u8) void {
         if (fetch != self.fetch or fetch == 0 or self.state != .DOWNLOADING) return;
         self.heard_us = device.now();
-        if (bytes.len > self.skip + (self.bytes - self.received)) return self.giveUp(device, "LENGTH_DIFFERS", "the server sends more than the {d} bytes that were announced", .{self.bytes});
+        if (bytes.len > self.skip + (self.bytes - self.received)) return self.giveUp(device, .LENGTH_DIFFERS, "the server sends more than the {d} bytes that were announced", .{self.bytes});
         const known: usize = @intCast(@min(bytes.len, self.skip));
         self.effort.take(bytes.len, self.received + (bytes.len - known));
         if (known > 0) {
@@ -404,16 +405,16 @@ pub const Updates = struct {
     /// What the server has sent so far is there already: the rest is taken, if it was the same.
     fn goOn(self: *Updates, device: *Device) void {
         var first = self.hash;
-        if (!std.mem.eql(u8, &first.finalResult(), &self.skipped.finalResult())) return self.giveUp(device, "FILE_CHANGED", "the first {d} bytes of the server's file are not those that it sent before", .{self.received});
+        if (!std.mem.eql(u8, &first.finalResult(), &self.skipped.finalResult())) return self.giveUp(device, .FILE_CHANGED, "the first {d} bytes of the server's file are not those that it sent before", .{self.received});
         self.openUpload(device);
     }
 
     fn feed(self: *Updates, device: *Device, bytes: []const u8) void {
         if (bytes.len == 0) return;
         if (self.received == 0 and bytes[0] != firstByte(self.kind)) {
-            if (download.looksLikePage(bytes)) return self.giveUp(device, "PAGE_INSTEAD", "the server sends a web page in place of the file", .{});
-            if (self.kind == .model) return self.giveUp(device, "NOT_A_PACK", "what the server sends does not begin like a packed model", .{});
-            return self.giveUp(device, "NOT_AN_IMAGE", "what the server sends does not begin like an application image", .{});
+            if (download.looksLikePage(bytes)) return self.giveUp(device, .PAGE_INSTEAD, "the server sends a web page in place of the file", .{});
+            if (self.kind == .model) return self.giveUp(device, .NOT_A_PACK, "what the server sends does not begin like a packed model", .{});
+            return self.giveUp(device, .NOT_AN_IMAGE, "what the server sends does not begin like an application image", .{});
         }
         self.hash.update(bytes);
         self.received += bytes.len;
@@ -442,7 +443,7 @@ pub const Updates = struct {
         if (!std.mem.eql(u8, &digest, &self.sha256)) {
             self.stop(device);
             if (self.kind == .model) if (device.storage) |storage| storage.upload.cancel();
-            return self.fail(device, "DIGEST_WRONG", "the file is not the one that was announced: its SHA-256 is another", .{});
+            return self.fail(device, .DIGEST_WRONG, "the file is not the one that was announced: its SHA-256 is another", .{});
         }
         self.enter(device, .DOWNLOADED);
         device.requestEnd(self.request);
@@ -453,7 +454,7 @@ pub const Updates = struct {
         const end = self.received - self.skip;
         if (result == .whole and self.state == .DOWNLOADING) {
             // Without a length, a connection that broke may look like the end of the file; at the same byte again, it was the end.
-            if (self.ended_at == end) return self.giveUp(device, "LENGTH_DIFFERS", "the server's file ends after {d} bytes and {d} were announced", .{ end, self.bytes });
+            if (self.ended_at == end) return self.giveUp(device, .LENGTH_DIFFERS, "the server's file ends after {d} bytes and {d} were announced", .{ end, self.bytes });
             self.ended_at = end;
         }
         const finding = download.ofEnd(result);
@@ -462,7 +463,7 @@ pub const Updates = struct {
         self.tryAgain(device, finding.code, "{s} after {d} of {d} bytes", .{ finding.words, self.received, self.bytes });
     }
 
-    fn giveUp(self: *Updates, device: *Device, code: []const u8, comptime detail: []const u8, args: anytype) void {
+    fn giveUp(self: *Updates, device: *Device, code: Code, comptime detail: []const u8, args: anytype) void {
         self.stop(device);
         self.fail(device, code, detail, args);
     }
@@ -480,9 +481,9 @@ pub const Updates = struct {
         answer.fieldUnsigned("received_bytes", self.received);
         answer.key("sha256");
         answer.hex(&self.sha256);
-        if (self.code.len > 0 and (self.state == .FAILED or self.state == .QUEUED)) {
-            answer.field("code", self.code);
+        if (self.state == .FAILED or self.state == .QUEUED) if (self.code) |code| {
+            answer.field("code", @tagName(code));
             answer.field("detail", self.detail.slice());
-        }
+        };
     }
 };

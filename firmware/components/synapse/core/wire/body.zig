@@ -1,6 +1,7 @@
 //! Reads what routes ask for out of a body's tokens, and says exactly where a body is wrong.
 const std = @import("std");
 const limits = @import("../limits.zig");
+const Code = @import("code.zig").Code;
 const Problem = @import("problem.zig").Problem;
 const Bounded = @import("problem.zig").Bounded;
 const ProblemError = @import("problem.zig").Error;
@@ -24,14 +25,12 @@ pub const Body = struct {
         self.source.init(format, bytes);
     }
 
-    pub fn fail(self: *Body, status: u16, code: []const u8, comptime detail: []const u8, args: anytype) ProblemError {
-        self.problem.* = Problem.init(status, code, detail, args).at("{s}", .{self.path.slice()});
-        return error.Problem;
+    pub fn fail(self: *Body, status: u16, code: Code, comptime detail: []const u8, args: anytype) ProblemError {
+        return self.problem.fail(status, code, detail, args, .{ .field = .{ "{s}", .{self.path.slice()} } });
     }
 
     pub fn failExpecting(self: *Body, comptime expected: []const u8, args: anytype, comptime detail: []const u8, detail_args: anytype) ProblemError {
-        self.problem.* = Problem.init(422, "BODY_INVALID", detail, detail_args).at("{s}", .{self.path.slice()}).expecting(expected, args);
-        return error.Problem;
+        return self.problem.fail(422, .BODY_INVALID, detail, detail_args, .{ .field = .{ "{s}", .{self.path.slice()} }, .expected = .{ expected, args } });
     }
 
     pub fn next(self: *Body) ProblemError!Token {
@@ -43,10 +42,7 @@ pub const Body = struct {
                 error.TooDeep => "is nested too deeply",
                 error.NumberTooLong => "holds a number that is too long",
             };
-            self.problem.* = Problem.init(400, "BODY_MALFORMED", "the body {s} at byte {d} ({s})", .{ what, self.source.offset(), format })
-                .at("{s}", .{self.path.slice()})
-                .expecting("{s}, nested at most {d} deep, numbers of at most {d} characters", .{ format, limits.body_depth_max, limits.number_bytes_max });
-            return error.Problem;
+            return self.problem.fail(400, .BODY_MALFORMED, "the body {s} at byte {d} ({s})", .{ what, self.source.offset(), format }, .{ .field = .{ "{s}", .{self.path.slice()} }, .expected = .{ "{s}, nested at most {d} deep, numbers of at most {d} characters", .{ format, limits.body_depth_max, limits.number_bytes_max } } });
         };
     }
 
@@ -282,5 +278,5 @@ test "a wrong number is named by its path" {
     body.path.append("actions");
     try std.testing.expectError(error.Problem, body.rows(&values, 3));
     try std.testing.expectEqualStrings("actions[1][1]", problem.field.slice());
-    try std.testing.expectEqualStrings("BODY_INVALID", problem.code);
+    try std.testing.expectEqual(.BODY_INVALID, problem.code);
 }

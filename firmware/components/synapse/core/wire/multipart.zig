@@ -49,13 +49,11 @@ const Reader = struct {
     at: usize = 0,
 
     fn invalid(self: *Reader, comptime detail: []const u8) ProblemError {
-        self.problem.* = Problem.init(422, "BODY_INVALID", detail, .{}).at("form", .{}).expecting("exactly one file, and no other field", .{});
-        return error.Problem;
+        return self.problem.fail(422, .BODY_INVALID, detail, .{}, .{ .field = "form", .expected = "exactly one file, and no other field" });
     }
 
     fn malformed(self: *Reader, comptime detail: []const u8) ProblemError {
-        self.problem.* = Problem.init(400, "BODY_MALFORMED", detail ++ " (byte {d})", .{self.at}).at("form", .{}).expecting("multipart/form-data as RFC 7578 describes it, with the boundary that content-type names", .{});
-        return error.Problem;
+        return self.problem.fail(400, .BODY_MALFORMED, detail ++ " (byte {d})", .{self.at}, .{ .field = "form", .expected = "multipart/form-data as RFC 7578 describes it, with the boundary that content-type names" });
     }
 
     /// Passes the first boundary; the line's end before it is missing where the body begins with it.

@@ -1,13 +1,14 @@
 //! An error answer: RFC 9457 problem details with a stable `code`, the offending field, and what would be right.
 const std = @import("std");
+pub const Code = @import("code.zig").Code;
 
-/// Code that must fail with a problem writes it first and then returns this.
+/// What code returns that has filled a problem.
 pub const Error = error{Problem};
 
 pub const Problem = struct {
     status: u16 = 500,
     /// Stable and machine-readable; part of the contract with clients.
-    code: []const u8 = "INTERNAL",
+    code: Code = .INTERNAL,
     detail: Bounded(240) = .{},
     /// Where in the request: a header, a query parameter, or a path in the body such as `actions[3][1]`.
     field: Bounded(96) = .{},
@@ -16,26 +17,40 @@ pub const Problem = struct {
     allow: []const u8 = "",
     retry_after_s: u32 = 0,
 
-    pub fn init(status: u16, code: []const u8, comptime detail: []const u8, detail_args: anytype) Problem {
-        var problem = blank(status, code);
-        problem.detail.print(detail, detail_args);
+    /// `hint` may name the `field` and what is `expected` there: each a text, or a format and its arguments.
+    pub inline fn init(status: u16, code: Code, comptime detail: []const u8, args: anytype, hint: anytype) Problem {
+        var problem: Problem = .{};
+        problem.fill(status, code, detail, args, hint);
         return problem;
     }
 
-    noinline fn blank(status: u16, code: []const u8) Problem {
-        return .{ .status = status, .code = code };
+    /// The one way to fail: `return problem.fail(..)`, with what `init` takes.
+    pub inline fn fail(problem: *Problem, status: u16, code: Code, comptime detail: []const u8, args: anytype, hint: anytype) Error {
+        problem.fill(status, code, detail, args, hint);
+        return error.Problem;
     }
 
-    pub fn at(problem: Problem, comptime field: []const u8, args: anytype) Problem {
-        var copy = problem;
-        copy.field.print(field, args);
-        return copy;
+    /// Fails with what somebody else found.
+    pub fn failWith(problem: *Problem, found: Problem) Error {
+        problem.* = found;
+        return error.Problem;
     }
 
-    pub fn expecting(problem: Problem, comptime expected: []const u8, args: anytype) Problem {
-        var copy = problem;
-        copy.expected.print(expected, args);
-        return copy;
+    inline fn fill(problem: *Problem, status: u16, code: Code, comptime detail: []const u8, args: anytype, hint: anytype) void {
+        problem.begin(status, code);
+        problem.detail.print(detail, args);
+        inline for (@typeInfo(@TypeOf(hint)).@"struct".field_names) |name| {
+            if (comptime !std.mem.eql(u8, name, "field") and !std.mem.eql(u8, name, "expected")) @compileError("a hint has a field and what is expected there, and no " ++ name);
+            write(&@field(problem, name), @field(hint, name));
+        }
+    }
+
+    noinline fn begin(problem: *Problem, status: u16, code: Code) void {
+        problem.* = .{ .status = status, .code = code };
+    }
+
+    inline fn write(text: anytype, what: anytype) void {
+        if (@typeInfo(@TypeOf(what)) == .@"struct") text.print(what[0], what[1]) else text.append(what);
     }
 };
 

@@ -29,16 +29,12 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     const encoder = &device.model.?.encode.?;
     const body = exchange.body();
     if (body.len != encoder.image_bytes * 4) {
-        exchange.problem = Problem.init(422, "IMAGE_SIZE", "the picture has {d} bytes", .{body.len})
-            .at("body", .{})
-            .expecting("{d} bytes: {d} x {d} pixels, RGB, f32", .{ encoder.image_bytes * 4, encoder.width, encoder.height });
-        return error.Problem;
+        return exchange.problem.fail(422, .IMAGE_SIZE, "the picture has {d} bytes", .{body.len}, .{ .field = "body", .expected = .{ "{d} bytes: {d} x {d} pixels, RGB, f32", .{ encoder.image_bytes * 4, encoder.width, encoder.height } } });
     }
     for (exchange.image, 0..) |*byte, i| {
         const value: f32 = @bitCast(std.mem.readInt(u32, body[4 * i ..][0..4], .little));
         if (!std.math.isFinite(value)) {
-            exchange.problem = Problem.init(422, "BODY_INVALID", "number {d} is not finite", .{i}).at("body", .{}).expecting("finite numbers", .{});
-            return error.Problem;
+            return exchange.problem.fail(422, .BODY_INVALID, "number {d} is not finite", .{i}, .{ .field = "body", .expected = "finite numbers" });
         }
         byte.* = @intFromFloat(@round(std.math.clamp((value * deviation[i % 3] + mean[i % 3]) * 255, 0, 255)));
     }
