@@ -3,9 +3,11 @@
 const std = @import("std");
 pub const core = @import("synapse_device");
 pub const ports = core.ports;
-const sims = core.sim_flash;
+const empty_image = @import("empty_image.zig");
+const sims = @import("sim_flash.zig");
 const SimFlash = sims.SimFlash;
-const SimOta = core.sim_ota.SimOta;
+const sim_ota = @import("sim_ota.zig");
+const SimOta = sim_ota.SimOta;
 const Image = @typeInfo(@FieldType(SimOta, "head")).optional.child;
 
 const alignment: std.mem.Alignment = .@"64";
@@ -81,7 +83,7 @@ pub const Board = struct {
         const board = try allocator.create(Board);
         errdefer allocator.destroy(board);
         board.* = .{ .allocator = allocator, .options = options, .port = port, .flash = undefined };
-        board.port.verify = core.sim_verify.verify;
+        board.port.verify = @import("sim_verify.zig").verify;
         board.port.get_link = simulatedLink;
         const keys = options.value.updateKeys;
         if (keys.len > update_keys_max) return error.Options;
@@ -128,7 +130,7 @@ pub const Board = struct {
     fn programFirmware(board: *Board) void {
         const revision = board.options.value.chipRevision;
         var buffer: [2048]u8 = undefined;
-        board.flash.program(ota_area, core.empty_image.make(&buffer, .{
+        board.flash.program(ota_area, empty_image.make(&buffer, .{
             .version = core.version,
             .revision_min = if (revision < 300) 0 else 300,
             .revision_max = if (revision < 300) 299 else 399,
@@ -331,7 +333,7 @@ pub fn FlashCalls(comptime boardOf: fn (?*anyopaque) *Board) type {
 
 /// What a port gives the core to update a simulated board's firmware.
 pub fn FirmwareCalls(comptime boardOf: fn (?*anyopaque) *Board) type {
-    return core.sim_ota.Calls(struct {
+    return sim_ota.Calls(struct {
         fn otaOf(user: ?*anyopaque) *SimOta {
             return &boardOf(user).ota.?;
         }

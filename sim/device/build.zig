@@ -67,6 +67,33 @@ pub const Core = struct {
         });
     }
 
+    /// The simulated board's parts over a module that holds the core, for that module's tests.
+    fn parts(core: Core, tested: *std.Build.Module) *std.Build.Module {
+        const result = core.b.createModule(.{
+            .root_source_file = core.b.path("sim/device/parts.zig"),
+            .target = tested.resolved_target,
+            .optimize = tested.optimize,
+            .strip = tested.strip,
+            .imports = &.{.{ .name = "synapse_device", .module = tested }},
+        });
+        tested.addImport("sim_parts", result);
+        return result;
+    }
+
+    /// The parts' own tests.
+    fn partsTest(core: Core, runtime: anytype, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) *std.Build.Module {
+        return core.b.createModule(.{
+            .root_source_file = core.b.path("sim/device/all_test.zig"),
+            .target = target,
+            .optimize = optimize,
+            .strip = optimize != .debug,
+            .imports = &.{
+                .{ .name = "synapse_device", .module = core.module(target, component ++ "core/abi.zig", optimize) },
+                .{ .name = "synapse", .module = runtime.module(target, .fast, "kernels/src/root.zig") },
+            },
+        });
+    }
+
     fn wasm(core: Core, runtime: anytype) void {
         const b = core.b;
         const features = std.Target.wasm.featureSet(&.{ .simd128, .bulk_memory });
@@ -109,6 +136,7 @@ pub const Core = struct {
         const plain = b.resolveTargetQuery(.{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = target.result.abi, .cpu_model = .baseline });
         const under_test = core.module(plain, component ++ "core/fuzz_root.zig", .safe);
         under_test.addAnonymousImport("test_model", .{ .root_source_file = b.path("sim/fixtures/lewm-test.syn") });
+        const simulated = core.parts(under_test);
         // Its portable kernels alone: an object cannot hold those of other instruction sets.
         const options = b.addOptions();
         options.addOption(bool, "x86_objects", false);
@@ -119,7 +147,7 @@ pub const Core = struct {
             .{ .name = "core", .module = under_test },
             .{ .name = "synapse", .module = portable },
         } });
-        for ([_]*std.Build.Module{ under_test, root }) |module_| {
+        for ([_]*std.Build.Module{ under_test, simulated, root }) |module_| {
             module_.pic = true;
             module_.fuzz = true;
             // libFuzzer's program has no function for Zig's stack probes.
@@ -135,13 +163,17 @@ pub const Core = struct {
         const root = core.module(target, component ++ "core/root_test.zig", optimize);
         root.addImport("synapse", runtime.module(target, .fast, "kernels/src/root.zig"));
         root.addAnonymousImport("test_model", .{ .root_source_file = b.path("sim/fixtures/lewm-test.syn") });
+        _ = core.parts(root);
         const header = b.addTranslateC(.{ .root_source_file = b.path(component ++ "include/synapse_device.h"), .target = target, .optimize = optimize, .link_libc = true });
         root.addImport("synapse_device_h", header.createModule());
         const filters = b.option([]const []const u8, "test-filter", "run only the device core's tests whose name contains this") orelse &.{};
-        const run = b.addRunArtifact(b.addTest(.{ .root_module = root, .filters = filters }));
-        // Run every time, so that the summary counts the tests.
-        run.has_side_effects = true;
-        b.step("test-device", "run the device core's own tests").dependOn(&run.step);
-        if (b.top_level_steps.get("test")) |all| all.step.dependOn(&run.step);
+        const step = b.step("test-device", "run the tests of the device core and of the simulated board's parts");
+        for ([_]*std.Build.Module{ root, core.partsTest(runtime, target, optimize) }) |tested| {
+            const run = b.addRunArtifact(b.addTest(.{ .root_module = tested, .filters = filters }));
+            // Run every time, so that the summary counts the tests.
+            run.has_side_effects = true;
+            step.dependOn(&run.step);
+        }
+        if (b.top_level_steps.get("test")) |all| all.step.dependOn(step);
     }
 };

@@ -37,7 +37,7 @@ export interface CoreOptions {
 /**
  * What a cut of power leaves of the flash operation under way: nothing of it; a random first part; the first half; an erase done but a write not;
  * a random first part and random bits after it; the same, with bits that read differently each time; all of it. In the order of
- * core/flash/sim_flash.zig.
+ * sim/device/sim_flash.zig.
  */
 export const POWER_CUTS = ["dropped", "torn", "half", "unwritten", "rotten", "unstable", "completed"] as const;
 export type PowerCut = (typeof POWER_CUTS)[number];

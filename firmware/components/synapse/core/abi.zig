@@ -3,13 +3,11 @@ const std = @import("std");
 pub const Device = @import("request/device.zig").Device;
 const limits = @import("limits.zig");
 const update_keys_max = @import("flash/update_keys.zig").keys_max;
-const sector_bytes = @import("flash/flash.zig").sector_bytes;
+const sector_bytes = flash.sector_bytes;
 /// For hosts written in Zig, which need no second description of the C types.
 pub const ports = @import("port.zig");
-pub const sim_flash = @import("flash/sim_flash.zig");
-pub const sim_ota = @import("flash/sim_ota.zig");
-pub const sim_verify = @import("sim_verify.zig");
-pub const empty_image = @import("firmware/empty_image.zig");
+pub const flash = @import("flash/flash.zig");
+pub const app_image = @import("firmware/app_image.zig");
 pub const version = @import("request/device.zig").version;
 
 const Result = ports.Result;

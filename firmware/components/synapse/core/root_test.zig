@@ -5,6 +5,11 @@ comptime {
     @import("synapse").c_api.exportAll();
 }
 
+// What the simulated parts that tests use take from the core.
+pub const ports = @import("abi.zig").ports;
+pub const flash = @import("abi.zig").flash;
+pub const app_image = @import("abi.zig").app_image;
+
 test {
     _ = @import("abi.zig");
     _ = @import("routes/access_table_test.zig");

@@ -1,8 +1,8 @@
 //! A board with flash for tests: the port of test_host.zig around simulated flash, with the test model in its first slot, as it comes from the factory.
 const std = @import("std");
 const abi = @import("abi.zig");
-const empty_image = @import("firmware/empty_image.zig");
-const SimFlash = @import("flash/sim_flash.zig").SimFlash;
+const empty_image = @import("sim_parts").empty_image;
+const SimFlash = @import("sim_parts").SimFlash;
 const hosts = @import("test_host.zig");
 const ports = @import("port.zig");
 const Host = hosts.Host;

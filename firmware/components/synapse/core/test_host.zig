@@ -4,9 +4,9 @@ const abi = @import("abi.zig");
 pub const ports = @import("port.zig");
 const Device = @import("request/device.zig").Device;
 const flash_module = @import("flash/flash.zig");
-const sim_ota = @import("flash/sim_ota.zig");
+const sim_ota = @import("sim_parts").sim_ota;
 const SimOta = sim_ota.SimOta;
-const SimFlash = @import("flash/sim_flash.zig").SimFlash;
+const SimFlash = @import("sim_parts").SimFlash;
 
 /// Fuzz targets are no tests: there memory is taken from one block, all of which is free again for the next input.
 pub const allocator = if (@import("builtin").is_test) std.testing.allocator else fixed.allocator();
@@ -180,7 +180,7 @@ pub const Host = struct {
         host.port.firmware_confirm = Ota.confirm;
         host.port.fetch_start = fetchStart;
         host.port.fetch_cancel = fetchCancel;
-        host.port.verify = @import("sim_verify.zig").verify;
+        host.port.verify = @import("sim_parts").verify;
         config.update_keys = host.update_keys.ptr;
         config.update_key_count = @intCast(host.update_keys.len);
         config.slot_names = .{ .of("model_a"), .of("model_b") };

@@ -1,7 +1,7 @@
 //! Claiming, tokens, what the owner opens, origins and settings, as clients see them.
 const std = @import("std");
 const abi = @import("../abi.zig");
-const SimFlash = @import("../flash/sim_flash.zig").SimFlash;
+const SimFlash = @import("sim_parts").SimFlash;
 const hosts = @import("../test_host.zig");
 const limits = @import("../limits.zig");
 const Host = hosts.Host;

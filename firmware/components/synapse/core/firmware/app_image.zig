@@ -156,7 +156,7 @@ pub const Checker = struct {
     }
 };
 
-const make = @import("empty_image.zig").make;
+const make = @import("sim_parts").empty_image.make;
 
 test "a whole image passes, in pieces of any size" {
     var buffer: [4096]u8 = undefined;

@@ -3,14 +3,12 @@ const std = @import("std");
 
 test {
     _ = @import("flash.zig");
-    _ = @import("sim_flash.zig");
     _ = @import("record_ring.zig");
     _ = @import("slot_state.zig");
     _ = @import("slots.zig");
     _ = @import("slots_test.zig");
     _ = @import("power_cut_test.zig");
     _ = @import("settings_pairs.zig");
-    _ = @import("sim_ota.zig");
     _ = @import("journal.zig");
     _ = @import("journal_test.zig");
 }

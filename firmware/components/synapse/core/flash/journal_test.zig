@@ -4,7 +4,7 @@ const std = @import("std");
 const flash = @import("flash.zig");
 const Journal = @import("journal.zig").Journal;
 const journal_module = @import("journal.zig");
-const sims = @import("sim_flash.zig");
+const sims = @import("sim_parts").sim_flash;
 const Cut = sims.Cut;
 const SimFlash = sims.SimFlash;
 

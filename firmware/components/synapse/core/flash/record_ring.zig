@@ -101,7 +101,7 @@ pub fn RecordRing(comptime magic: u32, comptime record_bytes: u32) type {
     };
 }
 
-const SimFlash = @import("sim_flash.zig").SimFlash;
+const SimFlash = @import("sim_parts").SimFlash;
 const TestRing = RecordRing(0x54534554, 128);
 
 fn payloadOf(value: u32) TestRing.Payload {
@@ -130,7 +130,7 @@ test "the latest record is found, however many were written, and wear is even" {
 }
 
 test "a worn sector is passed over, and with none left the latest record stays" {
-    for (std.enums.values(@import("sim_flash.zig").Wear)) |wear_as| {
+    for (std.enums.values(@import("sim_parts").sim_flash.Wear)) |wear_as| {
         var sim: SimFlash = try .init(std.testing.allocator, &.{3 * flash.sector_bytes}, std.testing.random_seed);
         defer sim.deinit();
         errdefer std.debug.print("seed: 0x{x}\n", .{std.testing.random_seed});

@@ -4,7 +4,7 @@ const std = @import("std");
 const limits = @import("../limits.zig");
 const hosts = @import("../test_host.zig");
 const Host = hosts.Host;
-const SimFlash = @import("../flash/sim_flash.zig").SimFlash;
+const SimFlash = @import("sim_parts").SimFlash;
 
 const rounds = 60;
 const events_per_round = 400;

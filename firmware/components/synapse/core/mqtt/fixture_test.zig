@@ -5,7 +5,7 @@ const abi = @import("../abi.zig");
 const hosts = @import("../test_host.zig");
 const Host = hosts.Host;
 const ports = @import("../port.zig");
-const SimFlash = @import("../flash/sim_flash.zig").SimFlash;
+const SimFlash = @import("sim_parts").SimFlash;
 const allocator = std.testing.allocator;
 
 /// What the topics of the tests' board begin with.

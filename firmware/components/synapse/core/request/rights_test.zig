@@ -128,7 +128,7 @@ test "a firmware whose right goes in the middle is not started" {
     try board.start();
     defer board.stop();
     var buffer: [2048]u8 = undefined;
-    const image = @import("../firmware/empty_image.zig").make(&buffer, .{ .version = "2.0.0" });
+    const image = @import("sim_parts").empty_image.make(&buffer, .{ .version = "2.0.0" });
     var length: [16]u8 = undefined;
     const upload = board.host.begin("POST", "/v1/firmware", &.{ "content-length", try std.fmt.bufPrint(&length, "{d}", .{image.len}), "content-type", "application/octet-stream" });
     board.host.device.bodyChunk(upload, image);

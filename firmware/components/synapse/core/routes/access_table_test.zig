@@ -2,7 +2,7 @@
 const std = @import("std");
 const hosts = @import("../test_host.zig");
 const routes = @import("../routes.zig");
-const SimFlash = @import("../flash/sim_flash.zig").SimFlash;
+const SimFlash = @import("sim_parts").SimFlash;
 const Host = hosts.Host;
 
 /// As access.zig has them, written down a second time.

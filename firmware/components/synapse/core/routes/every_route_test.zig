@@ -3,7 +3,7 @@ const std = @import("std");
 const hosts = @import("../test_host.zig");
 const routes = @import("../routes.zig");
 const BodyType = @import("../request/exchange.zig").BodyType;
-const SimFlash = @import("../flash/sim_flash.zig").SimFlash;
+const SimFlash = @import("sim_parts").SimFlash;
 const Bounded = @import("../wire/problem.zig").Bounded;
 const Host = hosts.Host;
 

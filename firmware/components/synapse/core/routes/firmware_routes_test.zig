@@ -1,6 +1,6 @@
 //! Updating the firmware over HTTP, and updates that the board fetches, as a client and a file server see them.
 const std = @import("std");
-const empty_image = @import("../firmware/empty_image.zig");
+const empty_image = @import("sim_parts").empty_image;
 const hosts = @import("../test_host.zig");
 const limits = @import("../limits.zig");
 const abi = @import("../abi.zig");

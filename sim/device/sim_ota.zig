@@ -1,9 +1,9 @@
 //! What ESP-IDF's bootloader and esp_ota_* do, over a simulated flash: two places for applications, and two sectors that say which one to start
 //! (esp_ota_select_entry_t). With rollback: what was not confirmed before the next start is not started again.
 const std = @import("std");
-const flash = @import("flash.zig");
-const app_image = @import("../firmware/app_image.zig");
-const empty_image = @import("../firmware/empty_image.zig");
+const flash = @import("synapse_device").flash;
+const app_image = @import("synapse_device").app_image;
+const empty_image = @import("empty_image.zig");
 
 const entry_bytes = 32;
 

@@ -1,7 +1,7 @@
 //! NOR flash for tests and simulated boards. Sectors must be erased before they are written, wear is counted, sectors wear out, and power can be cut in the middle
 //! of any operation. Stricter than the part: writing what is not erased, or into a sector whose erase was cut short, counts as a violation.
 const std = @import("std");
-const flash = @import("flash.zig");
+const flash = @import("synapse_device").flash;
 
 /// What the operation under way leaves when power goes. Erases and writes are operations, reads are not.
 pub const Cut = enum {
