@@ -4,10 +4,11 @@ import { InputError } from "synapse-engine/errors";
 import type { Checkpoint } from "../checkpoint/index.js";
 import type { ModelConfig } from "../config/configSchema.js";
 import { readJsonInput } from "../files/readInput.js";
-import { type Contradiction, checkPart, describedParts } from "../metadata/checkMetadata.js";
+import { type Contradiction, checkPart, type MetadataCheck } from "../metadata/checkMetadata.js";
+import { type DescribedPart, transformerParts } from "../metadata/describedParts.js";
 import { ggufFacts } from "../metadata/ggufFacts.js";
-import { huggingFaceFacts, isHuggingFaceConfig, preprocessorFacts } from "../metadata/huggingFaceFacts.js";
-import type { ReadFacts } from "../metadata/modelFacts.js";
+import { hasRowTower, huggingFaceFacts, isHuggingFaceConfig, preprocessorFacts } from "../metadata/huggingFaceFacts.js";
+import type { ModelFacts, ReadFacts } from "../metadata/modelFacts.js";
 
 const CONFIG = "config.json";
 const PREPROCESSOR = "preprocessor_config.json";
@@ -17,9 +18,10 @@ const BYTES_MAX = 16_000_000;
 export interface MetadataReport {
   /** The files that were understood, or "GGUF"; empty when there were none. */
   readonly sources: readonly string[];
-  /** The part of the config that they were held against; null when there was nothing to hold. */
-  readonly part: string | null;
+  /** The parts of the config that they were held against; none when there was nothing to hold. */
+  readonly parts: readonly string[];
   readonly checked: readonly string[];
+  /** What the metadata say nothing of that is understood, and the parts that they do not describe. */
   readonly unchecked: readonly string[];
   /** Only where the user said to go on: otherwise they are an error. */
   readonly contradictions: readonly Contradiction[];
@@ -37,25 +39,58 @@ export async function checkMetadata(
   configSource: string,
   ignoreBecause: string | undefined,
 ): Promise<MetadataReport> {
-  const parts = describedParts(config);
-  const none = { part: null, checked: [], contradictions: [], ignoredBecause: null };
-  const pictures = parts.some(([, part]) => part.embedding.kind === "patches");
-  const { sources, reads } = await readFacts(checkpoint, pictures);
-  const unknown = reads.flatMap((read) => read.unknown);
-  if (sources.length === 0 || parts.length === 0) return { ...none, sources, unchecked: unknown };
-  // Of several towers alike the metadata are of the one that fits them best.
-  const facts = Object.assign({}, ...reads.map((read) => read.facts)) as ReadFacts["facts"];
-  const checks = parts.map(([name, part]) => ({ name, ...checkPart(facts, name, part, configSource) }));
-  const best = checks.sort((a, b) => a.contradictions.length - b.contradictions.length)[0] as (typeof checks)[number];
-  if (best.contradictions.length > 0 && ignoreBecause === undefined) throw contradicts(checkpoint.path, best.contradictions);
+  const parts = transformerParts(config);
+  const { sources, reads, rowReads } = await readFacts(checkpoint, parts.pictures.length > 0);
+  const unknown = [...reads, ...rowReads].flatMap((read) => read.unknown);
+  const held =
+    sources.length === 0 ? [] : [...holdAll(reads, mainParts(parts), configSource), ...holdOthers(rowReads, parts.rows, configSource)];
+  const names = held.map(({ name }) => name);
+  const contradictions = held.flatMap((check) => check.contradictions);
+  if (contradictions.length > 0 && ignoreBecause === undefined) throw contradicts(checkpoint.path, contradictions);
   return {
     sources,
-    part: best.name,
-    checked: best.checked,
-    unchecked: [...unknown, ...best.unchecked],
-    contradictions: best.contradictions,
-    ignoredBecause: best.contradictions.length > 0 ? (ignoreBecause ?? null) : null,
+    parts: names,
+    checked: distinct(held.flatMap(({ checked }) => checked)),
+    unchecked: distinct([
+      ...unknown,
+      ...held.flatMap(({ unchecked }) => unchecked),
+      ...(names.length > 0 ? undescribed(Object.keys(config.parts).filter((name) => !names.includes(name))) : []),
+    ]),
+    contradictions,
+    ignoredBecause: contradictions.length > 0 ? (ignoreBecause ?? null) : null,
   };
+}
+
+type Parts = ReturnType<typeof transformerParts>;
+type Held = MetadataCheck & { readonly name: string };
+
+/** The parts that the metadata of a model are of: of one that takes pictures those that do, else those of rows. */
+const mainParts = ({ pictures, rows }: Parts): readonly DescribedPart[] => (pictures.length > 0 ? pictures : rows);
+const distinct = (items: readonly string[]): string[] => [...new Set(items)];
+const factsOf = (reads: readonly ReadFacts[]): ModelFacts => Object.assign({}, ...reads.map((read) => read.facts));
+
+/** Holds metadata against every part that has the size they say; where none has, against the one that comes closest. */
+function holdAll(reads: readonly ReadFacts[], parts: readonly DescribedPart[], configSource: string): Held[] {
+  const facts = factsOf(reads);
+  const checks = parts.map(({ name, part, rows }) => ({ name, part, ...checkPart(facts, name, part, configSource, rows) }));
+  const described = checks.filter(({ part }) => hasSizeOf(facts, part));
+  if (described.length > 0) return described;
+  return checks.sort((a, b) => a.contradictions.length - b.contradictions.length).slice(0, 1);
+}
+
+/** Metadata of a tower beside the one that takes pictures are of a part only if it has its size. */
+function holdOthers(reads: readonly ReadFacts[], parts: readonly DescribedPart[], configSource: string): Held[] {
+  const facts = factsOf(reads);
+  const described = reads.length === 0 ? [] : parts.filter(({ part }) => hasSizeOf(facts, part));
+  return described.map(({ name, part, rows }) => ({ name, ...checkPart(facts, name, part, configSource, rows) }));
+}
+
+function hasSizeOf({ width, layers }: ModelFacts, part: DescribedPart["part"]): boolean {
+  return (width?.value ?? part.width) === part.width && (layers?.value ?? part.layers) === part.layers;
+}
+
+function undescribed(names: readonly string[]): string[] {
+  return names.length === 0 ? [] : [`${names.map((name) => `parts.${name}`).join(", ")}, of which the metadata say nothing`];
 }
 
 function contradicts(source: string, contradictions: readonly Contradiction[]): InputError {
@@ -71,28 +106,31 @@ function contradicts(source: string, contradictions: readonly Contradiction[]): 
 async function readFacts(
   { path, format, metadata }: Pick<Checkpoint, "path" | "format" | "metadata">,
   pictures: boolean,
-): Promise<{ sources: string[]; reads: ReadFacts[] }> {
+): Promise<{ sources: string[]; reads: ReadFacts[]; rowReads: ReadFacts[] }> {
   const sources: string[] = [];
   const reads: ReadFacts[] = [];
+  // Of a tower that takes rows, where another takes pictures.
+  const rowReads: ReadFacts[] = [];
   const add = (source: string, read: ReadFacts) => {
     sources.push(source);
     reads.push(read);
   };
   if (format === "gguf") {
     add("GGUF", ggufFacts(metadata));
-    return { sources, reads };
+    return { sources, reads, rowReads };
   }
   const folder = await folderOf(path);
-  if (folder === undefined) return { sources, reads };
+  if (folder === undefined) return { sources, reads, rowReads };
   const whole = metadata.config ?? (await readBeside(join(folder, CONFIG), reads));
   // What preprocesses pictures belongs to a Hugging Face model; a file of that name elsewhere says nothing.
-  if (!isHuggingFaceConfig(whole)) return { sources, reads };
+  if (!isHuggingFaceConfig(whole)) return { sources, reads, rowReads };
   const preprocessor = pictures ? await readBeside(join(folder, PREPROCESSOR), reads) : undefined;
   // Of an image size that both name the model's own counts: positions are stretched to the one that pictures are usually cut to.
   if (typeof preprocessor === "object" && preprocessor !== null)
     add(PREPROCESSOR, preprocessorFacts(preprocessor as Record<string, unknown>, PREPROCESSOR));
   add(CONFIG, huggingFaceFacts(whole, pictures, CONFIG));
-  return { sources, reads };
+  if (pictures && hasRowTower(whole)) rowReads.push({ ...huggingFaceFacts(whole, false, CONFIG), unknown: [] });
+  return { sources, reads, rowReads };
 }
 
 /** The folder of a checkpoint on the disk. */

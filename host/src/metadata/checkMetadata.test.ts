@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { ModelConfig } from "../config/configSchema.js";
 import { parseConfig } from "../config/parseConfig.js";
 import { bertSmall, optSmall } from "../parity/misread.js";
-import { checkPart, describedParts, type MetadataCheck } from "./checkMetadata.js";
+import { checkPart, type MetadataCheck } from "./checkMetadata.js";
+import { transformerParts } from "./describedParts.js";
 import { ggufFacts } from "./ggufFacts.js";
 import { huggingFaceFacts, isHuggingFaceConfig, preprocessorFacts } from "./huggingFaceFacts.js";
 import type { ReadFacts } from "./modelFacts.js";
@@ -12,9 +13,10 @@ const read = (name: string) => JSON.parse(readFileSync(new URL(`../../../configs
 type Json = Record<string, unknown>;
 
 function check(config: ModelConfig, ...reads: ReadFacts[]): MetadataCheck {
-  const [[name, part] = []] = describedParts(config);
-  if (name === undefined || part === undefined) throw new Error("no part");
-  return checkPart(Object.assign({}, ...reads.map(({ facts }) => facts)), name, part, "c.json");
+  const { pictures, rows } = transformerParts(config);
+  const [first] = [...pictures, ...rows];
+  if (first === undefined) throw new Error("no part");
+  return checkPart(Object.assign({}, ...reads.map(({ facts }) => facts)), first.name, first.part, "c.json", first.rows);
 }
 
 /** As `transformers` writes it for the model of configs/vit-tiny-classifier.json. */
@@ -148,6 +150,9 @@ describe("a ViT of Hugging Face", () => {
       "activation",
       "epsilon of norms",
       "causal attention",
+      "factor on the scores",
+      "windows of attention",
+      "whether square weights are stored transposed",
       "image mean",
       "image deviation",
     ]);
@@ -157,7 +162,7 @@ describe("a ViT of Hugging Face", () => {
     ]);
     const unscaled = preprocessorFacts({ ...VIT_PIXELS, rescale_factor: 1 / 127.5, size: { shortest_edge: 224 } }, "p.json");
     expect(unscaled.facts).toEqual({});
-    expect(unscaled.unknown).toHaveLength(2);
+    expect(unscaled.unknown).toHaveLength(4);
   });
 
   test("of two towers the one that takes pictures counts", () => {
@@ -246,7 +251,15 @@ describe("a GGUF", () => {
     };
     const { contradictions, unchecked } = check(parseConfig(read("vit-tiny-classifier"), "c.json"), ggufFacts(values));
     expect(contradictions.map(({ what }) => what)).toEqual(["image mean"]);
-    expect(unchecked).toEqual(["norm placement", "positions", "heads", "epsilon of norms", "causal attention"]);
+    expect(unchecked).toEqual([
+      "norm placement",
+      "positions",
+      "heads",
+      "epsilon of norms",
+      "causal attention",
+      "factor on the scores",
+      "windows of attention",
+    ]);
   });
 
   test("without an architecture nothing is known", () => {

@@ -1,5 +1,5 @@
-import type { ModelConfig, NormConfig, TransformerConfig } from "../config/configSchema.js";
-import type { Fact, ModelFacts, NormPlacement, PositionKind } from "./modelFacts.js";
+import type { NormConfig, TransformerConfig } from "../config/configSchema.js";
+import type { Fact, ModelFacts, NormPlacement, PositionKind, QkvLayout, ScoreFactor } from "./modelFacts.js";
 
 /** Something that the metadata beside the weights and the config say differently. */
 export interface Contradiction {
@@ -30,8 +30,19 @@ const POSITIONS: Readonly<Record<PositionKind, string>> = {
   rope: "rotary positions",
   relative: "relative positions",
   alibi: "positions as biases of attention (ALiBi)",
+  constant: "the first row of the position table for all rows",
   none: "no positions",
 };
+const LAYOUTS: Readonly<Record<QkvLayout, string>> = {
+  blocks: "all rows of q, then k, then v",
+  heads: "q, k and v of each head together",
+  groups: "the queries of each key with it and its value",
+  blocks_qvk: "parts with rows q, v, k each",
+};
+/** Facts that have one value; what no config can say is a list of them. */
+type Compared = Exclude<keyof ModelFacts, "beyond">;
+type ValueOf<Key extends Compared> = NonNullable<ModelFacts[Key]>["value"];
+
 /** What tells models apart that have the same tensors: where the metadata say nothing of it, that is worth a word. */
 const OF_NOTE = {
   normPlacement: "norm placement",
@@ -41,26 +52,23 @@ const OF_NOTE = {
   activation: "activation",
   eps: "epsilon of norms",
   causal: "causal attention",
+  scoreFactor: "factor on the scores",
+  rowsInSight: "windows of attention",
+  qkvLayout: "layout of the fused query, key and value",
+  transposed: "whether square weights are stored transposed",
 } as const;
 const OF_PICTURES = { mean: "image mean", std: "image deviation" } as const;
 
-/** The transformer parts that metadata can be of: those that take pictures where there are any, else those of rows. */
-export function describedParts(config: ModelConfig): [string, TransformerConfig][] {
-  const transformers = Object.entries(config.parts).flatMap(([name, part]): [string, TransformerConfig][] =>
-    part.kind === "transformer" ? [[name, part]] : [],
-  );
-  const pictures = transformers.filter(([, part]) => part.embedding.kind === "patches");
-  return pictures.length > 0 ? pictures : transformers;
-}
-
-/** Holds the facts against one transformer part. `source` is the config's file. */
-export function checkPart(facts: ModelFacts, name: string, part: TransformerConfig, source: string): MetadataCheck {
+/**
+ * Holds the facts against one transformer part. `source` is the config's file, `rows` the most rows of a run among which the part attends.
+ */
+export function checkPart(facts: ModelFacts, name: string, part: TransformerConfig, source: string, rows: number): MetadataCheck {
   const check = new Check(facts, `parts.${name}`, source);
-  const { attention, ffn, norm } = part;
+  const { ffn, norm } = part;
   const affects = norm.kind !== "none";
   // A config has no other placement: where there are norms, they stand before the halves.
   if (affects) check.one("normPlacement", "norm placement", "pre", "", (value) => PLACEMENTS[value]);
-  checkPositions(check, part);
+  const notes = checkPositions(check, part);
   if (affects) {
     check.one("norm", "kind of norm", norm.kind, ".norm.kind");
     checkEps(check, norm, ".norm.eps");
@@ -68,10 +76,8 @@ export function checkPart(facts: ModelFacts, name: string, part: TransformerConf
   checkEps(check, part.finalNorm, ".finalNorm.eps");
   check.one("width", "width", part.width, ".width");
   check.one("layers", "layers", part.layers, ".layers");
-  check.one("heads", "heads", attention.heads, ".attention.heads");
-  check.one("kvHeads", "heads of keys and values", attention.kvHeads ?? attention.heads, ".attention.kvHeads");
-  check.one("headDim", "width of a head", attention.headDim, ".attention.headDim");
-  check.one("causal", "causal attention", attention.causal, ".attention.causal");
+  checkAttention(check, part, rows);
+  checkTransposed(check, part);
   check.one("hidden", "width of the feed-forward", ffn.hidden, ".ffn.hidden");
   check.one("gatedFfn", "gated feed-forward", ffn.kind === "gated", ".ffn.kind");
   check.some("activation", "activation", ffn.act, ".ffn.act");
@@ -82,21 +88,78 @@ export function checkPart(facts: ModelFacts, name: string, part: TransformerConf
     check.list("image", "image size", image, ".embedding.image");
     check.list("mean", "image mean", mean, ".embedding.mean");
     check.list("std", "image deviation", std, ".embedding.std");
+    check.one("channels", "order of colors", "rgb", ".embedding");
   }
+  check.beyond();
   const noted = { ...OF_NOTE, ...(part.embedding.kind === "patches" ? OF_PICTURES : {}) };
   const unchecked = Object.entries(noted)
-    .filter(([key]) => facts[key as keyof ModelFacts] === undefined)
-    .filter(([key]) => key !== "firstPosition" || (part.embedding.kind === "rows" && part.position === "learned"))
+    .filter(([key]) => facts[key as keyof ModelFacts] === undefined && matters(key as keyof typeof noted, part))
     .map(([, what]) => what);
-  return { checked: [...new Set(check.checked)], contradictions: check.contradictions, unchecked };
+  return { checked: [...new Set(check.checked)], contradictions: check.contradictions, unchecked: [...unchecked, ...notes] };
 }
 
-function checkPositions(check: Check, part: TransformerConfig): void {
+function matters(key: keyof typeof OF_NOTE | keyof typeof OF_PICTURES, part: TransformerConfig): boolean {
+  if (key === "firstPosition") return hasPositionTable(part);
+  if (key === "qkvLayout") return part.attention.qkv === "fused" && part.attention.heads > 1;
+  if (key === "transposed") return linearWeights(part).some(({ square }) => square);
+  return true;
+}
+
+function checkAttention(check: Check, { attention }: TransformerConfig, rows: number): void {
+  const { heads, kvHeads = heads, headDim, causal, scale = headDim ** -0.5 } = attention;
+  check.one("heads", "heads", heads, ".attention.heads");
+  check.one("kvHeads", "heads of keys and values", kvHeads, ".attention.kvHeads");
+  check.one("headDim", "width of a head", headDim, ".attention.headDim");
+  check.one("causal", "causal attention", causal, ".attention.causal");
+  check.scores(headDim, scale, attention.scale === undefined ? ".attention.headDim" : ".attention.scale");
+  check.sight(rows);
+  // Of one head, or one in all, the layouts are the same.
+  if (attention.qkv === "fused" && heads > 1)
+    check.one("qkvLayout", "layout of the fused query, key and value", "blocks", ".attention.qkv", (value) => LAYOUTS[value]);
+}
+
+/** Each linear layer by itself: of a square weight no shape says which way round it is stored. */
+function checkTransposed(check: Check, part: TransformerConfig): void {
+  const stored = (value: boolean) => (value ? "stored [in, out]" : "stored [out, in]");
+  for (const { key, transposed } of linearWeights(part))
+    check.one("transposed", "transposed weights", transposed, `.weights.layer.${key}`, stored);
+}
+
+function linearWeights({ width, attention, ffn, weights: { layer } }: TransformerConfig) {
+  const { heads, headDim, kvHeads = heads } = attention;
+  const [inner, kv] = [heads * headDim, kvHeads * headDim];
+  const outputs = {
+    q: inner,
+    k: kv,
+    v: kv,
+    qkv: inner + 2 * kv,
+    out: inner,
+    up: ffn.hidden,
+    gate: ffn.hidden,
+    gateUp: 2 * ffn.hidden,
+    down: ffn.hidden,
+  };
+  return Object.entries(outputs).flatMap(([key, size]) => {
+    const given = layer[key as keyof typeof outputs];
+    if (given === undefined) return [];
+    const transposed = typeof given === "object" && !Array.isArray(given) && (given as { transposed: boolean }).transposed;
+    return [{ key, transposed, square: size === width }];
+  });
+}
+
+const hasPositionTable = (part: TransformerConfig) => part.embedding.kind === "rows" && part.position === "learned";
+
+/** Answers what no comparison shows, in words. */
+function checkPositions(check: Check, part: TransformerConfig): string[] {
   const { positions } = check.facts;
+  if (positions?.value === "constant" && part.position === "none")
+    return [
+      `positions: ${positions.place} adds the first row of its position table to all rows, which the part leaves to whoever gives it rows`,
+    ];
   // A table that is stored is added like a learned one.
   const fits = positions?.value === "table" && part.position === "learned";
   check.one("positions", "positions", fits ? "table" : part.position, ".position", (value) => POSITIONS[value]);
-  if (part.embedding.kind !== "rows" || part.position !== "learned") return;
+  if (!hasPositionTable(part)) return [];
   check.one(
     "firstPosition",
     "where positions begin",
@@ -104,6 +167,7 @@ function checkPositions(check: Check, part: TransformerConfig): void {
     ".firstPosition",
     (value) => `at row ${value} of their table`,
   );
+  return [];
 }
 
 function checkEps(check: Check, norm: NormConfig, path: string): void {
@@ -123,13 +187,7 @@ class Check {
     this.source = source;
   }
 
-  one<Key extends keyof ModelFacts>(
-    key: Key,
-    what: string,
-    own: NonNullable<ModelFacts[Key]>["value"],
-    path: string,
-    show: (value: NonNullable<ModelFacts[Key]>["value"]) => string = String,
-  ): void {
+  one<Key extends Compared>(key: Key, what: string, own: ValueOf<Key>, path: string, show: (value: ValueOf<Key>) => string = String): void {
     this.compare(key, what, own, path, (value) => value === own, show);
   }
 
@@ -156,16 +214,48 @@ class Check {
     this.compare(key, what, own, path, same, (value) => `[${(value as readonly number[]).join(", ")}]`);
   }
 
-  private compare<Key extends keyof ModelFacts, Own>(
+  /** The factor on the scores, of which a config has one for all layers. */
+  scores(headDim: number, own: number, path: string): void {
+    const value = ({ factor }: ScoreFactor) => (factor === "head" ? headDim ** -0.5 : factor);
+    this.compare(
+      "scoreFactor",
+      "factor on the scores",
+      { factor: own },
+      path,
+      (fact) => near(value(fact), own) && fact.byLayer !== true,
+      (fact: ScoreFactor) => `${Number(value(fact).toPrecision(7))}${fact.byLayer ? " over the layer's number" : ""}`,
+    );
+  }
+
+  /** A window that no run reaches the end of is none. */
+  sight(rows: number): void {
+    this.compare(
+      "rowsInSight",
+      "windows of attention",
+      rows,
+      "",
+      (value) => rows <= value,
+      (own: number) => `all of up to ${own} rows see each other`,
+      (value) => `some layers see no further than ${value} rows`,
+    );
+  }
+
+  /** What no config can say cannot agree. */
+  beyond(): void {
+    for (const { value, place } of this.facts.beyond ?? [])
+      this.contradictions.push({ what: value, metadata: place, config: `${this.source} ${this.part}, which has no such thing` });
+  }
+
+  private compare<Key extends Compared, Own>(
     key: Key,
     what: string,
     own: Own,
     path: string,
-    same: (value: NonNullable<ModelFacts[Key]>["value"]) => boolean,
+    same: (value: ValueOf<Key>) => boolean,
     show: (value: never) => string = String,
-    showFact: (value: NonNullable<ModelFacts[Key]>["value"]) => string = show as (value: unknown) => string,
+    showFact: (value: ValueOf<Key>) => string = show as (value: unknown) => string,
   ): void {
-    const fact = this.facts[key] as Fact<NonNullable<ModelFacts[Key]>["value"]> | undefined;
+    const fact = this.facts[key] as Fact<ValueOf<Key>> | undefined;
     if (fact === undefined) return;
     this.checked.push(what);
     if (same(fact.value)) return;

@@ -1,7 +1,10 @@
-import { ggufArchitectureOf } from "./architectures.js";
-import { defined, type Fact, type ModelFacts, type ReadFacts } from "./modelFacts.js";
+import { type Architecture, ggufArchitectureOf } from "./architectures.js";
+import { defined, type Fact, type ModelFacts, type ReadFacts, type ScoreFactor } from "./modelFacts.js";
 
 type Values = Readonly<Record<string, unknown>>;
+
+/** What multiplies these weights takes them in this order alone, so the converter has turned what was stored the other way round. */
+const TURNED = { value: false, place: "GGUF" } as const;
 
 /** The facts of a GGUF's key/values. Specification: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
 export function ggufFacts(values: Values): ReadFacts {
@@ -28,10 +31,50 @@ function languageFacts(values: Values, name: string): ReadFacts {
     gatedFfn: by(architecture?.gated),
     eps: number("attention.layer_norm_epsilon") ?? number("attention.layer_norm_rms_epsilon"),
     ...sizes(number),
+    scoreFactor: scoreFactorOf(number) ?? by<ScoreFactor>(architecture && { factor: architecture.scoreFactor ?? "head" }),
+    rowsInSight: windowOf(number, architecture) ?? by(architecture && (architecture.window ?? Number.POSITIVE_INFINITY)),
+    // The converter has put fused tensors in order.
+    qkvLayout: by(architecture && ("blocks" as const)),
+    transposed: TURNED,
+    beyond: beyondOf(number, architecture, place),
     headDim: number("attention.key_length"),
     kvHeads: number("attention.head_count_kv"),
   });
   return { facts, unknown: architecture === undefined ? [`what ${place} says of norms, positions and attention`] : [] };
+}
+
+function scoreFactorOf(number: NumberOf): Fact<ScoreFactor> | undefined {
+  const scale = number("attention.scale");
+  // 0 is written where nothing is meant.
+  return scale === undefined || scale.value === 0 ? undefined : { value: { factor: scale.value }, place: scale.place };
+}
+
+function windowOf(number: NumberOf, architecture: Architecture | undefined): Fact<number> | undefined {
+  const window = number("attention.sliding_window");
+  if (window === undefined) return undefined;
+  if (window.value === 0) return { value: Number.POSITIVE_INFINITY, place: window.place };
+  // Where rows see both sides, the window has half of it on each.
+  return { value: architecture?.causal === false ? Math.floor(window.value / 2) + 1 : window.value, place: window.place };
+}
+
+/** What no config can say, by keys that change numbers without a tensor. */
+const BEYOND = [
+  ["attn_logit_softcapping", 0, "scores that are capped softly"],
+  ["attention.clamp_kqv", 0, "queries, keys and values that are clipped"],
+  ["residual_scale", 1, "a factor on what each half of a block adds"],
+  ["expert_count", 0, "experts of which rows choose"],
+  ["attention.max_alibi_bias", 0, "biases of attention by distance (ALiBi)"],
+] as const;
+
+function beyondOf(number: NumberOf, architecture: Architecture | undefined, place: string): readonly Fact<string>[] | undefined {
+  const found = [
+    ...(architecture?.beyond ?? []).map((value) => ({ value, place })),
+    ...BEYOND.flatMap(([key, neutral, value]) => {
+      const fact = number(key);
+      return fact === undefined || fact.value === neutral ? [] : [{ value, place: fact.place }];
+    }),
+  ];
+  return found.length === 0 ? undefined : found;
 }
 
 /** A vision tower (`mmproj`): pre-norm, with learned positions, in all models that the format was made for but those with rope. */
@@ -50,6 +93,7 @@ function visionFacts(values: Values): ReadFacts {
     image: side && { value: [side.value, side.value] as const, place: side.place },
     patch: number("patch_size"),
     activation: activationOf(values),
+    transposed: TURNED,
     mean: channels("image_mean"),
     std: channels("image_std"),
   });
