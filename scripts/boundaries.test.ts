@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -78,17 +78,25 @@ describe.each(FOLDERS)("%s", (folder) => {
   });
 });
 
-test("the compiler has the simulated board loaded by what starts one, and by nothing else", () => {
-  const isBoards = (file: string) => file.startsWith("host/src/boards/");
-  const isTest = (file: string) => /\.test\.ts$|\/testing\//.test(file);
-  const loads = of("host").filter(({ file, typeOnly, later }) => !typeOnly && !later && !isTest(file));
-  const simulator = loads.filter(({ file, from }) => from === "synapse-sim" && !isBoards(file));
-  const within = loads.filter(({ file, from }) => {
-    return from.startsWith(".") && !isBoards(file) && isBoards(relative(ROOT, resolve(ROOT, dirname(file), from)));
-  });
-  // What these two do is start boards; the program and the library load them when that is asked for.
-  const starters = ["host/src/cli/simulate.ts", "host/src/cli/demo.ts", "host/src/cli/brokerText.ts"];
-  expect(simulator.map(place)).toEqual([]);
-  expect(within.filter(({ file }) => !starters.includes(file)).map(place)).toEqual([]);
-  for (const file of starters) expect(existsSync(join(ROOT, file))).toBe(true);
+/** The way from a file to an import of `wanted` that is loaded with it, as the files between; undefined where there is none. */
+function wayTo(wanted: string, start: string): string[] | undefined {
+  const ways = new Map([[start, [start]]]);
+  for (const [file, way] of ways) {
+    for (const { from, typeOnly, later } of importsOf(file)) {
+      if (typeOnly || later) continue;
+      if (from === wanted) return [...way, from];
+      const next = from.startsWith(".") ? relative(ROOT, resolve(ROOT, dirname(file), from)).replace(/\.js$/, ".ts") : undefined;
+      if (next !== undefined && !ways.has(next)) ways.set(next, [...way, next]);
+    }
+  }
+  return undefined;
+}
+
+test.each([
+  ["the program", "host/src/cli/main.ts"],
+  ["the library", "host/src/index.ts"],
+])("%s loads the simulated board when one is started, and not before", (_name, start) => {
+  expect(wayTo("synapse-sim", start)).toBeUndefined();
+  // What this looks for is found where it is.
+  expect(wayTo("synapse-sim", "host/src/boards/startBoard.ts")).toBeDefined();
 });
