@@ -14,9 +14,9 @@ import {
 import type { Board } from "synapse-sim/boards";
 import { topicId } from "../client/mqttChannel.js";
 import { readInput } from "../files/readInput.js";
+import { isUntrained, PACK_BYTES_MAX } from "../open/openModelFile.js";
 import { readPack } from "../pack/readPack.js";
 import type { SlotFit } from "../report/slotFit.js";
-import { isUntrained, PACK_BYTES_MAX } from "../run/openModelFile.js";
 import { updateKeyPoint } from "../sign/signPack.js";
 import { readUpdateKey } from "../sign/updateKeys.js";
 import { slotFits } from "./boardFit.js";

@@ -2,9 +2,9 @@ import { basename } from "node:path";
 import { serveTab, type TlsIdentity } from "synapse-sim";
 import type { Board } from "synapse-sim/boards";
 import { readInput } from "../files/readInput.js";
+import { isUntrained, PACK_BYTES_MAX } from "../open/openModelFile.js";
 import { readPack } from "../pack/readPack.js";
 import type { SlotFit } from "../report/slotFit.js";
-import { isUntrained, PACK_BYTES_MAX } from "../run/openModelFile.js";
 import { slotFits } from "./boardFit.js";
 import { networkUrl } from "./lanAddress.js";
 

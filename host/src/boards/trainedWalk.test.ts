@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
-import { trainedPack } from "../run/trainedPack.js";
+import { trainedPack } from "../compile/trainedPack.js";
 import { findBoard } from "./boards.js";
 import { watchWalk } from "./trainedWalk.js";
 

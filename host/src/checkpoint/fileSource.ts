@@ -1,7 +1,7 @@
 import { readSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { InputError } from "synapse-engine/errors";
-import { inputError } from "./errors.js";
+import { inputError } from "../files/inputError.js";
 
 // Node refuses single reads of 2 GiB and more.
 const READ_BYTES_MAX = 1 << 30;

@@ -1,6 +1,6 @@
+import { inputError, quote } from "../files/inputError.js";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
 import { elementCount } from "./dtypes.js";
-import { inputError, quote } from "./errors.js";
 import type { FileSource } from "./fileSource.js";
 import { GGML_TYPES_BY_ID, type GgmlType, REMOVED } from "./ggmlTypes.js";
 import { GgufCursor } from "./ggufCursor.js";

@@ -1,4 +1,4 @@
-import { inputError } from "./errors.js";
+import { inputError } from "../files/inputError.js";
 import type { FileSource } from "./fileSource.js";
 
 const WINDOW_BYTES = 1 << 18;

@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { inputError, quote } from "../files/inputError.js";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
-import { inputError, quote } from "./errors.js";
 
 const PARTS_MAX = 1024;
 

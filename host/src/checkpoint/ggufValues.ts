@@ -1,4 +1,4 @@
-import { quote } from "./errors.js";
+import { quote } from "../files/inputError.js";
 import type { GgufCursor } from "./ggufCursor.js";
 
 /** Bounds on metadata, far above every published file. */

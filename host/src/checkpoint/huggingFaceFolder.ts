@@ -1,8 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { inputError } from "../files/inputError.js";
 import { parseJsonObject } from "../files/strictJson.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { inputError } from "./errors.js";
 import { FileSource, unreadable } from "./fileSource.js";
 
 const CONFIG_BYTES_MAX = 16_000_000;

@@ -1,2 +1,3 @@
-export { type Checkpoint, type CheckpointTensor, openCheckpoint } from "./checkpoint.js";
+export type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
+export { openCheckpoint } from "./openCheckpoint.js";
 export { type TensorToWrite, writeSafetensors } from "./writeSafetensors.js";

@@ -1,5 +1,5 @@
-import { inputError, quote } from "./errors.js";
-import { PickleBytes } from "./pickleBytes.js";
+import { inputError, quote } from "../files/inputError.js";
+import { PickleBytes, type Reject } from "./pickleBytes.js";
 
 /** A Python tuple; lists are arrays, dicts are Maps, None is null, and integers that a number cannot hold are bigint. */
 export class PickleTuple {
@@ -19,9 +19,6 @@ export class PickleInert {
     this.name = name;
   }
 }
-
-/** Ends the reading with an error at the place of the opcode. */
-export type Reject = (code: string, message: string, expected?: string) => never;
 
 /** Code, what was met, and what would be right. */
 export type Refusal = readonly [code: string, message: string, expected: string];

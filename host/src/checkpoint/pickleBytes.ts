@@ -1,4 +1,5 @@
-import type { Reject } from "./pickle.js";
+/** Ends the reading with an error at the place of the opcode. */
+export type Reject = (code: string, message: string, expected?: string) => never;
 
 /** Reads an opcode's arguments; every length is held against the rest of the pickle. */
 export class PickleBytes {

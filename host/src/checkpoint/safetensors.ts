@@ -1,7 +1,7 @@
+import { inputError, quote } from "../files/inputError.js";
 import { isJsonObject, parseJsonObject } from "../files/strictJson.js";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
 import { elementCount, RANK_MAX, SCALAR_BYTES } from "./dtypes.js";
-import { inputError, quote } from "./errors.js";
 import type { FileSource } from "./fileSource.js";
 import { toF32 } from "./toF32.js";
 

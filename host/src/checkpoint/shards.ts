@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
+import { inputError, quote } from "../files/inputError.js";
 import { isJsonObject, parseJsonObject } from "../files/strictJson.js";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
-import { inputError, quote } from "./errors.js";
 import type { FileSource } from "./fileSource.js";
 
 const INDEX_BYTES_MAX = 100_000_000;

@@ -1,5 +1,5 @@
+import { inputError, quote } from "../files/inputError.js";
 import { DEQUANTIZED, dequantizer } from "./dequantize.js";
-import { inputError, quote } from "./errors.js";
 import { f8e4m3ToF32, f8e5m2ToF32, f8e8m0ToF32 } from "./float8.js";
 import { GGML_TYPES_BY_NAME } from "./ggmlTypes.js";
 import { f16Table } from "./half.js";

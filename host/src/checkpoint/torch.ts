@@ -1,5 +1,5 @@
+import { inputError, quote } from "../files/inputError.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { inputError, quote } from "./errors.js";
 import type { FileSource } from "./fileSource.js";
 import { unpickle } from "./pickle.js";
 import { readStorageId, TORCH_GLOBALS, TORCH_REFUSED } from "./torchGlobals.js";

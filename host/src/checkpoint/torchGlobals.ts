@@ -1,7 +1,8 @@
+import { quote } from "../files/inputError.js";
 import { elementCount, RANK_MAX, SCALAR_BYTES } from "./dtypes.js";
-import { quote } from "./errors.js";
 import { INERT_GLOBALS } from "./inertGlobals.js";
-import { PickleGlobal, PickleOrderedDict, PickleTuple, type Refusal, type Reject } from "./pickle.js";
+import { PickleGlobal, PickleOrderedDict, PickleTuple, type Refusal } from "./pickle.js";
+import type { Reject } from "./pickleBytes.js";
 
 /** One `data/N` record. `dtype` is undefined for an untyped storage. */
 export class TorchStorage {

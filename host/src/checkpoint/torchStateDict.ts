@@ -1,4 +1,4 @@
-import { inputError, quote } from "./errors.js";
+import { inputError, quote } from "../files/inputError.js";
 import { TorchView } from "./torchGlobals.js";
 
 /** Keys under which training code keeps the state_dict inside what it saves, the likeliest first. */

@@ -1,6 +1,6 @@
+import { inputError, quote } from "../files/inputError.js";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
 import { elementCount, SCALAR_BYTES } from "./dtypes.js";
-import { inputError, quote } from "./errors.js";
 import type { FileSource } from "./fileSource.js";
 import { gather, isContiguous } from "./strided.js";
 import { toF32 } from "./toF32.js";

@@ -1,6 +1,6 @@
 import { atomicWriteWith } from "../files/atomicWrite.js";
+import { inputError, quote } from "../files/inputError.js";
 import { elementCount, SCALAR_BYTES } from "./dtypes.js";
-import { inputError, quote } from "./errors.js";
 import { MAX_HEADER_BYTES } from "./safetensors.js";
 
 /** A tensor to write: `data` holds its little-endian values, row-major. */

@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 import { inflateRaw } from "node:zlib";
-import { inputError, quote } from "./errors.js";
+import { inputError, quote } from "../files/inputError.js";
 import type { FileSource } from "./fileSource.js";
 
 const inflate = promisify(inflateRaw);

@@ -1,6 +1,6 @@
 import qrcode from "qrcode";
-import type { BoardTime } from "../boards/boardTimes.js";
 import type { RunningBoard } from "../boards/startBoard.js";
+import type { BoardTime } from "../report/boardEstimate.js";
 import { slotFitText } from "../report/slotFit.js";
 import { type Field, renderFields } from "../report/table.js";
 import { boardTimesFields } from "../report/text/boardTimesText.js";

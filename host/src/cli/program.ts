@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { VERSION } from "../version.js";
+import { VERSION } from "../files/version.js";
 import { benchCommand } from "./commands/bench.js";
 import { compareCommand } from "./commands/compare.js";
 import { discoverCommand } from "./commands/discover.js";

@@ -1,5 +1,5 @@
-import type { BoardTime } from "../boards/boardTimes.js";
 import type { RunningTab } from "../boards/startTab.js";
+import type { BoardTime } from "../report/boardEstimate.js";
 import { slotFitText } from "../report/slotFit.js";
 import { renderFields } from "../report/table.js";
 import { boardTimesFields } from "../report/text/boardTimesText.js";

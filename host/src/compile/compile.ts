@@ -7,6 +7,7 @@ import { ACTION_STATISTICS, type PackActions, packActions } from "../config/acti
 import { ConfigReads } from "../config/configReads.js";
 import type { ActionSpace, ModelConfig, Statistics } from "../config/configSchema.js";
 import { parseConfig } from "../config/parseConfig.js";
+import { VERSION } from "../files/version.js";
 import { checkHeader } from "../format/header.js";
 import { ALIGNMENT, ELEMENTS_MAX, FILE_BYTES_MAX } from "../format/layout.js";
 import { lower } from "../lower/lower.js";
@@ -15,7 +16,6 @@ import { readPack } from "../pack/readPack.js";
 import { type Blob, writePack } from "../pack/writePack.js";
 import { type Plan, planMemory } from "../plan/plan.js";
 import { type Constant, constantsOf, elements, operands, type Program } from "../program/program.js";
-import { VERSION } from "../version.js";
 
 export interface CompileProgress {
   /** Constants encoded so far, of `total`. */

@@ -11,16 +11,17 @@ import { atomicWrite, isOpenStream } from "../files/atomicWrite.js";
 import { readJsonInput } from "../files/readInput.js";
 import { requireOtherFile } from "../files/requireOtherFile.js";
 import { fitCheckpoint, type WeightChoice, type WeightsReport, weightNotes } from "../lower/fitCheckpoint.js";
+import { openEngine } from "../open/openEngine.js";
+import { isUntrained, openModelBytes, openModelFile, PACK_BYTES_MAX } from "../open/openModelFile.js";
 import { addGolden } from "../pack/golden.js";
 import { readPack } from "../pack/readPack.js";
 import { bytesInFull } from "../report/format.js";
-import { type PackSummary, summarisePack } from "../report/packSummary.js";
+import { metadataWarnings } from "../report/metadataReport.js";
+import type { PackReport } from "../report/packReport.js";
+import { summarisePack } from "../report/packSummary.js";
 import type { BoardFit } from "../report/slotFit.js";
-import { metadataWarnings } from "../report/text/metadataText.js";
-import { openEngine } from "../run/openEngine.js";
-import { isUntrained, openModelBytes, openModelFile, PACK_BYTES_MAX } from "../run/openModelFile.js";
 import { compile } from "./compile.js";
-import { checkMetadata, type MetadataReport } from "./packMetadata.js";
+import { checkMetadata } from "./packMetadata.js";
 
 const CONFIG_BYTES_MAX = 4 << 20;
 
@@ -47,30 +48,6 @@ export interface PackRequest extends WeightChoice {
   readonly output?: string | undefined;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, label: string) => void;
-}
-
-/** The answer of `synapse-host pack`. */
-export interface PackReport {
-  readonly command: "pack";
-  readonly output: string;
-  readonly name: string;
-  readonly checkpoint: { readonly path: string; readonly format: string };
-  /** Which weights of the checkpoint were taken, and which were left. */
-  readonly weights: WeightsReport;
-  readonly config: string;
-  readonly types: string;
-  readonly numeric: "exact" | "reference";
-  readonly untrained: boolean;
-  readonly fileBytes: number;
-  readonly sha256: string;
-  readonly goldenCount: number;
-  readonly summary: PackSummary;
-  /** Storage types that had to be others than asked for, and why. */
-  readonly fallbacks: readonly { readonly tensor: string; readonly type: string; readonly reason: string }[];
-  readonly metadata: MetadataReport;
-  readonly boards: readonly BoardFit[];
-  readonly elapsedMs: number;
-  readonly warnings: readonly string[];
 }
 
 /**

@@ -9,24 +9,11 @@ import { type DescribedPart, transformerParts } from "../metadata/describedParts
 import { ggufFacts } from "../metadata/ggufFacts.js";
 import { hasRowTower, huggingFaceFacts, isHuggingFaceConfig, preprocessorFacts } from "../metadata/huggingFaceFacts.js";
 import type { ModelFacts, ReadFacts } from "../metadata/modelFacts.js";
+import type { MetadataReport } from "../report/metadataReport.js";
 
 const CONFIG = "config.json";
 const PREPROCESSOR = "preprocessor_config.json";
 const BYTES_MAX = 16_000_000;
-
-/** What `pack` found beside the weights and what came of holding the config against it. */
-export interface MetadataReport {
-  /** The files that were understood, or "GGUF"; empty when there were none. */
-  readonly sources: readonly string[];
-  /** The parts of the config that they were held against; none when there was nothing to hold. */
-  readonly parts: readonly string[];
-  readonly checked: readonly string[];
-  /** What the metadata say nothing of that is understood, and the parts that they do not describe. */
-  readonly unchecked: readonly string[];
-  /** Only where the user said to go on: otherwise they are an error. */
-  readonly contradictions: readonly Contradiction[];
-  readonly ignoredBecause: string | null;
-}
 
 /**
  * Holds a config against what is said of the model beside its weights: `config.json` and `preprocessor_config.json` of a Hugging Face folder, or

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { configError } from "../lower/lowering.js";
+import { configError } from "./configError.js";
 import { type ActionSpace, actionSpaceSchema, type ModelConfig, type Statistics } from "./configSchema.js";
 
 /** `meta.actions` of a pack: what the config says, and the distribution of the actions that the model was trained on. */

@@ -1,4 +1,4 @@
-import { configError } from "../lower/lowering.js";
+import { configError } from "./configError.js";
 
 /** Keys that say what something is: the form of a config is checked by them, and people read them. */
 const SAID_ALOUD: ReadonlySet<string> = new Set(["name", "kind", "description", "licence"]);

@@ -1,6 +1,6 @@
 import { open, stat } from "node:fs/promises";
 import { InputError } from "synapse-engine/errors";
-import { quote } from "../checkpoint/errors.js";
+import { quote } from "./inputError.js";
 import { findDuplicateKey } from "./strictJson.js";
 
 /** The system's error codes in words, for files that the user names. */

@@ -1,4 +1,4 @@
-import { inputError, quote } from "../checkpoint/errors.js";
+import { inputError, quote } from "./inputError.js";
 
 /**
  * Parses UTF-8 JSON whose root must be an object, and refuses keys that occur twice in one object: readers disagree on which of the two counts,

@@ -1,8 +1,8 @@
 import { InputError } from "synapse-engine/errors";
 import type { Checkpoint, CheckpointTensor } from "../checkpoint/checkpoint.js";
-import { quote } from "../checkpoint/errors.js";
 import { parseTypePolicy } from "../compress/policy.js";
 import type { ModelConfig } from "../config/configSchema.js";
+import { quote } from "../files/inputError.js";
 import { lower } from "./lower.js";
 
 /** What of a checkpoint a config is to be filled from, where the user says it. */

@@ -1,12 +1,13 @@
 import { InputError } from "synapse-engine/errors";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { type TypePolicy, unusedRules } from "../compress/policy.js";
+import { configError } from "../config/configError.js";
 import { type ConfigReads, unusedKey } from "../config/configReads.js";
 import type { EntryConfig, ModelConfig, PartConfig, Statistics } from "../config/configSchema.js";
 import { ENTRIES_MAX, OPS_MAX } from "../format/layout.js";
 import type { Activation, Entry, Port, Program } from "../program/program.js";
 import { EntryBuilder, type LoweringContext } from "./builder.js";
-import { configError, type Lowering } from "./lowering.js";
+import type { Lowering } from "./lowering.js";
 import { lowerMlp } from "./lowerMlp.js";
 import { lowerTransformer } from "./lowerTransformer.js";
 import { WeightSource } from "./weightSource.js";

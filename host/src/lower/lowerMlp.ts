@@ -1,6 +1,7 @@
+import { configError } from "../config/configError.js";
 import type { MlpConfig, MlpLayerConfig, Statistics } from "../config/configSchema.js";
 import type { Activation, Constant } from "../program/program.js";
-import { checkWidth, configError, type Lowering, lowerNorm, stackedVector } from "./lowering.js";
+import { checkWidth, type Lowering, lowerNorm, stackedVector } from "./lowering.js";
 import { PartWeights, stackedWeight, wholeTensor } from "./partWeights.js";
 import { type FoundTensor, loadFinite } from "./weightSource.js";
 

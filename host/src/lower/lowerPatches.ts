@@ -1,6 +1,7 @@
+import { configError } from "../config/configError.js";
 import type { TransformerConfig } from "../config/configSchema.js";
 import type { Activation } from "../program/program.js";
-import { configError, type Lowering, stackedVector } from "./lowering.js";
+import { type Lowering, stackedVector } from "./lowering.js";
 import { type PartWeights, stackedWeight, wholeTensor } from "./partWeights.js";
 import { type FoundTensor, loadFinite } from "./weightSource.js";
 

@@ -1,7 +1,8 @@
+import { configError } from "../config/configError.js";
 import type { TransformerConfig } from "../config/configSchema.js";
 import type { Activation } from "../program/program.js";
 import { lowerBlock, type RowRange } from "./lowerBlock.js";
-import { checkWidth, configError, type Lowering, lowerNorm } from "./lowering.js";
+import { checkWidth, type Lowering, lowerNorm } from "./lowering.js";
 import { lowerPatches, tokenLayout } from "./lowerPatches.js";
 import { PartWeights } from "./partWeights.js";
 import { loadFinite } from "./weightSource.js";

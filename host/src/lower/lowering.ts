@@ -1,4 +1,4 @@
-import { InputError } from "synapse-engine/errors";
+import { configError } from "../config/configError.js";
 import type { NormConfig, Statistics } from "../config/configSchema.js";
 import type { Activation, Constant } from "../program/program.js";
 import type { EntryBuilder } from "./builder.js";
@@ -15,16 +15,6 @@ export interface Lowering {
   readonly statistics: ReadonlyMap<string, Statistics | null>;
   /** Gathers the names of the statistics that layers take. */
   readonly standardized: Set<string>;
-}
-
-export function configError(
-  lowering: Pick<Lowering, "configSource">,
-  code: string,
-  where: string,
-  message: string,
-  expected?: string,
-): InputError {
-  return new InputError({ code, source: lowering.configSource, where, message, ...(expected === undefined ? {} : { expected }) });
 }
 
 /** Throws `CONFIG_WIDTH` when rows of the wrong width reach a part. */

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { compile } from "../compile/compile.js";
+import { openModelBytes } from "../open/openModelFile.js";
 import type { ComparisonRow } from "../report/compareReport.js";
 import { compareModels } from "../run/compareModels.js";
-import { openModelBytes } from "../run/openModelFile.js";
 import { LEWM_TRUE } from "./lewmShapes.js";
 import { seededImage } from "./seeded.js";
 import { seededCheckpoint } from "./seededCheckpoint.js";

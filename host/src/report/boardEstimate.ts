@@ -47,6 +47,12 @@ export interface BoardEstimate {
   readonly vectorMisfit: readonly [low: number, high: number];
 }
 
+/** The estimate of one entry point. */
+export interface BoardTime {
+  readonly entry: string;
+  readonly estimate: BoardEstimate;
+}
+
 /** Estimated latency of `work`, all ops of one run, on `board`. */
 export function estimateBoardTime(work: readonly OpWork[], board: BoardSpeed): BoardEstimate {
   const total = { instructions: 0, longest: 0, vectorCycles: 0, weightBytes: 0 };

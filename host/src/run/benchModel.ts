@@ -1,38 +1,9 @@
 import type { EngineName, EntryInfo, OpProfile, Session } from "synapse-engine";
-import { type BoardEstimate, type BoardSpeed, estimateBoardTime } from "../report/boardEstimate.js";
+import type { EntryBench, OpCost } from "../report/benchReport.js";
+import { type BoardSpeed, estimateBoardTime } from "../report/boardEstimate.js";
 import type { OpWork } from "../report/kernelWork.js";
-import { type LatencySummary, summariseLatency } from "../report/latency.js";
+import { summariseLatency } from "../report/latency.js";
 import { seededInputs } from "./seededInputs.js";
-
-/** What one op costs in one run. */
-export interface OpCost {
-  readonly op: string;
-  readonly name: string;
-  readonly ticks: number;
-  /** Of all ticks of the entry. */
-  readonly share: number;
-  readonly macs: number;
-  readonly weightBytes: number;
-  readonly activationBytes: number;
-  /** Undefined where an engine has no clock or the op does not multiply. */
-  readonly gmacPerSecond: number | undefined;
-  readonly instructionsPerMac: number | undefined;
-  /** On the board that was asked for: the estimates of the whole entry, of this op. */
-  readonly builtLatencyMs: number | undefined;
-  readonly vectorLatencyMs: number | undefined;
-}
-
-export interface EntryBench extends LatencySummary {
-  readonly entry: string;
-  readonly rows: number;
-  readonly macs: number;
-  readonly weightBytes: number;
-  readonly activationBytes: number;
-  readonly gmacPerSecond: number;
-  readonly ticksUnit: "ns" | "instructions";
-  readonly ops: readonly OpCost[];
-  readonly boardEstimate: BoardEstimate;
-}
 
 export interface BenchOptions {
   readonly engine: EngineName;

@@ -1,11 +1,11 @@
 import type { EngineName } from "synapse-engine";
 import { InputError } from "synapse-engine/errors";
+import { openModelFile } from "../open/openModelFile.js";
 import { readPack } from "../pack/readPack.js";
+import type { BenchReport } from "../report/benchReport.js";
 import type { BoardSpeed } from "../report/boardEstimate.js";
 import { entryWork } from "../report/kernelWork.js";
-import type { BenchReport } from "../report/text/benchText.js";
 import { benchEntry } from "./benchModel.js";
-import { openModelFile } from "./openModelFile.js";
 import { summariseEngine, summariseModel } from "./runModel.js";
 
 export interface BenchPackOptions {

@@ -1,9 +1,9 @@
 import { basename } from "node:path";
 import { boardFit, sessionNeeds } from "../boards/boardFit.js";
 import { findBoard, knownBoards } from "../boards/boards.js";
+import { openModelFile } from "../open/openModelFile.js";
 import { readPack } from "../pack/readPack.js";
 import { type InspectReport, inspectPack } from "../report/inspectPack.js";
-import { openModelFile } from "./openModelFile.js";
 
 /** Validates the pack at `file` with the runtime and answers everything there is to say of it; `boards` as of `findBoard`, or all known. */
 export async function inspectFile(file: string, boards?: readonly string[]): Promise<InspectReport> {

@@ -7,9 +7,9 @@ import { afterAll, expect, test } from "vitest";
 import { findBoard } from "../boards/boards.js";
 import type { PlanAnswer, PredictAnswer, RolloutAnswer } from "../client/types.js";
 import { compile } from "../compile/compile.js";
+import { trainedPack } from "../compile/trainedPack.js";
 import { LEWM_SMALL } from "../parity/lewmShapes.js";
 import { seededCheckpoint } from "../parity/seededCheckpoint.js";
-import { trainedPack } from "./trainedPack.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const BOARD = "waveshare-esp32-p4-wifi6";

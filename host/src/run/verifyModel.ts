@@ -1,11 +1,11 @@
 import { basename } from "node:path";
 import type { EngineName, EntryInfo, Session } from "synapse-engine";
 import { InputError } from "synapse-engine/errors";
+import { isUntrained, type OpenedModel, openModelFile } from "../open/openModelFile.js";
 import { type CompareReport, type ComparisonRow, isMeasurable, passes, type SimilarityBars } from "../report/compareReport.js";
 import { plural } from "../report/format.js";
 import { summarise } from "../report/similarity.js";
 import { type ExpectedSample, readExpectedOutputs } from "./expectedOutputs.js";
-import { isUntrained, type OpenedModel, openModelFile } from "./openModelFile.js";
 import { OutputPairs, valuesOf } from "./outputPairs.js";
 
 export interface VerifyModelOptions {

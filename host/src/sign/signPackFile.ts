@@ -2,7 +2,7 @@ import { createPublicKey } from "node:crypto";
 import { atomicWrite } from "../files/atomicWrite.js";
 import { readInput } from "../files/readInput.js";
 import { requireOtherFile } from "../files/requireOtherFile.js";
-import { PACK_BYTES_MAX } from "../run/openModelFile.js";
+import { PACK_BYTES_MAX } from "../open/openModelFile.js";
 import { signPack, updateKeyId, updateKeyPoint, verifyPack } from "./signPack.js";
 import { readSigningKey, readUpdateKey } from "./updateKeys.js";
 

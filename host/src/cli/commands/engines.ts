@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { EngineStatus } from "../../run/openEngine.js";
+import type { EngineStatus } from "../../open/openEngine.js";
 import { type CliContext, print, printJson } from "../context.js";
 import { addCommonOptions } from "../options.js";
 
@@ -8,7 +8,7 @@ export function enginesCommand(context: CliContext): Command {
     .summary("show which builds of the runtime work here")
     .description("Show which builds of the runtime work on this machine, the instruction set each uses, and why one does not.");
   return addCommonOptions(command).action(async (options: { json?: boolean }) => {
-    const { listEngines } = await import("../../run/openEngine.js");
+    const { listEngines } = await import("../../open/openEngine.js");
     const engines = await listEngines();
     if (options.json) return printJson(context, { command: "engines", engines });
     return print(context, await enginesText(context, engines));

@@ -1,20 +1,10 @@
-import type { EntryBench, OpCost } from "../../run/benchModel.js";
 import { bar } from "../bars.js";
+import type { BenchReport, EntryBench, OpCost } from "../benchReport.js";
 import { formatBytes, formatCount, formatInteger, formatMilliseconds, formatPercent, plural } from "../format.js";
-import type { EngineSummary, ModelSummary } from "../runReport.js";
 import { renderTable } from "../table.js";
 import { builtText, vectorText } from "./boardTimesText.js";
 import { printableReport } from "./printable.js";
 import { headline, joinSections, section, type TextStyle } from "./style.js";
-
-export interface BenchReport {
-  readonly command: "bench";
-  readonly model: ModelSummary;
-  readonly engine: EngineSummary;
-  readonly openMs: number;
-  readonly board: string | undefined;
-  readonly entries: readonly EntryBench[];
-}
 
 /** Ops of a profile that are shown; the rest is one line. `--json` has all. */
 const OPS_SHOWN = 20;

@@ -1,5 +1,4 @@
-import type { BoardTime } from "../../boards/boardTimes.js";
-import type { BoardEstimate } from "../boardEstimate.js";
+import type { BoardEstimate, BoardTime } from "../boardEstimate.js";
 import type { Field } from "../table.js";
 
 /** `-32 % to +37 %`. */

@@ -1,5 +1,5 @@
-import type { MetadataReport } from "../../compile/packMetadata.js";
 import { plural } from "../format.js";
+import type { MetadataReport } from "../metadataReport.js";
 
 /** What a config was held against, in one line: what agrees, and what nothing is known of. */
 export function metadataText({ sources, parts, checked, unchecked, contradictions, ignoredBecause }: MetadataReport): string {
@@ -8,9 +8,4 @@ export function metadataText({ sources, parts, checked, unchecked, contradiction
   const agreed = checked.filter((what) => !contradictions.some((contradiction) => contradiction.what === what));
   const ignored = ignoredBecause === null ? "" : `; ${plural(contradictions.length, "contradiction")} ignored: ${ignoredBecause}`;
   return `${sources.join(", ")} and ${parts.map((name) => `parts.${name}`).join(", ")} agree in ${agreed.join(", ") || "nothing"}${ignored}${open}`;
-}
-
-/** A warning for each contradiction that the user had ignored. */
-export function metadataWarnings({ contradictions, ignoredBecause }: MetadataReport): string[] {
-  return contradictions.map(({ what, metadata, config }) => `ignored (${ignoredBecause}): ${what}: ${metadata}, but ${config}`);
 }

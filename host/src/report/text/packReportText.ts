@@ -1,5 +1,5 @@
-import type { PackReport } from "../../compile/packCheckpoint.js";
 import { formatBytes, formatInteger, formatMilliseconds, plural } from "../format.js";
+import type { PackReport } from "../packReport.js";
 import { renderFields } from "../table.js";
 import { boardsText } from "./inspectText.js";
 import { metadataText } from "./metadataText.js";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { packCheckpoint } from "../compile/packCheckpoint.js";
 import { atomicWrite } from "../files/atomicWrite.js";
+import { packCheckpoint } from "./packCheckpoint.js";
 
 export interface TrainedPackRequest {
   /** Where the pack is kept. */
