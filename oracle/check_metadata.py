@@ -50,7 +50,9 @@ SEQ2SEQ = dict(
 )  # fmt: skip
 
 
-def part(norm: str, eps: float, act: str, layer: dict[str, object], weights: dict[str, object], *, pictures: bool = False, **more: object) -> Part:
+def part(
+    norm: str, eps: float, act: str, layer: dict[str, object], weights: dict[str, object], *, pictures: bool = False, **more: object
+) -> Part:  # fmt: skip
     fused = "qkv" in layer
     attention = {"heads": HEADS, "headDim": WIDTH // HEADS, "qkv": "fused" if fused else "separate", "qkvBias": True, "outBias": True}
     attention |= more.pop("attention", {})  # type: ignore[operator]
@@ -80,8 +82,9 @@ def vit_cases() -> list[Case]:
         norm2="layernorm_after", up="mlp.fc1", down="mlp.fc2",
     )  # fmt: skip
     top: dict[str, object] = names(
-        "", patch="embeddings.patch_embeddings.projection", classToken="embeddings.cls_token", position="embeddings.position_embeddings", finalNorm="layernorm"
-    )
+        "", patch="embeddings.patch_embeddings.projection", classToken="embeddings.cls_token", position="embeddings.position_embeddings",
+        finalNorm="layernorm",
+    )  # fmt: skip
     without = {key: value for key, value in top.items() if key != "classToken"}
     body = part("layer_norm", 1e-12, "gelu", layer, top, pictures=True)
     last = lambda model: lambda x: model(pixel_values=x).last_hidden_state  # noqa: E731
@@ -100,19 +103,20 @@ def vit_cases() -> list[Case]:
     cases.append(Case("ijepa", ijepa, tokenless, last(ijepa), True, ["embeddings.mask_token"]))
     for registers in (0, 4):
         for gated in (False, True):
-            cls, config = (
-                (hf.Dinov2WithRegistersModel, hf.Dinov2WithRegistersConfig) if registers else (hf.Dinov2Model, hf.Dinov2Config)
-            )
-            model = cls(config(**SIZES, mlp_ratio=2, image_size=IMAGE, patch_size=PATCH, use_swiglu_ffn=gated, **({"num_register_tokens": 4} if registers else {})))
-            up = names("encoder.layer.{i}.mlp.", gate="gate_proj", up="up_proj", down="down_proj") if gated else names("encoder.layer.{i}.mlp.", up="fc1", down="fc2")
+            cls, config = (hf.Dinov2WithRegistersModel, hf.Dinov2WithRegistersConfig) if registers else (hf.Dinov2Model, hf.Dinov2Config)
+            counted = {"num_register_tokens": registers} if registers else {}
+            own = {key: value for key, value in SIZES.items() if key != "intermediate_size"}
+            model = cls(config(**own, mlp_ratio=2, image_size=IMAGE, patch_size=PATCH, use_swiglu_ffn=gated, **counted))
+            keys = {"gate": "gate_proj", "up": "up_proj", "down": "down_proj"} if gated else {"up": "fc1", "down": "fc2"}
             dino = names(
                 "encoder.layer.{i}.", norm1="norm1", q="attention.q_proj", k="attention.k_proj", v="attention.v_proj", out="attention.o_proj",
                 norm2="norm2", layerScale1="layer_scale1.lambda1", layerScale2="layer_scale2.lambda1",
-            ) | up  # fmt: skip
+            ) | names("encoder.layer.{i}.mlp.", **keys)  # fmt: skip
             over = top | ({"registers": "embeddings.register_tokens"} if registers else {})
             form = {"kind": "gated", "hidden": 48, "act": "silu"} if gated else {}
             made = part("layer_norm", 1e-6, "gelu", dino, over, pictures=True, layerScale=True, ffn=form, embedding={"registers": registers})
-            cases.append(Case(f"dinov2{'_with_registers' if registers else ''}{' swiglu' if gated else ''}", model, made, last(model), True, ["embeddings.mask_token"]))
+            name = f"dinov2{'_with_registers' if registers else ''}{' swiglu' if gated else ''}"
+            cases.append(Case(name, model, made, last(model), True, ["embeddings.mask_token"]))
     tower = names(
         "encoder.layers.{i}.", norm1="layer_norm1", q="self_attn.q_proj", k="self_attn.k_proj", v="self_attn.v_proj", out="self_attn.out_proj",
         norm2="layer_norm2", up="mlp.fc1", down="mlp.fc2",
@@ -122,8 +126,10 @@ def vit_cases() -> list[Case]:
     made = part("layer_norm", 1e-6, "gelu_tanh", tower, seen, pictures=True, embedding={"classToken": False})
     cases.append(Case("siglip_vision_model", siglip, made, last(siglip), True))
     clip = hf.CLIPVisionModel(hf.CLIPVisionConfig(**shape))
-    made = part("layer_norm", 1e-5, "quick_gelu", tower, seen | {"classToken": "embeddings.class_embedding"}, pictures=True, embedding={"bias": False})
-    cases.append(Case("clip_vision_model without its first norm", clip, made, lambda x: clip.post_layernorm(last(clip)(x)), True, ["pre_layrnorm.*"], True))
+    seen |= {"classToken": "embeddings.class_embedding"}
+    made = part("layer_norm", 1e-5, "quick_gelu", tower, seen, pictures=True, embedding={"bias": False})
+    normed = lambda x: clip.post_layernorm(last(clip)(x))  # noqa: E731
+    cases.append(Case("clip_vision_model without its first norm", clip, made, normed, True, ["pre_layrnorm.*"], True))
     for name, cls, config, act, eps, causal in (
         ("clip_text_model", hf.CLIPTextModel, hf.CLIPTextConfig, "quick_gelu", 1e-5, True),
         ("siglip_text_model", hf.SiglipTextModel, hf.SiglipTextConfig, "gelu_tanh", 1e-6, False),
@@ -134,7 +140,8 @@ def vit_cases() -> list[Case]:
         # Rows in the place of the embeddings of as many words.
         model.embeddings.token_embedding = Given()
         words = torch.zeros(SAMPLES, ROWS, dtype=torch.long)
-        cases.append(Case(name, model, made, given(model, model.embeddings.token_embedding, words), ignore=["head.*", "embeddings.token_embedding.*"]))
+        run = given(model, model.embeddings.token_embedding, words)
+        cases.append(Case(name, model, made, run, ignore=["head.*", "embeddings.token_embedding.*"]))
     return cases
 
 
@@ -186,7 +193,8 @@ def gpt_cases() -> list[Case]:
     cases.append(Case("imagegpt", image, made, rows_run(image), ignore=["wte.*"]))
     for one in (True, False):
         code = hf.GPTBigCodeModel(hf.GPTBigCodeConfig(**GPT, multi_query=one))
-        made = part("layer_norm", 1e-5, "gelu_tanh", gpt_layer(False), top, positions=2 * ROWS, attention=causal | ({"kvHeads": 1} if one else {}))
+        attention = causal | ({"kvHeads": 1} if one else {})
+        made = part("layer_norm", 1e-5, "gelu_tanh", gpt_layer(False), top, positions=2 * ROWS, attention=attention)
         cases.append(Case(f"gpt_bigcode multi_query {one}", code, made, rows_run(code), ignore=["wte.*"], refused=not one))
     layer = names(
         "h.{i}.", norm1="ln_1", q="attn.attention.q_proj", k="attn.attention.k_proj", v="attn.attention.v_proj", out="attn.attention.out_proj",
@@ -206,13 +214,14 @@ def gpt_cases() -> list[Case]:
         made = part("layer_norm", 1e-5, "gelu_tanh", layer, top, positions=2 * ROWS, attention=causal | {"qkvBias": False} | scale)
         cases.append(Case(name, neo, made, rows_run(neo), ignore=["wte.*"], refused=refused))
     for position in ("learned", "none"):
-        config = hf.DecisionTransformerConfig(hidden_size=WIDTH, **(GPT | {"vocab_size": 1, "bos_token_id": 0, "eos_token_id": 0}), state_dim=4, act_dim=2)
-        decision = hf.DecisionTransformerModel(config).encoder
+        words = {"vocab_size": 1, "bos_token_id": 0, "eos_token_id": 0}
+        decision = hf.DecisionTransformerModel(hf.DecisionTransformerConfig(hidden_size=WIDTH, **(GPT | words), state_dim=4, act_dim=2)).encoder
         extra = {"positions": 2 * ROWS} if position == "learned" else {}
         over = top if position == "learned" else {"finalNorm": "ln_f"}
         made = part("layer_norm", 1e-5, "relu", gpt_layer(True), over, position=position, attention=causal, **extra)
         ignore = ["wte.*"] + ([] if extra else ["wpe.*"])
-        cases.append(Case(f"decision_transformer, position {position}", decision, made, constant(decision, position == "none"), ignore=ignore, refused=bool(extra)))
+        run = constant(decision, position == "none")
+        cases.append(Case(f"decision_transformer, position {position}", decision, made, run, ignore=ignore, refused=bool(extra)))
     return cases
 
 
@@ -234,8 +243,9 @@ def fairseq_cases() -> list[Case]:
     top = names("", position="embed_positions.weight", finalNorm="layer_norm")
     cases = []
     offset = {"positions": 2 * ROWS + 2, "firstPosition": 2}
-    opt = hf.OPTModel(hf.OPTConfig(**{key: SIZES[key] for key in SIZES if key != "intermediate_size"}, ffn_dim=HIDDEN, word_embed_proj_dim=WIDTH, **WORDS)).decoder
-    made = part("layer_norm", 1e-5, "relu", layer, names("", position="embed_positions.weight", finalNorm="final_layer_norm"), attention={"causal": True}, **offset)
+    own = {key: value for key, value in SIZES.items() if key != "intermediate_size"}
+    opt = hf.OPTModel(hf.OPTConfig(**own, ffn_dim=HIDDEN, word_embed_proj_dim=WIDTH, **WORDS)).decoder
+    made = part("layer_norm", 1e-5, "relu", layer, top | {"finalNorm": "final_layer_norm"}, attention={"causal": True}, **offset)
     cases.append(Case("opt", opt, made, rows_run(opt), ignore=["embed_tokens.*"]))
     bio = hf.BioGptModel(hf.BioGptConfig(**SIZES, **WORDS))
     made = part("layer_norm", 1e-12, "gelu", layer, top, attention={"causal": True}, **offset)
@@ -257,8 +267,7 @@ def seed_weights(model: nn.Module, generator: torch.Generator) -> None:
     with torch.no_grad():
         for name, value in model.named_parameters():
             if value.ndim > 1:
-                fan_in = value[0].numel() if "c_" not in name or value.ndim > 2 else max(value.shape[0], 1)
-                value.normal_(0, 1.5 / fan_in**0.5 if "embed" not in name and "wpe" not in name else 0.5, generator=generator)
+                value.normal_(0, 1.5 / value[0].numel() ** 0.5 if "embed" not in name and "wpe" not in name else 0.5, generator=generator)
             else:
                 value.normal_(1 if name.endswith("weight") or "lambda" in name else 0, 0.3, generator=generator)
 
@@ -287,7 +296,9 @@ def centred_worst(case: Case, folder: Path) -> tuple[str, float | None]:
     for i in range(SAMPLES):
         saved |= {f"run.{i}.{port}": inputs[i].clone(), f"run.{i}.hidden": hidden[i].contiguous().clone()}
     save_file(saved, folder / "expected.safetensors")
-    entry: dict[str, object] = {"inputs": {"image": {"kind": "image"}}} if case.pictures else {"inputs": {"rows": {"kind": "tensor", "width": WIDTH}}, "rowsMax": ROWS}
+    entry: dict[str, object] = {"inputs": {"image": {"kind": "image"}}}
+    if not case.pictures:
+        entry = {"inputs": {"rows": {"kind": "tensor", "width": WIDTH}}, "rowsMax": ROWS}
     entry |= {"steps": [{"part": "body", "x": port, "as": "hidden"}], "outputs": {"hidden": "tensor"}}
     config = {"name": "tiny", "entries": {"run": entry}, "parts": {"body": case.part}, "ignore": case.ignore}
     (folder / "synapse.json").write_text(json.dumps(config))

@@ -43,11 +43,9 @@ test("a config that agrees packs, and the answer says what was held against what
   const { metadata, warnings } = JSON.parse(stdout);
   expect(metadata).toMatchObject({ sources: ["config.json"], parts: ["body"], contradictions: [], ignoredBecause: null });
   expect(metadata.checked).toContain("where positions begin");
-  expect(metadata.unchecked).toEqual(["epsilon of norms"]);
+  expect(metadata.unchecked).toEqual([]);
   expect(warnings).toEqual([]);
-  expect((await pack("opt", "right.json")).stdout).toMatch(
-    /metadata {2}.*config\.json and parts\.body agree in .*not checked: epsilon of norms/,
-  );
+  expect((await pack("opt", "right.json")).stdout).toMatch(/metadata {2}.*config\.json and parts\.body agree in .*causal attention/);
 });
 
 test("who is sure says why, and the reason and what it was about are in the answer", async () => {

@@ -108,7 +108,7 @@ const refused: [string, "plain" | "turned", Json, Json, string, string][] = [
   [
     "a square weight of a linear layer that is read as a Conv1D's",
     "plain",
-    metadata("opt"),
+    metadata("opt", { layer_norm_eps: 1e-5 }),
     part({}, plain, { out: conv1d("attn.c_proj") }),
     'transposed weights: config.json model_type "opt" (stored [out, in])',
     ours(".weights.layer.out", "stored [in, out]"),
@@ -170,6 +170,14 @@ const refused: [string, "plain" | "turned", Json, Json, string, string][] = [
     ours("", "all of up to 6 rows see each other"),
   ],
   [
+    "a window of each layer, half of it on each side",
+    "plain",
+    metadata("longformer_of_tomorrow", { attention_window: [64, 8] }),
+    part(),
+    "windows of attention: config.json attention_window [64,8] (some layers see no further than 5 rows)",
+    ours("", "all of up to 6 rows see each other"),
+  ],
+  [
     "query, key and value of each head together",
     "plain",
     metadata("gpt_bigcode", { multi_query: false }),
@@ -201,6 +209,7 @@ const refused: [string, "plain" | "turned", Json, Json, string, string][] = [
       [{ qk_layernorm: true }, "norms of queries and keys: config.json qk_layernorm true"],
       [{ attn_config: { qk_ln: true } }, "norms of queries and keys: config.json attn_config qk_ln true"],
       [{ attention_type: "block_sparse" }, 'attention to some blocks of rows: config.json attention_type "block_sparse"'],
+      [{ layer_types: ["full_attention", "mamba"] }, 'layers of kind "mamba": config.json layer_types ["full_attention","mamba"]'],
       [{ num_local_experts: 4 }, "experts of which rows choose: config.json num_local_experts 4"],
     ] as const
   ).map(([keys, theirs]): (typeof refused)[number] => [

@@ -7,6 +7,8 @@ export interface Architecture {
   /** The row of the position table that the first row gets; 0 when absent. */
   readonly firstPosition?: number;
   readonly norm?: NormKind;
+  /** Where no key says it. */
+  readonly eps?: number;
   readonly causal?: boolean;
   readonly gated?: boolean;
   /** The factor on the scores where it is not 1 / sqrt(width of a head) and no key says it. */
@@ -85,7 +87,7 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   imagegpt: { ...DECODER, ...CONV1D, norm: "rms_norm", positions: "learned" },
   // Queries, keys and values head by head where it has not one key for all heads, which its configuration says.
   gpt_bigcode: { ...DECODER, positions: "learned" },
-  gpt_neo: { ...DECODER, positions: "learned", scoreFactor: 1 },
+  gpt_neo: { ...DECODER, positions: "learned", scoreFactor: 1, window: 256 },
   // Time is in the rows already: all of them get the first row of the position table.
   decision_transformer: { ...DECODER, ...CONV1D, positions: "constant" },
   gptj: { ...DECODER, placement: "parallel", positions: "rope" },
@@ -93,7 +95,7 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   gpt_neox: { ...DECODER, placement: "parallel", positions: "rope", qkvLayout: "heads" },
   phi: { ...DECODER, placement: "parallel", positions: "rope" },
   falcon: { ...DECODER, placement: "parallel", positions: "rope" },
-  opt: { ...DECODER, positions: "learned", firstPosition: 2 },
+  opt: { ...DECODER, eps: 1e-5, positions: "learned", firstPosition: 2 },
   biogpt: { ...DECODER, positions: "learned", firstPosition: 2 },
   bloom: { ...DECODER, positions: "alibi", qkvLayout: "heads", beyond: ["a norm of the rows before the first block"] },
   mpt: { ...DECODER, positions: "alibi", qkvLayout: "blocks" },
@@ -112,17 +114,18 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   gemma3_text: { ...LLAMA, norm: "rms_norm_plus_one", placement: "both", scoreFactor: 1 / 16, window: 4096, beyond: [QK_NORMS] },
   olmo2: { ...LLAMA, placement: "post", beyond: [QK_NORMS] },
   // Encoder and decoder have one form.
-  bart: { ...LAYER_NORM, placement: "post", positions: "learned", firstPosition: 2 },
+  bart: { ...LAYER_NORM, eps: 1e-5, placement: "post", positions: "learned", firstPosition: 2 },
   mbart: {
     ...LAYER_NORM,
+    eps: 1e-5,
     placement: "pre",
     positions: "learned",
     firstPosition: 2,
     beyond: ["a norm of rows and positions before the first block (layernorm_embedding)"],
   },
-  pegasus: { ...LAYER_NORM, placement: "pre", positions: "table" },
-  whisper: { ...LAYER_NORM, placement: "pre", positions: "table" },
-  marian: { ...LAYER_NORM, placement: "post", positions: "table" },
+  pegasus: { ...LAYER_NORM, eps: 1e-5, placement: "pre", positions: "table" },
+  whisper: { ...LAYER_NORM, eps: 1e-5, placement: "pre", positions: "table" },
+  marian: { ...LAYER_NORM, eps: 1e-5, placement: "post", positions: "table" },
   t5: { placement: "pre", positions: "relative", norm: "rms_norm", scoreFactor: 1 },
   umt5: { placement: "pre", positions: "relative", norm: "rms_norm", gated: true, scoreFactor: 1 },
 };

@@ -38,6 +38,9 @@ function rowsInSightOf(read: Keys, unsaid: number | undefined): Fact<number> | u
   // So many rows in all, half of them on each side.
   if (half !== undefined) return { value: Math.floor(half.value / 2) + 1, place: half.place };
   if (unused?.value === false && layers === undefined) return endless(unused);
+  const sides = read.sizes("attention_window");
+  // One a layer, half of it on each side.
+  if (sides !== undefined) return { value: Math.floor(Math.min(...sides.value) / 2) + 1, place: sides.place };
   const window = read.size("sliding_window", "attention_window", "attention_chunk_size", "window_size");
   if (window !== undefined && read.flag("use_bidirectional_attention")?.value === true)
     return { value: Math.floor(window.value / 2) + 1, place: window.place };

@@ -55,6 +55,7 @@ export function beyondFacts(architecture: Architecture | undefined, read: Keys, 
       (value) => value > 1,
     ),
     ...sparse(read),
+    ...otherLayers(read),
   ];
   return found.length === 0 ? undefined : found;
 }
@@ -76,16 +77,28 @@ function sparse(read: Keys): Fact<string>[] {
   return kind !== undefined && /sparse/.test(kind.value) ? [{ value: "attention to some blocks of rows", place: kind.place }] : [];
 }
 
+/** Layers that are no attention: state spaces, convolutions, recurrences. */
+function otherLayers(read: Keys): Fact<string>[] {
+  const layers = read.texts("layer_types", "layers_block_type", "attention_layers");
+  const other = layers?.value.find((layer) => !/^(full|sliding|chunked|local|global|attention|attn)/.test(layer));
+  return layers === undefined || other === undefined
+    ? []
+    : [{ value: `layers of kind ${JSON.stringify(other.slice(0, 40))}`, place: layers.place }];
+}
+
 /** What has been done to rows before they come to a part that takes them as they are: whoever makes the rows has to do it too. */
+export function rowsNote(place: string, does: string): string {
+  return `what rows are: ${place} ${does} before the first block, which the part leaves to whoever gives it rows`;
+}
+
+/** All that a Hugging Face configuration says of it. */
 export function rowsNotes(read: Keys, width: Fact<number> | undefined): string[] {
-  const note = (place: string, does: string) =>
-    `what rows are: ${place} ${does} before the first block, which the part leaves to whoever gives it rows`;
   const scaled = read.flag("scale_embedding");
   const factor = read.number("embedding_multiplier", "embedding_scale", "scale_emb");
   const narrow = read.size("embedding_size", "word_embed_proj_dim");
   return [
-    ...(scaled?.value === true ? [note(scaled.place, "multiplies embeddings by the root of their width")] : []),
-    ...(factor !== undefined && factor.value !== 1 ? [note(factor.place, "multiplies embeddings")] : []),
-    ...(narrow !== undefined && width !== undefined && narrow.value !== width.value ? [note(narrow.place, "projects embeddings")] : []),
+    ...(scaled?.value === true ? [rowsNote(scaled.place, "multiplies embeddings by the root of their width")] : []),
+    ...(factor !== undefined && factor.value !== 1 ? [rowsNote(factor.place, "multiplies embeddings")] : []),
+    ...(narrow !== undefined && width !== undefined && narrow.value !== width.value ? [rowsNote(narrow.place, "projects embeddings")] : []),
   ];
 }

@@ -133,6 +133,21 @@ describe("a ViT of Hugging Face", () => {
     expect(contradictions.map(({ metadata }) => metadata)).toEqual(["preprocessor_config.json crop_size 160 ([160, 160])"]);
   });
 
+  test("a window that no key names is that of the architecture", () => {
+    const sight = (config: Json) => huggingFaceFacts(config, false, "config.json").facts.rowsInSight?.value;
+    expect(sight({ model_type: "gpt_neo" })).toBe(256);
+    expect(sight({ model_type: "gpt_neo", attention_layers: ["global"] })).toBe(Number.POSITIVE_INFINITY);
+    expect(sight({ model_type: "gpt2" })).toBe(Number.POSITIVE_INFINITY);
+    expect(sight({ model_type: "mistral", sliding_window: null })).toBe(Number.POSITIVE_INFINITY);
+    expect(sight({ model_type: "model_of_tomorrow" })).toBe(undefined);
+  });
+
+  test("a gated feed-forward has its own activation and width, whatever the others are", () => {
+    const gated = { model_type: "dinov2", use_swiglu_ffn: true, hidden_size: 1536, mlp_ratio: 4, hidden_act: "gelu" };
+    const { activation, hidden, gatedFfn } = huggingFaceFacts(gated, true, "config.json").facts;
+    expect([activation?.value, hidden?.value, gatedFfn?.value]).toEqual([["silu"], 4096, true]);
+  });
+
   test("pixels that are not normalised have mean 0 and deviation 1", () => {
     const { contradictions } = checkVit({}, { do_normalize: false });
     expect(contradictions.map(({ what }) => what)).toEqual(["image mean", "image deviation"]);
@@ -238,6 +253,58 @@ describe("a GGUF", () => {
   test("rotary positions, gated feed-forward and rms norms of a llama", () => {
     const { contradictions } = check(config(), ggufFacts({ "general.architecture": "llama", "llama.rope.dimension_count": 8 }));
     expect(contradictions.map(({ what }) => what)).toEqual(["positions", "kind of norm", "gated feed-forward"]);
+  });
+
+  const gguf = (keys: Json, architecture = "gpt2") =>
+    ggufFacts({
+      "general.architecture": architecture,
+      ...Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${architecture}.${key}`, value])),
+    });
+
+  test.each([
+    [{ "attention.scale": 0.5 }, "factor on the scores", "gpt2.attention.scale 0.5 (0.5)"],
+    [{ "attention.sliding_window": 5 }, "windows of attention", "gpt2.attention.sliding_window 5 (some layers see no further than 5 rows)"],
+    [{ attn_logit_softcapping: 30 }, "scores that are capped softly", "gpt2.attn_logit_softcapping 30"],
+    [{ "attention.clamp_kqv": 8 }, "queries, keys and values that are clipped", "gpt2.attention.clamp_kqv 8"],
+    [{ residual_scale: 0.22 }, "a factor on what each half of a block adds", "gpt2.residual_scale 0.22"],
+    [{ use_parallel_residual: true }, "norm placement", "gpt2.use_parallel_residual true (attention and feed-forward side by side)"],
+  ] as const)("%o is held against the config", (keys, what, theirs) => {
+    const { contradictions } = check(config(), gguf(keys));
+    expect(contradictions.map((found) => [found.what, found.metadata])).toEqual([[what, theirs]]);
+  });
+
+  test("keys that say nothing is done, and a window of as many rows, agree", () => {
+    const neutral = {
+      "attention.scale": 0,
+      "attention.sliding_window": 6,
+      attn_logit_softcapping: 0,
+      residual_scale: 1,
+      embedding_scale: 1,
+    };
+    expect(check(config(), gguf(neutral)).contradictions).toEqual([]);
+  });
+
+  test("the converter has turned what Conv1D stores, and put fused tensors in order", () => {
+    const { attention, weights } = config().parts.body as { attention: Json; weights: { layer: Json } };
+    const { q: _q, k: _k, v: _v, ...layer } = weights.layer;
+    const turned = { weight: "blk.{i}.attn_output.weight", transposed: true };
+    const fused = config({
+      attention: { ...attention, qkv: "fused" },
+      weights: { ...weights, layer: { ...layer, qkv: "blk.{i}.attn_qkv", out: turned } },
+    });
+    const { checked, contradictions } = check(fused, gguf({}, "bloom"));
+    expect(checked).toContain("layout of the fused query, key and value");
+    expect(contradictions.map(({ what }) => what)).toEqual([
+      "positions",
+      "transposed weights",
+      "a norm of the rows before the first block",
+    ]);
+  });
+
+  test("what embeddings are multiplied by is said, since rows are given as they are", () => {
+    expect(gguf({ embedding_scale: 12 }).unknown).toEqual([
+      "what rows are: gpt2.embedding_scale 12 multiplies embeddings before the first block, which the part leaves to whoever gives it rows",
+    ]);
   });
 
   test("a vision tower says mean and deviation, and of GELU that it is one", () => {

@@ -1,4 +1,5 @@
 import { type Architecture, ggufArchitectureOf } from "./architectures.js";
+import { rowsNote } from "./beyondFacts.js";
 import { defined, type Fact, type ModelFacts, type ReadFacts, type ScoreFactor } from "./modelFacts.js";
 
 type Values = Readonly<Record<string, unknown>>;
@@ -22,11 +23,12 @@ function languageFacts(values: Values, name: string): ReadFacts {
   const rope = number("rope.freq_base") ?? number("rope.dimension_count");
   const facts: ModelFacts = defined({
     architecture: by(name),
-    normPlacement: by(architecture?.placement),
+    normPlacement: sideBySide(values, name) ?? by(architecture?.placement),
     positions: rope === undefined ? by(architecture?.positions) : { value: "rope" as const, place: rope.place },
     // The converter has cut away the rows before the first position.
     firstPosition: architecture?.positions === "learned" ? by(0) : undefined,
-    norm: by(architecture?.norm),
+    // The converter has added the 1.
+    norm: by(architecture?.norm === "rms_norm_plus_one" ? "rms_norm" : architecture?.norm),
     causal: typeof causal === "boolean" ? { value: causal, place: `${name}.attention.causal ${causal}` } : by(architecture?.causal),
     gatedFfn: by(architecture?.gated),
     eps: number("attention.layer_norm_epsilon") ?? number("attention.layer_norm_rms_epsilon"),
@@ -40,7 +42,19 @@ function languageFacts(values: Values, name: string): ReadFacts {
     headDim: number("attention.key_length"),
     kvHeads: number("attention.head_count_kv"),
   });
-  return { facts, unknown: architecture === undefined ? [`what ${place} says of norms, positions and attention`] : [] };
+  const scale = number("embedding_scale");
+  const unknown = [
+    ...(architecture === undefined ? [`what ${place} says of norms, positions and attention`] : []),
+    ...(scale === undefined || scale.value === 1 ? [] : [rowsNote(scale.place, "multiplies embeddings")]),
+  ];
+  return { facts, unknown };
+}
+
+function sideBySide(values: Values, name: string): ModelFacts["normPlacement"] {
+  const parallel = values[`${name}.use_parallel_residual`];
+  return typeof parallel === "boolean"
+    ? { value: parallel ? "parallel" : "pre", place: `${name}.use_parallel_residual ${parallel}` }
+    : undefined;
 }
 
 function scoreFactorOf(number: NumberOf): Fact<ScoreFactor> | undefined {

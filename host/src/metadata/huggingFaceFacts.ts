@@ -49,7 +49,7 @@ export function huggingFaceFacts(whole: Json, pictures: boolean, file: string): 
   const architecture = architectureOf(type);
   const read = new Keys(config, at);
   const width = read.size("hidden_size", "d_model", "n_embd", "n_embed", "embed_dim", "dim");
-  const heads = read.size("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads");
+  const heads = read.size("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads", "decoder_attention_heads");
   const act = read.text("hidden_act", "activation_function", "hidden_activation", "activation", "afn");
   const known = act && Object.hasOwn(ACTIVATIONS, act.value) ? ACTIVATIONS[act.value] : undefined;
   const swiglu = read.flag("use_swiglu_ffn");
@@ -64,10 +64,12 @@ export function huggingFaceFacts(whole: Json, pictures: boolean, file: string): 
     ...ofArchitecture(architecture, config, at, type),
     ...attentionFacts(architecture, read, type),
     beyond: beyondFacts(architecture, read, type),
-    eps: read.number("layer_norm_eps", "layer_norm_epsilon", "rms_norm_eps", "layernorm_epsilon", "norm_eps", "norm_epsilon"),
+    eps:
+      read.number("layer_norm_eps", "layer_norm_epsilon", "rms_norm_eps", "layernorm_epsilon", "norm_eps", "norm_epsilon") ??
+      epsOf(architecture, at, type),
     activation,
     width,
-    layers: read.size("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers"),
+    layers: read.size("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers"),
     heads,
     kvHeads: kvHeadsOf(read, type, heads),
     headDim: read.size("head_dim", "d_kv") ?? quotient(width, heads),
@@ -77,6 +79,10 @@ export function huggingFaceFacts(whole: Json, pictures: boolean, file: string): 
     registers: read.whole("num_register_tokens"),
   });
   return { facts, unknown };
+}
+
+function epsOf(architecture: Architecture | undefined, at: string, type: string): Fact<number> | undefined {
+  return architecture?.eps === undefined ? undefined : { value: architecture.eps, place: `${at} model_type "${type}"` };
 }
 
 function towerType(whole: Json, config: Json, pictures: boolean): string {
@@ -149,7 +155,7 @@ function ropeOf(config: Json, at: string): ModelFacts {
 function hiddenOf(read: Keys, config: Json, width: Fact<number> | undefined): Fact<number> | undefined {
   // DistilBERT calls its width `dim`; elsewhere `hidden_dim` may be the width.
   const distilled = config.dim === undefined ? [] : ["hidden_dim"];
-  const given = read.size("intermediate_size", "ffn_dim", "n_inner", "d_ff", "encoder_ffn_dim", ...distilled);
+  const given = read.size("intermediate_size", "ffn_dim", "n_inner", "d_ff", "encoder_ffn_dim", "decoder_ffn_dim", ...distilled);
   const ratio = read.number("mlp_ratio");
   const swiglu = read.flag("use_swiglu_ffn");
   if (width === undefined || ratio === undefined) return swiglu?.value ? undefined : given;

@@ -30,6 +30,13 @@ export class Keys {
       Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "string") ? (value as string[]) : undefined,
     );
   }
+  sizes(key: string): Fact<readonly number[]> | undefined {
+    return this.first([key], (value) =>
+      Array.isArray(value) && value.length > 0 && value.every((item) => Number.isInteger(item) && item > 0)
+        ? (value as number[])
+        : undefined,
+    );
+  }
   list(key: string): Fact<readonly unknown[]> | undefined {
     return this.first([key], (value) => (Array.isArray(value) ? value : undefined));
   }
