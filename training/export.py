@@ -4,6 +4,7 @@ model card."""
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import shutil
 from pathlib import Path
@@ -19,6 +20,7 @@ from .environments.environment import Environment
 from .environments.frames import IMAGE, block_size
 from .episodes import Episodes
 from .evaluate import RECORDED, REPORT, held_out, pictured
+from .evaluation_set import EPISODE, EVALUATION_SET, write_evaluation_set
 from .model import IMAGE_MEAN, IMAGE_STD, LeWM, preprocess
 from .model_card import model_card
 from .synapse import action_space, synapse_config
@@ -56,7 +58,7 @@ def export(source: Path, data: Path, evaluation: Path, out: Path) -> None:
     _write(partial / "action-stats.json", vars(trained.statistics) | action_space(world))
     # What is compared with the runtime later must come from the weights as they are stored.
     stored = load_weights(partial / WEIGHTS, trained.config.dimensions)
-    write_episodes(world, stored, held_out(trained.config, Episodes.load(data)), partial / "eval")
+    write_episodes(world, stored, held_out(trained.config, Episodes.load(data)), partial / EVALUATION_SET)
     for source in copied:
         shutil.copyfile(source, partial / source.name)
     (partial / "README.md").write_text(model_card(trained, report, pictures))
@@ -94,24 +96,32 @@ def describe(trained: Trained, report: dict) -> dict:
 
 
 @torch.no_grad()
-def write_episodes(world: Environment, model: LeWM, episodes: Episodes, folder: Path) -> None:
+def write_episodes(world: Environment, model: LeWM, episodes: Episodes, path: Path) -> None:
     """50 episodes, the first half `calibration-NN`, the others `test-NN`. Each has frames FRAMESKIP steps apart (PNG: two decoders agree
     on every bit), the raw actions between them, states, and PyTorch's latents."""
     chosen = [index for index in range(len(episodes)) if int(episodes.lengths[index]) >= FRAMESKIP * (MINIMUM_FRAMES - 1)][:EPISODES]
     if len(chosen) < EPISODES:
         raise ValueError(f"{EPISODES} held-out episodes of at least {MINIMUM_FRAMES} frames are needed, there are {len(chosen)}")
+    members: dict[str, bytes] = {}
     for number, index in enumerate(chosen):
         split, place = ("calibration", number) if number < EPISODES // 2 else ("test", number - EPISODES // 2)
-        target = folder / f"{split}-{place:02d}"
-        target.mkdir(parents=True)
+        name = f"{split}-{place:02d}"
         frames = min(int(episodes.lengths[index]) // FRAMESKIP + 1, EPISODE_FRAMES_MAX)
         states = episodes.states[index, : FRAMESKIP * frames : FRAMESKIP][:frames]
         actions = episodes.actions[index, : FRAMESKIP * (frames - 1)].reshape(frames - 1, FRAMESKIP * ACTION_SIZE)
         pixels = world.render(states, model.dimensions.image).permute(0, 2, 3, 1).numpy()
         for at, picture in enumerate(pixels):
-            Image.fromarray(picture).save(target / f"frame-{at:02d}.png", optimize=True)
+            members[f"{name}/frame-{at:02d}.png"] = _png(picture)
         latents = model.encode(preprocess(pixels))
-        _write(target / "episode.json", {"actions": _rows(actions), "states": _rows(states), "latents": _rows(latents)}, indent=None)
+        document = {"actions": _rows(actions), "states": _rows(states), "latents": _rows(latents)}
+        members[f"{name}/{EPISODE}"] = _text(document, indent=None).encode()
+    write_evaluation_set(path, members)
+
+
+def _png(picture: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG", optimize=True)
+    return file.getvalue()
 
 
 def _rows(values: torch.Tensor) -> list[list[float]]:
@@ -119,5 +129,9 @@ def _rows(values: torch.Tensor) -> list[list[float]]:
     return [[float(f"{value:.7g}") for value in row] for row in np.asarray(values, dtype=np.float32)]
 
 
-def _write(path: Path, document: dict, indent: int | None = 1) -> None:
-    path.write_text(json.dumps(document, indent=indent) + "\n")
+def _text(document: dict, indent: int | None = 1) -> str:
+    return json.dumps(document, indent=indent) + "\n"
+
+
+def _write(path: Path, document: dict) -> None:
+    path.write_text(_text(document))

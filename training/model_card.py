@@ -153,7 +153,7 @@ Of the recorded pairs {report["recorded"]["pairs_near_at_start"]} start within r
 
 ## Packed in int8
 
-Against the same weights in f32, on the frames of `eval/test-NN`. Centred: the cosine after the mean of the latents in f32 is taken from both.
+Against the same weights in f32, on the frames of `test-NN` in `eval.zip`. Centred: the cosine after the mean of the latents in f32 is taken from both.
 Error: mean square over the latents' variance. A rollout of n steps starts from each model's own latent and compares the last.
 
 {_packed(report)}
@@ -165,11 +165,14 @@ Error: mean square over the latents' variance. A rollout of n steps starts from 
 ## Files
 
 `model.safetensors` (float16, published keys), `config.json` (architecture, inputs, training record, metrics), `synapse.json` (for
-`synapse-host pack`), `action-stats.json`, `evaluation.json`, and `eval/`: held-out episodes, `calibration-NN` for choosing quantisation
+`synapse-host pack`), `action-stats.json`, `evaluation.json`, and `eval.zip`: held-out episodes, `calibration-NN` for choosing quantisation
 and `test-NN` for judging it, each with frames, raw actions, states and the latents that PyTorch computes from the stored weights.
+`synapse-host` reads the archive as it is:
 
 ```
 npx synapse-host pack models/{config.name}/model.safetensors --config models/{config.name}/synapse.json -o {config.name}.syn
+npx synapse-host compare {config.name}.syn --eval models/{config.name}
+npx synapse-host run {config.name}.syn encode models/{config.name}/eval.zip/test-00/frame-00.png
 ```
 """
     return "\n\n".join(_filled(block) for block in text.split("\n\n"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import tempfile
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from .environments import environment
 from .evaluate import REPORT, pictured, store
 from .files import write_text
 from .model_card import model_card
-from .trained import WEIGHTS, load_trained
+from .trained import load_trained
 
 PROGRAM = Path(__file__).resolve().parents[1] / "host" / "bin" / "synapse-host.js"
 TYPE = "i8"
@@ -22,11 +21,7 @@ ALL_PICTURES = 1_000_000
 
 def measure_packed(folder: Path) -> dict:
     """Packs the model of `folder` and compares it with its weights in f32. What `compare --json` answers of each line, with the type."""
-    with tempfile.TemporaryDirectory() as scratch:
-        pack = str(Path(scratch) / "packed.syn")
-        weights = str(folder / WEIGHTS)
-        _run("pack", weights, "--config", str(folder / "synapse.json"), "--type", TYPE, "--no-golden", "-o", pack)
-        answer = json.loads(_run("compare", pack, weights, "--images", str(folder / "eval"), "--images-max", str(ALL_PICTURES), "--json"))
+    answer = json.loads(_run("compare", "--eval", str(folder), "--type", TYPE, "--images-max", str(ALL_PICTURES), "--json"))
     return {"type": TYPE, "rows": answer["rows"]}
 
 

@@ -29,6 +29,7 @@ export { type BenchPackOptions, benchPack } from "./run/benchPack.js";
 export { compareModels } from "./run/compareModels.js";
 export { type ComparePackOptions, comparePack } from "./run/comparePack.js";
 export { inspectFile } from "./run/inspectFile.js";
+export { type CompareFolderOptions, compareFolder } from "./run/modelFolder.js";
 export { predictNext, type RolloutOptions, rollout, type WorldModel, worldModelOf } from "./run/rollout.js";
 export { type RunRequest, runEntry, runNamed, runRollout } from "./run/runModel.js";
 export { type VerifyModelOptions, verifyModel } from "./run/verifyModel.js";

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from training.evaluate import REPORT, evaluate
+from training.evaluation_set import EVALUATION_SET, episode_names, read_episode
 from training.export import export
 from training.model import preprocess
 from training.model_card import model_card
@@ -36,9 +36,7 @@ def test_exported_weights_give_the_same_latents(trained: Path, exported: Path) -
         expected = value.half().float() if value.is_floating_point() else value
         assert torch.equal(stored.state_dict()[key], expected), key
     for split in ("calibration-00", "test-24"):
-        folder = exported / "eval" / split
-        episode = json.loads((folder / "episode.json").read_text())
-        pixels = np.stack([np.array(Image.open(file)) for file in sorted(folder.glob("*.png"))])
+        pixels, episode = read_episode(exported / EVALUATION_SET, split)
         assert len(pixels) == len(episode["latents"]) == len(episode["actions"]) + 1
         with torch.no_grad():
             np.testing.assert_allclose(stored.encode(preprocess(pixels)).numpy(), episode["latents"], atol=1e-5)
@@ -51,7 +49,7 @@ def test_the_folder_says_what_it_is(exported: Path) -> None:
     stats = json.loads((exported / "action-stats.json").read_text())
     assert sorted(stats) == ["bounds", "mean", "std", "units"]
     assert config["training"]["step"] == 3 and len(config["action"]["mean"]) == 2
-    assert len(list((exported / "eval").iterdir())) == 50
+    assert len(episode_names(exported / EVALUATION_SET)) == 50
     card = (exported / "README.md").read_text()
     assert "| pairs | 3 | 3 | 3 |" in card and "door_near.gif" in card and (exported / "door_near.gif").exists()
 
@@ -69,7 +67,7 @@ def test_a_model_folder_is_evaluated_and_exported_like_its_checkpoint(trained: P
     assert report["step"] == 3
     shutil.copytree(exported, tmp_path / "again")
     export(tmp_path / "again", trained / "episodes.npz", tmp_path / "evaluation", tmp_path / "again")
-    for name in (WEIGHTS, "eval/test-24/episode.json"):
+    for name in (WEIGHTS, EVALUATION_SET):
         assert (tmp_path / "again" / name).read_bytes() == (exported / name).read_bytes()
 
 
@@ -95,8 +93,7 @@ def test_an_evaluation_can_be_made_in_parts(trained: Path, tmp_path: Path) -> No
 def test_a_shipped_model_gives_the_latents_that_it_was_shipped_with(name: str) -> None:
     folder = ROOT / "models" / name
     model = load_trained(folder, torch.device("cpu")).model
-    episode = json.loads((folder / "eval" / "test-03" / "episode.json").read_text())
-    pixels = np.stack([np.array(Image.open(file)) for file in sorted((folder / "eval" / "test-03").glob("*.png"))])
+    pixels, episode = read_episode(folder / EVALUATION_SET, "test-03")
     with torch.no_grad():
         # Another processor sums in another order, which moves latents by some 1e-5.
         np.testing.assert_allclose(model.encode(preprocess(pixels)).numpy(), episode["latents"], atol=1e-4)
@@ -132,7 +129,7 @@ def test_what_int8_changes_is_in_the_report_and_on_the_card(exported: Path, tmp_
     assert "Not measured" in (folder / "README.md").read_text()
     rows = report_packed(folder)["rows"]
     assert [row["what"] for row in rows][:2] == ["encode", "predict"]
-    judging = len(list((folder / "eval").glob("test-*/*.png")))
+    judging = sum(len(read_episode(folder / EVALUATION_SET, name)[0]) for name in episode_names(folder / EVALUATION_SET, "test"))
     assert rows[0]["count"] == judging and rows[0]["inputs"] == f"{judging} pictures"
     assert json.loads((folder / REPORT).read_text())["packed"]["rows"] == rows
     card = (folder / "README.md").read_text()

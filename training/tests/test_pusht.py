@@ -12,6 +12,7 @@ import torch
 from training.closed_loop import closed_loop
 from training.config import Config, Data
 from training.episodes import ActionStatistics
+from training.evaluation_set import EVALUATION_SET, read_episode
 from training.windows import Windows
 
 from . import reference
@@ -134,7 +135,7 @@ def test_trains_evaluates_and_exports(config: Config, pushes, tmp_path: Path) ->
     card = (tmp_path / "model" / "README.md").read_text()
     assert "Push-T" in card and "recorded.gif" in card and (tmp_path / "model" / "recorded.gif").exists()
     assert max(len(line) for line in card.splitlines()) < 200
-    episode = json.loads((tmp_path / "model" / "eval" / "test-00" / "episode.json").read_text())
+    _, episode = read_episode(tmp_path / "model" / EVALUATION_SET, "test-00")
     assert len(episode["states"][0]) == dynamics.STATE_SIZE
 
     pairs = recorded_pairs(config, pushes, 20)

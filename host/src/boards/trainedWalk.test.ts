@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { trainedPack } from "../compile/trainedPack.js";
+import { evaluationSet, readEpisode } from "../testing/evaluationSet.js";
 import { findBoard } from "./boards.js";
 import { watchWalk } from "./trainedWalk.js";
 
@@ -14,9 +15,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 test.each(["lewm-tworoom", "lewm-tworoom-small"])("%s expects every step of a held-out walk, and not a jump", async (name) => {
   const board = "waveshare-esp32-p4-wifi6";
   const pack = await trainedPack({ folder, board, buildKey: "test" }, join(MODELS, name));
-  const episode = join(MODELS, name, "eval", "test-00");
-  const { surprises, jump, jumpDeviations } = await watchWalk(await findBoard(board), pack, episode);
-  const { actions } = JSON.parse(readFileSync(join(episode, "episode.json"), "utf8")) as { actions: number[][] };
+  const { surprises, jump, jumpDeviations } = await watchWalk(await findBoard(board), pack, `${evaluationSet(name)}/test-00`);
+  const { actions } = await readEpisode(name, "test-00");
   expect(surprises).toHaveLength(actions.length);
   expect(jump).toBeGreaterThan(5 * Math.max(...surprises));
   expect(jumpDeviations).toBeGreaterThan(10);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { deflateRawSync } from "node:zlib";
+import { crc32, deflateRawSync } from "node:zlib";
 import { InputError } from "synapse-engine/errors";
 import { afterAll, expect } from "vitest";
 import { type Checkpoint, openCheckpoint } from "./index.js";
@@ -68,13 +68,14 @@ export function zipBytes(members: readonly ZipMember[], zip64 = false): Uint8Arr
     const stored = deflate ? deflateRawSync(data) : data;
     const method = deflate ? 8 : 0;
     const bytes = claims ?? data.length;
-    body.u32(0x04034b50).u16(45, 0, method, 0, 0).u32(0, stored.length, bytes).u16(name.length, 0).raw(name, stored);
+    const crc = crc32(data);
+    body.u32(0x04034b50).u16(45, 0, method, 0, 0).u32(crc, stored.length, bytes).u16(name.length, 0).raw(name, stored);
     const extra = zip64 ? new Bytes().u16(0x7777, 2, 0).u16(1, 24).u64(bytes, stored.length, offset).done() : new Uint8Array(0);
     const narrow = zip64 ? [0xffffffff, 0xffffffff] : [stored.length, bytes];
     directory
       .u32(0x02014b50)
       .u16(45, 45, 0, method, 0, 0)
-      .u32(0, ...narrow)
+      .u32(crc, ...narrow)
       .u16(name.length, extra.length, 0, 0, 0);
     directory.u32(0, zip64 ? 0xffffffff : offset).raw(name, extra);
     offset += 30 + name.length + stored.length;

@@ -1,7 +1,7 @@
+import type { FileSource } from "../files/fileSource.js";
 import { inputError, quote } from "../files/inputError.js";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
 import { elementCount } from "./dtypes.js";
-import type { FileSource } from "./fileSource.js";
 import { GGML_TYPES_BY_ID, type GgmlType, REMOVED } from "./ggmlTypes.js";
 import { GgufCursor } from "./ggufCursor.js";
 import { GGUF_LIMITS, readKeyValues } from "./ggufValues.js";

@@ -1,5 +1,5 @@
+import type { FileSource } from "../files/fileSource.js";
 import { inputError } from "../files/inputError.js";
-import type { FileSource } from "./fileSource.js";
 
 const WINDOW_BYTES = 1 << 18;
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

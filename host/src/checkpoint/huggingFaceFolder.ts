@@ -1,9 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { FileSource, unreadable } from "../files/fileSource.js";
 import { inputError } from "../files/inputError.js";
 import { parseJsonObject } from "../files/strictJson.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { FileSource, unreadable } from "./fileSource.js";
 
 const CONFIG_BYTES_MAX = 16_000_000;
 

@@ -1,7 +1,7 @@
 import { endianness } from "node:os";
+import { FileSource, isFolder } from "../files/fileSource.js";
 import { inputError } from "../files/inputError.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { FileSource, isFolder } from "./fileSource.js";
 import { readGguf } from "./gguf.js";
 import { joinGgufParts } from "./ggufSplit.js";
 import { readHuggingFaceFolder } from "./huggingFaceFolder.js";

@@ -1,8 +1,8 @@
+import type { FileSource } from "../files/fileSource.js";
 import { inputError, quote } from "../files/inputError.js";
 import { isJsonObject, parseJsonObject } from "../files/strictJson.js";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
 import { elementCount, RANK_MAX, SCALAR_BYTES } from "./dtypes.js";
-import type { FileSource } from "./fileSource.js";
 import { toF32 } from "./toF32.js";
 
 /** The limit of the reference implementation. */

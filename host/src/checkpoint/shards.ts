@@ -1,8 +1,8 @@
 import { dirname, join } from "node:path";
+import type { FileSource } from "../files/fileSource.js";
 import { inputError, quote } from "../files/inputError.js";
 import { isJsonObject, parseJsonObject } from "../files/strictJson.js";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
-import type { FileSource } from "./fileSource.js";
 
 const INDEX_BYTES_MAX = 100_000_000;
 const SHARDS_MAX = 1024;

@@ -1,10 +1,10 @@
+import type { FileSource } from "../files/fileSource.js";
 import { inputError, quote } from "../files/inputError.js";
+import { ZipArchive, type ZipEntry } from "../files/zip.js";
 import type { Checkpoint } from "./checkpoint.js";
-import type { FileSource } from "./fileSource.js";
 import { unpickle } from "./pickle.js";
 import { readStorageId, TORCH_GLOBALS, TORCH_REFUSED } from "./torchGlobals.js";
 import { torchCheckpoint } from "./torchTensors.js";
-import { ZipArchive, type ZipEntry } from "./zip.js";
 
 const PICKLE_BYTES_MAX = 1 << 26;
 

@@ -1,7 +1,7 @@
+import type { FileSource } from "../files/fileSource.js";
 import { inputError, quote } from "../files/inputError.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { SCALAR_BYTES } from "./dtypes.js";
-import type { FileSource } from "./fileSource.js";
 import { type PickleOptions, unpickleNext } from "./pickle.js";
 import { readStorageId, TORCH_GLOBALS, TORCH_REFUSED, type TorchStorage } from "./torchGlobals.js";
 import { type StorageBytes, torchCheckpoint } from "./torchTensors.js";

@@ -1,7 +1,7 @@
+import type { FileSource } from "../files/fileSource.js";
 import { inputError, quote } from "../files/inputError.js";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
 import { elementCount, SCALAR_BYTES } from "./dtypes.js";
-import type { FileSource } from "./fileSource.js";
 import { gather, isContiguous } from "./strided.js";
 import { toF32 } from "./toF32.js";
 import type { TorchView } from "./torchGlobals.js";

@@ -1,8 +1,9 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeImage } from "synapse-engine";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { similarity } from "../report/similarity.js";
+import { evaluationFiles, evaluationSet, readEpisode } from "../testing/evaluationSet.js";
 import { repoPath, runProgram, smallCheckpoint, startProgram } from "./testing/cliHarness.js";
 
 const CAT = repoPath("samples", "cat.jpg");
@@ -211,13 +212,71 @@ describe("compare", () => {
   });
 
   test("reads an evaluation set: subfolders in order, the episodes that judge, evenly spread", { timeout: TIMEOUT_MS }, async () => {
-    const set = repoPath("models", "lewm-tworoom-small", "eval");
-    const judging = (await readdir(set, { recursive: true })).filter((name) => /^test-\d+.frame-\d+\.png$/.test(name)).length;
+    const set = evaluationSet("lewm-tworoom-small");
+    const judging = (await evaluationFiles("lewm-tworoom-small")).filter((name) => /^test-\d+.frame-\d+\.png$/.test(name)).length;
     expect(judging).toBeGreaterThan(100);
     const some = await json(...compare("--images", set, "--images-max", "10"));
     expect(some.rows[0]).toMatchObject({ count: 10, inputs: `10 of ${judging} pictures` });
     const again = await json(...compare("--images", set, "--images-max", "10"));
     expect(again).toEqual(some);
+  });
+
+  describe("--eval", () => {
+    const model = repoPath("models", "lewm-tworoom-small");
+    const weights = join(model, "model.safetensors");
+    const few = ["--images-max", "6"];
+
+    test("finds what a model's folder has, and packs what is not packed", { timeout: TIMEOUT_MS }, async () => {
+      const config = join(model, "synapse.json");
+      await json("pack", weights, "--config", config, "--type", "i4", "--no-golden", "-o", "lewm-tworoom-small.syn");
+      const named = await json("compare", "lewm-tworoom-small.syn", weights, "--images", evaluationSet("lewm-tworoom-small"), ...few);
+      expect(named.rows[0]).toMatchObject({ what: "encode", count: 6 });
+      expect(await json("compare", "--eval", model, "--type", "i4", ...few)).toEqual(named);
+      expect(await json("compare", "lewm-tworoom-small.syn", "--eval", model, ...few)).toEqual(named);
+      // Trailing slash, and a pack that lies in the folder.
+      const own = join(files.folder, "own");
+      await cp(model, own, { recursive: true });
+      await cp(join(files.folder, "lewm-tworoom-small.syn"), join(own, "lewm-tworoom-small.syn"));
+      expect(await json("compare", "--eval", `${own}/`, ...few)).toEqual(named);
+      const { code, stderr } = await synapse("compare", "--eval", own, "--type", "i8", ...few);
+      expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(/is packed already.*\[MODEL_FOLDER\]/) });
+    });
+
+    test("says what a folder lacks, and what the command line does", { timeout: TIMEOUT_MS }, async () => {
+      const said = async (...args: string[]) => {
+        const { code, stderr } = await synapse("compare", ...args);
+        return `${code} ${stderr.split("\n", 1)[0]}`;
+      };
+      expect(await said("--eval", repoPath("samples"))).toMatch(
+        /^2 error: .*samples.*has no evaluation set.*eval\.zip or eval \[MODEL_FOLDER\]/,
+      );
+      expect(await said("--eval", join(files.folder, "nowhere"))).toMatch(/^2 .*no such file.*\[FILE_ENOENT\]/);
+      expect(await said("--eval", model, "--images", CAT)).toMatch(/^2 .*'--eval <folder>' cannot be used with option '--images <folder>'/);
+      expect(await said()).toBe("2 error: missing required argument 'model'");
+      expect(await said("small.syn")).toBe("2 error: missing required argument 'checkpoint'");
+      expect(await said(...compare().slice(1), "--type", "i8")).toMatch(/^2 .*'--type <types>' needs '--eval <folder>'/);
+    });
+  });
+
+  test("run and rollout take files out of an archive", { timeout: TIMEOUT_MS }, async () => {
+    const episode = `${evaluationSet("lewm-tworoom-small")}/test-00`;
+    const [frame, actions] = [`${episode}/frame-00.png`, `${episode}/episode.json`];
+    const { latents } = await readEpisode("lewm-tworoom-small", "test-00");
+    await json(
+      "pack",
+      join(repoPath("models", "lewm-tworoom-small"), "model.safetensors"),
+      "--config",
+      repoPath("models", "lewm-tworoom-small", "synapse.json"),
+      "--type",
+      "f32",
+      "--no-golden",
+      "-o",
+      "f32.syn",
+    );
+    const [{ values }] = (await json("run", "f32.syn", "encode", frame)).outputs;
+    expect(similarity(values, latents[0] as number[]).maxAbsError).toBeLessThan(1e-4);
+    const report = await json("run", "f32.syn", "rollout", "--image", frame, "--actions", actions);
+    expect(report.latents).toHaveLength(latents.length);
   });
 });
 

@@ -32,7 +32,7 @@ export interface DemoOptions {
 const BOARD = "waveshare-esp32-p4-wifi6";
 const PHOTO = ["samples", "cat.jpg"];
 const TRAINED = ["models", "lewm-tworoom"];
-const WALK = ["eval", "test-00"];
+const WALK = ["eval.zip", "test-00"];
 
 /** What `POST /v1/encode` answers, as far as it is shown. */
 interface EncodeAnswer {

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { type BoardServer, BrokerLink, SimulatedBoard, serveBoard, startBroker } from "synapse-sim";
 import { readBoard } from "synapse-sim/boards";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readFrame } from "../testing/evaluationSet.js";
 
 const ROOT = new URL("../../../", import.meta.url);
 const path = (name: string): string => fileURLToPath(new URL(name, ROOT));
@@ -93,14 +94,14 @@ test("mqtt-fleet", async () => {
 });
 
 /** A frame as an environment draws it. */
-const FRAME = "models/lewm-tworoom-small/eval/test-01/frame-03.png";
+const FRAME = ["lewm-tworoom-small", "test-01", 3] as const;
 
 describe("whatever file and address they are given", () => {
   let folder: string;
   const inFolder = (name: string) => join(folder, name);
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "synapse-examples-"));
-    const png = readFileSync(path(FRAME));
+    const png = await readFrame(...FRAME);
     writeFileSync(inFolder("frame.png"), png);
     // Its name lies.
     writeFileSync(inFolder("frame.jpg"), png);

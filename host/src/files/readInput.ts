@@ -1,5 +1,6 @@
 import { open, stat } from "node:fs/promises";
 import { InputError } from "synapse-engine/errors";
+import { Archive, archivePath } from "./archive.js";
 import { quote } from "./inputError.js";
 import { findDuplicateKey } from "./strictJson.js";
 
@@ -15,11 +16,14 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads a whole file that the user named. Rejects with an InputError of code `FILE_<errno>`, `FILE_KIND` (a folder, a device) or
- * `FILE_TOO_LARGE` before reading anything that is larger than `bytesMax`.
+ * Reads a whole file that the user named, one inside of a zip archive (`eval.zip/test-00/frame-00.png`) too. Rejects with an InputError of code
+ * `FILE_<errno>`, `FILE_KIND` (a folder, a device) or `FILE_TOO_LARGE` before reading anything that is larger than `bytesMax`; for archives also
+ * `ZIP_*` and `ARCHIVE_*`.
  */
 export async function readInput(path: string, what: string, bytesMax: number): Promise<Uint8Array> {
   try {
+    const inside = await archivePath(path);
+    if (inside !== undefined && inside.member !== "") return await readMember(inside.archive, inside.member, what, bytesMax);
     // Looked at before opening: opening a named pipe would wait for a writer.
     const { size } = await regularFile(path, what);
     if (size > bytesMax) throw tooLarge(path, what, size, bytesMax);
@@ -31,6 +35,15 @@ export async function readInput(path: string, what: string, bytesMax: number): P
     }
   } catch (error) {
     throw error instanceof InputError ? error : fileError(path, what, error as NodeJS.ErrnoException);
+  }
+}
+
+async function readMember(path: string, member: string, what: string, bytesMax: number): Promise<Uint8Array> {
+  const archive = await Archive.open(path);
+  try {
+    return await archive.read(member, what, bytesMax);
+  } finally {
+    await archive.close();
   }
 }
 

@@ -6,9 +6,11 @@ import { fileURLToPath } from "node:url";
 import { SimulatedBoard } from "synapse-sim";
 import { readBoard } from "synapse-sim/boards";
 import { afterAll, expect, test } from "vitest";
+import { readInput } from "../files/readInput.js";
 import { type SamplePair, type SimilaritySummary, summarise } from "../report/similarity.js";
 import { comparePack } from "../run/comparePack.js";
 import { runEntry } from "../run/runModel.js";
+import { evaluationSet, framePath, readEpisode } from "../testing/evaluationSet.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const MODELS = join(ROOT, "models");
@@ -31,11 +33,8 @@ const EPISODES = ["test-00", "test-07", "test-14", "test-21"];
 async function figures(model: string, encode: (file: string) => Promise<readonly number[]>): Promise<SimilaritySummary> {
   const pairs: SamplePair[] = [];
   for (const episode of EPISODES) {
-    const at = join(MODELS, model, "eval", episode);
-    const { latents } = JSON.parse(readFileSync(join(at, "episode.json"), "utf8")) as { latents: number[][] };
-    for (const [i, expected] of latents.entries()) {
-      pairs.push({ actual: await encode(join(at, `frame-${String(i).padStart(2, "0")}.png`)), expected });
-    }
+    const { latents } = await readEpisode(model, episode);
+    for (const [i, expected] of latents.entries()) pairs.push({ actual: await encode(framePath(model, episode, i)), expected });
   }
   return summarise(pairs);
 }
@@ -58,7 +57,12 @@ test.each(MODELS_SHIPPED)("%s in i8 comes near them on a simulated board", async
   const simulated = await SimulatedBoard.create({ board, model: readFileSync(pack(model, "i8")) });
   const found = await figures(model, async (image) => {
     const headers = { "content-type": "image/png" };
-    const answer = await simulated.handle({ method: "POST", target: "/v1/encode", headers, body: readFileSync(image) });
+    const answer = await simulated.handle({
+      method: "POST",
+      target: "/v1/encode",
+      headers,
+      body: await readInput(image, "a frame", 1 << 20),
+    });
     return (JSON.parse(new TextDecoder().decode(answer.body)) as { latent: number[] }).latent;
   });
   await simulated.close();
@@ -71,17 +75,25 @@ test.each(MODELS_SHIPPED)("%s in i8 comes near them on a simulated board", async
 test("the card of lewm-tworoom-small has the figures that compare gives", async () => {
   const at = join(MODELS, "lewm-tworoom-small");
   const { packed } = JSON.parse(readFileSync(join(at, "evaluation.json"), "utf8"));
-  const options = { engine: "native", threads: 2, seed: 1, bars: {}, images: join(at, "eval"), imagesMax: 1_000_000 } as const;
+  const options = {
+    engine: "native",
+    threads: 2,
+    seed: 1,
+    bars: {},
+    images: evaluationSet("lewm-tworoom-small"),
+    imagesMax: 1_000_000,
+  } as const;
   const { rows } = await comparePack(pack("lewm-tworoom-small", packed.type), join(at, "model.safetensors"), options);
   expect(rows).toEqual(packed.rows);
 });
 
 test("what README.md and the cards tell to type works in a clone, and judges on frames that the model has not seen", () => {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-  expect(/^npx synapse-host compare .*$/m.exec(readme)?.[0]).toContain("--images $M/eval ");
+  expect(/^npx synapse-host compare .*$/m.exec(readme)?.[0]).toContain("--eval $M ");
   for (const model of MODELS_SHIPPED) {
     const card = readFileSync(join(MODELS, model, "README.md"), "utf8");
     expect(card).toContain(`npx synapse-host pack models/${model}/model.safetensors`);
+    expect(card).toContain(`npx synapse-host compare ${model}.syn --eval models/${model}`);
     expect(card).not.toMatch(/^synapse-host /m);
     // README.md promises it of every held-out frame.
     const { packed } = JSON.parse(readFileSync(join(MODELS, model, "evaluation.json"), "utf8"));

@@ -12,8 +12,8 @@ import { isUntrained, type OpenedModel, openModelBytes, openModelFile } from "..
 import { readPack } from "../pack/readPack.js";
 import { type CompareReport, type ComparisonRow, passes, SAME_CONFIG, type SimilarityBars } from "../report/compareReport.js";
 import { type ComparedModel, type ComparisonInputs, compareModels } from "./compareModels.js";
-import { readImagePort } from "./entryInputs.js";
-import { pictureFiles } from "./pictureFiles.js";
+import { decodeImagePort } from "./entryInputs.js";
+import { openPictures, type Pictures } from "./pictures.js";
 import { worldModelOf } from "./rollout.js";
 import { readActions } from "./runModel.js";
 import { compareExpected, requireMeasurable } from "./verifyModel.js";
@@ -31,7 +31,7 @@ const packStatistics = z.record(z.string(), statisticsSchema).optional();
 export interface ComparePackOptions extends WeightChoice {
   readonly engine: EngineName;
   readonly threads: number;
-  /** A folder of pictures or one picture; needed when an entry takes one. */
+  /** A folder or zip archive of pictures, or one picture; needed when an entry takes one. */
   readonly images?: string;
   /** Pictures that are used at most. */
   readonly imagesMax: number;
@@ -86,11 +86,27 @@ async function compareWith(
   options: ComparePackOptions,
 ): Promise<ComparisonRow[]> {
   const pictures = await picturesOf(opened, options);
+  try {
+    return await compareOn(pictures, opened, file, reference, checkpoint, options);
+  } finally {
+    await pictures.close();
+  }
+}
+
+async function compareOn(
+  pictures: Pictures,
+  opened: OpenedModel,
+  file: string,
+  reference: OpenedModel,
+  checkpoint: string,
+  options: ComparePackOptions,
+): Promise<ComparisonRow[]> {
   const world = opened.model.info.entries.some(({ name }) => name === "predict") ? worldModelOf(opened.model.info, file) : undefined;
   const actions = options.actions && world ? await readActions(options.actions, world.actionSize) : undefined;
   const { signal, onProgress, seed } = options;
   const inputs: ComparisonInputs = {
-    ...pictures,
+    images: pictures.chosen.map(({ name, read }) => ({ name, decode: async (port) => decodeImagePort(port, await read(), name) })),
+    imagesFound: pictures.found,
     actions,
     horizons: HORIZONS,
     seed,
@@ -178,15 +194,10 @@ async function withSessions<Answer>(
 }
 
 /** The pictures to run on; none where no entry takes one. */
-async function picturesOf(
-  opened: OpenedModel,
-  { images, imagesMax }: ComparePackOptions,
-): Promise<Pick<ComparisonInputs, "images" | "imagesFound">> {
-  if (images !== undefined) {
-    const { files, found } = await pictureFiles(images, imagesMax);
-    return { images: files.map((name) => ({ name, decode: (port) => readImagePort(port, name) })), imagesFound: found };
-  }
-  if (!opened.model.info.entries.some(({ inputs }) => inputs.some(({ kind }) => kind === "image"))) return { images: [] };
+async function picturesOf(opened: OpenedModel, { images, imagesMax }: ComparePackOptions): Promise<Pictures> {
+  if (images !== undefined) return openPictures(images, imagesMax);
+  if (!opened.model.info.entries.some(({ inputs }) => inputs.some(({ kind }) => kind === "image")))
+    return { chosen: [], found: 0, close: async () => {} };
   throw new InputError({
     code: "INPUT_MISSING",
     source: "command line",

@@ -1,11 +1,9 @@
 import { decodeImage, type EntryInfo, type PortInfo } from "synapse-engine";
 import { InputError } from "synapse-engine/errors";
+import { JSON_BYTES_MAX, PICTURE, PICTURE_BYTES_MAX } from "../files/inputKinds.js";
 import { readInput, readJsonInput } from "../files/readInput.js";
 import { parseRows } from "./rows.js";
 import { bytesOf } from "./seededInputs.js";
-
-export const IMAGE_BYTES_MAX = 64 << 20;
-export const JSON_BYTES_MAX = 256 << 20;
 
 /** Files that a user gives as inputs of an entry, by the kind of port they are for, or by the port's name. */
 export interface InputFiles {
@@ -52,7 +50,11 @@ export async function readEntryInputs(entry: EntryInfo, files: InputFiles): Prom
 
 /** Decodes a picture file to the size of an image port: u8 `[H, W, 3]`. */
 export async function readImagePort(port: PortInfo, file: string): Promise<Uint8Array> {
-  const bytes = await readInput(file, "a JPEG or PNG picture", IMAGE_BYTES_MAX);
+  return decodeImagePort(port, await readInput(file, PICTURE, PICTURE_BYTES_MAX), file);
+}
+
+/** As `readImagePort`, of a picture that was read already; `file` is its name. */
+export async function decodeImagePort(port: PortInfo, bytes: Uint8Array, file: string): Promise<Uint8Array> {
   const [height, width] = port.shape as readonly [number, number, number];
   // Raw RGB is told by its name: a JPEG could have the same length by chance.
   if (/\.(rgb|raw)$/i.test(file)) return checkRawImage(bytes, width, height, file);

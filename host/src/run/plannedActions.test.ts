@@ -10,6 +10,7 @@ import { compile } from "../compile/compile.js";
 import { trainedPack } from "../compile/trainedPack.js";
 import { LEWM_SMALL } from "../parity/lewmShapes.js";
 import { seededCheckpoint } from "../parity/seededCheckpoint.js";
+import { readFrame } from "../testing/evaluationSet.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const BOARD = "waveshare-esp32-p4-wifi6";
@@ -38,12 +39,12 @@ async function ask(model: Uint8Array, engine: BoardEngine, requests: readonly (r
 test("a trained model's plan keeps to the actions that its environment knows, from the first draw to the answer", async () => {
   const name = "lewm-tworoom-small";
   const pack = readFileSync(await trainedPack({ folder, board: BOARD, buildKey: "test" }, join(ROOT, "models", name)));
-  const frame = (episode: string, number: string) => ({
-    image: readFileSync(join(ROOT, "models", name, "eval", episode, `frame-${number}.png`)).toString("base64"),
+  const frame = async (episode: string, number: number) => ({
+    image: Buffer.from(await readFrame(name, episode, number)).toString("base64"),
     type: "image/png",
   });
-  const start = frame("test-00", "00");
-  const goal = frame("test-05", "03");
+  const start = await frame("test-00", 0);
+  const goal = await frame("test-05", 3);
   const [models, plan] = await ask(pack, "native", [["/v1/models"], ["/v1/plan", { start, goal, seed: 7 }]]);
   expect(models.slots[0].actions).toEqual({ units: "5 px of movement", bounds: { min: [-1, -1], max: [1, 1] } });
   const { actions, trajectory } = plan as PlanAnswer & { actions: number[][] };

@@ -1,17 +1,19 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { decodeImage } from "synapse-engine";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type TensorToWrite, writeSafetensors } from "../checkpoint/index.js";
 import { repoPath, runInside } from "../cli/testing/cliHarness.js";
 import { bertSmall, type Misread, optSmall } from "../parity/misread.js";
 import { writeSeededCheckpoint } from "../parity/seededCheckpoint.js";
+import { evaluationFiles, readEpisode, readFrame } from "../testing/evaluationSet.js";
 import { bytesOf } from "./seededInputs.js";
 
-const MODEL = repoPath("models", "lewm-tworoom-small");
+const NAME = "lewm-tworoom-small";
+const MODEL = repoPath("models", NAME);
 const PYTHON = repoPath(".toolchain", "training", "bin", "python");
 const TIMEOUT = { timeout: 120_000 };
 
@@ -42,16 +44,15 @@ const f32 = (name: string, shape: number[], values: ArrayLike<number>): TensorTo
 
 /** The first frames of held-out episodes with the latents that PyTorch gave when the model was exported, as docs/verify.md saves them. */
 async function storedSamples(): Promise<TensorToWrite[]> {
-  const episodes = (await readdir(join(MODEL, "eval"))).filter((name) => name.startsWith("test-")).sort();
+  const files = (await evaluationFiles(NAME)).filter((name) => /^test-.*\/episode\.json$/.test(name));
   const tensors: TensorToWrite[] = [];
-  for (const [index, episode] of episodes.entries()) {
-    const file = join(MODEL, "eval", episode, "frame-00.png");
-    const { latents } = JSON.parse(await readFile(join(MODEL, "eval", episode, "episode.json"), "utf8")) as { latents: number[][] };
+  for (const [index, episode] of files.map((file) => dirname(file)).entries()) {
+    const { latents } = await readEpisode(NAME, episode);
     tensors.push({
       name: `encode.${index}.image`,
       dtype: "U8",
       shape: [56, 56, 3],
-      data: await decodeImage(await readFile(file), { width: 56, height: 56 }),
+      data: await decodeImage(await readFrame(NAME, episode, 0), { width: 56, height: 56 }),
     });
     tensors.push(f32(`encode.${index}.latent`, [1, 96], latents[0] as number[]));
   }
@@ -87,7 +88,7 @@ describe("the trained model against PyTorch's own outputs", () => {
 
   test("compare --expected has both, and no longer says that something is not seen", TIMEOUT, async () => {
     await writeSafetensors(at("stored.safetensors"), await storedSamples());
-    const args = ["compare", at("i8.syn"), join(MODEL, "model.safetensors"), "--images", join(MODEL, "eval"), "--images-max", "4"];
+    const args = ["compare", at("i8.syn"), "--eval", MODEL, "--images-max", "4"];
     const report = JSON.parse(await done(...args, "--expected", at("stored.safetensors"), "--json"));
     expect(report.rows.map((row: { against: string }) => row.against)).toEqual([...Array(5).fill("checkpoint"), "expected"]);
     expect(report).toMatchObject({ expected: "stored.safetensors", notSeen: null });

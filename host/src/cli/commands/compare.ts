@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { CliContext } from "../context.js";
 import {
   addBarOptions,
@@ -6,12 +6,15 @@ import {
   addEngineOptions,
   type BarOptions,
   barsOf,
+  collect,
   type EngineOptions,
   integerOption,
 } from "../options.js";
 import { createProgress } from "../progress.js";
 
 interface CompareOptions extends EngineOptions, BarOptions {
+  readonly eval?: string;
+  readonly type?: readonly string[];
   readonly images?: string;
   readonly imagesMax: number;
   readonly actions?: string;
@@ -23,6 +26,11 @@ interface CompareOptions extends EngineOptions, BarOptions {
 }
 
 const NOTES = `
+Examples:
+  synapse-host compare lewm.syn lewm.safetensors --images frames/
+  synapse-host compare lewm.syn --eval models/lewm-tworoom
+  synapse-host compare --eval models/lewm-tworoom --type i4
+
 The checkpoint is packed as f32 in memory and run by the native engine: that is the reference.
 \`predict\` starts from the reference's latents and shows the error of one step; \`rollout n\` starts
 from each model's own encoding and shows what has accumulated after n steps.
@@ -40,9 +48,15 @@ export function compareCommand(context: CliContext): Command {
     .description(
       "Compare a packed model with its checkpoint in f32: cosine, centred cosine and errors of every entry point, and of rollouts of 10, 20 and 50 steps.",
     )
-    .argument("<model>", "packed model (.syn)")
-    .argument("<checkpoint>", "the checkpoint that it was packed from")
-    .option("--images <folder>", "pictures to encode: a folder with its subfolders, or one file")
+    .argument("[model]", "packed model (.syn)")
+    .argument("[checkpoint]", "the checkpoint that it was packed from")
+    .option("--images <folder>", "pictures to encode: a folder with its subfolders, a zip archive, or one file")
+    .addOption(
+      new Option("--eval <folder>", "a model's folder with its eval.zip, and whatever of model and checkpoint is not named").conflicts(
+        "images",
+      ),
+    )
+    .option("--type <types>", "storage types to pack with where --eval finds no pack (default: i8)", collect)
     .option("--images-max <n>", "pictures to use at most, evenly spread over all", integerOption(1, 1_000_000), 64)
     .option("--actions <file>", "JSON rows of actions for the rollouts (default: seeded random)")
     .option("--config <file>", "configuration (default: the one in the pack)")
@@ -52,15 +66,35 @@ export function compareCommand(context: CliContext): Command {
     .option("--expected <file>", "outputs of your own PyTorch to compare with as well (docs/verify.md)");
   addBarOptions(command).addHelpText("after", NOTES);
   addCommonOptions(addEngineOptions(command));
-  return command.action(async (model: string, checkpoint: string, options: CompareOptions) => {
-    const [{ comparePack }, { showComparison }] = await Promise.all([import("../../run/comparePack.js"), import("../comparison.js")]);
-    const progress = await createProgress(context, "compare");
-    const report = await comparePack(model, checkpoint, {
-      ...options,
-      bars: barsOf(options),
-      signal: context.signal,
-      onProgress: (done, total, label) => progress.update(done, total, label),
-    }).finally(progress.stop);
-    showComparison(context, report, options.json);
-  });
+  return command.action(
+    async (model: string | undefined, checkpoint: string | undefined, { eval: folder, type, ...given }: CompareOptions) => {
+      if (folder === undefined) requireNamed(command, model, checkpoint, type);
+      const [{ comparePack }, { compareFolder }, { showComparison }] = await Promise.all([
+        import("../../run/comparePack.js"),
+        import("../../run/modelFolder.js"),
+        import("../comparison.js"),
+      ]);
+      const progress = await createProgress(context, "compare");
+      const options = {
+        ...given,
+        bars: barsOf(given),
+        signal: context.signal,
+        onProgress: (done: number, total: number, label: string) => progress.update(done, total, label),
+      };
+      const files = { ...(model === undefined ? {} : { model }), ...(checkpoint === undefined ? {} : { checkpoint }) };
+      const comparing =
+        folder === undefined
+          ? comparePack(model as string, checkpoint as string, options)
+          : compareFolder(folder, { ...options, ...files, types: type?.join(",") });
+      showComparison(context, await comparing.finally(progress.stop), given.json);
+    },
+  );
+}
+
+/** What commander says of a command line that lacks what --eval would find. */
+function requireNamed(command: Command, model: string | undefined, checkpoint: string | undefined, type: unknown): void {
+  const missing = model === undefined ? "model" : checkpoint === undefined ? "checkpoint" : undefined;
+  if (missing !== undefined)
+    command.error(`error: missing required argument '${missing}'`, { code: "commander.missingArgument", exitCode: 1 });
+  if (type !== undefined) command.error("error: option '--type <types>' needs '--eval <folder>'", { exitCode: 1 });
 }

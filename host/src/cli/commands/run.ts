@@ -16,6 +16,7 @@ const EXAMPLES = `
 Examples:
   synapse-host run lewm.syn encode photo.jpg
   synapse-host run lewm.syn encode photo.jpg --json > start.json
+  synapse-host run lewm.syn encode models/lewm-tworoom/eval.zip/test-00/frame-00.png
   synapse-host run lewm.syn predict --latent latents.json --actions actions.json
   synapse-host run lewm.syn rollout --image photo.jpg --actions actions.json
 

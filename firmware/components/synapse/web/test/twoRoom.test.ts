@@ -1,14 +1,17 @@
 import { readFileSync } from "node:fs";
+import { unzipSync } from "fflate";
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { twoRoomPixels } from "../src/twoRoom.js";
 
-const EPISODE = new URL("../../../../../models/lewm-tworoom-small/eval/test-00/", import.meta.url);
+const EVALUATION_SET = new URL("../../../../../models/lewm-tworoom-small/eval.zip", import.meta.url);
+const EPISODE = "test-00";
 
 test("the sample of a TwoRoom model is drawn as the frames that it was trained on", async () => {
-  const { states } = JSON.parse(readFileSync(new URL("episode.json", EPISODE), "utf8")) as { states: [number, number][] };
+  const files = unzipSync(readFileSync(EVALUATION_SET), { filter: ({ name }) => name.startsWith(`${EPISODE}/`) });
+  const { states } = JSON.parse(Buffer.from(files[`${EPISODE}/episode.json`] ?? []).toString()) as { states: [number, number][] };
   for (const [index, [x, y]] of states.entries()) {
-    const png = readFileSync(new URL(`frame-${String(index).padStart(2, "0")}.png`, EPISODE));
+    const png = files[`${EPISODE}/frame-${String(index).padStart(2, "0")}.png`];
     const { data, info } = await sharp(png).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
     const drawn = twoRoomPixels(info.width, x, y);
     expect(drawn).toHaveLength(data.length);
