@@ -12,6 +12,7 @@ pub fn build(b: *std.Build) void {
     runtime.tests(native, optimize);
     @import("engines/native/build.zig").add(b, runtime, native);
     @import("engines/machines.zig").add(b, runtime);
+    runtime.format();
     @import("sim/device/build.zig").add(b, runtime, native, optimize);
     @import("sim/native/build.zig").add(b, runtime, native);
     @import("kernels/fuzz/build.zig").add(b, runtime, native);
@@ -65,6 +66,16 @@ const Runtime = struct {
         return b.addObject(.{ .name = b.fmt("kernels_{s}", .{isa.name}), .root_module = root });
     }
 
+    /// The format as a table, into the source tree: it is kept there for those who have no compiler.
+    fn format(self: Runtime) void {
+        const b = self.b;
+        const tool = b.addExecutable(.{ .name = "format", .root_module = self.module(b.graph.host, .safe, "kernels/src/format_tool.zig") });
+        const run = b.addRunArtifact(tool);
+        const update = b.addUpdateSourceFiles();
+        update.addCopyFileToSource(run.addOutputFileArg("format.json"), "kernels/format.json");
+        b.step("format", "write kernels/format.json").dependOn(&update.step);
+    }
+
     fn tests(self: Runtime, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {
         const b = self.b;
         const all = b.step("test", "run the tests of the runtime and of the device core");
@@ -72,6 +83,7 @@ const Runtime = struct {
         all.dependOn(step);
         const root = self.module(target, optimize, "kernels/src/root.zig");
         root.addAnonymousImport("synapse.h", .{ .root_source_file = b.path("kernels/include/synapse.h") });
+        root.addAnonymousImport("format.json", .{ .root_source_file = b.path("kernels/format.json") });
         const compile = b.addTest(.{ .root_module = root });
         const run = b.addRunArtifact(compile);
         // Run every time, so that the summary counts the tests.

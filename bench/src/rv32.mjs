@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { openRv32Engine } from "synapse-engine";
 import { compile } from "../../host/dist/compile/compile.js";
+import { storageTypeNames } from "../../host/dist/format/types.js";
 import { readPack } from "../../host/dist/pack/readPack.js";
 import { LEWM_TRUE, seededActions, seededCheckpoint } from "../../host/dist/parity/index.js";
 import { FAST_BYTES, lewmImage, SEED } from "./lewm.mjs";
 
-const TYPES = ["i8", "q8_0", "q4_0", "q4_k", "q6_k", "i4", "i3", "f16", "f32"];
+const TYPES = storageTypeNames;
 const TYPES_QUICK = ["i8", "q4_0", "f32"];
 /** All layers of the encoder cost the same but the last, which computes the class token only. Two have one of each. */
 const ENCODER_LAYERS = 2;

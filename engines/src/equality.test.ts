@@ -13,6 +13,12 @@ const withoutQemu = qemuMissing() !== undefined;
 
 /** The numeric contract of docs/format.md: an `exact` model gives the same bytes on every build, with threads or without. */
 describe("outputs are equal byte for byte on all builds", { timeout: 120_000 }, () => {
+  test("in every type that the runtime has for constants", () => {
+    const text = readFileSync(new URL("../../kernels/format.json", import.meta.url), "utf8");
+    const { types } = JSON.parse(text) as { types: Record<string, { products?: string }> };
+    expect(Object.keys(types).filter((name) => types[name]?.products !== undefined)).toEqual([...STORAGE_TYPES]);
+  });
+
   test.each(STORAGE_TYPES)("%s", async (type) => {
     const packs = (["f32", "i8"] as const).map((attention) => smallPack(type, { attention, seed: 0xe9 }));
     const found = await onAllBuilds((engine, threads) => outputs(engine, packs, type, threads));

@@ -37,8 +37,9 @@ pub const Golden = struct {
     digest: *const [32]u8,
 };
 
+pub const Region = enum { fast, slow, state };
 pub const Regions = struct { fast: u32, slow: u32, state: u32 };
-const Numeric = enum { exact, reference };
+pub const Numeric = enum { exact, reference };
 
 /// The header's own map. What its values mean is read later: a file that was damaged is refused for its digest.
 const Keys = struct {
@@ -70,17 +71,17 @@ const TensorKeys = struct {
     shape: Shape,
     offset: u32,
     bytes: ?u32 = null,
-    region: ?enum { fast, slow, state } = null,
+    region: ?Region = null,
     stride: ?decode.Count(limits.dimension_max) = null,
     dynamic: ?bool = null,
 };
 
 const Shape = struct {
     rank: u8,
-    dimensions: [4]u32 = @splat(1),
+    dimensions: [limits.rank_max]u32 = @splat(1),
 
     pub fn read(reader: *cbor.Reader) Error!Shape {
-        var shape: Shape = .{ .rank = @intCast(try reader.array(4)) };
+        var shape: Shape = .{ .rank = @intCast(try reader.array(limits.rank_max)) };
         for (shape.dimensions[0..shape.rank]) |*dimension| dimension.* = try reader.unsigned(limits.dimension_max);
         return shape;
     }
@@ -177,7 +178,7 @@ pub const Decoder = struct {
         const at = self.layout.keys.regions.begin;
         var reader = self.readerAt(at);
         const result = try decode.map(Regions, &reader);
-        inline for (.{ "fast", "slow", "state" }) |region| {
+        inline for (@typeInfo(Region).@"enum".field_names) |region| {
             const bytes = @field(result, region);
             if (bytes > limits.region_bytes_max) return self.report.fail(.limit, at, "byte {d}: region \"{s}\" of {d} bytes, at most {d}", .{ at, region, bytes, limits.region_bytes_max });
         }

@@ -80,7 +80,7 @@ fn runLinear(table: *const Table, case: Case, out: [*]f32) void {
     const k_padded = storage.roundUp(case.k, 16);
     const panel_count = storage.roundUp(case.n, 16) / 16;
     const panel_bytes: usize = @intCast(storage.panelBytes(case.kind, case.k));
-    const needs_sums = case.kind == .q4_k;
+    const needs_sums = storage.hasMinimum(case.kind);
     const quantize_args: quantize.Args = .{
         .x = &Buffers.x,
         .x_stride = case.k,
@@ -112,7 +112,14 @@ fn runLinear(table: *const Table, case: Case, out: [*]f32) void {
     table.linear(&args, 0, panel_count, &Buffers.scratch);
 }
 
-const kinds = [_]storage.Type{ .f32, .f16, .i8, .q8_0, .q4_0, .q4_k, .q6_k, .i4, .i3 };
+/// Every type that a weight may have.
+const kinds: []const storage.Type = blk: {
+    var all: []const storage.Type = &.{};
+    for (std.enums.values(storage.Type)) |kind| {
+        if (storage.products(kind) != .none) all = all ++ .{kind};
+    }
+    break :blk all;
+};
 
 test "linear layers are equal to the bit on every machine, with all tails" {
     var space: [3]*const Table = undefined;

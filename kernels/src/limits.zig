@@ -1,5 +1,7 @@
 //! Every bound of the file format, by name. A file that exceeds one is refused with `limit`, whatever its size.
 
+/// What the prefix can say.
+pub const file_bytes_max = (1 << 32) - 1;
 pub const header_bytes_max = 4 << 20;
 pub const cbor_depth_max = 16;
 /// What a double holds exactly: hosts decode `meta` with numbers of 64-bit floats.
@@ -9,6 +11,7 @@ pub const entries_max = 32;
 pub const ports_max = 16;
 pub const ops_max = 16_384;
 pub const goldens_max = 16;
+pub const rank_max = 4;
 pub const dimension_max = 1 << 24;
 pub const elements_max = (1 << 31) - 1;
 pub const region_bytes_max = 1 << 30;

@@ -10,10 +10,13 @@ pub const magic = "\x89SYN\r\n\x1a\n";
 pub const version_major = 1;
 pub const version_minor = 0;
 pub const bytes = 64;
+pub const sha256_offset = 32;
+/// Header, blobs and what follows them begin at multiples of this.
+pub const alignment = 64;
 
 /// What follows a signed file. The runtime only steps over it: whose signatures count is for whoever took the file in.
-const signature_magic = "\x89SIG\r\n\x1a\n";
-const signature_bytes = 96;
+pub const signature_magic = "\x89SIG\r\n\x1a\n";
+pub const signature_bytes = 96;
 
 /// ```
 /// 0: magic | 8: major u16, minor u16 | 12: header_bytes | 16: file_bytes | 20: blobs_offset | 24: reserved | 32: sha256
@@ -40,7 +43,7 @@ pub const Prefix = struct {
         if (header_bytes == 0 or header_bytes > limits.header_bytes_max) {
             return report.fail(.limit, 12, "byte 12: header of {d} bytes, expected 1 to {d}", .{ header_bytes, limits.header_bytes_max });
         }
-        const expected_offset = (bytes + header_bytes + 63) / 64 * 64;
+        const expected_offset = std.mem.alignForward(u32, bytes + header_bytes, alignment);
         if (blobs_offset != expected_offset) {
             return report.fail(.prefix, 20, "byte 20: blobs_offset is {d}, expected {d} for a header of {d} bytes", .{ blobs_offset, expected_offset, header_bytes });
         }
@@ -50,7 +53,7 @@ pub const Prefix = struct {
         if (file.len < file_bytes) return report.fail(.truncated, file.len, "the file has {d} bytes of {d}", .{ file.len, file_bytes });
         if (file.len > file_bytes and !isSignature(file[file_bytes..])) return report.fail(.prefix, 16, "byte 16: file_bytes is {d}, the file has {d}", .{ file_bytes, file.len });
         if (!std.mem.allEqual(u8, file[24..32], 0)) return report.fail(.prefix, 24, "byte 24: reserved bytes are not 0", .{});
-        return .{ .header_bytes = header_bytes, .file_bytes = file_bytes, .blobs_offset = blobs_offset, .sha256 = file[32..64] };
+        return .{ .header_bytes = header_bytes, .file_bytes = file_bytes, .blobs_offset = blobs_offset, .sha256 = file[sha256_offset..bytes] };
     }
 
     fn isSignature(rest: []const u8) bool {
@@ -59,7 +62,7 @@ pub const Prefix = struct {
 
     pub fn checkDigest(self: *const Prefix, file: []const u8, report: *Report) Error!void {
         var actual: [32]u8 = undefined;
-        dispatch.table().sha256(file.ptr, 32, file.ptr + bytes, file.len - bytes, &actual);
+        dispatch.table().sha256(file.ptr, sha256_offset, file.ptr + bytes, file.len - bytes, &actual);
         if (!std.mem.eql(u8, &actual, self.sha256)) {
             return report.fail(.digest, 32, "byte 32: the SHA-256 of the contents differs: the file was damaged after it was packed", .{});
         }

@@ -8,12 +8,14 @@ pub const Result = @import("errors.zig").Result;
 pub const CError = @import("errors.zig").CError;
 pub const dispatch = @import("dispatch.zig");
 pub const limits = @import("limits.zig");
+pub const format = @import("format.zig");
 
 test {
     _ = @import("cbor.zig");
     _ = @import("vector.zig");
     _ = @import("math.zig");
     _ = @import("dispatch.zig");
+    _ = @import("format.zig");
     _ = @import("storage.zig");
     _ = @import("storage/expanded.zig");
     _ = @import("c_api.zig");

@@ -1,5 +1,6 @@
 //! A tensor of an open model: where its elements are and how they are laid out.
 
+const limits = @import("limits.zig");
 const storage = @import("storage.zig");
 
 pub const Place = enum(u8) { constant, fast, slow, state };
@@ -11,7 +12,7 @@ pub const Tensor = struct {
     /// The first dimension is a maximum; a run has its own.
     dynamic: bool,
     rank: u8,
-    shape: [4]u32,
+    shape: [limits.rank_max]u32,
     /// From the start of the file (constants) or of the region (activations).
     offset: u32,
     /// Constants: size in the file. Activations: from the first to the last byte.

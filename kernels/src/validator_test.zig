@@ -7,6 +7,7 @@ const norm = @import("ops/norm.zig");
 const linear = @import("ops/linear.zig");
 const attention = @import("ops/attention.zig");
 const patchify = @import("ops/patchify.zig");
+const Channels = @import("ops/channels.zig").Channels;
 const Tensor = @import("tensor.zig").Tensor;
 const Validator = @import("validator.zig").Validator;
 const Report = @import("errors.zig").Report;
@@ -159,7 +160,7 @@ test "linear layers, attention and patches keep outputs, operands and scratch ap
             try testing.expect(!try accepts(attention, params, &tensors));
         }
     }
-    const channels: patchify.Channels = .{ .count = 2 };
+    const channels: Channels = .{ .count = 2 };
     const patches = [_]Tensor{ tensors[image], activation(&.{ 4, 8 }, 32, null), activation(&.{ 4, 8 }, 28, null) };
     try testing.expect(try accepts(patchify, .{ .x = 0, .out = 1, .patch = 2, .scale = channels, .shift = channels }, &patches));
     try testing.expect(!try accepts(patchify, .{ .x = 0, .out = 2, .patch = 2, .scale = channels, .shift = channels }, &patches));

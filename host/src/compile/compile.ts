@@ -2,14 +2,17 @@ import { InputError } from "synapse-engine/errors";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { parseTypePolicy, type TypePolicy } from "../compress/policy.js";
 import { storageTypes } from "../compress/types/index.js";
-import { roundUp, type StorageTypeName } from "../compress/types/storageType.js";
+import { oneOf, typesOfAnyRange } from "../compress/types/storageType.js";
 import { ACTION_STATISTICS, type PackActions, packActions } from "../config/actionSpace.js";
 import { ConfigReads } from "../config/configReads.js";
 import type { ActionSpace, ModelConfig, Statistics } from "../config/configSchema.js";
 import { parseConfig } from "../config/parseConfig.js";
 import { VERSION } from "../files/version.js";
 import { checkHeader } from "../format/header.js";
-import { ALIGNMENT, ELEMENTS_MAX, FILE_BYTES_MAX } from "../format/layout.js";
+import { ALIGNMENT } from "../format/layout.js";
+import { limits } from "../format/limits.js";
+import { roundUp } from "../format/roundUp.js";
+import type { StorageTypeName } from "../format/types.js";
 import { lower } from "../lower/lower.js";
 import { type ConstantPlace, emitHeader } from "../pack/emit.js";
 import { readPack } from "../pack/readPack.js";
@@ -155,13 +158,13 @@ function placeConstants(constants: readonly Constant[], source: string): Map<Con
     const bytes = layout === "plain" ? elements(shape) * 4 : storageTypes[type].bytes(n, k);
     const offset = roundUp(end, ALIGNMENT);
     end = offset + bytes;
-    if (elements(shape) > ELEMENTS_MAX || end > FILE_BYTES_MAX) {
+    if (elements(shape) > limits.elements_max || end > limits.file_bytes_max) {
       throw new InputError({
         code: "PACK_TOO_LARGE",
         source,
         where: `"${name}" of shape [${shape.join(", ")}]`,
         message: `brings the file to ${end} bytes`,
-        expected: `at most ${FILE_BYTES_MAX} bytes, and ${ELEMENTS_MAX} elements a tensor`,
+        expected: `at most ${limits.file_bytes_max} bytes, and ${limits.elements_max} elements a tensor`,
       });
     }
     places.set(constant, { offset, bytes });
@@ -211,7 +214,7 @@ function outOfMemory(error: unknown, { name, shape }: Constant, source: string):
   });
 }
 
-/** Below this signal to noise a tensor is lost: zeros in its place would have 0 dB, and even i3 keeps 15 dB of ordinary weights. */
+/** Below this signal to noise a tensor is lost: zeros in its place would have 0 dB, and even three bits keep 15 dB of ordinary weights. */
 const LOST_DB = 1;
 
 /** Encodes one constant and measures what was lost. */
@@ -263,7 +266,7 @@ function outOfRange({ name, type }: Constant, values: Float32Array, source: stri
     source,
     where: `"${name}"`,
     message: `type ${type} cannot hold its weights, of which the largest is ${peak.toPrecision(3)}`,
-    expected: `f32, i8, i4 or i3 for this tensor: --type '${name}=f32'`,
+    expected: `${oneOf(typesOfAnyRange())} for this tensor: --type '${name}=f32'`,
   });
 }
 

@@ -1,6 +1,7 @@
 import { InputError } from "synapse-engine/errors";
+import { type StorageTypeName, storageTypeNames } from "../format/types.js";
 import { storageTypes } from "./types/index.js";
-import { checkConstraint, type StorageTypeName, storageTypeNames } from "./types/storageType.js";
+import { checkConstraint } from "./types/storageType.js";
 
 /** Rows shorter than this are a few hundred bytes, which int8 would not make smaller and whose inputs (raw actions) it would coarsen. */
 export const TINY_K = 32;

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { activationFunctions } from "../program/program.js";
+import { limits } from "../format/limits.js";
+import { activationFunctions } from "../format/ops.js";
 
 const name = z
   .string()
@@ -41,7 +42,7 @@ export type NormConfig = z.infer<typeof norm>;
 const attention = z.strictObject({
   heads: z.int().min(1).max(256),
   kvHeads: z.int().min(1).max(256).optional(),
-  headDim: z.int().min(1).max(1024),
+  headDim: z.int().min(1).max(limits.head_dim_max),
   causal: z.boolean().default(false),
   /** How the checkpoint keeps query, key and value: three tensors, or one with the rows q, k, v. */
   qkv: z.enum(["separate", "fused"]),
@@ -176,7 +177,7 @@ const input = z.discriminatedUnion("kind", [
 const entry = z.strictObject({
   description: z.string().max(1000).optional(),
   /** The largest number of rows of one run; a run may use fewer. Absent: everything has its fixed size. */
-  rowsMax: z.int().min(1).max(4096).optional(),
+  rowsMax: z.int().min(1).max(limits.attention_keys_max).optional(),
   inputs: z.record(name, input),
   /** Parts in order. `x` and `condition` name an input or an earlier step's `as`. */
   steps: z

@@ -1,31 +1,31 @@
 import { z } from "zod";
-import { storageTypeNames } from "../compress/types/storageType.js";
-import { schemaError } from "../config/parseConfig.js";
-import { activationFunctions } from "../program/program.js";
-import { DIMENSION_MAX, ENTRIES_MAX, GOLDEN_MAX, OPS_MAX, PORTS_MAX, REGION_BYTES_MAX, TENSORS_MAX } from "./layout.js";
+import { schemaError } from "../files/schemaError.js";
+import { limits } from "./limits.js";
+import { type KeyMeaning, type OpName, type OpWith, opKeys, opNames, portKinds, regions } from "./ops.js";
+import { activationTypeNames, storageTypeNames } from "./types.js";
 
 const u32 = z.int().min(0).max(0xffffffff);
-const regionBytes = z.int().min(0).max(REGION_BYTES_MAX);
+const regionBytes = z.int().min(0).max(limits.region_bytes_max);
 const index = z
   .int()
   .min(0)
-  .max(TENSORS_MAX - 1);
+  .max(limits.tensors_max - 1);
 const text = (min: number, max: number) =>
   z
     .string()
     .refine((value) => Buffer.byteLength(value) >= min && Buffer.byteLength(value) <= max, { error: `must have ${min} to ${max} bytes` });
-const name = text(1, 63);
-const shape = z.array(z.int().min(1).max(DIMENSION_MAX)).min(1).max(4);
-const tensorName = text(0, 127);
+const name = text(1, limits.port_name_bytes_max);
+const shape = z.array(z.int().min(1).max(limits.dimension_max)).min(1).max(limits.rank_max);
+const tensorName = text(0, limits.tensor_name_bytes_max);
 
 const constant = z.strictObject({ name: tensorName, type: z.enum(storageTypeNames), shape, offset: u32, bytes: u32 });
 const activation = z.strictObject({
   name: tensorName,
-  type: z.enum(["f32", "u8", "i32"]),
+  type: z.enum(activationTypeNames),
   shape,
   offset: u32,
-  region: z.enum(["fast", "slow", "state"]),
-  stride: z.int().min(1).max(DIMENSION_MAX).optional(),
+  region: z.enum(regions),
+  stride: z.int().min(1).max(limits.dimension_max).optional(),
   dynamic: z.boolean().optional(),
 });
 export type ConstantHeader = z.infer<typeof constant>;
@@ -46,62 +46,64 @@ export function isConstant(header: TensorHeader): header is ConstantHeader {
   return !("region" in header);
 }
 
-const port = z.strictObject({ name, tensor: index, kind: z.enum(["image", "tokens", "latent", "action", "tensor"]) });
+const port = z.strictObject({ name, tensor: index, kind: z.enum(portKinds) });
 export type PortHeader = z.infer<typeof port>;
 
-const act = z.enum(activationFunctions);
 const number = z.number();
-const channels = z.array(number).min(1).max(4);
-const normKeys = { x: index, out: index, eps: number, gamma: index.optional() };
-const op = z.discriminatedUnion("op", [
-  z.strictObject({ op: z.literal("patchify"), x: index, out: index, patch: u32, scale: channels, shift: channels }),
-  z.strictObject({
-    op: z.literal("linear"),
-    x: index,
-    w: index,
-    out: index,
-    bias: index.optional(),
-    act: act.optional(),
-    gate: index.optional(),
-    residual: index.optional(),
-    scratch: index.optional(),
-  }),
-  z.strictObject({ op: z.literal("layer_norm"), ...normKeys, beta: index.optional() }),
-  z.strictObject({ op: z.literal("rms_norm"), ...normKeys }),
-  z.strictObject({ op: z.literal("modulate"), x: index, shift: index, scale: index, out: index }),
-  z.strictObject({ op: z.literal("add"), a: index, b: index, out: index }),
-  z.strictObject({ op: z.literal("mul"), a: index, b: index, out: index }),
-  z.strictObject({ op: z.literal("act"), x: index, out: index, act }),
-  z.strictObject({ op: z.literal("copy"), x: index, out: index }),
-  z.strictObject({
-    op: z.literal("attention"),
-    q: index,
-    k: index,
-    v: index,
-    out: index,
-    heads: z.int().min(1).max(DIMENSION_MAX),
-    kv_heads: z.int().min(1).max(DIMENSION_MAX),
-    scale: number,
-    causal: z.boolean(),
-    compute: z.enum(["f32", "i8"]),
-    scratch: index.optional(),
-  }),
-]);
+/** What stands in the file under a key, by what it means. Operands are tensor numbers. */
+const meanings: Readonly<Record<Exclude<KeyMeaning, "name">, z.ZodType>> = {
+  activation: index,
+  operand: index,
+  weight: index,
+  vector: index,
+  out: index,
+  scratch: index,
+  count: z.int().min(1).max(limits.dimension_max),
+  number,
+  numbers: z.array(number).min(1).max(limits.channels_max),
+  flag: z.boolean(),
+};
+
 /** An op as in the file: operands are tensor numbers. */
-export type OpHeader = z.infer<typeof op>;
+export type OpHeader = OpWith<
+  OpName,
+  {
+    activation: number;
+    operand: number;
+    weight: number;
+    vector: number;
+    out: number;
+    scratch: number;
+    count: number;
+    number: number;
+    numbers: number[];
+    flag: boolean;
+  }
+>;
+
+function opSchema(name: OpName) {
+  const keys = opKeys(name).map(([key, { is, one_of: names, optional }]): [string, z.ZodType] => {
+    const value = is === "name" ? z.enum(names as readonly string[]) : meanings[is];
+    return [key, optional ? value.optional() : value];
+  });
+  return z.strictObject({ op: z.literal(name), ...Object.fromEntries(keys) });
+}
+
+type OpSchema = ReturnType<typeof opSchema>;
+const op = z.discriminatedUnion("op", opNames.map(opSchema) as [OpSchema, ...OpSchema[]]) as z.ZodType as z.ZodType<OpHeader>;
 
 const entry = z.strictObject({
   name,
-  rows_max: z.int().min(1).max(DIMENSION_MAX),
-  inputs: z.array(port).max(PORTS_MAX),
-  outputs: z.array(port).max(PORTS_MAX),
-  ops: z.array(op).max(OPS_MAX),
+  rows_max: z.int().min(1).max(limits.dimension_max),
+  inputs: z.array(port).max(limits.ports_max),
+  outputs: z.array(port).max(limits.ports_max),
+  ops: z.array(op).max(limits.ops_max),
 });
 export type EntryHeader = z.infer<typeof entry>;
 
 const golden = z.strictObject({
   entry: name,
-  rows: z.int().min(1).max(DIMENSION_MAX),
+  rows: z.int().min(1).max(limits.dimension_max),
   seed: z.int().min(1).max(0xffffffff),
   digest: z.instanceof(Uint8Array).refine((value) => value.length === 32, { error: "must have 32 bytes" }),
 });
@@ -113,9 +115,9 @@ const packHeader = z.strictObject({
   generator: name,
   numeric: z.enum(["exact", "reference"]),
   regions: z.strictObject({ fast: regionBytes, slow: regionBytes, state: regionBytes }),
-  tensors: z.array(tensor).max(TENSORS_MAX),
-  entries: z.array(entry).max(ENTRIES_MAX),
-  golden: z.array(golden).max(GOLDEN_MAX).optional(),
+  tensors: z.array(tensor).max(limits.tensors_max),
+  entries: z.array(entry).max(limits.entries_max),
+  golden: z.array(golden).max(limits.goldens_max).optional(),
   meta: z.record(z.string(), z.unknown()).optional(),
 });
 export type PackHeader = z.infer<typeof packHeader>;

@@ -1,8 +1,9 @@
 import { MAGIC, PREFIX_BYTES } from "./layout.js";
+import { format } from "./table.js";
 
 /** What follows a signed pack (docs/format.md, "Signature"): magic, algorithm, key, signature. */
-export const SIGNATURE_BYTES = 96;
-const SIGNATURE_MAGIC = Uint8Array.of(0x89, 0x53, 0x49, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+export const SIGNATURE_BYTES = format.signature.bytes;
+const SIGNATURE_MAGIC = Uint8Array.from(format.signature.magic);
 const ALGORITHM_ECDSA_P256_SHA256 = 1;
 const KEY_OFFSET = 16;
 export const KEY_ID_BYTES = 16;

@@ -1,4 +1,4 @@
-import { f16Value } from "../compress/types/float16.js";
+import { f16Value } from "./float16.js";
 
 /** What is wrong with the CBOR, and at which byte of it. */
 export class CborError extends Error {

@@ -1,17 +1,9 @@
 import { chooseType, type TypePolicy } from "../compress/policy.js";
 import { storageTypes } from "../compress/types/index.js";
-import type { StorageTypeName } from "../compress/types/storageType.js";
-import { DIMENSION_MAX } from "../format/layout.js";
-import {
-  type Activation,
-  type ActivationFunction,
-  type AttentionOp,
-  type Constant,
-  elements,
-  type Op,
-  type Storage,
-  type Tensor,
-} from "../program/program.js";
+import { limits } from "../format/limits.js";
+import type { ActivationFunction } from "../format/ops.js";
+import { activationBytes, type StorageTypeName } from "../format/types.js";
+import { type Activation, type Constant, elements, type Op, type OpOf, type Storage, type Tensor } from "../program/program.js";
 import { attentionScratchBytes, linearScratchBytes } from "../program/scratch.js";
 
 export interface WeightSpec {
@@ -60,7 +52,7 @@ export class EntryBuilder {
 
   tensor(name: string, type: "f32" | "u8", shape: readonly number[], dynamic: boolean): Activation {
     const unique = this.unique(name);
-    const storage: Storage = { name: unique, bytes: elements(shape) * (type === "u8" ? 1 : 4), role: "activation" };
+    const storage: Storage = { name: unique, bytes: elements(shape) * activationBytes(type), role: "activation" };
     return { kind: "activation", name: unique, type, shape, dynamic, storage, byteOffset: 0 };
   }
 
@@ -177,7 +169,7 @@ export class EntryBuilder {
   /** `weightType` is the storage type of the layer's own projections: attention computes in int8 where they do, unless the caller said otherwise. */
   attention(
     name: string,
-    operands: Pick<AttentionOp, "q" | "k" | "v" | "heads" | "kv_heads" | "scale" | "causal">,
+    operands: Pick<OpOf<"attention">, "q" | "k" | "v" | "heads" | "kv_heads" | "scale" | "causal">,
     weightType: StorageTypeName,
   ): Activation {
     const { q, k, heads, kv_heads } = operands;
@@ -185,7 +177,7 @@ export class EntryBuilder {
     const compute = this.context.attentionCompute ?? (storageTypes[weightType].integer ? "i8" : "f32");
     const out = this.activation(name, m, columns, q.dynamic);
     const dim = columns / heads;
-    const scratch = this.scratch(name, compute === "f32" ? 0 : attentionScratchBytes(m, k.shape[0] as number, heads, kv_heads, dim));
+    const scratch = this.scratch(name, attentionScratchBytes(compute, m, k.shape[0] as number, heads, kv_heads, dim));
     this.ops.push({ op: "attention", ...operands, out, compute, ...(scratch === undefined ? {} : { scratch }) });
     return out;
   }
@@ -199,7 +191,7 @@ export class EntryBuilder {
     if (bytes === 0) return undefined;
     const storage: Storage = { name: `${name} scratch`, bytes, role: "scratch" };
     // Scratch is whole cache lines, so that a large one fits the largest dimension as rows of them.
-    const shape = bytes > DIMENSION_MAX ? [bytes / 64, 64] : [bytes];
+    const shape = bytes > limits.dimension_max ? [bytes / 64, 64] : [bytes];
     return { kind: "activation", name: "scratch", type: "u8", shape, dynamic: false, storage, byteOffset: 0 };
   }
 

@@ -4,7 +4,7 @@ import { type TypePolicy, unusedRules } from "../compress/policy.js";
 import { configError } from "../config/configError.js";
 import { type ConfigReads, unusedKey } from "../config/configReads.js";
 import type { EntryConfig, ModelConfig, PartConfig, Statistics } from "../config/configSchema.js";
-import { ENTRIES_MAX, OPS_MAX } from "../format/layout.js";
+import { limits } from "../format/limits.js";
 import type { Activation, Entry, Port, Program } from "../program/program.js";
 import { EntryBuilder, type LoweringContext } from "./builder.js";
 import type { Lowering } from "./lowering.js";
@@ -54,8 +54,8 @@ export function lower(options: LowerOptions): Lowered {
     vectors: new Map(),
   };
   const entryCount = Object.keys(config.entries).length;
-  if (entryCount === 0 || entryCount > ENTRIES_MAX)
-    throw configError({ configSource }, "CONFIG_ENTRIES", "entries", `has ${entryCount} entries`, `1 to ${ENTRIES_MAX}`);
+  if (entryCount === 0 || entryCount > limits.entries_max)
+    throw configError({ configSource }, "CONFIG_ENTRIES", "entries", `has ${entryCount} entries`, `1 to ${limits.entries_max}`);
   const standardized = new Set<string>();
   const entries = Object.entries(config.entries).map(([name, entry]) => {
     if (name === ROLLOUT)
@@ -147,7 +147,8 @@ function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry
     const condition = step.condition === undefined ? undefined : value("condition", step.condition);
     values.set(step.as, lowerPart(lowering, step.part, part, value("x", step.x), condition));
     const { length } = lowering.builder.ops;
-    if (length > OPS_MAX) throw configError(lowering, "CONFIG_OPS", where, `brings the entry to ${length} ops`, `at most ${OPS_MAX}`);
+    if (length > limits.ops_max)
+      throw configError(lowering, "CONFIG_OPS", where, `brings the entry to ${length} ops`, `at most ${limits.ops_max}`);
   });
   const outputs = Object.entries(entry.outputs).map(([output, kind]): Port => {
     const tensor = values.get(output);

@@ -1,5 +1,6 @@
 import { configError } from "../config/configError.js";
 import type { TransformerConfig } from "../config/configSchema.js";
+import { limits } from "../format/limits.js";
 import type { Activation } from "../program/program.js";
 import { type Lowering, stackedVector } from "./lowering.js";
 import { type PartWeights, stackedWeight, wholeTensor } from "./partWeights.js";
@@ -7,7 +8,7 @@ import { type FoundTensor, loadFinite } from "./weightSource.js";
 
 const CHANNELS = 3;
 /** The attention op takes no more keys. */
-const TOKENS_MAX = 4096;
+const TOKENS_MAX = limits.attention_keys_max;
 
 type PatchesConfig = Extract<TransformerConfig["embedding"], { kind: "patches" }>;
 

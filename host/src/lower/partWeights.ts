@@ -1,6 +1,6 @@
 import { InputError } from "synapse-engine/errors";
 import { storageTypes } from "../compress/types/index.js";
-import type { StorageTypeName } from "../compress/types/storageType.js";
+import type { StorageTypeName } from "../format/types.js";
 import type { WeightSpec } from "./builder.js";
 import { type FoundTensor, loadFinite, type WeightSource } from "./weightSource.js";
 

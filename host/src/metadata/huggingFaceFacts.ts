@@ -1,4 +1,4 @@
-import type { ActivationFunction } from "../program/program.js";
+import type { ActivationFunction } from "../format/ops.js";
 import { type Architecture, architectureOf } from "./architectures.js";
 import { attentionFacts } from "./attentionFacts.js";
 import { beyondFacts, rowsNotes } from "./beyondFacts.js";

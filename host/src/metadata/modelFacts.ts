@@ -1,4 +1,4 @@
-import type { ActivationFunction } from "../program/program.js";
+import type { ActivationFunction } from "../format/ops.js";
 
 /** A value of the metadata beside a checkpoint, and where it stands there. */
 export interface Fact<Value> {

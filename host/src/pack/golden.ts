@@ -3,6 +3,7 @@ import type { Engine, EntryInfo, PortInfo } from "synapse-engine";
 import { InputError } from "synapse-engine/errors";
 import type { GoldenHeader } from "../format/header.js";
 import { isConstant } from "../format/header.js";
+import { limits } from "../format/limits.js";
 import { readPack } from "./readPack.js";
 import { writePack } from "./writePack.js";
 
@@ -16,7 +17,7 @@ const FIRST_SEED = 0x5eed0001;
 
 /** One vector an entry, at its full number of rows. */
 export function defaultGolden(entries: readonly Pick<EntryInfo, "name" | "rowsMax">[]): GoldenSpec[] {
-  return entries.slice(0, 16).map(({ name, rowsMax }, i) => ({ entry: name, rows: rowsMax, seed: FIRST_SEED + i }));
+  return entries.slice(0, limits.goldens_max).map(({ name, rowsMax }, i) => ({ entry: name, rows: rowsMax, seed: FIRST_SEED + i }));
 }
 
 /** The inputs that a self-test vector stands for: one xorshift32 sequence through all inputs (docs/format.md). */

@@ -1,22 +1,14 @@
 import { InputError } from "synapse-engine/errors";
 import { storageTypes } from "../compress/types/index.js";
-import { roundUp } from "../compress/types/storageType.js";
 import { type ActivationHeader, type ConstantHeader, checkHeader, isConstant, type OpHeader, type PackHeader } from "../format/header.js";
-import {
-  ALIGNMENT,
-  ELEMENTS_MAX,
-  HEADER_BYTES_MAX,
-  MAGIC,
-  NESTING_MAX,
-  PREFIX_BYTES,
-  REDUCTION_MAX,
-  SHA256_OFFSET,
-  VERSION_MAJOR,
-  VERSION_MINOR,
-} from "../format/layout.js";
+import { ALIGNMENT, MAGIC, PREFIX_BYTES, SHA256_OFFSET, VERSION_MAJOR, VERSION_MINOR } from "../format/layout.js";
+import { limits } from "../format/limits.js";
+import { type OperandUse, operandKeys } from "../format/ops.js";
+import { roundUp } from "../format/roundUp.js";
 import { splitSignature } from "../format/signatureBlock.js";
 import { CborError, decodeStrictCbor } from "../format/strictCbor.js";
-import { elements, operandKeys } from "../program/program.js";
+import { activationBytes } from "../format/types.js";
+import { elements } from "../program/program.js";
 import { packDigest } from "./writePack.js";
 
 /** An open pack. The bytes stay the caller's; constants are decoded when asked for. */
@@ -48,8 +40,14 @@ export function readPack(file: Uint8Array, source: string): ReadPack {
   const weights = checkOps(header, source);
   header.tensors.forEach((tensor, i) => {
     const where = `tensors[${i}]`;
-    if (elements(tensor.shape) > ELEMENTS_MAX)
-      throw packError(source, "PACK_TENSOR", where, `shape [${tensor.shape.join(", ")}] has too many elements`, `at most ${ELEMENTS_MAX}`);
+    if (elements(tensor.shape) > limits.elements_max)
+      throw packError(
+        source,
+        "PACK_TENSOR",
+        where,
+        `shape [${tensor.shape.join(", ")}] has too many elements`,
+        `at most ${limits.elements_max}`,
+      );
     if (isConstant(tensor)) checkConstant(tensor, weights.has(i), blobsOffset, bytes.length, where, source);
     else checkActivation(tensor, header, where, source);
   });
@@ -108,8 +106,8 @@ function checkPrefix(bytes: Uint8Array, source: string): { headerBytes: number; 
   const headerBytes = view.getUint32(12, true);
   const fileBytes = view.getUint32(16, true);
   const blobsOffset = view.getUint32(20, true);
-  if (headerBytes < 1 || headerBytes > HEADER_BYTES_MAX)
-    throw fail("PACK_PREFIX", 12, `a header of ${headerBytes} bytes`, `1 to ${HEADER_BYTES_MAX}`);
+  if (headerBytes < 1 || headerBytes > limits.header_bytes_max)
+    throw fail("PACK_PREFIX", 12, `a header of ${headerBytes} bytes`, `1 to ${limits.header_bytes_max}`);
   if (blobsOffset !== roundUp(PREFIX_BYTES + headerBytes, ALIGNMENT)) {
     throw fail("PACK_PREFIX", 20, `blobs at ${blobsOffset}`, String(roundUp(PREFIX_BYTES + headerBytes, ALIGNMENT)));
   }
@@ -131,7 +129,7 @@ function checkPrefix(bytes: Uint8Array, source: string): { headerBytes: number; 
 function decodeHeader(bytes: Uint8Array, source: string): PackHeader {
   let value: unknown;
   try {
-    value = decodeStrictCbor(bytes, NESTING_MAX);
+    value = decodeStrictCbor(bytes, limits.cbor_depth_max);
   } catch (error) {
     if (!(error instanceof CborError)) throw error;
     throw packError(source, "PACK_CBOR", `byte ${PREFIX_BYTES + error.offset}`, error.message, "a header as docs/format.md describes");
@@ -146,12 +144,12 @@ function checkOps(header: PackHeader, source: string): Set<number> {
   header.entries.forEach((entry, e) => {
     entry.ops.forEach((op, o) => {
       const where = `entries[${e}].ops[${o}]`;
-      for (const [key, i] of operandNumbers(op)) {
+      for (const [key, i, use] of operandNumbers(op)) {
         const tensor = header.tensors[i];
         if (tensor === undefined)
           throw packError(source, "PACK_OP", `${where}.${key}`, `there is no tensor ${i}`, `0 to ${header.tensors.length - 1}`);
-        const mustBeConstant = ["w", "bias", "gamma", "beta"].includes(key);
-        const mustBeActivation = ["out", "scratch", "q", "k", "v", "a"].includes(key) || (key === "x" && op.op !== "copy");
+        const mustBeConstant = use === "weight" || use === "vector";
+        const mustBeActivation = !mustBeConstant && use !== "operand";
         if (isConstant(tensor) ? mustBeActivation : mustBeConstant) {
           throw packError(
             source,
@@ -161,7 +159,7 @@ function checkOps(header: PackHeader, source: string): Set<number> {
             "the other kind",
           );
         }
-        (key === "w" ? weights : others).add(i);
+        (use === "weight" ? weights : others).add(i);
       }
     });
     for (const [key, ports] of [
@@ -190,11 +188,13 @@ function checkOps(header: PackHeader, source: string): Set<number> {
   return weights;
 }
 
-export function operandNumbers(op: OpHeader): [string, number][] {
-  const fields = op as unknown as Record<string, unknown>;
-  // `scale` and `shift` are operands of modulate, but numbers of attention and lists of patchify.
-  const numbers = operandKeys.filter((key) => typeof fields[key] === "number" && !(op.op === "attention" && key === "scale"));
-  return numbers.map((key) => [key, fields[key] as number]);
+/** The tensor numbers of an op with their keys and how it uses them. */
+export function operandNumbers(op: OpHeader): [key: string, tensor: number, use: OperandUse][] {
+  const fields = op as unknown as Readonly<Record<string, number | undefined>>;
+  return operandKeys(op.op).flatMap(([key, use]): [string, number, OperandUse][] => {
+    const tensor = fields[key];
+    return tensor === undefined ? [] : [[key, tensor, use]];
+  });
 }
 
 function checkConstant(
@@ -213,7 +213,7 @@ function checkConstant(
     const [n, k] = shape;
     if (shape.length !== 2 || n === undefined || k === undefined)
       throw fail(`a linear weight of shape [${shape.join(", ")}]`, "two dimensions");
-    if (k > REDUCTION_MAX) throw fail(`a linear weight that sums over ${k}`, `at most ${REDUCTION_MAX}`);
+    if (k > limits.reduction_max) throw fail(`a linear weight that sums over ${k}`, `at most ${limits.reduction_max}`);
     const { kMultiple } = storageTypes[type];
     if (k % kMultiple !== 0) throw fail(`type ${type} with rows of ${k}`, `a multiple of ${kMultiple}`);
     if (bytes !== storageTypes[type].bytes(n, k)) throw fail(`${bytes} bytes`, `${storageTypes[type].bytes(n, k)}`);
@@ -232,6 +232,6 @@ function checkActivation(tensor: ActivationHeader, header: PackHeader, where: st
     throw fail(`stride ${stride} for shape [${shape.join(", ")}]`, "two dimensions and a stride of at least the columns");
   }
   const span = stride === undefined ? elements(shape) : ((shape[0] as number) - 1) * stride + (columns as number);
-  const end = offset + span * (type === "u8" ? 1 : 4);
+  const end = offset + span * activationBytes(type);
   if (end > header.regions[region]) throw fail(`ends at byte ${end} of region ${region}`, `${header.regions[region]} or before`);
 }

@@ -1,18 +1,10 @@
 import { createHash } from "node:crypto";
 import { Encoder } from "cbor-x";
 import { InputError } from "synapse-engine/errors";
-import { roundUp } from "../compress/types/storageType.js";
 import { isConstant, type PackHeader } from "../format/header.js";
-import {
-  ALIGNMENT,
-  FILE_BYTES_MAX,
-  HEADER_BYTES_MAX,
-  MAGIC,
-  PREFIX_BYTES,
-  SHA256_OFFSET,
-  VERSION_MAJOR,
-  VERSION_MINOR,
-} from "../format/layout.js";
+import { ALIGNMENT, MAGIC, PREFIX_BYTES, SHA256_OFFSET, VERSION_MAJOR, VERSION_MINOR } from "../format/layout.js";
+import { limits } from "../format/limits.js";
+import { roundUp } from "../format/roundUp.js";
 
 /** Bytes of the file; `offset` is a multiple of 64 from the first blob. */
 export interface Blob {
@@ -30,7 +22,8 @@ const encoder = new Encoder({ useRecords: false, variableMapSize: true, tagUint8
 export function writePack(header: PackHeader, blobs: readonly Blob[], source = "pack"): Uint8Array<ArrayBuffer> {
   const { headerBytes, blobsOffset } = layHeader(header, source);
   const fileBytes = blobs.reduce((end, blob) => Math.max(end, blobsOffset + blob.offset + blob.bytes.length), blobsOffset);
-  if (fileBytes > FILE_BYTES_MAX) throw tooLarge(source, `the file would have ${fileBytes} bytes`, "at most 4,294,967,295: smaller types");
+  if (fileBytes > limits.file_bytes_max)
+    throw tooLarge(source, `the file would have ${fileBytes} bytes`, "at most 4,294,967,295: smaller types");
   const file = new Uint8Array(fileBytes);
   const view = new DataView(file.buffer);
   file.set(MAGIC, 0);
@@ -57,11 +50,11 @@ function layHeader(header: PackHeader, source: string): { headerBytes: Uint8Arra
     const at = blobsOffset;
     const tensors = header.tensors.map((tensor) => (isConstant(tensor) ? { ...tensor, offset: tensor.offset + at } : tensor));
     const headerBytes = encoder.encode(inOrder({ ...header, tensors }));
-    if (headerBytes.length > HEADER_BYTES_MAX) {
+    if (headerBytes.length > limits.header_bytes_max) {
       throw tooLarge(
         source,
         `the header would have ${headerBytes.length} bytes`,
-        `at most ${HEADER_BYTES_MAX}: fewer layers or shorter meta`,
+        `at most ${limits.header_bytes_max}: fewer layers or shorter meta`,
       );
     }
     const needed = roundUp(PREFIX_BYTES + headerBytes.length, ALIGNMENT);

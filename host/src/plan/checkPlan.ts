@@ -1,4 +1,5 @@
-import { type Activation, type Entry, inPlaceKey, operands, type Program, type Storage } from "../program/program.js";
+import { inPlaceKey } from "../format/ops.js";
+import { type Activation, type Entry, operands, type Program, type Storage } from "../program/program.js";
 import { storageLifetimes, wholeStorage } from "./lifetimes.js";
 import { type Placement, type Plan, STORAGE_ALIGNMENT } from "./plan.js";
 
@@ -57,5 +58,5 @@ function handedOver(entry: Entry, from: Placed, to: Placed): boolean {
     ({ key, tensor }) => key !== "out" && tensor.kind === "activation" && tensor.storage === from.storage,
   );
   const [reader] = readers;
-  return reader !== undefined && readers.length === 1 && reader.key === inPlaceKey(op) && wholeStorage(reader.tensor as Activation);
+  return reader !== undefined && readers.length === 1 && reader.key === inPlaceKey(op.op) && wholeStorage(reader.tensor as Activation);
 }

@@ -1,4 +1,5 @@
-import { type Activation, type Entry, inPlaceKey, type Op, operands, type Storage, type Tensor } from "../program/program.js";
+import { inPlaceKey } from "../format/ops.js";
+import { type Activation, type Entry, type Op, operands, type Storage, type Tensor } from "../program/program.js";
 
 /** Storages that take over each other's bytes in place; they live and are placed as one. */
 export interface Group {
@@ -59,7 +60,7 @@ function passes(op: Op, key: string): number {
 export function joinInPlace(entry: Entry, lifetimes: ReadonlyMap<Storage, Group>): Group[] {
   const groupOf = new Map(lifetimes);
   entry.ops.forEach((op, at) => {
-    const key = inPlaceKey(op);
+    const key = inPlaceKey(op.op);
     const all = operands(op);
     const operand = all.find((candidate) => candidate.key === key)?.tensor;
     const { out } = op;

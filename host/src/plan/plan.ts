@@ -1,11 +1,10 @@
-import { roundUp } from "../compress/types/storageType.js";
+import type { Region } from "../format/ops.js";
+import { roundUp } from "../format/roundUp.js";
 import type { Entry, Program, Storage } from "../program/program.js";
 import { type Group, joinInPlace, storageLifetimes } from "./lifetimes.js";
 
 /** Every storage starts at a multiple of this, for the widest vectors in use. */
 export const STORAGE_ALIGNMENT = 64;
-
-export type Region = "fast" | "slow" | "state";
 
 export interface Placement {
   readonly region: Region;

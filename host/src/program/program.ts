@@ -1,8 +1,5 @@
-import type { StorageTypeName } from "../compress/types/storageType.js";
-
-export const activationFunctions = ["none", "gelu", "gelu_tanh", "quick_gelu", "silu", "relu", "relu2", "sigmoid", "tanh"] as const;
-export type ActivationFunction = (typeof activationFunctions)[number];
-export type PortKind = "image" | "tokens" | "latent" | "action" | "tensor";
+import { type OpName, type OpWith, operandKeys, type PortKind } from "../format/ops.js";
+import type { ActivationTypeName, StorageTypeName } from "../format/types.js";
 
 /** Bytes of the file: a linear layer's weight in panels, or plain f32. Values are read from the checkpoint only when they are packed. */
 export interface Constant {
@@ -31,7 +28,7 @@ export interface Storage {
 export interface Activation {
   readonly kind: "activation";
   readonly name: string;
-  readonly type: "f32" | "u8" | "i32";
+  readonly type: ActivationTypeName;
   readonly shape: readonly number[];
   readonly dynamic: boolean;
   readonly storage: Storage;
@@ -43,127 +40,38 @@ export interface Activation {
 
 export type Tensor = Constant | Activation;
 
-export interface PatchifyOp {
-  readonly op: "patchify";
-  readonly x: Activation;
+/** What stands under the keys of an op of a program, by what the key means. */
+interface Operands {
+  readonly activation: Activation;
+  readonly operand: Tensor;
+  readonly weight: Constant;
+  readonly vector: Constant;
   readonly out: Activation;
-  readonly patch: number;
-  readonly scale: readonly number[];
-  readonly shift: readonly number[];
+  readonly scratch: Activation;
+  readonly count: number;
+  readonly number: number;
+  readonly numbers: readonly number[];
+  readonly flag: boolean;
 }
-export interface LinearOp {
-  readonly op: "linear";
-  readonly x: Activation;
-  readonly w: Constant;
-  readonly out: Activation;
-  readonly bias?: Constant;
-  readonly act?: ActivationFunction;
-  readonly gate?: Tensor;
-  readonly residual?: Tensor;
-  readonly scratch?: Activation;
-}
-export interface NormOp {
-  readonly op: "layer_norm" | "rms_norm";
-  readonly x: Activation;
-  readonly out: Activation;
-  readonly eps: number;
-  readonly gamma?: Constant;
-  readonly beta?: Constant;
-}
-export interface ModulateOp {
-  readonly op: "modulate";
-  readonly x: Activation;
-  readonly shift: Tensor;
-  readonly scale: Tensor;
-  readonly out: Activation;
-}
-export interface BinaryOp {
-  readonly op: "add" | "mul";
-  readonly a: Activation;
-  readonly b: Tensor;
-  readonly out: Activation;
-}
-export interface ActOp {
-  readonly op: "act";
-  readonly x: Activation;
-  readonly out: Activation;
-  readonly act: ActivationFunction;
-}
-export interface CopyOp {
-  readonly op: "copy";
-  readonly x: Tensor;
-  readonly out: Activation;
-}
-export interface AttentionOp {
-  readonly op: "attention";
-  readonly q: Activation;
-  readonly k: Activation;
-  readonly v: Activation;
-  readonly out: Activation;
-  readonly heads: number;
-  readonly kv_heads: number;
-  readonly scale: number;
-  readonly causal: boolean;
-  readonly compute: "f32" | "i8";
-  readonly scratch?: Activation;
-}
-export type Op = PatchifyOp | LinearOp | NormOp | ModulateOp | BinaryOp | ActOp | CopyOp | AttentionOp;
 
-/** The keys of ops that name tensors. */
-export const operandKeys = [
-  "x",
-  "a",
-  "q",
-  "k",
-  "v",
-  "w",
-  "b",
-  "bias",
-  "gamma",
-  "beta",
-  "shift",
-  "scale",
-  "gate",
-  "residual",
-  "out",
-  "scratch",
-] as const;
-export type OperandKey = (typeof operandKeys)[number];
+/** Every op of the format with tensors for operands. */
+export type Op = OpWith<OpName, Operands>;
+export type OpOf<Name extends OpName> = Extract<Op, { op: Name }>;
 
 export interface Operand {
-  readonly key: OperandKey;
+  readonly key: string;
   readonly tensor: Tensor;
   readonly access: "read" | "write" | "scratch";
 }
 
-/** All tensors an op names. */
+/** All tensors an op names, those that it reads first. */
 export function operands(op: Op): Operand[] {
-  const found: Operand[] = [];
-  const fields = op as unknown as Record<string, unknown>;
-  for (const key of operandKeys) {
-    const value = fields[key];
-    if (typeof value !== "object" || value === null || !("kind" in value)) continue;
-    found.push({ key, tensor: value as Tensor, access: key === "out" ? "write" : key === "scratch" ? "scratch" : "read" });
-  }
-  return found;
-}
-
-/** The operand whose bytes `out` may take over (docs/format.md, "in place"). */
-export function inPlaceKey(op: Op): OperandKey | undefined {
-  switch (op.op) {
-    case "linear":
-      return "residual";
-    case "layer_norm":
-    case "rms_norm":
-    case "modulate":
-    case "act":
-      return "x";
-    case "add":
-    case "mul":
-      return "a";
-    default:
-      return undefined;
-  }
+  const fields = op as unknown as Readonly<Record<string, Tensor | undefined>>;
+  return operandKeys(op.op).flatMap(([key, use]): Operand[] => {
+    const tensor = fields[key];
+    if (tensor === undefined) return [];
+    return [{ key, tensor, access: use === "out" ? "write" : use === "scratch" ? "scratch" : "read" }];
+  });
 }
 
 export interface Port {

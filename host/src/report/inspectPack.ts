@@ -1,5 +1,6 @@
 import { boundsOf } from "../config/actionSpace.js";
 import type { ActionSpace } from "../config/configSchema.js";
+import { type OpName, operandKeys } from "../format/ops.js";
 import { type PackSummary, type SummaryHeader, summarisePack } from "./packSummary.js";
 import type { BoardFit } from "./slotFit.js";
 
@@ -125,15 +126,10 @@ export function inspectPack({ file, fileBytes, sha256, signedBy, validatedBy, he
   };
 }
 
-/** Keys of ops that hold tensor numbers (docs/format.md, "Op"); `shift` and `scale` are numbers elsewhere. */
-const OPERANDS = new Set(["x", "w", "a", "b", "q", "k", "v", "out", "bias", "gate", "residual", "gamma", "beta", "scratch"]);
-
 function opLine(op: InspectedEntry["ops"][number], header: InspectedHeader): OpLine {
   const tensor = (key: string) => (typeof op[key] === "number" ? header.tensors[op[key]] : undefined);
-  const modulates = op.op === "modulate";
-  const settings = Object.entries(op).filter(
-    ([key]) => key !== "op" && !OPERANDS.has(key) && !(modulates && (key === "shift" || key === "scale")),
-  );
+  const operands = new Set(operandKeys(op.op as OpName).map(([key]) => key));
+  const settings = Object.entries(op).filter(([key]) => key !== "op" && !operands.has(key));
   const weight = tensor("w") ?? tensor("gamma");
   const out = tensor("out");
   return {

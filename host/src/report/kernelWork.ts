@@ -3,9 +3,10 @@
  * chip's library is measured and stands in instructionCosts.ts; the split into parts is that of `parallel_for`.
  */
 
-import { storageTypes } from "../compress/types/index.js";
-import { roundUp } from "../compress/types/storageType.js";
 import type { ConstantHeader, OpHeader, PackHeader, TensorHeader } from "../format/header.js";
+import { operandKeys } from "../format/ops.js";
+import { roundUp } from "../format/roundUp.js";
+import { PANEL, weightTraits } from "../format/types.js";
 
 /** Work that is handed to the cores in `chunks` of equal size. */
 export interface Piece {
@@ -31,7 +32,7 @@ export interface OpWork {
 }
 
 /** Outputs of a panel, and lanes that elementwise loops handle at a time. */
-const LANES = 16;
+const LANES = PANEL;
 /** Rows that the generic inner loops of kernels/src/isa/generic.zig take at once. */
 const TILE_ROWS = 2;
 const ATTENTION_ROWS = 64;
@@ -84,8 +85,12 @@ function opWork(op: OpHeader, tensors: readonly TensorHeader[], fused: boolean):
       ] as const;
       return work([{ chunks: chunksOf(rows, 32), terms }], 2 * size);
     }
-    default: {
-      const operands = { add: 3, mul: 3, modulate: 4, act: 2, copy: 2 }[op.op];
+    case "add":
+    case "mul":
+    case "modulate":
+    case "act":
+    case "copy": {
+      const operands = operandKeys(op.op).length;
       const act = op.op === "act" && op.act !== "none" ? ([[`act.${op.act}`, wide]] as const) : [];
       const terms = [["elementwise.row", rows], [`${op.op}.value`, wide], ...act] as const;
       return work([{ chunks: chunksOf(rows, 64), terms }], operands * size);
@@ -109,7 +114,8 @@ function linearWork(
   work: Work,
 ): OpWork {
   const k = w.shape[1] as number;
-  const integer = storageTypes[w.type].integer;
+  const { products, minimum } = weightTraits(w.type);
+  const integer = products === "integers";
   const kind = `linear.${w.type}${!integer && fused ? ".fused" : ""}`;
   const depth = integer ? lanes(k) : k;
   const panels = lanes(n) / LANES;
@@ -134,7 +140,7 @@ function linearWork(
           chunks: chunksOf(rows, 16),
           terms: [
             ["quantize.row", rows],
-            [`quantize.${w.type === "q4_k" ? "value_and_sum" : "value"}`, rows * depth],
+            [`quantize.${minimum ? "value_and_sum" : "value"}`, rows * depth],
           ],
         },
       ]

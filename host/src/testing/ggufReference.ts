@@ -1,4 +1,4 @@
-import { f16Value } from "../compress/types/float16.js";
+import { f16Value } from "../format/float16.js";
 
 const u16 = (b: Uint8Array, at: number) => (b[at] as number) | ((b[at + 1] as number) << 8);
 const i8 = (value: number) => (value << 24) >> 24;

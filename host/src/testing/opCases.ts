@@ -1,5 +1,5 @@
-import { type StorageTypeName, storageTypeNames } from "../compress/types/storageType.js";
-import { activationFunctions } from "../program/program.js";
+import { activationFunctions } from "../format/ops.js";
+import { type StorageTypeName, storageTypeNames, weightTraits } from "../format/types.js";
 import type { OpCase } from "./opPack.js";
 
 type Shape = readonly [m: number, n: number, k: number];
@@ -26,7 +26,6 @@ const NARROW: readonly Shape[] = [
   [17, 64, 192],
   [3, 96, 200],
 ];
-const UNBLOCKED: readonly StorageTypeName[] = ["f32", "f16", "i8"];
 
 const linear =
   (type: StorageTypeName) =>
@@ -53,7 +52,7 @@ const ROWS = [
 
 /** What is measured for the table of costs, with f32 sums as models of exact numbers have them. */
 export const EXACT_CASES: readonly OpCase[] = [
-  ...storageTypeNames.flatMap((type) => [...SHAPES, ...(UNBLOCKED.includes(type) ? NARROW : [])].map(linear(type))),
+  ...storageTypeNames.flatMap((type) => [...SHAPES, ...(weightTraits(type).k_multiple === 1 ? NARROW : [])].map(linear(type))),
   ...activationFunctions
     .filter((act) => act !== "none")
     .flatMap((act): OpCase[] => [

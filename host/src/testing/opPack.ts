@@ -1,6 +1,7 @@
 import { storageTypes } from "../compress/types/index.js";
-import { roundUp, type StorageTypeName } from "../compress/types/storageType.js";
 import type { OpHeader, PackHeader, TensorHeader } from "../format/header.js";
+import { roundUp } from "../format/roundUp.js";
+import type { StorageTypeName } from "../format/types.js";
 import { type Blob, writePack } from "../pack/writePack.js";
 import { attentionScratchBytes, linearScratchBytes } from "../program/scratch.js";
 import { seededNormals } from "./seededRandom.js";
@@ -142,7 +143,7 @@ function attentionOf({ m, heads, dim, causal, compute }: Extract<OpCase, { op: "
     scale: 1 / Math.sqrt(dim),
     causal,
     compute,
-    ...at.scratch(compute === "i8" ? attentionScratchBytes(m, m, heads, heads, dim) : 0),
+    ...at.scratch(attentionScratchBytes(compute, m, m, heads, heads, dim)),
   };
 }
 

@@ -40,15 +40,6 @@ pub const Args = extern struct {
     v_scales: [*]f32,
 };
 
-/// Bytes of the op's scratch; `docs/format.md` states the same formula for the host.
-pub fn scratchBytes(rows: u64, keys: u64, heads: u64, kv_heads: u64, dim: u64) u64 {
-    const dim_padded = storage.roundUp(dim, 16);
-    const keys_padded = storage.roundUp(keys, 16);
-    return storage.roundUp(rows * heads * dim_padded, 64) + storage.roundUp(4 * rows * heads, 64) +
-        storage.roundUp(kv_heads * keys_padded * dim_padded, 64) + storage.roundUp(4 * kv_heads * keys_padded, 64) +
-        storage.roundUp(kv_heads * dim_padded * keys_padded, 64) + storage.roundUp(4 * kv_heads * dim_padded, 64);
-}
-
 const tile_rows = machine.integer.tile_rows;
 
 pub fn threadBytes(keys: usize, dim: usize) usize {

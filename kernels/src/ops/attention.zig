@@ -6,6 +6,8 @@ const Error = @import("../errors.zig").Error;
 const runtime = @import("../run.zig");
 const f32_compute = @import("../compute/attention_f32.zig");
 const i8_compute = @import("../compute/attention_i8.zig");
+const Piece = @import("../scratch.zig").Piece;
+const ScratchLayout = @import("../scratch.zig").Layout;
 
 pub const Compute = enum(u8) { f32, i8 };
 
@@ -22,6 +24,22 @@ pub const Params = struct {
     scratch: ?u32 = null,
 };
 
+pub const keys = .{ .q = .activation, .k = .activation, .v = .activation, .out = .out, .heads = .count, .kv_heads = .count, .scratch = .scratch };
+pub const in_place = null;
+
+const Sizes = struct { rows: u64, keys: u64, heads: u64, kv_heads: u64, dim: u64, int8: bool };
+
+/// q, k and v as int8, each with its scales. Panels are those of linear layers: of keys for the scores, of columns of v for the sums.
+pub const scratch_pieces = [_]Piece{
+    .{ .name = "q_int8", .when = "int8", .factors = &.{ .{ .of = "rows" }, .{ .of = "heads" }, .{ .of = "dim", .multiple = 16 } } },
+    .{ .name = "q_scales", .when = "int8", .element_bytes = 4, .factors = &.{ .{ .of = "rows" }, .{ .of = "heads" } } },
+    .{ .name = "k_panels", .when = "int8", .factors = &.{ .{ .of = "kv_heads" }, .{ .of = "keys", .multiple = 16 }, .{ .of = "dim", .multiple = 16 } } },
+    .{ .name = "k_scales", .when = "int8", .element_bytes = 4, .factors = &.{ .{ .of = "kv_heads" }, .{ .of = "keys", .multiple = 16 } } },
+    .{ .name = "v_panels", .when = "int8", .factors = &.{ .{ .of = "kv_heads" }, .{ .of = "dim", .multiple = 16 }, .{ .of = "keys", .multiple = 16 } } },
+    .{ .name = "v_scales", .when = "int8", .element_bytes = 4, .factors = &.{ .{ .of = "kv_heads" }, .{ .of = "dim", .multiple = 16 } } },
+};
+const Scratch = ScratchLayout(Sizes, &scratch_pieces);
+
 pub fn validate(p: *const Params, v: *const Validator) Error!void {
     const q = try v.matrix("q", p.q);
     const k = try v.matrix("k", p.k);
@@ -36,21 +54,21 @@ pub fn validate(p: *const Params, v: *const Validator) Error!void {
     try v.same("v", values, k.rows, k.cols, k.dynamic);
     try v.same("out", out, q.rows, q.cols, q.dynamic);
     if (p.causal and (q.rows != k.rows or q.dynamic != k.dynamic)) return v.fail("causal with {d} rows and {d} keys, expected the same", .{ q.rows, k.rows });
-    const bytes = switch (p.compute) {
-        .f32 => 0,
-        .i8 => i8_compute.scratchBytes(q.rows, k.rows, p.heads, p.kv_heads, dim),
-    };
-    try v.scratch(p.scratch, bytes);
+    try v.scratch(p.scratch, scratchOf(p, q.rows, k.rows, dim).end);
     try v.apart(p.out, &.{ p.q, p.k, p.v });
     if (p.scratch) |scratch| try v.apart(scratch, &.{ p.q, p.k, p.v, p.out });
 }
 
+fn scratchOf(p: *const Params, rows: u64, key_rows: u64, dim: u64) Scratch {
+    return .of(.{ .rows = rows, .keys = key_rows, .heads = p.heads, .kv_heads = p.kv_heads, .dim = dim, .int8 = p.compute == .i8 });
+}
+
 pub fn threadBytes(p: *const Params, v: *const Validator) usize {
-    const keys: usize = v.tensors[p.k].rows();
+    const key_rows: usize = v.tensors[p.k].rows();
     const dim: usize = v.tensors[p.q].cols() / p.heads;
     return switch (p.compute) {
-        .f32 => f32_compute.threadBytes(keys, dim),
-        .i8 => i8_compute.threadBytes(keys, dim),
+        .f32 => f32_compute.threadBytes(key_rows, dim),
+        .i8 => i8_compute.threadBytes(key_rows, dim),
     };
 }
 
@@ -88,15 +106,8 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
             r.parallel.run(r.kernels.attention_f32, &args, p.heads * blocks, 1);
         },
         .i8 => {
-            const dim_padded = storage.roundUp(dim, 16);
-            const keys_padded = storage.roundUp(k.rows, 16);
-            var at = r.pointer(p.scratch.?);
-            const q_int8 = take(&at, @as(usize, q.rows) * p.heads * dim_padded);
-            const q_scales = take(&at, 4 * @as(usize, q.rows) * p.heads);
-            const k_panels = take(&at, @as(usize, p.kv_heads) * keys_padded * dim_padded);
-            const k_scales = take(&at, 4 * @as(usize, p.kv_heads) * keys_padded);
-            const v_panels = take(&at, @as(usize, p.kv_heads) * dim_padded * keys_padded);
-            const v_scales = take(&at, 4 * @as(usize, p.kv_heads) * dim_padded);
+            const scratch = r.pointer(p.scratch.?);
+            const layout = scratchOf(p, q.rows, k.rows, dim);
             const args: i8_compute.Args = .{
                 .q = q,
                 .k = k,
@@ -105,16 +116,16 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
                 .heads = p.heads,
                 .kv_heads = p.kv_heads,
                 .dim = dim,
-                .dim_padded = dim_padded,
-                .keys_padded = keys_padded,
+                .dim_padded = storage.roundUp(dim, 16),
+                .keys_padded = storage.roundUp(k.rows, 16),
                 .scale = p.scale,
                 .causal = p.causal,
-                .q_int8 = q_int8,
-                .q_scales = @ptrCast(@alignCast(q_scales)),
-                .k_panels = @ptrCast(@alignCast(k_panels)),
-                .k_scales = @ptrCast(@alignCast(k_scales)),
-                .v_panels = @ptrCast(@alignCast(v_panels)),
-                .v_scales = @ptrCast(@alignCast(v_scales)),
+                .q_int8 = layout.at([*]u8, scratch, "q_int8"),
+                .q_scales = layout.at([*]f32, scratch, "q_scales"),
+                .k_panels = layout.at([*]align(64) i8, scratch, "k_panels"),
+                .k_scales = layout.at([*]f32, scratch, "k_scales"),
+                .v_panels = layout.at([*]align(64) i8, scratch, "v_panels"),
+                .v_scales = layout.at([*]f32, scratch, "v_scales"),
             };
             r.parallel.run(r.kernels.attention_quantize, &args, p.heads + 2 * p.kv_heads, 1);
             const blocks = (q.rows + i8_compute.rows_per_part - 1) / i8_compute.rows_per_part;
@@ -125,9 +136,4 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
         .macs = macs(p, r.tensors, r.rows),
         .activation_bytes = 2 * (runtime.matrixBytes(q) + runtime.matrixBytes(k)),
     };
-}
-
-fn take(at: *[*]u8, bytes: usize) [*]u8 {
-    defer at.* += storage.roundUp(bytes, 64);
-    return at.*;
 }

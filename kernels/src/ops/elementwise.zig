@@ -13,6 +13,8 @@ pub const Mul = Binary(.mul);
 fn Binary(comptime kind: compute.Kind) type {
     return struct {
         pub const Params = struct { a: u32, b: u32, out: u32 };
+        pub const keys = .{ .a = .activation, .b = .operand, .out = .out };
+        pub const in_place = "a";
 
         pub fn validate(p: *const Params, v: *const Validator) Error!void {
             const a = try v.matrix("a", p.a);
@@ -33,6 +35,8 @@ fn Binary(comptime kind: compute.Kind) type {
 
 pub const Modulate = struct {
     pub const Params = struct { x: u32, shift: u32, scale: u32, out: u32 };
+    pub const keys = .{ .x = .activation, .shift = .operand, .scale = .operand, .out = .out };
+    pub const in_place = "x";
 
     pub fn validate(p: *const Params, v: *const Validator) Error!void {
         const x = try v.matrix("x", p.x);
@@ -53,6 +57,8 @@ pub const Modulate = struct {
 
 pub const Act = struct {
     pub const Params = struct { x: u32, out: u32, act: Activation };
+    pub const keys = .{ .x = .activation, .out = .out };
+    pub const in_place = "x";
 
     pub fn validate(p: *const Params, v: *const Validator) Error!void {
         const x = try v.matrix("x", p.x);
@@ -70,6 +76,8 @@ pub const Act = struct {
 
 pub const Copy = struct {
     pub const Params = struct { x: u32, out: u32 };
+    pub const keys = .{ .x = .operand, .out = .out };
+    pub const in_place = null;
 
     pub fn validate(p: *const Params, v: *const Validator) Error!void {
         const out = try v.matrix("out", p.out);

@@ -7,6 +7,8 @@ const runtime = @import("../run.zig");
 const compute = @import("../compute/linear.zig");
 const quantize = @import("../compute/quantize.zig");
 const Layout = @import("../compute/panel.zig").Layout;
+const Piece = @import("../scratch.zig").Piece;
+const ScratchLayout = @import("../scratch.zig").Layout;
 
 pub const Params = struct {
     x: u32,
@@ -19,18 +21,22 @@ pub const Params = struct {
     scratch: ?u32 = null,
 };
 
-/// Where the quantised input lies in the op's scratch.
-const Quantised = struct {
-    scales: u64,
-    sums: u64,
-    end: u64,
+pub const keys = .{ .x = .activation, .w = .weight, .out = .out, .bias = .vector, .gate = .operand, .residual = .operand, .scratch = .scratch };
+pub const in_place = "residual";
 
-    fn of(kind: storage.Type, rows: u64, k: u64) Quantised {
-        const scales = storage.roundUp(rows * storage.roundUp(k, 16), 64);
-        const sums = scales + storage.roundUp(4 * rows, 64);
-        return .{ .scales = scales, .sums = sums, .end = sums + if (storage.hasMinimum(kind)) storage.roundUp(4 * rows * (k / storage.sum_length), 64) else 0 };
-    }
+const Sizes = struct { rows: u64, k: u64, integers: bool, minima: bool };
+
+/// The quantised input.
+pub const scratch_pieces = [_]Piece{
+    .{ .name = "x_int8", .when = "integers", .factors = &.{ .{ .of = "rows" }, .{ .of = "k", .multiple = 16 } } },
+    .{ .name = "x_scales", .when = "integers", .element_bytes = 4, .factors = &.{.{ .of = "rows" }} },
+    .{ .name = "x_sums", .when = "minima", .element_bytes = 4, .factors = &.{ .{ .of = "rows" }, .{ .of = "k", .divisor = storage.sum_length } } },
 };
+const Scratch = ScratchLayout(Sizes, &scratch_pieces);
+
+fn scratchOf(kind: storage.Type, rows: u64, k: u64) Scratch {
+    return .of(.{ .rows = rows, .k = k, .integers = storage.products(kind) == .integers, .minima = storage.hasMinimum(kind) });
+}
 
 pub fn validate(p: *const Params, v: *const Validator) Error!void {
     const x = try v.matrix("x", p.x);
@@ -41,7 +47,7 @@ pub fn validate(p: *const Params, v: *const Validator) Error!void {
     try v.vector("bias", p.bias, w.n);
     if (p.gate) |gate| try v.broadcast("gate", gate, out);
     if (p.residual) |residual| try v.broadcast("residual", residual, out);
-    try v.scratch(p.scratch, if (storage.products(w.type) == .integers) Quantised.of(w.type, x.rows, w.k).end else 0);
+    try v.scratch(p.scratch, scratchOf(w.type, x.rows, w.k).end);
     try v.apart(p.out, &.{ p.x, p.gate });
     try v.inPlace(p.out, p.residual);
     if (p.scratch) |scratch| try v.apart(scratch, &.{ p.x, p.gate, p.residual, p.out });
@@ -88,9 +94,9 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
     if (storage.products(w.type) == .integers) {
         if (storage.hasRowScales(w.type)) args.w_scales = @ptrCast(@alignCast(weights + panels * panel_bytes));
         const scratch = r.pointer(p.scratch.?);
-        const layout: Quantised = .of(w.type, x.rows, k);
-        const scales: [*]f32 = @ptrCast(@alignCast(scratch + @as(usize, @intCast(layout.scales))));
-        const sums: [*]i32 = @ptrCast(@alignCast(scratch + @as(usize, @intCast(layout.sums))));
+        const layout = scratchOf(w.type, x.rows, k);
+        const scales = layout.at([*]f32, scratch, "x_scales");
+        const sums = layout.at([*]i32, scratch, "x_sums");
         const rows: quantize.Args = .{
             .x = x.data,
             .x_stride = x.stride,

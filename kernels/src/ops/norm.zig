@@ -24,6 +24,12 @@ fn Norm(comptime kind: enum { layer_norm, rms_norm }) type {
             gamma: ?u32 = null,
         };
 
+        pub const keys = if (kind == .layer_norm)
+            .{ .x = .activation, .out = .out, .gamma = .vector, .beta = .vector }
+        else
+            .{ .x = .activation, .out = .out, .gamma = .vector };
+        pub const in_place = "x";
+
         pub fn validate(p: *const Params, v: *const Validator) Error!void {
             const x = try v.matrix("x", p.x);
             try v.same("out", try v.matrix("out", p.out), x.rows, x.cols, x.dynamic);

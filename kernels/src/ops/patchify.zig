@@ -1,10 +1,10 @@
-const cbor = @import("../cbor.zig");
 const limits = @import("../limits.zig");
 const Tensor = @import("../tensor.zig").Tensor;
 const Validator = @import("../validator.zig").Validator;
 const Error = @import("../errors.zig").Error;
 const runtime = @import("../run.zig");
 const compute = @import("../compute/patchify.zig");
+const Channels = @import("channels.zig").Channels;
 
 pub const Params = struct {
     x: u32,
@@ -14,18 +14,8 @@ pub const Params = struct {
     shift: Channels,
 };
 
-/// One number for each channel.
-pub const Channels = struct {
-    values: [limits.channels_max]f32 = @splat(0),
-    count: u32 = 0,
-
-    pub fn read(reader: *cbor.Reader) Error!Channels {
-        var channels: Channels = .{};
-        channels.count = try reader.array(limits.channels_max);
-        for (channels.values[0..channels.count]) |*number| number.* = try reader.number();
-        return channels;
-    }
-};
+pub const keys = .{ .x = .activation, .out = .out, .patch = .count };
+pub const in_place = null;
 
 pub fn validate(p: *const Params, v: *const Validator) Error!void {
     const image = try v.tensor("x", p.x);

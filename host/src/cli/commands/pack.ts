@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { storageTypeNames } from "../../format/types.js";
 import { printable } from "../../report/text/printable.js";
 import { type CliContext, note, print, printJson } from "../context.js";
 import { addCommonOptions, type CommonOptions, collect, reasonOption } from "../options.js";
@@ -19,7 +20,7 @@ interface PackOptions extends CommonOptions {
 }
 
 const NOTES = `
-Storage types: f32, f16, i8, q8_0, q4_0, q4_k, q6_k, i4, i3. --type i8 --type 'predictor.*=q4_0' stores
+Storage types: ${storageTypeNames.join(", ")}. --type i8 --type 'predictor.*=q4_0' stores
 the predictor's layers as q4_0 and all others as i8. Patterns match names in the pack and in the
 checkpoint; * stands for any characters, ? for one. The first pattern that matches counts.
 

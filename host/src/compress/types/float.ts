@@ -1,5 +1,6 @@
-import { f16Bits, f16Value } from "./float16.js";
-import { assertLength, PANEL, roundUp, type StorageType, type StorageTypeName } from "./storageType.js";
+import { f16Bits, f16Value } from "../../format/float16.js";
+import { PANEL, type StorageTypeName, weightBytes } from "../../format/types.js";
+import { assertLength, type StorageType, storageType } from "./storageType.js";
 
 interface FloatCodec {
   readonly name: StorageTypeName;
@@ -11,17 +12,11 @@ interface FloatCodec {
 /** Panels `[k][16]` of plain numbers. */
 function floatType(codec: FloatCodec): StorageType {
   const size = codec.elementBytes;
-  const bytes = (n: number, k: number) => roundUp(n, PANEL) * k * size;
   const at = (row: number, column: number, k: number) => ((row - (row % PANEL)) * k + column * PANEL + (row % PANEL)) * size;
-  return {
-    name: codec.name,
-    bits: size * 8,
-    kMultiple: 1,
-    integer: false,
-    bytes,
+  return storageType(codec.name, {
     encode(weights, n, k) {
       assertLength(weights.length, n * k, "weights");
-      const out = new Uint8Array(bytes(n, k));
+      const out = new Uint8Array(weightBytes(codec.name, n, k));
       const view = new DataView(out.buffer);
       for (let row = 0; row < n; row++) {
         for (let column = 0; column < k; column++) codec.write(view, at(row, column, k), weights[row * k + column] as number);
@@ -29,7 +24,7 @@ function floatType(codec: FloatCodec): StorageType {
       return out;
     },
     decode(stored, n, k) {
-      assertLength(stored.length, bytes(n, k), "stored weights");
+      assertLength(stored.length, weightBytes(codec.name, n, k), "stored weights");
       const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
       const weights = new Float32Array(n * k);
       for (let row = 0; row < n; row++) {
@@ -37,7 +32,7 @@ function floatType(codec: FloatCodec): StorageType {
       }
       return weights;
     },
-  };
+  });
 }
 
 export const f32 = floatType({

@@ -1,15 +1,11 @@
-import { f16Bits, f16Value } from "./float16.js";
-import { assertLength, PANEL, roundUp, type StorageType, type StorageTypeName } from "./storageType.js";
+import { f16Bits, f16Value } from "../../format/float16.js";
+import { PANEL, type PanelField, type PanelPiece, type StorageTypeName, weightBytes, weightTraits } from "../../format/types.js";
+import { assertLength, type StorageType, storageType } from "./storageType.js";
 
 /** One of GGUF's block formats: a fixed number of weights of one row in a fixed number of bytes. */
 export interface BlockCodec {
   readonly name: StorageTypeName;
-  readonly bits: number;
-  /** Weights in a block. */
-  readonly weights: number;
-  /** The block's fields in order. An f16 counts as one element of two bytes, and stays whole in a panel. */
-  readonly fields: readonly { readonly count: number; readonly bytes: 1 | 2 }[];
-  /** Rounds `weights` values from `x[at]` into the zeroed block at `block[blockAt]`. */
+  /** Rounds a block of values from `x[at]` into the zeroed block at `block[blockAt]`. */
   quantize(x: Float32Array, at: number, block: Uint8Array, blockAt: number): void;
   dequantize(block: Uint8Array, blockAt: number, out: Float32Array, at: number): void;
 }
@@ -17,39 +13,37 @@ export interface BlockCodec {
 /** The bits of 2^-14; halves below it are subnormal, 2^-24 apart. */
 const SMALLEST_NORMAL = 0x0400;
 
-export function blockBytes(codec: BlockCodec): number {
-  return codec.fields.reduce((sum, field) => sum + field.count * field.bytes, 0);
-}
-
 /** Where each byte of a block goes in a panel's block: byte i of output n goes to `position[i] + n * width[i]`. */
-function interleaving(codec: BlockCodec): { position: Int32Array; width: Int32Array } {
-  const size = blockBytes(codec);
+function interleaving(size: number, fields: readonly PanelField[]): { position: Int32Array; width: Int32Array } {
   const position = new Int32Array(size);
   const width = new Int32Array(size);
   let start = 0;
-  for (const field of codec.fields) {
-    for (let element = 0; element < field.count; element++) {
-      for (let byte = 0; byte < field.bytes; byte++) {
-        const i = start + element * field.bytes + byte;
-        position[i] = (start + element * field.bytes) * PANEL + byte;
-        width[i] = field.bytes;
+  // An element of several bytes stays whole in a panel.
+  for (const { rows, element_bytes: bytes } of fields) {
+    for (let element = 0; element < rows; element++) {
+      for (let byte = 0; byte < bytes; byte++) {
+        const i = start + element * bytes + byte;
+        position[i] = (start + element * bytes) * PANEL + byte;
+        width[i] = bytes;
       }
     }
-    start += field.count * field.bytes;
+    start += rows * bytes;
   }
   return { position, width };
 }
 
 /** A storage type of GGUF blocks, 16 outputs interleaved field by field. */
 export function ggufType(codec: BlockCodec): StorageType {
-  const size = blockBytes(codec);
-  const { position, width } = interleaving(codec);
-  const bytes = (n: number, k: number) => roundUp(n, PANEL) * (k / codec.weights) * size;
+  const { name } = codec;
+  const piece = weightTraits(name).panel[0] as PanelPiece;
+  const blockWeights = piece.columns;
+  const size = piece.bytes / PANEL;
+  const { position, width } = interleaving(size, piece.fields);
 
   const repack = (blocks: Uint8Array, n: number, k: number): Uint8Array => {
-    const blocksPerRow = k / codec.weights;
+    const blocksPerRow = k / blockWeights;
     assertLength(blocks.length, n * blocksPerRow * size, "GGUF blocks");
-    const out = new Uint8Array(bytes(n, k));
+    const out = new Uint8Array(weightBytes(name, n, k));
     for (let row = 0; row < n; row++) {
       const lane = row % PANEL;
       for (let b = 0; b < blocksPerRow; b++) {
@@ -61,23 +55,18 @@ export function ggufType(codec: BlockCodec): StorageType {
     return out;
   };
 
-  return {
-    name: codec.name,
-    bits: codec.bits,
-    kMultiple: codec.weights,
-    integer: true,
-    bytes,
+  return storageType(name, {
     repack,
     encode(weights, n, k) {
       assertLength(weights.length, n * k, "weights");
-      const count = (n * k) / codec.weights;
+      const count = (n * k) / blockWeights;
       const blocks = new Uint8Array(count * size);
-      for (let b = 0; b < count; b++) codec.quantize(weights, b * codec.weights, blocks, b * size);
+      for (let b = 0; b < count; b++) codec.quantize(weights, b * blockWeights, blocks, b * size);
       return repack(blocks, n, k);
     },
     decode(stored, n, k) {
-      assertLength(stored.length, bytes(n, k), "stored weights");
-      const blocksPerRow = k / codec.weights;
+      assertLength(stored.length, weightBytes(name, n, k), "stored weights");
+      const blocksPerRow = k / blockWeights;
       const weights = new Float32Array(n * k);
       const block = new Uint8Array(size);
       for (let row = 0; row < n; row++) {
@@ -85,12 +74,12 @@ export function ggufType(codec: BlockCodec): StorageType {
         for (let b = 0; b < blocksPerRow; b++) {
           const from = ((row - lane) * blocksPerRow + b * PANEL) * size;
           for (let i = 0; i < size; i++) block[i] = stored[from + (position[i] as number) + lane * (width[i] as number)] as number;
-          codec.dequantize(block, 0, weights, row * k + b * codec.weights);
+          codec.dequantize(block, 0, weights, row * k + b * blockWeights);
         }
       }
       return weights;
     },
-  };
+  });
 }
 
 export function clamp(value: number, low: number, high: number): number {

@@ -1,16 +1,14 @@
+import { PANEL } from "../../format/types.js";
 import { progressiveType } from "./progressive.js";
-import { PANEL } from "./storageType.js";
 
 const LOW_BYTES = 8;
 
 /** 3-bit groups: two low bits of k = j + 8c in bit pair c of byte j of `lo`, the high bit of k = j + 4i in bit i of byte j of `hi`. */
 export const i3 = progressiveType({
   name: "i3",
-  bits: 3.125,
   low: -4,
   high: 3,
   factor: 4,
-  groupBytes: 12,
   write(stored, out, at) {
     for (let k = 0; k < 32; k++) {
       const value = stored[k] as number;

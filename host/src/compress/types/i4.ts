@@ -1,14 +1,12 @@
+import { PANEL } from "../../format/types.js";
 import { progressiveType } from "./progressive.js";
-import { PANEL } from "./storageType.js";
 
 /** 4-bit groups: byte j holds k = j (low) and k = j + 16 (high). */
 export const i4 = progressiveType({
   name: "i4",
-  bits: 4.125,
   low: -8,
   high: 7,
   factor: 2,
-  groupBytes: 16,
   write(stored, out, at) {
     for (let j = 0; j < 16; j++) out[at + j * PANEL] = (stored[j] as number) | ((stored[j + 16] as number) << 4);
   },

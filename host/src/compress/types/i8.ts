@@ -1,5 +1,7 @@
-import { maxMagnitude, rowScaleBytes, rowScales } from "./rowScaled.js";
-import { assertLength, PANEL, roundUp, type StorageType } from "./storageType.js";
+import { roundUp } from "../../format/roundUp.js";
+import { PANEL, weightBytes } from "../../format/types.js";
+import { maxMagnitude, rowScales } from "./rowScaled.js";
+import { assertLength, storageType } from "./storageType.js";
 
 /** Fractions of the full range that are tried as a row's range: giving up the largest weight may serve all others. */
 const RANGES = [1, 0.99, 0.98, 0.96, 0.94, 0.92, 0.9, 0.87, 0.84, 0.8];
@@ -26,18 +28,11 @@ function rowScale(weights: Float32Array, start: number, end: number): number {
   return best;
 }
 
-const bytes = (n: number, k: number) => roundUp(n, PANEL) * roundUp(k, PANEL) + rowScaleBytes(n);
-
 /** One scale a row, symmetric, found by least squared error over a few ranges. */
-export const i8: StorageType = {
-  name: "i8",
-  bits: 8,
-  kMultiple: 1,
-  integer: true,
-  bytes,
+export const i8 = storageType("i8", {
   encode(weights, n, k) {
     assertLength(weights.length, n * k, "weights");
-    const out = new Uint8Array(bytes(n, k));
+    const out = new Uint8Array(weightBytes("i8", n, k));
     const scales = rowScales(out, n);
     const kPadded = roundUp(k, PANEL);
     for (let row = 0; row < n; row++) {
@@ -52,7 +47,7 @@ export const i8: StorageType = {
     return out;
   },
   decode(stored, n, k) {
-    assertLength(stored.length, bytes(n, k), "stored weights");
+    assertLength(stored.length, weightBytes("i8", n, k), "stored weights");
     const scales = rowScales(stored, n);
     const kPadded = roundUp(k, PANEL);
     const weights = new Float32Array(n * k);
@@ -63,4 +58,4 @@ export const i8: StorageType = {
     }
     return weights;
   },
-};
+});

@@ -1,5 +1,6 @@
-import { maxMagnitude, rowScaleBytes, rowScales } from "./rowScaled.js";
-import { assertLength, PANEL, roundUp, type StorageType, type StorageTypeName } from "./storageType.js";
+import { PANEL, type PanelPiece, panelBytes, type StorageTypeName, weightBytes, weightTraits } from "../../format/types.js";
+import { maxMagnitude, rowScales } from "./rowScaled.js";
+import { assertLength, type StorageType, storageType } from "./storageType.js";
 
 /** Weights along K that share a 4-bit scale code. */
 export const GROUP = 32;
@@ -7,14 +8,11 @@ export const GROUP = 32;
 /** What differs between the 4-bit and the 3-bit kind. */
 export interface ProgressiveCodec {
   readonly name: StorageTypeName;
-  readonly bits: number;
   /** Stored numbers are `low..high`, kept with `-low` added. */
   readonly low: number;
   readonly high: number;
   /** w8 = clamp(q * m * factor, -128, 127). */
   readonly factor: number;
-  /** Bytes of a group of one output. */
-  readonly groupBytes: number;
   /** Stores 32 unsigned numbers of one output; byte j of the group belongs at `out[at + j * 16]`. */
   write(stored: Uint8Array, out: Uint8Array, at: number): void;
   read(bytes: Uint8Array, at: number, stored: Uint8Array): void;
@@ -144,30 +142,25 @@ function expand(codec: ProgressiveCodec, stored: number, code: number): number {
 
 /** A type of one f32 scale a row, one 4-bit code a group of 32, and numbers that expand to int8 in integers (after QServe's W4A8). */
 export function progressiveType(codec: ProgressiveCodec): StorageType {
-  const groupScaleBytes = (k: number) => Math.ceil(k / (2 * GROUP)) * PANEL;
-  const panelBytes = (k: number) => (k / GROUP) * codec.groupBytes * PANEL + groupScaleBytes(k);
-  const bytes = (n: number, k: number) => (roundUp(n, PANEL) / PANEL) * panelBytes(k) + rowScaleBytes(n);
+  const { name } = codec;
+  /** Bytes of a group of sixteen outputs. */
+  const groupBytes = (weightTraits(name).panel[0] as PanelPiece).bytes;
   /** Where output `row` keeps byte 0 of group 0, and its first group scale. */
   const places = (row: number, k: number) => {
-    const panel = Math.floor(row / PANEL) * panelBytes(k) + (row % PANEL);
-    return { numbers: panel, scales: panel + panelBytes(k) - groupScaleBytes(k) };
+    const panel = Math.floor(row / PANEL) * panelBytes(name, k) + (row % PANEL);
+    return { numbers: panel, scales: panel + (k / GROUP) * groupBytes };
   };
-  return {
-    name: codec.name,
-    bits: codec.bits,
-    kMultiple: GROUP,
-    integer: true,
-    bytes,
+  return storageType(name, {
     encode(weights, n, k) {
       assertLength(weights.length, n * k, "weights");
-      const out = new Uint8Array(bytes(n, k));
+      const out = new Uint8Array(weightBytes(name, n, k));
       const scales = rowScales(out, n);
       const encoder = new RowEncoder(codec, k);
       for (let row = 0; row < n; row++) {
         scales.setFloat32(row * 4, encoder.encode(weights, row * k), true);
         const at = places(row, k);
         for (let group = 0; group < k / GROUP; group++) {
-          codec.write(encoder.stored.subarray(group * GROUP, (group + 1) * GROUP), out, at.numbers + group * codec.groupBytes * PANEL);
+          codec.write(encoder.stored.subarray(group * GROUP, (group + 1) * GROUP), out, at.numbers + group * groupBytes);
           const to = at.scales + (group >> 1) * PANEL;
           out[to] = (out[to] as number) | ((encoder.codes[group] as number) << ((group & 1) * 4));
         }
@@ -175,7 +168,7 @@ export function progressiveType(codec: ProgressiveCodec): StorageType {
       return out;
     },
     decode(stored, n, k) {
-      assertLength(stored.length, bytes(n, k), "stored weights");
+      assertLength(stored.length, weightBytes(name, n, k), "stored weights");
       const scales = rowScales(stored, n);
       const weights = new Float32Array(n * k);
       const numbers = new Uint8Array(GROUP);
@@ -183,12 +176,12 @@ export function progressiveType(codec: ProgressiveCodec): StorageType {
         const scale = scales.getFloat32(row * 4, true);
         const at = places(row, k);
         for (let group = 0; group < k / GROUP; group++) {
-          codec.read(stored, at.numbers + group * codec.groupBytes * PANEL, numbers);
+          codec.read(stored, at.numbers + group * groupBytes, numbers);
           const code = ((stored[at.scales + (group >> 1) * PANEL] as number) >> ((group & 1) * 4)) & 15;
           for (let i = 0; i < GROUP; i++) weights[row * k + group * GROUP + i] = scale * expand(codec, numbers[i] as number, code);
         }
       }
       return weights;
     },
-  };
+  });
 }

@@ -1,4 +1,4 @@
-import { f16Value } from "./float16.js";
+import { f16Value } from "../../format/float16.js";
 import { clamp, f16At, ggufType, roundingError, scaleBits, setF16, signedPeak } from "./ggufBlocks.js";
 
 /** The numbers of steps that the largest weight may take. The side with the extra level (-8) is tried for both signs. */
@@ -7,12 +7,6 @@ const RANGES = [-8, -7.6, -7.2, -6.8, -6.4, -8.5, -9, 7, 7.4, 7.8, 8.2];
 /** Blocks of 32: w = d * (nibble - 8). */
 export const q4_0 = ggufType({
   name: "q4_0",
-  bits: 4.5,
-  weights: 32,
-  fields: [
-    { count: 1, bytes: 2 },
-    { count: 16, bytes: 1 },
-  ],
   quantize(x, at, block, blockAt) {
     const peak = signedPeak(x, at, 32);
     // Where no scale reaches the peak this one stays, infinite: zeros would hide that the block cannot be stored.

@@ -1,4 +1,4 @@
-import { f16Value } from "./float16.js";
+import { f16Value } from "../../format/float16.js";
 import { clamp, f16At, ggufType, scaleBits, setF16 } from "./ggufBlocks.js";
 
 const SUB_BLOCKS = 8;
@@ -91,14 +91,6 @@ function scaleAt(block: Uint8Array, at: number, i: number): { scale: number; min
 /** Super-blocks of 256 in eight sub-blocks of 32: w = d * scale * nibble - dmin * min. */
 export const q4_k = ggufType({
   name: "q4_k",
-  bits: 4.5,
-  weights: 256,
-  fields: [
-    { count: 1, bytes: 2 },
-    { count: 1, bytes: 2 },
-    { count: 12, bytes: 1 },
-    { count: 128, bytes: 1 },
-  ],
   quantize(x, at, block, blockAt) {
     const fits = Array.from({ length: SUB_BLOCKS }, (_, i) => fitSubBlock(x, at + i * SUB));
     const dBits = scaleBits(Math.max(...fits.map((fit) => fit.scale)) / 63);

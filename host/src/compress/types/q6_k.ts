@@ -1,4 +1,4 @@
-import { f16Value } from "./float16.js";
+import { f16Value } from "../../format/float16.js";
 import { clamp, f16At, ggufType, roundingError, scaleBits, setF16, signedPeak } from "./ggufBlocks.js";
 
 const SUB_BLOCKS = 16;
@@ -44,14 +44,6 @@ const places = Array.from({ length: 256 }, (_, k) => place(k));
 /** Super-blocks of 256 in sixteen sub-blocks of 16: w = d * scale * (value - 32). */
 export const q6_k = ggufType({
   name: "q6_k",
-  bits: 6.5625,
-  weights: 256,
-  fields: [
-    { count: 128, bytes: 1 },
-    { count: 64, bytes: 1 },
-    { count: 16, bytes: 1 },
-    { count: 1, bytes: 2 },
-  ],
   quantize(x, at, block, blockAt) {
     const steps = Float32Array.from({ length: SUB_BLOCKS }, (_, i) => fitSubBlock(x, at + i * SUB));
     // The largest step takes scale -128, the end of int8 that reaches furthest.

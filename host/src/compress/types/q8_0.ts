@@ -1,4 +1,4 @@
-import { f16Value } from "./float16.js";
+import { f16Value } from "../../format/float16.js";
 import { clamp, f16At, ggufType, roundingError, scaleBits, setF16, signedPeak } from "./ggufBlocks.js";
 
 const RANGES = [127, 127.25, 126.75, 127.5, 126.5, 128];
@@ -6,12 +6,6 @@ const RANGES = [127, 127.25, 126.75, 127.5, 126.5, 128];
 /** Blocks of 32: w = d * q. */
 export const q8_0 = ggufType({
   name: "q8_0",
-  bits: 8.5,
-  weights: 32,
-  fields: [
-    { count: 1, bytes: 2 },
-    { count: 32, bytes: 1 },
-  ],
   quantize(x, at, block, blockAt) {
     const peak = Math.abs(signedPeak(x, at, 32));
     // Where no scale reaches the peak this one stays, infinite: zeros would hide that the block cannot be stored.

@@ -1,11 +1,6 @@
-import { PANEL, roundUp } from "./storageType.js";
+import { rowScaleBytes } from "../../format/types.js";
 
-/** Bytes of the f32 scales, one an output, that follow the panels of i8, i4 and i3. */
-export function rowScaleBytes(n: number): number {
-  return roundUp(n, PANEL) * 4;
-}
-
-/** A view of those scales at the end of a stored tensor. */
+/** A view of the scales, one f32 an output, at the end of a stored tensor. */
 export function rowScales(stored: Uint8Array, n: number): DataView {
   const bytes = rowScaleBytes(n);
   return new DataView(stored.buffer, stored.byteOffset + stored.byteLength - bytes, bytes);

@@ -2,11 +2,11 @@ import fc from "fast-check";
 import { type Engine, openWasmEngine } from "synapse-engine";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compile } from "../../compile/compile.js";
+import { storageTypeNames } from "../../format/types.js";
 import { readPack } from "../../pack/readPack.js";
 import { memoryCheckpoint } from "../../testing/memoryCheckpoint.js";
 import { seededNormals } from "../../testing/seededRandom.js";
 import { storageTypes } from "./index.js";
-import { storageTypeNames } from "./storageType.js";
 
 /** Rows as checkpoints have them and as they should not: what one row is must not show in the others. */
 const rowKinds = ["normal", "zero", "constant", "negative", "outlier", "one", "tiny"] as const;

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { f16Bits, f16Value } from "../../format/float16.js";
+import { type StorageTypeName, storageTypeNames } from "../../format/types.js";
 import { dequantizeRow } from "../../testing/ggufReference.js";
 import { seededNormals, seededRandom } from "../../testing/seededRandom.js";
-import { f16Bits, f16Value } from "./float16.js";
 import { storageTypes } from "./index.js";
 import { codeMultiplier } from "./progressive.js";
-import { checkConstraint, type StorageTypeName, storageTypeNames } from "./storageType.js";
+import { checkConstraint } from "./storageType.js";
 
 const N = 21;
 const K = 512;

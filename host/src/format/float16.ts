@@ -1,4 +1,4 @@
-import { f16Values } from "../../checkpoint/half.js";
+import { f16Values } from "../checkpoint/half.js";
 
 const f32View = new Float32Array(1);
 const u32View = new Uint32Array(f32View.buffer);

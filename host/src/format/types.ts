@@ -1,0 +1,66 @@
+import { roundUp } from "./roundUp.js";
+import { format } from "./table.js";
+
+type Types = typeof format.types;
+type Having<Trait> = { [Name in keyof Types]: Types[Name] extends Trait ? Name : never }[keyof Types];
+
+/** Types that a constant may have. */
+export type StorageTypeName = Having<{ readonly products: string }>;
+/** Types that an activation may have. */
+export type ActivationTypeName = Having<{ readonly activation_bytes: number }>;
+
+/** What stands in a panel once for every `columns` of K. */
+export interface PanelPiece {
+  readonly columns: number;
+  readonly bytes: number;
+  readonly fields: readonly PanelField[];
+}
+
+/** Rows of sixteen elements, one for each output. */
+export interface PanelField {
+  readonly name: string;
+  readonly rows: number;
+  readonly element: string;
+  readonly element_bytes: number;
+}
+
+/** What the format says of a type of constants (kernels/src/storage/traits.zig). */
+export interface WeightTraits {
+  readonly products: "floats" | "integers";
+  readonly k_multiple: number;
+  readonly row_scales: boolean;
+  readonly factor_length: number;
+  readonly minimum: boolean;
+  readonly panel: readonly PanelPiece[];
+}
+
+const names = Object.keys(format.types) as (keyof Types)[];
+export const storageTypeNames = names.filter((name): name is StorageTypeName => "products" in format.types[name]);
+export const activationTypeNames = names.filter((name): name is ActivationTypeName => "activation_bytes" in format.types[name]);
+
+/** Outputs that lie side by side in a panel. */
+export const PANEL = format.panel_width;
+
+export function weightTraits(name: StorageTypeName): WeightTraits {
+  return format.types[name];
+}
+
+/** Bytes of one element of an activation. */
+export function activationBytes(name: ActivationTypeName): number {
+  return format.types[name].activation_bytes;
+}
+
+/** Bytes of one panel: sixteen outputs over the whole of K. */
+export function panelBytes(name: StorageTypeName, k: number): number {
+  return weightTraits(name).panel.reduce((sum, { columns, bytes }) => sum + Math.ceil(k / columns) * bytes, 0);
+}
+
+/** Bytes of the scales, one f32 an output, that follow the panels of some types. */
+export function rowScaleBytes(n: number): number {
+  return roundUp(n, PANEL) * 4;
+}
+
+/** Bytes of a linear weight `[n, k]`. */
+export function weightBytes(name: StorageTypeName, n: number, k: number): number {
+  return (roundUp(n, PANEL) / PANEL) * panelBytes(name, k) + (weightTraits(name).row_scales ? rowScaleBytes(n) : 0);
+}

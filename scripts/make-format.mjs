@@ -1,0 +1,19 @@
+// Writes kernels/format.json, the format as the runtime has it, and host/src/format/table.ts, the same for TypeScript, where names are types. After a
+// change of a type, an op or a limit in kernels/src: node scripts/make-format.mjs
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { zig } from "./setup.mjs";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** The text of the module. */
+export function formatTable() {
+  const table = JSON.parse(readFileSync(join(ROOT, "kernels/format.json"), "utf8"));
+  return `/** Made by scripts/make-format.mjs from kernels/format.json; changes belong in kernels/src. */\nexport const format = ${JSON.stringify(table, null, 2)} as const;\n`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  zig(["build", "format"]);
+  writeFileSync(join(ROOT, "host/src/format/table.ts"), formatTable());
+}
