@@ -108,6 +108,17 @@ describe("a torch file", () => {
     );
   });
 
+  it.each([
+    ["numpy", /the scale "fc\.weight_scale" of 8-bit floats is an object of Python, "numpy\._core\.multiarray\.scalar"/],
+    ["text", /the scale "fc\.weight_scale" of 8-bit floats is a list of other things/],
+    ["attribute", /has its scale as an attribute, "scale_inv"/],
+  ])("whose scales of 8-bit floats cannot be read says which: %s", async (name, message) => {
+    await expect(openCheckpoint(join(FIXTURES, `scales-${name}.pt`))).rejects.toMatchObject({
+      code: "TORCH_SCALE",
+      message: expect.stringMatching(message),
+    });
+  });
+
   it("that is a tar archive is called one", async () => {
     const tar = Buffer.alloc(1024);
     tar.write("pickle", 0);

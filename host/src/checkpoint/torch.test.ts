@@ -203,6 +203,19 @@ describe("dicts of a torch file", () => {
     expect((await rejection(join(folder, "wide.pt"), archive(wide.stop()))).code).toBe("TORCH_TOO_MANY_NAMES");
   });
 
+  it("of 8-bit floats, in which a dict of numbers stands in many places, are bounded", async () => {
+    const out = tensor(new Pickle().u8(0x7d).str("weight"), { type: "Float8_e4m3fnStorage" }).u8(0x73, 0x7d);
+    for (let i = 0; i < 3000; i++) out.str(`n${i}`).u8(0x4b, 1, 0x73);
+    out.u8(0x71, 0, 0x30);
+    for (let level = 1; level <= 2; level++) {
+      out.u8(0x7d, 0x71, level);
+      for (let i = 0; i < 40; i++) out.str(`k${i}`).u8(0x68, level - 1, 0x73);
+      out.u8(0x30);
+    }
+    out.str("more").u8(0x68, 2, 0x73);
+    expect((await rejection(join(folder, "numbers.pt"), archive(out.stop()))).code).toBe("TORCH_TOO_MANY_NAMES");
+  });
+
   it("with tensors under numbers, such as random states, do not spoil the weights beside them", async () => {
     const out = new Pickle().u8(0x7d).str("rng").u8(0x7d);
     tensor(out.int(0), {}).u8(0x73, 0x73);

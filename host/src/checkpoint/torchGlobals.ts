@@ -3,6 +3,7 @@ import { elementCount, RANK_MAX, SCALAR_BYTES } from "./dtypes.js";
 import { INERT_GLOBALS } from "./inertGlobals.js";
 import { PickleGlobal, PickleOrderedDict, PickleTuple, type Refusal } from "./pickle.js";
 import type { Reject } from "./pickleBytes.js";
+import { SCALE_WORD } from "./scaleNames.js";
 
 /** One `data/N` record. `dtype` is undefined for an untyped storage. */
 export class TorchStorage {
@@ -30,6 +31,12 @@ export class TorchView {
     this.shape = shape;
     this.strides = strides;
   }
+}
+
+/** A tensor that stands in the file as Python numbers. */
+export interface PlainNumbers {
+  readonly shape: readonly number[];
+  readonly values: readonly number[];
 }
 
 const STORAGE_DTYPES: readonly (readonly [storage: string, dtype: string])[] = [
@@ -143,9 +150,25 @@ function rebuildTensor(version: 2 | 3) {
   };
 }
 
-function rebuildParameter(args: readonly unknown[], reject: Reject): TorchView {
-  const [data] = args;
-  return data instanceof TorchView ? data : reject("TORCH_BAD_TENSOR", "a parameter is rebuilt from something that is no tensor");
+/** `torch._utils._rebuild_parameter(data, requires_grad, hooks)`, in the second form with attributes, which are dropped. */
+function rebuildParameter([data, , , attributes]: readonly unknown[], reject: Reject): TorchView {
+  if (!(data instanceof TorchView)) return reject("TORCH_BAD_TENSOR", "a parameter is rebuilt from something that is no tensor");
+  requireNoScale(data, attributes, reject);
+  return data;
+}
+
+/** Attributes that say what the numbers of `view` are to be multiplied with must not be dropped. They are a dict, or one with one of slots. */
+function requireNoScale({ dtype }: TorchView, attributes: unknown, reject: Reject): void {
+  if (!dtype.startsWith("F8")) return;
+  for (const each of attributes instanceof PickleTuple ? attributes.items : [attributes]) {
+    const scale = each instanceof Map ? [...each.keys()].find((key) => typeof key === "string" && SCALE_WORD.test(key)) : undefined;
+    if (scale === undefined) continue;
+    reject(
+      "TORCH_SCALE",
+      `a tensor of 8-bit floats has its scale as an attribute, ${quote(scale as string)}`,
+      'a tensor beside it, such as "<name>_scale"',
+    );
+  }
 }
 
 /** Empty, as Python 3 pickles it: the entries follow as items. */
@@ -162,7 +185,7 @@ function defaultDict(): PickleOrderedDict {
 class TensorClass extends PickleGlobal {}
 
 /** `torch._tensor._rebuild_from_type_v2(function, class, arguments, state)`: a tensor that the function rebuilds, and attributes, which are dropped. */
-function rebuildFromType([rebuild, type, args]: readonly unknown[], reject: Reject): unknown {
+function rebuildFromType([rebuild, type, args, attributes]: readonly unknown[], reject: Reject): unknown {
   if (!(type instanceof TensorClass)) return reject(...subclass(type instanceof PickleGlobal ? type.name : "a value"));
   // Of itself it would be a call as deep as the file likes.
   if (
@@ -173,9 +196,10 @@ function rebuildFromType([rebuild, type, args]: readonly unknown[], reject: Reje
   )
     return reject("TORCH_BAD_TENSOR", "a tensor with attributes is rebuilt by something that rebuilds no tensor");
   const view = rebuild.call(args.items, reject);
-  return view instanceof TorchView
-    ? view
-    : reject("TORCH_BAD_TENSOR", "a tensor with attributes is rebuilt from something that is no tensor");
+  if (!(view instanceof TorchView))
+    return reject("TORCH_BAD_TENSOR", "a tensor with attributes is rebuilt from something that is no tensor");
+  requireNoScale(view, attributes, reject);
+  return view;
 }
 
 /** Everything a state_dict may name, and what this program does instead of the Python function. */

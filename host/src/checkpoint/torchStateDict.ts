@@ -1,5 +1,6 @@
 import { inputError, quote } from "../files/inputError.js";
-import { TorchView } from "./torchGlobals.js";
+import { type PlainNumbers, TorchView } from "./torchGlobals.js";
+import { addScales } from "./torchScales.js";
 
 /** Keys under which training code keeps the state_dict inside what it saves, the likeliest first. */
 const WRAPPERS = ["state_dict", "model_state_dict", "model", "module", "net", "weights"] as const;
@@ -10,7 +11,7 @@ const VISITS_MAX = 1 << 16;
 const NAMES_MAX = 1 << 20;
 
 /** Tensors by name. */
-export type Views = ReadonlyMap<string, TorchView>;
+export type Views = ReadonlyMap<string, TorchView | PlainNumbers>;
 
 /** The state_dicts inside a saved object, and the plain values beside them. */
 export interface StateDicts {
@@ -25,13 +26,14 @@ type Dict = ReadonlyMap<unknown, unknown>;
 
 /**
  * Finds every dict in an unpickled object that has tensors, in it or in dicts below. Entries that are neither are left out.
- * @throws InputError TORCH_NO_STATE_DICT, TORCH_BAD_KEY
+ * @throws InputError TORCH_NO_STATE_DICT, TORCH_BAD_KEY, TORCH_SCALE
  */
 export function findStateDicts(source: string, root: unknown): StateDicts {
-  const dicts = new Map<string, Views>();
+  const dicts = new Map<string, Map<string, TorchView | PlainNumbers>>();
   const gathering: Gathering = { source, found: dicts, visits: 0, names: 0, unnamed: false };
   if (root instanceof Map) gather(gathering, root, "", new Set());
   const usual = root instanceof Map ? usualPath(root, dicts) : undefined;
+  if (usual !== undefined) addScales(source, root as Dict, dicts);
   if (usual !== undefined) return { dicts, usual, metadata: Object.fromEntries(plainValues(root as Dict, usual)) };
   if (gathering.unnamed)
     throw inputError(source, "TORCH_BAD_KEY", "a tensor's name is no string", { where: "data.pkl", expected: "strings" });
@@ -47,7 +49,7 @@ export function findStateDicts(source: string, root: unknown): StateDicts {
 /** The dicts found so far, and what has been looked at for them. */
 interface Gathering {
   readonly source: string;
-  readonly found: Map<string, Views>;
+  readonly found: Map<string, Map<string, TorchView | PlainNumbers>>;
   visits: number;
   names: number;
   /** A dict has a tensor under a key that is no string, so that it is no state_dict. */
@@ -57,7 +59,7 @@ interface Gathering {
 /** Adds `dict` and the dicts below it to those found, those above before those below. */
 function gather(gathering: Gathering, dict: Dict, path: string, above: Set<Dict>): Views {
   const { found, source } = gathering;
-  const views = new Map<string, TorchView>();
+  const views = new Map<string, TorchView | PlainNumbers>();
   // A dict may contain itself; and what names too many is no checkpoint.
   if (above.has(dict) || above.size >= DEPTH_MAX || found.size >= DICTS_MAX) return views;
   const tooMany = (what: string, most: number) =>
@@ -68,7 +70,7 @@ function gather(gathering: Gathering, dict: Dict, path: string, above: Set<Dict>
   if (++gathering.visits > VISITS_MAX) throw tooMany("dicts", VISITS_MAX);
   const within = new Set(above).add(dict);
   found.set(path, views);
-  const name = (key: string, view: TorchView) => {
+  const name = (key: string, view: TorchView | PlainNumbers) => {
     if (views.has(key)) return;
     if (++gathering.names > NAMES_MAX) throw tooMany("tensors", NAMES_MAX);
     views.set(key, view);

@@ -4,7 +4,7 @@ import type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
 import { elementCount, SCALAR_BYTES } from "./dtypes.js";
 import { gather, isContiguous } from "./strided.js";
 import { toF32 } from "./toF32.js";
-import type { TorchView } from "./torchGlobals.js";
+import { type PlainNumbers, TorchView } from "./torchGlobals.js";
 import { findStateDicts, type Views } from "./torchStateDict.js";
 
 /** The bytes of a storage, wherever a file keeps them. */
@@ -17,7 +17,12 @@ export interface StorageBytes {
 export function torchCheckpoint(file: FileSource, root: unknown, storageOf: (key: string) => StorageBytes): Checkpoint {
   const { dicts, usual, metadata } = findStateDicts(file.path, root);
   const tensorsOf = (views: Views) =>
-    new Map([...views].map(([name, view]) => [name, tensor(file, name, view, storageOf(view.storage.key))]));
+    new Map(
+      [...views].map(([name, view]) => [
+        name,
+        view instanceof TorchView ? tensor(file, name, view, storageOf(view.storage.key)) : plainTensor(name, view),
+      ]),
+    );
   const stateDicts = new Map([...dicts].map(([path, views]) => [path, tensorsOf(views)]));
   return {
     path: file.path,
@@ -28,6 +33,11 @@ export function torchCheckpoint(file: FileSource, root: unknown, storageOf: (key
     metadata,
     close: () => file.close(),
   };
+}
+
+function plainTensor(name: string, { shape, values }: PlainNumbers): CheckpointTensor {
+  const read = async () => new Uint8Array(Float64Array.from(values).buffer);
+  return { name, dtype: "F64", shape, bytes: 8 * values.length, read, readF32: async () => Float32Array.from(values) };
 }
 
 function tensor(file: FileSource, name: string, view: TorchView, storage: StorageBytes): CheckpointTensor {

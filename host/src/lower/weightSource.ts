@@ -3,6 +3,7 @@ import type { Checkpoint, CheckpointTensor } from "../checkpoint/checkpoint.js";
 import { globMatches } from "../compress/policy.js";
 import { nearestNames } from "../config/spelling.js";
 import { elements } from "../program/program.js";
+import { WeightScales } from "./weightScales.js";
 
 /** A checkpoint tensor that was found under one of its spellings. `name` is the first spelling, whichever the checkpoint uses. */
 export interface FoundTensor {
@@ -22,16 +23,19 @@ export class WeightSource {
   private readonly configSource: string;
   private readonly suggestNames: boolean;
   private readonly used = new Set<string>();
+  private readonly scales: WeightScales;
 
   constructor(checkpoint: Pick<Checkpoint, "path" | "tensors">, configSource: string, suggestNames = true) {
     this.suggestNames = suggestNames;
     this.checkpoint = checkpoint;
     this.configSource = configSource;
+    this.scales = new WeightScales(checkpoint.tensors, checkpoint.path);
   }
 
   /**
    * The tensor under the first spelling that exists. `where` is the config's JSON path. Dimensions of 1 are not compared, so that a
-   * convolution of kernel 1 is a linear layer and `[1, 1, n]` a vector. Throws `WEIGHT_MISSING`, `WEIGHT_SHAPE` or `WEIGHT_DTYPE`.
+   * convolution of kernel 1 is a linear layer and `[1, 1, n]` a vector. 8-bit floats come multiplied with their scales. Throws `WEIGHT_MISSING`, `WEIGHT_SHAPE`, `WEIGHT_DTYPE`
+   * or `WEIGHT_SCALE`.
    */
   find(where: string, spellings: readonly string[], shape: readonly number[]): FoundTensor {
     const { tensors, path } = this.checkpoint;
@@ -66,8 +70,9 @@ export class WeightSource {
         expected: "a checkpoint in F32, F16, BF16, F64, 8-bit floats or GGUF blocks",
       });
     }
-    this.used.add(spelling);
-    return { name: spellings[0] as string, tensor, shape };
+    const scaled = this.scales.applied(tensor, spelling);
+    for (const name of [spelling, ...scaled.used]) this.used.add(name);
+    return { name: spellings[0] as string, tensor: scaled.tensor, shape };
   }
 
   /** Throws `WEIGHT_EXTRA` when the checkpoint holds tensors that no part of the config reads and no pattern of `ignore` covers. */

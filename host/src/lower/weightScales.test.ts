@@ -1,0 +1,140 @@
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { type CheckpointTensor, openCheckpoint } from "../checkpoint/index.js";
+import { toF32 } from "../checkpoint/toF32.js";
+import { WeightSource } from "./weightSource.js";
+
+const FIXTURES = join(import.meta.dirname ?? __dirname, "..", "checkpoint", "fixtures");
+
+/** E4M3: 1, 1.5, -2 and 0.5 are 0x38, 0x3c, 0xc0 and 0x30. */
+const E4M3 = new Map([1, 1.5, -2, 0.5].map((value, i) => [value, [0x38, 0x3c, 0xc0, 0x30][i] as number]));
+
+function tensor(name: string, dtype: string, shape: readonly number[], values: readonly number[]): [string, CheckpointTensor] {
+  const data =
+    dtype === "F32" ? new Uint8Array(Float32Array.from(values).buffer) : Uint8Array.from(values, (value) => E4M3.get(value) ?? value);
+  const read = async () => data.slice();
+  return [name, { name, dtype, shape, bytes: data.length, read, readF32: async () => toF32(dtype, await read(), "test", name) }];
+}
+
+const WEIGHTS = [1, 1.5, -2, 0.5, 1, 1.5];
+const weight = (name = "fc.weight", dtype = "F8_E4M3") => tensor(name, dtype, [3, 2], WEIGHTS);
+const scale = (name: string, shape: readonly number[], values: readonly number[], dtype = "F32") => tensor(name, dtype, shape, values);
+const source = (...tensors: [string, CheckpointTensor][]) =>
+  new WeightSource({ path: "w.safetensors", tensors: new Map(tensors) }, "c.json");
+const read = async (of: WeightSource, name = "fc.weight", shape: readonly number[] = [3, 2]) => [
+  ...(await of.find("w", [name], shape).tensor.readF32()),
+];
+
+describe("the scale of 8-bit floats", () => {
+  const names = [
+    "weight_scale",
+    "weight_scale_inv",
+    "weight_scales",
+    "weight.scale",
+    "weight._scale",
+    "scale_weight",
+    "scale",
+    "scales",
+    "scale_inv",
+  ];
+  test.each(names)("called %s is applied, and is no tensor too many", async (name) => {
+    const of = source(weight(), scale(`fc.${name}`, [], [0.0625]));
+    expect(await read(of)).toEqual(WEIGHTS.map((value) => value / 16));
+    of.checkAllUsed([]);
+  });
+
+  test("of another weight's name belongs to that", async () => {
+    const of = source(
+      tensor("attn.in_proj_weight", "F8_E4M3", [3, 2], WEIGHTS),
+      scale("attn.in_proj_weight_scale", [1], [2]),
+      tensor("attn.weight", "F8_E4M3", [3, 2], WEIGHTS),
+      scale("attn.weight_scale", [1, 1], [4]),
+    );
+    expect(await read(of, "attn.in_proj_weight")).toEqual(WEIGHTS.map((value) => value * 2));
+    expect(await read(of, "attn.weight")).toEqual(WEIGHTS.map((value) => value * 4));
+    of.checkAllUsed([]);
+    const root = source(tensor("positional", "F8_E4M3", [3, 2], WEIGHTS), scale("logit_scale", [], [100]));
+    expect(await read(root, "positional")).toEqual(WEIGHTS);
+  });
+
+  test.each([
+    ["each row, as a vector", [3], [1, 2, 4], [1, 1.5, -4, 1, 4, 6]],
+    ["each row", [3, 1], [1, 2, 4], [1, 1.5, -4, 1, 4, 6]],
+    ["each column", [1, 2], [2, 4], [2, 6, -4, 2, 2, 6]],
+    ["each element", [3, 2], [1, 2, 3, 4, 5, 6], [1, 3, -6, 2, 5, 9]],
+  ] as const)("for %s", async (_what, shape, scales, expected) => {
+    expect(await read(source(weight(), scale("fc.weight_scale", shape, scales)))).toEqual(expected);
+  });
+
+  test("for each row of a convolution, with the dimensions of 1 or without", async () => {
+    for (const shape of [[3], [3, 1], [3, 1, 1, 1]]) {
+      const of = source(tensor("conv.weight", "F8_E4M3", [3, 1, 2, 1], WEIGHTS), scale("conv.weight_scale", shape, [1, 2, 4]));
+      expect(await read(of, "conv.weight", [3, 1, 2, 1])).toEqual([1, 1.5, -4, 1, 4, 6]);
+    }
+  });
+
+  test("for squares of 128, of which the last are cut off, and for 32 of a row, as powers of two", async () => {
+    const [rows, columns] = [200, 130];
+    const ones = tensor("fc.weight", "F8_E4M3", [rows, columns], Array(rows * columns).fill(1));
+    const squares = await read(source(ones, scale("fc.weight_scale_inv", [2, 2], [1, 2, 4, 8])), "fc.weight", [rows, columns]);
+    for (const [row, column, value] of [
+      [0, 0, 1],
+      [127, 127, 1],
+      [127, 128, 2],
+      [128, 127, 4],
+      [199, 129, 8],
+    ] as const)
+      expect(squares[row * columns + column], `${row}, ${column}`).toBe(value);
+    const wide = tensor("fc.weight", "F8_E4M3", [2, 64], Array(128).fill(1.5));
+    const blocks = await read(source(wide, scale("fc.weight_scale", [2, 2], [127, 128, 126, 130], "F8_E8M0")), "fc.weight", [2, 64]);
+    expect([blocks[0], blocks[31], blocks[32], blocks[64], blocks[127]]).toEqual([1.5, 1.5, 3, 0.75, 12]);
+  });
+
+  test("of activations has nothing to do with the weights", async () => {
+    const of = source(weight(), ...["input_scale", "scale_input", "output_scale"].map((name) => scale(`fc.${name}`, [], [8])));
+    expect(await read(of)).toEqual(WEIGHTS);
+    of.checkAllUsed([]);
+  });
+
+  test("that is not there leaves them as they are, and other types have none", async () => {
+    expect(await read(source(weight()))).toEqual(WEIGHTS);
+    const plain = source(tensor("fc.weight", "F32", [3, 2], WEIGHTS), scale("fc.weight_scale", [], [2]));
+    expect(await read(plain)).toEqual(WEIGHTS);
+    expect(() => plain.checkAllUsed([])).toThrow(expect.objectContaining({ code: "WEIGHT_EXTRA" }));
+  });
+
+  test.each([
+    [
+      "two scales",
+      [scale("fc.weight_scale", [], [1]), scale("fc.scale_weight", [], [1])],
+      /"fc\.weight_scale" and "fc\.scale_weight" both/,
+    ],
+    ["a second factor", [scale("fc.weight_scale", [], [1]), scale("fc.weight_scale_2", [], [1])], /"fc\.weight_scale_2" beside it/],
+    ["a zero point", [scale("fc.weight_scale", [], [1]), scale("fc.weight_zero_point", [], [1])], /"fc\.weight_zero_point" beside it/],
+    ["a shape that divides nothing", [scale("fc.weight_scale", [2, 2], [1, 2, 3, 4])], /\[2, 2\] does not divide its shape \[3, 2\]/],
+    ["a vector of another length", [scale("fc.weight_scale", [5], [1, 2, 3, 4, 5])], /\[5\] does not divide/],
+    ["nothing", [scale("fc.weight_scale", [0], [])], /\[0\] does not divide/],
+    ["integers", [tensor("fc.weight_scale", "U8", [1], [127])], /holds integers \(U8\)/],
+  ] as const)("is refused by its name where it is %s, whatever is ignored", (_what, tensors, message) => {
+    expect(() => source(weight(), ...(tensors as unknown as [string, CheckpointTensor][])).find("w", ["fc.weight"], [3, 2])).toThrow(
+      expect.objectContaining({ code: "WEIGHT_SCALE", where: 'tensor "fc.weight"', message: expect.stringMatching(message) }),
+    );
+  });
+
+  test.each([
+    ["number", { "fc.weight": [0.0625, 0.0625, 0.0625] }, []],
+    ["nested", { "fc.weight": [0.5, 0.25, 2] }, []],
+    ["beside", { "fc.weight": [0.0625, 0.0625, 0.0625], "head.weight": [0.25, 0.25, 0.25] }, []],
+    ["within", { "fc.weight": [0.0625, 0.0625, 0.0625] }, ["weight_scales.other"]],
+    ["above", { "fc.weight": [0.5, 0.5, 0.5] }, ["scale"]],
+  ] as const)("in a torch file (%s) is applied, and what is of no tensor is named", async (name, weights, extra) => {
+    const checkpoint = await openCheckpoint(join(FIXTURES, `scales-${name}.pt`));
+    const of = new WeightSource(checkpoint, "c.json");
+    for (const [tensor, scales] of Object.entries(weights))
+      expect(await read(of, tensor)).toEqual(WEIGHTS.map((value, i) => value * (scales[Math.floor(i / 2)] as number)));
+    const check = () => of.checkAllUsed([]);
+    if (extra.length === 0) check();
+    else expect(check).toThrow(expect.objectContaining({ code: "WEIGHT_EXTRA", details: { tensors: extra } }));
+    await checkpoint.close();
+  });
+});
