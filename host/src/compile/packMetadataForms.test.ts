@@ -178,6 +178,22 @@ const refused: [string, "plain" | "turned", Json, Json, string, string][] = [
     ours("", "all of up to 6 rows see each other"),
   ],
   [
+    "a decoder, which attends to an encoder's rows as well",
+    "plain",
+    metadata("pegasus", { is_encoder_decoder: true }),
+    part(),
+    "causal attention: config.json is_encoder_decoder true, of whose halves a config can say the encoder (false)",
+    ours(".attention.causal", "true"),
+  ],
+  [
+    "positions of a stored table that begin two rows late",
+    "plain",
+    metadata("pegasus"),
+    { ...part(), firstPosition: 2, positions: 9 },
+    'where positions begin: config.json model_type "pegasus" (at row 0 of their table)',
+    ours(".firstPosition", "at row 2 of their table"),
+  ],
+  [
     "query, key and value of each head together",
     "plain",
     metadata("gpt_bigcode", { multi_query: false }),

@@ -103,7 +103,7 @@ function ofArchitecture(architecture: Architecture | undefined, config: Json, at
   return defined({
     normPlacement: placement,
     positions: by(architecture.positions),
-    firstPosition: architecture.positions === "learned" ? by(architecture.firstPosition ?? 0) : undefined,
+    firstPosition: ["learned", "table"].includes(architecture.positions) ? by(architecture.firstPosition ?? 0) : undefined,
     norm: by(architecture.norm),
     causal: causalOf(config, at) ?? by(architecture.causal),
     gatedFfn: gated,
@@ -122,6 +122,9 @@ function placementOf(architecture: Architecture, read: Keys): Fact<NormPlacement
 }
 
 function causalOf(config: Json, at: string): Fact<boolean> | undefined {
+  // A decoder's blocks attend to the encoder's rows as well, which no config can say.
+  if (config.is_encoder_decoder === true)
+    return { value: false, place: `${at} is_encoder_decoder true, of whose halves a config can say the encoder` };
   if (config.use_bidirectional_attention === true) return { value: false, place: `${at} use_bidirectional_attention true` };
   for (const key of ["is_decoder", "is_causal"]) if (config[key] === true) return { value: true, place: `${at} ${key} true` };
   return undefined;
