@@ -14,13 +14,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import lewm
 import numpy as np
+import seeded
 import torch
 from torch import Tensor, nn
 from transformers import ViTConfig, ViTModel
-
-import lewm
-import seeded
 
 LIMIT = 1e-5
 
@@ -114,7 +113,11 @@ def compare(title: str, d: lewm.Dimensions, seed: int) -> float:
     note("action embeddings", embeddings, info["act_emb"][:1])
     history = torch.stack([latents[0], latents[1], latents[0] * 0.5])[None]
     for frames in (1, 2, 3):
-        note(f"predict, {frames} frames", model.predict(history[:, :frames], embeddings[:, :frames]), other.predict(history[:, :frames], embeddings[:, :frames]))
+        note(
+            f"predict, {frames} frames",
+            model.predict(history[:, :frames], embeddings[:, :frames]),
+            other.predict(history[:, :frames], embeddings[:, :frames]),
+        )
     rolled = other.rollout({"pixels": pixels[:1, None, None]}, actions[:, None])["predicted_emb"][0, 0]
     note(f"rollout, {steps} steps", model.rollout(latents[:1], actions)[0], rolled[1:])
 

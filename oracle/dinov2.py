@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import seeded
 import torch
 from torch import Tensor
 from transformers import Dinov2Config, Dinov2Model
-
-import seeded
 
 
 @dataclass(frozen=True)

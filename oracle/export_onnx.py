@@ -15,15 +15,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import lewm
 import numpy as np
 import onnx
 import onnxruntime
+import seeded
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
-
-import lewm
-import seeded
 
 SEED = 1
 OPSET = 20
@@ -68,7 +67,9 @@ def check(folder: Path, model: lewm.LeWM) -> None:
         for name, values in expected.items():
             got = torch.from_numpy(np.concatenate([session.run([name], {"pixels": image[None].numpy()})[0] for image in pixels]))
             cosine = torch.cosine_similarity(got, values, dim=1).min().item()
-            print(f"{file.name:28} {file.stat().st_size:9} bytes  {name:11} max difference {(got - values).abs().max().item():.2e}  cosine {cosine:.6f}")
+            print(
+                f"{file.name:28} {file.stat().st_size:9} bytes  {name:11} max difference {(got - values).abs().max().item():.2e}  cosine {cosine:.6f}"
+            )
 
 
 def is_twin(f32: Path, int8: Path, model: lewm.LeWM) -> bool:
@@ -85,7 +86,9 @@ def is_twin(f32: Path, int8: Path, model: lewm.LeWM) -> bool:
     # Names that only one side has are sizes of reshapes and the like; those that both have are the weights.
     differing = [name for name in ours if name in theirs and not np.array_equal(ours[name], theirs[name])]
     equal = all(np.array_equal(a, b) for a, b in zip(*outputs, strict=True))
-    print(f"{int8.name}: {len(ours.keys() & theirs.keys())} constants in common, {len(differing)} differ; outputs {'equal' if equal else 'differ'}")
+    print(
+        f"{int8.name}: {len(ours.keys() & theirs.keys())} constants in common, {len(differing)} differ; outputs {'equal' if equal else 'differ'}"
+    )
     return equal and not differing
 
 
@@ -93,7 +96,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Exports LeWM's encoder with seeded weights to ONNX.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--check", action="store_true", help="run every .onnx file in the folder and compare with PyTorch")
-    parser.add_argument("--twin", type=Path, nargs=2, metavar=("F32", "INT8"), help="hold an int8 graph against quantize_dynamic of its f32 one")
+    parser.add_argument(
+        "--twin", type=Path, nargs=2, metavar=("F32", "INT8"), help="hold an int8 graph against quantize_dynamic of its f32 one"
+    )
     arguments = parser.parse_args()
     torch.set_grad_enabled(False)
     arguments.folder.mkdir(parents=True, exist_ok=True)

@@ -14,16 +14,15 @@ import hashlib
 import json
 from pathlib import Path
 
-import numpy as np
-import torch
-from PIL import Image
-from torch import Tensor
-
 import dinov2
 import lewm
 import misread
+import numpy as np
 import seeded
+import torch
 import vit
+from PIL import Image
+from torch import Tensor
 
 FIXTURES = Path(__file__).resolve().parent.parent / "host" / "src" / "parity" / "fixtures"
 PHOTO = FIXTURES / "coffee-224.png"
@@ -133,7 +132,9 @@ def twin() -> None:
         "seed": SEED,
         "words": [int(word) for word in seeded.Stream.of("words", 0xFFFFFFFF).words(0, 8)],
         "models": models,
-        "lewmSmallTensors": {name: {"shape": list(shape), "sha256": digest(seeded.tensor(name, shape, SEED))} for name, shape in small.items()},
+        "lewmSmallTensors": {
+            name: {"shape": list(shape), "sha256": digest(seeded.tensor(name, shape, SEED))} for name, shape in small.items()
+        },
         "images": {str(size): digest(seeded.image("image.0", SEED, size)) for size in (1, 28, 56, 224)},
         "actions": digest(seeded.actions("actions", SEED, ROLLOUT_STEPS, 10)),
     }

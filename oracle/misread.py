@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import seeded
 import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, OPTConfig, OPTModel
-
-import seeded
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Stream:
     key_b: int
 
     @staticmethod
-    def of(name: str, seed: int) -> "Stream":
+    def of(name: str, seed: int) -> Stream:
         if not 0 <= seed <= MASK:
             raise ValueError(f"seed {seed} is not in 0..2^32-1")
         return Stream(
@@ -119,7 +119,10 @@ RECIPE: list[tuple[re.Pattern[str], Distribution]] = [
         (r"layer_scale[12]\.lambda1$", Distribution(mean=0.6, std=0.15)),
         (r"adaLN_modulation\.1\.weight$", Distribution(gain=0.6)),
         (r"adaLN_modulation\.1\.bias$", Distribution(std=0.3)),
-        (r"(norm|layernorm|layernorm_before|layernorm_after|norm1|norm2|mlp\.net\.0)\.weight$", Distribution(mean=1.0, std=0.15, outlier_one_in=48, outlier_scale=2.5)),
+        (
+            r"(norm|layernorm|layernorm_before|layernorm_after|norm1|norm2|mlp\.net\.0)\.weight$",
+            Distribution(mean=1.0, std=0.15, outlier_one_in=48, outlier_scale=2.5),
+        ),
         (r"(projector|pred_proj)\.net\.1\.weight$", Distribution(mean=1.0, std=0.15)),
         (r"patch_embeddings\.projection\.weight$", Distribution(gain=1.0)),
         (r"(query|key|q_proj|k_proj)\.weight$", Distribution(gain=1.3)),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import seeded
 import torch
 from torch import Tensor
 from transformers import ViTConfig, ViTForImageClassification
-
-import seeded
 
 IMAGE_MEAN = (0.5, 0.5, 0.5)
 IMAGE_STD = (0.5, 0.5, 0.5)

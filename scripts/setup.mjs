@@ -86,6 +86,21 @@ function installZig() {
   );
 }
 
+const RUFF_VERSION = "0.17.6";
+const RUFF_VENV = join(ROOT, ".toolchain", "ruff-venv");
+
+/** The program that checks format and lint of Python. */
+export function ruffProgram() {
+  return join(RUFF_VENV, process.platform === "win32" ? "Scripts/ruff.exe" : "bin/ruff");
+}
+
+/** What `tidy` needs beside the compiler. */
+export function installRuff() {
+  step("ruff", ["scripts/setup.mjs"], [".toolchain/ruff-venv"], `fetching ruff ${RUFF_VERSION} (a wheel, into .toolchain/)`, () =>
+    pip(makeVenv(RUFF_VENV), [`ruff==${RUFF_VERSION}`]),
+  );
+}
+
 const TRAINING_VENV = join(ROOT, ".toolchain", "training");
 
 /** The Python of `training/`, or undefined when it has not been set up. */
@@ -137,6 +152,7 @@ export function setupPage() {
 export function setupZig() {
   setupPage();
   installZig();
+  installRuff();
 }
 
 export function setup() {

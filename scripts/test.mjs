@@ -114,6 +114,7 @@ try {
       ? [typescriptTests(filters)]
       : [
           check("Lint and format", process.execPath, [join("node_modules", "@biomejs", "biome", "bin", "biome"), "check", "."]),
+          check("Tidy", process.execPath, [join("scripts", "tidy.mjs")]),
           zigTests(),
           check("The addons compile for 64-bit Arm", ...withArguments(zigCommand(), ["build", "addon-aarch64"])),
           typescriptTests([]),

@@ -46,7 +46,9 @@ def main() -> int:
     export.add_argument("--evaluation", type=Path, required=True, help="folder that evaluate wrote")
     export.add_argument("--out", type=Path, required=True, help="for example models/lewm-tworoom-small")
 
-    packed = commands.add_parser("packed", help="measure with synapse-host what packing a model in int8 changes; writes it to its report and card")
+    packed = commands.add_parser(
+        "packed", help="measure with synapse-host what packing a model in int8 changes; writes it to its report and card"
+    )
     packed.add_argument("--model", type=Path, required=True, help="a model folder of export")
 
     for command in (train, evaluate):

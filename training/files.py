@@ -21,7 +21,9 @@ class WriteFailed(OSError):
 
     def __init__(self, path: Path, cause: OSError) -> None:
         said = errno.errorcode.get(cause.errno or 0, cause.strerror or str(cause))
-        super().__init__(f"{path}: cannot be written ({said}); expected a file that may be written, in a folder that exists, on a disk with space [WRITE_FAILED]")
+        super().__init__(
+            f"{path}: cannot be written ({said}); expected a file that may be written, in a folder that exists, on a disk with space [WRITE_FAILED]"
+        )
 
 
 @contextmanager

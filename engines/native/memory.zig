@@ -27,10 +27,6 @@ pub fn list(comptime T: type, count: usize) error{OutOfMemory}![]T {
     return allocator.alloc(T, count);
 }
 
-pub fn freeList(slice: anytype) void {
-    allocator.free(slice);
-}
-
 /// JavaScript error for memory that the system does not give.
 pub fn exhausted(env: napi.Env, bytes: usize) napi.Error {
     var text: [96]u8 = undefined;

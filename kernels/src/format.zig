@@ -9,7 +9,6 @@ const op_list = @import("op.zig");
 const prefix = @import("prefix.zig");
 const scratch = @import("scratch.zig");
 const storage = @import("storage.zig");
-const tensor = @import("tensor.zig");
 const Channels = @import("ops/channels.zig").Channels;
 const Key = @import("ops/key.zig").Key;
 

@@ -5,7 +5,6 @@ const machine = @import("isa/machine.zig");
 
 pub const lanes = 16;
 pub const V = @Vector(lanes, f32);
-pub const I = @Vector(lanes, i32);
 
 pub inline fn splat(value: f32) V {
     return @splat(value);

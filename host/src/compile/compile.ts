@@ -18,7 +18,7 @@ import { type ConstantPlace, emitHeader } from "../pack/emit.js";
 import { readPack } from "../pack/readPack.js";
 import { type Blob, writePack } from "../pack/writePack.js";
 import { type Plan, planMemory } from "../plan/plan.js";
-import { type Constant, constantsOf, elements, operands, type Program } from "../program/program.js";
+import { type Constant, constantsOf, elements, type Program } from "../program/program.js";
 
 export interface CompileProgress {
   /** Constants encoded so far, of `total`. */
@@ -293,15 +293,4 @@ export function opCounts(program: Program): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { ops } of program.entries) for (const { op } of ops) counts[op] = (counts[op] ?? 0) + 1;
   return counts;
-}
-
-/** Multiply-accumulates of an entry's linear layers and attention at its full number of rows. */
-export function entryMacs(program: Program, entry: string): number {
-  const ops = program.entries.find(({ name }) => name === entry)?.ops ?? [];
-  return ops.reduce((sum, op) => {
-    const rows = operands(op).find(({ key }) => key === "out")?.tensor.shape[0] as number;
-    if (op.op === "linear") return sum + rows * elements(op.w.shape);
-    if (op.op === "attention") return sum + 2 * rows * (op.k.shape[0] as number) * (op.q.shape[1] as number);
-    return sum;
-  }, 0);
 }

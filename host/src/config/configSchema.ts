@@ -51,7 +51,6 @@ const attention = z.strictObject({
   /** Factor on the scores; 1 / sqrt(headDim) when absent. */
   scale: z.number().positive().max(1e6).optional(),
 });
-export type AttentionConfig = z.infer<typeof attention>;
 
 const ffn = z.discriminatedUnion("kind", [
   /** down(act(up(x))) */

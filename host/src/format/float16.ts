@@ -34,8 +34,3 @@ function roundShift(value: number, shift: number): number {
 export function f16Value(bits: number): number {
   return f16Values()[bits] as number;
 }
-
-/** `value` rounded to the nearest half, as a number. */
-export function roundToF16(value: number): number {
-  return f16Value(f16Bits(value));
-}

@@ -1,7 +1,6 @@
 //! Power cuts during updates of a model: at every flash operation, in every way an operation can be cut, and all pairs of cuts on a small
 //! geometry. After each, the board boots with exactly one valid model, the old or the new one, byte for byte, and can be updated again.
 const std = @import("std");
-const flash = @import("flash.zig");
 const pack_prefix = @import("pack_prefix.zig");
 const sims = @import("sim_parts").sim_flash;
 const Cut = sims.Cut;

@@ -1,6 +1,5 @@
 //! What slots and uploads decide, without power cuts.
 const std = @import("std");
-const flash = @import("flash.zig");
 const SimFlash = @import("sim_parts").SimFlash;
 const slots_module = @import("slots.zig");
 const Slots = slots_module.Slots;

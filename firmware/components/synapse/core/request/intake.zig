@@ -9,7 +9,6 @@ const exchanges = @import("exchange.zig");
 const Exchange = exchanges.Exchange;
 const http = @import("../wire/http.zig");
 const limits = @import("../limits.zig");
-const memory = @import("../board/memory.zig");
 const multipart = @import("../wire/multipart.zig");
 const origin_check = @import("../board/origin_check.zig");
 const ports = @import("../port.zig");

@@ -1,6 +1,5 @@
 //! Uploading and activating models, as a client sees it, with broken uploads, broken models and power cuts between.
 const std = @import("std");
-const flash = @import("../flash/flash.zig");
 const sims = @import("sim_parts").sim_flash;
 const hosts = @import("../test_host.zig");
 const limits = @import("../limits.zig");
