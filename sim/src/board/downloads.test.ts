@@ -146,7 +146,9 @@ test("failures of Node's network are told apart by their codes", () => {
     ["ECONNRESET", "broken"],
   ];
   for (const [code, result] of cases) expect([code, fetchFailure(failed(code))]).toEqual([code, result]);
-  expect(fetchFailure(failed("ECONNRESET", "Client network socket disconnected before secure TLS connection was established"))).toBe("tls");
+  expect(fetchFailure(failed("ECONNRESET", "Client network socket disconnected before secure TLS connection was established"))).toBe(
+    "broken",
+  );
   expect(fetchFailure(new TypeError("Failed to fetch"))).toBe("broken");
   expect(fetchFailure("no error")).toBe("broken");
 });

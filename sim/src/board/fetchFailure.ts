@@ -43,7 +43,8 @@ export function fetchFailure(error: unknown): FetchResult {
       const known = BY_CODE[code];
       if (known !== undefined) return known;
       if (CERTIFICATE_CODES.test(code)) return "certificate";
-      if (/^(ERR_SSL_|ERR_TLS_|EPROTO$)/.test(code) || /TLS connection/.test(at.message)) return "tls";
+      // A connection that is reset before TLS is there may have met a server that restarts: it broke, and another try may do.
+      if (/^(ERR_SSL_|ERR_TLS_|EPROTO$)/.test(code)) return "tls";
     }
     // Fetch refuses ports of other protocols.
     if (at.message === "bad port") return "address";

@@ -6,6 +6,7 @@ const Device = @import("../request/device.zig").Device;
 const Exchange = @import("../request/exchange.zig").Exchange;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
+const broker_address = @import("settings/broker_address.zig");
 const limits = @import("../limits.zig");
 const media_types = @import("../request/answer.zig").media_types;
 const models = @import("models.zig");
@@ -92,8 +93,10 @@ fn readUrl(body: *Body) ProblemError![]const u8 {
     const plain = for (text) |byte| {
         if (byte <= ' ' or byte > '~') break false;
     } else true;
-    if (host.len > 0 and host[0] != '/' and plain and text.len <= limits.url_bytes_max) return text;
-    return body.failExpecting("http:// or https://, a host and a path, at most {d} characters of ASCII", .{limits.url_bytes_max}, "this is no address that the board can fetch from", .{});
+    const authority = host[0 .. std.mem.indexOfAny(u8, host, "/?#") orelse host.len];
+    const place = authority[if (std.mem.lastIndexOfScalar(u8, authority, '@')) |at| at + 1 else 0..];
+    if (broker_address.isPlace(place) and plain and text.len <= limits.url_bytes_max) return text;
+    return body.failExpecting("http:// or https://, a host, maybe a port from 1 to 65535, and a path, at most {d} characters of ASCII", .{limits.url_bytes_max}, "this is no address that the board can fetch from", .{});
 }
 
 fn readDigest(body: *Body) ProblemError![32]u8 {

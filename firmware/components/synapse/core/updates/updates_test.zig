@@ -190,7 +190,7 @@ test "why a download did not come about is told, and only what may pass is tried
         .{ .result = .refused, .code = "CONNECTION_REFUSED", .words = "refused the connection", .again = true },
         .{ .result = .unreachable_host, .code = "SERVER_UNREACHABLE", .words = "no way", .again = true },
         .{ .result = .timeout, .code = "SERVER_SILENT", .words = "in time", .again = true },
-        .{ .result = .tls, .code = "TLS_FAILED", .words = "TLS", .again = true },
+        .{ .result = .tls, .code = "TLS_FAILED", .words = "TLS", .again = false },
         .{ .result = .certificate, .code = "CERTIFICATE_REFUSED", .words = "certificate", .again = false },
         .{ .result = .redirects, .code = "REDIRECT_LOOP", .words = "in a circle", .again = false },
         .{ .result = .scheme, .code = "REDIRECT_SCHEME", .words = "neither http:// nor https://", .again = false },

@@ -39,7 +39,7 @@ pub const Address = struct {
 };
 
 /// A host name, an IPv4 address or an IPv6 address in brackets, and maybe a port.
-fn isPlace(place: []const u8) bool {
+pub fn isPlace(place: []const u8) bool {
     if (std.mem.startsWith(u8, place, "[")) {
         const end = std.mem.indexOfScalar(u8, place, ']') orelse return false;
         for (place[1..end]) |byte| if (!std.ascii.isHex(byte) and byte != ':' and byte != '.') return false;
