@@ -1,15 +1,17 @@
 //! Addresses as they may be shown. What stands before the `@` of a host is a name and a password, and a query is often a signature: whoever has it may fetch.
 const std = @import("std");
 
-/// `url` without its secrets, in `buffer`, which holds as many bytes as `url` and `longer_max`. A password with a raw `/`, `?` or `#` ends the host for
-/// whoever reads the address by its rules; for whoever looks over a shoulder it is a password all the same, so in doubt more is hidden.
+/// `url` without its secrets, in `buffer`, which holds as many bytes as `url` and `longer_max`. A password with a raw
+/// `/`, `?` or `#` ends the host for whoever reads the address by its rules; for whoever looks over a shoulder it is a
+/// password all the same, so in doubt more is hidden.
 pub fn masked(url: []const u8, buffer: []u8) []const u8 {
     const start = if (std.mem.indexOf(u8, url, "://")) |scheme| scheme + 3 else 0;
     const end = std.mem.indexOfAnyPos(u8, url, start, "/?#") orelse url.len;
     const query = std.mem.indexOfAnyPos(u8, url, end, "?#") orelse url.len;
     const shown = shownPart(url[start..query], url[start..end], url[query..]);
     var writer: std.Io.Writer = .fixed(buffer);
-    writer.print("{s}{s}{s}{s}", .{ url[0..start], shown.before, shown.text, if (query < url.len) "?***" else "" }) catch unreachable;
+    const after = if (query < url.len) "?***" else "";
+    writer.print("{s}{s}{s}{s}", .{ url[0..start], shown.before, shown.text, after }) catch unreachable;
     return writer.buffered();
 }
 
@@ -18,7 +20,8 @@ const Shown = struct { before: []const u8, text: []const u8 };
 /// Of what stands before a query. `authority` is its beginning, up to the first slash.
 fn shownPart(text: []const u8, authority: []const u8, query: []const u8) Shown {
     if (std.mem.lastIndexOfScalar(u8, text, '@')) |at| {
-        const of_user = at < authority.len or std.mem.indexOfAny(u8, authority, "@:") != null or std.mem.indexOfScalar(u8, text[0..at], ':') != null;
+        const of_user = at < authority.len or std.mem.indexOfScalar(u8, text[0..at], ':') != null or
+            std.mem.indexOfScalar(u8, authority, '@') != null;
         if (of_user) return .{ .before = "***@", .text = text[at + 1 ..] };
     }
     const of_user = text.len == authority.len and std.mem.indexOfScalar(u8, query, '@') != null;

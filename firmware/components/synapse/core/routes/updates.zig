@@ -96,7 +96,12 @@ fn readUrl(body: *Body) ProblemError![]const u8 {
     const authority = host[0 .. std.mem.indexOfAny(u8, host, "/?#") orelse host.len];
     const place = authority[if (std.mem.lastIndexOfScalar(u8, authority, '@')) |at| at + 1 else 0..];
     if (broker_address.isPlace(place) and plain and text.len <= limits.url_bytes_max) return text;
-    return body.failExpecting("http:// or https://, a host, maybe a port from 1 to 65535, and a path, at most {d} characters of ASCII", .{limits.url_bytes_max}, "this is no address that the board can fetch from", .{});
+    return body.failExpecting(
+        "http:// or https://, a host, maybe a port from 1 to 65535, and a path, at most {d} characters of ASCII",
+        .{limits.url_bytes_max},
+        "this is no address that the board can fetch from",
+        .{},
+    );
 }
 
 fn readDigest(body: *Body) ProblemError![32]u8 {

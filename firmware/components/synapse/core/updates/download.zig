@@ -33,7 +33,11 @@ pub fn ofEnd(result: Result) Finding {
         .refused => .{ .code = .CONNECTION_REFUSED, .words = "the server refused the connection" },
         .unreachable_host => .{ .code = .SERVER_UNREACHABLE, .words = "there is no way to the server" },
         .timeout => .{ .code = .SERVER_SILENT, .words = "the server did not answer in time" },
-        .tls => .{ .code = .TLS_FAILED, .words = "no encrypted connection with the server came about (TLS)", .passing = false },
+        .tls => .{
+            .code = .TLS_FAILED,
+            .words = "no encrypted connection with the server came about (TLS)",
+            .passing = false,
+        },
         .certificate => .{ .code = .CERTIFICATE_REFUSED, .words = "the server's certificate is not trusted, has expired, or is another server's", .passing = false },
         .redirects => .{ .code = .REDIRECT_LOOP, .words = "the server redirects in a circle, or too many times", .passing = false },
         .scheme => .{ .code = .REDIRECT_SCHEME, .words = "the server redirects to what is neither http:// nor https://", .passing = false },
