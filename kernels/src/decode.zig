@@ -123,3 +123,37 @@ noinline fn indexOf(names: []const [:0]const u8, text: []const u8) ?usize {
     }
     return null;
 }
+
+const Report = @import("errors.zig").Report;
+
+fn readTest(comptime T: type, bytes: []const u8, report: *Report) Error!T {
+    var reader: cbor.Reader = .init(bytes, 0, bytes.len, report);
+    return map(T, &reader);
+}
+
+test "a map is read by the fields of a struct, in any order" {
+    const T = struct { at: Place, list: List(3), name: Text(4) = .{ .bytes = "none" }, rows: Count(9), dynamic: ?bool = null };
+    var report: Report = .{};
+    const found = try readTest(T, "\xa4\x64rows\x09\x64list\x82\x01\x81\x02\x62at\xa1\x61x\x01\x67dynamic\xf5", &report);
+    try std.testing.expectEqual(9, found.rows.value);
+    try std.testing.expectEqualStrings("none", found.name.bytes);
+    try std.testing.expectEqual(true, found.dynamic);
+    try std.testing.expectEqual(List(3){ .begin = 13, .count = 2 }, found.list);
+    try std.testing.expectEqual(Place{ .begin = 19, .end = 23 }, found.at);
+}
+
+test "a key that is repeated, unknown or missing, and a value beyond its bound, are refused where they stand" {
+    const T = struct { name: Text(4), rows: Count(9) };
+    const cases = [_]struct { []const u8, []const u8 }{
+        .{ "\xa3\x64name\x61a\x64name\x61b\x64rows\x01", "byte 8: key \"name\" stands twice" },
+        .{ "\xa2\x64name\x61a\x64cols\x01", "byte 8: unknown key \"cols\"" },
+        .{ "\xa1\x64name\x61a", "byte 0: key \"rows\" is missing" },
+        .{ "\xa2\x64name\x61a\x64rows\x0a", "byte 13: 10, at most 9 allowed" },
+        .{ "\xa2\x64name\x65aaaaa\x64rows\x09", "byte 6: text of 5 bytes, at most 4 allowed" },
+    };
+    for (cases) |case| {
+        var report: Report = .{};
+        try std.testing.expectError(error.Refused, readTest(T, case[0], &report));
+        try std.testing.expectEqualStrings(case[1], std.mem.sliceTo(&report.message, 0));
+    }
+}

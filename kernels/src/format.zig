@@ -1,5 +1,5 @@
-//! The format as a table for those who write files: `zig build format` prints it to `kernels/format.json`. Nothing is stated here; every number and
-//! name comes from where the runtime has it.
+//! The format as a table for those who write files: `zig build format` prints it to `kernels/format.json`. Nothing is
+//! stated here; every number and name comes from where the runtime has it.
 
 const std = @import("std");
 const header = @import("header.zig");
@@ -113,7 +113,12 @@ fn writePiece(json: *Json, comptime piece: @import("storage/traits.zig").Piece) 
         const Outer = @typeInfo(Field).array;
         const Row = if (@typeInfo(Outer.child) == .array) Outer.child else Field;
         const Element = @typeInfo(Row).array.child;
-        try json.write(.{ .name = name, .rows = @sizeOf(Field) / @sizeOf(Row), .element = @typeName(Element), .element_bytes = @sizeOf(Element) });
+        try json.write(.{
+            .name = name,
+            .rows = @sizeOf(Field) / @sizeOf(Row),
+            .element = @typeName(Element),
+            .element_bytes = @sizeOf(Element),
+        });
     }
     try json.endArray();
     try json.endObject();
@@ -162,7 +167,8 @@ fn meaning(comptime Op: type, comptime name: []const u8, comptime Field: type) [
     };
 }
 
-/// Every name that an op's description, a type or an activation function has, for those who try what readers do with them.
+/// Every name that an op's description, a type or an activation function has, for those who try what readers do with
+/// them.
 pub const words: []const []const u8 = blk: {
     var all: []const []const u8 = &.{};
     for ([_]type{ storage.Type, std.meta.Tag(op_list.Op), math.Activation, header.Kind, header.Region, header.Numeric }) |T| {

@@ -12,6 +12,7 @@ pub const format = @import("format.zig");
 
 test {
     _ = @import("cbor.zig");
+    _ = @import("decode.zig");
     _ = @import("vector.zig");
     _ = @import("math.zig");
     _ = @import("dispatch.zig");

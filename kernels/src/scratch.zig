@@ -1,8 +1,10 @@
-//! What an op's scratch consists of, as data: the runtime checks and uses it by this, and hosts that plan memory are told the same (format.zig).
+//! What an op's scratch consists of, as data: the runtime checks and uses it by this, and hosts that plan memory are
+//! told the same (format.zig).
 
 const std = @import("std");
 
-/// A part of the scratch. The first begins at its start, each of the others at the next multiple of 64, and the last ends at one.
+/// A part of the scratch. The first begins at its start, each of the others at the next multiple of 64, and the last
+/// ends at one.
 pub const Piece = struct {
     name: []const u8,
     /// The condition, a field of the op's sizes, under which there is such a piece.
@@ -40,7 +42,9 @@ pub fn Layout(comptime Sizes: type, comptime pieces: []const Piece) type {
 
         fn bytesOf(comptime piece: Piece, sizes: Sizes) u64 {
             var bytes: u64 = piece.element_bytes;
-            inline for (piece.factors) |factor| bytes *= std.mem.alignForward(u64, @field(sizes, factor.of), factor.multiple) / factor.divisor;
+            inline for (piece.factors) |factor| {
+                bytes *= std.mem.alignForward(u64, @field(sizes, factor.of), factor.multiple) / factor.divisor;
+            }
             return std.mem.alignForward(u64, bytes, alignment);
         }
 

@@ -6,6 +6,7 @@ const Error = @import("../errors.zig").Error;
 const runtime = @import("../run.zig");
 const f32_compute = @import("../compute/attention_f32.zig");
 const i8_compute = @import("../compute/attention_i8.zig");
+const Factor = @import("../scratch.zig").Factor;
 const Piece = @import("../scratch.zig").Piece;
 const ScratchLayout = @import("../scratch.zig").Layout;
 
@@ -24,20 +25,40 @@ pub const Params = struct {
     scratch: ?u32 = null,
 };
 
-pub const keys = .{ .q = .activation, .k = .activation, .v = .activation, .out = .out, .heads = .count, .kv_heads = .count, .scratch = .scratch };
+pub const keys = .{
+    .q = .activation,
+    .k = .activation,
+    .v = .activation,
+    .out = .out,
+    .heads = .count,
+    .kv_heads = .count,
+    .scratch = .scratch,
+};
 pub const in_place = null;
 
 const Sizes = struct { rows: u64, keys: u64, heads: u64, kv_heads: u64, dim: u64, int8: bool };
 
-/// q, k and v as int8, each with its scales. Panels are those of linear layers: of keys for the scores, of columns of v for the sums.
+/// q, k and v as int8, each with its scales. Panels are those of linear layers: of keys for the scores, of columns of v
+/// for the sums.
 pub const scratch_pieces = [_]Piece{
-    .{ .name = "q_int8", .when = "int8", .factors = &.{ .{ .of = "rows" }, .{ .of = "heads" }, .{ .of = "dim", .multiple = 16 } } },
-    .{ .name = "q_scales", .when = "int8", .element_bytes = 4, .factors = &.{ .{ .of = "rows" }, .{ .of = "heads" } } },
-    .{ .name = "k_panels", .when = "int8", .factors = &.{ .{ .of = "kv_heads" }, .{ .of = "keys", .multiple = 16 }, .{ .of = "dim", .multiple = 16 } } },
-    .{ .name = "k_scales", .when = "int8", .element_bytes = 4, .factors = &.{ .{ .of = "kv_heads" }, .{ .of = "keys", .multiple = 16 } } },
-    .{ .name = "v_panels", .when = "int8", .factors = &.{ .{ .of = "kv_heads" }, .{ .of = "dim", .multiple = 16 }, .{ .of = "keys", .multiple = 16 } } },
-    .{ .name = "v_scales", .when = "int8", .element_bytes = 4, .factors = &.{ .{ .of = "kv_heads" }, .{ .of = "dim", .multiple = 16 } } },
+    int8("q_int8", &.{ .{ .of = "rows" }, .{ .of = "heads" }, dim_padded }),
+    scales("q_scales", &.{ .{ .of = "rows" }, .{ .of = "heads" } }),
+    int8("k_panels", &.{ .{ .of = "kv_heads" }, keys_padded, dim_padded }),
+    scales("k_scales", &.{ .{ .of = "kv_heads" }, keys_padded }),
+    int8("v_panels", &.{ .{ .of = "kv_heads" }, dim_padded, keys_padded }),
+    scales("v_scales", &.{ .{ .of = "kv_heads" }, dim_padded }),
 };
+const dim_padded: Factor = .{ .of = "dim", .multiple = 16 };
+const keys_padded: Factor = .{ .of = "keys", .multiple = 16 };
+
+fn int8(name: []const u8, factors: []const Factor) Piece {
+    return .{ .name = name, .when = "int8", .factors = factors };
+}
+
+fn scales(name: []const u8, factors: []const Factor) Piece {
+    return .{ .name = name, .when = "int8", .element_bytes = 4, .factors = factors };
+}
+
 const Scratch = ScratchLayout(Sizes, &scratch_pieces);
 
 pub fn validate(p: *const Params, v: *const Validator) Error!void {
@@ -60,7 +81,14 @@ pub fn validate(p: *const Params, v: *const Validator) Error!void {
 }
 
 fn scratchOf(p: *const Params, rows: u64, key_rows: u64, dim: u64) Scratch {
-    return .of(.{ .rows = rows, .keys = key_rows, .heads = p.heads, .kv_heads = p.kv_heads, .dim = dim, .int8 = p.compute == .i8 });
+    return .of(.{
+        .rows = rows,
+        .keys = key_rows,
+        .heads = p.heads,
+        .kv_heads = p.kv_heads,
+        .dim = dim,
+        .int8 = p.compute == .i8,
+    });
 }
 
 pub fn threadBytes(p: *const Params, v: *const Validator) usize {

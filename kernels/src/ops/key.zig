@@ -1,4 +1,5 @@
-//! What a whole number in the description of an op means. Each op declares it for every one of its `Params`, for those who write files.
+//! What a whole number in the description of an op means. Each op declares it for every one of its `Params`, for those
+//! who write files.
 
 pub const Key = enum {
     /// No tensor, but how many there are of something.

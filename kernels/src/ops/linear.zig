@@ -7,6 +7,7 @@ const runtime = @import("../run.zig");
 const compute = @import("../compute/linear.zig");
 const quantize = @import("../compute/quantize.zig");
 const Layout = @import("../compute/panel.zig").Layout;
+const Factor = @import("../scratch.zig").Factor;
 const Piece = @import("../scratch.zig").Piece;
 const ScratchLayout = @import("../scratch.zig").Layout;
 
@@ -21,21 +22,32 @@ pub const Params = struct {
     scratch: ?u32 = null,
 };
 
-pub const keys = .{ .x = .activation, .w = .weight, .out = .out, .bias = .vector, .gate = .operand, .residual = .operand, .scratch = .scratch };
+pub const keys = .{
+    .x = .activation,
+    .w = .weight,
+    .out = .out,
+    .bias = .vector,
+    .gate = .operand,
+    .residual = .operand,
+    .scratch = .scratch,
+};
 pub const in_place = "residual";
 
 const Sizes = struct { rows: u64, k: u64, integers: bool, minima: bool };
 
 /// The quantised input.
 pub const scratch_pieces = [_]Piece{
-    .{ .name = "x_int8", .when = "integers", .factors = &.{ .{ .of = "rows" }, .{ .of = "k", .multiple = 16 } } },
-    .{ .name = "x_scales", .when = "integers", .element_bytes = 4, .factors = &.{.{ .of = "rows" }} },
-    .{ .name = "x_sums", .when = "minima", .element_bytes = 4, .factors = &.{ .{ .of = "rows" }, .{ .of = "k", .divisor = storage.sum_length } } },
+    .{ .name = "x_int8", .when = "integers", .factors = &.{ rows_factor, .{ .of = "k", .multiple = 16 } } },
+    .{ .name = "x_scales", .when = "integers", .element_bytes = 4, .factors = &.{rows_factor} },
+    .{ .name = "x_sums", .when = "minima", .element_bytes = 4, .factors = &.{ rows_factor, sums_factor } },
 };
+const rows_factor: Factor = .{ .of = "rows" };
+const sums_factor: Factor = .{ .of = "k", .divisor = storage.sum_length };
 const Scratch = ScratchLayout(Sizes, &scratch_pieces);
 
 fn scratchOf(kind: storage.Type, rows: u64, k: u64) Scratch {
-    return .of(.{ .rows = rows, .k = k, .integers = storage.products(kind) == .integers, .minima = storage.hasMinimum(kind) });
+    const integers = storage.products(kind) == .integers;
+    return .of(.{ .rows = rows, .k = k, .integers = integers, .minima = storage.hasMinimum(kind) });
 }
 
 pub fn validate(p: *const Params, v: *const Validator) Error!void {

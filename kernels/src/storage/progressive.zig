@@ -1,6 +1,6 @@
-//! What the progressive integer types have in common: a group of 32 along K has a 4-bit signed multiplier, and number times multiplier *is* the
-//! int8 weight, so the inner loop is that of `i8`. After the idea of QServe's progressive quantisation (Lin et al. 2024, arXiv 2405.04532), with
-//! 4-bit multipliers that need no shift.
+//! What the progressive integer types have in common: a group of 32 along K has a 4-bit signed multiplier, and number
+//! times multiplier *is* the int8 weight, so the inner loop is that of `i8`. After the idea of QServe's progressive
+//! quantisation (Lin et al. 2024, arXiv 2405.04532), with 4-bit multipliers that need no shift.
 
 const Traits = @import("traits.zig").Traits;
 

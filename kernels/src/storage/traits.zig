@@ -1,5 +1,5 @@
-//! What the format says of a storage type, apart from the meaning of its bytes (docs/format.md, "Storage types"). Each file beside this one
-//! declares its `traits`, and `expand` where a panel is not stored as the inner loop reads it.
+//! What the format says of a storage type, apart from the meaning of its bytes (docs/format.md, "Storage types"). Each
+//! file beside this one declares its `traits`, and `expand` where a panel is not stored as the inner loop reads it.
 
 /// Outputs that lie side by side in a panel.
 pub const panel_width = 16;
