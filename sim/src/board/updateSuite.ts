@@ -192,9 +192,11 @@ export function updateSuite(engine: BoardEngine): void {
       await announce("model", MODEL, { activate: false });
       await eventually(async () => files.asked.length > 0 && (await ask("GET", "/v1/updates")).code === "DOWNLOAD_BROKE");
       board.setLink(false);
+      // Past the wait before the next try, which finds no way to the server.
       clock.skip(3);
-      await new Promise((resolve) => setTimeout(resolve, 600));
+      await clock.turn();
       board.setLink(true);
+      expect(await ask("GET", "/v1/updates")).toMatchObject({ state: "QUEUED", code: "SERVER_UNREACHABLE" });
       expect(await ended("VERIFIED", "FAILED")).toMatchObject({ state: "VERIFIED" });
       expect(await ask("GET", "/v1/models/model_b")).toMatchObject({ state: "VALID", active: false });
       await announce("model", MODEL, { spread_s: 86_400 });

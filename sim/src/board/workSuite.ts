@@ -91,9 +91,8 @@ export function workSuite(engine: BoardEngine): void {
       await start(ENDLESS);
       const first = begin("POST", "/v1/selftest");
       const inProgress = async () => ((await ask("GET", "/v1/device")).queue as { in_progress: number }).in_progress;
-      await eventually(async () => (await inProgress()) === 1);
-      // Time for the worker to be in the middle of it: without, less is tested.
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      const states = async () => ((await ask("GET", "/v1/requests")).requests as { state: string }[]).map(({ state }) => state);
+      await eventually(async () => (await states()).includes("running"));
       first.close();
       await eventually(async () => (await inProgress()) === 0);
       begin("POST", "/v1/selftest").close();

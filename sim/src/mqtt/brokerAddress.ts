@@ -1,6 +1,9 @@
 import { InputError } from "synapse-engine/errors";
 
 const SCHEMES: ReadonlySet<string> = new Set(["mqtt:", "mqtts:", "ws:", "wss:"]);
+/** The URL parser would encode what else stands in an address. */
+const VISIBLE = /^[!-~]*$/;
+const CONTROL = /\p{Cc}/u;
 
 /** The address of a broker, and who it says that its client is. */
 export interface BrokerAddress {
@@ -16,7 +19,7 @@ export interface BrokerAddress {
  * there may be a password.
  */
 export function brokerAddress(text: string): BrokerAddress {
-  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  const parsed = VISIBLE.test(text) && URL.canParse(text) ? new URL(text) : undefined;
   // The URL parser would take a port of 0 for one, and drop what it cannot read.
   const place = /^[a-z]+:\/\/(?:[^/?#]*@)?((?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([1-9][0-9]{0,4}))?)(?=[/?#]|$)/.exec(text);
   const port = Number(place?.[2] ?? 0);
@@ -36,9 +39,10 @@ export function brokerAddress(text: string): BrokerAddress {
 /** An address without a user as it may be shown: a query is often a signature. */
 export const shownAddress = (url: string): string => url.replace(/[?#].*$/, "?***");
 
-function decoded({ username, password }: URL): { username: string; password: string } | undefined {
+function decoded(address: URL): { username: string; password: string } | undefined {
   try {
-    return { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+    const [username, password] = [decodeURIComponent(address.username), decodeURIComponent(address.password)];
+    return CONTROL.test(username + password) ? undefined : { username, password };
   } catch {
     return undefined;
   }
