@@ -4,7 +4,7 @@ import { brokerAddress, shownAddress } from "./brokerAddress.js";
 
 /** The device core's test reads the same table. */
 const CASES = JSON.parse(
-  readFileSync(new URL("../../../firmware/components/synapse/core/mqtt/broker_address_cases.json", import.meta.url), "utf8"),
+  readFileSync(new URL("../../../firmware/components/synapse/core/routes/settings/broker_address_cases.json", import.meta.url), "utf8"),
 ) as { readonly valid: { readonly address: string }[]; readonly invalid: string[] };
 
 test.each(CASES.valid)("$address is an address", ({ address, ...parts }) => {
