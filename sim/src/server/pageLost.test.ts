@@ -106,6 +106,9 @@ describe.skipIf(executable === undefined)("the page of a board that goes away", 
     expect([await shownPicture(), await latent()]).toEqual(before);
     const enabled = await page.locator("button:enabled, input:enabled").evaluateAll((all) => all.map((one) => one.textContent));
     expect(enabled).toEqual(["Try now"]);
+    await page.getByText("Show the owner’s token").tap();
+    expect(await button(page, "Copy the token").isEnabled()).toBe(true);
+    await page.getByText("Show the owner’s token").tap();
     expect(await hindrances(page)).toEqual([]);
     expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
   });

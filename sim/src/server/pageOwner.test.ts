@@ -66,11 +66,20 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     await button(page, "Claim").tap();
     const token = await page.getByText(/^[A-Za-z0-9_-]{43}$/).innerText();
     expect(await hindrances(page)).toEqual([]);
+    // Nothing but this page has the token, also when the board is gone.
+    await page.route("**/v1/**", (route) => route.abort());
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+    await page.getByText("The board does not answer.").first().waitFor();
     await button(page, "Copy the token").tap();
     await page.getByText("copied").waitFor();
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download it" }).tap()]);
     expect(download.suggestedFilename()).toBe("kitchen-shelf-token.txt");
     expect(readFileSync(await download.path(), "utf8")).toBe(`${token}\n`);
+    await page.unroute("**/v1/**");
+    await button(page, "Try now").tap();
+    await button(page, "Try now").waitFor({ state: "detached" });
+    // The browser's own words about what it could not load.
+    expect(complaints.splice(0).filter((text) => !text.includes("net::ERR_FAILED"))).toEqual([]);
     await button(page, "I've saved it").tap();
     await page.getByRole("heading", { name: "kitchen shelf" }).waitFor();
     expect(await page.getByText(/^[A-Za-z0-9_-]{43}$/).count()).toBe(0);

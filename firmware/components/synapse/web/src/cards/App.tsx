@@ -4,6 +4,7 @@ import { FirmwareCard } from "./FirmwareCard.js";
 import { LatentCard } from "./LatentCard.js";
 import { LostBanner } from "./LostBanner.js";
 import { ModelsCard } from "./ModelsCard.js";
+import { NeedsBoard } from "./NeedsBoard.js";
 import { OwnerCard } from "./OwnerCard.js";
 import { PageHeader } from "./PageHeader.js";
 import { PictureBar } from "./PictureBar.js";
@@ -18,51 +19,58 @@ import { TroubleNote } from "./TroubleNote.js";
 export function App({ session }: { readonly session: Session }) {
   const { board, ownership, notices, live } = session;
   const locked = ownership.gate.value !== null;
-  const lost = board.link.lost.value;
   const slot = board.slot.value;
   return (
     <>
       <PageHeader {...session} />
       <LostBanner {...session} />
-      <fieldset disabled={lost}>
-        {!locked && <PictureBar {...session} />}
-        <main class={locked ? "locked" : ""}>
-          <div class="notes">
-            {!locked && slot !== null && !slot.active && (
-              <p class="warning">
-                <b>The board has no model that can run.</b> {slot.detail}
-              </p>
-            )}
-            {board.device.value?.safe_mode === true && (
-              <p class="warning">
-                <b>Safe mode.</b> The board started too often in a row and runs no model until one is activated.
-              </p>
-            )}
-            <OwnerCard {...session} />
-          </div>
-          {!locked && (
-            <>
-              <div class="see">
+      {!locked && (
+        <NeedsBoard board={board}>
+          <PictureBar {...session} />
+        </NeedsBoard>
+      )}
+      <main class={locked ? "locked" : ""}>
+        <div class="notes">
+          {!locked && slot !== null && !slot.active && (
+            <p class="warning">
+              <b>The board has no model that can run.</b> {slot.detail}
+            </p>
+          )}
+          {board.device.value?.safe_mode === true && (
+            <p class="warning">
+              <b>Safe mode.</b> The board started too often in a row and runs no model until one is activated.
+            </p>
+          )}
+          <OwnerCard {...session} />
+        </div>
+        {!locked && (
+          <>
+            <div class="see">
+              <NeedsBoard board={board}>
                 <PictureCard key="picture" {...session} />
                 {/* Of a film one wants to see the surprise beside it. */}
                 {live.film.value !== null && <SurpriseCard key="surprise" {...session} />}
                 <LatentCard key="latent" {...session} />
                 {live.film.value === null && <SurpriseCard key="surprise" {...session} />}
-              </div>
-              <div class="act">
+              </NeedsBoard>
+            </div>
+            <div class="act">
+              <NeedsBoard board={board}>
                 <RolloutCard {...session} />
                 <PlanCard {...session} />
-              </div>
-              <div class="board">
+              </NeedsBoard>
+            </div>
+            <div class="board">
+              <NeedsBoard board={board}>
                 <ModelsCard {...session} />
                 <BoardCard {...session} />
                 <FirmwareCard {...session} />
-                <SettingsCard {...session} />
-              </div>
-            </>
-          )}
-        </main>
-      </fieldset>
+              </NeedsBoard>
+              <SettingsCard {...session} />
+            </div>
+          </>
+        )}
+      </main>
       <TroubleNote {...session} />
       <p class="sr" aria-live="polite">
         {notices.spoken.value}

@@ -1,16 +1,17 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Session } from "../state/session.js";
 import { Card } from "./Card.js";
+import { NeedsBoard } from "./NeedsBoard.js";
 import { TokenBox } from "./TokenBox.js";
 
 /** Claiming, the token that claiming gave, and entering it elsewhere. */
 export function OwnerCard(session: Session) {
-  const { ownership } = session;
+  const { board, ownership } = session;
   const { issued, gate, entering } = ownership;
   if (issued.value !== null) return <IssuedToken token={issued.value} session={session} />;
-  if (gate.value === "claim") return <ClaimForm {...session} />;
-  if (gate.value === "token" || entering.value) return <TokenForm {...session} />;
-  return null;
+  const asked = gate.value ?? (entering.value ? "token" : null);
+  if (asked === null) return null;
+  return <NeedsBoard board={board}>{asked === "claim" ? <ClaimForm {...session} /> : <TokenForm {...session} />}</NeedsBoard>;
 }
 
 function IssuedToken({ token, session: { board, ownership } }: { readonly token: string; readonly session: Session }) {

@@ -3,11 +3,12 @@ import type { Settings } from "../api.js";
 import type { Session } from "../state/session.js";
 import { Card } from "./Card.js";
 import { Locked } from "./Locked.js";
+import { NeedsBoard } from "./NeedsBoard.js";
 import { TokenBox } from "./TokenBox.js";
 
 /** For the owner; a visitor is told how to unlock it. */
 export function SettingsCard(session: Session) {
-  const { ownership, preferences } = session;
+  const { board, ownership, preferences } = session;
   const held = ownership.held.value;
   useEffect(() => {
     if (held) void preferences.load();
@@ -15,16 +16,22 @@ export function SettingsCard(session: Session) {
   if (!held) {
     return (
       <Card title="Settings" note="for the owner">
-        <Locked what="Changing settings" session={session} />
+        <NeedsBoard board={board}>
+          <Locked what="Changing settings" session={session} />
+        </NeedsBoard>
       </Card>
     );
   }
   const settings = preferences.settings.value;
   return (
     <Card title="Settings" note={preferences.note.value} live={true}>
-      {settings !== null && <SettingsForm key={JSON.stringify(settings)} settings={settings} session={session} />}
+      <NeedsBoard board={board}>
+        {settings !== null && <SettingsForm key={JSON.stringify(settings)} settings={settings} session={session} />}
+      </NeedsBoard>
       <Token {...session} />
-      <Release {...session} />
+      <NeedsBoard board={board}>
+        <Release {...session} />
+      </NeedsBoard>
     </Card>
   );
 }
