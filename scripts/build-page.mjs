@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { transform } from "lightningcss";
 import { rolldown } from "rolldown";
+import { CLIENT_SOURCES } from "./client-sources.mjs";
 
 const WEB = join(dirname(fileURLToPath(import.meta.url)), "..", "firmware", "components", "synapse", "web");
 const SOURCE = join(WEB, "src");
@@ -17,7 +18,10 @@ async function script() {
   const bundle = await rolldown({
     input: join(SOURCE, "main.tsx"),
     platform: "browser",
-    resolve: { extensionAlias: { ".js": [".ts", ".tsx", ".js"] } },
+    resolve: {
+      alias: CLIENT_SOURCES,
+      extensionAlias: { ".js": [".ts", ".tsx", ".js"] },
+    },
   });
   const { output } = await bundle.generate({ format: "esm", minify: true, comments: false });
   await bundle.close();

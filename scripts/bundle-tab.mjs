@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { CLIENT_SOURCES } from "./client-sources.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const SOURCES = join(ROOT, "sim", "src", "browser", "tab");
@@ -14,7 +15,10 @@ async function bundle(name, output, format) {
     input: join(SOURCES, name),
     platform: "browser",
     tsconfig: false,
-    resolve: { extensionAlias: { ".js": [".ts", ".tsx", ".js"] } },
+    resolve: {
+      alias: CLIENT_SOURCES,
+      extensionAlias: { ".js": [".ts", ".tsx", ".js"] },
+    },
     transform: { jsx: { runtime: "automatic", importSource: "preact" } },
   });
   await build.write({ file: join(FILES, output), format, minify: true });

@@ -1,4 +1,4 @@
-// Writes host/src/client/types.ts from the schemas of openapi.json. After a change there: node scripts/make-client-types.mjs
+// Writes client/src/types.ts from the schemas of openapi.json. After a change there: node scripts/make-client-types.mjs
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,4 +21,4 @@ export async function clientTypes() {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(join(ROOT, "host/src/client/types.ts"), await clientTypes());
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(join(ROOT, "client/src/types.ts"), await clientTypes());

@@ -141,7 +141,15 @@ export function setupPage() {
   );
   step(
     "page",
-    ["package-lock.json", "scripts/build-page.mjs", `${PAGE}/src`, `${PAGE}/tsconfig.json`],
+    [
+      "package-lock.json",
+      "scripts/build-page.mjs",
+      "scripts/client-sources.mjs",
+      "client/src",
+      "client/package.json",
+      `${PAGE}/src`,
+      `${PAGE}/tsconfig.json`,
+    ],
     PAGE_BUILT,
     "building the page",
     () => run(process.execPath, [join("scripts", "build-page.mjs")]),
@@ -184,16 +192,18 @@ export function setup() {
     "engines/tsconfig.json",
     "sim/src",
     "sim/tsconfig.json",
+    "client/src",
+    "client/tsconfig.json",
     "host/src",
     "host/tsconfig.json",
     `${PAGE}/src`,
     `${PAGE}/test`,
     `${PAGE}/tsconfig.json`,
   ];
-  step("tsc", typescript, ["engines/dist", "sim/dist", "host/dist"], "compiling TypeScript", () =>
+  step("tsc", typescript, ["engines/dist", "sim/dist", "client/dist", "host/dist"], "compiling TypeScript", () =>
     run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-b"]),
   );
-  const tab = ["package-lock.json", "scripts/bundle-tab.mjs", "engines/src", "sim/src", "firmware/components/synapse/web"];
+  const tab = ["package-lock.json", "scripts/bundle-tab.mjs", "engines/src", "sim/src", "client/src", "firmware/components/synapse/web"];
   step("tab", tab, ["sim/dist/browser/files/index.html"], "bundling the board for a browser's tab", () =>
     run(process.execPath, [join("scripts", "bundle-tab.mjs")]),
   );

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { topicId } from "synapse-client";
 import { InputError } from "synapse-engine/errors";
 import {
   type Announcement,
@@ -12,7 +13,6 @@ import {
   type TlsOptions,
 } from "synapse-sim";
 import type { Board } from "synapse-sim/boards";
-import { topicId } from "../client/mqttChannel.js";
 import { readInput } from "../files/readInput.js";
 import { isUntrained, PACK_BYTES_MAX } from "../open/openModelFile.js";
 import { readPack } from "../pack/readPack.js";

@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { SynapseClient } from "synapse-client";
 import { readBoard } from "synapse-sim/boards";
 import { expect, test } from "vitest";
-import { SynapseClient } from "../client/index.js";
 import { deviceIdOf, startBoards } from "./startBoards.js";
 
 const path = (name: string): string => fileURLToPath(new URL(`../../../${name}`, import.meta.url));

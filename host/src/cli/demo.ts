@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import mqtt from "mqtt";
+import { SynapseMqttClient } from "synapse-client";
 import { type BoardBroker, serveBroker } from "../boards/boardBroker.js";
 import { findBoard } from "../boards/boards.js";
 import { boardTimes } from "../boards/boardTimes.js";
 import { type RunningBoard, startBoardSomewhere } from "../boards/startBoard.js";
 import { type TrainedWalk, watchWalk } from "../boards/trainedWalk.js";
-import { SynapseMqttClient } from "../client/index.js";
 import { trainedPack } from "../compile/trainedPack.js";
 import { sparkLines } from "../report/bars.js";
 import { formatMilliseconds } from "../report/format.js";

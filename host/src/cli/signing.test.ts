@@ -2,8 +2,8 @@ import { generateKeyPairSync } from "node:crypto";
 import { copyFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SynapseClient } from "synapse-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { SynapseClient } from "../client/index.js";
 import { repoPath, runProgram, startProgram } from "./testing/cliHarness.js";
 
 const TIMEOUT_MS = 120_000;

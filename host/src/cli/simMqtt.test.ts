@@ -2,9 +2,9 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import mqtt from "mqtt";
+import { SynapseMqttClient } from "synapse-client";
 import { hasMosquitto, startMosquitto } from "synapse-sim/testing/mosquitto";
 import { afterEach, describe, expect, test } from "vitest";
-import { SynapseMqttClient } from "../client/index.js";
 import { repoPath } from "./testing/cliHarness.js";
 
 const BASE = "synapse/020000000001";

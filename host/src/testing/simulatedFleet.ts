@@ -3,10 +3,9 @@ import { readFileSync } from "node:fs";
 import { Duplex } from "node:stream";
 import FakeTimers from "@sinonjs/fake-timers";
 import mqtt, { type MqttClient } from "mqtt";
+import { type MqttConnection, SynapseMqttClient, topicId } from "synapse-client";
 import { BrokerLink, type EmbeddedBroker, SimulatedBoard, startBroker } from "synapse-sim";
 import { readBoard } from "synapse-sim/boards";
-import { type MqttConnection, SynapseMqttClient } from "../client/index.js";
-import { topicId } from "../client/mqttChannel.js";
 import { seededRandom } from "./seededRandom.js";
 
 const ROOT = new URL("../../../", import.meta.url);

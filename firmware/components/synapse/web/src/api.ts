@@ -1,6 +1,11 @@
+import { readEvents } from "synapse-client/events";
 import type {
   Action,
+  ActivateAnswer,
+  ClaimAnswer,
+  ClaimRequest,
   Device,
+  FirmwareAnswer,
   Frame,
   Observation,
   PlanAnswer,
@@ -9,16 +14,22 @@ import type {
   RolloutAnswer,
   Seeing,
   Settings,
+  SettingsChange,
   Slot,
-  TakenFirmware,
+  Stopped,
 } from "./boardAnswers.js";
-import { readEvents } from "./events.js";
 import { BoardProblem, isAbort, PageProblem, problemOf, Unreachable } from "./problem.js";
 import type { Link } from "./state/link.js";
 import type { TokenStore } from "./token.js";
 import type { BoardRequestInit, Transport } from "./transport.js";
 
 export type * from "./boardAnswers.js";
+
+/** How the bytes of a file reach the board. */
+export interface Sending {
+  readonly onProgress: (sentBytes: number) => void;
+  readonly signal: AbortSignal;
+}
 
 /** The routes that the page uses. Refusals are BoardProblems, a board out of reach is Unreachable. */
 export class BoardApi {
@@ -38,11 +49,11 @@ export class BoardApi {
     return this.#json("/v1/device", { signal });
   }
 
-  slot(name: string): Promise<Slot> {
-    return this.#json(`/v1/models/${name}`);
+  slot(name: string, signal: AbortSignal): Promise<Slot> {
+    return this.#json(slotPath(name), { signal });
   }
 
-  claim(body: { readonly code?: string; readonly name?: string }): Promise<{ readonly token: string }> {
+  claim(body: ClaimRequest): Promise<ClaimAnswer> {
     return this.#json("/v1/claim", jsonBody("POST", body));
   }
 
@@ -51,7 +62,7 @@ export class BoardApi {
   }
 
   /** Ends what is in progress for others than the owner. */
-  stopOthers(): Promise<{ readonly stopped: number }> {
+  stopOthers(): Promise<Stopped> {
     return this.#json("/v1/requests", { method: "DELETE" });
   }
 
@@ -59,7 +70,7 @@ export class BoardApi {
     return this.#json("/v1/settings");
   }
 
-  changeSettings(changes: Partial<Settings>): Promise<Settings> {
+  changeSettings(changes: SettingsChange): Promise<Settings> {
     return this.#json("/v1/settings", jsonBody("PUT", changes));
   }
 
@@ -88,36 +99,28 @@ export class BoardApi {
         if (name === "error") throw new BoardProblem((data as { status?: number }).status ?? 500, data as object);
       }
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
+      if (error instanceof BoardProblem || isAbort(error)) throw error;
       this.#link.doubt();
       throw new Unreachable("The connection broke while the board was planning.");
     }
     throw new Unreachable("The board’s answer broke off.", "plan again");
   }
 
-  /** Sends `file` from byte `from` on, which the board has confirmed it holds. */
-  upload(slot: string, file: Blob, from: number, onProgress: (sentBytes: number) => void, signal: AbortSignal): Promise<Slot> {
-    const headers: Record<string, string> = { "content-type": "application/octet-stream" };
-    if (from > 0) headers["content-range"] = `bytes ${from}-${file.size - 1}/${file.size}`;
-    const init = {
-      method: "PUT",
-      headers,
-      body: from > 0 ? file.slice(from) : file,
-      onUploadProgress: (sentBytes: number) => onProgress(from + sentBytes),
-      signal,
-    };
-    return this.#json(`/v1/models/${slot}`, init, "choose the same file again to go on");
+  /** Sends a part of a model, which its headers describe. */
+  sendPart(slot: string, part: Blob, headers: Readonly<Record<string, string>>, { onProgress, signal }: Sending): Promise<Slot> {
+    const init = { method: "PUT", headers, body: part, onUploadProgress: onProgress, signal };
+    return this.#json(slotPath(slot), init, "choose the same file again to go on");
   }
 
   /** Sends a whole firmware; one that breaks off begins anew. */
-  uploadFirmware(file: Blob, onUploadProgress: (sentBytes: number) => void, signal: AbortSignal): Promise<TakenFirmware> {
+  uploadFirmware(file: Blob, { onProgress, signal }: Sending): Promise<FirmwareAnswer> {
     const headers = { "content-type": "application/octet-stream" };
-    const init = { method: "POST", headers, body: file, onUploadProgress, signal };
+    const init = { method: "POST", headers, body: file, onUploadProgress: onProgress, signal };
     return this.#json("/v1/firmware", init, "choose the file again unless the board runs it already");
   }
 
-  activate(slot: string): Promise<Slot & { readonly vectors_passed: number }> {
-    return this.#json(`/v1/models/${slot}/activate`, { method: "POST" });
+  activate(slot: string): Promise<ActivateAnswer> {
+    return this.#json(`${slotPath(slot)}/activate`, { method: "POST" });
   }
 
   /** `brokenHint`: what to do when the connection breaks during an upload. */
@@ -169,6 +172,8 @@ export class BoardApi {
     };
   }
 }
+
+const slotPath = (slot: string): string => `/v1/models/${encodeURIComponent(slot)}`;
 
 function jsonBody(method: string, body: object): { method: string; headers: Record<string, string>; body: string } {
   return { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };

@@ -1,4 +1,4 @@
-import type { Device, Firmware, MemoryRegion, Slot } from "../api.js";
+import type { Device, Firmware, Region, Slot } from "../api.js";
 import { bytesText, countText, uptimeText } from "../format.js";
 import type { Session } from "../state/session.js";
 import { Card } from "./Card.js";
@@ -56,7 +56,7 @@ function updateText({ state }: Firmware): string {
   return { VALID: "", ON_TRIAL: " · on trial", RETURNED: " · the update failed" }[state];
 }
 
-function Memory({ name, region }: { readonly name: string; readonly region: MemoryRegion }) {
+function Memory({ name, region }: { readonly name: string; readonly region: Region }) {
   return (
     <div class="memory">
       <p>

@@ -1,5 +1,5 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { BoardApi, Device, TakenFirmware } from "../api.js";
+import type { BoardApi, Device, FirmwareAnswer } from "../api.js";
 import { bytesPair } from "../format.js";
 import { failing, PageProblem } from "../problem.js";
 import type { Board } from "./board.js";
@@ -14,9 +14,9 @@ const LOOK_MS_MAX = 4000;
 export class FirmwareUpdate {
   readonly upload: Signal<Upload | null> = signal(null);
   /** What the board restarts with, until it answers again. */
-  readonly awaited: Signal<TakenFirmware | null> = signal(null);
+  readonly awaited: Signal<FirmwareAnswer | null> = signal(null);
   /** What the board has restarted with in this visit, whatever runs now. */
-  readonly tried: Signal<TakenFirmware | null> = signal(null);
+  readonly tried: Signal<FirmwareAnswer | null> = signal(null);
   readonly busy: ReadonlySignal<boolean> = computed(() => this.upload.value !== null || this.awaited.value !== null);
   readonly note: Signal<string> = signal("");
   readonly #api: BoardApi;
@@ -35,14 +35,14 @@ export class FirmwareUpdate {
     if (before === null || this.busy.value) return;
     const request = new AbortController();
     this.#request = request;
-    const told = (sentBytes: number) => {
+    const onProgress = (sentBytes: number) => {
       this.upload.value = { file: file.name, sentBytes, bytes: file.size };
     };
     this.note.value = "";
     const taken = await this.#notices.attempt(async () => {
       checkRoom(file, before.firmware.capacity_bytes);
-      told(0);
-      return this.#api.uploadFirmware(file, told, request.signal).catch((error: unknown) => {
+      onProgress(0);
+      return this.#api.uploadFirmware(file, { onProgress, signal: request.signal }).catch((error: unknown) => {
         throw failing("Upload", error);
       });
     });
@@ -65,7 +65,7 @@ export class FirmwareUpdate {
     this.note.value = "";
   }
 
-  async #follow(taken: TakenFirmware, before: Device): Promise<void> {
+  async #follow(taken: FirmwareAnswer, before: Device): Promise<void> {
     this.awaited.value = taken;
     while (this.awaited.value === taken) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));

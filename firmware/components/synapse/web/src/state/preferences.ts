@@ -1,5 +1,5 @@
 import { type Signal, signal } from "@preact/signals";
-import type { BoardApi, Settings } from "../api.js";
+import type { BoardApi, Settings, SettingsChange } from "../api.js";
 import type { Board } from "./board.js";
 import type { Notices } from "./notices.js";
 
@@ -31,7 +31,7 @@ export class Preferences {
     this.settings.value = await this.#api.settings().catch(() => this.settings.value);
   }
 
-  async save(changes: Partial<Settings>): Promise<void> {
+  async save(changes: SettingsChange): Promise<void> {
     this.busy.value = true;
     this.note.value = "";
     await this.#notices.attempt(async () => {

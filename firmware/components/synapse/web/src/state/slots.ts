@@ -1,13 +1,11 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { DIGEST_PLACE, digestText, type SlotPort, type UploadFile, uploadToSlot } from "synapse-client/slotUpload";
 import type { BoardApi, Slot } from "../api.js";
 import { bytesPair, countText } from "../format.js";
-import { failing, PageProblem } from "../problem.js";
+import { BoardProblem, failing, PageProblem, Unreachable } from "../problem.js";
 import type { Board } from "./board.js";
 import type { Notices } from "./notices.js";
 import type { Upload } from "./upload.js";
-
-/** Where a pack keeps the SHA-256 of itself (docs/format.md). */
-const DIGEST = { begin: 32, end: 64 };
 
 export interface SlotUpload extends Upload {
   readonly slot: string;
@@ -42,10 +40,7 @@ export class Slots {
     await this.#notices.attempt(async () => {
       this.#checkRoom(slot, file);
       told(0);
-      const known = await this.#api.slot(slot);
-      const same = known.upload?.bytes === file.size && known.sha256 === (await digestOf(file));
-      const from = same ? (known.upload?.received_bytes ?? 0) : 0;
-      await this.#api.upload(slot, file, from, told, request.signal).catch((error: unknown) => {
+      await uploadToSlot(await uploadFileOf(file), this.#portOf(slot, file, told, request.signal), told).catch((error: unknown) => {
         throw failing("Upload", error);
       });
       this.note.value = `${slot} holds ${file.name}`;
@@ -68,6 +63,19 @@ export class Slots {
     this.trying.value = null;
   }
 
+  #portOf(slot: string, file: File, told: (sentBytes: number) => void, signal: AbortSignal): SlotPort {
+    return {
+      look: () => this.#api.slot(slot, signal),
+      send: (begin, end, headers) =>
+        this.#api.sendPart(slot, file.slice(begin, end), headers, { onProgress: (sentBytes) => told(begin + sentBytes), signal }),
+      wait: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+      meaningOf: (error) => {
+        if (error instanceof Unreachable) return "broken";
+        return error instanceof BoardProblem && error.code === "RANGE_MISMATCH" ? "forgotten" : undefined;
+      },
+    };
+  }
+
   /** What is too large is not sent at all. */
   #checkRoom(name: string, file: File): void {
     const slots: readonly Slot[] = this.#board.device.value?.slots ?? [];
@@ -82,7 +90,7 @@ export class Slots {
   }
 }
 
-async function digestOf(file: File): Promise<string> {
-  const bytes = new Uint8Array(await file.slice(DIGEST.begin, DIGEST.end).arrayBuffer());
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+async function uploadFileOf(file: File): Promise<UploadFile> {
+  const digest = await file.slice(DIGEST_PLACE.begin, DIGEST_PLACE.end).arrayBuffer();
+  return { bytes: file.size, sha256: digestText(new Uint8Array(digest)) };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { simulateFleet } from "../testing/simulatedFleet.js";
+import { simulateFleet } from "./simulatedFleet.js";
 
 const SEED = Number(process.env.SYNAPSE_FLEET_SEED ?? 1 + Math.floor(Math.random() * 1e6));
 

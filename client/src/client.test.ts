@@ -9,7 +9,7 @@ import { sleep } from "./call.js";
 import { readEvents } from "./events.js";
 import { BoardError, BoardTimeout, BoardUnreachable, type HttpOptions, type Image, SynapseClient, UnexpectedAnswer } from "./index.js";
 
-const ROOT = new URL("../../../", import.meta.url);
+const ROOT = new URL("../../", import.meta.url);
 const MODEL = readFileSync(new URL("sim/fixtures/lewm-test.syn", ROOT));
 const picture = (name: string): Image => ({ bytes: readFileSync(new URL(`samples/${name}`, ROOT)), type: "image/jpeg" });
 const action = (step: number): number[] => Array.from({ length: 10 }, (_, i) => Math.sin(step + i));

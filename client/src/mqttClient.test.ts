@@ -6,7 +6,7 @@ import { hasMosquitto, startMosquitto } from "synapse-sim/testing/mosquitto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { BoardTimeout, BoardUnreachable, type Image, type MqttConnection, SynapseClient, SynapseMqttClient } from "./index.js";
 
-const ROOT = new URL("../../../", import.meta.url);
+const ROOT = new URL("../../", import.meta.url);
 const MODEL = readFileSync(new URL("sim/fixtures/lewm-test.syn", ROOT));
 const picture = (name: string): Image => ({ bytes: readFileSync(new URL(`samples/${name}`, ROOT)), type: "image/jpeg" });
 const action = (step: number): number[] => Array.from({ length: 10 }, (_, i) => Math.sin(step + i));

@@ -18,6 +18,7 @@ export type { CallOptions } from "./call.js";
 export { SynapseClient, type UploadOptions } from "./client.js";
 export { BoardError, BoardTimeout, BoardUnreachable, UnexpectedAnswer } from "./errors.js";
 export type { HttpOptions } from "./httpChannel.js";
+export { topicId } from "./mqttChannel.js";
 export { type BoardMessage, type MqttConnection, type MqttOptions, SynapseMqttClient } from "./mqttClient.js";
 export type {
   ActivateAnswer,

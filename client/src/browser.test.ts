@@ -8,7 +8,7 @@ import { findChromium } from "synapse-sim/testing/chromium";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SynapseClient } from "./index.js";
 
-const ROOT = new URL("../../../", import.meta.url);
+const ROOT = new URL("../../", import.meta.url);
 const path = (name: string): string => fileURLToPath(new URL(name, ROOT));
 const executable = findChromium();
 
@@ -22,7 +22,7 @@ describe.skipIf(executable === undefined)("in a browser", () => {
     const model = readFileSync(path("sim/fixtures/lewm-test.syn"));
     board = await SimulatedBoard.create({ board: await readBoard(path("boards/waveshare-esp32-p4-wifi6.json")), model });
     server = await serveBoard(board, { port: 0 });
-    const bundle = await rolldown({ input: path("host/src/client/index.ts"), platform: "browser" });
+    const bundle = await rolldown({ input: path("client/src/index.ts"), platform: "browser" });
     const { output } = await bundle.generate({ format: "iife", name: "synapse" });
     browser = await chromium.launch({ executablePath: executable as string, args: ["--no-sandbox"] });
     // The board's page lets no other script run; this one stands for a page of its own.
