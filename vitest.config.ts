@@ -14,5 +14,6 @@ export default defineConfig({
     // Two test files at once on a small machine leave each enough of it; time limits are only there to end what hangs.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 120_000 } },
   },
 });
