@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { type BoardServer, SimulatedBoard, serveBoard } from "synapse-sim";
 import { readBoard } from "synapse-sim/boards";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { sleep } from "./call.js";
 import { readEvents } from "./events.js";
 import { BoardError, BoardTimeout, BoardUnreachable, type HttpOptions, type Image, SynapseClient, UnexpectedAnswer } from "./index.js";
@@ -167,6 +167,7 @@ describe("when things go wrong", () => {
   const waits: number[] = [];
 
   afterEach(() => {
+    vi.useRealTimers();
     server?.closeAllConnections();
     server?.close();
   });
@@ -215,8 +216,16 @@ describe("when things go wrong", () => {
 
   test("silence ends in a timeout, and a caller can leave earlier with its own reason", async () => {
     const client = await against(() => undefined);
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const ended = vi.fn();
     // The call's own limit, not the client's.
-    await expect(client.device({ timeoutMs: 50 })).rejects.toThrow(new BoardTimeout("GET /v1/device was not answered within 50 ms"));
+    const silent = client.device({ timeoutMs: 50 });
+    silent.catch(ended);
+    await vi.advanceTimersByTimeAsync(49);
+    expect(ended).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(silent).rejects.toThrow(new BoardTimeout("GET /v1/device was not answered within 50 ms"));
+    vi.useRealTimers();
     const stop = new AbortController();
     const waiting = client.device({ signal: stop.signal });
     stop.abort(new Error("changed my mind"));
@@ -225,9 +234,20 @@ describe("when things go wrong", () => {
   });
 
   test("no limit of time is no limit", async () => {
-    const client = await against((_, response) => void setTimeout(() => response.end("{}"), 20));
-    await client.device({ timeoutMs: Number.POSITIVE_INFINITY });
-    await client.device({ timeoutMs: 30 * 86_400_000 });
+    for (const timeoutMs of [Number.POSITIVE_INFINITY, 30 * 86_400_000]) {
+      let answer = (): void => undefined;
+      const client = await against((_, response) => {
+        answer = () => void response.end("{}");
+      });
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+      const answered = client.device({ timeoutMs });
+      await vi.advanceTimersByTimeAsync(86_400_000);
+      vi.useRealTimers();
+      await expect.poll(() => seen).toBe(1);
+      answer();
+      await answered;
+      server?.close();
+    }
   });
 
   test("a caller that leaves between two looks does not wait for the next", async () => {

@@ -124,7 +124,15 @@ function suite(title: string, start: () => Promise<{ url: string; close(): Promi
 
     test("silence ends in a timeout, and a caller can leave earlier with its own reason", async () => {
       const absent = new SynapseMqttClient({ connection: connection as MqttConnection, device: "02:00:00:00:00:99", timeoutMs: 50 });
-      await expect(absent.device()).rejects.toBeInstanceOf(BoardTimeout);
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+      const ended = vi.fn();
+      const silent = absent.device();
+      silent.catch(ended);
+      await vi.advanceTimersByTimeAsync(49);
+      expect(ended).not.toHaveBeenCalled();
+      await vi.advanceTimersByTimeAsync(1);
+      await expect(silent).rejects.toThrow(new BoardTimeout("GET /v1/device was not answered within 50 ms"));
+      vi.useRealTimers();
       const stop = new AbortController();
       const waiting = absent.device({ signal: stop.signal, timeoutMs: 60_000 });
       stop.abort(new Error("changed my mind"));

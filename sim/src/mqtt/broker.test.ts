@@ -265,7 +265,7 @@ describe("a link that breaks again before the board is subscribed", () => {
     await client.subscribeAsync(`${BASE}/#`, { qos: 1 });
     const link = new BrokerLink(board, { fallbackUrl, reconnectMs: 0 });
     try {
-      while (named.length < CONNECTIONS || !link.connected) await new Promise((resolve) => setTimeout(resolve, 5));
+      await expect.poll(() => named.length >= CONNECTIONS && link.connected).toBe(true);
       await client.publishAsync(`${BASE}/cmd/device/last`, "{}", { qos: 1 });
       await heard.next(`${BASE}/res/last`);
       expect(Math.max(...named)).toBeLessThanOrEqual(3);
@@ -386,27 +386,47 @@ describe("connections that are begun", () => {
     const headers = { "content-type": "application/json", authorization: `Bearer ${board.ownerToken}` };
     const set = (settings: object) =>
       board.handle({ method: "PUT", target: "/v1/settings", headers, body: new TextEncoder().encode(JSON.stringify(settings)) });
+    const client = await mqtt.connectAsync(broker.url);
+    const heard = new Listener(client);
+    await client.subscribeAsync(`${BASE}/res/#`, { qos: 1 });
+    let commands = 0;
+    /** A command and its answer: connections that were begun before are there by then. */
+    const answers = async () => {
+      await client.publishAsync(`${BASE}/cmd/device/${++commands}`, "{}", { qos: 1 });
+      await heard.next(`${BASE}/res/${commands}`);
+    };
     await expect.poll(() => link.connected).toBe(true);
+    const leaving = new Promise<void>((resolve) => {
+      const changed = link.settingsChanged.bind(link);
+      link.settingsChanged = () => {
+        changed();
+        resolve();
+      };
+    });
     await set({ broker_url: proxy.url, broker_username: "a" });
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    // The other broker is being left when the address changes again.
+    await leaving;
     await set({ broker_username: "b" });
-    await expect.poll(() => link.connected).toBe(true);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect([proxy.open, proxy.connections]).toEqual([1, 1]);
-    // While a connection is being made, too.
-    for (let i = 0; i < 5; i++) {
+    await expect.poll(() => proxy.connections > 0 && link.connected).toBe(true);
+    await answers();
+    await expect.poll(() => proxy.open).toBe(1);
+    // While a connection is being made, too, however far it is.
+    const begun = () => proxy.connections;
+    for (const isFar of [() => true, (before: number) => begun() > before, () => link.connected]) {
+      const before = begun();
       board.setLink(false);
       board.setLink(true);
-      await new Promise((resolve) => setTimeout(resolve, i * 5));
+      await expect.poll(() => isFar(before), { interval: 1 }).toBe(true);
       board.setLink(false);
       board.setLink(true);
     }
     await expect.poll(() => link.connected).toBe(true);
-    await expect.poll(() => proxy.open).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect([proxy.open, link.connected]).toEqual([1, true]);
+    await answers();
+    await expect.poll(() => [proxy.open, link.connected]).toEqual([1, true]);
     await link.close();
+    // One that was lost sight of would stay.
     await expect.poll(() => proxy.open).toBe(0);
+    await client.endAsync();
     await board.close();
     proxy.close();
     await broker.close();
