@@ -1,6 +1,6 @@
 // What the examples share: pictures from files, and errors that are one line.
 import { readFile } from "node:fs/promises";
-import { BoardError, BoardTimeout, BoardUnreachable, UnexpectedAnswer } from "synapse-host/client";
+import { BoardError, BoardTimeout, BoardUnreachable, UnexpectedAnswer } from "synapse-client";
 
 /** Something that whoever calls an example can put right. */
 class InputError extends Error {}

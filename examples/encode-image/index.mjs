@@ -1,5 +1,5 @@
 // A picture to its latent: node index.mjs http://board photo.jpg [token]
-import { SynapseClient } from "synapse-host/client";
+import { SynapseClient } from "synapse-client";
 import { example, readPicture } from "../shared.mjs";
 
 await example("http://board photo.jpg [token]", 2, async (url, photo, token) => {

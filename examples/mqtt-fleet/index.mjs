@@ -1,7 +1,7 @@
 // All boards of a broker, and what each makes of a picture: node index.mjs mqtt://broker photo.jpg
 import { setTimeout as sleep } from "node:timers/promises";
 import mqtt from "mqtt";
-import { BoardError, BoardUnreachable, SynapseMqttClient } from "synapse-host/client";
+import { BoardError, BoardUnreachable, SynapseMqttClient } from "synapse-client";
 import { example, readPicture } from "../shared.mjs";
 
 await example("mqtt://broker photo.jpg", 2, async (url, photo) => {

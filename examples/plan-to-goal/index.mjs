@@ -1,5 +1,5 @@
 // From one picture toward another, with progress: node index.mjs http://board start.jpg goal.jpg [token]
-import { SynapseClient } from "synapse-host/client";
+import { SynapseClient } from "synapse-client";
 import { example, readPicture } from "../shared.mjs";
 
 await example("http://board start.jpg goal.jpg [token]", 3, async (url, start, goal, token) => {

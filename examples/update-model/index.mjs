@@ -1,5 +1,5 @@
 // A new model over the air, into the slot that is not running: node index.mjs http://board token model.syn
-import { SynapseClient } from "synapse-host/client";
+import { SynapseClient } from "synapse-client";
 import { example, readBytes } from "../shared.mjs";
 
 await example("http://board token model.syn", 3, async (url, token, file) => {

@@ -1,5 +1,5 @@
 // Which of these pictures the model did not expect: node index.mjs http://board token picture.jpg..
-import { SynapseClient } from "synapse-host/client";
+import { SynapseClient } from "synapse-client";
 import { example, readPicture } from "../shared.mjs";
 
 await example("http://board token picture.jpg..", 3, async (url, token, ...pictures) => {
