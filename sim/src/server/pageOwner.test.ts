@@ -178,9 +178,22 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     await models.getByRole("listitem").filter({ hasText: "model_b runs lewm-test" }).waitFor();
   });
 
+  /** Where a pack keeps its digest (docs/format.md). */
+  const DIGEST_BEGIN = 32;
+  /** What the slot does not hold: of a model that is there already nothing is sent. */
+  const other = Uint8Array.from(MODEL);
+  other[DIGEST_BEGIN] = (other[DIGEST_BEGIN] ?? 0) ^ 1;
+
+  test("a model that is there already is not sent again", async () => {
+    const operations = board.flashOperations;
+    await page.getByLabel("Upload a model to model_a").setInputFiles(file("same.syn", MODEL));
+    await card(page, "Models").getByText("model_a holds same.syn").waitFor();
+    expect(board.flashOperations).toBe(operations);
+  });
+
   test("power is cut in the middle of an upload: the page says so, and the board comes back", async () => {
     board.cutPower(15, "torn");
-    await page.getByLabel("Upload a model to model_a").setInputFiles(file("good.syn", MODEL));
+    await page.getByLabel("Upload a model to model_a").setInputFiles(file("other.syn", other));
     await trouble(/connection broke/);
     expect(board.running).toBe(false);
     await board.reset();
@@ -193,7 +206,7 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
 
   test("a board that lost its power is silent, and says so", async () => {
     board.cutPower(1, "torn");
-    await page.getByLabel("Upload a model to model_a").setInputFiles(file("good.syn", MODEL));
+    await page.getByLabel("Upload a model to model_a").setInputFiles(file("other.syn", other));
     await trouble(/connection broke/);
     await page.getByRole("region", { name: "Connection" }).getByText("The board does not answer.").waitFor();
     await page.getByRole("status").getByText("The board does not answer.").waitFor();
