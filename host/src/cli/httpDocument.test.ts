@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** The tools that the document asks for, and Python for its file server. */
 const hasTools = ["bash", "curl", "jq", "python3"].every((tool) => spawnSync(tool, ["--version"]).status === 0);
 if (!hasTools) console.warn("curl, jq or Python 3 is not installed, so the commands of docs/http.md are not run");

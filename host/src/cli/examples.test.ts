@@ -8,7 +8,7 @@ import { readBoard } from "synapse-sim/boards";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readFrame } from "../testing/evaluationSet.js";
 
-const ROOT = new URL("../../", import.meta.url);
+const ROOT = new URL("../../../", import.meta.url);
 const path = (name: string): string => fileURLToPath(new URL(name, ROOT));
 let board: SimulatedBoard;
 let server: BoardServer;
