@@ -4,6 +4,22 @@ import { jsonOf, LATENT, MODEL, testBoard } from "./boardSuite.js";
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
+/** What only the owner may, of each kind. */
+const OWNERS = [
+  ["POST", "/v1/reboot"],
+  ["GET", "/v1/settings"],
+  ["PUT", "/v1/settings"],
+  ["DELETE", "/v1/claim"],
+  ["PUT", "/v1/models/model_b"],
+  ["POST", "/v1/models/model_b/activate"],
+  ["POST", "/v1/firmware"],
+  ["GET", "/v1/updates"],
+  ["POST", "/v1/updates/model"],
+  ["DELETE", "/v1/updates"],
+  ["GET", "/v1/requests"],
+  ["DELETE", "/v1/requests"],
+] as const;
+
 /** Clients without the owner's token on a board that its owner has opened. */
 export function strangersSuite(engine: BoardEngine): void {
   describe(`strangers on the ${engine} board`, () => {
@@ -42,6 +58,19 @@ export function strangersSuite(engine: BoardEngine): void {
       ]);
       expect(jsonOf(await ask("DELETE", "/v1/requests"))).toEqual({ stopped: 3 });
       expect(await Promise.all([held[0], held[1], held[3]])).toEqual([403, 403, 403]);
+      await board.close();
+    });
+
+    it("do nothing that is the owner's, whatever is open", async () => {
+      const { board, ask } = await start();
+      for (const [method, target] of OWNERS) {
+        const answer = await board.handle({ method, target, client: "10.0.0.2" });
+        expect([method, target, answer.status, jsonOf(answer).code]).toEqual([method, target, 401, "TOKEN_MISSING"]);
+      }
+      // A restart would come after all that was asked for.
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(board.running).toBe(true);
+      expect(jsonOf(await ask("GET", "/v1/device")).reset).toEqual({ reason: "power-on", count: 0 });
       await board.close();
     });
 
