@@ -30,8 +30,8 @@ const CHECK_POLL_MS = 500;
 const CHECK_LOOKS_MAX = 60;
 
 /**
- * Writes a packed model to a slot that is not running, and goes on where an upload of the same file broke off, this one included. Throws what `send`
- * threw last when it cannot.
+ * Writes a packed model to a slot that is not running, and goes on where an upload of the same file broke off, this one included.
+ * Throws what `send` threw last when it cannot.
  */
 export async function uploadToSlot(file: UploadFile, port: SlotPort, onProgress: (sentBytes: number) => void): Promise<Slot> {
   let now = await checked(file, port);

@@ -23,7 +23,7 @@ function isMade(path) {
   return (
     (/(^|\/)(fixtures|corpus)\//.test(path) && !/\.(py|mjs)$/.test(path)) ||
     basename(path) === "package-lock.json" ||
-    path === "host/src/client/types.ts"
+    path === "client/src/types.ts"
   );
 }
 

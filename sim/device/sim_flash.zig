@@ -329,7 +329,7 @@ fn readsDiffer(area: flash.Area) !bool {
     return false;
 }
 
-test "bits on their way when power goes are anything: once and for all, or anew whenever they are read, until they are erased" {
+test "bits on their way when power goes are anything, once and for all or anew with each read, until erased" {
     const seed = std.testing.random_seed;
     errdefer std.debug.print("seed: 0x{x}\n", .{seed});
     var sim: SimFlash = try .init(std.testing.allocator, &.{flash.sector_bytes}, seed);

@@ -213,23 +213,6 @@ export function boardSuite(engine: BoardEngine): void {
     const create = () => SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
     answersSuite(engine, create);
 
-    it("gives its owner all four of its places at once, and one stranger two of them", async () => {
-      const board = await create();
-      const encode = (headers: Record<string, string>) =>
-        board.handle({
-          method: "POST",
-          target: "/v1/encode",
-          headers: { "content-type": "image/jpeg", ...headers },
-          body: sample("cat.jpg"),
-        });
-      const statuses = async (headers: Record<string, string>) =>
-        (await Promise.all(Array.from({ length: 6 }, () => encode(headers)))).map(({ status }) => status);
-      expect(testBoard().requests.countMax).toBe(4);
-      expect(await statuses({ authorization: `Bearer ${board.ownerToken}` })).toEqual([200, 200, 200, 200, 503, 503]);
-      expect(await statuses({})).toEqual([200, 200, 503, 503, 503, 503]);
-      await board.close();
-    });
-
     it("refuses a model that does not fit, and says by how many bytes", async () => {
       const createEdited = (edit: (board: Board) => void) => SimulatedBoard.create({ board: testBoard(edit), model: MODEL, engine });
       // Just enough for the core itself: what it says that it needs when there is nothing.

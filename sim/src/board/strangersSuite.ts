@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type BoardEngine, SimulatedBoard } from "./board.js";
-import { jsonOf, LATENT, MODEL, testBoard } from "./boardSuite.js";
+import { jsonOf, LATENT, MODEL, sample, testBoard } from "./boardSuite.js";
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
@@ -20,27 +20,30 @@ const OWNERS = [
   ["DELETE", "/v1/requests"],
 ] as const;
 
+/** A board whose owner has opened reading and inference. */
+async function openBoard(engine: BoardEngine) {
+  const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
+  const owner = { authorization: `Bearer ${board.ownerToken}`, "content-type": "application/json" };
+  const ask = (method: string, target: string, body?: unknown, client = "10.0.0.1") =>
+    board.handle({ method, target, headers: owner, client, ...(body === undefined ? {} : { body: json(body) }) });
+  /** A body that does not go on; resolves to what ends it. */
+  const hold = (client: string) =>
+    new Promise<number>((resolve) => {
+      let status = 0;
+      const headers = { "content-type": "application/json", "content-length": "99" };
+      const head = (answered: number) => {
+        status = answered;
+      };
+      const sink = { head, chunk: () => undefined, end: () => resolve(status) };
+      board.open({ method: "POST", target: "/v1/plan", headers, client }, sink).write(json({}).subarray(0, 1));
+    });
+  return { board, ask, hold };
+}
+
 /** Clients without the owner's token on a board that its owner has opened. */
 export function strangersSuite(engine: BoardEngine): void {
   describe(`strangers on the ${engine} board`, () => {
-    const start = async () => {
-      const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
-      const owner = { authorization: `Bearer ${board.ownerToken}`, "content-type": "application/json" };
-      const ask = (method: string, target: string, body?: unknown, client = "10.0.0.1") =>
-        board.handle({ method, target, headers: owner, client, ...(body === undefined ? {} : { body: json(body) }) });
-      /** A body that does not go on; resolves to what ends it. */
-      const hold = (client: string) =>
-        new Promise<number>((resolve) => {
-          let status = 0;
-          const headers = { "content-type": "application/json", "content-length": "99" };
-          const head = (answered: number) => {
-            status = answered;
-          };
-          const sink = { head, chunk: () => undefined, end: () => resolve(status) };
-          board.open({ method: "POST", target: "/v1/plan", headers, client }, sink).write(json({}).subarray(0, 1));
-        });
-      return { board, ask, hold };
-    };
+    const start = () => openBoard(engine);
 
     it("leave its owner room, whatever they hold, and are ended by their owner", async () => {
       const { board, ask, hold } = await start();
@@ -58,6 +61,19 @@ export function strangersSuite(engine: BoardEngine): void {
       ]);
       expect(jsonOf(await ask("DELETE", "/v1/requests"))).toEqual({ stopped: 3 });
       expect(await Promise.all([held[0], held[1], held[3]])).toEqual([403, 403, 403]);
+      await board.close();
+    });
+
+    it("have two of the board's four places each, and the owner has all four", async () => {
+      const { board } = await start();
+      const statuses = async (more: Record<string, string>) => {
+        const headers = { "content-type": "image/jpeg", ...more };
+        const request = { method: "POST", target: "/v1/encode", headers, body: sample("cat.jpg") };
+        return (await Promise.all(Array.from({ length: 6 }, () => board.handle(request)))).map(({ status }) => status);
+      };
+      expect(testBoard().requests.countMax).toBe(4);
+      expect(await statuses({ authorization: `Bearer ${board.ownerToken}` })).toEqual([200, 200, 200, 200, 503, 503]);
+      expect(await statuses({})).toEqual([200, 200, 503, 503, 503, 503]);
       await board.close();
     });
 

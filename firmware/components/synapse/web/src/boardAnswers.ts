@@ -28,8 +28,6 @@ export type RolloutAnswer = InNumbers<api.RolloutAnswer>;
 export type Observation = InNumbers<api.ObserveAnswer>;
 export type PlanAnswer = InNumbers<api.PlanAnswer>;
 
-/** The model that gave an answer. */
-export type AnsweringModel = api.Model;
 export type Firmware = api.Device["firmware"];
 export type PlanLimits = api.Device["limits"]["plan"];
 export type Budget = Readonly<Required<api.Budget>>;

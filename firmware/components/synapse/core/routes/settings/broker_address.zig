@@ -78,12 +78,18 @@ pub fn decode(out: []u8, text: []const u8) ?[]const u8 {
 }
 
 const Cases = struct {
-    valid: []const struct { address: []const u8, url: []const u8, username: []const u8, password: []const u8 },
+    valid: []const struct {
+        address: []const u8,
+        url: []const u8,
+        username: []const u8,
+        password: []const u8,
+    },
     invalid: []const []const u8,
 };
 
 test "addresses are what the table says of them" {
-    const cases = try std.json.parseFromSlice(Cases, std.testing.allocator, @embedFile("broker_address_cases.json"), .{});
+    const table = @embedFile("broker_address_cases.json");
+    const cases = try std.json.parseFromSlice(Cases, std.testing.allocator, table, .{});
     defer cases.deinit();
     var username: [64]u8 = undefined;
     var password: [64]u8 = undefined;
@@ -98,8 +104,8 @@ test "addresses are what the table says of them" {
     for (cases.value.invalid) |text| {
         errdefer std.debug.print("{s}\n", .{text});
         const address = Address.parse(text) orelse continue;
-        const named = decode(&username, address.username orelse "") != null and decode(&password, address.password orelse "") != null;
-        try std.testing.expect(!named);
+        const named = decode(&username, address.username orelse "") != null;
+        try std.testing.expect(!named or decode(&password, address.password orelse "") == null);
     }
 }
 
