@@ -73,7 +73,7 @@ pub const Board = struct {
     update_keys: [update_keys_max]ports.PublicKey = undefined,
     resets: u32 = 0,
     reset_reason: []const u8 = "power-on",
-    device: ?*core.Device = null,
+    device: ?*core.Core = null,
     last_error: ports.ErrorInfo = .{},
 
     /// `allocator` holds the small things, `pages` gives whole pages that are zero and unused until written.
@@ -242,7 +242,7 @@ const correlation_bytes_max = 256;
 
 /// A message from the broker, whole. `meta` is topic, "qos retain duplicate" as three digits, packet id, content type, response topic, correlation data in
 /// hexadecimal, then names and values of properties, each ended by a zero byte.
-pub fn mqttReceived(device: *core.Device, request: u32, meta: []const u8, payload: []const u8) void {
+pub fn mqttReceived(device: *core.Core, request: u32, meta: []const u8, payload: []const u8) void {
     var parts = std.mem.splitScalar(u8, meta, 0);
     const topic = parts.next() orelse "";
     const flags = parts.next() orelse "";
@@ -287,7 +287,7 @@ pub fn flattenMessage(message: *const ports.MqttMessage, buffer: *[2048]u8) []co
 }
 
 /// With what to connect: broker, user, password, client id, topic and payload of the will, seconds of keep-alive.
-pub fn flattenSession(device: *const core.Device, buffer: *[2048]u8) []const u8 {
+pub fn flattenSession(device: *const core.Core, buffer: *[2048]u8) []const u8 {
     var session: ports.MqttSession = .{};
     _ = core.synapse_device_get_mqtt_session(device, &session);
     var writer: std.Io.Writer = .fixed(buffer);
@@ -299,9 +299,10 @@ pub fn flattenSession(device: *const core.Device, buffer: *[2048]u8) []const u8 
 }
 
 /// What the board calls itself: id, name, the model that runs (empty: none); each ended by a zero byte.
-pub fn flattenIdentity(device: *const core.Device, buffer: *[2048]u8) []const u8 {
+pub fn flattenIdentity(board_core: *const core.Core, buffer: *[2048]u8) []const u8 {
     var writer: std.Io.Writer = .fixed(buffer);
-    const model = if (device.model) |*open| open.name() else "";
+    const device = board_core.device;
+    const model = if (device.active.model) |*open| open.name() else "";
     for ([_][]const u8{ device.config.device_id.slice(), device.name(), model }) |text| {
         writer.print("{s}\x00", .{text}) catch unreachable;
     }

@@ -171,7 +171,7 @@ fn lastError(env: Env, call: napi.CallbackInfo) napi.Error!Value {
 }
 
 /// A running board and a request's number, for the events.
-pub const Event = struct { handle: *Handle, device: *core.Device, request: u32 };
+pub const Event = struct { handle: *Handle, device: *core.Core, request: u32 };
 
 pub fn event(env: Env, board: Value, request: Value) napi.Error!Event {
     const handle = try handleOf(env, board);
@@ -246,7 +246,7 @@ fn openClaim(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     return napi.undefinedValue(env);
 }
 
-pub fn running(handle: *Handle) ?*core.Device {
+pub fn running(handle: *Handle) ?*core.Core {
     return if (handle.restart_reason == null) handle.board.device else null;
 }
 

@@ -1,6 +1,6 @@
 //! The C ABI of include/synapse_device.h. Arguments are checked here; behind it, types hold.
 const std = @import("std");
-pub const Device = @import("request/device.zig").Device;
+pub const Core = @import("core.zig").Core;
 const limits = @import("limits.zig");
 const update_keys_max = @import("flash/update_keys.zig").keys_max;
 const sector_bytes = flash.sector_bytes;
@@ -8,7 +8,7 @@ const sector_bytes = flash.sector_bytes;
 pub const ports = @import("port.zig");
 pub const flash = @import("flash/flash.zig");
 pub const app_image = @import("firmware/app_image.zig");
-pub const version = @import("request/device.zig").version;
+pub const version = @import("core.zig").version;
 
 const Result = ports.Result;
 
@@ -61,13 +61,13 @@ pub export fn synapse_device_api_version() u32 {
 pub export fn synapse_device_get_requirements(config: ?*const ports.Config, out_fast_bytes: ?*usize, out_slow_bytes: ?*usize) Result {
     const given = config orelse return .argument;
     if (configProblem(given) != null) return .argument;
-    const needs = Device.requirements(given);
+    const needs = Core.requirements(given);
     (out_fast_bytes orelse return .argument).* = std.math.cast(usize, needs.fast_bytes) orelse return .argument;
     (out_slow_bytes orelse return .argument).* = std.math.cast(usize, needs.slow_bytes) orelse return .argument;
     return .ok;
 }
 
-pub export fn synapse_device_init(config: ?*const ports.Config, out_device: ?*?*Device, err: ?*ports.ErrorInfo) Result {
+pub export fn synapse_device_init(config: ?*const ports.Config, out_device: ?*?*Core, err: ?*ports.ErrorInfo) Result {
     const given = config orelse return argument(err, "config is NULL");
     const out = out_device orelse return argument(err, "out_device is NULL");
     if (configProblem(given)) |message| return argument(err, message);
@@ -76,7 +76,7 @@ pub export fn synapse_device_init(config: ?*const ports.Config, out_device: ?*?*
     if (portProblem(given, port)) |message| return argument(err, message);
     if (flashProblem(given, port)) |message| return argument(err, message);
     if (given.fast == null or given.slow == null) return argument(err, "a memory block is NULL");
-    const needs = Device.requirements(given);
+    const needs = Core.requirements(given);
     const Region = struct { region: ports.Region, needed: u64, given: u64 };
     for ([_]Region{ .{ .region = .fast, .needed = needs.fast_bytes, .given = given.fast_bytes }, .{ .region = .slow, .needed = needs.slow_bytes, .given = given.slow_bytes } }) |block| {
         if (block.needed <= block.given) continue;
@@ -90,101 +90,101 @@ pub export fn synapse_device_init(config: ?*const ports.Config, out_device: ?*?*
             .bytes_missing = missing,
         }, message);
     }
-    out.* = Device.init(given);
+    out.* = Core.init(given);
     return .ok;
 }
 
-pub export fn synapse_device_boot(device: ?*Device, err: ?*ports.ErrorInfo) Result {
-    const self = device orelse return argument(err, "device is NULL");
+pub export fn synapse_device_boot(core: ?*Core, err: ?*ports.ErrorInfo) Result {
+    const self = core orelse return argument(err, "device is NULL");
     const result = self.boot();
     if (result == .ok) return .ok;
-    return explain(err, self.load_error, std.mem.sliceTo(&self.load_error.message, 0));
+    return explain(err, self.device.active.load_error, std.mem.sliceTo(&self.device.active.load_error.message, 0));
 }
 
-pub export fn synapse_device_load_model(device: ?*Device, slot: ports.Text, file: ?[*]const u8, file_bytes: usize, err: ?*ports.ErrorInfo) Result {
-    const self = device orelse return argument(err, "device is NULL");
+pub export fn synapse_device_load_model(core: ?*Core, slot: ports.Text, file: ?[*]const u8, file_bytes: usize, err: ?*ports.ErrorInfo) Result {
+    const self = core orelse return argument(err, "device is NULL");
     const start = file orelse return argument(err, "file is NULL");
     if (!std.mem.isAligned(@intFromPtr(start), 64)) return argument(err, "file is not 64-byte aligned");
     const result = self.loadModel(slot.slice(), @alignCast(start[0..file_bytes]));
     if (result == .ok) return .ok;
-    return explain(err, self.load_error, std.mem.sliceTo(&self.load_error.message, 0));
+    return explain(err, self.device.active.load_error, std.mem.sliceTo(&self.device.active.load_error.message, 0));
 }
 
-pub export fn synapse_device_request_head(device: *Device, request: u32, method: ports.Text, target: ports.Text, client: ports.Text, headers: ?[*]const ports.Header, header_count: usize) void {
+pub export fn synapse_device_request_head(core: *Core, request: u32, method: ports.Text, target: ports.Text, client: ports.Text, headers: ?[*]const ports.Header, header_count: usize) void {
     const list: []const ports.Header = if (headers) |start| start[0..header_count] else &.{};
-    device.requestHead(request, method.slice(), target.slice(), client.slice(), list);
+    core.requestHead(request, method.slice(), target.slice(), client.slice(), list);
 }
 
-pub export fn synapse_device_body_chunk(device: *Device, request: u32, bytes: ?[*]const u8, byte_count: usize) void {
-    if (bytes) |start| device.bodyChunk(request, start[0..byte_count]);
+pub export fn synapse_device_body_chunk(core: *Core, request: u32, bytes: ?[*]const u8, byte_count: usize) void {
+    if (bytes) |start| core.bodyChunk(request, start[0..byte_count]);
 }
 
-pub export fn synapse_device_request_end(device: *Device, request: u32) void {
-    device.requestEnd(request);
+pub export fn synapse_device_request_end(core: *Core, request: u32) void {
+    core.requestEnd(request);
 }
 
-pub export fn synapse_device_request_closed(device: *Device, request: u32) void {
-    device.requestClosed(request);
+pub export fn synapse_device_request_closed(core: *Core, request: u32) void {
+    core.requestClosed(request);
 }
 
-pub export fn synapse_device_image_decoded(device: *Device, job: u32, rgb: ?[*]const u8, byte_count: usize, message: ports.Text) void {
-    device.imageDecoded(job, if (rgb) |start| start[0..byte_count] else null, message.slice());
+pub export fn synapse_device_image_decoded(core: *Core, job: u32, rgb: ?[*]const u8, byte_count: usize, message: ports.Text) void {
+    core.imageDecoded(job, if (rgb) |start| start[0..byte_count] else null, message.slice());
 }
 
-pub export fn synapse_device_work(device: *Device) void {
-    device.work();
+pub export fn synapse_device_work(core: *Core) void {
+    core.work();
 }
 
-pub export fn synapse_device_work_done(device: *Device) void {
-    device.workDone();
+pub export fn synapse_device_work_done(core: *Core) void {
+    core.workDone();
 }
 
-pub export fn synapse_device_open_claim(device: *Device) void {
-    device.openClaim(limits.claim_window_us);
+pub export fn synapse_device_open_claim(core: *Core) void {
+    core.device.openClaim(limits.claim_window_us);
 }
 
-pub export fn synapse_device_get_setting(device: *const Device, key: ports.Text) ports.Text {
-    const storage = device.storage orelse return .{};
+pub export fn synapse_device_get_setting(core: *const Core, key: ports.Text) ports.Text {
+    const storage = core.device.storage orelse return .{};
     return .of(storage.settings.get(key.slice()) orelse return .{});
 }
 
-pub export fn synapse_device_get_mqtt_session(device: *const Device, out: ?*ports.MqttSession) Result {
+pub export fn synapse_device_get_mqtt_session(core: *const Core, out: ?*ports.MqttSession) Result {
     const session = out orelse return .argument;
     if (session.size != @sizeOf(ports.MqttSession)) return .argument;
-    device.mqtt.session(device, session);
+    core.mqtt.session(core.device, session);
     return .ok;
 }
 
-pub export fn synapse_device_mqtt_connected(device: *Device, protocol: u32) void {
-    device.mqtt.connect(device, protocol);
+pub export fn synapse_device_mqtt_connected(core: *Core, protocol: u32) void {
+    core.mqtt.connect(core.device, protocol);
 }
 
-pub export fn synapse_device_mqtt_disconnected(device: *Device) void {
-    device.mqtt.disconnect();
+pub export fn synapse_device_mqtt_disconnected(core: *Core) void {
+    core.mqtt.disconnect();
 }
 
-pub export fn synapse_device_mqtt_failed(device: *Device, detail: ports.Text) void {
-    device.mqtt.fail(device, detail.slice());
+pub export fn synapse_device_mqtt_failed(core: *Core, detail: ports.Text) void {
+    core.mqtt.fail(core.device, detail.slice());
 }
 
-pub export fn synapse_device_mqtt_received(device: *Device, request: u32, message: ?*const ports.MqttMessage) void {
+pub export fn synapse_device_mqtt_received(core: *Core, request: u32, message: ?*const ports.MqttMessage) void {
     const given = message orelse return;
     if (given.size != @sizeOf(ports.MqttMessage)) return;
-    device.mqtt.receive(device, request, given);
+    core.mqtt.receive(core.device, request, given);
 }
 
-pub export fn synapse_device_fetch_head(device: *Device, fetch: u32, status: u32, length: u64, content_type: ports.Text) void {
-    device.updates.fetchHead(device, fetch, status, length, content_type.slice());
+pub export fn synapse_device_fetch_head(core: *Core, fetch: u32, status: u32, length: u64, content_type: ports.Text) void {
+    core.fetchHead(fetch, status, length, content_type.slice());
 }
 
-pub export fn synapse_device_fetch_chunk(device: *Device, fetch: u32, bytes: ?[*]const u8, byte_count: usize) void {
-    if (bytes) |start| device.updates.fetchChunk(device, fetch, start[0..byte_count]);
+pub export fn synapse_device_fetch_chunk(core: *Core, fetch: u32, bytes: ?[*]const u8, byte_count: usize) void {
+    if (bytes) |start| core.fetchChunk(fetch, start[0..byte_count]);
 }
 
-pub export fn synapse_device_fetch_end(device: *Device, fetch: u32, result: u32) void {
-    device.updates.fetchEnd(device, fetch, @fromBackingInt(result));
+pub export fn synapse_device_fetch_end(core: *Core, fetch: u32, result: u32) void {
+    core.fetchEnd(fetch, @fromBackingInt(result));
 }
 
-pub export fn synapse_device_tick(device: *Device, now_us: u64) void {
-    device.tick(now_us);
+pub export fn synapse_device_tick(core: *Core, now_us: u64) void {
+    core.tick(now_us);
 }

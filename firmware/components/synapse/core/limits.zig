@@ -14,6 +14,8 @@ pub const claims_per_client_max = 2;
 /// Requests at once that change what the board holds, apart from inference, and the longest body of those that keep one.
 pub const tasks_max = 4;
 pub const task_body_bytes = 16 << 10;
+/// Where texts of one request are put together: lists, numbers and addresses of PUT /v1/settings.
+pub const texts_bytes = 4 << 10;
 /// Predictions that one request without the owner's token may ask for, unless the owner sets another number.
 pub const open_predictions_default = 2_000;
 /// Wrong tokens and codes before the next ones have to wait.

@@ -1,5 +1,4 @@
 //! The C types of include/synapse_device.h. abi_test.zig holds the two against each other.
-const flash = @import("flash/flash.zig");
 
 pub const Result = enum(c_int) {
     ok = 0,
@@ -46,9 +45,18 @@ pub const LogLevel = enum(u32) { err = 0, warn = 1, info = 2 };
 pub const Task = *const fn (context: ?*anyopaque, index: u32, thread: u32) callconv(.c) void;
 pub const ParallelFor = *const fn (user: ?*anyopaque, count: u32, task: Task, context: ?*anyopaque) callconv(.c) void;
 
-pub const FlashRead = *const fn (user: ?*anyopaque, area: u32, offset: u32, out: [*]u8, bytes: usize) callconv(.c) flash.Result;
-pub const FlashErase = *const fn (user: ?*anyopaque, area: u32, offset: u32) callconv(.c) flash.Result;
-pub const FlashWrite = *const fn (user: ?*anyopaque, area: u32, offset: u32, data: [*]const u8, bytes: usize) callconv(.c) flash.Result;
+pub const FlashResult = enum(i32) {
+    ok = 0,
+    /// Outside the area, or not aligned.
+    range = -1,
+    /// The flash did not do it: worn out, write-protected, or no longer powered.
+    failed = -2,
+    _,
+};
+
+pub const FlashRead = *const fn (user: ?*anyopaque, area: u32, offset: u32, out: [*]u8, bytes: usize) callconv(.c) FlashResult;
+pub const FlashErase = *const fn (user: ?*anyopaque, area: u32, offset: u32) callconv(.c) FlashResult;
+pub const FlashWrite = *const fn (user: ?*anyopaque, area: u32, offset: u32, data: [*]const u8, bytes: usize) callconv(.c) FlashResult;
 pub const FlashMap = *const fn (user: ?*anyopaque, area: u32) callconv(.c) ?[*]align(64) const u8;
 
 /// Areas of flash that the core uses, by number.

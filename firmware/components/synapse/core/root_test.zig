@@ -27,10 +27,10 @@ test {
     _ = @import("fuzz/device_fuzz.zig");
     _ = @import("request/device_test.zig");
     _ = @import("updates/download.zig");
-    _ = @import("updates/effort.zig");
+    _ = @import("board/effort.zig");
     _ = @import("routes/every_route_test.zig");
     _ = @import("request/exchange.zig");
-    _ = @import("firmware/app_image.zig");
+    _ = @import("firmware/app_image_test.zig");
     _ = @import("routes/firmware_routes_test.zig");
     _ = @import("flash/all_test.zig");
     _ = @import("wire/http.zig");

@@ -2,6 +2,7 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 pub const ports = @import("port.zig");
+const Core = @import("core.zig").Core;
 const Device = @import("request/device.zig").Device;
 const flash_module = @import("flash/flash.zig");
 const sim_ota = @import("sim_parts").sim_ota;
@@ -74,6 +75,8 @@ pub const Host = struct {
     settings_changes: u32 = 0,
     broker_full: bool = false,
     replies: [requests_max]Reply = @splat(.{}),
+    core: *Core = undefined,
+    /// Of the core.
     device: *Device = undefined,
     port: ports.Port = undefined,
     clock_us: u64 = 1_000_000,
@@ -108,10 +111,11 @@ pub const Host = struct {
         host.* = .{};
         host.wire();
         const config = host.configuration();
-        var device: ?*Device = null;
+        var core: ?*Core = null;
         var err: ports.ErrorInfo = .{};
-        try std.testing.expectEqual(ports.Result.ok, abi.synapse_device_init(&config, &device, &err));
-        host.device = device.?;
+        try std.testing.expectEqual(ports.Result.ok, abi.synapse_device_init(&config, &core, &err));
+        host.core = core.?;
+        host.device = host.core.device;
     }
 
     fn wire(host: *Host) void {
@@ -141,7 +145,7 @@ pub const Host = struct {
 
     pub fn startWithModel(host: *Host) !void {
         try host.start();
-        try std.testing.expectEqual(ports.Result.ok, abi.synapse_device_load_model(host.device, .of("model_a"), &model, model.len, null));
+        try std.testing.expectEqual(ports.Result.ok, abi.synapse_device_load_model(host.core, .of("model_a"), &model, model.len, null));
     }
 
     /// A board with flash, in whatever state it is. The result is the boot's.
@@ -191,10 +195,11 @@ pub const Host = struct {
         host.port.flash_erase = flashErase;
         host.port.flash_write = flashWrite;
         host.port.flash_map = flashMap;
-        var device: ?*Device = null;
-        try std.testing.expectEqual(ports.Result.ok, abi.synapse_device_init(&config, &device, null));
-        host.device = device.?;
-        return abi.synapse_device_boot(host.device, null);
+        var core: ?*Core = null;
+        try std.testing.expectEqual(ports.Result.ok, abi.synapse_device_init(&config, &core, null));
+        host.core = core.?;
+        host.device = host.core.device;
+        return abi.synapse_device_boot(host.core, null);
     }
 
     pub fn configuration(host: *Host) ports.Config {
@@ -246,9 +251,9 @@ pub const Host = struct {
         whole.payload = first.ptr;
         whole.payload_bytes = first.len;
         whole.total_bytes = payload.len;
-        abi.synapse_device_mqtt_received(host.device, request, &whole);
-        if (first.len < payload.len) host.device.bodyChunk(request, payload[first.len..]);
-        host.device.requestEnd(request);
+        abi.synapse_device_mqtt_received(host.core, request, &whole);
+        if (first.len < payload.len) host.core.bodyChunk(request, payload[first.len..]);
+        host.core.requestEnd(request);
         host.pump();
     }
 
@@ -267,7 +272,7 @@ pub const Host = struct {
             headers[count] = .{ .name = .of(pair[0]), .value = .of(pair[1]) };
             count += 1;
         }
-        host.device.requestHead(request, method, target, host.client, headers[0..count]);
+        host.core.requestHead(request, method, target, host.client, headers[0..count]);
         return request;
     }
 
@@ -275,9 +280,9 @@ pub const Host = struct {
     pub fn send(host: *Host, method: []const u8, target: []const u8, content_type: []const u8, accept: []const u8, body: []const u8) *Reply {
         const request = host.head(method, target, content_type, accept);
         // In two pieces, as bodies come.
-        host.device.bodyChunk(request, body[0 .. body.len / 2]);
-        host.device.bodyChunk(request, body[body.len / 2 ..]);
-        host.device.requestEnd(request);
+        host.core.bodyChunk(request, body[0 .. body.len / 2]);
+        host.core.bodyChunk(request, body[body.len / 2 ..]);
+        host.core.requestEnd(request);
         host.pump();
         return host.reply(request);
     }
@@ -308,7 +313,7 @@ pub const Host = struct {
             list[count] = .{ .name = .of("Authorization"), .value = .of(host.token[0..host.token_len]) };
             count += 1;
         }
-        host.device.requestHead(request, method, target, host.client, list[0..count]);
+        host.core.requestHead(request, method, target, host.client, list[0..count]);
         return request;
     }
 
@@ -318,10 +323,10 @@ pub const Host = struct {
         var rest = body;
         while (rest.len > 0) {
             const n = @min(rest.len, 1460);
-            host.device.bodyChunk(request, rest[0..n]);
+            host.core.bodyChunk(request, rest[0..n]);
             rest = rest[n..];
         }
-        host.device.requestEnd(request);
+        host.core.requestEnd(request);
         host.pump();
         return host.reply(request);
     }
@@ -337,8 +342,8 @@ pub const Host = struct {
 
     pub fn turn(host: *Host) void {
         host.work_wanted = false;
-        host.device.work();
-        host.device.workDone();
+        host.core.work();
+        host.core.workDone();
     }
 
     pub fn finishDecode(host: *Host, job: u32) void {
@@ -348,10 +353,10 @@ pub const Host = struct {
     }
 
     fn decoded(host: *Host, job: u32) void {
-        if (host.decode_fails) return host.device.imageDecoded(job, null, "the picture ends in the middle");
+        if (host.decode_fails) return host.core.imageDecoded(job, null, "the picture ends in the middle");
         var rgb: [image_bytes]u8 = undefined;
         for (&rgb, 0..) |*value, i| value.* = @truncate(i * 7);
-        host.device.imageDecoded(job, &rgb, "");
+        host.core.imageDecoded(job, &rgb, "");
     }
 
     fn of(user: ?*anyopaque) *Host {

@@ -62,6 +62,11 @@ pub const Right = struct {
     broker: u32 = 0,
 };
 
+/// Whether somebody uses what the owner opened to everybody.
+pub fn isStranger(right: Right) bool {
+    return right.basis == .open_inference or right.basis == .open_read;
+}
+
 pub const Access = struct {
     settings: *const Journal,
     token_hash: ?[Sha256.digest_length]u8 = null,

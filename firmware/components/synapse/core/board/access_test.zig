@@ -75,10 +75,10 @@ test "who claims a board byte by byte does not keep others from it" {
     const began = board.host.clock_us;
     while (board.host.clock_us < began + limits.receive_total_us_max) {
         board.host.clock_us += limits.receive_idle_us_max / 2;
-        board.host.device.bodyChunk(slow, " ");
-        board.host.device.tick(board.host.clock_us);
+        board.host.core.bodyChunk(slow, " ");
+        board.host.core.tick(board.host.clock_us);
     }
-    board.host.device.tick(board.host.clock_us + 1000);
+    board.host.core.tick(board.host.clock_us + 1000);
     try expectEqual(@as(u32, 408), board.host.reply(slow).status);
     try expectEqual(@as(u32, 0), board.host.device.inProgress());
 }
@@ -270,7 +270,7 @@ test "secrets in addresses are shown nowhere, and stay when what is shown is sen
     try board.start();
     defer board.stop();
     try board.host.claim();
-    abi.synapse_device_mqtt_connected(board.host.device, 5);
+    abi.synapse_device_mqtt_connected(board.host.core, 5);
     const shown = board.host.ask("PUT", "/v1/settings", &json, "{\"broker_url\":\"wss://user:s3cret@broker.example/mqtt?sig=s3cret\"}").body.items;
     try expect(std.mem.indexOf(u8, shown, "\"broker_url\":\"wss://broker.example/mqtt?***\"") != null);
     try board.expectStatus("PUT", "/v1/settings", &json, "{\"name\":\"x\",\"broker_url\":\"wss://broker.example/mqtt?***\"}", 200);
@@ -338,11 +338,11 @@ test "what was still arriving when the board was given away is not taken" {
     const length: []const u8 = "5000";
     const request = board.host.next;
     board.host.next += 1;
-    board.host.device.requestHead(request, "POST", "/v1/firmware", board.host.client, &.{
+    board.host.core.requestHead(request, "POST", "/v1/firmware", board.host.client, &.{
         .{ .name = .of("content-length"), .value = .of(length) },
         .{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) },
     });
-    board.host.device.bodyChunk(request, "x");
+    board.host.core.bodyChunk(request, "x");
     try board.expectStatus("DELETE", "/v1/claim", &.{}, "", 200);
     const refused = board.host.reply(request);
     try expectEqual(@as(u32, 403), refused.status);

@@ -7,6 +7,8 @@ const algorithm_ecdsa_p256_sha256 = 1;
 
 pub const key_id_bytes = 16;
 pub const KeyId = [key_id_bytes]u8;
+/// Which key signed a model, as records keep it: the first bytes of its id.
+pub const Signer = [8]u8;
 
 /// What is signed: that this is a pack's digest, and the digest.
 pub const message_head = "synapse-model-signature-v1\x00";

@@ -38,8 +38,7 @@ pub const Reason = enum(u8) {
     signature = 7,
 };
 
-/// Which update key signed a model: the first bytes of its id.
-pub const Signer = [8]u8;
+pub const Signer = @import("pack_signature.zig").Signer;
 pub const nobody: Signer = @splat(0);
 
 pub const SlotState = struct {

@@ -2,7 +2,7 @@
 const std = @import("std");
 const pack_signature = @import("pack_signature.zig");
 const KeyId = pack_signature.KeyId;
-const Signer = @import("slot_state.zig").Signer;
+const Signer = pack_signature.Signer;
 const PackSignature = pack_signature.PackSignature;
 const ports = @import("../port.zig");
 

@@ -97,9 +97,9 @@ fn round(random: std.Random, with_flash: bool) !void {
             0, 1, 2 => if (host.next <= requests_per_round) {
                 _ = host.head(pick(random, methods), pick(random, targets), pick(random, types), pick(random, accepts));
             },
-            3, 4, 5 => host.device.bodyChunk(any, mutate(random, pick(random, json_bodies), &buffer)),
-            6 => host.device.requestEnd(any),
-            7 => host.device.requestClosed(any),
+            3, 4, 5 => host.core.bodyChunk(any, mutate(random, pick(random, json_bodies), &buffer)),
+            6 => host.core.requestEnd(any),
+            7 => host.core.requestClosed(any),
             8 => {
                 host.decode_now = random.boolean();
                 host.decode_fails = random.uintLessThan(u8, 4) == 0;
@@ -109,13 +109,13 @@ fn round(random: std.Random, with_flash: bool) !void {
             11 => if (with_flash and host.next <= requests_per_round) update(&host, random),
             else => {
                 host.clock_us += random.uintLessThan(u64, limits.receive_idle_us_max);
-                host.device.tick(host.clock_us);
+                host.core.tick(host.clock_us);
             },
         }
     }
     for (0..requests_per_round + 2) |i| {
         const request: u32 = @intCast(i);
-        host.device.requestClosed(request);
+        host.core.requestClosed(request);
         if (request <= requests_per_round) host.finishDecode(request);
     }
     host.pump();

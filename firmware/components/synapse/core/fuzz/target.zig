@@ -117,13 +117,13 @@ fn startBoard() void {
     sim.program(1, &hosts.model);
     if ((host.startWithFlash(&sim) catch unreachable) != .ok) @panic("the board did not boot");
     host.claim() catch unreachable;
-    host.device.mqtt.connect(host.device, 5);
+    host.core.mqtt.connect(host.device, 5);
     operations = sim.operations;
 }
 
 fn onBoard(bytes: []const u8, comptime event: fn ([]const u8) void) void {
     if (bytes.len < 6) return;
-    if (!made or sim.operations != operations or host.reboots > 0 or host.device.updates.state != .IDLE) startBoard();
+    if (!made or sim.operations != operations or host.reboots > 0 or host.device.update.state != .IDLE) startBoard();
     // Their memory has been taken back.
     host.replies = @splat(.{});
     host.published = .empty;
@@ -132,11 +132,11 @@ fn onBoard(bytes: []const u8, comptime event: fn ([]const u8) void) void {
     event(bytes);
     host.pump();
     for (0..host.next) |number| {
-        host.device.requestClosed(@intCast(number));
+        host.core.requestClosed(@intCast(number));
         host.finishDecode(@intCast(number));
     }
     host.pump();
-    if (host.device.updates.busy()) host.device.updates.cancel(host.device);
+    if (host.device.update.busy()) host.device.update.cancel(host.device);
     if (host.device.inProgress() != 0) @panic("a request without a client holds a place");
     for (host.replies[0..host.next]) |*reply| {
         if (reply.heads > 1 or reply.heads != reply.ended) @panic("a request was answered more than once, or by half");
@@ -147,7 +147,7 @@ fn onBoard(bytes: []const u8, comptime event: fn ([]const u8) void) void {
     host.decode_fails = false;
     // A model may have been changed, but never to one that does not work.
     if (bytes[0] % 8 != 0 and sim.operations == operations) return;
-    if (host.device.model != null and host.send("POST", "/v1/encode", "image/jpeg", "", "\xff\xd8\xff").status == 500) @panic("the board does not work any more");
+    if (host.device.active.model != null and host.send("POST", "/v1/encode", "image/jpeg", "", "\xff\xd8\xff").status == 500) @panic("the board does not work any more");
 }
 
 fn expectJson(text: []const u8) void {
@@ -190,11 +190,11 @@ fn request(bytes: []const u8) void {
     }
     const number = host.next;
     host.next += 1;
-    host.device.requestHead(number, pick(methods, bytes[1]), target, "", headers[0..count]);
+    host.core.requestHead(number, pick(methods, bytes[1]), target, "", headers[0..count]);
     const piece = @as(usize, bytes[4] & 31) * 97 + 1;
     var at: usize = 0;
-    while (at < body.len) : (at += piece) host.device.bodyChunk(number, body[at..@min(body.len, at + piece)]);
-    host.device.requestEnd(number);
+    while (at < body.len) : (at += piece) host.core.bodyChunk(number, body[at..@min(body.len, at + piece)]);
+    host.core.requestEnd(number);
 }
 
 const commands = .{ "encode", "predict", "rollout", "observe", "plan", "settings", "model", "firmware", "updates", "stop_update", "activate/model_b", "slot/model_a", "device", "selftest", "log", "metrics", "models", "cancel/7", "reboot", "" };

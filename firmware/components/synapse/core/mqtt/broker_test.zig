@@ -16,7 +16,7 @@ test "a user in a broker's address becomes settings of its own" {
     const host = &fixture.host;
     try fixture.set("{\"broker_url\":\"mqtts://me:s%40cret@broker:8883/x\"}");
     var session: ports.MqttSession = .{};
-    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.device, &session));
+    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.core, &session));
     try expectEqualStrings("mqtts://broker:8883/x", session.broker_url.slice());
     try expectEqualStrings("me", session.username.slice());
     try expectEqualStrings("s@cret", session.password.slice());
@@ -24,12 +24,12 @@ test "a user in a broker's address becomes settings of its own" {
     try contains(shown, "\"broker_url\":\"mqtts://broker:8883/x\",\"broker_username\":\"me\",\"broker_password\":\"********\"");
     // As long as they may be by themselves.
     try fixture.set("{\"broker_url\":\"mqtt://me:" ++ comptime repeat("x", 100) ++ "@b\"}");
-    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.device, &session));
+    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.core, &session));
     try expectEqualStrings(repeat("x", 100), session.password.slice());
     // What stands beside the address counts more, in either order.
     for ([_][]const u8{ "{\"broker_password\":\"said\",\"broker_url\":\"mqtt://a:b@c\"}", "{\"broker_url\":\"mqtt://a:b@c\",\"broker_password\":\"said\"}" }) |body| {
         try fixture.set(body);
-        try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.device, &session));
+        try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.core, &session));
         try expectEqualStrings("mqtt://c", session.broker_url.slice());
         try expectEqualStrings("a", session.username.slice());
         try expectEqualStrings("said", session.password.slice());
@@ -40,7 +40,7 @@ test "a user in a broker's address becomes settings of its own" {
         try expectEqual(@as(u32, 422), answer.status);
         try contains(answer.body.items, "\"field\":\"broker_url\"");
     }
-    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.device, &session));
+    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.core, &session));
     try expectEqualStrings("mqtt://c", session.broker_url.slice());
 }
 
@@ -50,19 +50,19 @@ test "what fails between board and broker is in the log once, and counted in the
     defer fixture.stop();
     const host = &fixture.host;
     try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":null");
-    abi.synapse_device_mqtt_disconnected(host.device);
+    abi.synapse_device_mqtt_disconnected(host.core);
     const before = host.device.log_ring.written;
-    for (0..3) |_| abi.synapse_device_mqtt_failed(host.device, .of("connection refused"));
+    for (0..3) |_| abi.synapse_device_mqtt_failed(host.core, .of("connection refused"));
     try expectEqual(before + 1, host.device.log_ring.written);
     try expectEqualStrings("broker: connection refused", host.device.log_ring.get(host.device.log_ring.written).text.slice());
     try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":{\"detail\":\"connection refused\",\"count\":3,\"ago_us\":");
-    abi.synapse_device_mqtt_failed(host.device, .of("not authorised"));
+    abi.synapse_device_mqtt_failed(host.core, .of("not authorised"));
     try expectEqual(before + 2, host.device.log_ring.written);
     // Longer than there is room for.
-    abi.synapse_device_mqtt_failed(host.device, .of(repeat("x", 500)));
-    abi.synapse_device_mqtt_failed(host.device, .of(repeat("x", 400)));
+    abi.synapse_device_mqtt_failed(host.core, .of(repeat("x", 500)));
+    abi.synapse_device_mqtt_failed(host.core, .of(repeat("x", 400)));
     try expectEqual(before + 3, host.device.log_ring.written);
-    abi.synapse_device_mqtt_connected(host.device, 5);
+    abi.synapse_device_mqtt_connected(host.core, 5);
     try expectEqualStrings("the broker is reached again", host.device.log_ring.get(host.device.log_ring.written).text.slice());
     try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":null");
 }

@@ -1,7 +1,7 @@
 //! The commands, each of which is a route of the HTTP API under another name. Adding one is a line here.
 const std = @import("std");
 const http = @import("../wire/http.zig");
-const BodyType = @import("../request/exchange.zig").BodyType;
+const BodyType = @import("../wire/body_type.zig").BodyType;
 
 pub const Command = struct {
     name: []const u8,

@@ -3,32 +3,32 @@
 const Device = @import("../request/device.zig").Device;
 const version = @import("../request/device.zig").version;
 const limits = @import("../limits.zig");
-const Mqtt = @import("mqtt.zig").Mqtt;
+const Publisher = @import("publisher.zig").Publisher;
 const Answer = @import("../request/answer.zig").Answer;
 const topics = @import("topics.zig");
 
 /// Where Home Assistant says `online` when it has started.
 pub const birth_topic = "homeassistant/status";
 
-fn topic(mqtt: *const Mqtt) topics.Topic {
+fn topic(publisher: *const Publisher) topics.Topic {
     var result: topics.Topic = .{};
-    result.print("homeassistant/device/synapse_{s}/config", .{mqtt.id.slice()});
+    result.print("homeassistant/device/synapse_{s}/config", .{publisher.id.slice()});
     return result;
 }
 
-pub fn remove(mqtt: *Mqtt) void {
-    mqtt.outbox.erase(topic(mqtt).slice());
+pub fn remove(publisher: *Publisher) void {
+    publisher.outbox.erase(topic(publisher).slice());
 }
 
-pub fn publish(mqtt: *Mqtt, device: *const Device) void {
+pub fn publish(publisher: *Publisher, device: *const Device) void {
     const config = &device.config;
-    var message = mqtt.outbox.compose();
+    var message = publisher.outbox.compose();
     message.objectBegin();
     message.key("device");
     message.objectBegin();
     message.key("identifiers");
     message.arrayBegin();
-    message.text(uniqueId(mqtt, "").slice());
+    message.text(uniqueId(publisher, "").slice());
     message.arrayEnd();
     message.field("name", device.name());
     message.field("manufacturer", "Synapse");
@@ -41,46 +41,46 @@ pub fn publish(mqtt: *Mqtt, device: *const Device) void {
     message.field("name", "synapse");
     message.field("sw_version", version);
     message.objectEnd();
-    message.field("availability_topic", mqtt.topics.status.slice());
+    message.field("availability_topic", publisher.topics.status.slice());
     message.field("availability_template", "{{ value_json.state }}");
     message.key("components");
     message.objectBegin();
-    component(mqtt, &message, "model", "sensor", "Model");
-    message.field("state_topic", mqtt.topics.status.slice());
+    component(publisher, &message, "model", "sensor", "Model");
+    message.field("state_topic", publisher.topics.status.slice());
     message.field("value_template", "{{ value_json.model.name if value_json.model else 'none' }}");
     message.objectEnd();
-    component(mqtt, &message, "inference", "sensor", "Inference time");
-    message.field("state_topic", mqtt.topics.telemetry.slice());
+    component(publisher, &message, "inference", "sensor", "Inference time");
+    message.field("state_topic", publisher.topics.telemetry.slice());
     message.field("value_template", "{{ (value_json.inference_us_mean / 1000) | round(1) }}");
     message.field("device_class", "duration");
     message.field("unit_of_measurement", "ms");
     message.field("state_class", "measurement");
     expiry(&message, device);
     message.objectEnd();
-    component(mqtt, &message, "uptime", "sensor", "Uptime");
-    message.field("state_topic", mqtt.topics.telemetry.slice());
+    component(publisher, &message, "uptime", "sensor", "Uptime");
+    message.field("state_topic", publisher.topics.telemetry.slice());
     message.field("value_template", "{{ value_json.uptime_s }}");
     message.field("device_class", "duration");
     message.field("unit_of_measurement", "s");
     message.field("entity_category", "diagnostic");
     expiry(&message, device);
     message.objectEnd();
-    component(mqtt, &message, "surprise", "event", "Surprise");
-    message.field("state_topic", topics.of(&mqtt.id, "event/surprise").slice());
+    component(publisher, &message, "surprise", "event", "Surprise");
+    message.field("state_topic", topics.of(&publisher.id, "event/surprise").slice());
     message.key("event_types");
     message.arrayBegin();
     message.text("surprise");
     message.arrayEnd();
     message.objectEnd();
-    component(mqtt, &message, "reboot", "button", "Restart");
-    message.field("command_topic", topics.of(&mqtt.id, "cmd/reboot").slice());
+    component(publisher, &message, "reboot", "button", "Restart");
+    message.field("command_topic", topics.of(&publisher.id, "cmd/reboot").slice());
     message.field("payload_press", "{}");
     message.field("device_class", "restart");
     message.fieldUnsigned("qos", 1);
     message.objectEnd();
     message.objectEnd();
     message.objectEnd();
-    mqtt.outbox.publish(topic(mqtt).slice(), &message, .{ .retain = true });
+    publisher.outbox.publish(topic(publisher).slice(), &message, .{ .retain = true });
 }
 
 /// What comes with telemetry is not retained: a number of yesterday would look like one of now. It expires when three of them have not come.
@@ -89,16 +89,16 @@ fn expiry(message: *Answer, device: *const Device) void {
     if (interval_s > 0) message.fieldUnsigned("expire_after", 3 * interval_s);
 }
 
-fn component(mqtt: *const Mqtt, message: *Answer, key: []const u8, platform: []const u8, name: []const u8) void {
+fn component(publisher: *const Publisher, message: *Answer, key: []const u8, platform: []const u8, name: []const u8) void {
     message.key(key);
     message.objectBegin();
     message.field("platform", platform);
-    message.field("unique_id", uniqueId(mqtt, key).slice());
+    message.field("unique_id", uniqueId(publisher, key).slice());
     message.field("name", name);
 }
 
-fn uniqueId(mqtt: *const Mqtt, part: []const u8) topics.Topic {
+fn uniqueId(publisher: *const Publisher, part: []const u8) topics.Topic {
     var result: topics.Topic = .{};
-    result.print("synapse_{s}{s}{s}", .{ mqtt.id.slice(), if (part.len > 0) "_" else "", part });
+    result.print("synapse_{s}{s}{s}", .{ publisher.id.slice(), if (part.len > 0) "_" else "", part });
     return result;
 }

@@ -43,7 +43,7 @@ test "Home Assistant learns of the board, and forgets it" {
 
 fn later(host: *Host, us: u64) void {
     host.clock_us += us;
-    host.device.tick(host.clock_us);
+    host.core.tick(host.clock_us);
     host.pump();
 }
 

@@ -4,14 +4,16 @@ const std = @import("std");
 const commands = @import("commands.zig");
 const discovery = @import("discovery.zig");
 const Duplicates = @import("duplicates.zig").Duplicates;
-pub const events = @import("events.zig");
+const events = @import("events.zig");
 const outbox_module = @import("outbox.zig");
-const Outbox = outbox_module.Outbox;
+const Publisher = @import("publisher.zig").Publisher;
 const status = @import("status.zig");
 const telemetry = @import("telemetry.zig");
 const topics = @import("topics.zig");
-const Access = @import("../board/access.zig").Access;
-const Right = @import("../board/access.zig").Right;
+const Broker = @import("../board/broker.zig").Broker;
+const Event = @import("../request/event.zig").Event;
+const intake = @import("../request/intake.zig");
+const schedule = @import("../request/schedule.zig");
 const Answer = @import("../request/answer.zig").Answer;
 const Bounded = @import("../wire/problem.zig").Bounded;
 const Device = @import("../request/device.zig").Device;
@@ -24,23 +26,12 @@ const query_bytes_max = 256;
 const target_bytes_max = 96 + query_bytes_max;
 pub const buffer_bytes = outbox_module.buffer_bytes;
 
-/// The last thing that went wrong between board and broker, while they are not connected.
-pub const Failure = struct {
-    detail: Bounded(limits.mqtt_failure_bytes_max) = .{},
-    /// How often in a row, since the board was last connected.
-    count: u32 = 0,
-    last_us: u64 = 0,
-};
-
 pub const Mqtt = struct {
-    outbox: Outbox,
-    id: topics.DeviceId,
-    topics: struct { status: topics.Topic, telemetry: topics.Topic, commands: topics.Topic },
+    publisher: Publisher,
     client_id: Bounded(limits.mqtt_id_bytes_max + 8),
     duplicates: Duplicates,
-    connected: bool = false,
-    /// Which broker this is, of those that the owner has chosen one after the other: commands of an earlier one count no more.
-    broker: u32 = 0,
+    /// What others see of the connection.
+    broker: *Broker,
     /// 4 is MQTT 3.1.1.
     protocol: u32 = 0,
     boot_told: bool = false,
@@ -52,25 +43,23 @@ pub const Mqtt = struct {
     /// Whether Home Assistant's own status is subscribed to, and when the board answers its last one; 0 when it need not.
     hears_birth: bool = false,
     birth_answer_due_us: u64 = 0,
-    failure: Failure = .{},
 
     /// In place: sinks point at it. `buffer` has buffer_bytes.
     pub fn init(mqtt: *Mqtt, device: *const Device, buffer: []u8) void {
-        const id = topics.deviceId(device.config.device_id.slice());
         mqtt.* = .{
-            .outbox = .init(&device.port, device.metrics, device.config.device_id.slice(), buffer),
-            .id = id,
-            .topics = .{ .status = topics.of(&id, "status"), .telemetry = topics.of(&id, "telemetry"), .commands = topics.of(&id, "cmd/#") },
+            .publisher = .init(device, buffer),
             .client_id = .{},
             .duplicates = .{},
+            .broker = device.broker,
         };
-        mqtt.client_id.print("synapse-{s}", .{id.slice()});
+        device.broker.topic.print(topics.root ++ "{s}", .{mqtt.publisher.id.slice()});
+        mqtt.client_id.print("synapse-{s}", .{mqtt.publisher.id.slice()});
         device.port.random(device.port.user, &mqtt.duplicates.key, mqtt.duplicates.key.len);
     }
 
     /// With what the port connects. No broker: an empty address.
     pub fn session(mqtt: *const Mqtt, device: *const Device, out: *ports.MqttSession) void {
-        out.* = .{ .keepalive_s = limits.mqtt_keepalive_s, .client_id = .of(mqtt.client_id.slice()), .will_topic = .of(mqtt.topics.status.slice()), .will_payload = .of(status.offline) };
+        out.* = .{ .keepalive_s = limits.mqtt_keepalive_s, .client_id = .of(mqtt.client_id.slice()), .will_topic = .of(mqtt.publisher.topics.status.slice()), .will_payload = .of(status.offline) };
         const settings = if (device.storage) |storage| &storage.settings else return;
         out.broker_url = .of(settings.get("broker_url") orelse "");
         out.username = .of(settings.get("broker_username") orelse "");
@@ -78,41 +67,34 @@ pub const Mqtt = struct {
     }
 
     pub fn connect(mqtt: *Mqtt, device: *Device, protocol: u32) void {
-        mqtt.connected = true;
+        mqtt.broker.connected = true;
         mqtt.protocol = protocol;
-        if (mqtt.failure.count > 0) device.log(.info, "the broker is reached again");
-        mqtt.failure.count = 0;
+        if (mqtt.broker.failure.count > 0) device.log(.info, "the broker is reached again");
+        mqtt.broker.failure.count = 0;
         mqtt.hears_birth = false;
         mqtt.birth_answer_due_us = 0;
-        if (device.storage) |storage| mqtt.broker = storage.access.broker;
-        mqtt.outbox.counters.connects +%= 1;
-        mqtt.subscribe(mqtt.topics.commands.slice(), true);
+        if (device.storage) |storage| mqtt.broker.number = storage.access.broker;
+        mqtt.broker.counters.connects +%= 1;
+        mqtt.subscribe(mqtt.publisher.topics.commands.slice(), true);
         mqtt.groups = .{};
         mqtt.discovered = false;
         mqtt.follow(device);
         if (!mqtt.boot_told) {
-            events.boot(mqtt, device);
-            if (device.firmware.state == .returned) events.firmware(mqtt, device);
+            events.boot(&mqtt.publisher, device);
+            if (device.firmware.state == .returned) events.firmware(&mqtt.publisher, device);
         }
         mqtt.boot_told = true;
         mqtt.telemetry_due_us = device.now();
         mqtt.tick(device, device.now());
     }
 
-    /// That of commands which come now.
-    pub fn right(mqtt: *const Mqtt, access: *const Access) Right {
-        var given = access.right(.broker);
-        given.broker = mqtt.broker;
-        return given;
-    }
-
     pub fn disconnect(mqtt: *Mqtt) void {
-        mqtt.connected = false;
+        mqtt.broker.connected = false;
     }
 
     /// Something went wrong between the board and its broker. Tries come again and again: what fails as before is counted, and not logged again.
     pub fn fail(mqtt: *Mqtt, device: *const Device, detail: []const u8) void {
-        const failure = &mqtt.failure;
+        const failure = &mqtt.broker.failure;
         const same = failure.count > 0 and std.mem.eql(u8, failure.detail.slice(), detail[0..@min(detail.len, limits.mqtt_failure_bytes_max)]);
         failure.count +|= 1;
         failure.last_us = device.now();
@@ -125,18 +107,18 @@ pub const Mqtt = struct {
 
     /// Settings or the model have changed: groups, status and what Home Assistant knows follow.
     pub fn follow(mqtt: *Mqtt, device: *const Device) void {
-        if (!mqtt.connected) return;
+        if (!mqtt.broker.connected) return;
         const settings = if (device.storage) |storage| &storage.settings else null;
         mqtt.joinGroups(if (settings) |journal| journal.get("groups") orelse "" else "");
-        status.publish(mqtt, device);
+        status.publish(&mqtt.publisher, device);
         const wanted = settings != null and settings.?.get("home_assistant") != null;
         if (wanted != mqtt.hears_birth) mqtt.subscribe(discovery.birth_topic, wanted);
         mqtt.hears_birth = wanted;
         if (wanted) {
-            discovery.publish(mqtt, device);
+            discovery.publish(&mqtt.publisher, device);
             mqtt.discovered = true;
         } else if (mqtt.discovered) {
-            discovery.remove(mqtt);
+            discovery.remove(&mqtt.publisher);
             mqtt.discovered = false;
         }
     }
@@ -170,36 +152,53 @@ pub const Mqtt = struct {
     }
 
     fn subscribe(mqtt: *const Mqtt, topic: []const u8, on: bool) void {
-        const port = mqtt.outbox.port;
+        const port = mqtt.publisher.outbox.port;
         if (port.mqtt_subscribe) |call| call(port.user, .of(topic), @intFromBool(on));
     }
 
     pub fn tick(mqtt: *Mqtt, device: *const Device, now_us: u64) void {
-        if (mqtt.connected and mqtt.birth_answer_due_us > 0 and now_us >= mqtt.birth_answer_due_us) {
+        if (mqtt.broker.connected and mqtt.birth_answer_due_us > 0 and now_us >= mqtt.birth_answer_due_us) {
             mqtt.birth_answer_due_us = 0;
             mqtt.follow(device);
-            telemetry.publish(mqtt, device);
+            telemetry.publish(&mqtt.publisher, device);
         }
-        if (!mqtt.connected or now_us < mqtt.telemetry_due_us) return;
+        if (!mqtt.broker.connected or now_us < mqtt.telemetry_due_us) return;
         const interval_s = device.number("telemetry_s") orelse limits.telemetry_s_default;
         if (interval_s == 0) {
             mqtt.telemetry_due_us = now_us + limits.telemetry_s_default * 1_000_000;
             return;
         }
-        telemetry.publish(mqtt, device);
+        telemetry.publish(&mqtt.publisher, device);
         mqtt.telemetry_due_us = now_us + interval_s * 1_000_000;
     }
 
-    /// The board goes because it was told to.
-    pub fn leave(mqtt: *Mqtt, reason: []const u8) void {
-        if (mqtt.connected) status.leave(mqtt, reason);
+    /// Tells what happens on the board.
+    pub fn hear(mqtt: *Mqtt, device: *const Device, event: Event) void {
+        switch (event) {
+            .closed => |request| return mqtt.publisher.outbox.forget(request),
+            .settings => mqtt.telemetry_due_us = 0,
+            else => {},
+        }
+        if (!mqtt.broker.connected) return;
+        switch (event) {
+            .closed => {},
+            .model => |change| {
+                events.model(&mqtt.publisher, &change);
+                mqtt.follow(device);
+            },
+            .status, .settings => mqtt.follow(device),
+            .observed => |*observed| events.surprise(&mqtt.publisher, observed),
+            .update => events.update(&mqtt.publisher, device.update),
+            .firmware => events.firmware(&mqtt.publisher, device),
+            .leaving => |reason| status.leave(&mqtt.publisher, reason),
+        }
     }
 
     /// A message arrives: a command, whose first bytes come with it. The rest comes as the body of the request.
     pub fn receive(mqtt: *Mqtt, device: *Device, request: u32, message: *const ports.MqttMessage) void {
         if (std.mem.eql(u8, message.topic.slice(), discovery.birth_topic)) return mqtt.hearBirth(device, message);
-        const levels = topics.commandOf(message.topic.slice(), &mqtt.id) orelse return;
-        const counters = &mqtt.outbox.counters;
+        const levels = topics.commandOf(message.topic.slice(), &mqtt.publisher.id) orelse return;
+        const counters = &mqtt.broker.counters;
         counters.received +%= 1;
         if (message.retain != 0) {
             // Every connection would bring it again.
@@ -216,7 +215,7 @@ pub const Mqtt = struct {
             counters.duplicates +%= 1;
             return;
         }
-        const pending = mqtt.outbox.reserve(request) orelse {
+        const pending = mqtt.publisher.outbox.reserve(request) orelse {
             counters.refused +%= 1;
             return;
         };
@@ -245,11 +244,11 @@ pub const Mqtt = struct {
         if (message.response_topic.bytes > 0) {
             topic.append(message.response_topic.slice());
         } else if (id.len > 0) {
-            topic = topics.of(&mqtt.id, "res");
+            topic = topics.of(&mqtt.publisher.id, "res");
             topic.print("/{s}", .{id});
         } else return;
-        const request = mqtt.outbox.awaited(topic.slice(), message.correlation.slice()) orelse return;
-        device.requestClosed(request);
+        const request = mqtt.publisher.outbox.awaited(topic.slice(), message.correlation.slice()) orelse return;
+        schedule.requestClosed(device, request);
     }
 
     /// Where the answer goes.
@@ -259,7 +258,7 @@ pub const Mqtt = struct {
         pending.correlation.append(correlation[0..@min(correlation.len, limits.mqtt_correlation_bytes_max)]);
         pending.derived = wanted.len == 0 or !topics.canAnswerTo(wanted);
         if (pending.derived) {
-            pending.topic = topics.of(&mqtt.id, "res");
+            pending.topic = topics.of(&mqtt.publisher.id, "res");
             // Half an id would be another's.
             if (id.len > 0 and pending.topic.len + 1 + id.len <= limits.mqtt_topic_bytes_max) pending.topic.print("/{s}", .{id});
         } else pending.topic.append(wanted);
@@ -272,7 +271,7 @@ pub const Mqtt = struct {
     }
 
     fn refuse(mqtt: *Mqtt, device: *const Device, pending: *outbox_module.Pending, problem: *const Problem) void {
-        var answer: Answer = .{ .sink = mqtt.outbox.sink(), .metrics = device.metrics, .request = pending.request };
+        var answer: Answer = .{ .sink = mqtt.publisher.outbox.sink(), .metrics = device.metrics, .request = pending.request };
         answer.problem(problem);
     }
 
@@ -306,9 +305,9 @@ pub const Mqtt = struct {
             headers[count] = .{ .name = .of("content-length"), .value = .of(std.fmt.bufPrint(&length, "{d}", .{message.total_bytes}) catch unreachable) };
             count += 1;
         }
-        device.begin(request, .mqtt, if (reads) command.method_empty.? else command.method, target.slice(), "", headers[0..count]);
-        if (!command.bodiless) return device.bodyChunk(request, payload);
-        if (device.find(request)) |exchange| exchange.ignores_body = true;
+        intake.begin(device, request, .mqtt, if (reads) command.method_empty.? else command.method, target.slice(), "", headers[0..count]);
+        if (!command.bodiless) return intake.bodyChunk(device, request, payload);
+        if (schedule.find(device, request)) |exchange| exchange.ignores_body = true;
     }
 
     fn property(message: *const ports.MqttMessage, name: []const u8) ?[]const u8 {

@@ -34,8 +34,8 @@ test "a board that reaches its broker says what it is, and listens" {
     for (host.published.items) |*message| try expect(try std.json.validate(allocator, message.payload));
     // The next connection tells everything again, but not that the board has started.
     host.forget();
-    abi.synapse_device_mqtt_disconnected(host.device);
-    abi.synapse_device_mqtt_connected(host.device, 5);
+    abi.synapse_device_mqtt_disconnected(host.core);
+    abi.synapse_device_mqtt_connected(host.core, 5);
     try expect(host.last(base ++ "status") != null);
     try expectEqual(@as(?*const hosts.Published, null), host.last(base ++ "event/boot"));
 }
@@ -45,12 +45,12 @@ test "the port connects with what the owner has set, and a will" {
     try fixture.start();
     defer fixture.stop();
     var session: ports.MqttSession = .{};
-    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(fixture.host.device, &session));
+    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(fixture.host.core, &session));
     try expectEqualStrings("", session.broker_url.slice());
     const before = fixture.host.settings_changes;
     try fixture.set("{\"broker_url\":\"mqtt://broker:1883\",\"broker_username\":\"u\",\"broker_password\":\"p\"}");
     try expectEqual(before + 1, fixture.host.settings_changes);
-    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(fixture.host.device, &session));
+    try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(fixture.host.core, &session));
     try expectEqualStrings("mqtt://broker:1883", session.broker_url.slice());
     try expectEqualStrings("u", session.username.slice());
     try expectEqualStrings("p", session.password.slice());
@@ -58,7 +58,7 @@ test "the port connects with what the owner has set, and a will" {
     try expectEqualStrings(base ++ "status", session.will_topic.slice());
     try expectEqualStrings("{\"state\":\"offline\"}", session.will_payload.slice());
     session.size = 3;
-    try expectEqual(ports.Result.argument, abi.synapse_device_get_mqtt_session(fixture.host.device, &session));
+    try expectEqual(ports.Result.argument, abi.synapse_device_get_mqtt_session(fixture.host.core, &session));
 }
 
 test "a command answers to its response topic what HTTP answers" {
@@ -125,7 +125,7 @@ test "settings are read and changed over the broker, and groups follow" {
     host.receive(.{ .topic = .of("synapse/group/all/cmd/selftest/4") }, "{}");
     try contains(host.last(base ++ "res/4").?.payload, "\"passed\":true");
     host.forget();
-    abi.synapse_device_mqtt_connected(host.device, 4);
+    abi.synapse_device_mqtt_connected(host.core, 4);
     try expectEqualStrings("+" ++ base ++ "cmd/#\n+synapse/group/all/cmd/#\n+synapse/group/new/cmd/#\n", host.subscriptions.items);
 }
 
@@ -150,8 +150,8 @@ test "a command that comes again runs once; a retained one never" {
     again.retain = 1;
     host.receive(again, "");
     try expectEqual(@as(u32, 1), host.reboots);
-    try expectEqual(@as(u32, 2), host.device.mqtt.outbox.counters.duplicates);
-    try expectEqual(@as(u32, 1), host.device.mqtt.outbox.counters.refused);
+    try expectEqual(@as(u32, 2), host.device.broker.counters.duplicates);
+    try expectEqual(@as(u32, 1), host.device.broker.counters.refused);
 }
 
 test "planning tells its progress in messages when asked" {
@@ -216,13 +216,13 @@ test "a command is taken back by its id, or by where its answer would go" {
         message.payload = body.ptr;
         message.payload_bytes = body.len;
         message.total_bytes = body.len;
-        abi.synapse_device_mqtt_received(host.device, request, &message);
-        host.device.requestEnd(request);
+        abi.synapse_device_mqtt_received(host.core, request, &message);
+        host.core.requestEnd(request);
         host.turn();
         try expectEqual(@as(u32, 1), host.device.inProgress());
-        abi.synapse_device_mqtt_received(host.device, host.next, &.{ .topic = .of(base ++ "cmd/cancel/other") });
+        abi.synapse_device_mqtt_received(host.core, host.next, &.{ .topic = .of(base ++ "cmd/cancel/other") });
         try expectEqual(@as(u32, 1), host.device.inProgress());
-        abi.synapse_device_mqtt_received(host.device, host.next, &cancel);
+        abi.synapse_device_mqtt_received(host.core, host.next, &cancel);
         host.pump();
         try expectEqual(@as(u32, 0), host.device.inProgress());
     }
@@ -276,7 +276,7 @@ test "a board without an owner runs nothing" {
     var host: Host = undefined;
     try expectEqual(ports.Result.ok, try host.startWithFlash(&sim));
     defer host.stop();
-    abi.synapse_device_mqtt_connected(host.device, 5);
+    abi.synapse_device_mqtt_connected(host.core, 5);
     host.receive(.{ .topic = .of(base ++ "cmd/reboot/1") }, "{}");
     try contains(host.last(base ++ "res/1").?.payload, "\"status\":403,\"code\":\"UNCLAIMED\"");
     try expectEqual(@as(u32, 0), host.reboots);
@@ -316,7 +316,7 @@ test "an answer longer than a message says so" {
     host.receive(.{ .topic = .of(base ++ "cmd/rollout/1?latent=base64") }, body.items);
     const long = host.last(base ++ "res/1").?.payload.len;
     try expect(long > 64 << 10 and long < limits.mqtt_answer_bytes_max);
-    host.device.mqtt.outbox.answer.bytes = host.device.mqtt.outbox.answer.bytes[0 .. 4 << 10];
+    host.core.mqtt.publisher.outbox.answer.bytes = host.core.mqtt.publisher.outbox.answer.bytes[0 .. 4 << 10];
     host.receive(.{ .topic = .of(base ++ "cmd/rollout/2?latent=base64") }, body.items);
     const refused = host.last(base ++ "res/2").?;
     try contains(refused.payload, "\"status\":413,\"code\":\"ANSWER_TOO_LARGE\"");
@@ -337,8 +337,8 @@ test "a message that breaks off leaves nothing behind" {
     for (0..2 * limits.exchanges_max) |_| {
         const request = host.next;
         host.next += 1;
-        abi.synapse_device_mqtt_received(host.device, request, &.{ .topic = .of(base ++ "cmd/encode"), .payload = "\xff\xd8\xff", .payload_bytes = 3, .total_bytes = 9 });
-        host.device.requestClosed(request);
+        abi.synapse_device_mqtt_received(host.core, request, &.{ .topic = .of(base ++ "cmd/encode"), .payload = "\xff\xd8\xff", .payload_bytes = 3, .total_bytes = 9 });
+        host.core.requestClosed(request);
     }
     try expectEqual(@as(u32, 0), host.device.inProgress());
     try expectEqual(@as(usize, 0), host.published.items.len);
@@ -356,7 +356,7 @@ test "telemetry keeps the owner's interval" {
             h.forget();
             for (0..seconds) |_| {
                 h.clock_us += 1_000_000;
-                h.device.tick(h.clock_us);
+                h.core.tick(h.clock_us);
             }
             var count: usize = 0;
             for (h.published.items) |*message| count += @intFromBool(std.mem.eql(u8, message.topic, base ++ "telemetry"));
@@ -370,7 +370,7 @@ test "telemetry keeps the owner's interval" {
     try expectEqual(@as(usize, 0), Count.over(host, 300));
     try fixture.set("{\"telemetry_s\":null}");
     try expectEqual(@as(usize, 5), Count.over(host, 300));
-    abi.synapse_device_mqtt_disconnected(host.device);
+    abi.synapse_device_mqtt_disconnected(host.core);
     try expectEqual(@as(usize, 0), Count.over(host, 300));
 }
 
@@ -412,7 +412,7 @@ test "a broker without room loses messages, and the board goes on" {
     const host = &fixture.host;
     host.broker_full = true;
     host.receive(.{ .topic = .of(base ++ "cmd/selftest") }, "{}");
-    try expectEqual(@as(u32, 1), host.device.mqtt.outbox.counters.lost);
+    try expectEqual(@as(u32, 1), host.device.broker.counters.lost);
     host.broker_full = false;
     host.receive(.{ .topic = .of(base ++ "cmd/selftest/2") }, "{}");
     try expect(host.last(base ++ "res/2") != null);
@@ -425,7 +425,7 @@ test "a surprise is told from four deviations and eight surprises on" {
     const host = &fixture.host;
     for ([_]struct { f64, u64, bool }{ .{ 3.99, 8, false }, .{ 4, 8, true }, .{ 4, 7, false }, .{ 100, 7, false }, .{ 100, 8, true } }) |case| {
         host.forget();
-        @import("events.zig").surprise(host.device.mqtt, &.{ .surprise = 1, .z_score = case[0], .statistics = .{ .count = case[1] } });
+        @import("events.zig").surprise(&host.core.mqtt.publisher, &.{ .stream = "", .frame = 0, .surprise = 1, .z_score = case[0], .count = case[1], .mean = 0 });
         try expectEqual(case[2], host.last(base ++ "event/surprise") != null);
     }
 }

@@ -3,6 +3,7 @@
 const std = @import("std");
 const limits = @import("../limits.zig");
 const ports = @import("../port.zig");
+const Counters = @import("../board/broker.zig").Counters;
 const Metrics = @import("../board/metrics.zig").Metrics;
 const Sink = @import("../request/sink.zig").Sink;
 const Answer = @import("../request/answer.zig").Answer;
@@ -43,14 +44,12 @@ const Buffer = struct {
 /// Memory for messages under way.
 pub const buffer_bytes = limits.mqtt_answer_bytes_max + limits.mqtt_message_bytes_max;
 
-pub const Counters = struct { received: u32 = 0, published: u32 = 0, duplicates: u32 = 0, refused: u32 = 0, lost: u32 = 0, connects: u32 = 0 };
-
 pub const Outbox = struct {
     port: *const ports.Port,
     metrics: *Metrics,
     device_id: []const u8,
     pending: [limits.exchanges_max + limits.tasks_max + 2]Pending = @splat(.{}),
-    counters: Counters = .{},
+    counters: *Counters,
     answer: Buffer,
     /// Of the answer that is being written.
     status: u16 = 0,
@@ -60,10 +59,11 @@ pub const Outbox = struct {
     message: Buffer,
 
     /// `buffer` has buffer_bytes.
-    pub fn init(port: *const ports.Port, metrics: *Metrics, device_id: []const u8, buffer: []u8) Outbox {
+    pub fn init(port: *const ports.Port, metrics: *Metrics, counters: *Counters, device_id: []const u8, buffer: []u8) Outbox {
         return .{
             .port = port,
             .metrics = metrics,
+            .counters = counters,
             .device_id = device_id,
             .answer = .{ .bytes = buffer[0..limits.mqtt_answer_bytes_max] },
             .message = .{ .bytes = buffer[limits.mqtt_answer_bytes_max..] },

@@ -1,13 +1,13 @@
 //! synapse/{device}/status, retained: whether the board is there, and what it runs. The last will says that it is not.
 const Device = @import("../request/device.zig").Device;
-const Mqtt = @import("mqtt.zig").Mqtt;
+const Publisher = @import("publisher.zig").Publisher;
 
 /// The last will. What else the status says would not be true any more.
 pub const offline = "{\"state\":\"offline\"}";
 
-pub fn publish(mqtt: *Mqtt, device: *const Device) void {
+pub fn publish(publisher: *Publisher, device: *const Device) void {
     const config = &device.config;
-    var message = mqtt.outbox.compose();
+    var message = publisher.outbox.compose();
     message.objectBegin();
     message.field("state", "online");
     message.field("id", config.device_id.slice());
@@ -17,24 +17,24 @@ pub fn publish(mqtt: *Mqtt, device: *const Device) void {
     message.field("firmware", device.firmwareVersion());
     message.fieldBoolean("simulated", config.simulated != 0);
     message.key("model");
-    if (device.model) |*model| {
+    if (device.active.model) |*model| {
         message.objectBegin();
-        message.field("slot", device.slot.slice());
+        message.field("slot", device.active.slot.slice());
         message.field("name", model.name());
         message.fieldBoolean("untrained", model.untrained);
         message.objectEnd();
     } else message.nothing();
     message.fieldBoolean("safe_mode", if (device.storage) |storage| storage.slots.safe_mode else false);
     message.objectEnd();
-    mqtt.outbox.publish(mqtt.topics.status.slice(), &message, .{ .retain = true });
+    publisher.outbox.publish(publisher.topics.status.slice(), &message, .{ .retain = true });
 }
 
 /// The board says itself that it goes, so that nobody takes it for a loss.
-pub fn leave(mqtt: *Mqtt, reason: []const u8) void {
-    var message = mqtt.outbox.compose();
+pub fn leave(publisher: *Publisher, reason: []const u8) void {
+    var message = publisher.outbox.compose();
     message.objectBegin();
     message.field("state", "offline");
     message.field("reason", reason);
     message.objectEnd();
-    mqtt.outbox.publish(mqtt.topics.status.slice(), &message, .{ .retain = true });
+    publisher.outbox.publish(publisher.topics.status.slice(), &message, .{ .retain = true });
 }

@@ -2,8 +2,7 @@
 const std = @import("std");
 const Device = @import("device.zig").Device;
 const Bounded = @import("../wire/problem.zig").Bounded;
-const exchanges = @import("exchange.zig");
-const Exchange = exchanges.Exchange;
+const Exchange = @import("device.zig").Exchange;
 const limits = @import("../limits.zig");
 const memory = @import("../board/memory.zig");
 const Model = @import("../model/model.zig").Model;
@@ -19,15 +18,15 @@ pub const Opened = struct { model: Model, fast_used: u64, slow_used: u64 };
 pub fn loadModel(device: *Device, slot: []const u8, file: []align(64) const u8) ports.Result {
     if (device.storage != null) return refuseLoad(device, .argument, "the board has flash; its models come from there");
     if (device.inProgress() > 0) return refuseLoad(device, .busy, "requests are in progress; a model can only be loaded when there are none");
-    device.unload();
-    device.slot = .{};
-    device.slot.append(slot);
-    const opened = open(device, file, &device.load_error) catch return loadFailed(device);
+    unload(device);
+    device.active.slot = .{};
+    device.active.slot.append(slot);
+    const opened = open(device, file, &device.active.load_error) catch return loadFailed(device);
     if (workRefusal(device, &opened.model)) |refusal| {
         _ = refuseLoad(device, .model, refusal.text.slice());
         return loadFailed(device);
     }
-    device.publish(&opened);
+    publish(device, &opened);
     return .ok;
 }
 
@@ -40,30 +39,24 @@ pub fn boot(device: *Device) ports.Result {
     }
     _ = refuseLoad(device, .model, "no slot holds a model");
     while (storage.slots.current()) |slot| {
-        const opened = device.openSlot(slot) catch {
+        const opened = openSlot(device, slot) catch {
             _ = loadFailed(device);
-            device.giveUp(slot, .refused);
+            giveUp(device, slot, .refused);
             continue;
         };
-        device.publish(&opened);
-        device.slot = .{};
-        device.slot.append(storage.name(slot));
+        publish(device, &opened);
+        device.active.slot = .{};
+        device.active.slot.append(storage.name(slot));
         return .ok;
     }
-    return @fromBackingInt(@intCast(device.load_error.code));
-}
-
-/// Most thousand million multiply-accumulates of a model, by the owner's setting or the board's configuration; 0: any number.
-pub fn gmacMax(device: *const Device) u64 {
-    if (device.number("model_gmac_max")) |set| return set;
-    return if (device.config.model_gmac_max == 0) limits.model_gmac_max_default else device.config.model_gmac_max;
+    return @fromBackingInt(@intCast(device.active.load_error.code));
 }
 
 pub const WorkRefusal = struct { text: Bounded(ports.error_message_bytes_max - 1) = .{} };
 
 /// Why a model would keep the board from everything else for too long. A boot does not ask: what it runs was looked at when it was activated, or is the maker's.
 pub fn workRefusal(device: *const Device, model: *const Model) ?WorkRefusal {
-    const most = gmacMax(device);
+    const most = device.gmacMax();
     if (most == 0) return null;
     const work = &model.work;
     const giga = 1_000_000_000;
@@ -81,8 +74,8 @@ pub fn workRefusal(device: *const Device, model: *const Model) ?WorkRefusal {
 }
 
 fn refuseLoad(device: *Device, result: ports.Result, text: []const u8) ports.Result {
-    device.load_error = .{ .code = @backingInt(result) };
-    @memcpy(device.load_error.message[0..text.len], text);
+    device.active.load_error = .{ .code = @backingInt(result) };
+    @memcpy(device.active.load_error.message[0..text.len], text);
     return result;
 }
 
@@ -93,16 +86,16 @@ pub fn openSlot(device: *Device, slot: SlotIndex) error{Refused}!Opened {
         _ = refuseLoad(device, .model, "the slot's flash cannot be mapped into memory");
         return error.Refused;
     };
-    return open(device, file, &device.load_error);
+    return open(device, file, &device.active.load_error);
 }
 
 /// Opens a model in what the core left of the board's memory, and changes nothing else of the device.
 fn open(device: *const Device, file: []align(64) const u8, err: *ports.ErrorInfo) error{Refused}!Opened {
     err.* = .{};
-    var fast = device.fast;
-    var slow = device.slow;
-    fast.used = device.fast_mark;
-    slow.used = device.slow_mark;
+    var fast = device.memory.fast;
+    var slow = device.memory.slow;
+    fast.used = device.memory.fast_mark;
+    slow.used = device.memory.slow_mark;
     var model: Model = try .load(file, &device.config, &device.port, &fast, &slow, err);
     const result_bytes = Exchange.resultBytes(&model);
     if (result_bytes > device.config.body_bytes_max) {
@@ -134,31 +127,31 @@ fn requestBytes(device: *const Device, model: *const Model) u64 {
 
 /// Lets requests run the model. No inference is in progress.
 pub fn publish(device: *Device, opened: *const Opened) void {
-    device.fast.used = opened.fast_used;
-    device.slow.used = opened.slow_used;
+    device.memory.fast.used = opened.fast_used;
+    device.memory.slow.used = opened.slow_used;
     const input_bytes = memory.round(Exchange.inputBytes(&opened.model));
-    for (device.inferences()) |*exchange| exchange.divide(device.slow.take(input_bytes) catch unreachable, &opened.model);
-    device.streams = if (opened.model.predict) |*predictor| Streams.init(&device.slow, predictor) catch unreachable else .{};
-    device.model = opened.model;
+    for (device.inferences()) |*exchange| exchange.divide(device.memory.slow.take(input_bytes) catch unreachable, &opened.model);
+    device.active.streams = if (opened.model.predict) |*predictor| Streams.init(&device.memory.slow, predictor) catch unreachable else .{};
+    device.active.model = opened.model;
     device.log(.info, "model loaded");
 }
 
 /// Takes the model from requests and frees its memory. No inference is in progress.
 pub fn unload(device: *Device) void {
-    device.model = null;
-    device.streams = .{};
-    device.fast.used = device.fast_mark;
-    device.slow.used = device.slow_mark;
+    device.active.model = null;
+    device.active.streams = .{};
+    device.memory.fast.used = device.memory.fast_mark;
+    device.memory.slow.used = device.memory.slow_mark;
 }
 
 pub fn giveUp(device: *Device, slot: SlotIndex, reason: Reason) void {
     const storage = device.storage.?;
     storage.refusals[slot] = .{};
-    if (reason == .refused) storage.refusals[slot].append(std.mem.sliceTo(&device.load_error.message, 0));
+    if (reason == .refused) storage.refusals[slot].append(std.mem.sliceTo(&device.active.load_error.message, 0));
     storage.slots.giveUp(slot, reason) catch device.log(.err, "the flash did not take the record of a slot given up");
 }
 
 fn loadFailed(device: *Device) ports.Result {
-    device.log(.err, std.mem.sliceTo(&device.load_error.message, 0));
-    return @fromBackingInt(@intCast(device.load_error.code));
+    device.log(.err, std.mem.sliceTo(&device.active.load_error.message, 0));
+    return @fromBackingInt(@intCast(device.active.load_error.code));
 }

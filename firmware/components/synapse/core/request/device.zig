@@ -1,82 +1,107 @@
-//! The device: its memory and what it holds. What it does stands beside it: active_model.zig, intake.zig, schedule.zig.
+//! The device: what routes and requests reach of the board, and where who is above them hears of events. What it does stands beside it: active_model.zig,
+//! intake.zig, schedule.zig.
 const std = @import("std");
-const active_model = @import("active_model.zig");
-const exchanges = @import("exchange.zig");
-const Exchange = exchanges.Exchange;
+const Broker = @import("../board/broker.zig").Broker;
+const Channel = @import("exchange.zig").Channel;
+const Event = @import("event.zig").Event;
 const Firmware = @import("../firmware/firmware.zig").Firmware;
-const intake = @import("intake.zig");
-const limits = @import("../limits.zig");
+const Listener = @import("event.zig").Listener;
 const LogRing = @import("../board/log_ring.zig").LogRing;
-const mqtt_module = @import("../mqtt/mqtt.zig");
-const Mqtt = mqtt_module.Mqtt;
 const Metrics = @import("../board/metrics.zig").Metrics;
-const memory = @import("../board/memory.zig");
 const Model = @import("../model/model.zig").Model;
+const Sink = @import("sink.zig").Sink;
+const Storage = @import("../board/storage.zig").Storage;
+const Streams = @import("../model/streams.zig").Streams;
+const Turn = @import("../model/turn.zig").Turn;
+const Update = @import("../board/update.zig").Update;
+const limits = @import("../limits.zig");
+const memory = @import("../board/memory.zig");
 const ports = @import("../port.zig");
 const problems = @import("../wire/problem.zig");
-const schedule = @import("schedule.zig");
-const Streams = @import("../model/streams.zig").Streams;
-const Updates = @import("../updates/updates.zig").Updates;
-const Storage = @import("../board/storage.zig").Storage;
-const Turn = @import("../model/turn.zig").Turn;
-const Activation = @import("../routes/activate.zig").Activation;
+
+pub const Exchange = @import("exchange.zig").Of(Device);
+pub const Route = @import("route.zig").Of(Device, Exchange);
 
 pub const version = "0.1.0";
 
 pub const Requirements = struct { fast_bytes: u64, slow_bytes: u64 };
 
-pub const Device = struct {
-    port: ports.Port,
-    config: ports.Config,
+/// The two blocks that the port gave, and what the core keeps of them.
+const Memory = struct {
     fast: memory.Block,
     slow: memory.Block,
     /// Where the blocks stood before the model took its part.
-    fast_mark: u64,
-    slow_mark: u64,
+    fast_mark: u64 = 0,
+    slow_mark: u64 = 0,
+};
+
+/// Requests in progress, and the one worker that they share.
+const Requests = struct {
     /// Those of inference, then those of tasks.
-    exchanges: []Exchange,
+    places: []Exchange,
     running: ?*Exchange = null,
-    /// The worker's verdict on the running exchange, read on the event side after work_done.
+    /// The worker's verdict on the running request, read on the event side after work_done.
     finished: bool = false,
     /// The worker's, while it works.
     turn: Turn = .{},
     sequence: u64 = 0,
-    started_us: u64,
+    /// Holds an exclusive task from the end of its body until it is done.
+    exclusive: ?*Exchange = null,
     /// Moving average of inference times, for Retry-After.
     inference_us_mean: u64 = 0,
+};
+
+/// The model that requests run.
+const Active = struct {
     model: ?Model = null,
     /// What clients call the model's place.
     slot: problems.Bounded(limits.slot_name_bytes_max) = .{},
-    storage: ?*Storage = null,
-    mqtt: *Mqtt = undefined,
-    firmware: *Firmware = undefined,
-    updates: *Updates = undefined,
-    /// Holds an exclusive task from the end of its body until it is done.
-    exclusive: ?*Exchange = null,
-    activation: Activation = .{},
-    healthy: bool = false,
-    /// Where lists of settings are put together.
-    settings_lists: @import("../routes/settings.zig").Lists = undefined,
     streams: Streams = .{},
+    /// Why the last one could not be opened.
     load_error: ports.ErrorInfo = .{},
+};
+
+pub const Device = struct {
+    port: ports.Port,
+    config: ports.Config,
+    memory: Memory,
+    started_us: u64,
+    healthy: bool = false,
+
+    // The board.
+    storage: ?*Storage = null,
+    firmware: *Firmware = undefined,
+    broker: *Broker = undefined,
+    update: *Update = undefined,
     metrics: *Metrics,
     log_ring: *LogRing,
+
+    active: Active = .{},
+    requests: Requests,
+    /// What requests are matched with.
+    routes: []const Route,
+    /// Where texts of one request are put together, on the event side.
+    texts: []u8 = &.{},
+    /// Where answers of the channels go; those over HTTP go to the port.
+    sinks: struct { mqtt: Sink, own: Sink } = undefined,
+    listener: Listener(Device) = undefined,
 
     pub fn requirements(config: *const ports.Config) Requirements {
         const count: u64 = config.exchange_count;
         return .{
             .fast_bytes = memory.round(@sizeOf(Device)) + memory.round(@sizeOf(Exchange) * (count + limits.tasks_max)),
-            .slow_bytes = memory.round(config.body_bytes_max) * count + limits.task_body_bytes * limits.tasks_max + memory.round(@sizeOf(Metrics)) + memory.round(@sizeOf(LogRing)) + memory.round(@sizeOf(Storage)) + memory.round(@sizeOf(Mqtt)) + memory.round(@sizeOf(Firmware)) + memory.round(@sizeOf(Updates)) + memory.round(mqtt_module.buffer_bytes),
+            .slow_bytes = memory.round(config.body_bytes_max) * count + limits.task_body_bytes * limits.tasks_max + memory.round(@sizeOf(Metrics)) + memory.round(@sizeOf(LogRing)) + memory.round(@sizeOf(Storage)) + memory.round(@sizeOf(Broker)) + memory.round(@sizeOf(Firmware)) + memory.round(@sizeOf(Update)) + memory.round(limits.texts_bytes),
         };
     }
 
     /// The configuration has been checked (abi.zig), and both blocks hold at least what `requirements` says.
-    pub fn init(config: *const ports.Config) *Device {
+    /// Who is above takes its part of `slow` before `open`.
+    pub fn init(config: *const ports.Config, routes: []const Route) *Device {
         var fast: memory.Block = .init(config.fast.?[0..config.fast_bytes]);
         var slow: memory.Block = .init(config.slow.?[0..config.slow_bytes]);
         const device = &(fast.takeItems(Device, 1) catch unreachable)[0];
-        const slots = fast.takeItems(Exchange, config.exchange_count + limits.tasks_max) catch unreachable;
-        for (slots, 0..) |*exchange, i| exchange.* = .{ .buffer = slow.take(if (i < config.exchange_count) config.body_bytes_max else limits.task_body_bytes) catch unreachable };
+        const places = fast.takeItems(Exchange, config.exchange_count + limits.tasks_max) catch unreachable;
+        for (places, 0..) |*exchange, i| exchange.* = .{ .buffer = slow.take(if (i < config.exchange_count) config.body_bytes_max else limits.task_body_bytes) catch unreachable };
         const metrics = &(slow.takeItems(Metrics, 1) catch unreachable)[0];
         metrics.* = .{};
         const log_ring = &(slow.takeItems(LogRing, 1) catch unreachable)[0];
@@ -85,32 +110,35 @@ pub const Device = struct {
         device.* = .{
             .port = port,
             .config = config.*,
-            .fast = fast,
-            .slow = slow,
-            .fast_mark = fast.used,
-            .slow_mark = slow.used,
-            .exchanges = slots,
+            .memory = .{ .fast = fast, .slow = slow, .fast_mark = fast.used },
+            .requests = .{ .places = places },
+            .routes = routes,
             .metrics = metrics,
             .log_ring = log_ring,
             .started_us = port.ticks_us(port.user),
         };
-        device.mqtt = &(device.slow.takeItems(Mqtt, 1) catch unreachable)[0];
-        device.mqtt.init(device, device.slow.take(mqtt_module.buffer_bytes) catch unreachable);
-        device.firmware = &(device.slow.takeItems(Firmware, 1) catch unreachable)[0];
+        device.broker = &(device.memory.slow.takeItems(Broker, 1) catch unreachable)[0];
+        device.broker.* = .{};
+        device.firmware = &(device.memory.slow.takeItems(Firmware, 1) catch unreachable)[0];
         device.firmware.* = .{ .state = @fromBackingInt(config.firmware_state) };
-        device.updates = &(device.slow.takeItems(Updates, 1) catch unreachable)[0];
-        device.updates.* = .{};
-        device.slow_mark = device.slow.used;
-        if (config.slot_bytes[0] > 0) {
-            const storage = &(device.slow.takeItems(Storage, 1) catch unreachable)[0];
-            storage.open(&device.config, &device.port, metrics);
-            device.slow_mark = device.slow.used;
+        device.update = &(device.memory.slow.takeItems(Update, 1) catch unreachable)[0];
+        device.update.* = .{};
+        device.texts = device.memory.slow.take(limits.texts_bytes) catch unreachable;
+        return device;
+    }
+
+    /// Opens what the flash holds, once who is above is there to hear of it.
+    pub fn open(device: *Device) void {
+        device.memory.slow_mark = device.memory.slow.used;
+        if (device.config.slot_bytes[0] > 0) {
+            const storage = &(device.memory.slow.takeItems(Storage, 1) catch unreachable)[0];
+            storage.open(&device.config, &device.port, device.metrics);
+            device.memory.slow_mark = device.memory.slow.used;
             device.storage = storage;
             if (!storage.access.claimed()) device.greetOwner();
             if (storage.slots.degraded) device.log(.err, "the flash did not take the record of this boot; updates will fail");
         }
         device.log(.info, "device core " ++ version ++ " started");
-        return device;
     }
 
     /// An unclaimed board that somebody has just plugged in can be claimed. The code goes to the serial console and nowhere else.
@@ -142,8 +170,7 @@ pub const Device = struct {
 
     /// What the owner sets has changed: the port may have to connect elsewhere.
     pub fn settingsChanged(device: *Device) void {
-        device.mqtt.telemetry_due_us = 0;
-        device.mqtt.follow(device);
+        device.tell(.settings);
         if (device.port.settings_changed) |call| call(device.port.user);
     }
 
@@ -170,16 +197,16 @@ pub const Device = struct {
     /// Requests that hold an exchange.
     pub fn inProgress(device: *const Device) u32 {
         var count: u32 = 0;
-        for (device.exchanges) |*exchange| count += @intFromBool(exchange.state != .free);
+        for (device.requests.places) |*exchange| count += @intFromBool(exchange.state != .free);
         return count;
     }
 
     pub fn inferences(device: *const Device) []Exchange {
-        return device.exchanges[0..device.config.exchange_count];
+        return device.requests.places[0..device.config.exchange_count];
     }
 
     pub fn tasks(device: *const Device) []Exchange {
-        return device.exchanges[device.config.exchange_count..];
+        return device.requests.places[device.config.exchange_count..];
     }
 
     /// Inference requests that hold an exchange.
@@ -196,49 +223,48 @@ pub const Device = struct {
 
     /// Most steps of a rollout: the trajectory is kept where the body was.
     pub fn stepsMax(device: *const Device) usize {
-        const model = device.model orelse return 0;
+        const model = device.active.model orelse return 0;
         const predictor = model.predict orelse return 0;
         const rows = device.config.body_bytes_max / (predictor.latent_elements * 4);
         return @min(limits.rollout_steps_max, rows -| 1);
     }
 
-    // ---- the model
-    pub const loadModel = active_model.loadModel;
-    pub const boot = active_model.boot;
-    pub const openSlot = active_model.openSlot;
-    pub const publish = active_model.publish;
-    pub const unload = active_model.unload;
-    pub const giveUp = active_model.giveUp;
-    pub const gmacMax = active_model.gmacMax;
-    pub const workRefusal = active_model.workRefusal;
+    /// Most thousand million multiply-accumulates of a model, by the owner's setting or the board's configuration; 0: any number.
+    pub fn gmacMax(device: *const Device) u64 {
+        if (device.number("model_gmac_max")) |set| return set;
+        return if (device.config.model_gmac_max == 0) limits.model_gmac_max_default else device.config.model_gmac_max;
+    }
 
-    // ---- requests
-    pub const requestHead = intake.requestHead;
-    pub const begin = intake.begin;
-    pub const bodyChunk = intake.bodyChunk;
-    pub const keepBody = intake.keepBody;
-    pub const requestEnd = intake.requestEnd;
-    pub const imageDecoded = intake.imageDecoded;
-    pub const find = intake.find;
-    pub const sink = intake.sink;
-    pub const inferenceInProgress = intake.inferenceInProgress;
-    pub const enqueue = schedule.enqueue;
-    pub const work = schedule.work;
-    pub const workDone = schedule.workDone;
-    pub const finishTask = schedule.finishTask;
-    pub const fail = schedule.fail;
-    pub const release = schedule.release;
-    pub const requestClosed = schedule.requestClosed;
-    pub const tick = schedule.tick;
-    pub const answerOf = schedule.answerOf;
-    pub const startNext = schedule.startNext;
+    /// When a request that found no place may come again, in seconds.
+    pub fn retryAfter(device: *const Device) u32 {
+        const wait_us = device.requests.inference_us_mean * device.inferences().len;
+        return @intCast(std.math.clamp(wait_us / 1_000_000 + 1, 1, 60));
+    }
+
+    pub fn tell(device: *const Device, event: Event) void {
+        device.listener.hear(device.listener.user, device, event);
+    }
+
+    pub fn sink(device: *const Device, channel: Channel) Sink {
+        return switch (channel) {
+            .http => .http(&device.port),
+            .mqtt => device.sinks.mqtt,
+            .own => device.sinks.own,
+        };
+    }
+
+    /// Puts the next bytes of a body into the exchange's buffer.
+    pub fn keepBody(_: *const Device, exchange: *Exchange, bytes: []const u8) problems.Error!void {
+        if (bytes.len > exchange.buffer.len - exchange.received) return problems.bodyTooLarge(exchange.buffer.len, &exchange.problem);
+        @memcpy(exchange.buffer[exchange.received..][0..bytes.len], bytes);
+    }
 
     /// This boot was a good one: a new firmware stays.
     pub fn sayHealthy(device: *Device) void {
         device.healthy = true;
         if (device.firmware.confirm(&device.port)) {
             device.log(.info, "the new firmware is confirmed");
-            if (device.mqtt.connected) mqtt_module.events.firmware(device.mqtt, device);
+            device.tell(.firmware);
         }
         device.excuseBoot();
     }

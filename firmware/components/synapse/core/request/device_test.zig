@@ -3,9 +3,10 @@ const std = @import("std");
 const abi = @import("../abi.zig");
 const limits = @import("../limits.zig");
 const ports = @import("../port.zig");
-const Device = @import("device.zig").Device;
+const Core = @import("../core.zig").Core;
 const CborTokens = @import("../wire/cbor_tokens.zig").CborTokens;
 const Document = @import("../routes/openapi_test.zig").Document;
+const match = @import("match.zig");
 const routes = @import("../routes.zig");
 const hosts = @import("../test_host.zig");
 const Host = hosts.Host;
@@ -278,7 +279,7 @@ test "wrong requests are told what is wrong, where, and what would be right" {
         errdefer std.debug.print("answer: {s}\n", .{reply.body.items});
         try expectEqual(case.status, reply.status);
         const target = case.target[0 .. std.mem.indexOfScalar(u8, case.target, '?') orelse case.target.len];
-        switch (routes.match(case.method, target)) {
+        switch (match.find(&routes.table, case.method, target)) {
             .found => |found| try expect(Document.documents(api.operation(found.route.method, found.route.path).?, reply.status)),
             else => {},
         }
@@ -302,13 +303,13 @@ test "bodies that are too long are refused by their header and by their bytes" {
         .{ .name = .of("content-type"), .value = .of("application/json") },
         .{ .name = .of("content-length"), .value = .of("65537") },
     };
-    host.device.requestHead(60, "POST", "/v1/predict", "", &headers);
+    host.core.requestHead(60, "POST", "/v1/predict", "", &headers);
     try expectEqual(@as(u32, 413), host.reply(60).status);
     const request = host.head("POST", "/v1/predict", "application/json", "");
     const piece: [1024]u8 = @splat(' ');
-    for (0..65) |_| host.device.bodyChunk(request, &piece);
+    for (0..65) |_| host.core.bodyChunk(request, &piece);
     try expectEqual(@as(u32, 413), host.reply(request).status);
-    host.device.requestEnd(request);
+    host.core.requestEnd(request);
     try expectEqual(@as(u32, 1), host.reply(request).ended);
     try expectEqual(@as(u32, 0), host.device.inProgress());
 }
@@ -320,8 +321,8 @@ test "a full queue answers 503 with Retry-After, then goes on in order" {
     var requests: [hosts.exchange_count]u32 = undefined;
     for (&requests) |*request| {
         request.* = host.head("POST", "/v1/encode", "image/jpeg", "");
-        host.device.bodyChunk(request.*, jpeg);
-        host.device.requestEnd(request.*);
+        host.core.bodyChunk(request.*, jpeg);
+        host.core.requestEnd(request.*);
     }
     const refused = host.head("POST", "/v1/encode", "image/jpeg", "");
     try expectEqual(@as(u32, 503), host.reply(refused).status);
@@ -340,14 +341,14 @@ test "a client that leaves frees its place, whatever its request was doing" {
     try host.startWithModel();
     defer host.stop();
     const receiving = host.head("POST", "/v1/encode", "image/jpeg", "");
-    host.device.requestClosed(receiving);
+    host.core.requestClosed(receiving);
     try expectEqual(@as(u32, 0), host.device.inProgress());
 
     host.decode_now = false;
     const decoding = host.head("POST", "/v1/encode", "image/jpeg", "");
-    host.device.bodyChunk(decoding, jpeg);
-    host.device.requestEnd(decoding);
-    host.device.requestClosed(decoding);
+    host.core.bodyChunk(decoding, jpeg);
+    host.core.requestEnd(decoding);
+    host.core.requestClosed(decoding);
     // The decoder still reads the body.
     try expectEqual(@as(u32, 1), host.device.inProgress());
     host.finishDecode(decoding);
@@ -357,11 +358,11 @@ test "a client that leaves frees its place, whatever its request was doing" {
     const running = host.head("POST", "/v1/encode", "image/jpeg", "");
     const queued = host.head("POST", "/v1/encode", "image/jpeg", "");
     for ([_]u32{ running, queued }) |request| {
-        host.device.bodyChunk(request, jpeg);
-        host.device.requestEnd(request);
+        host.core.bodyChunk(request, jpeg);
+        host.core.requestEnd(request);
     }
-    host.device.requestClosed(queued);
-    host.device.requestClosed(running);
+    host.core.requestClosed(queued);
+    host.core.requestClosed(running);
     host.pump();
     try expectEqual(@as(u32, 0), host.device.inProgress());
     for ([_]u32{ receiving, decoding, running, queued }) |request| try expectEqual(@as(u32, 0), host.reply(request).heads);
@@ -372,14 +373,14 @@ test "the number of a request whose client left is another's at once, whatever t
     try host.startWithModel();
     defer host.stop();
     const left = host.head("POST", "/v1/encode", "image/jpeg", "");
-    host.device.bodyChunk(left, jpeg);
-    host.device.requestEnd(left);
-    host.device.requestClosed(left);
+    host.core.bodyChunk(left, jpeg);
+    host.core.requestEnd(left);
+    host.core.requestClosed(left);
     try expectEqual(@as(u32, 1), host.device.inProgress());
     host.next = left;
     try expectEqual(left, host.head("POST", "/v1/encode", "image/jpeg", ""));
-    host.device.bodyChunk(left, jpeg);
-    host.device.requestEnd(left);
+    host.core.bodyChunk(left, jpeg);
+    host.core.requestEnd(left);
     host.pump();
     try expectEqual(@as(u32, 200), host.reply(left).status);
     try expectEqual(@as(u32, 1), host.reply(left).ended);
@@ -391,18 +392,18 @@ test "slow and silent clients lose their request" {
     try host.startWithModel();
     defer host.stop();
     const silent = host.head("POST", "/v1/encode", "image/jpeg", "");
-    host.device.tick(host.clock_us + limits.receive_idle_us_max);
+    host.core.tick(host.clock_us + limits.receive_idle_us_max);
     try expectEqual(@as(u32, 0), host.reply(silent).status);
-    host.device.tick(host.clock_us + limits.receive_idle_us_max + 100);
+    host.core.tick(host.clock_us + limits.receive_idle_us_max + 100);
     try expectEqual(@as(u32, 408), host.reply(silent).status);
     const slow = host.head("POST", "/v1/encode", "image/jpeg", "");
     const began = host.clock_us;
     while (host.clock_us < began + limits.receive_total_us_max) {
         host.clock_us += limits.receive_idle_us_max / 2;
-        host.device.bodyChunk(slow, "x");
-        host.device.tick(host.clock_us);
+        host.core.bodyChunk(slow, "x");
+        host.core.tick(host.clock_us);
     }
-    host.device.tick(host.clock_us + 1000);
+    host.core.tick(host.clock_us + 1000);
     try expectEqual(@as(u32, 408), host.reply(slow).status);
 }
 
@@ -427,7 +428,7 @@ test "without a model the board answers and says why" {
         bytes[bytes.len / 2] ^= 1;
         break :model bytes;
     };
-    try expectEqual(ports.Result.model, abi.synapse_device_load_model(host.device, .of("model_a"), &broken, broken.len, &err));
+    try expectEqual(ports.Result.model, abi.synapse_device_load_model(host.core, .of("model_a"), &broken, broken.len, &err));
     try expect(err.model_code < 0);
     const device = try parse(host.send("GET", "/v1/device", "", "", ""));
     defer device.deinit();
@@ -442,9 +443,9 @@ test "a model that does not fit is refused with the exact number of missing byte
     defer host.stop();
     inline for (.{ "fast", "slow" }, .{ ports.Region.fast, ports.Region.slow }) |name, region| {
         var config = host.configuration();
-        const needs = Device.requirements(&config);
+        const needs = Core.requirements(&config);
         @field(config, name ++ "_bytes") = @intCast(@field(needs, name ++ "_bytes") + 64);
-        var device: ?*Device = null;
+        var device: ?*Core = null;
         var err: ports.ErrorInfo = .{};
         try expectEqual(ports.Result.ok, abi.synapse_device_init(&config, &device, &err));
         // Memory is counted step by step, so growing by what is missing ends at a size that is just enough.
@@ -469,7 +470,7 @@ test "wrong configurations are refused" {
     var host: Host = undefined;
     try host.start();
     defer host.stop();
-    var device: ?*Device = null;
+    var device: ?*Core = null;
     var err: ports.ErrorInfo = .{};
     inline for (.{ "threads", "body_bytes_max", "exchange_count", "size" }) |name| {
         var config = host.configuration();
@@ -480,5 +481,5 @@ test "wrong configurations are refused" {
     var config = host.configuration();
     config.slow_bytes = 1000;
     try expectEqual(ports.Result.out_of_memory, abi.synapse_device_init(&config, &device, &err));
-    try expectEqual(Device.requirements(&config).slow_bytes - 1000, err.bytes_missing);
+    try expectEqual(Core.requirements(&config).slow_bytes - 1000, err.bytes_missing);
 }

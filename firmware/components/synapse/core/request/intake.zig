@@ -5,8 +5,11 @@ const answers = @import("answer.zig");
 const Answer = answers.Answer;
 const Client = @import("client.zig").Client;
 const Device = @import("device.zig").Device;
-const exchanges = @import("exchange.zig");
-const Exchange = exchanges.Exchange;
+const BodyType = @import("../wire/body_type.zig").BodyType;
+const Channel = @import("exchange.zig").Channel;
+const Exchange = @import("device.zig").Exchange;
+const Request = @import("route.zig").Request;
+const Route = @import("device.zig").Route;
 const http = @import("../wire/http.zig");
 const limits = @import("../limits.zig");
 const multipart = @import("../wire/multipart.zig");
@@ -17,41 +20,28 @@ const Problem = problems.Problem;
 const Right = @import("../board/access.zig").Right;
 const rights = @import("rights.zig");
 const room = @import("room.zig");
-const routes = @import("../routes.zig");
-const size = @import("../wire/byte_text.zig").size;
-const Sink = @import("sink.zig").Sink;
+const isStranger = @import("../board/access.zig").isStranger;
+const match = @import("match.zig");
+const schedule = @import("schedule.zig");
 
 /// Who asks.
-const From = struct { request: u32, channel: exchanges.Channel, right: Right, client: Client };
+const From = struct { request: u32, channel: Channel, right: Right, client: Client };
 
-/// `client` is the address that the request came from, as text; empty when the port does not know it.
-pub fn requestHead(device: *Device, request: u32, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header) void {
-    device.begin(request, .http, method, target_text, client, headers);
-}
-
-pub fn sink(device: *const Device, channel: exchanges.Channel) Sink {
-    return switch (channel) {
-        .http => .http(&device.port),
-        .mqtt => device.mqtt.outbox.sink(),
-        .own => device.updates.sink(),
-    };
-}
-
-/// A request begins, whichever way it came.
-pub fn begin(device: *Device, request: u32, channel: exchanges.Channel, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header) void {
+/// A request begins, whichever way it came. `client` is the address that it came from, as text; empty when nobody knows it.
+pub fn begin(device: *Device, request: u32, channel: Channel, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header) void {
     var answer: Answer = .{ .sink = device.sink(channel), .metrics = device.metrics, .request = request, .head_only = std.mem.eql(u8, method, "HEAD") };
     var problem: Problem = .{};
     accept(device, request, channel, method, target_text, client, headers, &answer, &problem) catch answer.problem(&problem);
 }
 
-fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header, answer: *Answer, problem: *Problem) problems.Error!void {
+fn accept(device: *Device, request: u32, channel: Channel, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header, answer: *Answer, problem: *Problem) problems.Error!void {
     if (target_text.len > limits.target_bytes_max) {
         return problem.fail(414, .TARGET_TOO_LONG, "path and query have {d} bytes", .{target_text.len}, .{ .expected = .{ "at most {d} bytes", .{limits.target_bytes_max} } });
     }
     const target: http.Target = .parse(target_text);
     if (device.storage) |storage| answer.origin = storage.access.allowedOrigin(headers);
-    if (answer.origin != null and std.mem.eql(u8, method, "OPTIONS")) return preflight(target, answer, problem);
-    const found = switch (routes.match(method, target.path)) {
+    if (answer.origin != null and std.mem.eql(u8, method, "OPTIONS")) return preflight(device, target, answer, problem);
+    const found = switch (match.find(device.routes, method, target.path)) {
         .found => |found| found,
         .method_not_allowed => |allow| {
             const failed = problem.fail(405, .METHOD_NOT_ALLOWED, "the resource has no such method", .{}, .{ .expected = .{ "{s}", .{allow} } });
@@ -66,12 +56,12 @@ fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []c
         .immediate => |immediate| immediate.offers,
         inline .inference, .task => |kind| kind.offers,
     };
-    answer.route = routes.indexOf(found.route);
+    answer.route = match.indexOf(device.routes, found.route);
     // The broker knows whom it lets publish commands; the owner chose the broker.
     const right: Right = if (device.storage) |storage| switch (channel) {
         .http => try storage.access.admit(found.route.access, headers, device.now(), problem),
-        .mqtt => device.mqtt.right(&storage.access),
-        .own => device.updates.right,
+        .mqtt => device.broker.right(&storage.access),
+        .own => device.update.right,
     } else .{};
     if (device.storage) |storage| if (!storage.access.holds(right)) return problem.failWith(rights.lost(device, channel));
     // A claim looks itself: somebody who has the code may come by any name.
@@ -91,7 +81,7 @@ fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []c
             return problem.fail(400, .QUERY_INVALID, "latents cannot be given in this form", .{}, .{ .field = "latent", .expected = "array or base64" });
         }
     }
-    const asked: routes.Request = .{ .headers = headers, .target = target, .wildcard = found.wildcard };
+    const asked: Request = .{ .headers = headers, .target = target, .wildcard = found.wildcard };
     var from: From = .{ .request = request, .channel = channel, .right = right, .client = .{} };
     from.client.append(client);
     switch (found.route.kind) {
@@ -102,8 +92,8 @@ fn accept(device: *Device, request: u32, channel: exchanges.Channel, method: []c
 }
 
 /// A browser asks whether a page of an allowed origin may send its request: Fetch Standard, section 3.2.
-fn preflight(target: http.Target, answer: *Answer, problem: *Problem) problems.Error!void {
-    if (routes.match("", target.path) == .not_found) {
+fn preflight(device: *const Device, target: http.Target, answer: *Answer, problem: *Problem) problems.Error!void {
+    if (match.find(device.routes, "", target.path) == .not_found) {
         return problem.fail(404, .NOT_FOUND, "there is nothing at this path", .{}, .{ .expected = "one of the paths of the device API, such as /v1/device" });
     }
     answer.head(204, "text/plain", &.{
@@ -115,16 +105,16 @@ fn preflight(target: http.Target, answer: *Answer, problem: *Problem) problems.E
 }
 
 /// Checks what a head can tell about an inference request and gives it an exchange.
-fn admit(device: *Device, from: From, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
+fn admit(device: *Device, from: From, route: *const Route, asked: Request, answer: *const Answer, problem: *Problem) problems.Error!void {
     const inference = &route.kind.inference;
     const content_type = http.header(asked.headers, "content-type");
     const told = try bodyType(inference.accepts, if (inference.accepts.len == 0 or inference.assumes != null) null else content_type orelse "", asked.headers, problem);
     const body_type = inference.assumes orelse told;
     if (try contentLength(asked.headers, problem)) |length| {
-        if (length > device.config.body_bytes_max) return tooLarge(device.config.body_bytes_max, problem);
+        if (length > device.config.body_bytes_max) return problems.bodyTooLarge(device.config.body_bytes_max, problem);
     }
-    if (device.exclusive != null) return problem.failWith(rights.switching());
-    const model = if (device.model) |*model| model else {
+    if (device.requests.exclusive != null) return problem.failWith(rights.switching());
+    const model = if (device.active.model) |*model| model else {
         return problem.fail(503, .NO_MODEL, "the board has no model that can run", .{}, .{ .expected = "a valid model in a slot; /v1/models says what is wrong" });
     };
     if (!inference.available(model)) {
@@ -138,7 +128,7 @@ fn admit(device: *Device, from: From, route: *const routes.Route, asked: routes.
 }
 
 /// Gives a task an exchange, and lets it look at the head.
-fn admitTask(device: *Device, from: From, route: *const routes.Route, asked: routes.Request, answer: *const Answer, problem: *Problem) problems.Error!void {
+fn admitTask(device: *Device, from: From, route: *const Route, asked: Request, answer: *const Answer, problem: *Problem) problems.Error!void {
     const task = &route.kind.task;
     const content_type = if (task.accepts.len == 0) null else http.header(asked.headers, "content-type");
     const body_type = try bodyType(task.accepts, content_type, asked.headers, problem);
@@ -146,13 +136,13 @@ fn admitTask(device: *Device, from: From, route: *const routes.Route, asked: rou
     const exchange = try take(device, from, route, body_type, answer, problem);
     task.begin(device, exchange, asked) catch |err| {
         problem.* = exchange.problem;
-        device.release(exchange);
+        schedule.release(device, exchange);
         return err;
     };
 }
 
 /// The type of a body, raw when the head does not say; an empty content type is none that anything accepts.
-fn bodyType(accepts: []const exchanges.BodyType, content_type: ?[]const u8, headers: []const ports.Header, problem: *Problem) problems.Error!exchanges.BodyType {
+fn bodyType(accepts: []const BodyType, content_type: ?[]const u8, headers: []const ports.Header, problem: *Problem) problems.Error!BodyType {
     if (http.header(headers, "content-encoding")) |coding| if (!std.ascii.eqlIgnoreCase(coding, "identity")) {
         return problem.fail(415, .CONTENT_ENCODING, "the board takes no encoded bodies", .{}, .{ .field = "content-encoding", .expected = "a body without content-encoding" });
     };
@@ -170,9 +160,9 @@ fn contentLength(headers: []const ports.Header, problem: *Problem) problems.Erro
     };
 }
 
-fn take(device: *Device, from: From, route: *const routes.Route, body_type: exchanges.BodyType, answer: *const Answer, problem: *Problem) problems.Error!*Exchange {
+fn take(device: *Device, from: From, route: *const Route, body_type: BodyType, answer: *const Answer, problem: *Problem) problems.Error!*Exchange {
     const exchange = try if (route.kind == .inference) room.forInference(device, from.right, &from.client, problem) else room.forTask(device, from.right, &from.client, problem);
-    device.sequence += 1;
+    device.requests.sequence += 1;
     const time = device.now();
     exchange.* = .{
         .state = .receiving,
@@ -180,7 +170,7 @@ fn take(device: *Device, from: From, route: *const routes.Route, body_type: exch
         .channel = from.channel,
         .right = from.right,
         .client = from.client,
-        .sequence = device.sequence,
+        .sequence = device.requests.sequence,
         .route = route,
         .body_type = body_type,
         .answer_format = answer.format,
@@ -198,55 +188,37 @@ fn take(device: *Device, from: From, route: *const routes.Route, body_type: exch
     return exchange;
 }
 
-fn tooLarge(bytes_max: usize, problem: *Problem) problems.Error {
-    return problem.fail(413, .BODY_TOO_LARGE, "the body is larger than the board takes", .{}, .{ .field = "content-length", .expected = .{ "at most {f}", .{size(bytes_max)} } });
-}
-
-/// One whose client left is nobody's any more: the port may give its number to another request.
-pub fn find(device: *Device, request: u32) ?*Exchange {
-    for (device.exchanges) |*exchange| {
-        if (exchange.state != .free and !exchange.abandoned and exchange.request == request) return exchange;
-    }
-    return null;
-}
-
 pub fn bodyChunk(device: *Device, request: u32, bytes: []const u8) void {
-    const exchange = device.find(request) orelse return;
+    const exchange = schedule.find(device, request) orelse return;
     if (exchange.state != .receiving) return;
-    if (!rights.holds(device, exchange)) return rights.lose(device, exchange);
+    if (!rights.holds(device, exchange)) return schedule.lose(device, exchange);
     exchange.last_activity_us = device.now();
     if (exchange.ignores_body) return;
     switch (exchange.route.kind) {
         .immediate => unreachable,
-        .inference => device.keepBody(exchange, bytes) catch return device.fail(exchange),
-        .task => |*task| task.chunk(device, exchange, bytes) catch return device.fail(exchange),
+        .inference => device.keepBody(exchange, bytes) catch return schedule.fail(device, exchange),
+        .task => |*task| task.chunk(device, exchange, bytes) catch return schedule.fail(device, exchange),
     }
     exchange.received += bytes.len;
 }
 
-/// Puts the next bytes of the body into the exchange's buffer.
-pub fn keepBody(_: *const Device, exchange: *Exchange, bytes: []const u8) problems.Error!void {
-    if (bytes.len > exchange.buffer.len - exchange.received) return tooLarge(exchange.buffer.len, &exchange.problem);
-    @memcpy(exchange.buffer[exchange.received..][0..bytes.len], bytes);
-}
-
 pub fn requestEnd(device: *Device, request: u32) void {
-    const exchange = device.find(request) orelse return;
+    const exchange = schedule.find(device, request) orelse return;
     if (exchange.state != .receiving) return;
-    if (!rights.holds(device, exchange)) return rights.lose(device, exchange);
+    if (!rights.holds(device, exchange)) return schedule.lose(device, exchange);
     exchange.timing.received_us = device.now();
     switch (exchange.route.kind) {
         .immediate => unreachable,
         .inference => |*inference| {
-            inference.parse(device, exchange) catch return device.fail(exchange);
-            boundCost(device, exchange) catch return device.fail(exchange);
+            inference.parse(device, exchange) catch return schedule.fail(device, exchange);
+            boundCost(device, exchange) catch return schedule.fail(device, exchange);
             decodeNext(device, exchange);
         },
         .task => |*task| {
-            const work_due = task.received(device, exchange) catch return device.fail(exchange);
-            if (!work_due) return device.finishTask(exchange);
+            const work_due = task.received(device, exchange) catch return schedule.fail(device, exchange);
+            if (!work_due) return schedule.finishTask(device, exchange);
             if (task.exclusive) stopInference(device, exchange);
-            device.enqueue(exchange);
+            schedule.enqueue(device, exchange);
         },
     }
 }
@@ -255,53 +227,46 @@ pub fn requestEnd(device: *Device, request: u32) void {
 fn boundCost(device: *const Device, exchange: *Exchange) problems.Error!void {
     const predictions = if (exchange.route.kind.inference.predictions) |count| count(exchange) else return;
     const most = device.openPredictionsMax();
-    if (!room.isStranger(exchange.right) or predictions <= most) return;
+    if (!isStranger(exchange.right) or predictions <= most) return;
     return exchange.problem.fail(403, .COST_LIMIT, "the request asks for {d} predictions", .{predictions}, .{ .expected = .{ "at most {d}, or the owner's token", .{most} } });
 }
 
 /// Inference whose body is still arriving ends here, and all that strangers asked for; what else is further comes to its end.
 fn stopInference(device: *Device, exclusive: *Exchange) void {
-    device.exclusive = exclusive;
-    for (device.exchanges) |*exchange| {
+    device.requests.exclusive = exclusive;
+    for (device.requests.places) |*exchange| {
         if (exchange.state == .free or exchange.route.kind != .inference) continue;
-        if (exchange.state == .receiving or room.isStranger(exchange.right)) rights.stop(device, exchange, .model);
+        if (exchange.state == .receiving or isStranger(exchange.right)) schedule.stop(device, exchange, .model);
     }
-}
-
-pub fn inferenceInProgress(device: *const Device) bool {
-    for (device.exchanges) |*exchange| {
-        if (exchange.state != .free and exchange.route.kind == .inference) return true;
-    }
-    return false;
 }
 
 /// Has the next picture decoded that is not yet; after the last one the request waits for the worker.
 fn decodeNext(device: *Device, exchange: *Exchange) void {
     const index = for (&exchange.pictures, 0..) |*picture, i| {
         if (picture.encoded.len > 0) break i;
-    } else return device.enqueue(exchange);
+    } else return schedule.enqueue(device, exchange);
     const picture = &exchange.pictures[index];
     exchange.state = .decoding;
     exchange.decoding = index;
-    const encoder = &device.model.?.encode.?;
+    const encoder = &device.active.model.?.encode.?;
     // The port may answer from inside this call, so nothing may follow it.
     device.port.decode_image(device.port.user, exchange.request, picture.encoded.ptr, picture.encoded.len, .of(picture.encoded_type.mediaType()), encoder.width, encoder.height);
 }
 
 pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []const u8) void {
-    const exchange = for (device.exchanges) |*candidate| {
+    const exchange = for (device.requests.places) |*candidate| {
         if (candidate.state == .decoding and candidate.request == job) break candidate;
     } else return;
-    if (exchange.abandoned) return device.release(exchange);
-    if (exchange.ending != .none) return rights.end(device, exchange);
+    if (exchange.abandoned) return schedule.release(device, exchange);
+    if (exchange.ending != .none) return schedule.end(device, exchange);
     const picture = &exchange.pictures[exchange.decoding];
     const pixels = rgb orelse {
         exchange.problem = Problem.init(422, .IMAGE_UNREADABLE, "{s}", .{if (message.len > 0) message else "the picture cannot be decoded"}, .{ .field = .{ "{s}", .{picture.field} }, .expected = .{ "a whole {s} picture", .{picture.encoded_type.mediaType()} } });
-        return device.fail(exchange);
+        return schedule.fail(device, exchange);
     };
     if (pixels.len != exchange.image.len) {
         exchange.problem = Problem.init(500, .INTERNAL, "the decoder gave {d} bytes instead of {d}", .{ pixels.len, exchange.image.len }, .{});
-        return device.fail(exchange);
+        return schedule.fail(device, exchange);
     }
     // The first picture has memory of its own. A second one is the last thing read from the body, so its pixels take the body's place.
     const place = if (exchange.decoding == 0) exchange.image else exchange.buffer[0..pixels.len];
@@ -311,7 +276,7 @@ pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []cons
     decodeNext(device, exchange);
 }
 
-fn acceptedType(accepts: []const exchanges.BodyType, content_type: ?[]const u8) ?exchanges.BodyType {
-    const body_type = exchanges.BodyType.of(http.mediaType(content_type orelse return null)) orelse return null;
-    return if (std.mem.indexOfScalar(exchanges.BodyType, accepts, body_type) == null) null else body_type;
+fn acceptedType(accepts: []const BodyType, content_type: ?[]const u8) ?BodyType {
+    const body_type = BodyType.of(http.mediaType(content_type orelse return null)) orelse return null;
+    return if (std.mem.indexOfScalar(BodyType, accepts, body_type) == null) null else body_type;
 }

@@ -113,11 +113,11 @@ const Walk = struct {
             .reboot => .{ "POST", "/v1/reboot" },
             .announce => unreachable,
         };
-        host.device.requestHead(request, method, target, walk.clientOf(request), headers[0..count]);
+        host.core.requestHead(request, method, target, walk.clientOf(request), headers[0..count]);
     }
 
     fn activeIs(walk: *Walk, name: []const u8) bool {
-        return std.mem.eql(u8, walk.board.host.device.slot.slice(), name);
+        return std.mem.eql(u8, walk.board.host.device.active.slot.slice(), name);
     }
 
     /// Three strangers, and the owner at the address of one of them.
@@ -129,7 +129,7 @@ const Walk = struct {
         const host = &walk.board.host;
         var headers: [2]ports.Header = .{ .{ .name = .of("content-type"), .value = .of("application/json") }, undefined };
         if (token.len > 0) headers[1] = token[0];
-        host.device.requestHead(request, "POST", "/v1/updates/model", walk.clientOf(request), headers[0 .. 1 + token.len]);
+        host.core.requestHead(request, "POST", "/v1/updates/model", walk.clientOf(request), headers[0 .. 1 + token.len]);
         walk.sendAnnouncement(asked, request);
     }
 
@@ -138,8 +138,8 @@ const Walk = struct {
         var digest: [32]u8 = undefined;
         std.crypto.hash.sha2.Sha256.hash(&hosts.model, &digest, .{});
         var body: [256]u8 = undefined;
-        host.device.bodyChunk(request, std.fmt.bufPrint(&body, "{{\"url\":\"http://h/f\",\"bytes\":{d},\"sha256\":\"{x}\"}}", .{ hosts.model.len, &digest }) catch unreachable);
-        host.device.requestEnd(request);
+        host.core.bodyChunk(request, std.fmt.bufPrint(&body, "{{\"url\":\"http://h/f\",\"bytes\":{d},\"sha256\":\"{x}\"}}", .{ hosts.model.len, &digest }) catch unreachable);
+        host.core.requestEnd(request);
         if (host.reply(request).status == 202) walk.announcer = asked.*;
     }
 
@@ -153,7 +153,7 @@ const Walk = struct {
         var text: [80]u8 = undefined;
         const name = if (asked.act == .settings) "settings" else if (walk.activeIs("model_a")) "activate/model_b" else "activate/model_a";
         asked.sent = @min(asked.body_len, 3);
-        abi.synapse_device_mqtt_received(host.device, request, &.{
+        abi.synapse_device_mqtt_received(host.core, request, &.{
             .qos = 1,
             .topic = .of(std.fmt.bufPrint(&text, topic ++ "{s}/r{d}-{d}", .{ name, host.resets, request }) catch unreachable),
             .payload = &asked.body,
@@ -174,29 +174,29 @@ const Walk = struct {
         const asked = &walk.asked[request];
         if (asked.act == .upload) {
             const n = @min(hosts.model.len - asked.sent, 1 + walk.random.uintLessThan(usize, 120_000));
-            host.device.bodyChunk(request, hosts.model[asked.sent..][0..n]);
+            host.core.bodyChunk(request, hosts.model[asked.sent..][0..n]);
             asked.sent += n;
             if (asked.sent < hosts.model.len) return;
         } else if (asked.sent < asked.body_len) {
             const n = if (walk.random.boolean()) asked.body_len - asked.sent else 1;
-            host.device.bodyChunk(request, asked.body[asked.sent..][0..n]);
+            host.core.bodyChunk(request, asked.body[asked.sent..][0..n]);
             asked.sent += n;
             return;
         }
-        host.device.requestEnd(request);
+        host.core.requestEnd(request);
         asked.done = true;
     }
 
     fn serve(walk: *Walk) void {
         const host = &walk.board.host;
-        const updates = host.device.updates;
+        const updates = host.device.update;
         if (host.fetch == 0) return;
         switch (updates.state) {
-            .QUEUED => abi.synapse_device_fetch_head(host.device, host.fetch, if (host.fetch_from > 0) 206 else 200, hosts.model.len - host.fetch_from, .{}),
+            .QUEUED => abi.synapse_device_fetch_head(host.core, host.fetch, if (host.fetch_from > 0) 206 else 200, hosts.model.len - host.fetch_from, .{}),
             .DOWNLOADING => if (updates.received < hosts.model.len) {
                 const n = @min(hosts.model.len - updates.received, 60_000);
-                abi.synapse_device_fetch_chunk(host.device, host.fetch, hosts.model[@intCast(updates.received)..].ptr, @intCast(n));
-            } else abi.synapse_device_fetch_end(host.device, host.fetch, 1),
+                abi.synapse_device_fetch_chunk(host.core, host.fetch, hosts.model[@intCast(updates.received)..].ptr, @intCast(n));
+            } else abi.synapse_device_fetch_end(host.core, host.fetch, 1),
             else => {},
         }
     }
@@ -252,13 +252,13 @@ const Walk = struct {
 
     fn check(walk: *Walk) !void {
         const device = walk.board.host.device;
-        for (device.exchanges) |*exchange| {
+        for (device.requests.places) |*exchange| {
             if (exchange.state == .free or exchange.ending != .none or exchange.channel == .own) continue;
             const asked = &walk.asked[exchange.request];
             errdefer std.debug.print("request {d}, {t} as {t}, is {t}\n", .{ exchange.request, asked.act, asked.basis, exchange.state });
             try expect(asked.mayAct(&walk.world));
         }
-        if (device.updates.busy()) try expect(walk.announcer != null and walk.announcer.?.mayAct(&walk.world));
+        if (device.update.busy()) try expect(walk.announcer != null and walk.announcer.?.mayAct(&walk.world));
     }
 
     fn step(walk: *Walk, seen: *[128]bool) !void {
@@ -267,7 +267,7 @@ const Walk = struct {
         const name_before = try std.testing.allocator.dupe(u8, host.device.name());
         defer std.testing.allocator.free(name_before);
         const world = walk.world;
-        const active = host.device.slot;
+        const active = host.device.active.slot;
         const reboots = host.reboots;
         const operations = walk.board.sim.operations;
         host.random_byte +%= 1;
@@ -279,12 +279,12 @@ const Walk = struct {
             else => switch (walk.random.uintLessThan(u8, 3)) {
                 0 => for (1..host.next) |job| host.finishDecode(@intCast(job)),
                 1 => if (walk.world.claimed) {
-                    abi.synapse_device_mqtt_connected(host.device, 5);
+                    abi.synapse_device_mqtt_connected(host.core, 5);
                     walk.connected_broker = walk.world.broker;
                 },
                 else => {
                     host.clock_us += walk.random.uintLessThan(u64, 2) * 1_000_000;
-                    host.device.tick(host.clock_us);
+                    host.core.tick(host.clock_us);
                 },
             },
         }
@@ -297,7 +297,7 @@ const Walk = struct {
             try expect(walk.asked[request].mayAct(&world));
         }
         if (!world.claimed and !walk.world.claimed) {
-            try expect(std.mem.eql(u8, active.slice(), host.device.slot.slice()) or host.device.model == null or walk.undoing());
+            try expect(std.mem.eql(u8, active.slice(), host.device.active.slot.slice()) or host.device.active.model == null or walk.undoing());
             try expect(reboots == host.reboots);
         }
         // Nobody writes to a board that neither has nor had an owner but who gives up what was begun.
@@ -306,7 +306,7 @@ const Walk = struct {
     }
 
     fn undoing(walk: *Walk) bool {
-        for (walk.board.host.device.exchanges) |*exchange| if (exchange.undoing) return true;
+        for (walk.board.host.device.requests.places) |*exchange| if (exchange.undoing) return true;
         return false;
     }
 

@@ -41,11 +41,11 @@ test "a claim begun before the board had an owner does not take it from the owne
     try board.startUnclaimed();
     defer board.stop();
     const stranger = board.host.begin("POST", "/v1/claim", &json);
-    board.host.device.bodyChunk(stranger, "{");
+    board.host.core.bodyChunk(stranger, "{");
     try board.host.claim();
     try expectLost(&board, stranger, 401);
-    board.host.device.bodyChunk(stranger, "}");
-    board.host.device.requestEnd(stranger);
+    board.host.core.bodyChunk(stranger, "}");
+    board.host.core.requestEnd(stranger);
     try expectEqual(@as(u32, 200), board.host.ask("GET", "/v1/settings", &.{}, "").status);
 }
 
@@ -53,25 +53,25 @@ test "what was begun with a token that was replaced does not act" {
     var board: Board = undefined;
     try board.start();
     defer board.stop();
-    const device = board.host.device;
+    const core = board.host.core;
     const claim = board.host.begin("POST", "/v1/claim", &json);
-    device.bodyChunk(claim, "{");
+    core.bodyChunk(claim, "{");
     const settings = board.host.begin("PUT", "/v1/settings", &json);
-    device.bodyChunk(settings, "{\"name\":\"atta");
+    core.bodyChunk(settings, "{\"name\":\"atta");
     try rotate(&board);
-    device.bodyChunk(settings, "cker\"}");
-    device.requestEnd(settings);
-    device.bodyChunk(claim, "}");
-    device.requestEnd(claim);
+    core.bodyChunk(settings, "cker\"}");
+    core.requestEnd(settings);
+    core.bodyChunk(claim, "}");
+    core.requestEnd(claim);
     try expectLost(&board, claim, 401);
     try expectLost(&board, settings, 401);
-    try expectEqualStrings("a \"test\" board", device.name());
+    try expectEqualStrings("a \"test\" board", core.device.name());
     const release = board.host.begin("DELETE", "/v1/claim", &.{});
     try rotate(&board);
-    device.requestEnd(release);
+    core.requestEnd(release);
     try expectLost(&board, release, 401);
     try expectEqual(@as(u32, 200), board.host.ask("GET", "/v1/settings", &.{}, "").status);
-    try expectEqual(@as(u32, 0), device.inProgress());
+    try expectEqual(@as(u32, 0), core.device.inProgress());
 }
 
 test "an upload begun with a token that was replaced writes nothing more, and its slot is no model" {
@@ -80,13 +80,13 @@ test "an upload begun with a token that was replaced writes nothing more, and it
     defer board.stop();
     for ([_]usize{ 1000, hosts.model.len }) |sent| {
         const upload = board.beginPut("model_b", hosts.model.len);
-        board.host.device.bodyChunk(upload, hosts.model[0..sent]);
+        board.host.core.bodyChunk(upload, hosts.model[0..sent]);
         // Also when all of it is there, and the worker reads it back.
-        if (sent == hosts.model.len) board.host.device.requestEnd(upload);
+        if (sent == hosts.model.len) board.host.core.requestEnd(upload);
         try rotate(&board);
         const operations = board.sim.operations;
-        board.host.device.bodyChunk(upload, hosts.model[sent..]);
-        board.host.device.requestEnd(upload);
+        board.host.core.bodyChunk(upload, hosts.model[sent..]);
+        board.host.core.requestEnd(upload);
         try expectLost(&board, upload, 401);
         // But for the record of a slot that was given up.
         try expect(board.sim.operations <= operations + 2);
@@ -102,19 +102,19 @@ test "an activation whose right goes in the middle returns to the model before, 
     try expectEqual(@as(u32, 201), board.put("model_b", &hosts.model).status);
     for (0..6) |turns| {
         const activation = board.host.begin("POST", "/v1/models/model_b/activate", &.{});
-        board.host.device.requestEnd(activation);
+        board.host.core.requestEnd(activation);
         for (0..turns) |_| if (board.host.work_wanted and board.host.reply(activation).ended == 0) {
             board.host.work_wanted = false;
-            board.host.device.work();
-            if (turns % 2 == 0) board.host.device.workDone();
+            board.host.core.work();
+            if (turns % 2 == 0) board.host.core.workDone();
         };
         if (board.host.reply(activation).ended != 0) break;
         const half = turns % 2 == 1;
         board.host.random_byte +%= 1;
         const request = board.host.begin("POST", "/v1/claim", &json);
-        board.host.device.bodyChunk(request, "{}");
-        board.host.device.requestEnd(request);
-        if (half and !board.host.work_wanted) board.host.device.workDone();
+        board.host.core.bodyChunk(request, "{}");
+        board.host.core.requestEnd(request);
+        if (half and !board.host.work_wanted) board.host.core.workDone();
         try board.host.takeToken(board.host.reply(request));
         try expectLost(&board, activation, 401);
         try board.expectSlot("model_b", "VALID", false);
@@ -131,13 +131,13 @@ test "a firmware whose right goes in the middle is not started" {
     const image = @import("sim_parts").empty_image.make(&buffer, .{ .version = "2.0.0" });
     var length: [16]u8 = undefined;
     const upload = board.host.begin("POST", "/v1/firmware", &.{ "content-length", try std.fmt.bufPrint(&length, "{d}", .{image.len}), "content-type", "application/octet-stream" });
-    board.host.device.bodyChunk(upload, image);
-    board.host.device.requestEnd(upload);
+    board.host.core.bodyChunk(upload, image);
+    board.host.core.requestEnd(upload);
     try expect(board.host.work_wanted);
     board.host.random_byte +%= 1;
     const request = board.host.begin("POST", "/v1/claim", &json);
-    board.host.device.bodyChunk(request, "{}");
-    board.host.device.requestEnd(request);
+    board.host.core.bodyChunk(request, "{}");
+    board.host.core.requestEnd(request);
     try board.host.takeToken(board.host.reply(request));
     try expectLost(&board, upload, 401);
     try expectEqual(@as(u32, 0), board.host.reboots);
@@ -156,10 +156,10 @@ test "an update that was announced before the token was replaced, or the board g
             board.later(1);
             const fetch = board.host.fetch;
             if (sent > 0) {
-                abi.synapse_device_fetch_head(board.host.device, fetch, 200, hosts.model.len, .{});
-                abi.synapse_device_fetch_chunk(board.host.device, fetch, &hosts.model, sent);
+                abi.synapse_device_fetch_head(board.host.core, fetch, 200, hosts.model.len, .{});
+                abi.synapse_device_fetch_chunk(board.host.core, fetch, &hosts.model, sent);
             }
-            if (sent == hosts.model.len) abi.synapse_device_fetch_end(board.host.device, fetch, 1);
+            if (sent == hosts.model.len) abi.synapse_device_fetch_end(board.host.core, fetch, 1);
             if (given_away) {
                 try expectEqual(@as(u32, 200), board.host.ask("DELETE", "/v1/claim", &.{}, "").status);
                 board.host.token_len = 0;
@@ -168,11 +168,11 @@ test "an update that was announced before the token was replaced, or the board g
             } else try rotate(&board);
             if (sent < hosts.model.len) try expectEqual(fetch, board.host.fetch_cancelled);
             try board.stateIs(if (given_away) "IDLE" else "FAILED", if (given_away) null else "RIGHT_LOST");
-            if (sent > 0 and sent < hosts.model.len) abi.synapse_device_fetch_chunk(board.host.device, fetch, hosts.model[sent..].ptr, 1000);
+            if (sent > 0 and sent < hosts.model.len) abi.synapse_device_fetch_chunk(board.host.core, fetch, hosts.model[sent..].ptr, 1000);
             board.later(100);
             try expectEqual(@as(u32, 0), board.host.device.inProgress());
             try expectEqual(fetch, board.host.fetch);
-            try expectEqualStrings("model_a", board.host.device.slot.slice());
+            try expectEqualStrings("model_a", board.host.device.active.slot.slice());
             if (sent > 0) try board.expectSlot("model_b", "BROKEN", false);
         }
     }
@@ -186,17 +186,17 @@ test "inference that the owner opened ends when it is closed: received, decoded,
     try set(&board, "{\"open_inference\":true}");
     const length = asStranger(&board);
     const events = board.host.begin("POST", "/v1/plan", &(json ++ [_][]const u8{ "accept", "text/event-stream" }));
-    host.device.bodyChunk(events, plan);
-    host.device.requestEnd(events);
+    host.core.bodyChunk(events, plan);
+    host.core.requestEnd(events);
     host.decode_now = false;
     host.client = "10.0.0.2";
     const decoding = board.host.begin("POST", "/v1/encode", &.{ "content-type", "image/jpeg" });
-    host.device.bodyChunk(decoding, "\xff\xd8\xff");
-    host.device.requestEnd(decoding);
+    host.core.bodyChunk(decoding, "\xff\xd8\xff");
+    host.core.requestEnd(decoding);
     host.token_len = length;
     const own = board.host.begin("PUT", "/v1/settings", &json);
-    host.device.bodyChunk(own, "{\"open_inference\":false}");
-    host.device.requestEnd(own);
+    host.core.bodyChunk(own, "{\"open_inference\":false}");
+    host.core.requestEnd(own);
     try expectEqual(@as(u32, 200), host.reply(own).status);
     host.finishDecode(decoding);
     try expectLost(&board, decoding, 401);
@@ -212,23 +212,23 @@ test "what the broker's users asked for ends with the broker, and its connection
     try board.start();
     defer board.stop();
     const host = &board.host;
-    abi.synapse_device_mqtt_connected(host.device, 5);
+    abi.synapse_device_mqtt_connected(host.core, 5);
     const request = host.next;
     host.next += 1;
     const body = "{\"name\":\"moved\"}";
-    abi.synapse_device_mqtt_received(host.device, request, &.{ .qos = 1, .topic = .of("synapse/020000000001/cmd/settings/1"), .payload = body, .payload_bytes = 4, .total_bytes = body.len });
+    abi.synapse_device_mqtt_received(host.core, request, &.{ .qos = 1, .topic = .of("synapse/020000000001/cmd/settings/1"), .payload = body, .payload_bytes = 4, .total_bytes = body.len });
     try expectEqual(@as(u32, 1), host.device.inProgress());
     try set(&board, "{\"broker_url\":\"mqtt://elsewhere\"}");
     try expectEqual(@as(u32, 0), host.device.inProgress());
-    host.device.bodyChunk(request, body[4..]);
-    host.device.requestEnd(request);
+    host.core.bodyChunk(request, body[4..]);
+    host.core.requestEnd(request);
     try expectEqualStrings("a \"test\" board", host.device.name());
     // What still comes over the old connection.
     host.receive(.{ .qos = 1, .topic = .of("synapse/020000000001/cmd/settings/2") }, body);
     try expectEqualStrings("a \"test\" board", host.device.name());
     try expect(std.mem.indexOf(u8, host.last("synapse/020000000001/res/2").?.payload, "RIGHT_LOST") != null);
-    abi.synapse_device_mqtt_disconnected(host.device);
-    abi.synapse_device_mqtt_connected(host.device, 5);
+    abi.synapse_device_mqtt_disconnected(host.core);
+    abi.synapse_device_mqtt_connected(host.core, 5);
     host.receive(.{ .qos = 1, .topic = .of("synapse/020000000001/cmd/settings/3") }, body);
     try expectEqualStrings("moved", host.device.name());
     // Anything else that the owner sets leaves commands alone.
@@ -243,14 +243,14 @@ test "a page whose origin is listed no more is not answered" {
     defer board.stop();
     try set(&board, "{\"origins\":[\"http://panel.local\",\"http://other.local\"]}");
     const page = board.host.begin("PUT", "/v1/settings", &(json ++ [_][]const u8{ "origin", "http://panel.local" }));
-    board.host.device.bodyChunk(page, "{\"name\":\"p\"}");
+    board.host.core.bodyChunk(page, "{\"name\":\"p\"}");
     const other = board.host.begin("PUT", "/v1/settings", &(json ++ [_][]const u8{ "origin", "http://other.local" }));
-    board.host.device.bodyChunk(other, "{\"name\":\"o\"}");
+    board.host.core.bodyChunk(other, "{\"name\":\"o\"}");
     try set(&board, "{\"origins\":[\"http://other.local\"]}");
-    board.host.device.requestEnd(page);
+    board.host.core.requestEnd(page);
     try expectLost(&board, page, 401);
     try expect(!board.host.reply(page).hasHeader("access-control"));
-    board.host.device.requestEnd(other);
+    board.host.core.requestEnd(other);
     try expectEqual(@as(u32, 200), board.host.reply(other).status);
     try expect(board.host.reply(other).hasHeader("access-control-allow-origin: http://other.local"));
     try expectEqualStrings("o", board.host.device.name());

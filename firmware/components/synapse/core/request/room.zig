@@ -5,12 +5,13 @@ const std = @import("std");
 const clients = @import("client.zig");
 const Client = clients.Client;
 const Device = @import("device.zig").Device;
-const Exchange = @import("exchange.zig").Exchange;
+const Exchange = @import("device.zig").Exchange;
 const limits = @import("../limits.zig");
 const problems = @import("../wire/problem.zig");
 const Problem = problems.Problem;
+const isStranger = @import("../board/access.zig").isStranger;
 const Right = @import("../board/access.zig").Right;
-const rights = @import("rights.zig");
+const schedule = @import("schedule.zig");
 
 /// Places for inference that strangers may hold together, and those from one address. A board with one place shares it.
 pub fn strangersMax(places: usize) usize {
@@ -19,10 +20,6 @@ pub fn strangersMax(places: usize) usize {
 
 pub fn strangerMax(places: usize) usize {
     return @max(strangersMax(places) -| 1, 1);
-}
-
-pub fn isStranger(right: Right) bool {
-    return right.basis == .open_inference or right.basis == .open_read;
 }
 
 pub fn forInference(device: *Device, right: Right, client: *const Client, problem: *Problem) problems.Error!*Exchange {
@@ -76,19 +73,14 @@ fn giveWay(device: *Device, places: []Exchange, basis: @FieldType(Right, "basis"
         if (oldest == null or exchange.sequence < oldest.?.sequence) oldest = exchange;
     }
     const exchange = oldest orelse return null;
-    rights.stop(device, exchange, .room);
+    schedule.stop(device, exchange, .room);
     return exchange;
 }
 
 fn full(device: *const Device, count: usize, problem: *Problem, comptime detail: []const u8) problems.Error {
     const failed = problem.fail(503, .QUEUE_FULL, detail, .{count}, .{ .expected = "the same request later" });
-    problem.retry_after_s = retryAfter(device);
+    problem.retry_after_s = device.retryAfter();
     return failed;
-}
-
-pub fn retryAfter(device: *const Device) u32 {
-    const wait_us = device.inference_us_mean * device.inferences().len;
-    return @intCast(std.math.clamp(wait_us / 1_000_000 + 1, 1, 60));
 }
 
 test "shares of a board" {

@@ -47,13 +47,13 @@ const Open = struct {
     /// A head and a body, whose end is still to come.
     fn begin(open: *Open, target: []const u8, body: []const u8) u32 {
         const request = open.board.host.head("POST", target, "application/json", "");
-        open.board.host.device.bodyChunk(request, body);
+        open.board.host.core.bodyChunk(request, body);
         return request;
     }
 
     fn send(open: *Open, target: []const u8, body: []const u8) u32 {
         const request = open.begin(target, body);
-        open.board.host.device.requestEnd(request);
+        open.board.host.core.requestEnd(request);
         return request;
     }
 };
@@ -154,7 +154,7 @@ test "an activation of the owner's ends what strangers run" {
     const queued = open.send("/v1/plan", small);
     _ = open.be(.owner, "10.0.0.1");
     const activation = host.head("POST", "/v1/models/model_b/activate", "", "");
-    host.device.requestEnd(activation);
+    host.core.requestEnd(activation);
     try boards.expectProblem(host.reply(queued), 503, "MODEL_SWITCHING");
     host.turn();
     try boards.expectProblem(host.reply(running), 503, "MODEL_SWITCHING");
@@ -184,7 +184,7 @@ test "the owner sees what is in progress, and ends it" {
     var target: [64]u8 = undefined;
     const one = try std.fmt.bufPrint(&target, "/v1/requests/{d}", .{shown[0].object.get("id").?.integer});
     const stop = host.head("DELETE", one, "", "");
-    host.device.requestEnd(stop);
+    host.core.requestEnd(stop);
     try expectEqual(@as(u32, 200), host.reply(stop).status);
     // The worker leaves it between two model runs.
     host.turn();
@@ -195,7 +195,7 @@ test "the owner sees what is in progress, and ends it" {
     try boards.expectProblem(host.reply(slow), 403, "REQUEST_STOPPED");
     try expectEqual(@as(u32, 0), host.reply(own).ended);
     try expectEqual(@as(u32, 1), host.device.inProgress());
-    host.device.requestClosed(own);
+    host.core.requestClosed(own);
 }
 
 test "what changes the board is not ended half way" {
@@ -204,12 +204,12 @@ test "what changes the board is not ended half way" {
     defer open.board.stop();
     const host = open.be(.owner, "");
     const upload = open.board.beginPut("model_b", hosts.model.len);
-    const id = host.device.sequence;
-    host.device.bodyChunk(upload, &hosts.model);
-    host.device.requestEnd(upload);
+    const id = host.device.requests.sequence;
+    host.core.bodyChunk(upload, &hosts.model);
+    host.core.requestEnd(upload);
     var target: [64]u8 = undefined;
     const stop = host.head("DELETE", try std.fmt.bufPrint(&target, "/v1/requests/{d}", .{id}), "", "");
-    host.device.requestEnd(stop);
+    host.core.requestEnd(stop);
     try boards.expectProblem(host.reply(stop), 409, "REQUEST_BOUND");
     host.pump();
     try expectEqual(@as(u32, 201), host.reply(upload).status);
@@ -225,7 +225,7 @@ test "slow claims of a board without an owner make room for the next, whoever's 
         for (&slow, 0..) |*request, i| {
             host.client = clients[i % clients.len];
             request.* = host.head("POST", "/v1/claim", "application/json", "");
-            host.device.bodyChunk(request.*, "{");
+            host.core.bodyChunk(request.*, "{");
         }
         try boards.expectProblem(host.reply(slow[0]), 503, "QUEUE_FULL");
         try expectEqual(@as(u32, 0), host.reply(slow[5]).ended);
@@ -244,17 +244,17 @@ test "a claim has little time, and the broker's commands leave the owner a place
     const slow = host.head("POST", "/v1/claim", "application/json", "");
     for (0..11) |_| {
         host.clock_us += 1_000_000;
-        host.device.bodyChunk(slow, " ");
-        host.device.tick(host.clock_us);
+        host.core.bodyChunk(slow, " ");
+        host.core.tick(host.clock_us);
     }
     try boards.expectProblem(host.reply(slow), 408, "BODY_TIMEOUT");
     try host.claim();
-    abi.synapse_device_mqtt_connected(host.device, 5);
+    abi.synapse_device_mqtt_connected(host.core, 5);
     for (0..limits.tasks_max) |i| {
         var topic: [64]u8 = undefined;
         const request = host.next;
         host.next += 1;
-        abi.synapse_device_mqtt_received(host.device, request, &.{ .qos = 1, .topic = .of(try std.fmt.bufPrint(&topic, "synapse/020000000001/cmd/settings/{d}", .{i})), .payload = "{", .payload_bytes = 1, .total_bytes = 2 });
+        abi.synapse_device_mqtt_received(host.core, request, &.{ .qos = 1, .topic = .of(try std.fmt.bufPrint(&topic, "synapse/020000000001/cmd/settings/{d}", .{i})), .payload = "{", .payload_bytes = 1, .total_bytes = 2 });
     }
     try expectEqual(@as(u32, limits.tasks_max - 1), host.device.inProgress());
     try expectEqual(@as(u32, 200), host.ask("PUT", "/v1/settings", &json, "{\"name\":\"mine\"}").status);
@@ -265,10 +265,9 @@ test "how long to wait is at least a second and at most a minute" {
     try board.start();
     defer board.stop();
     const device = board.host.device;
-    const retryAfter = @import("room.zig").retryAfter;
     for ([_]struct { u64, u32 }{ .{ 0, 1 }, .{ 1_000_000, 1 + hosts.exchange_count }, .{ 19_500_000, 59 }, .{ 19_900_000, 60 }, .{ 1_000_000_000, 60 } }) |case| {
-        device.inference_us_mean = case[0];
-        try expectEqual(case[1], retryAfter(device));
+        device.requests.inference_us_mean = case[0];
+        try expectEqual(case[1], device.retryAfter());
     }
 }
 

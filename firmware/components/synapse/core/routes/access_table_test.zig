@@ -1,6 +1,7 @@
 //! Who may use which route: every route has a row, and every row is tried with every kind of client on every kind of board.
 const std = @import("std");
 const hosts = @import("../test_host.zig");
+const Route = @import("../request/device.zig").Route;
 const routes = @import("../routes.zig");
 const SimFlash = @import("sim_parts").SimFlash;
 const Host = hosts.Host;
@@ -65,7 +66,7 @@ const cases = [_]Case{
 
 const refusals = [_][]const u8{ "UNCLAIMED", "TOKEN_MISSING", "TOKEN_WRONG", "TOO_MANY_ATTEMPTS" };
 
-fn levelOf(route: *const routes.Route) ?Level {
+fn levelOf(route: *const Route) ?Level {
     var buffer: [96]u8 = undefined;
     const name = std.fmt.bufPrint(&buffer, "{t} {s}", .{ route.method, route.path }) catch unreachable;
     return for (table) |row| {

@@ -4,7 +4,7 @@ const std = @import("std");
 const Answer = @import("../request/answer.zig").Answer;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
-const Request = @import("../routes.zig").Request;
+const Request = @import("../request/route.zig").Request;
 const http = @import("../wire/http.zig");
 
 pub const Asset = struct {

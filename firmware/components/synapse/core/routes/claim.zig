@@ -3,7 +3,7 @@
 const Answer = @import("../request/answer.zig").Answer;
 const Body = @import("../wire/body.zig").Body;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const Pair = @import("../flash/journal.zig").Pair;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
@@ -11,17 +11,22 @@ const access = @import("../board/access.zig");
 const http = @import("../wire/http.zig");
 const limits = @import("../limits.zig");
 const models = @import("models.zig");
-const rights = @import("../request/rights.zig");
-const routes = @import("../routes.zig");
+const ownership = @import("ownership.zig");
+const updates = @import("../updates/updates.zig");
+const Request = @import("../request/route.zig").Request;
+const Route = @import("../request/device.zig").Route;
 const schema = @import("settings/schema.zig");
 const small_task = @import("small_task.zig");
 
-pub const route: routes.Route = .{ .method = .POST, .path = "/v1/claim", .access = .claim, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 201, begin, claim) } };
-pub const release_route: routes.Route = .{ .method = .DELETE, .path = "/v1/claim", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, release) } };
+pub const route: Route = .{ .method = .POST, .path = "/v1/claim", .access = .claim, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 201, begin, claim) } };
+pub const release_route: Route = .{ .method = .DELETE, .path = "/v1/claim", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, release) } };
 
 const fields = [_][]const u8{ "code", "name" };
 
-fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
+/// Whether a web page sent it whose address is not one of a local network.
+const State = struct { foreign_page: bool = false };
+
+fn begin(device: *Device, exchange: *Exchange, request: Request) ProblemError!void {
     if (device.storage == null) return models.withoutFlash(&exchange.problem);
     // A web page of another origin could send a body without a type, and own a board that its reader can reach.
     if (exchange.body_type == .raw) {
@@ -29,7 +34,7 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
     }
     const origin = http.header(request.headers, "origin");
     const host = request.target.authority orelse http.header(request.headers, "host");
-    exchange.foreign_page = (origin != null and !http.isLocalOrigin(origin.?)) or (host != null and !http.isLocalHost(host.?));
+    exchange.begin(State).foreign_page = (origin != null and !http.isLocalOrigin(origin.?)) or (host != null and !http.isLocalHost(host.?));
 }
 
 fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
@@ -52,10 +57,10 @@ fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!voi
     try body.end();
     if (!storage.access.claimed()) {
         // A page whose name was made to lead here (DNS rebinding) is of the board's own origin, as browsers see it.
-        if (exchange.foreign_page and code == null) {
+        if (exchange.own(State).foreign_page and code == null) {
             return exchange.problem.fail(403, .CLAIM_PAGE, "a page at a public name claims the board without its code", .{}, .{ .field = "origin", .expected = "the code, or the board's page at its IP address or a name of the local network" });
         }
-        try storage.access.checkClaim(code, exchange.foreign_page, device.now(), &exchange.problem);
+        try storage.access.checkClaim(code, exchange.own(State).foreign_page, device.now(), &exchange.problem);
     }
     var random: [access.token_bytes]u8 = undefined;
     device.port.random(device.port.user, &random, random.len);
@@ -73,7 +78,7 @@ fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!voi
     answer.field("name", device.name());
     answer.objectEnd();
     answer.end();
-    rights.enforce(device, exchange);
+    ownership.changed(device, exchange);
 }
 
 fn release(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
@@ -83,10 +88,10 @@ fn release(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!v
     for (changes[1..], schema.keys) |*change, key| change.* = .{ .key = key, .value = null };
     storage.settings.apply(&changes) catch |err| return small_task.settingsProblem(exchange, err);
     storage.access.load();
-    rights.enforce(device, exchange);
-    device.updates.forget(device);
+    ownership.changed(device, exchange);
+    updates.forget(device);
     device.openClaim(limits.claim_window_us);
-    device.mqtt.leave("released");
+    device.tell(.{ .leaving = "released" });
     device.log(.info, "the board has no owner any more");
     answer.begin(200);
     answer.objectBegin();

@@ -7,21 +7,21 @@ const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
 const room = @import("../request/room.zig");
 const Storage = @import("../board/storage.zig").Storage;
-const routes = @import("../routes.zig");
+const Request = @import("../request/route.zig").Request;
+const Route = @import("../request/device.zig").Route;
 const limits = @import("../limits.zig");
 const memory = @import("../board/memory.zig");
-const topics = @import("../mqtt/topics.zig");
 const runtime = @import("../model/runtime.zig");
 const ports = @import("../port.zig");
 const version = @import("../request/device.zig").version;
 const models = @import("models.zig");
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/v1/device", .access = .identity, .kind = .{ .immediate = .{
+pub const route: Route = .{ .method = .GET, .path = "/v1/device", .access = .identity, .kind = .{ .immediate = .{
     .offers = &media_types,
     .answer = report,
 } } };
 
-fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) ProblemError!void {
+fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemError!void {
     const config = &device.config;
     answer.begin(200);
     answer.objectBegin();
@@ -62,8 +62,8 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.objectEnd();
     answer.key("memory");
     answer.objectBegin();
-    region(answer, "fast", &device.fast);
-    region(answer, "slow", &device.slow);
+    region(answer, "fast", &device.memory.fast);
+    region(answer, "slow", &device.memory.slow);
     answer.fieldUnsigned("flash_bytes", config.flash_bytes);
     answer.objectEnd();
     describeLink(answer, &device.port);
@@ -79,10 +79,8 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     if (device.storage) |storage| describeOwnership(answer, device, storage);
     answer.key("mqtt");
     answer.objectBegin();
-    answer.fieldBoolean("connected", device.mqtt.connected);
-    var topic: topics.Topic = .{};
-    topic.print(topics.root ++ "{s}", .{device.mqtt.id.slice()});
-    answer.field("topic", topic.slice());
+    answer.fieldBoolean("connected", device.broker.connected);
+    answer.field("topic", device.broker.topic.slice());
     answer.key("failure");
     describeFailure(answer, device);
     answer.objectEnd();
@@ -148,7 +146,7 @@ fn describeLink(answer: *Answer, port: *const ports.Port) void {
 
 /// The last failure of the broker's connection since it was last there; null when there was none.
 fn describeFailure(answer: *Answer, device: *const Device) void {
-    const failure = &device.mqtt.failure;
+    const failure = &device.broker.failure;
     if (failure.count == 0) return answer.nothing();
     answer.objectBegin();
     answer.field("detail", failure.detail.slice());

@@ -2,10 +2,10 @@
 const Answer = @import("../request/answer.zig").Answer;
 const Body = @import("../wire/body.zig").Body;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const Model = @import("../model/model.zig").Model;
 const ProblemError = @import("../wire/problem.zig").Error;
-const Route = @import("../routes.zig").Route;
+const Route = @import("../request/device.zig").Route;
 const image = @import("image.zig");
 const reply = @import("reply.zig");
 
@@ -23,7 +23,7 @@ pub fn available(model: *const Model) bool {
 }
 
 fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
-    const encoder = &device.model.?.encode.?;
+    const encoder = &device.active.model.?.encode.?;
     switch (exchange.body_type) {
         .jpeg, .png, .raw => return image.fromBody(exchange, encoder),
         .form => return image.fromForm(exchange, encoder),
@@ -41,8 +41,8 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
 }
 
 pub fn step(device: *Device, exchange: *Exchange) bool {
-    const model = &device.model.?;
-    return model.runEncode(&device.turn, exchange.pictures[0].pixels, exchange.result(0, model.encode.?.latent_elements));
+    const model = &device.active.model.?;
+    return model.runEncode(&device.requests.turn, exchange.pictures[0].pixels, exchange.result(0, model.encode.?.latent_elements));
 }
 
 pub fn results(model: *const Model, exchange: *Exchange) []const f32 {
@@ -53,7 +53,7 @@ fn reportLatent(device: *const Device, exchange: *Exchange, answer: *Answer) voi
     answer.begin(200);
     answer.objectBegin();
     answer.key("latent");
-    answer.latent(results(&device.model.?, exchange));
+    answer.latent(results(&device.active.model.?, exchange));
     reply.modelAndTiming(device, exchange, answer);
     answer.objectEnd();
     answer.end();

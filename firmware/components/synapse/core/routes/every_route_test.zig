@@ -1,14 +1,15 @@
 //! What every route answers to heads that are wrong whatever the route does, to the byte. The tables beside each route's own tests have what is wrong with bodies.
 const std = @import("std");
 const hosts = @import("../test_host.zig");
+const Route = @import("../request/device.zig").Route;
 const routes = @import("../routes.zig");
-const BodyType = @import("../request/exchange.zig").BodyType;
+const BodyType = @import("../wire/body_type.zig").BodyType;
 const SimFlash = @import("sim_parts").SimFlash;
 const Bounded = @import("../wire/problem.zig").Bounded;
 const Host = hosts.Host;
 
 /// The path of a route, with something that exists in place of `*`.
-fn target(route: *const routes.Route, buffer: *[64]u8) []const u8 {
+fn target(route: *const Route, buffer: *[64]u8) []const u8 {
     const wildcard = if (std.mem.startsWith(u8, route.path, "/v1/updates")) "model" else "model_b";
     const star = std.mem.indexOfScalar(u8, route.path, '*') orelse return route.path;
     return std.fmt.bufPrint(buffer, "{s}{s}{s}", .{ route.path[0..star], wildcard, route.path[star + 1 ..] }) catch unreachable;
@@ -16,7 +17,7 @@ fn target(route: *const routes.Route, buffer: *[64]u8) []const u8 {
 
 const Wrong = struct { status: u32, title: []const u8, code: []const u8, detail: []const u8, field: []const u8 = "", expected: []const u8 };
 
-fn expectAnswer(host: *Host, route: *const routes.Route, headers: []const []const u8, body: []const u8, wrong: Wrong) !void {
+fn expectAnswer(host: *Host, route: *const Route, headers: []const []const u8, body: []const u8, wrong: Wrong) !void {
     var buffer: [64]u8 = undefined;
     const reply = host.ask(@tagName(route.method), target(route, &buffer), headers, body);
     errdefer std.debug.print("{t} {s}: {d} {s}\n", .{ route.method, route.path, reply.status, reply.body.items });
@@ -34,7 +35,7 @@ fn expectAnswer(host: *Host, route: *const routes.Route, headers: []const []cons
     reply.* = .{ .body = reply.body };
 }
 
-fn acceptsOf(route: *const routes.Route) ?[]const BodyType {
+fn acceptsOf(route: *const Route) ?[]const BodyType {
     return switch (route.kind) {
         .immediate => null,
         .inference => |kind| if (kind.assumes != null) null else kind.accepts,

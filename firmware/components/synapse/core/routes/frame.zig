@@ -1,7 +1,7 @@
 //! A frame in a request: a latent, or a picture that the model turns into one.
 const Body = @import("../wire/body.zig").Body;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
 const image = @import("image.zig");
@@ -34,7 +34,7 @@ pub const Frame = struct {
         if (frame.seen != 0b011) {
             return exchange.problem.fail(422, .BODY_INVALID, "the frame is {s}", .{if (frame.seen & 0b100 != 0) "a latent and a picture" else "neither a latent nor a picture with its type"}, .{ .field = object, .expected = "{{\"latent\": ..}}, or {{\"image\": .., \"type\": ..}}" });
         }
-        const model = &device.model.?;
+        const model = &device.active.model.?;
         if (!model.canRollOutFromImage()) {
             return exchange.problem.fail(409, .MODEL_LACKS_ENTRY, "the model cannot turn a picture into a latent that its predictor takes", .{}, .{ .field = path ++ "image", .expected = "a latent, or a model with the entry \"encode\"" });
         }

@@ -1,9 +1,8 @@
 //! A picture in a request: as the whole body, as the file of a form, or as `image` and `type` in a JSON or CBOR object. Shared by the routes that take one.
 const std = @import("std");
 const Body = @import("../wire/body.zig").Body;
-const exchanges = @import("../request/exchange.zig");
-const Exchange = exchanges.Exchange;
-const BodyType = exchanges.BodyType;
+const BodyType = @import("../wire/body_type.zig").BodyType;
+const Exchange = @import("../request/device.zig").Exchange;
 const limits = @import("../limits.zig");
 const multipart = @import("../wire/multipart.zig");
 const picture_size = @import("picture_size.zig");

@@ -7,9 +7,10 @@ const http = @import("../wire/http.zig");
 const LogLevel = @import("../port.zig").LogLevel;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
-const routes = @import("../routes.zig");
+const Request = @import("../request/route.zig").Request;
+const Route = @import("../request/device.zig").Route;
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/v1/log", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } } };
+pub const route: Route = .{ .method = .GET, .path = "/v1/log", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } } };
 
 fn label(level: LogLevel) []const u8 {
     return switch (level) {
@@ -19,7 +20,7 @@ fn label(level: LogLevel) []const u8 {
     };
 }
 
-fn report(device: *Device, request: routes.Request, answer: *Answer, problem: *Problem) ProblemError!void {
+fn report(device: *Device, request: Request, answer: *Answer, problem: *Problem) ProblemError!void {
     var least: LogLevel = .info;
     if (request.target.parameter("level")) |text| {
         least = for (std.enums.values(LogLevel)) |level| {

@@ -6,18 +6,19 @@ const memory = @import("../board/memory.zig");
 const metrics = @import("../board/metrics.zig");
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
-const routes = @import("../routes.zig");
+const Request = @import("../request/route.zig").Request;
+const Route = @import("../request/device.zig").Route;
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/v1/metrics", .access = .read, .kind = .{ .immediate = .{
+pub const route: Route = .{ .method = .GET, .path = "/v1/metrics", .access = .read, .kind = .{ .immediate = .{
     .offers = &.{"text/plain; version=0.0.4; charset=utf-8"},
     .answer = report,
 } } };
 
-fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) ProblemError!void {
+fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemError!void {
     answer.head(200, route.kind.immediate.offers[0], &.{.{ "cache-control", "no-store" }});
     family(answer, "synapse_requests_total", "counter", "Answered requests by route and status.");
     for (&device.metrics.requests, 0..) |*counts, index| {
-        const method, const path = nameOf(index) orelse continue;
+        const method, const path = nameOf(device, index) orelse continue;
         for (counts, metrics.statuses) |count, status| {
             if (count > 0) line(answer, "synapse_requests_total{{method=\"{s}\",route=\"{s}\",status=\"{d}\"}} {d}\n", .{ method, path, status, count });
         }
@@ -26,15 +27,15 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     line(answer, "synapse_requests_abandoned_total {d}\n", .{device.metrics.abandoned});
     family(answer, "synapse_inference_seconds", "histogram", "Time on the worker of an answered request.");
     for (&device.metrics.inference, 0..) |*histogram, index| {
-        if (index < routes.table.len and histogram.count() > 0) writeHistogram(answer, routes.table[index].path, histogram);
+        if (index < device.routes.len and histogram.count() > 0) writeHistogram(answer, device.routes[index].path, histogram);
     }
     family(answer, "synapse_queue_depth", "gauge", "Inference requests in progress, the running one included.");
     line(answer, "synapse_queue_depth {d}\n", .{device.queueDepth()});
     family(answer, "synapse_queue_capacity", "gauge", "Most inference requests in progress at once.");
     line(answer, "synapse_queue_capacity {d}\n", .{device.config.exchange_count});
     family(answer, "synapse_memory_bytes", "gauge", "Memory by region.");
-    region(answer, "fast", &device.fast);
-    region(answer, "slow", &device.slow);
+    region(answer, "fast", &device.memory.fast);
+    region(answer, "slow", &device.memory.slow);
     if (device.storage != null) {
         family(answer, "synapse_flash_operations_total", "counter", "Erased sectors and writes of the flash areas.");
         for ([_]struct { []const u8, u32 }{ .{ "erase", device.metrics.flash_erases }, .{ "write", device.metrics.flash_writes } }) |operation| {
@@ -43,9 +44,9 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
         family(answer, "synapse_flash_failures_total", "counter", "Flash operations that failed.");
         line(answer, "synapse_flash_failures_total {d}\n", .{device.metrics.flash_failures});
     }
-    const mqtt = &device.mqtt.outbox.counters;
+    const mqtt = &device.broker.counters;
     family(answer, "synapse_mqtt_connected", "gauge", "1 while the board has a broker.");
-    line(answer, "synapse_mqtt_connected {d}\n", .{@intFromBool(device.mqtt.connected)});
+    line(answer, "synapse_mqtt_connected {d}\n", .{@intFromBool(device.broker.connected)});
     family(answer, "synapse_mqtt_connects_total", "counter", "Connections to a broker.");
     line(answer, "synapse_mqtt_connects_total {d}\n", .{mqtt.connects});
     family(answer, "synapse_mqtt_messages_total", "counter", "Messages by what became of them: commands received, of those duplicate or refused; published, or lost for want of room.");
@@ -63,10 +64,10 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.end();
 }
 
-fn nameOf(index: usize) ?struct { []const u8, []const u8 } {
+fn nameOf(device: *const Device, index: usize) ?struct { []const u8, []const u8 } {
     if (index == metrics.route_unmatched) return .{ "other", "other" };
-    if (index >= routes.table.len) return null;
-    return .{ @tagName(routes.table[index].method), routes.table[index].path };
+    if (index >= device.routes.len) return null;
+    return .{ @tagName(device.routes[index].method), device.routes[index].path };
 }
 
 fn writeHistogram(answer: *Answer, path: []const u8, histogram: *const metrics.Histogram) void {

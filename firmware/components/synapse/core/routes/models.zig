@@ -8,16 +8,17 @@ const CborTokens = @import("../wire/cbor_tokens.zig").CborTokens;
 const Model = @import("../model/model.zig").Model;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
-const routes = @import("../routes.zig");
+const Request = @import("../request/route.zig").Request;
+const Route = @import("../request/device.zig").Route;
 const runtime = @import("../model/runtime.zig");
 const Storage = @import("../board/storage.zig").Storage;
 const SlotIndex = @import("../board/storage.zig").SlotIndex;
 const slot_count = @import("../board/storage.zig").slot_count;
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/v1/models", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = list } } };
-pub const slot_route: routes.Route = .{ .method = .GET, .path = "/v1/models/*", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = one } } };
+pub const route: Route = .{ .method = .GET, .path = "/v1/models", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = list } } };
+pub const slot_route: Route = .{ .method = .GET, .path = "/v1/models/*", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = one } } };
 
-fn list(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) ProblemError!void {
+fn list(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemError!void {
     answer.begin(200);
     answer.objectBegin();
     slots(device, answer);
@@ -25,7 +26,7 @@ fn list(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Proble
     answer.end();
 }
 
-fn one(device: *Device, request: routes.Request, answer: *Answer, problem: *Problem) ProblemError!void {
+fn one(device: *Device, request: Request, answer: *Answer, problem: *Problem) ProblemError!void {
     const slot = try find(device, request.wildcard, problem);
     answer.begin(200);
     answer.objectBegin();
@@ -48,11 +49,11 @@ fn one(device: *Device, request: routes.Request, answer: *Answer, problem: *Prob
 pub fn find(device: *const Device, name: []const u8, problem: *Problem) ProblemError!SlotIndex {
     if (device.storage) |storage| {
         if (storage.find(name)) |slot| return slot;
-    } else if (device.slot.len > 0 and std.mem.eql(u8, name, device.slot.slice())) return 0;
+    } else if (device.active.slot.len > 0 and std.mem.eql(u8, name, device.active.slot.slice())) return 0;
     const failed = problem.fail(404, .SLOT_UNKNOWN, "the board has no such model slot", .{}, .{ .field = "slot" });
     if (device.storage) |storage| {
         problem.expected.print("{s} or {s}", .{ storage.name(0), storage.name(1) });
-    } else problem.expected.print("{s}", .{device.slot.slice()});
+    } else problem.expected.print("{s}", .{device.active.slot.slice()});
     return failed;
 }
 
@@ -64,7 +65,7 @@ pub fn withoutFlash(problem: *Problem) ProblemError {
 pub fn slots(device: *const Device, answer: *Answer) void {
     answer.key("slots");
     answer.arrayBegin();
-    const count: usize = if (device.storage != null) slot_count else @intFromBool(device.slot.len > 0);
+    const count: usize = if (device.storage != null) slot_count else @intFromBool(device.active.slot.len > 0);
     for (0..count) |i| {
         answer.objectBegin();
         describe(device, @intCast(i), answer);
@@ -75,9 +76,9 @@ pub fn slots(device: *const Device, answer: *Answer) void {
 
 /// The model of a slot, when it is the one that requests run.
 fn running(device: *const Device, slot: SlotIndex) ?*const Model {
-    const model = if (device.model) |*model| model else return null;
+    const model = if (device.active.model) |*model| model else return null;
     const storage = device.storage orelse return model;
-    return if (std.mem.eql(u8, storage.name(slot), device.slot.slice())) model else null;
+    return if (std.mem.eql(u8, storage.name(slot), device.active.slot.slice())) model else null;
 }
 
 /// The fields of a slot, inside an object.
@@ -107,10 +108,10 @@ pub fn describe(device: *const Device, slot: SlotIndex, answer: *Answer) void {
         }
         return if (model) |open| describeModel(open, answer);
     }
-    answer.field("slot", device.slot.slice());
+    answer.field("slot", device.active.slot.slice());
     answer.field("state", if (model == null) "BROKEN" else "VALID");
     answer.fieldBoolean("active", model != null);
-    if (model) |open| describeModel(open, answer) else answer.field("detail", std.mem.sliceTo(&device.load_error.message, 0));
+    if (model) |open| describeModel(open, answer) else answer.field("detail", std.mem.sliceTo(&device.active.load_error.message, 0));
 }
 
 /// Why a slot's model is not run, or was not.

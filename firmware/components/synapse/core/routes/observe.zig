@@ -5,15 +5,14 @@ const std = @import("std");
 const Answer = @import("../request/answer.zig").Answer;
 const Body = @import("../wire/body.zig").Body;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const Model = @import("../model/model.zig").Model;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
-const Route = @import("../routes.zig").Route;
+const Route = @import("../request/device.zig").Route;
 const limits = @import("../limits.zig");
-const room = @import("../request/room.zig");
+const isStranger = @import("../board/access.zig").isStranger;
 const streams = @import("../model/streams.zig");
-const events = @import("../mqtt/events.zig");
 const frames = @import("frame.zig");
 const reply = @import("reply.zig");
 
@@ -28,7 +27,11 @@ pub const route: Route = .{ .method = .POST, .path = "/v1/observe", .access = .i
 } } };
 
 /// What the client asked for, and what came of it.
-pub const Observation = struct {
+const State = struct {
+    /// The frame is a latent yet.
+    start_done: bool = false,
+    /// Latents of the answer: the frame's, and the predicted one when there is one.
+    latents: usize = 0,
     name: streams.Name = .{},
     has_action: bool = false,
     restart: bool = false,
@@ -48,8 +51,8 @@ const stream_bit = 1 << frames.fields.len;
 const action_bit = 2 << frames.fields.len;
 
 fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
-    const predictor = &device.model.?.predict.?;
-    const observation = &exchange.observation;
+    const predictor = &device.active.model.?.predict.?;
+    const observation = exchange.begin(State);
     var body: Body = undefined;
     body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
     var frame: frames.Frame = .{};
@@ -81,21 +84,21 @@ fn streamName(body: *Body) ProblemError!streams.Name {
 
 /// First the latent, then its surprise. The stream stays as it is: a client that leaves meanwhile has changed nothing.
 fn step(device: *Device, exchange: *Exchange) bool {
-    const model = &device.model.?;
+    const model = &device.active.model.?;
     const predictor = &model.predict.?;
-    const observation = &exchange.observation;
+    const observation = exchange.own(State);
     const latent = exchange.result(0, predictor.latent_elements);
-    if (!exchange.start_done) {
+    if (!observation.start_done) {
         if (exchange.pictures[0].given) {
-            if (!model.runEncode(&device.turn, exchange.pictures[0].pixels, latent)) return false;
+            if (!model.runEncode(&device.requests.turn, exchange.pictures[0].pixels, latent)) return false;
         } else @memcpy(latent, exchange.latents[0..latent.len]);
-        exchange.start_done = true;
-        exchange.history = 1;
+        observation.start_done = true;
+        observation.latents = 1;
         return !finite(latent);
     }
-    const open = room.isStranger(exchange.right);
-    const stream = device.streams.get(&observation.name, open) orelse {
-        if (device.streams.placeFor(open) != null) return true;
+    const open = isStranger(exchange.right);
+    const stream = device.active.streams.get(&observation.name, open) orelse {
+        if (device.active.streams.placeFor(open) != null) return true;
         exchange.problem = Problem.init(503, .STREAMS_FULL, "all streams that the board has room for are its owner's", .{}, .{ .expected = "the owner's token" });
         exchange.refused = true;
         return true;
@@ -110,8 +113,8 @@ fn step(device: *Device, exchange: *Exchange) bool {
     @memcpy(action, exchange.actions[0..action.len]);
     if (stream.rows < predictor.history_min) return true;
     const predicted = exchange.result(1, latent.len);
-    if (!model.runPredict(&device.turn, stream.rows, stream.latents[0 .. stream.rows * latent.len], stream.actions[0 .. stream.rows * action.len], predicted)) return false;
-    exchange.history = 2;
+    if (!model.runPredict(&device.requests.turn, stream.rows, stream.latents[0 .. stream.rows * latent.len], stream.actions[0 .. stream.rows * action.len], predicted)) return false;
+    observation.latents = 2;
     observation.surprise = streams.distance(predicted, latent);
     observation.z_score = stream.surprise.zScore(observation.surprise.?);
     return true;
@@ -119,9 +122,9 @@ fn step(device: *Device, exchange: *Exchange) bool {
 
 /// The stream takes the frame in.
 fn settle(device: *Device, exchange: *Exchange) void {
-    const predictor = &device.model.?.predict.?;
-    const observation = &exchange.observation;
-    const stream = device.streams.find(observation.name, room.isStranger(exchange.right), observation.restart, &observation.evicted);
+    const predictor = &device.active.model.?.predict.?;
+    const observation = exchange.own(State);
+    const stream = device.active.streams.find(observation.name, isStranger(exchange.right), observation.restart, &observation.evicted);
     if (observation.surprise) |surprise| stream.surprise.add(surprise);
     stream.append(exchange.result(0, predictor.latent_elements), predictor);
     observation.frame = stream.frames;
@@ -135,12 +138,19 @@ fn finite(row: []const f32) bool {
 
 /// The frame's latent, and the predicted one when there is one.
 fn results(model: *const Model, exchange: *Exchange) []const f32 {
-    return exchange.result(0, exchange.history * model.predict.?.latent_elements);
+    return exchange.result(0, exchange.own(State).latents * model.predict.?.latent_elements);
 }
 
 fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
-    const observation = &exchange.observation;
-    if (device.mqtt.connected) events.surprise(device.mqtt, observation);
+    const observation = exchange.own(State);
+    device.tell(.{ .observed = .{
+        .stream = observation.name.slice(),
+        .frame = observation.frame,
+        .surprise = observation.surprise,
+        .z_score = observation.z_score,
+        .count = observation.statistics.count,
+        .mean = observation.statistics.mean,
+    } });
     answer.begin(200);
     answer.objectBegin();
     answer.field("stream", observation.name.slice());
@@ -154,8 +164,8 @@ fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     answer.key("evicted");
     if (observation.evicted.len > 0) answer.text(observation.evicted.slice()) else answer.nothing();
     answer.key("latent");
-    answer.latent(exchange.result(0, device.model.?.predict.?.latent_elements));
-    if (observation.has_action) reply.actionWarnings(device, exchange.actions[0..device.model.?.predict.?.action_elements], .action, answer);
+    answer.latent(exchange.result(0, device.active.model.?.predict.?.latent_elements));
+    if (observation.has_action) reply.actionWarnings(device, exchange.actions[0..device.active.model.?.predict.?.action_elements], .action, answer);
     reply.modelAndTiming(device, exchange, answer);
     answer.objectEnd();
     answer.end();

@@ -92,7 +92,7 @@ test "only so many streams are remembered, and a new model remembers none" {
         const evicted = parsed.value.object.get("evicted").?;
         if (i < limits.streams_max) try expect(evicted == .null) else try std.testing.expectEqualStrings("s0", evicted.string);
     }
-    try expectEqual(.ok, host.device.loadModel("model_a", &hosts.model));
+    try expectEqual(.ok, host.core.loadModel("model_a", &hosts.model));
     const again = try observe(&host, "s4", 0, "");
     defer again.deinit();
     try expectEqual(@as(i64, 1), again.value.object.get("frame").?.integer);
@@ -130,12 +130,12 @@ test "a client that leaves before its answer has observed nothing" {
         var action: [64]u8 = undefined;
         var text: [512]u8 = undefined;
         const left = host.head("POST", "/v1/observe", "application/json", "");
-        host.device.bodyChunk(left, try std.fmt.bufPrint(&text, "{s},\"latent\":{s},\"action\":{s}}}", .{ start, frameText(&latent, 1, hosts.latent_elements), frameText(&action, 1, hosts.action_elements) }));
-        host.device.requestEnd(left);
+        host.core.bodyChunk(left, try std.fmt.bufPrint(&text, "{s},\"latent\":{s},\"action\":{s}}}", .{ start, frameText(&latent, 1, hosts.latent_elements), frameText(&action, 1, hosts.action_elements) }));
+        host.core.requestEnd(left);
         // It leaves while the worker is in the last run.
-        host.device.work();
-        host.device.requestClosed(left);
-        host.device.workDone();
+        host.core.work();
+        host.core.requestClosed(left);
+        host.core.workDone();
         try expectEqual(@as(u32, 0), host.reply(left).heads);
     }
     for (0..limits.streams_max) |i| {

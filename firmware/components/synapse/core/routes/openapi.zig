@@ -3,16 +3,17 @@ const Answer = @import("../request/answer.zig").Answer;
 const Device = @import("../request/device.zig").Device;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
-const routes = @import("../routes.zig");
+const Request = @import("../request/route.zig").Request;
+const Route = @import("../request/device.zig").Route;
 const Asset = @import("asset.zig").Asset;
 
 pub const document: Asset = .init("application/json", @embedFile("openapi_json"), @embedFile("openapi_json_gz"));
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/openapi.json", .access = .public, .kind = .{ .immediate = .{
+pub const route: Route = .{ .method = .GET, .path = "/openapi.json", .access = .public, .kind = .{ .immediate = .{
     .offers = &.{document.content_type},
     .answer = send,
 } } };
 
-fn send(_: *Device, request: routes.Request, answer: *Answer, problem: *Problem) ProblemError!void {
+fn send(_: *Device, request: Request, answer: *Answer, problem: *Problem) ProblemError!void {
     try document.send(request, answer, problem, &.{});
 }

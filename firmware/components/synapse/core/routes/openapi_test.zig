@@ -2,6 +2,8 @@
 const std = @import("std");
 const Code = @import("../wire/code.zig").Code;
 const http = @import("../wire/http.zig");
+const Method = @import("../request/route.zig").Method;
+const match = @import("../request/match.zig");
 const routes = @import("../routes.zig");
 const document = @import("openapi.zig").document;
 const expect = std.testing.expect;
@@ -20,7 +22,7 @@ pub const Document = struct {
     }
 
     /// The operation of a route, whose `*` is any `{name}` of the document.
-    pub fn operation(self: Document, method: routes.Method, path: []const u8) ?Value {
+    pub fn operation(self: Document, method: Method, path: []const u8) ?Value {
         for (self.parsed.value.object.get("paths").?.object.keys(), self.parsed.value.object.get("paths").?.object.values()) |key, item| {
             var buffer: [128]u8 = undefined;
             if (!std.mem.eql(u8, patternOf(key, &buffer), path)) continue;
@@ -96,7 +98,7 @@ test "everything documented is a route" {
             errdefer std.debug.print("{s} {s}\n", .{ method, path });
             var buffer: [128]u8 = undefined;
             var upper: [8]u8 = undefined;
-            try expect(routes.match(std.ascii.upperString(&upper, method), patternOf(path, &buffer)) == .found);
+            try expect(match.find(&routes.table, std.ascii.upperString(&upper, method), patternOf(path, &buffer)) == .found);
             count += 1;
         }
     }

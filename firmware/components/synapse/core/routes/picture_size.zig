@@ -1,6 +1,6 @@
 //! How many pixels a JPEG or PNG says that it has, read from its head: what is too large is refused before anything is decoded.
 const std = @import("std");
-const BodyType = @import("../request/exchange.zig").BodyType;
+const BodyType = @import("../wire/body_type.zig").BodyType;
 const limits = @import("../limits.zig");
 
 pub const Size = struct {

@@ -9,13 +9,13 @@ const Body = @import("../wire/body.zig").Body;
 const cems = @import("plan/cem.zig");
 const Cem = cems.Cem;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const limits = @import("../limits.zig");
 const Predict = @import("../model/model.zig").Predict;
 const Model = @import("../model/model.zig").Model;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
-const Route = @import("../routes.zig").Route;
+const Route = @import("../request/device.zig").Route;
 const frames = @import("frame.zig");
 const reply = @import("reply.zig");
 const rollout = @import("rollout.zig");
@@ -33,7 +33,7 @@ pub const route: Route = .{ .method = .POST, .path = "/v1/plan", .access = .infe
     .progress = progress,
 } } };
 
-pub const Plan = struct {
+const State = struct {
     budget: cems.Budget = .{},
     horizon: u32 = limits.plan_horizon_default,
     seed: u64 = 0,
@@ -55,8 +55,8 @@ const budget_fields = [_][]const u8{ "samples", "iterations", "elites" };
 const seed_max = (1 << 53) - 1;
 
 fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
-    const predictor = &device.model.?.predict.?;
-    const plan = &exchange.plan;
+    const predictor = &device.active.model.?.predict.?;
+    const plan = exchange.begin(State);
     const width = predictor.latent_elements;
     var body: Body = undefined;
     body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
@@ -90,7 +90,7 @@ fn readBudget(body: *Body, budget: *cems.Budget) ProblemError!void {
 }
 
 fn checkBudget(exchange: *Exchange, predictor: *const Predict) ProblemError!void {
-    const plan = &exchange.plan;
+    const plan = exchange.own(State);
     const budget = plan.budget;
     if (budget.elites > budget.samples) {
         return exchange.problem.fail(422, .BODY_INVALID, "{d} elites of {d} samples", .{ budget.elites, budget.samples }, .{ .field = "budget.elites", .expected = "at most as many elites as samples" });
@@ -106,26 +106,26 @@ fn checkBudget(exchange: *Exchange, predictor: *const Predict) ProblemError!void
 }
 
 fn predictions(exchange: *const Exchange) u64 {
-    const plan = &exchange.plan;
+    const plan = exchange.view(State);
     return @as(u64, plan.budget.samples) * plan.budget.iterations * plan.horizon;
 }
 
-fn memoryElements(plan: *const Plan, predictor: *const Predict) usize {
+fn memoryElements(plan: *const State, predictor: *const Predict) usize {
     const trajectory = @as(usize, plan.horizon + 1) * predictor.latent_elements;
     return trajectory + Cem.memoryElements(plan.budget, plan.horizon * predictor.action_elements);
 }
 
 fn step(device: *Device, exchange: *Exchange) bool {
-    const model = &device.model.?;
-    const plan = &exchange.plan;
+    const model = &device.active.model.?;
+    const plan = exchange.own(State);
     const width = model.predict.?.latent_elements;
     switch (plan.stage) {
         .start => {
-            if (exchange.pictures[0].given and !model.runEncode(&device.turn, exchange.pictures[0].pixels, exchange.latents[0..width])) return false;
+            if (exchange.pictures[0].given and !model.runEncode(&device.requests.turn, exchange.pictures[0].pixels, exchange.latents[0..width])) return false;
             plan.stage = .goal;
         },
         .goal => {
-            if (exchange.pictures[1].given and !model.runEncode(&device.turn, exchange.pictures[1].pixels, exchange.latents[width..][0..width])) return false;
+            if (exchange.pictures[1].given and !model.runEncode(&device.requests.turn, exchange.pictures[1].pixels, exchange.latents[width..][0..width])) return false;
             // From here on the body, and a picture in its place, are needed no more.
             begin(exchange, &model.predict.?, &model.actions);
             plan.stage = .search;
@@ -146,7 +146,7 @@ fn step(device: *Device, exchange: *Exchange) bool {
 }
 
 fn begin(exchange: *Exchange, predictor: *const Predict, space: *const ActionSpace) void {
-    const plan = &exchange.plan;
+    const plan = exchange.own(State);
     const rows = plan.horizon + 1;
     const values = exchange.result(0, memoryElements(plan, predictor));
     plan.trajectory = values[0 .. rows * predictor.latent_elements];
@@ -156,8 +156,8 @@ fn begin(exchange: *Exchange, predictor: *const Predict, space: *const ActionSpa
 
 /// One step of the candidate's rollout, from as many rows as the history holds, or a part of it; true, with the cost known, after the last.
 fn predictNext(device: *Device, exchange: *Exchange) bool {
-    const model = &device.model.?;
-    const plan = &exchange.plan;
+    const model = &device.active.model.?;
+    const plan = exchange.own(State);
     const predictor = &model.predict.?;
     const width = predictor.latent_elements;
     const rows = @min(plan.depth + 1, predictor.history_max);
@@ -165,7 +165,7 @@ fn predictNext(device: *Device, exchange: *Exchange) bool {
     const history = plan.trajectory[first * width .. (plan.depth + 1) * width];
     const actions = plan.cem.candidate[first * predictor.action_elements .. (plan.depth + 1) * predictor.action_elements];
     const next = plan.trajectory[(plan.depth + 1) * width ..][0..width];
-    if (!model.runPredict(&device.turn, rows, history, actions, next)) return false;
+    if (!model.runPredict(&device.requests.turn, rows, history, actions, next)) return false;
     plan.predictions += 1;
     plan.depth += 1;
     if (plan.depth < plan.horizon) return false;
@@ -178,12 +178,12 @@ fn predictNext(device: *Device, exchange: *Exchange) bool {
 
 /// The trajectory; or the cost, when a goal so far away made it no number.
 fn results(_: *const Model, exchange: *Exchange) []const f32 {
-    const plan = &exchange.plan;
+    const plan = exchange.own(State);
     return if (std.math.isFinite(plan.cost)) plan.trajectory else (&plan.cost)[0..1];
 }
 
 fn progress(device: *const Device, exchange: *Exchange, answer: *Answer) void {
-    const plan = &exchange.plan;
+    const plan = exchange.own(State);
     if (plan.stage == .start or plan.stage == .goal) return;
     const now = device.now();
     if (plan.told_us == 0) plan.told_us = now;
@@ -202,8 +202,8 @@ fn progress(device: *const Device, exchange: *Exchange, answer: *Answer) void {
 }
 
 fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
-    const predictor = &device.model.?.predict.?;
-    const plan = &exchange.plan;
+    const predictor = &device.active.model.?.predict.?;
+    const plan = exchange.own(State);
     answer.begin(200);
     answer.objectBegin();
     answer.key("actions");

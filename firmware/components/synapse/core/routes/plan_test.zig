@@ -144,14 +144,14 @@ test "a client that leaves stops its plan, and the next request is served" {
     try host.startWithModel();
     defer host.stop();
     const leaving = host.head("POST", "/v1/plan", "application/json", "text/event-stream");
-    host.device.bodyChunk(leaving, request);
-    host.device.requestEnd(leaving);
+    host.core.bodyChunk(leaving, request);
+    host.core.requestEnd(leaving);
     host.turn();
     try expect(host.reply(leaving).ended == 0);
     const waiting = host.head("POST", "/v1/encode", "image/jpeg", "");
-    host.device.bodyChunk(waiting, jpeg);
-    host.device.requestEnd(waiting);
-    host.device.requestClosed(leaving);
+    host.core.bodyChunk(waiting, jpeg);
+    host.core.requestEnd(waiting);
+    host.core.requestClosed(leaving);
     host.turn();
     host.turn();
     try expectEqual(@as(u32, 200), host.reply(waiting).status);
@@ -180,7 +180,7 @@ const bounds: ActionSpace = .{ .units = "m/s", .min = &.{ -0.25, 0 }, .max = &.{
 
 fn startBounded(host: *Host) !void {
     try host.startWithModel();
-    host.device.model.?.actions = bounds;
+    host.device.active.model.?.actions = bounds;
 }
 
 test "planned actions are within the model's bounds, the same on every run, and their rollout has no warning" {
@@ -234,7 +234,7 @@ test "actions outside of the model's bounds are used, and the answer says how ma
     errdefer std.debug.print("{s}\n", .{slot});
     try expect(std.mem.indexOf(u8, slot, "\"actions\":{\"units\":\"m/s\",\"bounds\":{\"min\":[-0.25,0],\"max\":[0.5,0.125]}}") != null);
     // A model without bounds is asked whatever the client likes.
-    host.device.model.?.actions = .{};
+    host.device.active.model.?.actions = .{};
     inline for (cases) |case| try expect(std.mem.indexOf(u8, host.json(case.target, case.body).body.items, "warnings") == null);
     try expect(std.mem.indexOf(u8, host.ask("GET", "/v1/models", &.{}, "").body.items, "\"bounds\"") == null);
 }

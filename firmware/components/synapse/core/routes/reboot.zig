@@ -1,13 +1,13 @@
 //! POST /v1/reboot: answers, then starts the board anew.
 const Answer = @import("../request/answer.zig").Answer;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
-const routes = @import("../routes.zig");
+const Route = @import("../request/device.zig").Route;
 const small_task = @import("small_task.zig");
 
-pub const route: routes.Route = .{ .method = .POST, .path = "/v1/reboot", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 202, small_task.beginAny, reboot) } };
+pub const route: Route = .{ .method = .POST, .path = "/v1/reboot", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 202, small_task.beginAny, reboot) } };
 
 fn reboot(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     const restart = device.port.reboot orelse {
@@ -20,6 +20,6 @@ fn reboot(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
     answer.fieldBoolean("rebooting", true);
     answer.objectEnd();
     answer.end();
-    device.mqtt.leave("reboot");
+    device.tell(.{ .leaving = "reboot" });
     restart(device.port.user);
 }

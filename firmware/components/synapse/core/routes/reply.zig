@@ -2,12 +2,12 @@
 const Answer = @import("../request/answer.zig").Answer;
 const Device = @import("../request/device.zig").Device;
 const Bounded = @import("../wire/problem.zig").Bounded;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 
 /// The member `warnings`, where some of the actions that the client gave lie outside of the model's bounds: the answer is what the model makes of
 /// them, but it has seen none like them. `rows`: of the width of the model's actions; `field`: of the body; `actions` are rows, `action` is one.
 pub noinline fn actionWarnings(device: *const Device, rows: []const f32, field: enum { actions, action }, answer: *Answer) void {
-    const model = &device.model.?;
+    const model = &device.active.model.?;
     const width = model.predict.?.action_elements;
     const space = &model.actions;
     const outside = space.outside(rows, width);
@@ -34,7 +34,7 @@ pub noinline fn actionWarnings(device: *const Device, rows: []const f32, field: 
 }
 
 pub fn modelAndTiming(device: *const Device, exchange: *const Exchange, answer: *Answer) void {
-    const model = &device.model.?;
+    const model = &device.active.model.?;
     answer.key("model");
     answer.objectBegin();
     answer.field("name", model.name());

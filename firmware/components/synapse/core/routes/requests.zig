@@ -2,18 +2,19 @@
 const Answer = @import("../request/answer.zig").Answer;
 const media_types = @import("../request/answer.zig").media_types;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
 const http = @import("../wire/http.zig");
-const rights = @import("../request/rights.zig");
-const room = @import("../request/room.zig");
-const routes = @import("../routes.zig");
+const schedule = @import("../request/schedule.zig");
+const isStranger = @import("../board/access.zig").isStranger;
+const Request = @import("../request/route.zig").Request;
+const Route = @import("../request/device.zig").Route;
 const small_task = @import("small_task.zig");
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/v1/requests", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } } };
-pub const stop_route: routes.Route = .{ .method = .DELETE, .path = "/v1/requests/*", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, begin, stopOne) } };
-pub const stop_strangers_route: routes.Route = .{ .method = .DELETE, .path = "/v1/requests", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, stopStrangers) } };
+pub const route: Route = .{ .method = .GET, .path = "/v1/requests", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } } };
+pub const stop_route: Route = .{ .method = .DELETE, .path = "/v1/requests/*", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, begin, stopOne) } };
+pub const stop_strangers_route: Route = .{ .method = .DELETE, .path = "/v1/requests", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, stopStrangers) } };
 
 fn by(exchange: *const Exchange) []const u8 {
     return switch (exchange.channel) {
@@ -26,13 +27,13 @@ fn by(exchange: *const Exchange) []const u8 {
     };
 }
 
-fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) ProblemError!void {
+fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemError!void {
     const now = device.now();
     answer.begin(200);
     answer.objectBegin();
     answer.key("requests");
     answer.arrayBegin();
-    for (device.exchanges) |*exchange| {
+    for (device.requests.places) |*exchange| {
         if (exchange.state == .free) continue;
         answer.objectBegin();
         answer.fieldUnsigned("id", exchange.sequence);
@@ -49,8 +50,11 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.end();
 }
 
-fn begin(_: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
-    exchange.expected_bytes = http.decimal(request.wildcard) orelse return unknown(exchange);
+/// Which request is to end.
+const State = struct { id: u64 = 0 };
+
+fn begin(_: *Device, exchange: *Exchange, request: Request) ProblemError!void {
+    exchange.begin(State).id = http.decimal(request.wildcard) orelse return unknown(exchange);
 }
 
 fn unknown(exchange: *Exchange) ProblemError {
@@ -58,27 +62,27 @@ fn unknown(exchange: *Exchange) ProblemError {
 }
 
 fn stopOne(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
-    const found = for (device.exchanges) |*candidate| {
-        if (candidate.state != .free and candidate != exchange and candidate.sequence == exchange.expected_bytes) break candidate;
+    const found = for (device.requests.places) |*candidate| {
+        if (candidate.state != .free and candidate != exchange and candidate.sequence == exchange.own(State).id) break candidate;
     } else return unknown(exchange);
     if (found.route.kind == .task and found.state != .receiving) {
         return exchange.problem.fail(409, .REQUEST_BOUND, "the request changes the board, and goes on to its end", .{}, .{ .field = "id", .expected = "inference, or a request whose body is still arriving" });
     }
     tell(answer, 1);
-    rights.stop(device, found, .owner);
-    device.startNext();
+    schedule.stop(device, found, .owner);
+    schedule.startNext(device);
 }
 
 fn stopStrangers(device: *Device, _: *Exchange, answer: *Answer) ProblemError!void {
     var count: u64 = 0;
-    for (device.exchanges) |*candidate| count += @intFromBool(ofStranger(candidate));
+    for (device.requests.places) |*candidate| count += @intFromBool(ofStranger(candidate));
     tell(answer, count);
-    for (device.exchanges) |*candidate| if (ofStranger(candidate)) rights.stop(device, candidate, .owner);
-    device.startNext();
+    for (device.requests.places) |*candidate| if (ofStranger(candidate)) schedule.stop(device, candidate, .owner);
+    schedule.startNext(device);
 }
 
 fn ofStranger(exchange: *const Exchange) bool {
-    return exchange.state != .free and exchange.ending == .none and room.isStranger(exchange.right);
+    return exchange.state != .free and exchange.ending == .none and isStranger(exchange.right);
 }
 
 fn tell(answer: *Answer, count: u64) void {

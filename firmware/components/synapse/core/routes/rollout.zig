@@ -3,10 +3,10 @@
 const Answer = @import("../request/answer.zig").Answer;
 const Body = @import("../wire/body.zig").Body;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const Model = @import("../model/model.zig").Model;
 const ProblemError = @import("../wire/problem.zig").Error;
-const Route = @import("../routes.zig").Route;
+const Route = @import("../request/device.zig").Route;
 const frames = @import("frame.zig");
 const reply = @import("reply.zig");
 
@@ -27,11 +27,15 @@ pub fn available(model: *const Model) bool {
     return predictor.history_min == 1;
 }
 
+/// Steps to do and done; whether the start is a latent yet.
+pub const State = struct { steps: usize = 0, steps_done: usize = 0, start_done: bool = false };
+
 const fields = [_][]const u8{ "start", "actions" };
 
 fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
-    const model = &device.model.?;
+    const model = &device.active.model.?;
     const predictor = &model.predict.?;
+    const state = exchange.begin(State);
     var body: Body = undefined;
     body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
     var start: frames.Frame = .{};
@@ -39,7 +43,7 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     try body.object();
     while (try body.field(0, &fields, &seen)) |index| switch (index) {
         0 => try start.readObject(&body, exchange.latents[0..predictor.latent_elements]),
-        else => exchange.steps = try body.rows(exchange.actions[0 .. device.stepsMax() * predictor.action_elements], predictor.action_elements),
+        else => state.steps = try body.rows(exchange.actions[0 .. device.stepsMax() * predictor.action_elements], predictor.action_elements),
     };
     try body.require(&fields, seen, 0b11);
     try body.end();
@@ -47,39 +51,40 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
 }
 
 pub fn predictions(exchange: *const Exchange) u64 {
-    return exchange.steps;
+    return exchange.view(State).steps;
 }
 
 pub fn step(device: *Device, exchange: *Exchange) bool {
-    const model = &device.model.?;
+    const model = &device.active.model.?;
     const predictor = &model.predict.?;
     const width = predictor.latent_elements;
-    if (!exchange.start_done) {
+    const state = exchange.own(State);
+    if (!state.start_done) {
         if (exchange.pictures[0].given) {
-            if (!model.runEncode(&device.turn, exchange.pictures[0].pixels, exchange.result(0, width))) return false;
+            if (!model.runEncode(&device.requests.turn, exchange.pictures[0].pixels, exchange.result(0, width))) return false;
         } else @memcpy(exchange.result(0, width), exchange.latents[0..width]);
-        exchange.start_done = true;
+        state.start_done = true;
         return false;
     }
-    const done = exchange.steps_done;
+    const done = state.steps_done;
     const rows = @min(done + 1, predictor.history_max);
     const first = done + 1 - rows;
     const history = exchange.result(0, width * (done + 1))[first * width ..];
     const actions = exchange.actions[first * predictor.action_elements .. (done + 1) * predictor.action_elements];
-    if (!model.runPredict(&device.turn, rows, history, actions, exchange.result(done + 1, width))) return false;
-    exchange.steps_done += 1;
-    return exchange.steps_done == exchange.steps;
+    if (!model.runPredict(&device.requests.turn, rows, history, actions, exchange.result(done + 1, width))) return false;
+    state.steps_done += 1;
+    return state.steps_done == state.steps;
 }
 
 pub fn results(model: *const Model, exchange: *Exchange) []const f32 {
-    return exchange.result(0, (exchange.steps + 1) * model.predict.?.latent_elements);
+    return exchange.result(0, (exchange.own(State).steps + 1) * model.predict.?.latent_elements);
 }
 
 pub fn trajectory(device: *const Device, exchange: *Exchange, answer: *Answer) void {
-    const width = device.model.?.predict.?.latent_elements;
+    const width = device.active.model.?.predict.?.latent_elements;
     answer.key("trajectory");
     answer.arrayBegin();
-    for (0..exchange.steps + 1) |i| answer.latent(exchange.result(i, width));
+    for (0..exchange.own(State).steps + 1) |i| answer.latent(exchange.result(i, width));
     answer.arrayEnd();
 }
 
@@ -87,7 +92,7 @@ fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     answer.begin(200);
     answer.objectBegin();
     trajectory(device, exchange, answer);
-    reply.actionWarnings(device, exchange.actions[0 .. exchange.steps * device.model.?.predict.?.action_elements], .actions, answer);
+    reply.actionWarnings(device, exchange.actions[0 .. exchange.own(State).steps * device.active.model.?.predict.?.action_elements], .actions, answer);
     reply.modelAndTiming(device, exchange, answer);
     answer.objectEnd();
     answer.end();

@@ -1,11 +1,11 @@
 //! POST /v1/selftest: runs the model's own test vectors on the worker, and says which of them gave the outputs that the pack promises.
 const Answer = @import("../request/answer.zig").Answer;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const Model = @import("../model/model.zig").Model;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
-const Route = @import("../routes.zig").Route;
+const Route = @import("../request/device.zig").Route;
 const reply = @import("reply.zig");
 
 pub const route: Route = .{ .method = .POST, .path = "/v1/selftest", .access = .inference, .kind = .{ .inference = .{
@@ -16,6 +16,9 @@ pub const route: Route = .{ .method = .POST, .path = "/v1/selftest", .access = .
     .results = results,
     .answer = report,
 } } };
+
+/// Vectors to run and run, and a bit for each that passed.
+const State = struct { steps: usize = 0, steps_done: usize = 0, passed: u32 = 0 };
 
 /// The format's bound on test vectors.
 const vectors_max = 16;
@@ -28,16 +31,17 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     if (exchange.received > 0) {
         return exchange.problem.fail(422, .BODY_INVALID, "the request has a body of {d} bytes", .{exchange.received}, .{ .expected = "no body" });
     }
-    exchange.steps = @min(device.model.?.info.golden_count, vectors_max);
+    exchange.begin(State).steps = @min(device.active.model.?.info.golden_count, vectors_max);
 }
 
 fn step(device: *Device, exchange: *Exchange) bool {
-    if (exchange.steps_done < exchange.steps) {
-        const passed = device.model.?.selfTest(&device.turn, @intCast(exchange.steps_done)) orelse return false;
-        exchange.passed |= @as(u32, @intFromBool(passed)) << @intCast(exchange.steps_done);
-        exchange.steps_done += 1;
+    const state = exchange.own(State);
+    if (state.steps_done < state.steps) {
+        const passed = device.active.model.?.selfTest(&device.requests.turn, @intCast(state.steps_done)) orelse return false;
+        state.passed |= @as(u32, @intFromBool(passed)) << @intCast(state.steps_done);
+        state.steps_done += 1;
     }
-    return exchange.steps_done == exchange.steps;
+    return state.steps_done == state.steps;
 }
 
 fn results(_: *const Model, _: *Exchange) []const f32 {
@@ -45,16 +49,17 @@ fn results(_: *const Model, _: *Exchange) []const f32 {
 }
 
 fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
-    const all = (@as(u32, 1) << @intCast(exchange.steps)) - 1;
+    const state = exchange.own(State);
+    const all = (@as(u32, 1) << @intCast(state.steps)) - 1;
     answer.begin(200);
     answer.objectBegin();
-    answer.fieldBoolean("passed", exchange.passed == all);
+    answer.fieldBoolean("passed", state.passed == all);
     answer.key("vectors");
     answer.arrayBegin();
-    for (0..exchange.steps) |i| {
+    for (0..state.steps) |i| {
         answer.objectBegin();
         answer.fieldUnsigned("vector", i);
-        answer.fieldBoolean("passed", exchange.passed >> @intCast(i) & 1 == 1);
+        answer.fieldBoolean("passed", state.passed >> @intCast(i) & 1 == 1);
         answer.objectEnd();
     }
     answer.arrayEnd();

@@ -5,7 +5,7 @@ const Body = @import("../wire/body.zig").Body;
 const broker_address = @import("settings/broker_address.zig");
 const Address = broker_address.Address;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const Pair = @import("../flash/journal.zig").Pair;
 const limits = @import("../limits.zig");
 const Problem = @import("../wire/problem.zig").Problem;
@@ -13,14 +13,15 @@ const ProblemError = @import("../wire/problem.zig").Error;
 const Storage = @import("../board/storage.zig").Storage;
 const media_types = @import("../request/answer.zig").media_types;
 const models = @import("models.zig");
-const rights = @import("../request/rights.zig");
-const routes = @import("../routes.zig");
+const ownership = @import("ownership.zig");
+const Request = @import("../request/route.zig").Request;
+const Route = @import("../request/device.zig").Route;
 const schema = @import("settings/schema.zig");
 const secrets = @import("../board/secrets.zig");
 const small_task = @import("small_task.zig");
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/v1/settings", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } } };
-pub const change_route: routes.Route = .{ .method = .PUT, .path = "/v1/settings", .access = .owner, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 200, small_task.beginAny, change) } };
+pub const route: Route = .{ .method = .GET, .path = "/v1/settings", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } } };
+pub const change_route: Route = .{ .method = .PUT, .path = "/v1/settings", .access = .owner, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 200, small_task.beginAny, change) } };
 
 const url_bytes_max = bytes: {
     var most: u32 = 0;
@@ -43,9 +44,12 @@ const lists_bytes_max = bytes: {
     };
     break :bytes bytes;
 };
-pub const Lists = [lists_bytes_max]u8;
 
-fn show(device: *Device, _: routes.Request, answer: *Answer, problem: *Problem) ProblemError!void {
+comptime {
+    std.debug.assert(lists_bytes_max <= limits.texts_bytes);
+}
+
+fn show(device: *Device, _: Request, answer: *Answer, problem: *Problem) ProblemError!void {
     report(device.storage orelse return models.withoutFlash(problem), answer);
 }
 
@@ -84,7 +88,7 @@ fn change(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
     var user: BrokerUser = .{};
     var count: usize = 0;
     var seen: u32 = 0;
-    var lists: std.Io.Writer = .fixed(&device.settings_lists);
+    var lists: std.Io.Writer = .fixed(device.texts);
     try body.object();
     while (try body.field(0, &schema.keys, &seen)) |index| {
         const setting = &schema.table[index];
@@ -110,7 +114,7 @@ fn change(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
     storage.settings.apply(changes[0..count]) catch |err| return small_task.settingsProblem(exchange, err);
     storage.access.load();
     report(storage, answer);
-    rights.enforce(device, exchange);
+    ownership.changed(device, exchange);
     device.settingsChanged();
 }
 

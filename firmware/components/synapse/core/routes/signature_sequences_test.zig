@@ -84,7 +84,7 @@ const Walk = struct {
         var headers: [4]ports.Header = undefined;
         @memcpy(headers[0..extra.len], extra);
         headers[extra.len] = .{ .name = .of("authorization"), .value = .of(host.token[0..host.token_len]) };
-        host.device.requestHead(request, method, target, "", headers[0 .. extra.len + 1]);
+        host.core.requestHead(request, method, target, "", headers[0 .. extra.len + 1]);
         return request;
     }
 
@@ -98,7 +98,7 @@ const Walk = struct {
             0...2 => open.* = .{ .kind = .activate, .request = walk.head("POST", std.fmt.bufPrint(&target, "/v1/models/{s}/activate", .{slot}) catch unreachable, &.{}) },
             3 => {
                 open.* = .{ .kind = .inference, .request = host.head("POST", "/v1/encode", "image/jpeg", "") };
-                host.device.bodyChunk(open.request, "\xff\xd8\xff");
+                host.core.bodyChunk(open.request, "\xff\xd8\xff");
             },
             else => {
                 const file = walk.anyFile();
@@ -113,19 +113,19 @@ const Walk = struct {
     }
 
     fn goOn(walk: *Walk, open: *Open) void {
-        const device = walk.board.host.device;
+        const core = walk.board.host.core;
         if (walk.random.uintLessThan(u8, 30) == 0) {
-            device.requestClosed(open.request);
+            core.requestClosed(open.request);
             open.request = 0;
             return;
         }
         if (open.kind == .upload and open.at < open.end) {
             const n = @min(open.end - open.at, 1 + walk.random.uintLessThan(usize, if (walk.random.uintLessThan(u8, 4) == 0) 100 else 300_000));
-            device.bodyChunk(open.request, bytesOf(open.file)[open.at..][0..n]);
+            core.bodyChunk(open.request, bytesOf(open.file)[open.at..][0..n]);
             open.at += n;
             return;
         }
-        device.requestEnd(open.request);
+        core.requestEnd(open.request);
         open.request = 0;
     }
 
@@ -135,20 +135,20 @@ const Walk = struct {
         if (host.fetch != walk.serving) {
             walk.serving = host.fetch;
             walk.served_at = @intCast(host.fetch_from);
-            abi.synapse_device_fetch_head(host.device, host.fetch, if (host.fetch_from > 0) 206 else 200, bytesOf(walk.served).len - walk.served_at, .{});
+            abi.synapse_device_fetch_head(host.core, host.fetch, if (host.fetch_from > 0) 206 else 200, bytesOf(walk.served).len - walk.served_at, .{});
             return;
         }
         const bytes = bytesOf(walk.served);
-        if (host.device.updates.fetch == walk.serving and walk.served_at <= bytes.len) {
+        if (host.device.update.fetch == walk.serving and walk.served_at <= bytes.len) {
             const n = @min(bytes.len - walk.served_at, random.uintLessThan(usize, 300_000));
-            abi.synapse_device_fetch_chunk(host.device, walk.serving, bytes[walk.served_at..].ptr, n);
+            abi.synapse_device_fetch_chunk(host.core, walk.serving, bytes[walk.served_at..].ptr, n);
             walk.served_at += n;
-            if (n == 0 or random.uintLessThan(u8, 9) == 0) abi.synapse_device_fetch_end(host.device, walk.serving, @intFromBool(walk.served_at == bytes.len));
+            if (n == 0 or random.uintLessThan(u8, 9) == 0) abi.synapse_device_fetch_end(host.core, walk.serving, @intFromBool(walk.served_at == bytes.len));
             return;
         }
         if (random.uintLessThan(u8, 6) == 0) {
             const request = walk.head("DELETE", "/v1/updates", &.{});
-            host.device.requestEnd(request);
+            host.core.requestEnd(request);
             return;
         }
         const file = walk.anyFile();
@@ -157,22 +157,22 @@ const Walk = struct {
         Sha256.hash(bytesOf(file), &digest, .{});
         const text = std.fmt.bufPrint(&body, "{{\"url\":\"http://h/f\",\"bytes\":{d},\"sha256\":\"{x}\",\"slot\":\"{s}\"}}", .{ bytesOf(file).len, &digest, walk.slotName() }) catch unreachable;
         const request = walk.head("POST", "/v1/updates/model", &.{.{ .name = .of("content-type"), .value = .of("application/json") }});
-        host.device.bodyChunk(request, text);
-        host.device.requestEnd(request);
+        host.core.bodyChunk(request, text);
+        host.core.requestEnd(request);
         if (host.reply(request).status == 202) walk.served = file;
     }
 
     /// Once all clients have left and nothing comes any more, nothing is in progress.
     fn settle(walk: *Walk) !void {
         const host = &walk.board.host;
-        for (&walk.open) |*open| if (open.request != 0) host.device.requestClosed(open.request);
+        for (&walk.open) |*open| if (open.request != 0) host.core.requestClosed(open.request);
         walk.finishDecodes();
         walk.pump();
         host.clock_us += limits.receive_idle_us_max + 1_000_000;
-        host.device.tick(host.clock_us);
+        host.core.tick(host.clock_us);
         walk.pump();
         try std.testing.expectEqual(@as(u32, 0), host.device.inProgress());
-        try expect(host.device.running == null and host.device.exclusive == null);
+        try expect(host.device.requests.running == null and host.device.requests.exclusive == null);
     }
 
     fn reset(walk: *Walk) !void {
@@ -193,13 +193,13 @@ const Walk = struct {
         @memset(&host.pending_decode, false);
         if (!walk.board.sim.powered) walk.board.sim.powerOn();
         _ = try host.reset();
-        if (walk.random.uintLessThan(u8, 3) > 0) host.device.tick(host.clock_us + limits.healthy_after_us + 1_000_000);
+        if (walk.random.uintLessThan(u8, 3) > 0) host.core.tick(host.clock_us + limits.healthy_after_us + 1_000_000);
     }
 
     /// The worker's turn, or its end: much may happen between the two.
     fn turn(walk: *Walk) void {
         const host = &walk.board.host;
-        if (walk.worked) host.device.workDone() else if (host.work_wanted) host.device.work() else return;
+        if (walk.worked) host.core.workDone() else if (host.work_wanted) host.core.work() else return;
         if (!walk.worked) host.work_wanted = false;
         walk.worked = !walk.worked;
     }
@@ -226,7 +226,7 @@ const Walk = struct {
             12 => walk.update(),
             13, 14 => if (random.boolean()) walk.finishDecodes() else {
                 host.clock_us += random.uintLessThan(u64, 7) * 1_000_000;
-                host.device.tick(host.clock_us);
+                host.core.tick(host.clock_us);
             },
             else => if (random.uintLessThan(u8, 20) == 0) walk.board.sim.cutAt(random.uintLessThan(u64, 40), random.enumValue(sims.Cut)),
         }
@@ -253,8 +253,8 @@ const Walk = struct {
             try expect(isSigned(file));
             try expect(std.mem.eql(u8, walk.board.sim.contents(1 + @as(u32, slot))[0..pack_bytes], bytesOf(file)[0..pack_bytes]));
         }
-        const model = if (device.model) |*model| model else return;
-        const slot = storage.find(device.slot.slice()).?;
+        const model = if (device.active.model) |*model| model else return;
+        const slot = storage.find(device.active.slot.slice()).?;
         const running = walk.board.sim.contents(1 + @as(u32, slot))[0..pack_bytes];
         if (!std.mem.eql(u8, &model.info.sha256, &walk.last_digest)) walk.switches += 1;
         walk.last_digest = model.info.sha256;

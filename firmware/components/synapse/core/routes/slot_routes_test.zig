@@ -1,5 +1,6 @@
 //! Uploading and activating models, as a client sees it, with broken uploads, broken models and power cuts between.
 const std = @import("std");
+const workRefusal = @import("../request/active_model.zig").workRefusal;
 const sims = @import("sim_parts").sim_flash;
 const hosts = @import("../test_host.zig");
 const limits = @import("../limits.zig");
@@ -40,9 +41,9 @@ test "an upload that breaks off is resumed where it stopped" {
     try board.start();
     defer board.stop();
     const request = board.beginPut("model_b", file.len);
-    board.host.device.bodyChunk(request, file[0..50_000]);
+    board.host.core.bodyChunk(request, file[0..50_000]);
     try expectProblem(board.put("model_b", file), 409, "UPLOAD_IN_PROGRESS");
-    board.host.device.requestClosed(request);
+    board.host.core.requestClosed(request);
     try board.expectSlot("model_b", "BROKEN", false);
     const shown = board.host.ask("GET", "/v1/models/model_b", &.{}, "");
     try expect(std.mem.indexOf(u8, shown.body.items, "\"upload\":{\"received_bytes\":50000,") != null);
@@ -61,10 +62,10 @@ test "an upload takes the time it needs, as long as something comes" {
     const request = board.beginPut("model_b", file.len);
     var at: usize = 0;
     while (at < file.len) : (at += 2000) {
-        board.host.device.bodyChunk(request, file[at..@min(file.len, at + 2000)]);
+        board.host.core.bodyChunk(request, file[at..@min(file.len, at + 2000)]);
         board.later(5);
     }
-    board.host.device.requestEnd(request);
+    board.host.core.requestEnd(request);
     board.host.pump();
     try expectEqual(@as(u32, 201), board.host.reply(request).status);
     const silent = board.beginPut("model_b", file.len);
@@ -81,8 +82,8 @@ test "an upload that has begun does not touch the slot once its model runs, or i
     // Its head, and nothing of the file, before the slot's old model is activated.
     const waiting = board.beginPut("model_b", file.len);
     const activating = board.host.head("POST", "/v1/models/model_b/activate", "", "");
-    board.host.device.requestEnd(activating);
-    board.host.device.bodyChunk(waiting, file[0..5000]);
+    board.host.core.requestEnd(activating);
+    board.host.core.bodyChunk(waiting, file[0..5000]);
     try expectProblem(board.host.reply(waiting), 409, "SLOT_PENDING");
     board.host.pump();
     try expectEqual(@as(u32, 200), board.host.reply(activating).status);
@@ -190,16 +191,16 @@ test "activation waits for inference, lets none begin, and goes on without its c
     try expectEqual(@as(u32, 201), board.put("model_b", file).status);
     host.decode_now = false;
     const decoding = host.head("POST", "/v1/encode", "image/jpeg", "");
-    host.device.bodyChunk(decoding, "\xff\xd8\xff");
-    host.device.requestEnd(decoding);
+    host.core.bodyChunk(decoding, "\xff\xd8\xff");
+    host.core.requestEnd(decoding);
     const receiving = host.head("POST", "/v1/encode", "image/jpeg", "");
     const activating = host.head("POST", "/v1/models/model_b/activate", "", "");
-    host.device.requestEnd(activating);
+    host.core.requestEnd(activating);
     try expectProblem(host.reply(receiving), 503, "MODEL_SWITCHING");
     try expect(host.reply(receiving).hasHeader("retry-after: "));
     try expectProblem(host.send("POST", "/v1/encode", "image/jpeg", "", "\xff\xd8\xff"), 503, "MODEL_SWITCHING");
     try expectProblem(board.activate("model_b"), 409, "SLOT_PENDING");
-    host.device.requestClosed(activating);
+    host.core.requestClosed(activating);
     try expectEqual(@as(u32, 0), host.reply(decoding).heads);
     host.finishDecode(decoding);
     host.pump();
@@ -216,7 +217,7 @@ test "an activation whose record the flash did not take can be tried again, and 
     try board.start();
     defer board.stop();
     try expectEqual(@as(u32, 201), board.put("model_b", file).status);
-    board.host.device.mqtt.connect(board.host.device, 5);
+    board.host.core.mqtt.connect(board.host.device, 5);
     board.host.forget();
     // The flash takes the record of the trial and not that of its end.
     board.sim.cutAt(1, .dropped);
@@ -242,7 +243,7 @@ test "five boots that end early lead to safe mode, a healthy one out of it, an a
     const described = board.host.ask("GET", "/v1/device", &.{}, "");
     try expect(std.mem.indexOf(u8, described.body.items, "\"safe_mode\":true") != null);
     try expectProblem(board.host.send("POST", "/v1/encode", "image/jpeg", "", ""), 503, "NO_MODEL");
-    board.host.device.tick(board.host.clock_us + limits.healthy_after_us + 1_000_000);
+    board.host.core.tick(board.host.clock_us + limits.healthy_after_us + 1_000_000);
     try expectEqual(ports.Result.ok, try board.host.reset());
     try board.expectWorks();
     for (0..5) |_| _ = try board.host.reset();
@@ -269,7 +270,7 @@ test "power is cut at every flash operation of an upload and its activation: the
             board.sim.powerOn();
             try expectEqual(ports.Result.ok, try board.host.reset());
             try board.expectWorks();
-            const slot = board.host.device.slot.slice();
+            const slot = board.host.device.active.slot.slice();
             counts[@intFromBool(std.mem.eql(u8, slot, "model_b"))] += 1;
             cases += 1;
             // What was left behind does not stop the next try.
@@ -288,8 +289,8 @@ test "a model that has too much to do is refused with how much, and its slot is 
     try board.start();
     defer board.stop();
     const device = board.host.device;
-    var model = device.model.?;
-    try expectEqual(null, device.workRefusal(&model));
+    var model = device.active.model.?;
+    try expectEqual(null, workRefusal(device, &model));
     const giga = 1_000_000_000;
     const Case = struct { work: @TypeOf(model.work), words: []const u8 };
     for ([_]Case{
@@ -298,15 +299,15 @@ test "a model that has too much to do is refused with how much, and its slot is 
         .{ .work = .{ .op_max = std.math.maxInt(u64) }, .words = "at most 4.0 G" },
     }) |case| {
         model.work = case.work;
-        const refusal = device.workRefusal(&model).?;
+        const refusal = workRefusal(device, &model).?;
         try expect(std.mem.find(u8, refusal.text.slice(), case.words) != null);
     }
     model.work = .{ .op_max = 4 * giga, .run_max = 64 * giga, .golden_total = 64 * giga };
-    try expectEqual(null, device.workRefusal(&model));
+    try expectEqual(null, workRefusal(device, &model));
     // The owner's bound comes first, and 0 is none.
     _ = board.host.ask("PUT", "/v1/settings", &.{ "content-type", "application/json" }, "{\"model_gmac_max\":63}");
-    try expect(device.workRefusal(&model) != null);
+    try expect(workRefusal(device, &model) != null);
     model.work.run_max = std.math.maxInt(u64);
     _ = board.host.ask("PUT", "/v1/settings", &.{ "content-type", "application/json" }, "{\"model_gmac_max\":0}");
-    try expectEqual(null, device.workRefusal(&model));
+    try expectEqual(null, workRefusal(device, &model));
 }

@@ -1,17 +1,18 @@
 //! Tasks that are done when their body is: no work on the worker.
 const Answer = @import("../request/answer.zig").Answer;
-const BodyType = @import("../request/exchange.zig").BodyType;
+const BodyType = @import("../wire/body_type.zig").BodyType;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const JournalError = @import("../flash/journal.zig").Error;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
-const routes = @import("../routes.zig");
+const Request = @import("../request/route.zig").Request;
+const Route = @import("../request/device.zig").Route;
 
-const Begin = fn (device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void;
+const Begin = fn (device: *Device, exchange: *Exchange, request: Request) ProblemError!void;
 const Act = fn (device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void;
 
-pub fn task(comptime accepts: []const BodyType, comptime success: u16, comptime begin: Begin, comptime act: Act) routes.Task {
+pub fn task(comptime accepts: []const BodyType, comptime success: u16, comptime begin: Begin, comptime act: Act) Route.Task {
     return .{
         .accepts = accepts,
         .success = &.{success},
@@ -26,7 +27,7 @@ pub fn task(comptime accepts: []const BodyType, comptime success: u16, comptime 
     };
 }
 
-pub fn beginAny(_: *Device, _: *Exchange, _: routes.Request) ProblemError!void {}
+pub fn beginAny(_: *Device, _: *Exchange, _: Request) ProblemError!void {}
 
 fn keepBody(device: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!void {
     return device.keepBody(exchange, bytes);

@@ -34,7 +34,7 @@ test "metrics count what was answered, and every line is a comment or a sample" 
     _ = host.send("HEAD", "/v1/device", "", "", "");
     _ = host.send("GET", "/v2", "", "", "");
     _ = host.send("POST", "/v1/encode", "image/jpeg", "", "\xff\xd8\xff");
-    host.device.requestClosed(host.head("POST", "/v1/encode", "image/jpeg", ""));
+    host.core.requestClosed(host.head("POST", "/v1/encode", "image/jpeg", ""));
     const waiting = host.head("POST", "/v1/encode", "image/jpeg", "");
     // As Prometheus asks.
     const reply = host.send("GET", "/v1/metrics", "", "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1", "");
@@ -63,7 +63,7 @@ test "metrics count what was answered, and every line is a comment or a sample" 
         try expect(std.mem.startsWith(u8, line, "synapse_"));
         _ = try std.fmt.parseFloat(f64, line[std.mem.lastIndexOfScalar(u8, line, ' ').? + 1 ..]);
     }
-    host.device.requestClosed(waiting);
+    host.core.requestClosed(waiting);
 }
 
 test "the log shows its last lines, by level and from where a client stopped reading" {
@@ -100,12 +100,12 @@ test "the self-test runs every vector of the pack, and sees damage" {
     errdefer std.debug.print("{s}\n", .{host.reply(1).body.items});
     try expect(good.value.object.get("passed").?.bool);
     const vectors = good.value.object.get("vectors").?.array.items;
-    try expectEqual(host.device.model.?.info.golden_count, vectors.len);
+    try expectEqual(host.device.active.model.?.info.golden_count, vectors.len);
     try expect(vectors.len > 0);
 
     // Weights that changed after the pack was opened: flash that has gone bad.
     var damaged: [hosts.model.len]u8 align(64) = hosts.model;
-    try expectEqual(.ok, host.device.loadModel("model_a", &damaged));
+    try expectEqual(.ok, host.core.loadModel("model_a", &damaged));
     @memset(damaged[damaged.len / 2 ..], 0x11);
     const bad = try parse(host.send("POST", "/v1/selftest", "", "", ""));
     defer bad.deinit();

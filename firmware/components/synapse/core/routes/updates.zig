@@ -3,7 +3,7 @@ const std = @import("std");
 const Answer = @import("../request/answer.zig").Answer;
 const Body = @import("../wire/body.zig").Body;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
 const broker_address = @import("settings/broker_address.zig");
@@ -11,40 +11,44 @@ const limits = @import("../limits.zig");
 const media_types = @import("../request/answer.zig").media_types;
 const models = @import("models.zig");
 const pack_signature = @import("../flash/pack_signature.zig");
-const routes = @import("../routes.zig");
+const Request = @import("../request/route.zig").Request;
+const Route = @import("../request/device.zig").Route;
 const small_task = @import("small_task.zig");
+const Kind = @import("../board/update.zig").Kind;
 const updates = @import("../updates/updates.zig");
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/v1/updates", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } } };
-pub const cancel_route: routes.Route = .{ .method = .DELETE, .path = "/v1/updates", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, cancel) } };
-pub const ask_route: routes.Route = .{ .method = .POST, .path = "/v1/updates/*", .access = .owner, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 202, begin, ask) } };
+pub const route: Route = .{ .method = .GET, .path = "/v1/updates", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } } };
+pub const cancel_route: Route = .{ .method = .DELETE, .path = "/v1/updates", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, cancel) } };
+pub const ask_route: Route = .{ .method = .POST, .path = "/v1/updates/*", .access = .owner, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 202, begin, ask) } };
 
-fn show(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) ProblemError!void {
+fn show(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemError!void {
     report(device, 200, answer);
 }
 
 fn report(device: *Device, status: u16, answer: *Answer) void {
     answer.begin(status);
     answer.objectBegin();
-    device.updates.describe(answer);
+    updates.describe(device.update, answer);
     answer.objectEnd();
     answer.end();
 }
 
 fn cancel(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     // What has arrived whole goes on to its end: it is being checked, and a firmware that was checked is what starts next.
-    if (device.updates.state != .QUEUED and device.updates.state != .DOWNLOADING) {
+    if (device.update.state != .QUEUED and device.update.state != .DOWNLOADING) {
         return exchange.problem.fail(409, .NO_UPDATE, "no update is under way that could be taken back", .{}, .{ .expected = "an update that is queued or being downloaded" });
     }
-    device.updates.cancel(device);
+    updates.cancel(device);
     report(device, 200, answer);
 }
 
-fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
-    const kind = std.meta.stringToEnum(updates.Kind, request.wildcard) orelse {
+const State = struct { kind: Kind = .model };
+
+fn begin(device: *Device, exchange: *Exchange, request: Request) ProblemError!void {
+    const kind = std.meta.stringToEnum(Kind, request.wildcard) orelse {
         return exchange.problem.fail(404, .NOT_FOUND, "there are no such updates", .{}, .{ .expected = "/v1/updates/model or /v1/updates/firmware" });
     };
-    exchange.slot = @backingInt(kind);
+    exchange.begin(State).kind = kind;
     if (device.port.fetch_start == null) {
         return exchange.problem.fail(409, .NO_FETCH, "this board cannot fetch files", .{}, .{ .expected = "an upload" });
     }
@@ -57,9 +61,9 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
 const fields = [_][]const u8{ "url", "bytes", "sha256", "activate", "spread_s", "slot" };
 
 fn ask(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
-    const kind: updates.Kind = if (exchange.slot == 0) .model else .firmware;
-    if (device.updates.busy()) {
-        return exchange.problem.fail(409, .UPDATE_IN_PROGRESS, "another update is {t}", .{device.updates.state}, .{ .expected = "the same request later, or DELETE /v1/updates first" });
+    const kind = exchange.own(State).kind;
+    if (device.update.busy()) {
+        return exchange.problem.fail(409, .UPDATE_IN_PROGRESS, "another update is {t}", .{device.update.state}, .{ .expected = "the same request later, or DELETE /v1/updates first" });
     }
     var body: Body = undefined;
     body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
@@ -81,7 +85,7 @@ fn ask(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void 
     try body.require(&fields, seen, 0b111);
     try body.end();
     if (kind == .model) asked.slot = try slotName(device, asked.slot, &exchange.problem);
-    device.updates.queue(device, &asked);
+    updates.queue(device, &asked);
     report(device, 202, answer);
 }
 

@@ -3,16 +3,17 @@
 const std = @import("std");
 const Answer = @import("../request/answer.zig").Answer;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const Firmware = @import("../firmware/firmware.zig").Firmware;
 const app_image = @import("../firmware/app_image.zig");
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
 const http = @import("../wire/http.zig");
 const size = @import("../wire/byte_text.zig").size;
-const routes = @import("../routes.zig");
+const Request = @import("../request/route.zig").Request;
+const Route = @import("../request/device.zig").Route;
 
-pub const route: routes.Route = .{ .method = .POST, .path = "/v1/firmware", .access = .owner, .kind = .{ .task = .{
+pub const route: Route = .{ .method = .POST, .path = "/v1/firmware", .access = .owner, .kind = .{ .task = .{
     .accepts = &.{.raw},
     .success = &.{202},
     .unhurried = true,
@@ -26,7 +27,7 @@ pub const route: routes.Route = .{ .method = .POST, .path = "/v1/firmware", .acc
     .finish = finish,
 } } };
 
-fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
+fn begin(device: *Device, exchange: *Exchange, request: Request) ProblemError!void {
     const problem = &exchange.problem;
     if (device.config.firmware_bytes_max == 0) {
         return problem.fail(409, .NO_FIRMWARE_UPDATE, "this board cannot update its firmware over the network", .{}, .{ .expected = "the serial port" });
@@ -35,7 +36,7 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
     if (firmware.state == .on_trial) {
         return problem.fail(409, .FIRMWARE_ON_TRIAL, "the firmware that runs is new and not confirmed yet", .{}, .{ .expected = "the same request later" });
     }
-    const sending = for (device.exchanges) |*other| {
+    const sending = for (device.requests.places) |*other| {
         if (other != exchange and other.state != .free and other.route == exchange.route) break true;
     } else false;
     if (exchange.channel == .own and firmware.partial() and !sending) return resumed(firmware, request, problem);
@@ -59,7 +60,7 @@ fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemE
 }
 
 /// What the board fetches itself goes on where an earlier download broke; it knows what it has asked for.
-fn resumed(firmware: *const Firmware, request: routes.Request, problem: *Problem) ProblemError!void {
+fn resumed(firmware: *const Firmware, request: Request, problem: *Problem) ProblemError!void {
     const range: ?http.ContentRange = .parse(http.header(request.headers, "content-range") orelse "");
     if (range) |given| if (given.first == firmware.received and given.total == firmware.bytes) return;
     return problem.fail(409, .RANGE_MISMATCH, "the image has come up to byte {d} of {d}", .{ firmware.received, firmware.bytes }, .{ .field = "content-range", .expected = "the rest of it" });
@@ -117,7 +118,7 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
     answer.objectEnd();
     answer.end();
     const call = restart orelse return;
-    device.mqtt.leave("firmware");
+    device.tell(.{ .leaving = "firmware" });
     call(device.port.user);
 }
 

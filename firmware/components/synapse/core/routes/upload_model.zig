@@ -3,7 +3,7 @@
 //! where the board has update keys, is right. It does not run before it is activated.
 const Answer = @import("../request/answer.zig").Answer;
 const Device = @import("../request/device.zig").Device;
-const Exchange = @import("../request/exchange.zig").Exchange;
+const Exchange = @import("../request/device.zig").Exchange;
 const Problem = @import("../wire/problem.zig").Problem;
 const ProblemError = @import("../wire/problem.zig").Error;
 const Storage = @import("../board/storage.zig").Storage;
@@ -13,9 +13,10 @@ const http = @import("../wire/http.zig");
 const size = @import("../wire/byte_text.zig").size;
 const limits = @import("../limits.zig");
 const models = @import("models.zig");
-const routes = @import("../routes.zig");
+const Request = @import("../request/route.zig").Request;
+const Route = @import("../request/device.zig").Route;
 
-pub const route: routes.Route = .{ .method = .PUT, .path = "/v1/models/*", .access = .owner, .kind = .{ .task = .{
+pub const route: Route = .{ .method = .PUT, .path = "/v1/models/*", .access = .owner, .kind = .{ .task = .{
     .accepts = &.{.raw},
     .success = &.{ 201, 202 },
     .unhurried = true,
@@ -29,32 +30,36 @@ pub const route: routes.Route = .{ .method = .PUT, .path = "/v1/models/*", .acce
     .finish = finish,
 } } };
 
-fn begin(device: *Device, exchange: *Exchange, request: routes.Request) ProblemError!void {
-    exchange.slot = try models.find(device, request.wildcard, &exchange.problem);
+/// The slot that it changes, and how long its body is going to be.
+const State = struct { slot: SlotIndex = 0, expected_bytes: u64 = 0 };
+
+fn begin(device: *Device, exchange: *Exchange, request: Request) ProblemError!void {
+    const state = exchange.begin(State);
+    state.slot = try models.find(device, request.wildcard, &exchange.problem);
     const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
     const upload = &storage.upload;
-    for (device.exchanges) |*other| if (other != exchange and other.state != .free and other.route == exchange.route) {
+    for (device.requests.places) |*other| if (other != exchange and other.state != .free and other.route == exchange.route) {
         return refuse(exchange, storage, error.UploadInProgress);
     };
     const length = if (http.header(request.headers, "content-length")) |text| http.decimal(text) else null;
     const range = try rangeOf(request, length, exchange);
-    exchange.expected_bytes = range.last - range.first + 1;
+    state.expected_bytes = range.last - range.first + 1;
     if (range.first > 0) {
-        const same = upload.active() and upload.slot == exchange.slot and upload.total_bytes == range.total;
+        const same = upload.active() and upload.slot == state.slot and upload.total_bytes == range.total;
         if (same and upload.received == range.first) return;
         const failed = exchange.problem.fail(409, .RANGE_MISMATCH, "the board cannot go on at byte {d} of {d}", .{ range.first, range.total }, .{ .field = "content-range" });
         if (same) exchange.problem.expected.print("bytes {d}-{d}/{d}", .{ upload.received, range.total - 1, range.total }) else exchange.problem.expected.print("an upload from the first byte", .{});
         return failed;
     }
-    upload.acceptable(exchange.slot, range.total) catch |err| {
+    upload.acceptable(state.slot, range.total) catch |err| {
         if (err == error.FileTooLarge) return tooLarge(exchange, storage, range.total);
         return refuse(exchange, storage, err);
     };
     upload.cancel();
-    upload.begin(exchange.slot, range.total) catch |err| return refuse(exchange, storage, err);
+    upload.begin(state.slot, range.total) catch |err| return refuse(exchange, storage, err);
 }
 
-fn rangeOf(request: routes.Request, length: ?u64, exchange: *Exchange) ProblemError!http.ContentRange {
+fn rangeOf(request: Request, length: ?u64, exchange: *Exchange) ProblemError!http.ContentRange {
     const text = http.header(request.headers, "content-range") orelse {
         const total = length orelse {
             return exchange.problem.fail(411, .LENGTH_REQUIRED, "the request does not say how long the model is", .{}, .{ .field = "content-length", .expected = "content-length or content-range" });
@@ -69,16 +74,16 @@ fn rangeOf(request: routes.Request, length: ?u64, exchange: *Exchange) ProblemEr
 
 fn chunk(device: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!void {
     const storage = device.storage.?;
-    if (bytes.len > exchange.expected_bytes - exchange.received) {
-        return exchange.problem.fail(400, .CONTENT_RANGE, "the body is longer than its head says", .{}, .{ .field = "content-length", .expected = .{ "{d} bytes", .{exchange.expected_bytes} } });
+    if (bytes.len > exchange.own(State).expected_bytes - exchange.received) {
+        return exchange.problem.fail(400, .CONTENT_RANGE, "the body is longer than its head says", .{}, .{ .field = "content-length", .expected = .{ "{d} bytes", .{exchange.own(State).expected_bytes} } });
     }
     storage.upload.write(bytes) catch |err| return refuse(exchange, storage, err);
 }
 
 fn received(device: *Device, exchange: *Exchange) ProblemError!bool {
     const storage = device.storage.?;
-    if (exchange.received < exchange.expected_bytes) {
-        return exchange.problem.fail(400, .BODY_INCOMPLETE, "the body ends after {d} bytes", .{exchange.received}, .{ .field = "content-length", .expected = .{ "{d} bytes; the upload can be resumed", .{exchange.expected_bytes} } });
+    if (exchange.received < exchange.own(State).expected_bytes) {
+        return exchange.problem.fail(400, .BODY_INCOMPLETE, "the body ends after {d} bytes", .{exchange.received}, .{ .field = "content-length", .expected = .{ "{d} bytes; the upload can be resumed", .{exchange.own(State).expected_bytes} } });
     }
     if (storage.upload.received < storage.upload.total_bytes) return false;
     storage.upload.beginCheck() catch |err| return refuse(exchange, storage, err);
@@ -107,20 +112,20 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
     if (whole) device.log(.info, "a model was uploaded");
     answer.begin(if (whole) 201 else 202);
     answer.objectBegin();
-    models.describe(device, exchange.slot, answer);
+    models.describe(device, exchange.own(State).slot, answer);
     answer.objectEnd();
     answer.end();
 }
 
 /// Says what the other slot would hold: a board's slots need not be equal.
 fn tooLarge(exchange: *Exchange, storage: *const Storage, bytes: u64) ProblemError {
-    const other = exchange.slot ^ 1;
-    return exchange.problem.fail(413, .MODEL_EXCEEDS_SLOT, "the model is larger than slot {s}: it has {f}", .{ storage.name(exchange.slot), size(bytes) }, .{ .field = "content-length", .expected = .{ "at most {f}; slot {s} holds {f}", .{ size(storage.slots.areas[exchange.slot].bytes), storage.name(other), size(storage.slots.areas[other].bytes) } } });
+    const other = exchange.own(State).slot ^ 1;
+    return exchange.problem.fail(413, .MODEL_EXCEEDS_SLOT, "the model is larger than slot {s}: it has {f}", .{ storage.name(exchange.own(State).slot), size(bytes) }, .{ .field = "content-length", .expected = .{ "at most {f}; slot {s} holds {f}", .{ size(storage.slots.areas[exchange.own(State).slot].bytes), storage.name(other), size(storage.slots.areas[other].bytes) } } });
 }
 
 fn refuse(exchange: *Exchange, storage: *const Storage, err: UploadError) ProblemError {
     const problem = &exchange.problem;
-    const slot = exchange.slot;
+    const slot = exchange.own(State).slot;
     const name = storage.name(slot);
     const other = storage.name(slot ^ 1);
     const upload = &storage.upload;

@@ -20,13 +20,13 @@ fn erases(board: *const Board) u64 {
 /// The server knows no ranges: it begins the file anew, and the connection ends at `end`.
 fn serveWhole(board: *Board, file: []const u8, end: usize, result: download.Result) void {
     const fetch = board.host.fetch;
-    abi.synapse_device_fetch_head(board.host.device, fetch, 200, file.len, .{});
+    abi.synapse_device_fetch_head(board.host.core, fetch, 200, file.len, .{});
     var at: usize = 0;
     while (at < end) : (at += 1000) {
         const piece = file[at..@min(end, at + 1000)];
-        abi.synapse_device_fetch_chunk(board.host.device, fetch, piece.ptr, piece.len);
+        abi.synapse_device_fetch_chunk(board.host.core, fetch, piece.ptr, piece.len);
     }
-    abi.synapse_device_fetch_end(board.host.device, fetch, @backingInt(result));
+    abi.synapse_device_fetch_end(board.host.core, fetch, @backingInt(result));
     board.host.pump();
 }
 
@@ -37,13 +37,13 @@ fn downloads(board: *Board, context: anytype, comptime answer: fn (@TypeOf(conte
         const begun = board.host.fetches;
         board.later(1);
         if (board.host.fetches != begun) answer(context, board);
-        if (board.host.device.updates.state == .FAILED) break;
+        if (board.host.device.update.state == .FAILED) break;
     } else return error.NeverEnds;
     return board.host.fetches - before;
 }
 
 fn codeIs(board: *const Board, code: []const u8, words: []const u8) !void {
-    const updates = board.host.device.updates;
+    const updates = board.host.device.update;
     errdefer std.debug.print("{any}: {s}\n", .{ updates.code, updates.detail.slice() });
     try expectEqualStrings(code, @tagName(updates.code.?));
     try expect(std.mem.indexOf(u8, updates.detail.slice(), words) != null);
@@ -145,11 +145,11 @@ test "a little more each time does not keep a board at it for ever" {
     // A connection that never ends.
     _ = board.announce("model", &hosts.model, "");
     board.later(1);
-    abi.synapse_device_fetch_head(board.host.device, board.host.fetch, 200, hosts.model.len, .{});
+    abi.synapse_device_fetch_head(board.host.core, board.host.fetch, 200, hosts.model.len, .{});
     var at: usize = 0;
-    while (at < hosts.model.len and board.host.device.updates.state == .DOWNLOADING) : (at += 1) {
+    while (at < hosts.model.len and board.host.device.update.state == .DOWNLOADING) : (at += 1) {
         board.later(9);
-        abi.synapse_device_fetch_chunk(board.host.device, board.host.fetch, hosts.model[at..].ptr, 1);
+        abi.synapse_device_fetch_chunk(board.host.core, board.host.fetch, hosts.model[at..].ptr, 1);
     }
     try expect(at >= limits.update_time_us_max / 9_000_000 and at <= limits.update_time_us_max / 9_000_000 + 1);
     try codeIs(&board, "TIME_EXHAUSTED", "within 24 hours");
@@ -162,14 +162,14 @@ test "an activation that has to wait is tried again without another download" {
     _ = board.announce("model", &hosts.model, "");
     board.later(1);
     const fetch = board.host.fetch;
-    abi.synapse_device_fetch_head(board.host.device, fetch, 200, hosts.model.len, .{});
-    abi.synapse_device_fetch_chunk(board.host.device, fetch, &hosts.model, hosts.model.len);
-    abi.synapse_device_fetch_end(board.host.device, fetch, 1);
+    abi.synapse_device_fetch_head(board.host.core, fetch, 200, hosts.model.len, .{});
+    abi.synapse_device_fetch_chunk(board.host.core, fetch, &hosts.model, hosts.model.len);
+    abi.synapse_device_fetch_end(board.host.core, fetch, 1);
     // Another change of model is under way at that moment.
-    board.host.device.exclusive = &board.host.device.exchanges[board.host.device.exchanges.len - 1];
-    while (board.host.device.updates.state == .DOWNLOADED) board.host.turn();
+    board.host.device.requests.exclusive = &board.host.device.requests.places[board.host.device.requests.places.len - 1];
+    while (board.host.device.update.state == .DOWNLOADED) board.host.turn();
     board.later(0);
-    board.host.device.exclusive = null;
+    board.host.device.requests.exclusive = null;
     try board.stateIs("QUEUED", "SLOT_PENDING");
     const written = board.sim.operations;
     board.later(3);
@@ -200,7 +200,7 @@ test "why a download did not come about is told, and only what may pass is tried
         _ = board.announce("model", &hosts.model, "");
         const count = try downloads(&board, case.result, struct {
             fn answer(result: download.Result, on: *Board) void {
-                abi.synapse_device_fetch_end(on.host.device, on.host.fetch, @backingInt(result));
+                abi.synapse_device_fetch_end(on.host.core, on.host.fetch, @backingInt(result));
             }
         }.answer);
         errdefer std.debug.print("{s}\n", .{case.code});
@@ -236,9 +236,9 @@ test "an answer without the file is told, and only what may pass is tried again"
         const count = try downloads(&board, case, struct {
             fn answer(given: Case, on: *Board) void {
                 const fetch = on.host.fetch;
-                abi.synapse_device_fetch_head(on.host.device, fetch, given.status, given.length, .of(given.type));
-                abi.synapse_device_fetch_chunk(on.host.device, fetch, given.body.ptr, given.body.len);
-                abi.synapse_device_fetch_end(on.host.device, fetch, 1);
+                abi.synapse_device_fetch_head(on.host.core, fetch, given.status, given.length, .of(given.type));
+                abi.synapse_device_fetch_chunk(on.host.core, fetch, given.body.ptr, given.body.len);
+                abi.synapse_device_fetch_end(on.host.core, fetch, 1);
             }
         }.answer);
         errdefer std.debug.print("{s} {d}\n", .{ case.code, case.status });
@@ -263,13 +263,13 @@ test "the firmware that has partly come belongs to its update alone" {
     // One that somebody is sending is not ended with an update that never got that far.
     _ = board.announce("firmware", image, "");
     const sending = board.beginFirmware(image.len);
-    board.host.device.bodyChunk(sending, image[0..5000]);
+    board.host.core.bodyChunk(sending, image[0..5000]);
     board.later(1);
     board.serve(image, image.len);
     try board.stateIs("QUEUED", "UPLOAD_IN_PROGRESS");
     try expectEqual(@as(u32, 200), board.host.ask("DELETE", "/v1/updates", &.{}, "").status);
-    board.host.device.bodyChunk(sending, image[5000..]);
-    board.host.device.requestEnd(sending);
+    board.host.core.bodyChunk(sending, image[5000..]);
+    board.host.core.requestEnd(sending);
     board.host.pump();
     try expectEqual(@as(u32, 202), board.host.reply(sending).status);
 }

@@ -2,7 +2,7 @@
 //! 55799 (this is CBOR), 85 (an array of little-endian f32, RFC 8746, as JavaScript libraries write a Float32Array) and 64 (bytes).
 const std = @import("std");
 const limits = @import("../limits.zig");
-const tokens = @import("tokens.zig");
+const tokens = @import("token.zig");
 const Token = tokens.Token;
 const Error = tokens.Error;
 

@@ -2,7 +2,7 @@
 //! already read, so that a base64 picture of a megabyte with escaped slashes needs no second buffer.
 const std = @import("std");
 const limits = @import("../limits.zig");
-const tokens = @import("tokens.zig");
+const tokens = @import("token.zig");
 const Token = tokens.Token;
 
 pub const JsonTokens = struct {

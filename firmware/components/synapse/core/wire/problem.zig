@@ -1,6 +1,7 @@
 //! An error answer: RFC 9457 problem details with a stable `code`, the offending field, and what would be right.
 const std = @import("std");
 pub const Code = @import("code.zig").Code;
+const size = @import("byte_text.zig").size;
 
 /// What code returns that has filled a problem.
 pub const Error = error{Problem};
@@ -83,6 +84,11 @@ pub fn Bounded(comptime byte_count: usize) type {
             self.append(writer.buffered());
         }
     };
+}
+
+/// Of a body, or what of it a head announces.
+pub fn bodyTooLarge(bytes_max: usize, problem: *Problem) Error {
+    return problem.fail(413, .BODY_TOO_LARGE, "the body is larger than the board takes", .{}, .{ .field = "content-length", .expected = .{ "at most {f}", .{size(bytes_max)} } });
 }
 
 /// Reason phrases of the statuses that the core answers.

@@ -1,26 +1,9 @@
 //! A body as a stream of tokens, whatever it was written in. Routes read this and never know whether the client sent JSON or CBOR.
 const JsonTokens = @import("json_tokens.zig").JsonTokens;
 const CborTokens = @import("cbor_tokens.zig").CborTokens;
-
-pub const Error = error{ Malformed, Truncated, TooDeep, NumberTooLong };
-
-pub const Token = union(enum) {
-    object_begin,
-    object_end,
-    array_begin,
-    array_end,
-    /// Keys and strings. The bytes lie in the body and may be overwritten by their reader.
-    text: []u8,
-    /// CBOR only.
-    bytes: []u8,
-    /// As sent. JSON: whole and below 2^53 in magnitude.
-    number: f64,
-    /// JSON: any other number, already rounded to the nearest f32, once; so it may look whole. Infinite when beyond the range.
-    decimal: f32,
-    boolean: bool,
-    null,
-    end,
-};
+const token = @import("token.zig");
+pub const Error = token.Error;
+pub const Token = token.Token;
 
 pub const Format = enum { json, cbor };
 

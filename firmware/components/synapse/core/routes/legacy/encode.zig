@@ -4,10 +4,10 @@ const std = @import("std");
 const Answer = @import("../../request/answer.zig").Answer;
 const media_types = @import("../../request/answer.zig").media_types;
 const Device = @import("../../request/device.zig").Device;
-const Exchange = @import("../../request/exchange.zig").Exchange;
+const Exchange = @import("../../request/device.zig").Exchange;
 const Problem = @import("../../wire/problem.zig").Problem;
 const ProblemError = @import("../../wire/problem.zig").Error;
-const Route = @import("../../routes.zig").Route;
+const Route = @import("../../request/device.zig").Route;
 const encode = @import("../encode.zig");
 const reply = @import("reply.zig");
 
@@ -26,7 +26,7 @@ const mean = [3]f32{ 0.485, 0.456, 0.406 };
 const deviation = [3]f32{ 0.229, 0.224, 0.225 };
 
 fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
-    const encoder = &device.model.?.encode.?;
+    const encoder = &device.active.model.?.encode.?;
     const body = exchange.body();
     if (body.len != encoder.image_bytes * 4) {
         return exchange.problem.fail(422, .IMAGE_SIZE, "the picture has {d} bytes", .{body.len}, .{ .field = "body", .expected = .{ "{d} bytes: {d} x {d} pixels, RGB, f32", .{ encoder.image_bytes * 4, encoder.width, encoder.height } } });
@@ -45,6 +45,6 @@ fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     answer.begin(200);
     answer.objectBegin();
     answer.key("latent");
-    answer.latent(encode.results(&device.model.?, exchange));
+    answer.latent(encode.results(&device.active.model.?, exchange));
     reply.latency(exchange, answer);
 }

@@ -3,9 +3,9 @@ const Answer = @import("../../request/answer.zig").Answer;
 const media_types = @import("../../request/answer.zig").media_types;
 const Body = @import("../../wire/body.zig").Body;
 const Device = @import("../../request/device.zig").Device;
-const Exchange = @import("../../request/exchange.zig").Exchange;
+const Exchange = @import("../../request/device.zig").Exchange;
 const ProblemError = @import("../../wire/problem.zig").Error;
-const Route = @import("../../routes.zig").Route;
+const Route = @import("../../request/device.zig").Route;
 const predict = @import("../predict.zig");
 const rollout = @import("../rollout.zig");
 const reply = @import("reply.zig");
@@ -24,7 +24,7 @@ pub const route: Route = .{ .method = .POST, .path = "/predict", .access = .infe
 const fields = [_][]const u8{ "latent", "action" };
 
 fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
-    const predictor = &device.model.?.predict.?;
+    const predictor = &device.active.model.?.predict.?;
     var body: Body = undefined;
     body.init(.json, exchange.body(), &exchange.problem);
     var seen: u32 = 0;
@@ -35,13 +35,13 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     };
     try body.require(&fields, seen, 0b11);
     try body.end();
-    exchange.history = 1;
+    exchange.begin(predict.State).history = 1;
 }
 
 fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     answer.begin(200);
     answer.objectBegin();
     answer.key("next_latent");
-    answer.latent(predict.results(&device.model.?, exchange));
+    answer.latent(predict.results(&device.active.model.?, exchange));
     reply.latency(exchange, answer);
 }

@@ -1,6 +1,6 @@
 //! What the answers of the published port's routes end with.
 const Answer = @import("../../request/answer.zig").Answer;
-const Exchange = @import("../../request/exchange.zig").Exchange;
+const Exchange = @import("../../request/device.zig").Exchange;
 
 pub fn latency(exchange: *const Exchange, answer: *Answer) void {
     answer.key("latency_ms");

@@ -4,9 +4,9 @@ const Answer = @import("../../request/answer.zig").Answer;
 const media_types = @import("../../request/answer.zig").media_types;
 const Body = @import("../../wire/body.zig").Body;
 const Device = @import("../../request/device.zig").Device;
-const Exchange = @import("../../request/exchange.zig").Exchange;
+const Exchange = @import("../../request/device.zig").Exchange;
 const ProblemError = @import("../../wire/problem.zig").Error;
-const Route = @import("../../routes.zig").Route;
+const Route = @import("../../request/device.zig").Route;
 const rollout = @import("../rollout.zig");
 const reply = @import("reply.zig");
 
@@ -26,7 +26,7 @@ pub const route: Route = .{ .method = .POST, .path = "/rollout", .access = .infe
 const fields = [_][]const u8{ "latent", "actions", "steps" };
 
 fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
-    const predictor = &device.model.?.predict.?;
+    const predictor = &device.active.model.?.predict.?;
     var body: Body = undefined;
     body.init(.json, exchange.body(), &exchange.problem);
     var seen: u32 = 0;
@@ -40,13 +40,13 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     };
     try body.require(&fields, seen, 0b011);
     try body.end();
-    exchange.steps = @min(rows, steps);
+    exchange.begin(rollout.State).steps = @min(rows, steps);
 }
 
 fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     answer.begin(200);
     answer.objectBegin();
     rollout.trajectory(device, exchange, answer);
-    answer.fieldUnsigned("steps", exchange.steps);
+    answer.fieldUnsigned("steps", exchange.own(rollout.State).steps);
     reply.latency(exchange, answer);
 }

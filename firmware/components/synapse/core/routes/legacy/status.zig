@@ -4,12 +4,13 @@ const media_types = @import("../../request/answer.zig").media_types;
 const Device = @import("../../request/device.zig").Device;
 const Problem = @import("../../wire/problem.zig").Problem;
 const ProblemError = @import("../../wire/problem.zig").Error;
-const routes = @import("../../routes.zig");
+const Request = @import("../../request/route.zig").Request;
+const Route = @import("../../request/device.zig").Route;
 
-pub const route: routes.Route = .{ .method = .GET, .path = "/status", .access = .read, .kind = .{ .immediate = .{ .offers = media_types[0..1], .answer = report } } };
+pub const route: Route = .{ .method = .GET, .path = "/status", .access = .read, .kind = .{ .immediate = .{ .offers = media_types[0..1], .answer = report } } };
 
-fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) ProblemError!void {
-    const model = if (device.model) |*model| model else null;
+fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemError!void {
+    const model = if (device.active.model) |*model| model else null;
     const encoder = if (model) |open| open.encode else null;
     const predictor = if (model) |open| open.predict else null;
     answer.begin(200);
@@ -20,8 +21,8 @@ fn report(device: *Device, _: routes.Request, answer: *Answer, _: *Problem) Prob
     answer.fieldUnsigned("action_dim", if (predictor) |part| part.action_elements else 0);
     answer.fieldBoolean("has_encoder", encoder != null);
     answer.field("backend", device.config.engine.slice());
-    answer.fieldUnsigned("heap_free", device.fast.free());
-    answer.fieldUnsigned("psram_free", device.slow.free());
+    answer.fieldUnsigned("heap_free", device.memory.fast.free());
+    answer.fieldUnsigned("psram_free", device.memory.slow.free());
     answer.objectEnd();
     answer.end();
 }
