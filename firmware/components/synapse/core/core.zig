@@ -1,5 +1,5 @@
-//! The device core whole: the device and its routes, what it fetches, and the board on a broker. What the port says comes in here; what happens on the device is
-//! passed on to who tells it.
+//! The device core whole: the device and its routes, what it fetches, and the board on a broker. What the port says
+//! comes in here; what happens on the device is passed on to who tells it.
 const Device = @import("request/device.zig").Device;
 const Event = @import("request/event.zig").Event;
 const Mqtt = @import("mqtt/mqtt.zig").Mqtt;

@@ -1,4 +1,5 @@
-//! What the board knows of its broker, and shows: whether it is connected, what went wrong, and how many messages there were. mqtt/ keeps it.
+//! What the board knows of its broker, and shows: whether it is connected, what went wrong, and how many messages there
+//! were. mqtt/ keeps it.
 const limits = @import("../limits.zig");
 const Bounded = @import("../wire/problem.zig").Bounded;
 const Access = @import("access.zig").Access;
@@ -18,7 +19,8 @@ pub const Broker = struct {
     /// Above all topics of the board.
     topic: Bounded(limits.mqtt_topic_bytes_max) = .{},
     connected: bool = false,
-    /// Which broker this is, of those that the owner has chosen one after the other: commands of an earlier one count no more.
+    /// Which broker this is, of those that the owner has chosen one after the other: commands of an earlier one count
+    /// no more.
     number: u32 = 0,
     failure: Failure = .{},
     counters: Counters = .{},

@@ -1,4 +1,5 @@
-//! The update that the board fetches, as far as it is: what was asked for, what of it has come, what it has cost. updates/updates.zig brings it on.
+//! The update that the board fetches, as far as it is: what was asked for, what of it has come, what it has cost.
+//! updates/updates.zig brings it on.
 const std = @import("std");
 const Bounded = @import("../wire/problem.zig").Bounded;
 const Code = @import("../wire/code.zig").Code;
@@ -10,7 +11,8 @@ const Sha256 = std.crypto.hash.sha2.Sha256;
 
 pub const Kind = enum(u1) { model, firmware };
 
-/// QUEUED: waits for its time, or for another try. VERIFIED: what was downloaded is whole and lies in flash. UPDATING: it is being tried.
+/// QUEUED: waits for its time, or for another try. VERIFIED: what was downloaded is whole and lies in flash. UPDATING:
+/// it is being tried.
 pub const State = enum { IDLE, QUEUED, DOWNLOADING, DOWNLOADED, VERIFIED, UPDATING, UPDATED, FAILED };
 
 pub const Update = struct {
@@ -27,7 +29,8 @@ pub const Update = struct {
     received: u64 = 0,
     /// Of what has been received.
     hash: Sha256 = undefined,
-    /// The server began the file anew: bytes that are there already and have to come and be the same before more is taken, and the hash of those that came.
+    /// The server began the file anew: bytes that are there already and have to come and be the same before more is
+    /// taken, and the hash of those that came.
     skip: u64 = 0,
     skipped: Sha256 = undefined,
     /// Where a server that did not say how long its file is has ended it.

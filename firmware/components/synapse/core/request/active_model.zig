@@ -1,4 +1,5 @@
-//! The model that requests run: opened from flash or memory in what the core left of the board's memory, shown to requests, taken away again.
+//! The model that requests run: opened from flash or memory in what the core left of the board's memory, shown to
+//! requests, taken away again.
 const std = @import("std");
 const Device = @import("device.zig").Device;
 const Bounded = @import("../wire/problem.zig").Bounded;
@@ -54,7 +55,8 @@ pub fn boot(device: *Device) ports.Result {
 
 pub const WorkRefusal = struct { text: Bounded(ports.error_message_bytes_max - 1) = .{} };
 
-/// Why a model would keep the board from everything else for too long. A boot does not ask: what it runs was looked at when it was activated, or is the maker's.
+/// Why a model would keep the board from everything else for too long. A boot does not ask: what it runs was looked at
+/// when it was activated, or is the maker's.
 pub fn workRefusal(device: *const Device, model: *const Model) ?WorkRefusal {
     const most = device.gmacMax();
     if (most == 0) return null;
@@ -79,7 +81,8 @@ fn refuseLoad(device: *Device, result: ports.Result, text: []const u8) ports.Res
     return result;
 }
 
-/// The model of a slot that is ready; load_error says why it cannot be opened. On the worker too, while the device has no model.
+/// The model of a slot that is ready; load_error says why it cannot be opened. On the worker too, while the device has
+/// no model.
 pub fn openSlot(device: *Device, slot: SlotIndex) error{Refused}!Opened {
     const storage = device.storage.?;
     const file = storage.file(slot) orelse {

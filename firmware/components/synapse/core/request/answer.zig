@@ -1,5 +1,5 @@
-//! An answer under way: a head, then JSON or CBOR written in small chunks straight to its sink. Nothing of it is kept. Messages that the board
-//! publishes by itself are written the same way, without a head.
+//! An answer under way: a head, then JSON or CBOR written in small chunks straight to its sink. Nothing of it is kept.
+//! Messages that the board publishes by itself are written the same way, without a head.
 const std = @import("std");
 const ports = @import("../port.zig");
 const Origin = @import("../board/access.zig").Origin;
@@ -70,7 +70,8 @@ pub const Answer = struct {
         self.head(status, media_types[@backingInt(self.format)], &.{ .{ "cache-control", "no-store" }, .{ "vary", "accept" } });
     }
 
-    /// The head of an answer in server-sent events (HTML Living Standard, section 9.2). Its data are single lines of JSON.
+    /// The head of an answer in server-sent events (HTML Living Standard, section 9.2). Its data are single lines of
+    /// JSON.
     pub fn eventsHead(self: *Answer) void {
         self.head(200, event_media_type, &.{.{ "cache-control", "no-store" }});
         self.events = .begun;
@@ -299,7 +300,8 @@ pub const Answer = struct {
         self.boolean(value);
     }
 
-    /// The whole answer of a request that went wrong. Problem details are JSON whatever the client accepts, as RFC 9457 has no CBOR form.
+    /// The whole answer of a request that went wrong. Problem details are JSON whatever the client accepts, as RFC 9457
+    /// has no CBOR form.
     pub fn problem(self: *Answer, wrong: *const Problem) void {
         if (self.sink.calls.problem) |tell| {
             self.metrics.answered(self.route, wrong.status);

@@ -5,8 +5,8 @@ const Bounded = @import("../wire/problem.zig").Bounded;
 /// As the port gives it: an IPv4 or IPv6 address as text; empty when there is none.
 pub const Client = Bounded(46);
 
-/// What counts as one client: an IPv4 address, also when it is written as IPv6; the first half of an IPv6 address, since whoever has one has
-/// all with that beginning; but a link-local one whole, where that half is everybody's.
+/// What counts as one client: an IPv4 address, also when it is written as IPv6; the first half of an IPv6 address,
+/// since whoever has one has all with that beginning; but a link-local one whole, where that half is everybody's.
 pub fn same(a: *const Client, b: *const Client) bool {
     const one = plain(a.slice());
     const other = plain(b.slice());
@@ -26,7 +26,8 @@ fn isNetwork(text: []const u8) bool {
     return std.mem.indexOfScalar(u8, text, ':') != null and !std.ascii.startsWithIgnoreCase(text, "fe80:");
 }
 
-/// The first four groups of an IPv6 address, those that `::` stands for included. What is no digit is 0: whoever gives addresses writes none.
+/// The first four groups of an IPv6 address, those that `::` stands for included. What is no digit is 0: whoever gives
+/// addresses writes none.
 noinline fn network(text: []const u8) [4]u16 {
     var groups: [8]u16 = @splat(0);
     var last: usize = 0;

@@ -1,4 +1,5 @@
-//! What happens on the board and others may tell: routes and whoever else changes something say it with `device.tell`, and know nobody who listens.
+//! What happens on the board and others may tell: routes and whoever else changes something say it with `device.tell`,
+//! and know nobody who listens.
 const Problem = @import("../wire/problem.zig").Problem;
 
 pub const Event = union(enum) {

@@ -1,5 +1,5 @@
-//! One inference request from its head to its answer: its body, what was parsed from it, and its results, in memory taken at start. What only one
-//! route needs is its own `State`, in memory of which the exchange knows the size alone.
+//! One inference request from its head to its answer: its body, what was parsed from it, and its results, in memory
+//! taken at start. What only one route needs is its own `State`, in memory of which the exchange knows the size alone.
 const std = @import("std");
 const Client = @import("client.zig").Client;
 const limits = @import("../limits.zig");
@@ -16,14 +16,16 @@ const Right = @import("../board/access.zig").Right;
 const Events = @import("answer.zig").Events;
 const Format = @import("../wire/tokens.zig").Format;
 
-/// free -> receiving -> (decoding ->) queued -> running -> free. A task may also be done when its body is. Decoding and running cannot be taken back from whoever does them: when the
-/// client leaves, the exchange is marked abandoned and freed when they are done.
+/// free -> receiving -> (decoding ->) queued -> running -> free. A task may also be done when its body is. Decoding and
+/// running cannot be taken back from whoever does them: when the client leaves, the exchange is marked abandoned and
+/// freed when they are done.
 pub const State = enum { free, receiving, decoding, queued, running };
 
 /// How a request came, and its answer goes. The board asks itself when it feeds its routes what it has fetched.
 pub const Channel = enum { http, mqtt, own };
 
-/// Why a request ends before its time: its right does not hold any more, the owner stopped it, the model changes, or another takes its place.
+/// Why a request ends before its time: its right does not hold any more, the owner stopped it, the model changes, or
+/// another takes its place.
 pub const Ending = enum { none, right, owner, model, room };
 
 pub const Picture = struct {
@@ -103,7 +105,8 @@ pub fn Of(comptime Device: type) type {
         ignores_body: bool = false,
         /// Set by a step that wants the event side to look at it before the next one.
         turn_over: bool = false,
-        /// Set by a step that found, with the device's state at its turn, that the request cannot be served; `problem` says why.
+        /// Set by a step that found, with the device's state at its turn, that the request cannot be served; `problem`
+        /// says why.
         refused: bool = false,
 
         /// What the route keeps of the request, as it is when nothing is known yet.
@@ -161,8 +164,8 @@ pub fn Of(comptime Device: type) type {
             return bytes;
         }
 
-        /// Bytes of results that every request has room for in its body's memory: a latent, and the one that is predicted to follow it. Routes that keep
-        /// more look themselves.
+        /// Bytes of results that every request has room for in its body's memory: a latent, and the one that is
+        /// predicted to follow it. Routes that keep more look themselves.
         pub fn resultBytes(model: *const Model) u64 {
             const encoded: u64 = if (model.encode) |encoder| encoder.latent_elements else 0;
             const predicted: u64 = if (model.predict) |predictor| 2 * @as(u64, predictor.latent_elements) else 0;

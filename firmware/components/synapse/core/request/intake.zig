@@ -1,5 +1,5 @@
-//! Requests from their head to the end of their body: which route, whether it may, what type the body has, and its pictures decoded. Whole requests
-//! go to the schedule.
+//! Requests from their head to the end of their body: which route, whether it may, what type the body has, and its
+//! pictures decoded. Whole requests go to the schedule.
 const std = @import("std");
 const answers = @import("answer.zig");
 const Answer = answers.Answer;
@@ -27,7 +27,8 @@ const schedule = @import("schedule.zig");
 /// Who asks.
 const From = struct { request: u32, channel: Channel, right: Right, client: Client };
 
-/// A request begins, whichever way it came. `client` is the address that it came from, as text; empty when nobody knows it.
+/// A request begins, whichever way it came. `client` is the address that it came from, as text; empty when nobody knows
+/// it.
 pub fn begin(device: *Device, request: u32, channel: Channel, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header) void {
     var answer: Answer = .{ .sink = device.sink(channel), .metrics = device.metrics, .request = request, .head_only = std.mem.eql(u8, method, "HEAD") };
     var problem: Problem = .{};
@@ -231,7 +232,8 @@ fn boundCost(device: *const Device, exchange: *Exchange) problems.Error!void {
     return exchange.problem.fail(403, .COST_LIMIT, "the request asks for {d} predictions", .{predictions}, .{ .expected = .{ "at most {d}, or the owner's token", .{most} } });
 }
 
-/// Inference whose body is still arriving ends here, and all that strangers asked for; what else is further comes to its end.
+/// Inference whose body is still arriving ends here, and all that strangers asked for; what else is further comes to
+/// its end.
 fn stopInference(device: *Device, exclusive: *Exchange) void {
     device.requests.exclusive = exclusive;
     for (device.requests.places) |*exchange| {
@@ -268,7 +270,8 @@ pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []cons
         exchange.problem = Problem.init(500, .INTERNAL, "the decoder gave {d} bytes instead of {d}", .{ pixels.len, exchange.image.len }, .{});
         return schedule.fail(device, exchange);
     }
-    // The first picture has memory of its own. A second one is the last thing read from the body, so its pixels take the body's place.
+    // The first picture has memory of its own. A second one is the last thing read from the body, so its pixels take
+    // the body's place.
     const place = if (exchange.decoding == 0) exchange.image else exchange.buffer[0..pixels.len];
     @memcpy(place, pixels);
     picture.pixels = place;

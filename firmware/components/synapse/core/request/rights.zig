@@ -1,5 +1,6 @@
-//! What is under way acts only with a right that holds in the moment in which it acts. Heads are looked at when they come (access.zig); whatever changes
-//! rights later (a claim, a new token, giving the board away, closing what was open, another broker, other origins) ends what has none any more: schedule.zig.
+//! What is under way acts only with a right that holds in the moment in which it acts. Heads are looked at when they
+//! come (access.zig); whatever changes rights later (a claim, a new token, giving the board away, closing what was
+//! open, another broker, other origins) ends what has none any more: schedule.zig.
 const Channel = @import("exchange.zig").Channel;
 const Device = @import("device.zig").Device;
 const Exchange = @import("device.zig").Exchange;

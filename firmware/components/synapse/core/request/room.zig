@@ -1,6 +1,7 @@
-//! Who gets an exchange when many ask. Inference and tasks have places of their own, so that no amount of inference keeps the owner from settings, a reboot,
-//! an activation or a claim. Of the places for inference strangers, who use what the owner opened to everybody, get all but one, and one client's
-//! address of these all but one. The last place of tasks is not for the broker.
+//! Who gets an exchange when many ask. Inference and tasks have places of their own, so that no amount of inference
+//! keeps the owner from settings, a reboot, an activation or a claim. Of the places for inference strangers, who use
+//! what the owner opened to everybody, get all but one, and one client's address of these all but one. The last place
+//! of tasks is not for the broker.
 const std = @import("std");
 const clients = @import("client.zig");
 const Client = clients.Client;

@@ -1,4 +1,5 @@
-//! What a route is: when it is found, who may use it, and what it does with a request. Routes, requests and the device know each other; device.zig ties them.
+//! What a route is: when it is found, who may use it, and what it does with a request. Routes, requests and the device
+//! know each other; device.zig ties them.
 const Answer = @import("answer.zig").Answer;
 const media_types = @import("answer.zig").media_types;
 const BodyType = @import("../wire/body_type.zig").BodyType;
@@ -47,11 +48,13 @@ pub fn Of(comptime Device: type, comptime Exchange: type) type {
             available: *const fn (model: *const Model) bool,
             /// Reads the body into the exchange, or fills exchange.problem.
             parse: *const fn (device: *const Device, exchange: *Exchange) ProblemError!void,
-            /// One model run; true when there is nothing left to do. Touches the exchange, the model and what belongs to it, nothing else.
+            /// One model run; true when there is nothing left to do. Touches the exchange, the model and what belongs
+            /// to it, nothing else.
             step: *const fn (device: *Device, exchange: *Exchange) bool,
             /// Result rows that the answer will show, to be checked for numbers that JSON cannot hold.
             results: *const fn (model: *const Model, exchange: *Exchange) []const f32,
-            /// Puts into effect what the answer tells, once it is sure that there is one: on the event side, before `answer`.
+            /// Puts into effect what the answer tells, once it is sure that there is one: on the event side, before
+            /// `answer`.
             settle: ?*const fn (device: *Device, exchange: *Exchange) void = null,
             answer: *const fn (device: *const Device, exchange: *Exchange, answer: *Answer) void,
             /// Predictions that the parsed request asks for, where that is its client's choice.
@@ -62,8 +65,8 @@ pub fn Of(comptime Device: type, comptime Exchange: type) type {
             progress: ?*const fn (device: *const Device, exchange: *Exchange, answer: *Answer) void = null,
         };
 
-        /// Changes what the board holds: reads its body as it arrives, works, and goes on to its end when the client leaves after the body.
-        /// All functions but `step` run on the event side.
+        /// Changes what the board holds: reads its body as it arrives, works, and goes on to its end when the client
+        /// leaves after the body. All functions but `step` run on the event side.
         pub const Task = struct {
             /// Media types of the body, which may also come without one; none for a route that takes no body.
             accepts: []const BodyType,
@@ -82,14 +85,15 @@ pub fn Of(comptime Device: type, comptime Exchange: type) type {
             received: *const fn (device: *Device, exchange: *Exchange) ProblemError!bool,
             /// The client left, or was too slow, before its body had ended.
             left: *const fn (device: *Device, exchange: *Exchange) void,
-            /// The right to it is gone, at any point before its end: undoes what has taken effect, if it must. True when the worker has to do that; then `step` and
-            /// `finish` follow. The worker is not in it meanwhile.
+            /// The right to it is gone, at any point before its end: undoes what has taken effect, if it must. True
+            /// when the worker has to do that; then `step` and `finish` follow. The worker is not in it meanwhile.
             revoke: *const fn (device: *Device, exchange: *Exchange) bool,
             /// The worker's turn has come.
             start: *const fn (device: *Device, exchange: *Exchange) ProblemError!void,
             /// On the worker; true when there is nothing left to do.
             step: *const fn (device: *Device, exchange: *Exchange) bool,
-            /// Puts the work into effect and answers, or fills exchange.problem. The client may have left; the answer then goes nowhere.
+            /// Puts the work into effect and answers, or fills exchange.problem. The client may have left; the answer
+            /// then goes nowhere.
             finish: *const fn (device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void,
         };
     };

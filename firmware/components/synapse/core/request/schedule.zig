@@ -1,4 +1,5 @@
-//! Whole requests, and the order in which they get the one worker; their answers, and their ends when the client leaves or is too slow.
+//! Whole requests, and the order in which they get the one worker; their answers, and their ends when the client leaves
+//! or is too slow.
 const std = @import("std");
 const answers = @import("answer.zig");
 const Answer = answers.Answer;
@@ -62,7 +63,8 @@ fn waits(device: *const Device, running: *const Exchange) bool {
     } else false;
 }
 
-/// On the worker. Touches the running exchange and the model only, both of which the event side leaves alone until workDone.
+/// On the worker. Touches the running exchange and the model only, both of which the event side leaves alone until
+/// workDone.
 pub fn work(device: *Device) void {
     const exchange = device.requests.running orelse return;
     const start = device.now();
@@ -233,7 +235,8 @@ pub fn inferenceInProgress(device: *const Device) bool {
 
 // ---- ends before the time
 
-/// Called after everything that may have changed  `acting` is the request that did: it was answered, and ends. `startNext` is to follow.
+/// Called after everything that may have changed rights. `acting` is the request that did: it was answered, and ends.
+/// `startNext` is to follow.
 pub fn enforce(device: *Device, acting: *const Exchange) void {
     for (device.requests.places) |*exchange| {
         if (exchange == acting or exchange.state == .free or exchange.ending == .right) continue;

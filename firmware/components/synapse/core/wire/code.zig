@@ -1,5 +1,6 @@
-//! Every code that the board answers, tells or keeps, by which programs know what went wrong: part of the contract with clients. openapi.json lists them under
-//! `Code`, from which the client's types come; openapi_test.zig holds the two against each other.
+//! Every code that the board answers, tells or keeps, by which programs know what went wrong: part of the contract with
+//! clients. openapi.json lists them under `Code`, from which the client's types come; openapi_test.zig holds the two
+//! against each other.
 
 pub const Code = enum {
     // What the board was asked, and whether it has room.
