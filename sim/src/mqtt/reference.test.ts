@@ -34,7 +34,7 @@ test("the reference has the bounds of commands", () => {
 });
 
 test("the reference names every state of an update", () => {
-  const [, states = ""] = /pub const State = enum \{ ([A-Z, ]+) \};/.exec(read(`${CORE}/updates/updates.zig`)) ?? [];
+  const [, states = ""] = /pub const State = enum \{ ([A-Z, ]+) \};/.exec(read(`${CORE}/board/update.zig`)) ?? [];
   const documented = rows.map(([first]) => /^`([A-Z]+)`$/.exec(first ?? "")?.[1]).filter((state) => state !== undefined);
   expect(["IDLE", ...documented]).toEqual(states.split(", "));
 });
