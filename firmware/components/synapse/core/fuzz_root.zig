@@ -11,3 +11,4 @@ pub const SimFlash = @import("sim_parts").SimFlash;
 pub const Tokens = @import("wire/tokens.zig").Tokens;
 pub const hosts = @import("test_host.zig");
 pub const limits = @import("limits.zig");
+pub const updates = @import("updates/updates.zig");

@@ -136,7 +136,7 @@ fn onBoard(bytes: []const u8, comptime event: fn ([]const u8) void) void {
         host.finishDecode(@intCast(number));
     }
     host.pump();
-    if (host.device.update.busy()) host.device.update.cancel(host.device);
+    if (host.device.update.busy()) core.updates.cancel(host.device);
     if (host.device.inProgress() != 0) @panic("a request without a client holds a place");
     for (host.replies[0..host.next]) |*reply| {
         if (reply.heads > 1 or reply.heads != reply.ended) @panic("a request was answered more than once, or by half");
