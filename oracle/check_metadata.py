@@ -11,9 +11,9 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import torch
@@ -59,7 +59,14 @@ def part(
     attention |= more.pop("attention", {})  # type: ignore[operator]
     ffn: dict[str, object] = {"kind": "mlp", "hidden": HIDDEN, "act": act, "bias": True} | more.pop("ffn", {})  # type: ignore[operator]
     rows: dict[str, object] = {"kind": "rows"}
-    patches = {"kind": "patches", "image": [IMAGE, IMAGE], "patch": PATCH, "classToken": True, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
+    patches = {
+        "kind": "patches",
+        "image": [IMAGE, IMAGE],
+        "patch": PATCH,
+        "classToken": True,
+        "mean": [0.5, 0.4, 0.3],
+        "std": [0.2, 0.3, 0.4],
+    }
     embedding = patches | more.pop("embedding", {}) if pictures else rows  # type: ignore[operator]
     kind = {"kind": norm, "eps": eps}
     made: Part = {"kind": "transformer", "width": WIDTH, "layers": LAYERS, "embedding": embedding, "position": "learned", "norm": kind}
@@ -115,7 +122,9 @@ def vit_cases() -> list[Case]:
             ) | names("encoder.layer.{i}.mlp.", **keys)  # fmt: skip
             over = top | ({"registers": "embeddings.register_tokens"} if registers else {})
             form = {"kind": "gated", "hidden": 48, "act": "silu"} if gated else {}
-            made = part("layer_norm", 1e-6, "gelu", dino, over, pictures=True, layerScale=True, ffn=form, embedding={"registers": registers})
+            made = part(
+                "layer_norm", 1e-6, "gelu", dino, over, pictures=True, layerScale=True, ffn=form, embedding={"registers": registers}
+            )
             name = f"dinov2{'_with_registers' if registers else ''}{' swiglu' if gated else ''}"
             cases.append(Case(name, model, made, last(model), True, ["embeddings.mask_token"]))
     tower = names(
@@ -216,7 +225,9 @@ def gpt_cases() -> list[Case]:
         cases.append(Case(name, neo, made, rows_run(neo), ignore=["wte.*"], refused=refused))
     for position in ("learned", "none"):
         words = {"vocab_size": 1, "bos_token_id": 0, "eos_token_id": 0}
-        decision = hf.DecisionTransformerModel(hf.DecisionTransformerConfig(hidden_size=WIDTH, **(GPT | words), state_dim=4, act_dim=2)).encoder
+        decision = hf.DecisionTransformerModel(
+            hf.DecisionTransformerConfig(hidden_size=WIDTH, **(GPT | words), state_dim=4, act_dim=2)
+        ).encoder
         extra = {"positions": 2 * ROWS} if position == "learned" else {}
         over = top if position == "learned" else {"finalNorm": "ln_f"}
         made = part("layer_norm", 1e-5, "relu", gpt_layer(True), over, position=position, attention=causal, **extra)
@@ -253,7 +264,9 @@ def fairseq_cases() -> list[Case]:
     cases.append(Case("biogpt", bio, made, rows_run(bio), ignore=["embed_tokens.*"]))
     mbart = hf.MBartModel(hf.MBartConfig(**SEQ2SEQ)).encoder
     made = part("layer_norm", 1e-5, "gelu", layer, top, **offset)
-    cases.append(Case("mbart without its first norm", mbart, made, rows_run(mbart), ignore=["embed_tokens.*", "layernorm_embedding.*"], refused=True))
+    cases.append(
+        Case("mbart without its first norm", mbart, made, rows_run(mbart), ignore=["embed_tokens.*", "layernorm_embedding.*"], refused=True)
+    )
     pegasus = hf.PegasusModel(hf.PegasusConfig(**(SEQ2SEQ | {"decoder_layers": LAYERS})))
     made = part("layer_norm", 1e-5, "gelu", layer, top, positions=2 * ROWS)
     cases.append(Case("pegasus", pegasus.encoder, made, rows_run(pegasus.encoder), ignore=["embed_tokens.*"]))
@@ -289,8 +302,16 @@ def centred_worst(case: Case, folder: Path) -> tuple[str, float | None]:
     mean, std = [0.5, 0.4, 0.3], [0.2, 0.3, 0.4]
     saved: dict[str, Tensor] = {}
     if case.pictures:
-        processor = {"do_resize": True, "resample": 2, "size": {"height": IMAGE, "width": IMAGE}, "do_rescale": True, "rescale_factor": 1 / 255}
-        (folder / "preprocessor_config.json").write_text(json.dumps(processor | {"do_normalize": True, "image_mean": mean, "image_std": std}))
+        processor = {
+            "do_resize": True,
+            "resample": 2,
+            "size": {"height": IMAGE, "width": IMAGE},
+            "do_rescale": True,
+            "rescale_factor": 1 / 255,
+        }
+        (folder / "preprocessor_config.json").write_text(
+            json.dumps(processor | {"do_normalize": True, "image_mean": mean, "image_std": std})
+        )
         pixels = torch.randint(0, 256, (SAMPLES, IMAGE, IMAGE, 3), generator=generator, dtype=torch.uint8)
         x = ((pixels / 255 - torch.tensor(mean)) / torch.tensor(std)).permute(0, 3, 1, 2)
         inputs, port = pixels, "image"
