@@ -15,7 +15,35 @@ pub fn add(b: *std.Build, runtime: anytype, native: std.Build.ResolvedTarget) vo
             });
         }
     };
-    install(b, native, "synapse", Engine{ .b = b, .runtime = runtime });
+    const engine: Engine = .{ .b = b, .runtime = runtime };
+    install(b, native, "synapse", engine);
+    prebuild(b, engine);
+}
+
+/// What npm serves without a compiler: a folder's name is that of its package, after Node's `process.platform` and `process.arch`.
+const prebuilds = [_]struct { name: []const u8, query: std.Target.Query }{
+    .{ .name = "linux-x64-gnu", .query = .{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = .gnu, .glibc_version = glibc } },
+    .{ .name = "linux-x64-musl", .query = .{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = .musl } },
+    .{ .name = "linux-arm64-gnu", .query = .{ .cpu_arch = .aarch64, .os_tag = .linux, .abi = .gnu, .glibc_version = glibc } },
+    .{ .name = "linux-arm64-musl", .query = .{ .cpu_arch = .aarch64, .os_tag = .linux, .abi = .musl } },
+    .{ .name = "darwin-x64", .query = .{ .cpu_arch = .x86_64, .os_tag = .macos } },
+    .{ .name = "darwin-arm64", .query = .{ .cpu_arch = .aarch64, .os_tag = .macos } },
+    .{ .name = "win32-x64", .query = .{ .cpu_arch = .x86_64, .os_tag = .windows, .abi = .gnu } },
+    .{ .name = "win32-arm64", .query = .{ .cpu_arch = .aarch64, .os_tag = .windows, .abi = .gnu } },
+};
+
+/// Node 20's own.
+const glibc: std.SemanticVersion = .{ .major = 2, .minor = 28, .patch = 0 };
+
+fn prebuild(b: *std.Build, engine: anytype) void {
+    const all = b.step("prebuilds", "build the engine's addon for every system that npm serves it for, into prebuilds/");
+    for (prebuilds) |each| {
+        var query = each.query;
+        query.cpu_model = .baseline;
+        const file = installFor(b, "synapse", engine.root(b.resolveTargetQuery(query)), b.fmt("prebuilds/{s}/synapse.node", .{each.name}));
+        b.step(b.fmt("prebuild-{s}", .{each.name}), b.fmt("build prebuilds/{s}/synapse.node", .{each.name})).dependOn(file);
+        all.dependOn(file);
+    }
 }
 
 /// Installs `name`.node for this machine, and when asked for, aarch64/`name`.node for 64-bit Arm Linux. `addon.root(target)` answers its root module.
@@ -33,7 +61,17 @@ fn installFor(b: *std.Build, name: []const u8, root: *std.Build.Module, path: []
     const library = b.addLibrary(.{ .name = name, .linkage = .dynamic, .root_module = root });
     // Node gives the napi_* functions when it loads the addon.
     library.linker_allow_shlib_undefined = true;
+    if (root.resolved_target.?.result.os.tag == .windows) root.addObjectFile(nodeImports(b, root.resolved_target.?.result.cpu.arch));
     return &b.addInstallFile(library.getEmittedBin(), path).step;
+}
+
+/// Windows wants to know which program a function comes from: an import library of the list that Node publishes.
+fn nodeImports(b: *std.Build, arch: std.Target.Cpu.Arch) std.Build.LazyPath {
+    const machine = if (arch == .aarch64) "arm64" else "i386:x86-64";
+    const dlltool = b.addSystemCommand(&.{ b.graph.zig_exe, "dlltool", "-m", machine, "-d" });
+    dlltool.addFileArg(b.path("node_modules/node-api-headers/def/node_api.def"));
+    dlltool.addArg("-l");
+    return dlltool.addOutputFileArg("node.lib");
 }
 
 /// The step of that name, which several addons share.

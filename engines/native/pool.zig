@@ -1,7 +1,7 @@
 //! Threads that help one session: `syn_parallel_for` over a few workers that spin for a moment between ops and then sleep.
 
 const std = @import("std");
-const c = std.c;
+const Monitor = @import("monitor.zig").Monitor;
 const Task = *const fn (context: ?*anyopaque, index: u32, thread: u32) callconv(.c) void;
 
 pub const threads_max = 64;
@@ -18,8 +18,8 @@ inline fn pause(spins: *u32) void {
 pub const Pool = struct {
     workers: [threads_max]std.Thread = undefined,
     worker_count: u32 = 0,
-    mutex: c.pthread_mutex_t = .{},
-    wake: c.pthread_cond_t = .{},
+    /// Where workers sleep.
+    bed: Monitor = .{},
     /// Grows with every job, so that workers see there is a new one.
     generation: std.atomic.Value(u32) = .init(0),
     sleepers: std.atomic.Value(u32) = .init(0),
@@ -52,9 +52,9 @@ pub const Pool = struct {
     fn announce(self: *Pool) void {
         _ = self.generation.fetchAdd(1, .seq_cst);
         if (self.sleepers.load(.seq_cst) > 0) {
-            _ = c.pthread_mutex_lock(&self.mutex);
-            _ = c.pthread_cond_broadcast(&self.wake);
-            _ = c.pthread_mutex_unlock(&self.mutex);
+            self.bed.lock();
+            self.bed.wakeAll();
+            self.bed.unlock();
         }
     }
 
@@ -100,10 +100,10 @@ pub const Pool = struct {
             if (self.generation.load(.seq_cst) != seen) return;
             pause(&spins);
         }
-        _ = c.pthread_mutex_lock(&self.mutex);
+        self.bed.lock();
         _ = self.sleepers.fetchAdd(1, .seq_cst);
-        while (self.generation.load(.seq_cst) == seen) _ = c.pthread_cond_wait(&self.wake, &self.mutex);
+        while (self.generation.load(.seq_cst) == seen) self.bed.wait();
         _ = self.sleepers.fetchSub(1, .seq_cst);
-        _ = c.pthread_mutex_unlock(&self.mutex);
+        self.bed.unlock();
     }
 };

@@ -1,6 +1,7 @@
 //! JavaScript's view of `syn_session`. Runs happen on libuv's threads; the TypeScript side gives a session one run at a time.
 
 const std = @import("std");
+const clock = @import("clock.zig");
 const napi = @import("napi.zig");
 const memory = @import("memory.zig");
 const model_binding = @import("model_binding.zig");
@@ -112,9 +113,7 @@ fn open(env: Env, call: napi.CallbackInfo) napi.Error!Value {
 
 fn nanoseconds(user: ?*anyopaque) callconv(.c) u64 {
     _ = user;
-    var time: std.c.timespec = undefined;
-    _ = std.c.clock_gettime(.MONOTONIC, &time);
-    return @as(u64, @intCast(time.sec)) * 1_000_000_000 + @as(u64, @intCast(time.nsec));
+    return clock.nanoseconds();
 }
 
 fn finalize(env: Env, data: ?*anyopaque, hint: ?*anyopaque) callconv(.c) void {
