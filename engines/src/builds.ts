@@ -1,14 +1,17 @@
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EngineError } from "./errors.js";
 
-/** The folder `zig build` writes to. This file sits two levels below the root, as source (`engines/src`) and compiled (`engines/dist`). */
-const BUILDS = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "zig-out");
+/** Of this package: the folder above `src` and `dist`. */
+const PACKAGE = new URL("../", import.meta.url);
 
-/** The path of a file that `zig build` makes; throws an EngineError with code `BUILD_MISSING` when it has not been made. */
-export function buildFile(name: string): string {
-  const path = join(BUILDS, name);
-  if (!existsSync(path)) throw new EngineError("BUILD_MISSING", `${path} does not exist; \`npm run build\` makes it`);
+/**
+ * The path of a build: in `builds/` of a published package, else in the folder that `zig build` writes to, beside this project's packages.
+ * `folder` is the package's, this one when absent. Throws an EngineError with code `BUILD_MISSING` when it is in neither.
+ */
+export function buildFile(name: string, folder: URL = PACKAGE): string {
+  const paths = [new URL(`builds/${name}`, folder), new URL(`../zig-out/${name}`, folder)].map((url) => fileURLToPath(url));
+  const path = paths.find((candidate) => existsSync(candidate));
+  if (path === undefined) throw new EngineError("BUILD_MISSING", `${paths[1]} does not exist; \`npm run build\` makes it`);
   return path;
 }

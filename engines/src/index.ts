@@ -1,7 +1,9 @@
 export { buildFile } from "./builds.js";
 export * from "./engine.js";
 export * from "./errors.js";
+export { openFastestEngine } from "./fastest.js";
 export { decodeImage } from "./image/decodeImage.js";
+export { TriangleResizer } from "./image/resizeTriangle.js";
 export { allocateAligned, openNativeEngine } from "./native.js";
 export { openRv32Engine, type Rv32Options } from "./rv32.js";
 export { createWasmEngine } from "./wasm.js";

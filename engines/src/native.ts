@@ -1,6 +1,5 @@
-import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
-import { buildFile } from "./builds.js";
+import { loadAddon } from "./addon.js";
 import { decodeMeta } from "./decodeMeta.js";
 import {
   checkNotAborted,
@@ -43,7 +42,7 @@ let loaded: Addon | undefined;
 
 /** The addon, loaded once for the process. */
 export function nativeAddon(): Addon {
-  loaded ??= createRequire(import.meta.url)(buildFile("synapse.node")) as Addon;
+  loaded ??= loadAddon() as Addon;
   return loaded;
 }
 
@@ -90,7 +89,7 @@ class NativeEngine implements Engine {
   }
 }
 
-/** Rejects with an EngineError `BUILD_MISSING` when the addon has not been built. */
+/** Rejects with an EngineError `ADDON_MISSING` that says why when there is no addon for this machine. */
 export async function openNativeEngine(): Promise<Engine> {
   return new NativeEngine();
 }

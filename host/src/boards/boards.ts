@@ -5,8 +5,9 @@ import { InputError } from "synapse-engine/errors";
 import { type Board, readBoard } from "synapse-sim/boards";
 import { type BoardSpeed, REFERENCE_BOARD } from "../report/boardEstimate.js";
 
-/** The board files of this repository, three levels above this file in source (`host/src/engine`) and compiled (`host/dist/engine`). */
-const BOARDS = fileURLToPath(new URL("../../../boards/", import.meta.url));
+/** The boards' files lie in a published package, and else beside this project's packages. */
+const PLACES = [new URL("../../boards/", import.meta.url), new URL("../../../boards/", import.meta.url)].map((url) => fileURLToPath(url));
+const BOARDS = PLACES.find((folder) => existsSync(folder)) ?? (PLACES[0] as string);
 
 /** PSRAM streams 170 MB/s to one core at 200 MHz (published figures: 150 to 190), and less at slower clocks. */
 const PSRAM_BYTES_PER_HZ = REFERENCE_BOARD.weightBytesPerSecond / 200e6;
@@ -27,7 +28,7 @@ export async function findBoard(pathOrId: string): Promise<Board> {
   return readBoard(pathOrId);
 }
 
-/** All boards of `boards/`, by file name; none where the package is used without the repository. */
+/** All boards of `boards/`, by file name. */
 export async function knownBoards(): Promise<Board[]> {
   return Promise.all(knownBoardFiles().map((file) => readBoard(join(BOARDS, file))));
 }

@@ -26,7 +26,8 @@ export interface StartBoardRequest {
   readonly board: Board;
   /** Path of the packed model. */
   readonly model: string;
-  readonly engine: BoardEngine;
+  /** The fastest that there is, when absent. */
+  readonly engine?: BoardEngine | undefined;
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
@@ -75,7 +76,7 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
     board: request.board,
     model: file,
     modelSource: request.model,
-    engine: request.engine,
+    ...(request.engine === undefined ? {} : { engine: request.engine }),
     access: request.access,
     ...(request.deviceId === undefined ? {} : { deviceId: request.deviceId }),
     ...(request.deviceName === undefined ? {} : { deviceName: request.deviceName }),
@@ -96,7 +97,7 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
       board: request.board,
       model: { file: basename(request.model), name: header.name, untrained: isUntrained(header.meta ?? {}) },
       slots: slotFits(request.board, fileBytes),
-      engine: request.engine,
+      engine: simulated.engine,
       token: simulated.ownerToken,
       url: server.url,
       lanUrl: networkUrl(server),

@@ -21,11 +21,12 @@ const HINTS: Readonly<Record<string, string>> = {
   GOLDEN: "this build of the runtime computes another result than the one that packed the model: run `npm run build`",
   OUT_OF_MEMORY: "`synapse-host inspect` shows what the model needs",
   BUILD_MISSING: "`npm run build` makes every build of the runtime",
+  ADDON_MISSING: "--engine wasm needs no addon; without --engine it is taken by itself",
   QEMU_MISSING: "it is in the package qemu-system-misc (Debian, Ubuntu) or qemu (Homebrew); --engine native needs nothing",
 };
 
 /** Errors of an engine that are no fault of what the user gave. */
-const ENGINE_FAILURES: ReadonlySet<string> = new Set(["BUILD", "BUILD_MISSING", "TRAP", "STOPPED", "TIMEOUT"]);
+const ENGINE_FAILURES: ReadonlySet<string> = new Set(["ADDON_MISSING", "BUILD", "BUILD_MISSING", "TRAP", "STOPPED", "TIMEOUT"]);
 
 /** Thrown to end a command with an exit code when everything has been said already. */
 export class ExitRequest extends Error {

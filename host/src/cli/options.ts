@@ -12,7 +12,7 @@ export interface CommonOptions {
 
 /** Options of commands that run a model. */
 export interface EngineOptions extends CommonOptions {
-  readonly engine: EngineName;
+  readonly engine?: EngineName;
   readonly threads: number;
 }
 
@@ -24,7 +24,9 @@ export function addCommonOptions(command: Command): Command {
 
 export function addEngineOptions(command: Command): Command {
   return command
-    .addOption(new Option("--engine <name>", "build of the runtime").choices(ENGINE_NAMES).default("native"))
+    .addOption(
+      new Option("--engine <name>", "build of the runtime (default: native, or wasm where there is no addon)").choices(ENGINE_NAMES),
+    )
     .option("--threads <n>", "threads that one run may use", integerOption(1, 64), 1);
 }
 

@@ -151,7 +151,7 @@ describe.skipIf(process.platform === "win32")("-o names what is no file", () => 
 });
 
 test("a failure of an engine is no wrong input", () => {
-  for (const code of ["BUILD", "BUILD_MISSING", "TRAP", "STOPPED", "TIMEOUT"] as const) {
+  for (const code of ["ADDON_MISSING", "BUILD", "BUILD_MISSING", "TRAP", "STOPPED", "TIMEOUT"] as const) {
     expect(reportOf(new EngineError(code, "it failed"), false)).toMatchObject({ exitCode: 1, code });
   }
   for (const code of ["MAGIC", "DIGEST", "LIMIT", "QEMU_MISSING"] as const) {

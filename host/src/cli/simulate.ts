@@ -22,7 +22,7 @@ export interface SimOptions extends CommonOptions {
   readonly model: string;
   readonly port: number;
   readonly host: string;
-  readonly engine: BoardEngine;
+  readonly engine?: BoardEngine;
   readonly qr: boolean;
   readonly open: boolean;
   readonly count: number;
@@ -69,7 +69,7 @@ export async function simulate(context: CliContext, options: SimOptions): Promis
     );
     const [running] = boards as [RunningBoard, ...RunningBoard[]];
     const times = await boardTimes(model, board);
-    if (options.json) printJson(context, { ...document(boards, board.id, engine, broker), boardEstimates: estimates(times) });
+    if (options.json) printJson(context, { ...document(boards, board.id, running.engine, broker), boardEstimates: estimates(times) });
     else {
       const lines = broker && (await brokerFields(context, broker, boards));
       const text = joinSections([await boardText(context, running, times, options.qr && count === 1, lines), others(boards)]);

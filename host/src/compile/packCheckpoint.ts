@@ -140,7 +140,7 @@ async function readStatistics(file: string): Promise<{ statistics: Statistics; a
 }
 
 async function withGolden(bytes: Uint8Array): Promise<Uint8Array> {
-  const engine = await openEngine("native");
+  const engine = await openEngine(undefined);
   try {
     return await addGolden(bytes, engine);
   } finally {
@@ -182,7 +182,7 @@ async function canBeReadBack(output: string): Promise<boolean> {
 
 /** Reads the file back and runs its self-test, so that what is said to be done is on the disk and works. */
 async function verifyWritten(output: string, selfTest: boolean): Promise<void> {
-  const opened = await openModelFile(output, selfTest ? "native" : "wasm");
+  const opened = await openModelFile(output, selfTest ? undefined : "wasm");
   try {
     const session = await opened.model.createSession();
     await session.selfTest().finally(() => session.close());

@@ -17,13 +17,13 @@ export interface OpenedModel {
 }
 
 /** Reads and opens the pack at `path`. Rejects with an InputError that names the file, the byte and what is wrong there. */
-export async function openModelFile(path: string, engineName: EngineName): Promise<OpenedModel> {
+export async function openModelFile(path: string, engineName: EngineName | undefined): Promise<OpenedModel> {
   const file = await readInput(path, "a .syn file", PACK_BYTES_MAX);
   return openModelBytes(file, path, engineName);
 }
 
 /** As `openModelFile`, for a pack that is in memory already; `source` names it in errors. */
-export async function openModelBytes(file: Uint8Array, source: string, engineName: EngineName): Promise<OpenedModel> {
+export async function openModelBytes(file: Uint8Array, source: string, engineName: EngineName | undefined): Promise<OpenedModel> {
   const engine = await openEngine(engineName);
   try {
     const start = performance.now();

@@ -9,7 +9,8 @@ import { benchEntry } from "./benchModel.js";
 import { summariseEngine, summariseModel } from "./runModel.js";
 
 export interface BenchPackOptions {
-  readonly engine: EngineName;
+  /** The fastest that there is, when absent. */
+  readonly engine?: EngineName | undefined;
   readonly threads: number;
   /** Names of the entries to measure; all when absent. */
   readonly entry?: readonly string[];
@@ -42,7 +43,7 @@ export async function benchPack(file: string, options: BenchPackOptions): Promis
       const session = await opened.model.createSession({ threads: options.threads });
       try {
         const onProgress = (done: number, total: number) => options.onProgress?.(done, total, entry.name);
-        const shared = { engine: options.engine, runs: options.runs, warmups: options.warmups, seed: options.seed, onProgress };
+        const shared = { engine: opened.engine.name, runs: options.runs, warmups: options.warmups, seed: options.seed, onProgress };
         const signal = options.signal ? { signal: options.signal } : {};
         measured.push(
           await benchEntry(session, entry, { ...shared, ...signal, board: options.board.speed, work: entryWork(header, entry.name) }),

@@ -30,7 +30,8 @@ const packWeights = z.object({ state_dict: z.string() });
 const packStatistics = z.record(z.string(), statisticsSchema).optional();
 
 export interface ComparePackOptions extends WeightChoice {
-  readonly engine: EngineName;
+  /** The fastest that there is, when absent. */
+  readonly engine?: EngineName | undefined;
   readonly threads: number;
   /** A folder or zip archive of pictures, or one picture; needed when an entry takes one. */
   readonly images?: string;
@@ -138,7 +139,7 @@ async function openReference(opened: OpenedModel, file: string, checkpointPath: 
         options.onProgress?.(done, total, name);
       },
     });
-    return await openModelBytes(bytes, checkpointPath, "native");
+    return await openModelBytes(bytes, checkpointPath, undefined);
   } finally {
     await whole.close();
   }

@@ -20,7 +20,8 @@ export const ROLLOUT_STEPS_MAX = 1000;
 
 export interface RunRequest {
   readonly file: string;
-  readonly engine: EngineName;
+  /** The fastest that there is, when absent. */
+  readonly engine?: EngineName | undefined;
   readonly threads: number;
   readonly inputs: InputFiles;
   readonly signal?: AbortSignal;

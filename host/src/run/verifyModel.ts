@@ -9,7 +9,8 @@ import { type ExpectedSample, readExpectedOutputs } from "./expectedOutputs.js";
 import { OutputPairs, valuesOf } from "./outputPairs.js";
 
 export interface VerifyModelOptions {
-  readonly engine: EngineName;
+  /** The fastest that there is, when absent. */
+  readonly engine?: EngineName | undefined;
   readonly threads: number;
   readonly bars: SimilarityBars;
   readonly signal?: AbortSignal;

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { buildFile, decodeImage } from "synapse-engine";
+import { decodeImage } from "synapse-engine";
 import { describe, expect, test } from "vitest";
 import { SimulatedBoard } from "./board.js";
+import { boardModule } from "./boardBuilds.js";
 import { boardSuite, jsonOf, MODEL, sample, testBoard } from "./boardSuite.js";
 import { pictureSuite } from "./pictureSuite.js";
 import { signatureSuite } from "./signatureSuite.js";
@@ -30,7 +31,7 @@ test("a board whose core has trapped is gone from its broker, too", async () => 
   const board = await VirtualBoard.start({ board: testBoard(), model: MODEL }, "wasm", {
     createCore: async (options, port, clock) => {
       trap = port.crashed;
-      return createWasmCore(await readFile(buildFile("synapse-board.wasm")), options, port, clock);
+      return createWasmCore(await readFile(boardModule()), options, port, clock);
     },
     decodeImage,
   });

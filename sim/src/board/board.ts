@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { buildFile } from "synapse-engine";
 import { sharedPictureDecoder } from "../image/pictureDecoder.js";
+import { boardModule, defaultBoardEngine } from "./boardBuilds.js";
 import type { BoardEngine, BoardOptions } from "./boardOptions.js";
 import type { BoardClock } from "./clock.js";
 import type { FetchFile } from "./downloads.js";
@@ -12,7 +12,7 @@ export type { BoardEngine } from "./boardOptions.js";
 export type { BoardNetwork, BoardRequest, BoardResponse, OpenRequest, ResponseSink } from "./virtualBoard.js";
 
 export interface SimulatedBoardOptions extends BoardOptions {
-  /** Build of core and runtime; `native` unless given. */
+  /** Build of core and runtime; `native` unless given, `wasm` where there is no addon. */
   readonly engine?: BoardEngine;
   /** The machine's, unless given. */
   readonly clock?: BoardClock;
@@ -26,12 +26,12 @@ export interface SimulatedBoardOptions extends BoardOptions {
 export class SimulatedBoard extends VirtualBoard {
   /** As `VirtualBoard.start`. */
   static async create(options: SimulatedBoardOptions): Promise<SimulatedBoard> {
-    const engine = options.engine ?? "native";
+    const engine = options.engine ?? defaultBoardEngine();
     const parts: BoardParts = {
       createCore: async (coreOptions, port, clock) =>
         engine === "native"
           ? createNativeCore(coreOptions, port, clock)
-          : createWasmCore(await readFile(buildFile("synapse-board.wasm")), coreOptions, port, clock),
+          : createWasmCore(await readFile(boardModule()), coreOptions, port, clock),
       decodeImage: options.decodeImage ?? sharedPictureDecoder().decode,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
       ...(options.fetchFile === undefined ? {} : { fetchFile: options.fetchFile }),

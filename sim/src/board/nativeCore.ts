@@ -1,6 +1,5 @@
 import { getRandomValues } from "node:crypto";
-import { createRequire } from "node:module";
-import { buildFile } from "synapse-engine";
+import { boardAddon } from "./boardBuilds.js";
 import { type BoardClock, realClock } from "./clock.js";
 import {
   type BoardIdentity,
@@ -65,7 +64,7 @@ const NOTHING = new Uint8Array();
  * machine's, on the calling thread when the clock says so.
  */
 export function createNativeCore(options: CoreOptions, port: CorePort, clock: BoardClock = realClock): DeviceCore {
-  const addon = createRequire(import.meta.url)(buildFile("synapse-board.node")) as Addon;
+  const addon = boardAddon() as Addon;
   return new NativeCore(addon, options, port, clock);
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { buildFile } from "synapse-engine";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { boardModule } from "../board/boardBuilds.js";
 import { MODEL, testBoard } from "../board/boardSuite.js";
 import type { BoardServer } from "../server/listen.js";
 import { serveTab } from "./serveTab.js";
@@ -50,7 +50,7 @@ test.each([
 
 test("core and model are the very files", async () => {
   const bytes = async (path: string) => Buffer.from(await (await fetch(server.url + path)).arrayBuffer());
-  expect((await bytes("/board.wasm")).equals(readFileSync(buildFile("synapse-board.wasm")))).toBe(true);
+  expect((await bytes("/board.wasm")).equals(readFileSync(boardModule()))).toBe(true);
   expect((await bytes("/model.syn")).equals(MODEL)).toBe(true);
 });
 

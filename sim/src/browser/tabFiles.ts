@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { buildFile } from "synapse-engine";
 import { EngineError } from "synapse-engine/errors";
+import { boardModule } from "../board/boardBuilds.js";
 import type { Board } from "../board/boardSchema.js";
 
 /** What scripts/bundle-tab.mjs makes. This file is two levels below `sim`'s parts, as source (`src/browser`) and compiled (`dist/browser`). */
@@ -32,7 +32,7 @@ export async function tabFiles({ board, model, modelSource }: TabSource): Promis
     bundle("page.js"),
     bundle("worker.js"),
     bundle("serviceWorker.js"),
-    readFile(buildFile("synapse-board.wasm")),
+    readFile(boardModule()),
   ]);
   const files = new Map<string, TabFile>([
     ["/", file(page, "text/html; charset=utf-8", { "content-security-policy": pagePolicy(page.toString()), "synapse-tab": "1" })],

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { buildFile } from "synapse-engine";
+import { boardModule } from "../board/boardBuilds.js";
 import type { Board } from "../board/boardSchema.js";
 
 export interface CoreMemory {
@@ -26,7 +26,7 @@ interface Exports {
 /** What the device core takes of a board's memory at its start, for good and without any model, with pointers as wide as on the chip. */
 export async function coreMemory(board: Board): Promise<CoreMemory> {
   const nothing = new Proxy({}, { get: () => () => 0 });
-  const { instance } = await wasm.instantiate(readFileSync(buildFile("synapse-board.wasm")), { port: nothing });
+  const { instance } = await wasm.instantiate(readFileSync(boardModule()), { port: nothing });
   const { core_fast_bytes, core_slow_bytes } = instance.exports as Exports;
   const { countMax, bodyBytesMax } = board.requests;
   return {

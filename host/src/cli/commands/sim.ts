@@ -34,7 +34,12 @@ export function simCommand(context: CliContext): Command {
     .requiredOption("--model <file>", "packed model (.syn)")
     .option("--port <n>", "port to listen on; 0 takes any", integerOption(0, 65535), 8080)
     .option("--host <address>", "address to listen on; 127.0.0.1 for this machine only", "0.0.0.0")
-    .addOption(new Option("--engine <name>", "build of core and runtime").choices(["native", "wasm"]).default("native"))
+    .addOption(
+      new Option("--engine <name>", "build of core and runtime (default: native, or wasm where there is no addon)").choices([
+        "native",
+        "wasm",
+      ]),
+    )
     .option("--open", "the board has an owner and lets everybody read and infer; without it, the board waits to be claimed", false)
     .option("--count <n>", "boards in this process, on as many ports one after the other", integerOption(1, BOARDS_MAX), 1)
     .addOption(
