@@ -20,16 +20,16 @@ pub fn add(b: *std.Build, runtime: anytype, native: std.Build.ResolvedTarget) vo
     prebuild(b, engine);
 }
 
-/// What npm serves without a compiler: a folder's name is that of its package, after Node's `process.platform` and `process.arch`.
-const prebuilds = [_]struct { name: []const u8, query: std.Target.Query }{
-    .{ .name = "linux-x64-gnu", .query = .{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = .gnu, .glibc_version = glibc } },
-    .{ .name = "linux-x64-musl", .query = .{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = .musl } },
-    .{ .name = "linux-arm64-gnu", .query = .{ .cpu_arch = .aarch64, .os_tag = .linux, .abi = .gnu, .glibc_version = glibc } },
-    .{ .name = "linux-arm64-musl", .query = .{ .cpu_arch = .aarch64, .os_tag = .linux, .abi = .musl } },
-    .{ .name = "darwin-x64", .query = .{ .cpu_arch = .x86_64, .os_tag = .macos } },
-    .{ .name = "darwin-arm64", .query = .{ .cpu_arch = .aarch64, .os_tag = .macos } },
-    .{ .name = "win32-x64", .query = .{ .cpu_arch = .x86_64, .os_tag = .windows, .abi = .gnu } },
-    .{ .name = "win32-arm64", .query = .{ .cpu_arch = .aarch64, .os_tag = .windows, .abi = .gnu } },
+/// What npm serves without a compiler, by Node's names of platform and processor.
+const prebuilds = [_]struct { []const u8, std.Target.Query }{
+    .{ "linux-x64-gnu", .{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = .gnu, .glibc_version = glibc } },
+    .{ "linux-x64-musl", .{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = .musl } },
+    .{ "linux-arm64-gnu", .{ .cpu_arch = .aarch64, .os_tag = .linux, .abi = .gnu, .glibc_version = glibc } },
+    .{ "linux-arm64-musl", .{ .cpu_arch = .aarch64, .os_tag = .linux, .abi = .musl } },
+    .{ "darwin-x64", .{ .cpu_arch = .x86_64, .os_tag = .macos } },
+    .{ "darwin-arm64", .{ .cpu_arch = .aarch64, .os_tag = .macos } },
+    .{ "win32-x64", .{ .cpu_arch = .x86_64, .os_tag = .windows, .abi = .gnu } },
+    .{ "win32-arm64", .{ .cpu_arch = .aarch64, .os_tag = .windows, .abi = .gnu } },
 };
 
 /// Node 20's own.
@@ -38,10 +38,11 @@ const glibc: std.SemanticVersion = .{ .major = 2, .minor = 28, .patch = 0 };
 fn prebuild(b: *std.Build, engine: anytype) void {
     const all = b.step("prebuilds", "build the engine's addon for every system that npm serves it for, into prebuilds/");
     for (prebuilds) |each| {
-        var query = each.query;
+        const name, var query = each;
         query.cpu_model = .baseline;
-        const file = installFor(b, "synapse", engine.root(b.resolveTargetQuery(query)), b.fmt("prebuilds/{s}/synapse.node", .{each.name}));
-        b.step(b.fmt("prebuild-{s}", .{each.name}), b.fmt("build prebuilds/{s}/synapse.node", .{each.name})).dependOn(file);
+        const path = b.fmt("prebuilds/{s}/synapse.node", .{name});
+        const file = installFor(b, "synapse", engine.root(b.resolveTargetQuery(query)), path);
+        b.step(b.fmt("prebuild-{s}", .{name}), b.fmt("build {s}", .{path})).dependOn(file);
         all.dependOn(file);
     }
 }
@@ -61,7 +62,8 @@ fn installFor(b: *std.Build, name: []const u8, root: *std.Build.Module, path: []
     const library = b.addLibrary(.{ .name = name, .linkage = .dynamic, .root_module = root });
     // Node gives the napi_* functions when it loads the addon.
     library.linker_allow_shlib_undefined = true;
-    if (root.resolved_target.?.result.os.tag == .windows) root.addObjectFile(nodeImports(b, root.resolved_target.?.result.cpu.arch));
+    const target = root.resolved_target.?.result;
+    if (target.os.tag == .windows) root.addObjectFile(nodeImports(b, target.cpu.arch));
     return &b.addInstallFile(library.getEmittedBin(), path).step;
 }
 

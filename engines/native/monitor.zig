@@ -1,4 +1,4 @@
-//! A lock that threads can wait on until something changes: POSIX's mutex with a condition, or Windows' own pair of the two.
+//! A lock that threads can wait on until something changes: POSIX's mutex with a condition, or Windows' own pair.
 
 const builtin = @import("builtin");
 const std = @import("std");

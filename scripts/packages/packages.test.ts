@@ -52,7 +52,6 @@ function right(command: string, args: readonly string[], cwd: string, env: NodeJ
 
 const program = join("node_modules", "synapse-host", "bin", "synapse-host.js");
 const cli = (...args: string[]): string => right(process.execPath, [program, ...args], empty);
-const tarball = (name: string): string => (made.find((each) => each.name === name) as Made).file;
 
 beforeAll(() => {
   const args = ["scripts/make-packages.mjs", "--out", join(scratch, "tarballs"), "--platforms", PLATFORM ?? "none", "--json"];

@@ -18,7 +18,7 @@ export function reachable(folder, entries) {
   return [...found].sort();
 }
 
-/** A module and what describes it. A module of types alone has no code that anybody imports, but its declarations are imported by others. */
+/** A module and what describes it: of a module of types alone others import the declarations only. */
 export function withDeclarations(folder, file) {
   const declarations = file.replace(/\.js$/, ".d.ts");
   return existsSync(join(folder, declarations)) ? [file, declarations] : [file];

@@ -1,4 +1,5 @@
-// What is in each published package: compiled modules that its entries reach, builds of the runtime, a licence, and a package.json without what only this project needs.
+// What is in each published package: compiled modules that its entries reach, builds of the runtime, a licence, and a
+// package.json without what only this project needs.
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { present } from "../release/version.mjs";
