@@ -1,11 +1,11 @@
 import { InputError } from "synapse-engine/errors";
 import type { z } from "zod";
 
-/** Turns the first issue of a failed zod parse into an InputError. */
-export function schemaError(code: string, error: z.ZodError, source: string): InputError {
+/** Turns the first issue of a failed zod parse into an InputError. `document` is where the keys of such a value are told. */
+export function schemaError(code: string, error: z.ZodError, source: string, document = "docs/config.md"): InputError {
   const issue = deepest(error.issues[0] as z.core.$ZodIssue);
   const more = error.issues.length - 1;
-  const { message, expected } = describe(issue);
+  const { message, expected } = describe(issue, document);
   return new InputError({
     code,
     source,
@@ -29,13 +29,13 @@ function deepest(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   return inner === undefined || inner.path.length === 0 ? issue : { ...inner, path: [...issue.path, ...inner.path] };
 }
 
-function describe(issue: z.core.$ZodIssue): { message: string; expected?: string } {
+function describe(issue: z.core.$ZodIssue, document: string): { message: string; expected?: string } {
   const given = show(issue.input);
   switch (issue.code) {
     case "unrecognized_keys":
       return {
         message: `unknown key ${issue.keys.map((text) => `"${text}"`).join(", ")}`,
-        expected: "only the keys that docs/config.md names",
+        expected: `only the keys that ${document} names`,
       };
     case "invalid_type":
       return issue.input === undefined

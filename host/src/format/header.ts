@@ -126,5 +126,5 @@ export type PackHeader = z.infer<typeof packHeader>;
 export function checkHeader(value: unknown, source: string): PackHeader {
   const result = packHeader.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
-  throw schemaError("PACK_HEADER", result.error, source);
+  throw schemaError("PACK_HEADER", result.error, source, "docs/format.md");
 }
