@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeAppImage } from "../testing/appImage.js";
 import { FileServer } from "../testing/fileServer.js";
+import { FIRMWARE_VERSION } from "../testing/firmwareVersion.js";
 import { SkippingClock } from "../testing/skippingClock.js";
 import { type BoardEngine, SimulatedBoard } from "./board.js";
 import { jsonOf, MODEL, testBoard } from "./boardSuite.js";
@@ -52,7 +53,7 @@ export function updateSuite(engine: BoardEngine): void {
     };
 
     it("takes a firmware, starts it on trial, and keeps it when it stays up", async () => {
-      expect(await firmware()).toMatchObject({ version: "0.1.0", state: "VALID", capacity_bytes: 2621440 });
+      expect(await firmware()).toMatchObject({ version: FIRMWARE_VERSION, state: "VALID", capacity_bytes: 2621440 });
       const answer = await ask("POST", "/v1/firmware", makeAppImage({ version: "2.0.0" }));
       expect(answer).toMatchObject({ status: 202, version: "2.0.0", project: "synapse", rebooting: true });
       await eventually(async () => (await firmware()).version === "2.0.0");
@@ -68,7 +69,7 @@ export function updateSuite(engine: BoardEngine): void {
       await board.reset("software");
       expect(await firmware()).toMatchObject({ version: "2.0.0", state: "ON_TRIAL" });
       await board.reset("panic");
-      expect(await firmware()).toMatchObject({ version: "0.1.0", state: "RETURNED" });
+      expect(await firmware()).toMatchObject({ version: FIRMWARE_VERSION, state: "RETURNED" });
     });
 
     it("refuses a firmware of another chip or revision before anything is erased, and a damaged one at its end", async () => {
@@ -86,7 +87,7 @@ export function updateSuite(engine: BoardEngine): void {
       damaged[50_000] = (damaged[50_000] ?? 0) ^ 4;
       expect(await ask("POST", "/v1/firmware", damaged)).toMatchObject({ status: 422, code: "FIRMWARE_DAMAGED" });
       await board.reset();
-      expect(await firmware()).toMatchObject({ version: "0.1.0", state: "VALID" });
+      expect(await firmware()).toMatchObject({ version: FIRMWARE_VERSION, state: "VALID" });
     });
 
     it("runs the old firmware or the new one when power goes in the middle of the update", async () => {
@@ -94,7 +95,7 @@ export function updateSuite(engine: BoardEngine): void {
         board.cutPower(4 + 7 * index, cut);
         await expect(ask("POST", "/v1/firmware?reboot=false", makeAppImage({ version: "2.0.0" }))).rejects.toThrow();
         await board.reset();
-        expect(await firmware()).toMatchObject({ version: "0.1.0", state: "VALID" });
+        expect(await firmware()).toMatchObject({ version: FIRMWARE_VERSION, state: "VALID" });
       }
       expect(await ask("POST", "/v1/firmware?reboot=false", makeAppImage({ version: "2.0.0" }))).toMatchObject({ status: 202 });
       await board.reset();

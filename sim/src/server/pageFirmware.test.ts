@@ -5,6 +5,7 @@ import { MODEL, testBoard } from "../board/boardSuite.js";
 import { makeAppImage } from "../testing/appImage.js";
 import { button, card, file, hindrances, launchChromium, ON_A_PHONE, PHONE, widthOf } from "../testing/boardPage.js";
 import { findChromium } from "../testing/chromium.js";
+import { FIRMWARE_VERSION } from "../testing/firmwareVersion.js";
 import { shortUpload } from "../testing/shortUpload.js";
 import { SkippingClock } from "../testing/skippingClock.js";
 import type { BoardServer } from "./listen.js";
@@ -80,14 +81,14 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
   const focused = () => page.evaluate("document.activeElement.labels?.[0]?.textContent ?? document.activeElement.textContent");
 
   test("its owner sees what runs; a visitor is not offered to change it", async () => {
-    await says("synapse 0.1.0 runs");
+    await says(`synapse ${FIRMWARE_VERSION} runs`);
     await says("confirmed");
     await says("A .bin file for ESP32-P4 rev 1.3, at most 2.5 MiB.");
     expect(await hindrances(page)).toEqual([]);
     const context = await browser.newContext({ viewport: PHONE });
     const visitor = await context.newPage();
     await visitor.goto(server.url);
-    await card(visitor, "Board").getByText("synapse 0.1.0").waitFor();
+    await card(visitor, "Board").getByText(`synapse ${FIRMWARE_VERSION}`).waitFor();
     expect(await card(visitor, "Firmware").count()).toBe(0);
     await context.close();
   });
@@ -110,7 +111,7 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     await trouble("The firmware has 2.9 MiB, and the board holds at most 2.5 MiB. Nothing was sent.");
     expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
     expect(await hindrances(page)).toEqual([]);
-    await says("synapse 0.1.0 runs");
+    await says(`synapse ${FIRMWARE_VERSION} runs`);
   });
 
   test("an upload that was stopped changes nothing, and the keyboard keeps its place", async () => {
@@ -121,7 +122,7 @@ describe.skipIf(executable === undefined).each(["native", "wasm"] as const)("the
     await button(page, "Stop the upload").tap();
     await says("the upload was stopped");
     await expect.poll(focused).toBe("Upload a firmware");
-    await says("synapse 0.1.0 runs");
+    await says(`synapse ${FIRMWARE_VERSION} runs`);
     expect(await page.getByRole("alert").innerText()).toBe("");
   });
 
@@ -226,7 +227,7 @@ describe.skipIf(executable === undefined)("the page of a board that is updated o
       const page = await browser.newPage(ON_A_PHONE);
       await page.goto(`${server.url}/#token=${board.ownerToken}`);
       await card(page, "Settings").getByLabel("Board name").waitFor();
-      await card(page, "Board").getByText("synapse 0.1.0").waitFor();
+      await card(page, "Board").getByText(`synapse ${FIRMWARE_VERSION}`).waitFor();
       expect(await card(page, "Firmware").count()).toBe(0);
     } finally {
       await browser.close();
