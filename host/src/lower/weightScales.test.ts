@@ -122,6 +122,18 @@ describe("the scale of 8-bit floats", () => {
   });
 
   test.each([
+    ["blocks of 64 of which the last is cut", [96, 96], [2, 2]],
+    ["groups of 64 of which the last is cut", [4, 96], [4, 2]],
+    ["blocks of 256 of which the last is cut", [4, 640], [1, 3]],
+    ["a scale each for query, key and value, or blocks of 128", [288, 4], [3, 1]],
+  ] as const)("is refused where it may be of %s: nothing says how long its blocks are", (_what, shape, scales) => {
+    const count = (sizes: readonly number[]) => sizes.reduce((product, size) => product * size, 1);
+    const weights = tensor("fc.weight", "F8_E4M3", shape, Array(count(shape)).fill(1));
+    const found = () => source(weights, scale("fc.weight_scale", scales, Array(count(scales)).fill(2))).find("w", ["fc.weight"], shape);
+    expect(found).toThrow(expect.objectContaining({ code: "WEIGHT_SCALE", message: expect.stringContaining("does not divide") }));
+  });
+
+  test.each([
     ["number", { "fc.weight": [0.0625, 0.0625, 0.0625] }, []],
     ["nested", { "fc.weight": [0.5, 0.25, 2] }, []],
     ["beside", { "fc.weight": [0.0625, 0.0625, 0.0625], "head.weight": [0.25, 0.25, 0.25] }, []],

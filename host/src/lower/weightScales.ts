@@ -7,8 +7,10 @@ import { quote } from "../files/inputError.js";
 /** Types whose range is so small that their numbers usually have a factor beside them. */
 const FLOAT8 = /^F8_E[45]M[23]$/;
 const INTEGERS = /^(BOOL|[IU]\d+)$/;
-/** Side of the squares that have one scale each in most files; in others blocks divide a dimension into equal parts. */
+/** Side of the squares that have one scale each in most files; in others blocks of a power of two divide a dimension into equal parts. */
 const BLOCK = 128;
+/** Query, key and value in one tensor may have a scale each. */
+const FUSED_PARTS = 3;
 
 type Tensors = ReadonlyMap<string, CheckpointTensor>;
 
@@ -79,7 +81,7 @@ export class WeightScales {
       throw this.#error(
         name,
         `its scale ${quote(scale.name)} of shape [${scale.shape.join(", ")}] does not divide its shape [${tensor.shape.join(", ")}]`,
-        `one number, one for each of the first dimension, or one for each block of ${BLOCK} x ${BLOCK} or of equal parts`,
+        `one number, one for each of the first dimension, or one for each block of ${BLOCK} x ${BLOCK} or of another power of two`,
       );
     }
     const readF32 = async () => multiplied(await tensor.readF32(), tensor.shape, await scale.readF32(), blocks);
@@ -95,14 +97,27 @@ function blocksOf(shape: readonly number[], scale: readonly number[]): number[] 
   const rows = scale[0] === shape[0] && scale.slice(1).every((size) => size === 1);
   const aligned = rows && scale.length < shape.length ? shape.map((size, i) => (i === 0 ? size : 1)) : scale;
   if (aligned.length !== shape.length) return undefined;
+  if (mayBeFused(shape, aligned)) return undefined;
   const blocks = shape.map((size, i) => blockOf(size, aligned[i] as number));
   return blocks.every((block) => block !== undefined) ? blocks : undefined;
 }
 
-/** Length of the blocks of which `count` cover `size` elements. */
+/** Three scales for rows that are three equal parts, and as well three blocks of which the last is cut: nothing says which. */
+function mayBeFused(shape: readonly number[], scale: readonly number[]): boolean {
+  const [size, ...rest] = shape as [number, ...number[]];
+  const three = scale[0] === FUSED_PARTS && scale.slice(1).every((count) => count === 1);
+  return three && rest.length > 0 && size % FUSED_PARTS === 0 && size % BLOCK !== 0 && Math.ceil(size / BLOCK) === FUSED_PARTS;
+}
+
+/**
+ * Length of the blocks of which `count` cover `size` elements. Blocks of other lengths than a power of two are in no known file: such a count
+ * is that of blocks of which the last is cut, and how long those are is not said.
+ */
 function blockOf(size: number, count: number): number | undefined {
   if (count === Math.ceil(size / BLOCK) && size > 0) return count === 1 ? size : BLOCK;
-  return count > 0 && size > 0 && size % count === 0 ? size / count : undefined;
+  if (count <= 0 || size <= 0 || size % count !== 0) return undefined;
+  const block = size / count;
+  return count === 1 || Number.isInteger(Math.log2(block)) ? block : undefined;
 }
 
 function multiplied(values: Float32Array, shape: readonly number[], scales: Float32Array, blocks: readonly number[]): Float32Array {

@@ -142,6 +142,14 @@ describe("a ViT of Hugging Face", () => {
     expect(sight({ model_type: "model_of_tomorrow" })).toBe(undefined);
   });
 
+  test.each([
+    ["gelu_python", "gelu"],
+    ["gelu_accurate", "gelu_tanh"],
+    ["gelu_python_tanh", "gelu_tanh"],
+  ])("the spelling %s is the function %s", (spelling, act) => {
+    expect(huggingFaceFacts({ model_type: "gpt2", hidden_act: spelling }, true, "config.json").facts.activation?.value).toEqual([act]);
+  });
+
   test("a gated feed-forward has its own activation and width, whatever the others are", () => {
     const gated = { model_type: "dinov2", use_swiglu_ffn: true, hidden_size: 1536, mlp_ratio: 4, hidden_act: "gelu" };
     const { activation, hidden, gatedFfn } = huggingFaceFacts(gated, true, "config.json").facts;
@@ -252,7 +260,7 @@ describe("a GGUF", () => {
 
   test("rotary positions, gated feed-forward and rms norms of a llama", () => {
     const { contradictions } = check(config(), ggufFacts({ "general.architecture": "llama", "llama.rope.dimension_count": 8 }));
-    expect(contradictions.map(({ what }) => what)).toEqual(["positions", "kind of norm", "gated feed-forward"]);
+    expect(contradictions.map(({ what }) => what)).toEqual(["positions", "kind of norm", "kind of the final norm", "gated feed-forward"]);
   });
 
   const gguf = (keys: Json, architecture = "gpt2") =>

@@ -73,6 +73,7 @@ export function checkPart(facts: ModelFacts, name: string, part: TransformerConf
     check.one("norm", "kind of norm", norm.kind, ".norm.kind");
     checkEps(check, norm, ".norm.eps");
   }
+  if (part.finalNorm.kind !== "none") check.one("norm", "kind of the final norm", part.finalNorm.kind, ".finalNorm.kind");
   checkEps(check, part.finalNorm, ".finalNorm.eps");
   check.one("width", "width", part.width, ".width");
   check.one("layers", "layers", part.layers, ".layers");

@@ -8,7 +8,10 @@ import { defined, type Fact, type ModelFacts, type NormPlacement, type ReadFacts
 /** `hidden_act` and its spellings. */
 const ACTIVATIONS: Readonly<Record<string, ActivationFunction>> = {
   gelu: "gelu",
+  gelu_python: "gelu",
   gelu_new: "gelu_tanh",
+  gelu_accurate: "gelu_tanh",
+  gelu_python_tanh: "gelu_tanh",
   gelu_fast: "gelu_tanh",
   gelu_pytorch_tanh: "gelu_tanh",
   quick_gelu: "quick_gelu",
