@@ -8,7 +8,9 @@ pub fn build(b: *std.Build) void {
     const native = b.standardTargetOptions(.{ .default_target = .{ .cpu_model = .baseline } });
     const optimize = b.option(std.lang.Optimize, "optimize", "for tests: Debug checks everything") orelse .safe;
 
-    const runtime: Runtime = .{ .b = b };
+    const filters = b.option([]const []const u8, "test-filter", "run only tests whose name contains this") orelse &.{};
+
+    const runtime: Runtime = .{ .b = b, .filters = filters };
     runtime.tests(native, optimize);
     @import("engines/native/build.zig").add(b, runtime, native);
     @import("engines/machines.zig").add(b, runtime);
@@ -20,6 +22,8 @@ pub fn build(b: *std.Build) void {
 
 const Runtime = struct {
     b: *std.Build,
+    /// Of tests: parts of their names; none runs all.
+    filters: []const []const u8,
 
     /// The runtime as a module for one target. On x86-64 the kernels of every instruction set are linked in and chosen when it starts.
     pub fn module(self: Runtime, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize, root: []const u8) *std.Build.Module {
@@ -84,7 +88,7 @@ const Runtime = struct {
         const root = self.module(target, optimize, "kernels/src/root.zig");
         root.addAnonymousImport("synapse.h", .{ .root_source_file = b.path("kernels/include/synapse.h") });
         root.addAnonymousImport("format.json", .{ .root_source_file = b.path("kernels/format.json") });
-        const compile = b.addTest(.{ .root_module = root });
+        const compile = b.addTest(.{ .root_module = root, .filters = self.filters });
         const run = b.addRunArtifact(compile);
         // Run every time, so that the summary counts the tests.
         run.has_side_effects = true;

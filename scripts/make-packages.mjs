@@ -1,6 +1,6 @@
 // The packages as npm would serve them: `node scripts/make-packages.mjs` leaves one tarball each and prints their sizes.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -49,6 +49,8 @@ function main() {
   setup();
   if (platforms.length > 0) zig(["build", ...platforms.map((name) => `prebuild-${name}`)]);
   mkdirSync(out, { recursive: true });
+  // Those of another version would be published with these.
+  for (const name of readdirSync(out)) if (/^synapse-.*\.tgz$/.test(name)) rmSync(join(out, name));
   const staged = mkdtempSync(join(tmpdir(), "synapse-packages-"));
   try {
     const names = [

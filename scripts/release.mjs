@@ -72,7 +72,9 @@ function publishCommands(version) {
   return [
     "git push origin main",
     `git push origin v${version}`,
-    "for file in dist-packages/*.tgz; do npm publish --access public $file; done",
+    // The addons first: whoever installs the engine then finds them.
+    "for file in ./dist-packages/synapse-engine-{linux,darwin,win32}-*.tgz; do npm publish --access public $file; done",
+    `for name in engine client sim host; do npm publish --access public ./dist-packages/synapse-$name-${version}.tgz; done`,
   ];
 }
 

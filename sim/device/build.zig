@@ -166,10 +166,9 @@ pub const Core = struct {
         _ = core.parts(root);
         const header = b.addTranslateC(.{ .root_source_file = b.path(component ++ "include/synapse_device.h"), .target = target, .optimize = optimize, .link_libc = true });
         root.addImport("synapse_device_h", header.createModule());
-        const filters = b.option([]const []const u8, "test-filter", "run only the device core's tests whose name contains this") orelse &.{};
         const step = b.step("test-device", "run the tests of the device core and of the simulated board's parts");
         for ([_]*std.Build.Module{ root, core.partsTest(runtime, target, optimize) }) |tested| {
-            const run = b.addRunArtifact(b.addTest(.{ .root_module = tested, .filters = filters }));
+            const run = b.addRunArtifact(b.addTest(.{ .root_module = tested, .filters = runtime.filters }));
             // Run every time, so that the summary counts the tests.
             run.has_side_effects = true;
             step.dependOn(&run.step);
