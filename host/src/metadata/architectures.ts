@@ -7,7 +7,7 @@ export interface Architecture {
   /** The row of the position table that the first row gets; 0 when absent. */
   readonly firstPosition?: number;
   readonly norm?: NormKind;
-  /** Where no key says it. */
+  /** Where the modelling code has one of its own, whatever a key says. */
   readonly eps?: number;
   readonly causal?: boolean;
   readonly gated?: boolean;
@@ -96,7 +96,7 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   phi: { ...DECODER, placement: "parallel", positions: "rope" },
   falcon: { ...DECODER, placement: "parallel", positions: "rope" },
   opt: { ...DECODER, eps: 1e-5, positions: "learned", firstPosition: 2 },
-  biogpt: { ...DECODER, positions: "learned", firstPosition: 2 },
+  biogpt: { ...DECODER, eps: 1e-5, positions: "learned", firstPosition: 2 },
   bloom: { ...DECODER, positions: "alibi", qkvLayout: "heads", beyond: ["a norm of the rows before the first block"] },
   mpt: { ...DECODER, positions: "alibi", qkvLayout: "blocks" },
   stablelm: { placement: "pre", positions: "rope", norm: "layer_norm", causal: true, gated: true },

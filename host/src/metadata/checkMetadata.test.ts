@@ -142,6 +142,19 @@ describe("a ViT of Hugging Face", () => {
     expect(sight({ model_type: "model_of_tomorrow" })).toBe(undefined);
   });
 
+  test("BioGPT's norms have their own epsilon, whatever its configuration says", () => {
+    const { eps } = huggingFaceFacts({ model_type: "biogpt", layer_norm_eps: 1e-12 }, false, "config.json").facts;
+    expect(eps).toEqual({ value: 1e-5, place: 'config.json model_type "biogpt"' });
+  });
+
+  test("of an architecture that is not known, keys say where norms stand and what is causal", () => {
+    const facts = (keys: Json) => huggingFaceFacts({ model_type: "model_of_tomorrow", ...keys }, false, "config.json").facts;
+    expect(facts({ do_stable_layer_norm: false }).normPlacement?.value).toBe("post");
+    expect(facts({ norm_first: true }).normPlacement?.value).toBe("pre");
+    expect(facts({ is_decoder: true }).causal?.value).toBe(true);
+    expect(facts({})).toEqual({ architecture: { value: "model_of_tomorrow", place: 'config.json model_type "model_of_tomorrow"' } });
+  });
+
   test.each([
     ["gelu_python", "gelu"],
     ["gelu_accurate", "gelu_tanh"],

@@ -68,8 +68,8 @@ export function huggingFaceFacts(whole: Json, pictures: boolean, file: string): 
     ...attentionFacts(architecture, read, type),
     beyond: beyondFacts(architecture, read, type),
     eps:
-      read.number("layer_norm_eps", "layer_norm_epsilon", "rms_norm_eps", "layernorm_epsilon", "norm_eps", "norm_epsilon") ??
-      epsOf(architecture, at, type),
+      epsOf(architecture, at, type) ??
+      read.number("layer_norm_eps", "layer_norm_epsilon", "rms_norm_eps", "layernorm_epsilon", "norm_eps", "norm_epsilon"),
     activation,
     width,
     layers: read.size("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers"),
@@ -95,7 +95,9 @@ function towerType(whole: Json, config: Json, pictures: boolean): string {
 }
 
 function ofArchitecture(architecture: Architecture | undefined, config: Json, at: string, type: string): ModelFacts {
-  if (architecture === undefined) return ropeOf(config, at);
+  if (architecture === undefined) {
+    return defined({ normPlacement: placementOf(undefined, new Keys(config, at)), causal: causalOf(config, at), ...ropeOf(config, at) });
+  }
   const by = <Value>(value: Value | undefined): Fact<Value> | undefined =>
     value === undefined ? undefined : { value, place: `${at} model_type "${type}"` };
   const placement = placementOf(architecture, new Keys(config, at)) ?? by(architecture.placement);
@@ -115,12 +117,12 @@ function ofArchitecture(architecture: Architecture | undefined, config: Json, at
 }
 
 /** Of one `model_type` the norms can stand in several places. */
-function placementOf(architecture: Architecture, read: Keys): Fact<NormPlacement> | undefined {
+function placementOf(architecture: Architecture | undefined, read: Keys): Fact<NormPlacement> | undefined {
   const before = read.flag("do_layer_norm_before", "norm_first", "do_stable_layer_norm");
   if (before !== undefined) return { value: before.value ? "pre" : "post", place: before.place };
   const parallel = read.flag("use_parallel_residual", "parallel_attn");
   // Two norms, or one for both, before halves that stand side by side.
-  if (parallel === undefined || !["pre", "parallel"].includes(architecture.placement)) return undefined;
+  if (parallel === undefined || !["pre", "parallel"].includes(architecture?.placement ?? "")) return undefined;
   return { value: parallel.value ? "parallel" : "pre", place: parallel.place };
 }
 
