@@ -12,6 +12,7 @@ import { readJsonInput } from "../files/readInput.js";
 import { requireOtherFile } from "../files/requireOtherFile.js";
 import { schemaError } from "../files/schemaError.js";
 import { fitCheckpoint, type WeightChoice, type WeightsReport, weightNotes } from "../lower/fitCheckpoint.js";
+import { unscaledNote } from "../lower/weightScales.js";
 import { openEngine } from "../open/openEngine.js";
 import { isUntrained, openModelBytes, openModelFile, PACK_BYTES_MAX } from "../open/openModelFile.js";
 import { addGolden } from "../pack/golden.js";
@@ -117,11 +118,15 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
       metadata,
       boards,
       elapsedMs: performance.now() - start,
-      warnings: [...weightNotes(weights), ...metadataWarnings(metadata), ...warningsOf(report.statistics)],
+      warnings: [...notesOf(weights, checkpoint), ...metadataWarnings(metadata), ...warningsOf(report.statistics)],
     };
   } finally {
     if (typeof request.checkpoint === "string") await opened.close();
   }
+}
+
+function notesOf(weights: WeightsReport, checkpoint: Checkpoint): string[] {
+  return [...weightNotes(weights), ...unscaledNote(checkpoint.tensors)];
 }
 
 /** What `compare` needs to find the same weights again; nothing where it would find them by itself. */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type CheckpointTensor, openCheckpoint } from "../checkpoint/index.js";
 import { toF32 } from "../checkpoint/toF32.js";
+import { unscaledNote } from "./weightScales.js";
 import { WeightSource } from "./weightSource.js";
 
 const FIXTURES = join(import.meta.dirname ?? __dirname, "..", "checkpoint", "fixtures");
@@ -119,6 +120,17 @@ describe("the scale of 8-bit floats", () => {
     expect(() => source(weight(), ...(tensors as unknown as [string, CheckpointTensor][])).find("w", ["fc.weight"], [3, 2])).toThrow(
       expect.objectContaining({ code: "WEIGHT_SCALE", where: 'tensor "fc.weight"', message: expect.stringMatching(message) }),
     );
+  });
+
+  test("weights without one are told, in a number and by a name", () => {
+    const fp8 = (name: string) => tensor(name, "F8_E4M3", [3, 2], WEIGHTS);
+    const note = (...tensors: [string, CheckpointTensor][]) => unscaledNote(new Map(tensors));
+    expect(note(fp8("a.weight"), scale("a.weight_scale", [], [2]))).toEqual([]);
+    expect(note(tensor("a.weight", "F32", [3, 2], WEIGHTS))).toEqual([]);
+    expect(note(fp8("a.weight"), scale("a.weight_amax", [], [2]))).toEqual([
+      expect.stringMatching(/^"a\.weight" of 8-bit floats had no scale/),
+    ]);
+    expect(note(fp8("a.weight"), fp8("b.weight"))).toEqual([expect.stringMatching(/^2 tensors, such as "a\.weight",/)]);
   });
 
   test.each([

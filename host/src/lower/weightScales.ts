@@ -14,6 +14,19 @@ const FUSED_PARTS = 3;
 
 type Tensors = ReadonlyMap<string, CheckpointTensor>;
 
+/**
+ * A warning when matrices of 8-bit floats have no scale beside them, none when there is no such matrix. Files that keep their scales where
+ * nobody looks for them are read without a mistake, and every weight is wrong by a factor.
+ */
+export function unscaledNote(tensors: Tensors): string[] {
+  const names = [...tensors.values()]
+    .filter(({ dtype, shape, name }) => FLOAT8.test(dtype) && shape.length > 1 && !scaleNames(name).some((scale) => tensors.has(scale)))
+    .map(({ name }) => name);
+  if (names.length === 0) return [];
+  const such = names.length === 1 ? quote(names[0] as string) : `${names.length} tensors, such as ${quote(names[0] as string)},`;
+  return [`${such} of 8-bit floats had no scale beside: if the file keeps scales elsewhere, the weights are wrong by a factor`];
+}
+
 /** Finds what 8-bit floats of a checkpoint are to be multiplied with. */
 export class WeightScales {
   readonly #tensors: Tensors;
