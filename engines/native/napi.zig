@@ -1,6 +1,8 @@
 //! The part of Node-API that the addon uses, declared by hand from the public ABI (node_api.h, version 8), and helpers that turn its
 //! status codes into one Zig error. A JavaScript exception is pending whenever a helper fails.
 
+const std = @import("std");
+
 pub const Env = *opaque {};
 pub const Value = *opaque {};
 pub const Ref = *opaque {};
@@ -24,6 +26,9 @@ extern fn napi_set_element(Env, Value, u32, Value) u32;
 extern fn napi_get_element(Env, Value, u32, *Value) u32;
 extern fn napi_get_array_length(Env, Value, *u32) u32;
 extern fn napi_create_string_utf8(Env, [*]const u8, usize, *Value) u32;
+extern fn napi_get_value_string_utf8(Env, Value, ?[*]u8, usize, *usize) u32;
+extern fn napi_get_value_bool(Env, Value, *bool) u32;
+extern fn napi_typeof(Env, Value, *u32) u32;
 extern fn napi_create_double(Env, f64, *Value) u32;
 extern fn napi_get_value_double(Env, Value, *f64) u32;
 extern fn napi_get_boolean(Env, bool, *Value) u32;
@@ -101,6 +106,34 @@ pub fn arrayLength(env: Env, target: Value) Error!u32 {
 pub fn string(env: Env, text: []const u8) Error!Value {
     var value: Value = undefined;
     try check(napi_create_string_utf8(env, text.ptr, text.len, &value));
+    return value;
+}
+
+/// A string as UTF-8.
+pub fn textOf(env: Env, value: Value, allocator: std.mem.Allocator) Error![]u8 {
+    var length: usize = 0;
+    try check(napi_get_value_string_utf8(env, value, null, 0, &length));
+    // Node ends it with a zero.
+    const bytes = allocator.alloc(u8, length + 1) catch return error.JavaScript;
+    try check(napi_get_value_string_utf8(env, value, bytes.ptr, bytes.len, &length));
+    return bytes[0..length];
+}
+
+pub fn truthOf(env: Env, value: Value) Error!bool {
+    var result = false;
+    try check(napi_get_value_bool(env, value, &result));
+    return result;
+}
+
+pub fn isUndefined(env: Env, value: Value) Error!bool {
+    var kind: u32 = 0;
+    try check(napi_typeof(env, value, &kind));
+    return kind == 0;
+}
+
+pub fn property(env: Env, target: Value, name: [*:0]const u8) Error!Value {
+    var value: Value = undefined;
+    try check(napi_get_named_property(env, target, name, &value));
     return value;
 }
 

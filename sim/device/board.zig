@@ -3,8 +3,10 @@
 const std = @import("std");
 pub const core = @import("synapse_device");
 pub const ports = core.ports;
+pub const crossing = @import("crossing.zig");
 const empty_image = @import("empty_image.zig");
 const sims = @import("sim_flash.zig");
+pub const Cut = sims.Cut;
 const SimFlash = sims.SimFlash;
 const sim_ota = @import("sim_ota.zig");
 const SimOta = sim_ota.SimOta;
@@ -50,9 +52,8 @@ const update_keys_max = 4;
 
 /// Areas of flash behind those that the core knows.
 const ota_area = 4;
-const headers_max = 16;
-/// What the board says of its last start.
-const reset_reasons = [_][]const u8{ "power-on", "software", "watchdog", "brownout", "panic" };
+/// Why a board started.
+pub const ResetReason = enum(u32) { @"power-on", software, watchdog, brownout, panic };
 /// Of a host's build, for each thread. Not the board's memory, so it is not taken from `fastBytes`; pages that no model uses cost nothing.
 const scratch_bytes_per_thread = 1 << 20;
 
@@ -72,7 +73,7 @@ pub const Board = struct {
     /// The device points at them.
     update_keys: [update_keys_max]ports.PublicKey = undefined,
     resets: u32 = 0,
-    reset_reason: []const u8 = "power-on",
+    reset_reason: ResetReason = .@"power-on",
     device: ?*core.Core = null,
     last_error: ports.ErrorInfo = .{},
 
@@ -83,8 +84,6 @@ pub const Board = struct {
         const board = try allocator.create(Board);
         errdefer allocator.destroy(board);
         board.* = .{ .allocator = allocator, .options = options, .port = port, .flash = undefined };
-        board.port.verify = @import("sim_verify.zig").verify;
-        board.port.get_link = simulatedLink;
         const keys = options.value.updateKeys;
         if (keys.len > update_keys_max) return error.Options;
         for (keys, board.update_keys[0..keys.len]) |hex, *key| {
@@ -146,12 +145,10 @@ pub const Board = struct {
     }
 
     /// Power comes back, or the chip resets: everything but the flash starts anew. The result is that of the model.
-    pub fn restart(board: *Board, reason: []const u8) ports.Result {
+    pub fn restart(board: *Board, reason: ResetReason) ports.Result {
         board.flash.powerOn();
         board.resets += 1;
-        board.reset_reason = for (reset_reasons) |known| {
-            if (std.mem.eql(u8, known, reason)) break known;
-        } else "unknown";
+        board.reset_reason = reason;
         return board.boot();
     }
 
@@ -190,7 +187,7 @@ pub const Board = struct {
             .slot_bytes = options.slotBytes,
             .slot_names = .{ .of(options.slotNames[0]), .of(options.slotNames[1]) },
             .reset_count = board.resets,
-            .reset_reason = .of(board.reset_reason),
+            .reset_reason = .of(@tagName(board.reset_reason)),
             .firmware_bytes_max = if (board.ota == null) 0 else @min(options.otaBytes[0], options.otaBytes[1]),
             .firmware_state = if (board.ota) |*ota| @backingInt(ota.state) else 0,
             .firmware_version = if (board.image) |*head| .of(head.version()) else .{},
@@ -207,146 +204,139 @@ pub const Board = struct {
     }
 
     /// Power goes in the middle of the flash operation `after` operations from now.
-    pub fn cutPower(board: *Board, after: u64, cut: u32) void {
-        board.flash.cutAt(after, sims.cuts[@min(cut, sims.cuts.len - 1)]);
+    pub fn cutPower(board: *Board, after: u64, cut: sims.Cut) void {
+        board.flash.cutAt(after, cut);
     }
 
-    pub fn errorMessage(board: *const Board) []const u8 {
-        return std.mem.sliceTo(&board.last_error.message, 0);
-    }
-
-    /// `flat` is method, target, the client's address, then names and values of headers, each ended by a zero byte, which none of them can contain.
-    pub fn requestHead(board: *Board, request: u32, flat: []const u8) void {
-        const device = board.device orelse return;
-        var parts = std.mem.splitScalar(u8, flat, 0);
-        const method = parts.next() orelse "";
-        const target = parts.next() orelse "";
-        const client = parts.next() orelse "";
-        var headers: [headers_max]ports.Header = undefined;
-        var count: usize = 0;
-        while (count < headers_max) : (count += 1) {
-            const name = parts.next() orelse break;
-            const value = parts.next() orelse break;
-            headers[count] = .{ .name = .of(name), .value = .of(value) };
-        }
-        core.synapse_device_request_head(device, request, .of(method), .of(target), .of(client), &headers, count);
+    /// Tells the core, if it runs.
+    pub fn tell(board: *Board, event: ports.Event) void {
+        core.hear(board.device orelse return, event);
     }
 };
 
-fn simulatedLink(_: ?*anyopaque, out: *ports.Link) callconv(.c) void {
-    out.kind = .of("simulated");
-}
-
-const properties_max = 16;
-const correlation_bytes_max = 256;
-
-/// A message from the broker, whole. `meta` is topic, "qos retain duplicate" as three digits, packet id, content type, response topic, correlation data in
-/// hexadecimal, then names and values of properties, each ended by a zero byte.
-pub fn mqttReceived(device: *core.Core, request: u32, meta: []const u8, payload: []const u8) void {
-    var parts = std.mem.splitScalar(u8, meta, 0);
-    const topic = parts.next() orelse "";
-    const flags = parts.next() orelse "";
-    const packet_id = parts.next() orelse "";
-    const content_type = parts.next() orelse "";
-    const response_topic = parts.next() orelse "";
-    const hex = parts.next() orelse "";
-    var correlation: [correlation_bytes_max]u8 = undefined;
-    var properties: [properties_max]ports.Header = undefined;
-    var count: usize = 0;
-    while (count < properties_max) : (count += 1) {
-        const name = parts.next() orelse break;
-        const value = parts.next() orelse break;
-        properties[count] = .{ .name = .of(name), .value = .of(value) };
+/// What a host may ask of a board at any time. Each answers a struct, which crosses as `crossing` says.
+pub const queries = struct {
+    /// With what to connect to the broker; empty when the board does not run.
+    pub fn mqtt_session(board: *Board) ports.MqttSession {
+        var session: ports.MqttSession = .{};
+        if (board.device) |device| _ = core.synapse_device_get_mqtt_session(device, &session);
+        return session;
     }
-    if (flags.len != 3) return;
-    core.synapse_device_mqtt_received(device, request, &.{
-        .qos = flags[0] - '0',
-        .retain = flags[1] - '0',
-        .duplicate = flags[2] - '0',
-        .packet_id = std.fmt.parseInt(u32, packet_id, 10) catch 0,
-        .topic = .of(topic),
-        .payload = payload.ptr,
-        .payload_bytes = payload.len,
-        .total_bytes = payload.len,
-        .content_type = .of(content_type),
-        .response_topic = .of(response_topic),
-        .correlation = .of(std.fmt.hexToBytes(&correlation, hex[0..@min(hex.len, 2 * correlation_bytes_max)]) catch ""),
-        .properties = &properties,
-        .property_count = count,
-    });
-}
 
-/// A message to the broker but for its payload: topic, "qos retain" as two digits, content type, correlation data in hexadecimal, then properties.
-pub fn flattenMessage(message: *const ports.MqttMessage, buffer: *[2048]u8) []const u8 {
-    var writer: std.Io.Writer = .fixed(buffer);
-    writer.print("{s}\x00{d}{d}\x00{s}\x00{x}\x00", .{ message.topic.slice(), message.qos, message.retain, message.content_type.slice(), message.correlation.slice() }) catch unreachable;
-    if (message.properties) |list| for (list[0..message.property_count]) |property| {
-        writer.print("{s}\x00{s}\x00", .{ property.name.slice(), property.value.slice() }) catch unreachable;
-    };
-    return writer.buffered();
-}
-
-/// With what to connect: broker, user, password, client id, topic and payload of the will, seconds of keep-alive.
-pub fn flattenSession(device: *const core.Core, buffer: *[2048]u8) []const u8 {
-    var session: ports.MqttSession = .{};
-    _ = core.synapse_device_get_mqtt_session(device, &session);
-    var writer: std.Io.Writer = .fixed(buffer);
-    for ([_]ports.Text{ session.broker_url, session.username, session.password, session.client_id, session.will_topic, session.will_payload }) |text| {
-        writer.print("{s}\x00", .{text.slice()}) catch unreachable;
+    pub fn identity(board: *Board) Identity {
+        const device = (board.device orelse return .{}).device;
+        return .{
+            .id = device.config.device_id,
+            .name = .of(device.name()),
+            .model = .of(if (device.active.model) |*open| open.name() else ""),
+        };
     }
-    writer.print("{d}", .{session.keepalive_s}) catch unreachable;
-    return writer.buffered();
-}
 
-/// What the board calls itself: id, name, the model that runs (empty: none); each ended by a zero byte.
-pub fn flattenIdentity(board_core: *const core.Core, buffer: *[2048]u8) []const u8 {
-    var writer: std.Io.Writer = .fixed(buffer);
-    const device = board_core.device;
-    const model = if (device.active.model) |*open| open.name() else "";
-    for ([_][]const u8{ device.config.device_id.slice(), device.name(), model }) |text| {
-        writer.print("{s}\x00", .{text}) catch unreachable;
+    pub fn flash_status(board: *Board) FlashStatus {
+        return .{ .powered = .of(board.flash.powered), .operations = board.flash.operations };
     }
-    return writer.buffered();
-}
 
-/// What a port gives the core of a simulated board's flash; `boardOf` finds the board of a port's `user`.
-pub fn FlashCalls(comptime boardOf: fn (?*anyopaque) *Board) type {
+    /// Why the last boot has failed.
+    pub fn boot_error(board: *Board) ports.ErrorInfo {
+        return board.last_error;
+    }
+};
+
+/// What the board calls itself. `name` is for people, `model` the one that runs; empty when none does.
+pub const Identity = extern struct { id: ports.Text = .{}, name: ports.Text = .{}, model: ports.Text = .{} };
+
+/// Whether the flash has power, and how many erases and writes it has seen.
+pub const FlashStatus = extern struct { powered: ports.Flag, operations: u64 };
+
+/// What the board answers its core itself: for its flash, its firmware, its chip's cryptography and its link. `boardOf`
+/// finds the board of a port's `user`.
+fn Own(comptime boardOf: fn (?*anyopaque) *Board) type {
     return struct {
-        pub fn read(user: ?*anyopaque, area: u32, offset: u32, out: [*]u8, bytes: usize) callconv(.c) Result {
+        const firmware = sim_ota.Calls(struct {
+            fn otaOf(user: ?*anyopaque) *SimOta {
+                return &boardOf(user).ota.?;
+            }
+        }.otaOf);
+        pub const firmware_begin = firmware.begin;
+        pub const firmware_write = firmware.write;
+        pub const firmware_check = firmware.check;
+        pub const firmware_activate = firmware.activate;
+        pub const firmware_abort = firmware.abort;
+        pub const firmware_confirm = firmware.confirm;
+        pub const verify = @import("sim_verify.zig").verify;
+
+        pub fn get_link(_: ?*anyopaque, out: *ports.Link) callconv(.c) void {
+            out.kind = .of("simulated");
+        }
+
+        pub fn flash_read(
+            user: ?*anyopaque,
+            area: u32,
+            offset: u32,
+            out: [*]u8,
+            bytes: usize,
+        ) callconv(.c) core.flash.Result {
             return SimFlash.calls.read(&boardOf(user).flash, area, offset, out, bytes);
         }
 
-        pub fn erase(user: ?*anyopaque, area: u32, offset: u32) callconv(.c) Result {
+        pub fn flash_erase(user: ?*anyopaque, area: u32, offset: u32) callconv(.c) core.flash.Result {
             return SimFlash.calls.erase(&boardOf(user).flash, area, offset);
         }
 
-        pub fn write(user: ?*anyopaque, area: u32, offset: u32, data: [*]const u8, bytes: usize) callconv(.c) Result {
+        pub fn flash_write(
+            user: ?*anyopaque,
+            area: u32,
+            offset: u32,
+            data: [*]const u8,
+            bytes: usize,
+        ) callconv(.c) core.flash.Result {
             return SimFlash.calls.write(&boardOf(user).flash, area, offset, data, bytes);
         }
 
-        pub fn map(user: ?*anyopaque, area: u32) callconv(.c) ?[*]align(64) const u8 {
+        pub fn flash_map(user: ?*anyopaque, area: u32) callconv(.c) ?[*]align(64) const u8 {
             return @alignCast(boardOf(user).flash.contents(area).ptr);
         }
-
-        const Result = @typeInfo(@typeInfo(ports.FlashRead).pointer.child).@"fn".return_type.?;
     };
 }
 
-/// What a port gives the core to update a simulated board's firmware.
-pub fn FirmwareCalls(comptime boardOf: fn (?*anyopaque) *Board) type {
-    return sim_ota.Calls(struct {
-        fn otaOf(user: ?*anyopaque) *SimOta {
-            return &boardOf(user).ota.?;
+/// Names of the port's functions that are asked of JavaScript.
+pub const asked = names: {
+    @setEvalBranchQuota(100_000);
+    var list: []const [:0]const u8 = &.{};
+    for (ports.function_names) |name| {
+        const function: ports.Function = @field(ports.functions, name);
+        if (!@hasDecl(Own(undefined), name) and crossing.crosses(function.Args)) list = list ++ &[_][:0]const u8{name};
+    }
+    break :names list;
+};
+
+/// A port whose functions are the host's own, the board's, or asked of JavaScript: `Host.ask(name)` is the function
+/// that does; `Host.own` has the host's own; `Host.boardOf` finds the board of a port's `user`. A function that can be
+/// none of these is one that the board lacks.
+pub fn portOf(comptime Host: type) ports.Port {
+    const own = Own(Host.boardOf);
+    comptime var port: ports.Port = undefined;
+    comptime {
+        @setEvalBranchQuota(100_000);
+        port.size = @sizeOf(ports.Port);
+        port.user = null;
+        for (ports.function_names) |name| {
+            const function: ports.Function = @field(ports.functions, name);
+            @field(port, name) = if (@hasDecl(Host.own, name))
+                &@field(Host.own, name)
+            else if (@hasDecl(own, name))
+                &@field(own, name)
+            else if (crossing.crosses(function.Args))
+                Host.ask(name)
+            else
+                null;
         }
-    }.otaOf);
+    }
+    return port;
 }
 
-/// The headers of an answer, flattened as in `requestHead`. 2 KiB is more than the core's longest head.
-pub fn flattenHeaders(headers: []const ports.Header, buffer: *[2048]u8) []const u8 {
-    var writer: std.Io.Writer = .fixed(buffer);
-    for (headers) |header| writer.print("{s}\x00{s}\x00", .{ header.name.slice(), header.value.slice() }) catch unreachable;
-    return writer.buffered();
-}
+/// See crossing.zig.
+pub const manifest = crossing.manifest(asked, queries, Options, &.{ sims.Cut, ResetReason });
 
 // Allocator.alloc writes 0xaa over fresh memory in safe builds, which would touch all 32 MiB of a board's PSRAM; rawAlloc does not.
 fn rawPages(pages: std.mem.Allocator, byte_count: usize) error{OutOfMemory}![]align(64) u8 {

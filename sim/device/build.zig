@@ -166,6 +166,10 @@ pub const Core = struct {
         _ = core.parts(root);
         const header = b.addTranslateC(.{ .root_source_file = b.path(component ++ "include/synapse_device.h"), .target = target, .optimize = optimize, .link_libc = true });
         root.addImport("synapse_device_h", header.createModule());
+        root.addAnonymousImport(
+            "synapse_device.h",
+            .{ .root_source_file = b.path(component ++ "include/synapse_device.h") },
+        );
         const step = b.step("test-device", "run the tests of the device core and of the simulated board's parts");
         for ([_]*std.Build.Module{ root, core.partsTest(runtime, target, optimize) }) |tested| {
             const run = b.addRunArtifact(b.addTest(.{ .root_module = tested, .filters = runtime.filters }));

@@ -4,7 +4,7 @@ const std = @import("std");
 const flash = @import("synapse_device").flash;
 
 /// What the operation under way leaves when power goes. Erases and writes are operations, reads are not.
-pub const Cut = enum {
+pub const Cut = enum(u32) {
     /// Nothing happened.
     dropped,
     /// A random number of bytes from the start was erased or written.

@@ -2,7 +2,6 @@
 
 const napi = @import("node_api").napi;
 const board_binding = @import("board_binding.zig");
-const board_network_binding = @import("board_network_binding.zig");
 
 export fn napi_register_module_v1(env: napi.Env, exports: napi.Value) ?napi.Value {
     register(env, exports) catch return null;
@@ -14,7 +13,6 @@ export fn node_api_module_get_api_version_v1() i32 {
 }
 
 fn register(env: napi.Env, exports: napi.Value) napi.Error!void {
-    inline for (.{ board_binding, board_network_binding }) |binding| {
-        inline for (binding.functions) |function| try napi.define(env, exports, function[0], function[1]);
-    }
+    inline for (board_binding.functions) |function| try napi.define(env, exports, function[0], function[1]);
+    try board_binding.register(env, exports);
 }

@@ -1,5 +1,7 @@
-//! JavaScript's view of a simulated board: the device core (sim/device/board.zig) with a port of JavaScript functions. The core's events and
-//! the port's functions all run on JavaScript's thread; only the core's work runs on one of libuv's.
+//! JavaScript's view of a simulated board: the device core (sim/device/board.zig) with a port of JavaScript functions.
+//! Its events, its queries and the port's functions follow from the declaration of the ABI (core/port.zig), and
+//! JavaScript has them by the same names. The core's events and the port's functions all run on JavaScript's thread;
+//! only the core's work runs on one of libuv's.
 
 const std = @import("std");
 const node_api = @import("node_api");
@@ -7,6 +9,8 @@ const napi = node_api.napi;
 const memory = node_api.memory;
 const Pool = node_api.Pool;
 const boards = @import("board");
+const values = @import("values.zig");
+const crossing = boards.crossing;
 const synapse = @import("synapse");
 const ports = boards.ports;
 const core = boards.core;
@@ -19,24 +23,36 @@ comptime {
 }
 
 pub const functions = .{
+    .{ "boardManifest", manifest },
     .{ "boardCreate", create },
     .{ "boardProgram", program },
     .{ "boardBoot", boot },
     .{ "boardRestart", restart },
     .{ "boardCutPower", cutPower },
-    .{ "boardFlash", flashStatus },
-    .{ "boardError", lastError },
-    .{ "boardRequestHead", requestHead },
-    .{ "boardBodyChunk", bodyChunk },
-    .{ "boardRequestEnd", requestEnd },
-    .{ "boardRequestClosed", requestClosed },
-    .{ "boardImageDecoded", imageDecoded },
-    .{ "boardTick", tick },
-    .{ "boardWork", workNow },
-    .{ "boardOpenClaim", openClaim },
-    .{ "boardIdentity", identity },
+    .{ "boardNow", now },
     .{ "boardClose", close },
 };
+
+/// Sets `events` and `queries`, objects with a function for each, whose first argument is a board.
+pub fn register(env: Env, exports: Value) napi.Error!void {
+    const events = try napi.object(env);
+    const Event = @typeInfo(ports.Event).@"union";
+    inline for (Event.field_names) |name| try napi.define(env, events, comptime crossing.camel(name), event(name));
+    try napi.set(env, exports, "events", events);
+    const queries = try napi.object(env);
+    inline for (comptime std.meta.declarations(boards.queries)) |name| try napi.define(
+        env,
+        queries,
+        comptime crossing.camel(name),
+        query(name),
+    );
+    try napi.set(env, exports, "queries", queries);
+}
+
+/// boardManifest(): what this build says about the ABI; see crossing.zig.
+fn manifest(env: Env, _: napi.CallbackInfo) napi.Error!Value {
+    return napi.string(env, boards.manifest);
+}
 
 const pages = std.heap.page_allocator;
 
@@ -46,7 +62,7 @@ pub const Handle = struct {
     /// The object with JavaScript's side of the port.
     port: napi.Ref,
     /// Waits for the work under way; events until then are lost, as on a board that resets.
-    restart_reason: ?[]u8 = null,
+    restart_reason: ?boards.ResetReason = null,
     pool: Pool = .{},
     work: napi.Work = undefined,
     working: bool = false,
@@ -61,7 +77,6 @@ pub const Handle = struct {
         if (self.freed) return;
         self.freed = true;
         self.pool.join();
-        if (self.restart_reason) |reason| std.heap.c_allocator.free(reason);
         if (self.external) |external| napi.release(env, external);
         napi.release(env, self.port);
         self.board.destroy(pages);
@@ -69,14 +84,19 @@ pub const Handle = struct {
 };
 
 /// boardCreate(options: Uint8Array of JSON, port: object, stepped: 0 | 1): External. Throws when the options are not those of board.zig. Stepped: the
-/// port's `now` gives microseconds, and its `workWanted` asks for a boardWork.
+/// port's `ticksUs` gives the time, and its `startWork` asks for `work` and `workDone`.
 fn create(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const arguments = try napi.arguments(env, call, 3);
     const stepped = try napi.unsigned(env, arguments[2]) != 0;
     const options = try napi.bytesOf(env, arguments[0]);
     const handle = memory.create(Handle) catch return memory.exhausted(env, @sizeOf(Handle));
     errdefer memory.destroy(handle);
-    const board = boards.Board.create(std.heap.c_allocator, pages, options, port(handle)) catch |err| return switch (err) {
+    const board = boards.Board.create(
+        std.heap.c_allocator,
+        pages,
+        options,
+        portOf(handle),
+    ) catch |err| return switch (err) {
         error.Options => error.JavaScript,
         error.OutOfMemory => memory.exhausted(env, 0),
     };
@@ -118,14 +138,14 @@ fn boot(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     return number(env, @backingInt(handle.board.boot()));
 }
 
-/// boardRestart(board, reason: Uint8Array): calls the port's `restarted` with the core's result, after the work under way if there is any.
+/// boardRestart(board, reason): calls the port's `restarted` with the core's result, after the work under way if there
+/// is any.
 fn restart(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const arguments = try napi.arguments(env, call, 2);
     const handle = try handleOf(env, arguments[0]);
-    const reason = try napi.bytesOf(env, arguments[1]);
-    const copy = std.heap.c_allocator.dupe(u8, reason) catch return memory.exhausted(env, reason.len);
-    if (handle.restart_reason) |old| std.heap.c_allocator.free(old);
-    handle.restart_reason = copy;
+    var space: [64]u8 = undefined;
+    var words: std.heap.FixedBufferAllocator = .init(&space);
+    handle.restart_reason = try values.wordFrom(env, words.allocator(), boards.ResetReason, arguments[1]);
     if (!handle.working) restartNow(handle);
     return napi.undefinedValue(env);
 }
@@ -134,127 +154,58 @@ fn restartNow(handle: *Handle) void {
     const reason = handle.restart_reason.?;
     handle.restart_reason = null;
     const result = handle.board.restart(reason);
-    std.heap.c_allocator.free(reason);
-    const values = [_]Value{number(handle.env, @backingInt(result)) catch return};
-    napi.callMethod(handle.env, handle.port, "restarted", &values) catch {};
+    const given = [_]Value{number(handle.env, @backingInt(result)) catch return};
+    napi.callMethod(handle.env, handle.port, "restarted", &given) catch {};
 }
 
 /// boardCutPower(board, after, cut): power goes in the middle of that flash operation.
 fn cutPower(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const arguments = try napi.arguments(env, call, 3);
     const handle = try handleOf(env, arguments[0]);
-    handle.board.cutPower(try napi.unsigned(env, arguments[1]), try napi.unsigned(env, arguments[2]));
+    var space: [64]u8 = undefined;
+    var words: std.heap.FixedBufferAllocator = .init(&space);
+    handle.board.cutPower(
+        try napi.unsigned(env, arguments[1]),
+        try values.wordFrom(env, words.allocator(), boards.Cut, arguments[2]),
+    );
     return napi.undefinedValue(env);
-}
-
-/// boardFlash(board): {powered, operations}
-fn flashStatus(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
-    const result = try napi.object(env);
-    try napi.set(env, result, "powered", try number(env, @intFromBool(handle.board.flash.powered)));
-    try napi.set(env, result, "operations", try number(env, handle.board.flash.operations));
-    return result;
 }
 
 fn number(env: Env, value: anytype) napi.Error!Value {
     return napi.number(env, value);
 }
 
-/// boardError(board): {message, region, bytesMissing} of the last boot.
-fn lastError(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+/// events.name(board, the event's arguments): lost on a board that is being reset, as on one that does.
+fn event(comptime name: [:0]const u8) fn (Env, napi.CallbackInfo) napi.Error!Value {
+    const Args = @FieldType(ports.Event, name);
+    return struct {
+        fn call(env: Env, info: napi.CallbackInfo) napi.Error!Value {
+            const arguments = try napi.arguments(env, info, 1 + comptime crossing.fields(Args).len);
+            const handle = try handleOf(env, arguments[0]);
+            var arena: std.heap.ArenaAllocator = .init(std.heap.c_allocator);
+            defer arena.deinit();
+            const args = try values.fromList(env, arena.allocator(), Args, arguments[1..]);
+            if (handle.restart_reason == null) handle.board.tell(@unionInit(ports.Event, name, args));
+            return napi.undefinedValue(env);
+        }
+    }.call;
+}
+
+/// queries.name(board): an object.
+fn query(comptime name: [:0]const u8) fn (Env, napi.CallbackInfo) napi.Error!Value {
+    return struct {
+        fn call(env: Env, info: napi.CallbackInfo) napi.Error!Value {
+            const handle = try handleOf(env, (try napi.arguments(env, info, 1))[0]);
+            const answer = @field(boards.queries, name)(handle.board);
+            return values.toObject(env, @TypeOf(answer), &answer);
+        }
+    }.call;
+}
+
+/// boardNow(board): the time as the core has it, in microseconds.
+fn now(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
-    const result = try napi.object(env);
-    try napi.set(env, result, "message", try napi.string(env, handle.board.errorMessage()));
-    try napi.set(env, result, "region", try number(env, handle.board.last_error.region));
-    try napi.set(env, result, "bytesMissing", try number(env, handle.board.last_error.bytes_missing));
-    return result;
-}
-
-/// A running board and a request's number, for the events.
-pub const Event = struct { handle: *Handle, device: *core.Core, request: u32 };
-
-pub fn event(env: Env, board: Value, request: Value) napi.Error!Event {
-    const handle = try handleOf(env, board);
-    if (handle.restart_reason != null) return napi.throw(env, try napi.failure(env, "RESTARTING", "the board is being reset", 0));
-    const device = handle.board.device orelse return error.JavaScript;
-    return .{ .handle = handle, .device = device, .request = try napi.unsigned(env, request) };
-}
-
-/// boardRequestHead(board, request, flat: Uint8Array)
-fn requestHead(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const arguments = try napi.arguments(env, call, 3);
-    const under_way = try event(env, arguments[0], arguments[1]);
-    under_way.handle.board.requestHead(under_way.request, try napi.bytesOf(env, arguments[2]));
-    return napi.undefinedValue(env);
-}
-
-/// boardBodyChunk(board, request, bytes: Uint8Array)
-fn bodyChunk(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const arguments = try napi.arguments(env, call, 3);
-    const under_way = try event(env, arguments[0], arguments[1]);
-    const bytes = try napi.bytesOf(env, arguments[2]);
-    core.synapse_device_body_chunk(under_way.device, under_way.request, bytes.ptr, bytes.len);
-    return napi.undefinedValue(env);
-}
-
-/// boardRequestEnd(board, request)
-fn requestEnd(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const arguments = try napi.arguments(env, call, 2);
-    const under_way = try event(env, arguments[0], arguments[1]);
-    core.synapse_device_request_end(under_way.device, under_way.request);
-    return napi.undefinedValue(env);
-}
-
-/// boardRequestClosed(board, request)
-fn requestClosed(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const arguments = try napi.arguments(env, call, 2);
-    const under_way = try event(env, arguments[0], arguments[1]);
-    core.synapse_device_request_closed(under_way.device, under_way.request);
-    return napi.undefinedValue(env);
-}
-
-/// boardImageDecoded(board, job, rgb: Uint8Array, message: Uint8Array); an empty rgb means that decoding failed.
-fn imageDecoded(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const arguments = try napi.arguments(env, call, 4);
-    const under_way = try event(env, arguments[0], arguments[1]);
-    const rgb = try napi.bytesOf(env, arguments[2]);
-    const message = try napi.bytesOf(env, arguments[3]);
-    core.synapse_device_image_decoded(under_way.device, under_way.request, if (rgb.len > 0) rgb.ptr else null, rgb.len, .of(message));
-    return napi.undefinedValue(env);
-}
-
-/// boardTick(board)
-fn tick(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
-    if (handle.restart_reason == null) if (handle.board.device) |device| core.synapse_device_tick(device, microseconds(handle));
-    return napi.undefinedValue(env);
-}
-
-/// boardWork(board): does the work that the port's `workWanted` asked for.
-fn workNow(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
-    const device = handle.board.device orelse return error.JavaScript;
-    core.synapse_device_work(device);
-    core.synapse_device_work_done(device);
-    return napi.undefinedValue(env);
-}
-
-/// boardOpenClaim(board): somebody presses the button.
-fn openClaim(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
-    if (running(handle)) |device| core.synapse_device_open_claim(device);
-    return napi.undefinedValue(env);
-}
-
-pub fn running(handle: *Handle) ?*core.Core {
-    return if (handle.restart_reason == null) handle.board.device else null;
-}
-
-/// boardIdentity(board): text; see flattenIdentity of board.zig.
-fn identity(env: Env, call: napi.CallbackInfo) napi.Error!Value {
-    const handle = try handleOf(env, (try napi.arguments(env, call, 1))[0]);
-    var buffer: [2048]u8 = undefined;
-    return napi.string(env, if (running(handle)) |device| boards.flattenIdentity(device, &buffer) else "");
+    return number(env, Host.own.ticks_us(handle));
 }
 
 /// boardClose(board): gives its memory back, after the work under way if there is any.
@@ -265,21 +216,10 @@ fn close(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     return napi.undefinedValue(env);
 }
 
-fn microseconds(user: ?*anyopaque) callconv(.c) u64 {
-    const handle: *Handle = @ptrCast(@alignCast(user.?));
-    if (handle.stepped) {
-        const now = napi.callMethodFor(handle.env, handle.port, "now", &.{}) catch return 0;
-        return @intFromFloat(@max(0, napi.double(handle.env, now orelse return 0) catch 0));
-    }
-    var time: std.c.timespec = undefined;
-    _ = std.c.clock_gettime(.MONOTONIC, &time);
-    return @as(u64, @intCast(time.sec)) * 1_000_000 + @as(u64, @intCast(time.nsec)) / 1000;
-}
-
 fn execute(env: Env, data: ?*anyopaque) callconv(.c) void {
     _ = env;
     const handle: *Handle = @ptrCast(@alignCast(data.?));
-    core.synapse_device_work(handle.board.device.?);
+    core.hear(handle.board.device.?, .{ .work = .{} });
 }
 
 fn complete(env: Env, status: u32, data: ?*anyopaque) callconv(.c) void {
@@ -291,155 +231,77 @@ fn complete(env: Env, status: u32, data: ?*anyopaque) callconv(.c) void {
     napi.deleteWork(env, handle.work);
     if (handle.closed) return handle.free(env);
     if (handle.restart_reason != null) return restartNow(handle);
-    core.synapse_device_work_done(handle.board.device.?);
+    core.hear(handle.board.device.?, .{ .work_done = .{} });
 }
 
-fn port(handle: *Handle) ports.Port {
-    return .{
-        .user = handle,
-        .log = calls.log,
-        .ticks_us = microseconds,
-        .random = calls.random,
-        .send_head = calls.sendHead,
-        .send_chunk = calls.sendChunk,
-        .end = calls.end,
-        .decode_image = calls.decodeImage,
-        .start_work = calls.startWork,
-        .parallel_for = calls.parallelFor,
-        .mqtt_publish = calls.mqttPublish,
-        .mqtt_subscribe = calls.mqttSubscribe,
-        .settings_changed = calls.settingsChanged,
-        .flash_read = flash.read,
-        .flash_erase = flash.erase,
-        .flash_write = flash.write,
-        .flash_map = flash.map,
-        .reboot = calls.reboot,
-        .firmware_begin = firmware.begin,
-        .firmware_write = firmware.write,
-        .firmware_check = firmware.check,
-        .firmware_activate = firmware.activate,
-        .firmware_abort = firmware.abort,
-        .firmware_confirm = firmware.confirm,
-        .fetch_start = calls.fetchStart,
-        .fetch_cancel = calls.fetchCancel,
-    };
+fn portOf(handle: *Handle) ports.Port {
+    var port = boards.portOf(Host);
+    port.user = handle;
+    return port;
 }
 
-fn boardOf(user: ?*anyopaque) *boards.Board {
-    return calls.of(user).board;
-}
-
-const flash = boards.FlashCalls(boardOf);
-const firmware = boards.FirmwareCalls(boardOf);
-
-/// The port's functions. A value that cannot be made means that JavaScript has no memory left; the answer is then lost.
-const calls = struct {
+const Host = struct {
     fn of(user: ?*anyopaque) *Handle {
         return @ptrCast(@alignCast(user.?));
     }
 
-    fn log(user: ?*anyopaque, level: u32, text: [*]const u8, bytes: usize) callconv(.c) void {
-        const handle = of(user);
-        const env = handle.env;
-        const values = [_]Value{ number(env, level) catch return, napi.string(env, text[0..bytes]) catch return };
-        napi.callMethod(env, handle.port, "log", &values) catch {};
+    pub fn boardOf(user: ?*anyopaque) *boards.Board {
+        return of(user).board;
     }
 
-    fn random(user: ?*anyopaque, out: [*]u8, bytes: usize) callconv(.c) void {
-        const handle = of(user);
-        const env = handle.env;
-        // JavaScript fills the array; the core must never go on with bytes that are not random.
-        var filled: []u8 = undefined;
-        const values = [_]Value{napi.newBytes(env, bytes, &filled) catch @panic("no memory for random bytes")};
-        napi.callMethod(env, handle.port, "random", &values) catch @panic("no source of random bytes");
-        @memcpy(out[0..bytes], filled);
-    }
+    /// What this host answers itself, unless JavaScript gives the time.
+    pub const own = struct {
+        pub fn ticks_us(user: ?*anyopaque) callconv(.c) u64 {
+            if (of(user).stepped) return ask("ticks_us")(user);
+            var time: std.c.timespec = undefined;
+            _ = std.c.clock_gettime(.MONOTONIC, &time);
+            return @as(u64, @intCast(time.sec)) * 1_000_000 + @as(u64, @intCast(time.nsec)) / 1000;
+        }
 
-    fn sendHead(user: ?*anyopaque, request: u32, status: u32, headers: [*]const ports.Header, count: usize) callconv(.c) void {
-        const handle = of(user);
-        const env = handle.env;
-        var buffer: [2048]u8 = undefined;
-        const flat = boards.flattenHeaders(headers[0..count], &buffer);
-        const values = [_]Value{ number(env, request) catch return, number(env, status) catch return, napi.string(env, flat) catch return };
-        napi.callMethod(env, handle.port, "sendHead", &values) catch {};
-    }
+        pub fn start_work(user: ?*anyopaque) callconv(.c) void {
+            const handle = of(user);
+            if (handle.stepped) return ask("start_work")(user);
+            napi.queueWork(handle.env, "synapse board", execute, complete, handle, &handle.work) catch return;
+            handle.working = true;
+        }
 
-    fn sendChunk(user: ?*anyopaque, request: u32, bytes: [*]const u8, count: usize) callconv(.c) void {
-        const handle = of(user);
-        const env = handle.env;
-        const values = [_]Value{ number(env, request) catch return, napi.copyOf(env, bytes[0..count]) catch return };
-        napi.callMethod(env, handle.port, "sendChunk", &values) catch {};
-    }
+        pub fn parallel_for(user: ?*anyopaque, count: u32, task: ports.Task, context: ?*anyopaque) callconv(.c) void {
+            Pool.parallelFor(&of(user).pool, count, task, context);
+        }
+    };
 
-    fn end(user: ?*anyopaque, request: u32) callconv(.c) void {
-        const handle = of(user);
-        const values = [_]Value{number(handle.env, request) catch return};
-        napi.callMethod(handle.env, handle.port, "end", &values) catch {};
-    }
+    /// The function that calls the method of this name of JavaScript's port. Where JavaScript throws or has no memory,
+    /// nothing has happened, and the answer is -1; but the core must never go on with memory that was to be filled and
+    /// was not.
+    pub fn ask(comptime name: [:0]const u8) ports.Call(@field(ports.functions, name)) {
+        const function: ports.Function = @field(ports.functions, name);
+        const fills = comptime for (crossing.fields(function.Args)) |field| {
+            if (field.kind == .fill) break true;
+        } else false;
+        return core.c_function.of(?*anyopaque, function.Args, function.Return, struct {
+            fn call(user: ?*anyopaque, args: function.Args) function.Return {
+                const answer = tryCall(of(user), &args) catch |err| {
+                    if (fills) @panic(name ++ ": JavaScript has not filled it in");
+                    if (function.Return == void) return;
+                    return if (@typeInfo(function.Return).int.signedness == .signed) -1 else switch (err) {
+                        error.JavaScript => 0,
+                    };
+                };
+                return if (function.Return == void) {} else @trunc(answer);
+            }
 
-    fn decodeImage(user: ?*anyopaque, job: u32, bytes: [*]const u8, count: usize, media_type: ports.Text, width: u32, height: u32) callconv(.c) void {
-        const handle = of(user);
-        const env = handle.env;
-        const values = [_]Value{
-            number(env, job) catch return,
-            napi.copyOf(env, bytes[0..count]) catch return,
-            napi.string(env, media_type.slice()) catch return,
-            number(env, width) catch return,
-            number(env, height) catch return,
-        };
-        napi.callMethod(env, handle.port, "decodeImage", &values) catch {};
-    }
-
-    fn reboot(user: ?*anyopaque) callconv(.c) void {
-        const handle = of(user);
-        napi.callMethod(handle.env, handle.port, "reboot", &.{}) catch {};
-    }
-
-    /// A message that JavaScript cannot take is one that the broker has no room for.
-    fn mqttPublish(user: ?*anyopaque, message: *const ports.MqttMessage) callconv(.c) i32 {
-        const handle = of(user);
-        const env = handle.env;
-        var buffer: [2048]u8 = undefined;
-        const values = [_]Value{
-            napi.string(env, boards.flattenMessage(message, &buffer)) catch return -1,
-            napi.copyOf(env, message.payload.?[0..message.payload_bytes]) catch return -1,
-        };
-        const answer = (napi.callMethodFor(env, handle.port, "mqttPublish", &values) catch return -1) orelse return -1;
-        return if ((napi.double(env, answer) catch return -1) == 0) 0 else -1;
-    }
-
-    fn mqttSubscribe(user: ?*anyopaque, filter: ports.Text, on: u32) callconv(.c) void {
-        const handle = of(user);
-        const values = [_]Value{ napi.string(handle.env, filter.slice()) catch return, number(handle.env, on) catch return };
-        napi.callMethod(handle.env, handle.port, "mqttSubscribe", &values) catch {};
-    }
-
-    fn settingsChanged(user: ?*anyopaque) callconv(.c) void {
-        const handle = of(user);
-        napi.callMethod(handle.env, handle.port, "settingsChanged", &.{}) catch {};
-    }
-
-    fn fetchStart(user: ?*anyopaque, fetch: u32, url: ports.Text, from_byte: u64) callconv(.c) void {
-        const handle = of(user);
-        const env = handle.env;
-        const values = [_]Value{ number(env, fetch) catch return, napi.string(env, url.slice()) catch return, number(env, from_byte) catch return };
-        napi.callMethod(env, handle.port, "fetchStart", &values) catch {};
-    }
-
-    fn fetchCancel(user: ?*anyopaque, fetch: u32) callconv(.c) void {
-        const handle = of(user);
-        const values = [_]Value{number(handle.env, fetch) catch return};
-        napi.callMethod(handle.env, handle.port, "fetchCancel", &values) catch {};
-    }
-
-    fn startWork(user: ?*anyopaque) callconv(.c) void {
-        const handle = of(user);
-        if (handle.stepped) return napi.callMethod(handle.env, handle.port, "workWanted", &.{}) catch {};
-        napi.queueWork(handle.env, "synapse board", execute, complete, handle, &handle.work) catch return;
-        handle.working = true;
-    }
-
-    fn parallelFor(user: ?*anyopaque, count: u32, task: ports.Task, context: ?*anyopaque) callconv(.c) void {
-        Pool.parallelFor(&of(user).pool, count, task, context);
+            fn tryCall(handle: *Handle, args: *const function.Args) napi.Error!f64 {
+                const env = handle.env;
+                const given = try values.toList(env, function.Args, args);
+                const answer = try napi.callMethodFor(
+                    env,
+                    handle.port,
+                    comptime crossing.camel(name),
+                    &given,
+                ) orelse return error.JavaScript;
+                try values.fill(env, function.Args, args, &given);
+                return if (function.Return == void) 0 else napi.double(env, answer);
+            }
+        }.call);
     }
 };

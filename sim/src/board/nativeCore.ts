@@ -1,63 +1,35 @@
 import { getRandomValues } from "node:crypto";
 import { boardAddon } from "./boardBuilds.js";
 import { type BoardClock, realClock } from "./clock.js";
+import type { BoardQueries, DeviceEvents, DevicePort, ErrorInfo } from "./deviceAbi.js";
 import {
-  type BoardIdentity,
+  type BoardControls,
   type CoreOptions,
   type CorePort,
   type DeviceCore,
-  FETCH_RESULTS,
-  type FetchResult,
-  flattenHeaders,
-  flattenMessage,
-  type IncomingMessage,
-  LOG_LEVELS,
   type LoadFailure,
   loadFailure,
-  type MqttSession,
   outsideCalls,
-  POWER_CUTS,
   type PowerCut,
   type ResetReason,
-  unflattenHeaders,
-  unflattenIdentity,
-  unflattenMessage,
-  unflattenSession,
 } from "./deviceCore.js";
 
 type Handle = object;
+/** The functions of `Of`, each with the board first. */
+type OnBoard<Of> = { [Name in keyof Of]: (board: Handle, ...given: readonly unknown[]) => unknown };
 
-/** The board functions of sim/native/board_binding.zig. */
+/** sim/native/board_binding.zig. */
 interface Addon {
   boardCreate(options: Uint8Array, port: object, stepped: number): Handle;
   boardProgram(board: Handle, slot: number, model: Uint8Array): number;
   boardBoot(board: Handle): number;
-  boardRestart(board: Handle, reason: Uint8Array): void;
-  boardCutPower(board: Handle, after: number, cut: number): void;
-  boardFlash(board: Handle): { readonly powered: number; readonly operations: number };
-  boardError(board: Handle): { readonly message: string; readonly region: number; readonly bytesMissing: number };
-  boardRequestHead(board: Handle, request: number, flat: Uint8Array): void;
-  boardBodyChunk(board: Handle, request: number, bytes: Uint8Array): void;
-  boardRequestEnd(board: Handle, request: number): void;
-  boardRequestClosed(board: Handle, request: number): void;
-  boardImageDecoded(board: Handle, job: number, rgb: Uint8Array, message: Uint8Array): void;
-  boardTick(board: Handle): void;
-  boardWork(board: Handle): void;
-  boardOpenClaim(board: Handle): void;
-  boardMqttConnected(board: Handle, protocol: number): void;
-  boardMqttDisconnected(board: Handle): void;
-  boardMqttFailed(board: Handle, detail: Uint8Array): void;
-  boardMqttReceived(board: Handle, request: number, meta: Uint8Array, payload: Uint8Array): void;
-  boardMqttSession(board: Handle): string;
-  boardFetchHead(board: Handle, fetch: number, status: number, length: number, mediaType: Uint8Array): void;
-  boardFetchChunk(board: Handle, fetch: number, bytes: Uint8Array): void;
-  boardFetchEnd(board: Handle, fetch: number, result: number): void;
-  boardIdentity(board: Handle): string;
+  boardRestart(board: Handle, reason: ResetReason): void;
+  boardCutPower(board: Handle, after: number, cut: PowerCut): void;
+  boardNow(board: Handle): number;
   boardClose(board: Handle): void;
+  readonly events: OnBoard<DeviceEvents>;
+  readonly queries: OnBoard<BoardQueries>;
 }
-
-const encoder = new TextEncoder();
-const NOTHING = new Uint8Array();
 
 /**
  * The device core in the Node addon. Inference runs on a thread of its own, so requests are answered meanwhile; but with a clock other than the
@@ -65,56 +37,60 @@ const NOTHING = new Uint8Array();
  */
 export function createNativeCore(options: CoreOptions, port: CorePort, clock: BoardClock = realClock): DeviceCore {
   const addon = boardAddon() as Addon;
-  return new NativeCore(addon, options, port, clock);
+  const board = new NativeBoard(addon, options, port, clock);
+  // A core that was closed hears nothing.
+  const events = onBoard<DeviceEvents>(addon.events, (call, given) => (board.closed ? undefined : call(board.handle, ...given)));
+  const queries = onBoard<BoardQueries>(addon.queries, (call) => call(board.handle));
+  // The board reads the clock itself when it ticks.
+  const { tick: _, ...heard } = events;
+  return Object.assign(board, heard, queries);
 }
 
-class NativeCore implements DeviceCore {
+function onBoard<Of>(functions: OnBoard<Of>, run: (call: OnBoard<Of>[keyof Of], given: readonly unknown[]) => unknown): Of {
+  const bound = Object.entries(functions).map(([name, call]) => [
+    name,
+    (...given: readonly unknown[]) => run(call as OnBoard<Of>[keyof Of], given),
+  ]);
+  return Object.fromEntries(bound) as Of;
+}
+
+class NativeBoard implements BoardControls {
+  readonly handle: Handle;
+  closed = false;
   #addon: Addon;
-  #handle: Handle;
-  #closed = false;
   /** Of restarts that have not come yet: one comes for all of them. */
   #restarting: ((result: number) => void)[] = [];
 
   constructor(addon: Addon, options: CoreOptions, port: CorePort, clock: BoardClock) {
     this.#addon = addon;
-    const calls = {
-      log: (level: number, text: string) => port.log(LOG_LEVELS[level] ?? "info", text),
-      random: (bytes: Uint8Array) => void getRandomValues(bytes),
-      sendHead: (request: number, status: number, flat: string) => port.sendHead(request, status, unflattenHeaders(flat)),
-      sendChunk: (request: number, bytes: Uint8Array) => port.sendChunk(request, bytes),
-      end: (request: number) => port.end(request),
-      decodeImage: (job: number, bytes: Uint8Array, mediaType: string, width: number, height: number) =>
-        port.decodeImage(job, bytes, mediaType, width, height),
-      reboot: () => port.reboot(),
-      restarted: (result: number) => this.#tellRestarted(result),
-      mqttPublish: (meta: string, payload: Uint8Array) => (port.mqttPublish(unflattenMessage(meta, payload)) ? 0 : -1),
-      mqttSubscribe: (filter: string, on: number) => port.mqttSubscribe(filter, on === 1),
-      settingsChanged: () => port.settingsChanged(),
-      fetchStart: (fetch: number, url: string, fromByte: number) => port.fetchStart(fetch, url, fromByte),
-      fetchCancel: (fetch: number) => port.fetchCancel(fetch),
-      now: () => clock.nowUs(),
-      workWanted: () =>
-        void clock.after(0, () => {
-          if (!this.#closed) addon.boardWork(this.#handle);
-        }),
+    const own: Pick<DevicePort, "ticksUs" | "random" | "startWork"> = {
+      ticksUs: () => clock.nowUs(),
+      random: (out) => void getRandomValues(out),
+      startWork: () => void clock.after(0, () => this.#work()),
     };
-    this.#handle = addon.boardCreate(encoder.encode(JSON.stringify(options)), calls, clock === realClock ? 0 : 1);
+    const calls = Object.assign(Object.create(port), own, { restarted: (result: number) => this.#tellRestarted(result) });
+    this.handle = addon.boardCreate(new TextEncoder().encode(JSON.stringify(options)), calls, clock === realClock ? 0 : 1);
+  }
+
+  #work(): void {
+    if (!this.closed) this.#addon.events.work(this.handle);
+    if (!this.closed) this.#addon.events.workDone(this.handle);
   }
 
   program(slot: 0 | 1, model: Uint8Array): boolean {
-    return this.#addon.boardProgram(this.#handle, slot, model) === 1;
+    return this.#addon.boardProgram(this.handle, slot, model) === 1;
   }
 
   boot(): LoadFailure | undefined {
-    return this.#failureOf(this.#addon.boardBoot(this.#handle));
+    return this.#failureOf(this.#addon.boardBoot(this.handle));
   }
 
   async restart(reason: ResetReason): Promise<LoadFailure | undefined> {
     await outsideCalls();
-    if (this.#closed) return undefined;
+    if (this.closed) return undefined;
     return new Promise((resolve) => {
       this.#restarting.push((result) => resolve(this.#failureOf(result)));
-      this.#addon.boardRestart(this.#handle, encoder.encode(reason));
+      this.#addon.boardRestart(this.handle, reason);
     });
   }
 
@@ -123,93 +99,23 @@ class NativeCore implements DeviceCore {
   }
 
   cutPower(after: number, cut: PowerCut): void {
-    if (!this.#closed) this.#addon.boardCutPower(this.#handle, after, POWER_CUTS.indexOf(cut));
-  }
-
-  flash(): { readonly powered: boolean; readonly operations: number } {
-    if (this.#closed) return { powered: false, operations: 0 };
-    const { powered, operations } = this.#addon.boardFlash(this.#handle);
-    return { powered: powered === 1, operations };
+    if (!this.closed) this.#addon.boardCutPower(this.handle, after, cut);
   }
 
   #failureOf(result: number): LoadFailure | undefined {
-    if (result === 0 || this.#closed) return undefined;
-    const { message, region, bytesMissing } = this.#addon.boardError(this.#handle);
-    return loadFailure(result, region, bytesMissing, message);
-  }
-
-  requestHead(request: number, method: string, target: string, client: string, headers: readonly (readonly [string, string])[]): void {
-    const flat = encoder.encode(`${method}\0${target}\0${client}\0${flattenHeaders(headers)}`);
-    if (!this.#closed) this.#addon.boardRequestHead(this.#handle, request, flat);
-  }
-
-  bodyChunk(request: number, bytes: Uint8Array): void {
-    if (!this.#closed) this.#addon.boardBodyChunk(this.#handle, request, bytes);
-  }
-
-  requestEnd(request: number): void {
-    if (!this.#closed) this.#addon.boardRequestEnd(this.#handle, request);
-  }
-
-  requestClosed(request: number): void {
-    if (!this.#closed) this.#addon.boardRequestClosed(this.#handle, request);
-  }
-
-  imageDecoded(job: number, rgb: Uint8Array | undefined, message: string): void {
-    if (!this.#closed) this.#addon.boardImageDecoded(this.#handle, job, rgb ?? NOTHING, encoder.encode(message));
-  }
-
-  openClaim(): void {
-    if (!this.#closed) this.#addon.boardOpenClaim(this.#handle);
-  }
-
-  mqttSession(): MqttSession {
-    return unflattenSession(this.#closed ? "" : this.#addon.boardMqttSession(this.#handle));
-  }
-
-  identity(): BoardIdentity {
-    return unflattenIdentity(this.#closed ? "" : this.#addon.boardIdentity(this.#handle));
-  }
-
-  mqttConnected(protocol: 4 | 5): void {
-    if (!this.#closed) this.#addon.boardMqttConnected(this.#handle, protocol);
-  }
-
-  mqttDisconnected(): void {
-    if (!this.#closed) this.#addon.boardMqttDisconnected(this.#handle);
-  }
-
-  mqttFailed(detail: string): void {
-    if (!this.#closed) this.#addon.boardMqttFailed(this.#handle, encoder.encode(detail));
-  }
-
-  mqttReceived(request: number, message: IncomingMessage): void {
-    if (this.#closed) return;
-    this.#addon.boardMqttReceived(this.#handle, request, encoder.encode(flattenMessage(message)), message.payload);
-    this.#addon.boardRequestEnd(this.#handle, request);
-  }
-
-  fetchHead(fetch: number, status: number, length: number, mediaType: string): void {
-    if (!this.#closed) this.#addon.boardFetchHead(this.#handle, fetch, status, length, encoder.encode(mediaType));
-  }
-
-  fetchChunk(fetch: number, bytes: Uint8Array): void {
-    if (!this.#closed) this.#addon.boardFetchChunk(this.#handle, fetch, bytes);
-  }
-
-  fetchEnd(fetch: number, result: FetchResult): void {
-    if (!this.#closed) this.#addon.boardFetchEnd(this.#handle, fetch, FETCH_RESULTS.indexOf(result));
+    if (result === 0 || this.closed) return undefined;
+    return loadFailure(result, this.#addon.queries.bootError(this.handle) as ErrorInfo);
   }
 
   tick(): void {
-    if (!this.#closed) this.#addon.boardTick(this.#handle);
+    if (!this.closed) this.#addon.events.tick(this.handle, this.#addon.boardNow(this.handle));
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.closed) return;
+    this.closed = true;
     await outsideCalls();
-    this.#addon.boardClose(this.#handle);
+    this.#addon.boardClose(this.handle);
     // A restart that waited for the work under way will not come any more.
     this.#tellRestarted(0);
   }

@@ -2,17 +2,19 @@ import { type BoardEngine, type BoardOptions, checkModelFits, coreOptionsOf, loa
 import type { Board } from "./boardSchema.js";
 import type { BoardClock } from "./clock.js";
 import { realClock } from "./clock.js";
-import type {
-  BoardIdentity,
-  CoreOptions,
-  CorePort,
-  DeviceCore,
-  IncomingMessage,
-  LogLevel,
-  MqttSession,
-  OutgoingMessage,
-  PowerCut,
-  ResetReason,
+import {
+  type BoardIdentity,
+  type CoreOptions,
+  type CorePort,
+  type DeviceCore,
+  type IncomingMessage,
+  type LogLevel,
+  type MqttSession,
+  messageFromCore,
+  messageToCore,
+  type OutgoingMessage,
+  type PowerCut,
+  type ResetReason,
 } from "./deviceCore.js";
 import { Downloads, type FetchFile } from "./downloads.js";
 
@@ -177,7 +179,7 @@ export class VirtualBoard {
 
   /** Erases and writes that the flash has seen since the board was made. */
   get flashOperations(): number {
-    return this.#core?.flash().operations ?? 0;
+    return this.#crash ? 0 : (this.#core?.flashStatus().operations ?? 0);
   }
 
   /**
@@ -227,7 +229,7 @@ export class VirtualBoard {
   /** False when the board has no power; the first to notice cuts all connections. */
   #alive(): boolean {
     if (this.#off) return false;
-    if (!this.#cutArmed || this.#core?.flash().powered !== false) return true;
+    if (!this.#cutArmed || this.#core?.flashStatus().powered !== false) return true;
     this.#turnOff();
     return false;
   }
@@ -295,7 +297,10 @@ export class VirtualBoard {
 
   mqttReceived(message: IncomingMessage): void {
     const request = this.#number();
-    this.#event((core) => core.mqttReceived(request, message));
+    this.#event((core) => {
+      core.mqttReceived(request, messageToCore(message));
+      core.requestEnd(request);
+    });
   }
 
   #number(): number {
@@ -393,7 +398,7 @@ export class VirtualBoard {
       // Not from inside the core's own call.
       this.#clock.after(0, () => void this.#restart().catch(() => undefined));
     },
-    mqttPublish: (message) => this.#alive() && (this.#network?.publish(message) ?? false),
+    mqttPublish: (message) => (this.#alive() && this.#network?.publish(messageFromCore(message)) ? 0 : -1),
     mqttSubscribe: (filter, on) => {
       if (this.#alive()) this.#network?.subscribe(filter, on);
     },

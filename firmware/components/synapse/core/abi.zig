@@ -1,6 +1,7 @@
 //! The C ABI of include/synapse_device.h. Arguments are checked here; behind it, types hold.
 const std = @import("std");
 pub const Core = @import("core.zig").Core;
+pub const c_function = @import("c_function.zig");
 const limits = @import("limits.zig");
 const update_keys_max = @import("flash/update_keys.zig").keys_max;
 const sector_bytes = flash.sector_bytes;
@@ -110,39 +111,6 @@ pub export fn synapse_device_load_model(core: ?*Core, slot: ports.Text, file: ?[
     return explain(err, self.device.active.load_error, std.mem.sliceTo(&self.device.active.load_error.message, 0));
 }
 
-pub export fn synapse_device_request_head(core: *Core, request: u32, method: ports.Text, target: ports.Text, client: ports.Text, headers: ?[*]const ports.Header, header_count: usize) void {
-    const list: []const ports.Header = if (headers) |start| start[0..header_count] else &.{};
-    core.requestHead(request, method.slice(), target.slice(), client.slice(), list);
-}
-
-pub export fn synapse_device_body_chunk(core: *Core, request: u32, bytes: ?[*]const u8, byte_count: usize) void {
-    if (bytes) |start| core.bodyChunk(request, start[0..byte_count]);
-}
-
-pub export fn synapse_device_request_end(core: *Core, request: u32) void {
-    core.requestEnd(request);
-}
-
-pub export fn synapse_device_request_closed(core: *Core, request: u32) void {
-    core.requestClosed(request);
-}
-
-pub export fn synapse_device_image_decoded(core: *Core, job: u32, rgb: ?[*]const u8, byte_count: usize, message: ports.Text) void {
-    core.imageDecoded(job, if (rgb) |start| start[0..byte_count] else null, message.slice());
-}
-
-pub export fn synapse_device_work(core: *Core) void {
-    core.work();
-}
-
-pub export fn synapse_device_work_done(core: *Core) void {
-    core.workDone();
-}
-
-pub export fn synapse_device_open_claim(core: *Core) void {
-    core.device.openClaim(limits.claim_window_us);
-}
-
 pub export fn synapse_device_get_setting(core: *const Core, key: ports.Text) ports.Text {
     const storage = core.device.storage orelse return .{};
     return .of(storage.settings.get(key.slice()) orelse return .{});
@@ -155,36 +123,95 @@ pub export fn synapse_device_get_mqtt_session(core: *const Core, out: ?*ports.Mq
     return .ok;
 }
 
-pub export fn synapse_device_mqtt_connected(core: *Core, protocol: u32) void {
-    core.mqtt.connect(core.device, protocol);
+/// What each event does.
+pub fn hear(core: *Core, event: ports.Event) void {
+    switch (event) {
+        .request_head => |e| core.requestHead(
+            e.request,
+            e.method.slice(),
+            e.target.slice(),
+            e.client.slice(),
+            e.headers[0..e.header_count],
+        ),
+        .body_chunk => |e| core.bodyChunk(e.request, e.bytes[0..e.byte_count]),
+        .request_end => |e| core.requestEnd(e.request),
+        .request_closed => |e| core.requestClosed(e.request),
+        .image_decoded => |e| core.imageDecoded(
+            e.job,
+            if (e.rgb) |rgb| rgb[0..e.byte_count] else null,
+            e.message.slice(),
+        ),
+        .work => core.work(),
+        .work_done => core.workDone(),
+        .open_claim => core.device.openClaim(limits.claim_window_us),
+        .mqtt_connected => |e| core.mqtt.connect(core.device, e.protocol_version),
+        .mqtt_disconnected => core.mqtt.disconnect(),
+        .mqtt_failed => |e| core.mqtt.fail(core.device, e.detail.slice()),
+        .mqtt_received => |e| core.mqtt.receive(core.device, e.request, e.message),
+        .fetch_head => |e| core.fetchHead(e.fetch, e.status, e.length, e.content_type.slice()),
+        .fetch_chunk => |e| core.fetchChunk(e.fetch, e.bytes[0..e.byte_count]),
+        .fetch_end => |e| core.fetchEnd(e.fetch, e.result),
+        .tick => |e| core.tick(e.now_us),
+    }
 }
 
-pub export fn synapse_device_mqtt_disconnected(core: *Core) void {
-    core.mqtt.disconnect();
+/// The C function of each event, by its name.
+pub const events = functions: {
+    const names = @typeInfo(ports.Event).@"union".field_names;
+    var types: [names.len]type = undefined;
+    for (names, &types) |name, *Type| Type.* = *const c_function.Signature(
+        *Core,
+        Lenient(@FieldType(ports.Event, name)),
+        void,
+    );
+    var functions: @Struct(.auto, null, names, &types, &@splat(.{})) = undefined;
+    for (names) |name| {
+        const Args = @FieldType(ports.Event, name);
+        @field(functions, name) = c_function.of(*Core, Lenient(Args), void, struct {
+            fn call(core: *Core, given: Lenient(Args)) void {
+                hear(core, @unionInit(ports.Event, name, strict(Args, given) orelse return));
+            }
+        }.call);
+    }
+    break :functions functions;
+};
+
+comptime {
+    for (@typeInfo(ports.Event).@"union".field_names) |name| @export(
+        @field(events, name),
+        .{ .name = "synapse_device_" ++ name },
+    );
 }
 
-pub export fn synapse_device_mqtt_failed(core: *Core, detail: ports.Text) void {
-    core.mqtt.fail(core.device, detail.slice());
+/// The arguments as C may give them: any pointer may be NULL.
+fn Lenient(comptime Args: type) type {
+    const info = @typeInfo(Args).@"struct";
+    var types: [info.field_types.len]type = undefined;
+    for (info.field_types, &types) |Field, *Type| Type.* = if (@typeInfo(Field) == .pointer) ?Field else Field;
+    return @Struct(.@"extern", null, info.field_names, &types, &@splat(.{}));
 }
 
-pub export fn synapse_device_mqtt_received(core: *Core, request: u32, message: ?*const ports.MqttMessage) void {
-    const given = message orelse return;
-    if (given.size != @sizeOf(ports.MqttMessage)) return;
-    core.mqtt.receive(core.device, request, given);
+/// The arguments as the core takes them; null when they lack a struct, or have one of another version.
+fn strict(comptime Args: type, given: Lenient(Args)) ?Args {
+    const info = @typeInfo(Args).@"struct";
+    var args: Args = undefined;
+    inline for (info.field_names, info.field_types, 0..) |name, Field, i| {
+        const value = @field(given, name);
+        if (@typeInfo(Field) != .pointer) {
+            // The number of none is 0.
+            const counts = comptime i > 0 and isMany(info.field_types[i - 1]);
+            @field(args, name) = if (counts and @field(given, info.field_names[i - 1]) == null) 0 else value;
+        } else if (comptime isMany(Field)) {
+            @field(args, name) = value orelse &.{};
+        } else {
+            const struct_ = value orelse return null;
+            if (struct_.size != @sizeOf(@typeInfo(Field).pointer.child)) return null;
+            @field(args, name) = struct_;
+        }
+    }
+    return args;
 }
 
-pub export fn synapse_device_fetch_head(core: *Core, fetch: u32, status: u32, length: u64, content_type: ports.Text) void {
-    core.fetchHead(fetch, status, length, content_type.slice());
-}
-
-pub export fn synapse_device_fetch_chunk(core: *Core, fetch: u32, bytes: ?[*]const u8, byte_count: usize) void {
-    if (bytes) |start| core.fetchChunk(fetch, start[0..byte_count]);
-}
-
-pub export fn synapse_device_fetch_end(core: *Core, fetch: u32, result: u32) void {
-    core.fetchEnd(fetch, @fromBackingInt(result));
-}
-
-pub export fn synapse_device_tick(core: *Core, now_us: u64) void {
-    core.tick(now_us);
+fn isMany(comptime T: type) bool {
+    return @typeInfo(T) == .pointer and @typeInfo(T).pointer.size == .many;
 }

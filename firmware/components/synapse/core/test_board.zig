@@ -89,7 +89,7 @@ pub const Board = struct {
 
     pub fn later(board: *Board, seconds: u64) void {
         board.host.clock_us += seconds * 1_000_000;
-        abi.synapse_device_tick(board.host.core, board.host.clock_us);
+        abi.events.tick(board.host.core, board.host.clock_us);
         board.host.pump();
     }
 
@@ -134,13 +134,13 @@ pub const Board = struct {
     pub fn serve(board: *Board, file: []const u8, end: usize) void {
         const fetch = board.host.fetch;
         const from: usize = @intCast(board.host.fetch_from);
-        abi.synapse_device_fetch_head(board.host.core, fetch, if (from > 0) 206 else 200, file.len - from, .{});
+        abi.events.fetch_head(board.host.core, fetch, if (from > 0) 206 else 200, file.len - from, .{});
         var at = from;
         while (at < end) : (at += 1000) {
             const piece = file[at..@min(end, at + 1000)];
-            abi.synapse_device_fetch_chunk(board.host.core, fetch, piece.ptr, piece.len);
+            abi.events.fetch_chunk(board.host.core, fetch, piece.ptr, piece.len);
         }
-        abi.synapse_device_fetch_end(board.host.core, fetch, @intFromBool(end == file.len));
+        abi.events.fetch_end(board.host.core, fetch, if (end == file.len) .whole else .broken);
         board.host.pump();
     }
 

@@ -251,7 +251,7 @@ pub const Host = struct {
         whole.payload = first.ptr;
         whole.payload_bytes = first.len;
         whole.total_bytes = payload.len;
-        abi.synapse_device_mqtt_received(host.core, request, &whole);
+        abi.events.mqtt_received(host.core, request, &whole);
         if (first.len < payload.len) host.core.bodyChunk(request, payload[first.len..]);
         host.core.requestEnd(request);
         host.pump();
@@ -363,7 +363,7 @@ pub const Host = struct {
         return @ptrCast(@alignCast(user.?));
     }
 
-    fn log(_: ?*anyopaque, _: u32, _: [*]const u8, _: usize) callconv(.c) void {}
+    fn log(_: ?*anyopaque, _: ports.LogLevel, _: [*]const ports.Char, _: usize) callconv(.c) void {}
 
     fn ticks(user: ?*anyopaque) callconv(.c) u64 {
         const host = of(user);
@@ -413,13 +413,17 @@ pub const Host = struct {
             .correlation = allocator.dupe(u8, message.correlation.slice()) catch unreachable,
             .properties = properties.toOwnedSlice(allocator) catch unreachable,
             .qos = message.qos,
-            .retain = message.retain != 0,
+            .retain = message.retain.is(),
         }) catch unreachable;
         return 0;
     }
 
-    fn mqttSubscribe(user: ?*anyopaque, filter: ports.Text, on: u32) callconv(.c) void {
-        of(user).subscriptions.print(allocator, "{s}{s}\n", .{ if (on != 0) "+" else "-", filter.slice() }) catch unreachable;
+    fn mqttSubscribe(user: ?*anyopaque, filter: ports.Text, on: ports.Flag) callconv(.c) void {
+        of(user).subscriptions.print(
+            allocator,
+            "{s}{s}\n",
+            .{ if (on.is()) "+" else "-", filter.slice() },
+        ) catch unreachable;
     }
 
     fn settingsChanged(user: ?*anyopaque) callconv(.c) void {

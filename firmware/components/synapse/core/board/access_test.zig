@@ -270,7 +270,7 @@ test "secrets in addresses are shown nowhere, and stay when what is shown is sen
     try board.start();
     defer board.stop();
     try board.host.claim();
-    abi.synapse_device_mqtt_connected(board.host.core, 5);
+    abi.events.mqtt_connected(board.host.core, 5);
     const shown = board.host.ask("PUT", "/v1/settings", &json, "{\"broker_url\":\"wss://user:s3cret@broker.example/mqtt?sig=s3cret\"}").body.items;
     try expect(std.mem.indexOf(u8, shown, "\"broker_url\":\"wss://broker.example/mqtt?***\"") != null);
     try board.expectStatus("PUT", "/v1/settings", &json, "{\"name\":\"x\",\"broker_url\":\"wss://broker.example/mqtt?***\"}", 200);

@@ -213,8 +213,8 @@ fn fromBroker(bytes: []const u8) void {
     const id = if (bytes[4] & 2 == 0) "" else "/a7?accept=text/event-stream";
     host.receive(.{
         .qos = bytes[4] >> 2 & 1,
-        .retain = @intFromBool(bytes[4] & 0xf8 == 0xf8),
-        .duplicate = bytes[4] >> 3 & 1,
+        .retain = .of(bytes[4] & 0xf8 == 0xf8),
+        .duplicate = .of(bytes[4] >> 3 & 1 != 0),
         .packet_id = bytes[3],
         .topic = .of(std.fmt.bufPrint(&topic, "{s}{s}{s}", .{ place, command, id }) catch unreachable),
         .content_type = .of(pick(types, bytes[1])),

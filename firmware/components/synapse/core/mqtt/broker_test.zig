@@ -50,19 +50,19 @@ test "what fails between board and broker is in the log once, and counted in the
     defer fixture.stop();
     const host = &fixture.host;
     try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":null");
-    abi.synapse_device_mqtt_disconnected(host.core);
+    abi.events.mqtt_disconnected(host.core);
     const before = host.device.log_ring.written;
-    for (0..3) |_| abi.synapse_device_mqtt_failed(host.core, .of("connection refused"));
+    for (0..3) |_| abi.events.mqtt_failed(host.core, .of("connection refused"));
     try expectEqual(before + 1, host.device.log_ring.written);
     try expectEqualStrings("broker: connection refused", host.device.log_ring.get(host.device.log_ring.written).text.slice());
     try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":{\"detail\":\"connection refused\",\"count\":3,\"ago_us\":");
-    abi.synapse_device_mqtt_failed(host.core, .of("not authorised"));
+    abi.events.mqtt_failed(host.core, .of("not authorised"));
     try expectEqual(before + 2, host.device.log_ring.written);
     // Longer than there is room for.
-    abi.synapse_device_mqtt_failed(host.core, .of(repeat("x", 500)));
-    abi.synapse_device_mqtt_failed(host.core, .of(repeat("x", 400)));
+    abi.events.mqtt_failed(host.core, .of(repeat("x", 500)));
+    abi.events.mqtt_failed(host.core, .of(repeat("x", 400)));
     try expectEqual(before + 3, host.device.log_ring.written);
-    abi.synapse_device_mqtt_connected(host.core, 5);
+    abi.events.mqtt_connected(host.core, 5);
     try expectEqualStrings("the broker is reached again", host.device.log_ring.get(host.device.log_ring.written).text.slice());
     try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":null");
 }

@@ -28,7 +28,7 @@ pub const Duplicates = struct {
         var identity: [16]u8 = undefined;
         hasher.final(&identity);
         const kept = self.seen[0..@intCast(@min(self.count, self.seen.len))];
-        if (named or message.duplicate != 0) for (kept) |*entry| {
+        if (named or message.duplicate.is()) for (kept) |*entry| {
             if (std.mem.eql(u8, entry, &identity)) return true;
         };
         if (named or message.qos > 0) {
@@ -56,7 +56,7 @@ test "without correlation data only what is marked as sent again is a duplicate"
     var message: MqttMessage = .{ .qos = 1, .packet_id = 7, .topic = .of("synapse/a/cmd/reboot") };
     try std.testing.expect(!duplicates.check(&message, false));
     try std.testing.expect(!duplicates.check(&message, false));
-    message.duplicate = 1;
+    message.duplicate = .yes;
     try std.testing.expect(duplicates.check(&message, false));
     message.packet_id = 8;
     try std.testing.expect(!duplicates.check(&message, false));

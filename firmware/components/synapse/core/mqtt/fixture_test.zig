@@ -33,7 +33,7 @@ pub const Fixture = struct {
         fixture.sim.program(1, &hosts.model);
         try expectEqual(ports.Result.ok, try fixture.host.startWithFlash(&fixture.sim));
         try fixture.host.claim();
-        abi.synapse_device_mqtt_connected(fixture.host.core, 5);
+        abi.events.mqtt_connected(fixture.host.core, 5);
     }
 
     pub fn stop(fixture: *Fixture) void {

@@ -153,7 +153,7 @@ pub const Mqtt = struct {
 
     fn subscribe(mqtt: *const Mqtt, topic: []const u8, on: bool) void {
         const port = mqtt.publisher.outbox.port;
-        if (port.mqtt_subscribe) |call| call(port.user, .of(topic), @intFromBool(on));
+        if (port.mqtt_subscribe) |call| call(port.user, .of(topic), .of(on));
     }
 
     pub fn tick(mqtt: *Mqtt, device: *const Device, now_us: u64) void {
@@ -200,7 +200,7 @@ pub const Mqtt = struct {
         const levels = topics.commandOf(message.topic.slice(), &mqtt.publisher.id) orelse return;
         const counters = &mqtt.broker.counters;
         counters.received +%= 1;
-        if (message.retain != 0) {
+        if (message.retain.is()) {
             // Every connection would bring it again.
             counters.refused +%= 1;
             return device.log(.warn, "a retained command was not run; commands must not be retained");

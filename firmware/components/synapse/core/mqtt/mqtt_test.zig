@@ -34,8 +34,8 @@ test "a board that reaches its broker says what it is, and listens" {
     for (host.published.items) |*message| try expect(try std.json.validate(allocator, message.payload));
     // The next connection tells everything again, but not that the board has started.
     host.forget();
-    abi.synapse_device_mqtt_disconnected(host.core);
-    abi.synapse_device_mqtt_connected(host.core, 5);
+    abi.events.mqtt_disconnected(host.core);
+    abi.events.mqtt_connected(host.core, 5);
     try expect(host.last(base ++ "status") != null);
     try expectEqual(@as(?*const hosts.Published, null), host.last(base ++ "event/boot"));
 }
@@ -125,7 +125,7 @@ test "settings are read and changed over the broker, and groups follow" {
     host.receive(.{ .topic = .of("synapse/group/all/cmd/selftest/4") }, "{}");
     try contains(host.last(base ++ "res/4").?.payload, "\"passed\":true");
     host.forget();
-    abi.synapse_device_mqtt_connected(host.core, 4);
+    abi.events.mqtt_connected(host.core, 4);
     try expectEqualStrings("+" ++ base ++ "cmd/#\n+synapse/group/all/cmd/#\n+synapse/group/new/cmd/#\n", host.subscriptions.items);
 }
 
@@ -137,7 +137,7 @@ test "a command that comes again runs once; a retained one never" {
     const reboot: ports.MqttMessage = .{ .qos = 1, .packet_id = 3, .topic = .of(base ++ "cmd/reboot"), .response_topic = .of("x"), .correlation = .of("1") };
     host.receive(reboot, "");
     var again = reboot;
-    again.duplicate = 1;
+    again.duplicate = .yes;
     host.receive(again, "");
     again.packet_id = 9;
     host.receive(again, "");
@@ -147,7 +147,7 @@ test "a command that comes again runs once; a retained one never" {
     try expectEqual(@as(usize, 1), answers);
     try expectEqualStrings("{\"state\":\"offline\",\"reason\":\"reboot\"}", host.last(base ++ "status").?.payload);
     again.correlation = .of("2");
-    again.retain = 1;
+    again.retain = .yes;
     host.receive(again, "");
     try expectEqual(@as(u32, 1), host.reboots);
     try expectEqual(@as(u32, 2), host.device.broker.counters.duplicates);
@@ -216,13 +216,13 @@ test "a command is taken back by its id, or by where its answer would go" {
         message.payload = body.ptr;
         message.payload_bytes = body.len;
         message.total_bytes = body.len;
-        abi.synapse_device_mqtt_received(host.core, request, &message);
+        abi.events.mqtt_received(host.core, request, &message);
         host.core.requestEnd(request);
         host.turn();
         try expectEqual(@as(u32, 1), host.device.inProgress());
-        abi.synapse_device_mqtt_received(host.core, host.next, &.{ .topic = .of(base ++ "cmd/cancel/other") });
+        abi.events.mqtt_received(host.core, host.next, &.{ .topic = .of(base ++ "cmd/cancel/other") });
         try expectEqual(@as(u32, 1), host.device.inProgress());
-        abi.synapse_device_mqtt_received(host.core, host.next, &cancel);
+        abi.events.mqtt_received(host.core, host.next, &cancel);
         host.pump();
         try expectEqual(@as(u32, 0), host.device.inProgress());
     }
@@ -276,7 +276,7 @@ test "a board without an owner runs nothing" {
     var host: Host = undefined;
     try expectEqual(ports.Result.ok, try host.startWithFlash(&sim));
     defer host.stop();
-    abi.synapse_device_mqtt_connected(host.core, 5);
+    abi.events.mqtt_connected(host.core, 5);
     host.receive(.{ .topic = .of(base ++ "cmd/reboot/1") }, "{}");
     try contains(host.last(base ++ "res/1").?.payload, "\"status\":403,\"code\":\"UNCLAIMED\"");
     try expectEqual(@as(u32, 0), host.reboots);
@@ -337,7 +337,7 @@ test "a message that breaks off leaves nothing behind" {
     for (0..2 * limits.exchanges_max) |_| {
         const request = host.next;
         host.next += 1;
-        abi.synapse_device_mqtt_received(host.core, request, &.{ .topic = .of(base ++ "cmd/encode"), .payload = "\xff\xd8\xff", .payload_bytes = 3, .total_bytes = 9 });
+        abi.events.mqtt_received(host.core, request, &.{ .topic = .of(base ++ "cmd/encode"), .payload = "\xff\xd8\xff", .payload_bytes = 3, .total_bytes = 9 });
         host.core.requestClosed(request);
     }
     try expectEqual(@as(u32, 0), host.device.inProgress());
@@ -370,7 +370,7 @@ test "telemetry keeps the owner's interval" {
     try expectEqual(@as(usize, 0), Count.over(host, 300));
     try fixture.set("{\"telemetry_s\":null}");
     try expectEqual(@as(usize, 5), Count.over(host, 300));
-    abi.synapse_device_mqtt_disconnected(host.core);
+    abi.events.mqtt_disconnected(host.core);
     try expectEqual(@as(usize, 0), Count.over(host, 300));
 }
 

@@ -112,12 +112,20 @@ pub const Outbox = struct {
     pub fn publish(self: *Outbox, topic: []const u8, answer: *Answer, options: Options) void {
         answer.end();
         std.debug.assert(!self.message.overflow); // Its parts are bounded.
-        self.send(&.{ .qos = options.qos, .retain = @intFromBool(options.retain), .topic = .of(topic), .content_type = .of("application/json") }, self.message.bytes[0..self.message.used]);
+        self.send(
+            &.{
+                .qos = options.qos,
+                .retain = .of(options.retain),
+                .topic = .of(topic),
+                .content_type = .of("application/json"),
+            },
+            self.message.bytes[0..self.message.used],
+        );
     }
 
     /// Takes a retained message back.
     pub fn erase(self: *Outbox, topic: []const u8) void {
-        self.send(&.{ .qos = 1, .retain = 1, .topic = .of(topic) }, "");
+        self.send(&.{ .qos = 1, .retain = .yes, .topic = .of(topic) }, "");
     }
 
     fn send(self: *Outbox, head: *const ports.MqttMessage, payload: []const u8) void {

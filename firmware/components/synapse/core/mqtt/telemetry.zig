@@ -1,6 +1,7 @@
 //! synapse/{device}/telemetry: how the board does, at regular times.
 const Device = @import("../request/device.zig").Device;
 const Publisher = @import("publisher.zig").Publisher;
+const ports = @import("../port.zig");
 
 pub fn publish(publisher: *Publisher, device: *const Device) void {
     const metrics = device.metrics;
@@ -27,7 +28,7 @@ pub fn publish(publisher: *Publisher, device: *const Device) void {
     message.fieldUnsigned("mqtt_published", counters.published);
     message.fieldUnsigned("mqtt_duplicates", counters.duplicates);
     message.fieldUnsigned("mqtt_connects", counters.connects);
-    const rssi_dbm = device.port.link().rssi_dbm;
+    const rssi_dbm = ports.linkOf(&device.port).rssi_dbm;
     if (rssi_dbm != 0) {
         message.key("rssi_dbm");
         message.integer(rssi_dbm);

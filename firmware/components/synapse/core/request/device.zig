@@ -148,7 +148,7 @@ pub const Device = struct {
         var buffer: [64]u8 = undefined;
         const code = &device.storage.?.access.code;
         const text = std.fmt.bufPrint(&buffer, "unclaimed; claim code {s} {s}", .{ code[0..4], code[4..] }) catch unreachable;
-        device.port.log(device.port.user, @backingInt(ports.LogLevel.info), text.ptr, text.len);
+        device.port.log(device.port.user, .info, @ptrCast(text.ptr), text.len);
     }
 
     pub fn openClaim(device: *Device, for_us: u64) void {
@@ -192,7 +192,7 @@ pub const Device = struct {
     /// To the port, and to the ring that GET /v1/log shows.
     pub fn log(device: *const Device, level: ports.LogLevel, text: []const u8) void {
         device.log_ring.append(device.now(), level, text);
-        device.port.log(device.port.user, @backingInt(level), text.ptr, text.len);
+        device.port.log(device.port.user, level, @ptrCast(text.ptr), text.len);
     }
 
     /// Requests that hold an exchange.

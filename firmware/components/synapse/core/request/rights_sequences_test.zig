@@ -153,7 +153,7 @@ const Walk = struct {
         var text: [80]u8 = undefined;
         const name = if (asked.act == .settings) "settings" else if (walk.activeIs("model_a")) "activate/model_b" else "activate/model_a";
         asked.sent = @min(asked.body_len, 3);
-        abi.synapse_device_mqtt_received(host.core, request, &.{
+        abi.events.mqtt_received(host.core, request, &.{
             .qos = 1,
             .topic = .of(std.fmt.bufPrint(&text, topic ++ "{s}/r{d}-{d}", .{ name, host.resets, request }) catch unreachable),
             .payload = &asked.body,
@@ -192,11 +192,11 @@ const Walk = struct {
         const updates = host.device.update;
         if (host.fetch == 0) return;
         switch (updates.state) {
-            .QUEUED => abi.synapse_device_fetch_head(host.core, host.fetch, if (host.fetch_from > 0) 206 else 200, hosts.model.len - host.fetch_from, .{}),
+            .QUEUED => abi.events.fetch_head(host.core, host.fetch, if (host.fetch_from > 0) 206 else 200, hosts.model.len - host.fetch_from, .{}),
             .DOWNLOADING => if (updates.received < hosts.model.len) {
                 const n = @min(hosts.model.len - updates.received, 60_000);
-                abi.synapse_device_fetch_chunk(host.core, host.fetch, hosts.model[@intCast(updates.received)..].ptr, @intCast(n));
-            } else abi.synapse_device_fetch_end(host.core, host.fetch, 1),
+                abi.events.fetch_chunk(host.core, host.fetch, hosts.model[@intCast(updates.received)..].ptr, @intCast(n));
+            } else abi.events.fetch_end(host.core, host.fetch, .whole),
             else => {},
         }
     }
@@ -292,7 +292,7 @@ const Walk = struct {
             else => switch (walk.random.uintLessThan(u8, 3)) {
                 0 => for (1..host.next) |job| host.finishDecode(@intCast(job)),
                 1 => if (walk.world.claimed) {
-                    abi.synapse_device_mqtt_connected(host.core, 5);
+                    abi.events.mqtt_connected(host.core, 5);
                     walk.connected_broker = walk.world.broker;
                 },
                 else => {

@@ -156,10 +156,10 @@ test "an update that was announced before the token was replaced, or the board g
             board.later(1);
             const fetch = board.host.fetch;
             if (sent > 0) {
-                abi.synapse_device_fetch_head(board.host.core, fetch, 200, hosts.model.len, .{});
-                abi.synapse_device_fetch_chunk(board.host.core, fetch, &hosts.model, sent);
+                abi.events.fetch_head(board.host.core, fetch, 200, hosts.model.len, .{});
+                abi.events.fetch_chunk(board.host.core, fetch, &hosts.model, sent);
             }
-            if (sent == hosts.model.len) abi.synapse_device_fetch_end(board.host.core, fetch, 1);
+            if (sent == hosts.model.len) abi.events.fetch_end(board.host.core, fetch, .whole);
             if (given_away) {
                 try expectEqual(@as(u32, 200), board.host.ask("DELETE", "/v1/claim", &.{}, "").status);
                 board.host.token_len = 0;
@@ -168,7 +168,7 @@ test "an update that was announced before the token was replaced, or the board g
             } else try rotate(&board);
             if (sent < hosts.model.len) try expectEqual(fetch, board.host.fetch_cancelled);
             try board.stateIs(if (given_away) "IDLE" else "FAILED", if (given_away) null else "RIGHT_LOST");
-            if (sent > 0 and sent < hosts.model.len) abi.synapse_device_fetch_chunk(board.host.core, fetch, hosts.model[sent..].ptr, 1000);
+            if (sent > 0 and sent < hosts.model.len) abi.events.fetch_chunk(board.host.core, fetch, hosts.model[sent..].ptr, 1000);
             board.later(100);
             try expectEqual(@as(u32, 0), board.host.device.inProgress());
             try expectEqual(fetch, board.host.fetch);
@@ -212,11 +212,11 @@ test "what the broker's users asked for ends with the broker, and its connection
     try board.start();
     defer board.stop();
     const host = &board.host;
-    abi.synapse_device_mqtt_connected(host.core, 5);
+    abi.events.mqtt_connected(host.core, 5);
     const request = host.next;
     host.next += 1;
     const body = "{\"name\":\"moved\"}";
-    abi.synapse_device_mqtt_received(host.core, request, &.{ .qos = 1, .topic = .of("synapse/020000000001/cmd/settings/1"), .payload = body, .payload_bytes = 4, .total_bytes = body.len });
+    abi.events.mqtt_received(host.core, request, &.{ .qos = 1, .topic = .of("synapse/020000000001/cmd/settings/1"), .payload = body, .payload_bytes = 4, .total_bytes = body.len });
     try expectEqual(@as(u32, 1), host.device.inProgress());
     try set(&board, "{\"broker_url\":\"mqtt://elsewhere\"}");
     try expectEqual(@as(u32, 0), host.device.inProgress());
@@ -227,8 +227,8 @@ test "what the broker's users asked for ends with the broker, and its connection
     host.receive(.{ .qos = 1, .topic = .of("synapse/020000000001/cmd/settings/2") }, body);
     try expectEqualStrings("a \"test\" board", host.device.name());
     try expect(std.mem.indexOf(u8, host.last("synapse/020000000001/res/2").?.payload, "RIGHT_LOST") != null);
-    abi.synapse_device_mqtt_disconnected(host.core);
-    abi.synapse_device_mqtt_connected(host.core, 5);
+    abi.events.mqtt_disconnected(host.core);
+    abi.events.mqtt_connected(host.core, 5);
     host.receive(.{ .qos = 1, .topic = .of("synapse/020000000001/cmd/settings/3") }, body);
     try expectEqualStrings("moved", host.device.name());
     // Anything else that the owner sets leaves commands alone.

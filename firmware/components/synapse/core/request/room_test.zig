@@ -249,12 +249,12 @@ test "a claim has little time, and the broker's commands leave the owner a place
     }
     try boards.expectProblem(host.reply(slow), 408, "BODY_TIMEOUT");
     try host.claim();
-    abi.synapse_device_mqtt_connected(host.core, 5);
+    abi.events.mqtt_connected(host.core, 5);
     for (0..limits.tasks_max) |i| {
         var topic: [64]u8 = undefined;
         const request = host.next;
         host.next += 1;
-        abi.synapse_device_mqtt_received(host.core, request, &.{ .qos = 1, .topic = .of(try std.fmt.bufPrint(&topic, "synapse/020000000001/cmd/settings/{d}", .{i})), .payload = "{", .payload_bytes = 1, .total_bytes = 2 });
+        abi.events.mqtt_received(host.core, request, &.{ .qos = 1, .topic = .of(try std.fmt.bufPrint(&topic, "synapse/020000000001/cmd/settings/{d}", .{i})), .payload = "{", .payload_bytes = 1, .total_bytes = 2 });
     }
     try expectEqual(@as(u32, limits.tasks_max - 1), host.device.inProgress());
     try expectEqual(@as(u32, 200), host.ask("PUT", "/v1/settings", &json, "{\"name\":\"mine\"}").status);

@@ -130,7 +130,7 @@ fn describeOwnership(answer: *Answer, device: *const Device, storage: *const Sto
 
 /// Null while the board is not connected, or its port does not know how.
 fn describeLink(answer: *Answer, port: *const ports.Port) void {
-    const link = port.link();
+    const link = ports.linkOf(port);
     answer.key("link");
     if (link.kind.bytes == 0) return answer.nothing();
     answer.objectBegin();

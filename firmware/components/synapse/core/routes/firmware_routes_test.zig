@@ -163,11 +163,11 @@ test "what is fetched must be what was announced" {
     // Another length.
     _ = board.announce("model", file, "");
     board.later(1);
-    abi.synapse_device_fetch_head(board.host.core, board.host.fetch, 200, file.len + 1, .{});
+    abi.events.fetch_head(board.host.core, board.host.fetch, 200, file.len + 1, .{});
     try board.stateIs("FAILED", "LENGTH_DIFFERS");
     _ = board.announce("model", file, "");
     board.later(1);
-    abi.synapse_device_fetch_head(board.host.core, board.host.fetch, 404, 9, .{});
+    abi.events.fetch_head(board.host.core, board.host.fetch, 404, 9, .{});
     try board.stateIs("FAILED", "FILE_NOT_FOUND");
     try expectEqualStrings("model_a", board.host.device.active.slot.slice());
     try expectEqual(@as(u32, 200), board.host.send("POST", "/v1/encode", "image/jpeg", "", "\xff\xd8\xff").status);
@@ -184,7 +184,7 @@ test "a server that does not answer is asked again, less and less often, and the
         board.later(1);
         if (board.host.fetches == before) continue;
         asked += 1;
-        abi.synapse_device_fetch_end(board.host.core, board.host.fetch, 0);
+        abi.events.fetch_end(board.host.core, board.host.fetch, .broken);
     }
     try expectEqual(@as(u32, limits.update_tries_max), asked);
     try board.stateIs("FAILED", "DOWNLOAD_BROKE");
@@ -201,8 +201,8 @@ test "a server that goes silent is asked again: before its answer, and within it
     try expectEqual(first, board.host.fetch_cancelled);
     try board.stateIs("QUEUED", "SERVER_SILENT");
     board.later(3);
-    abi.synapse_device_fetch_head(board.host.core, board.host.fetch, 200, hosts.model.len, .{});
-    abi.synapse_device_fetch_chunk(board.host.core, board.host.fetch, &hosts.model, 9000);
+    abi.events.fetch_head(board.host.core, board.host.fetch, 200, hosts.model.len, .{});
+    abi.events.fetch_chunk(board.host.core, board.host.fetch, &hosts.model, 9000);
     board.later(11);
     try board.stateIs("QUEUED", "BODY_TIMEOUT");
     board.later(3);
@@ -223,16 +223,16 @@ test "an update can be taken back, and only one is under way" {
     try expectEqual(@as(u32, 200), board.host.ask("DELETE", "/v1/updates", &.{}, "").status);
     try expectEqual(fetch, board.host.fetch_cancelled);
     try board.stateIs("FAILED", "CANCELLED");
-    abi.synapse_device_fetch_chunk(board.host.core, fetch, &hosts.model, 100);
+    abi.events.fetch_chunk(board.host.core, fetch, &hosts.model, 100);
     try expectEqual(@as(u32, 0), board.host.device.inProgress());
     // Whole, and being checked: it cannot be called off any more, so nobody is told that it was.
     var buffer: [2048]u8 = undefined;
     const image = empty_image.make(&buffer, .{ .version = "2.0.0" });
     _ = board.announce("firmware", image, "");
     board.later(1);
-    abi.synapse_device_fetch_head(board.host.core, board.host.fetch, 200, image.len, .{});
-    abi.synapse_device_fetch_chunk(board.host.core, board.host.fetch, image.ptr, image.len);
-    abi.synapse_device_fetch_end(board.host.core, board.host.fetch, 1);
+    abi.events.fetch_head(board.host.core, board.host.fetch, 200, image.len, .{});
+    abi.events.fetch_chunk(board.host.core, board.host.fetch, image.ptr, image.len);
+    abi.events.fetch_end(board.host.core, board.host.fetch, .whole);
     const late = board.host.next;
     board.host.next += 1;
     board.host.core.requestHead(late, "DELETE", "/v1/updates", board.host.client, &.{.{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) }});
@@ -250,8 +250,8 @@ test "a board that is given away fetches nothing for the owner it had, and does 
         _ = board.announce("model", &hosts.model, extra);
         board.later(1);
         if (extra.len == 0) {
-            abi.synapse_device_fetch_head(board.host.core, board.host.fetch, 200, hosts.model.len, .{});
-            abi.synapse_device_fetch_chunk(board.host.core, board.host.fetch, &hosts.model, 9000);
+            abi.events.fetch_head(board.host.core, board.host.fetch, 200, hosts.model.len, .{});
+            abi.events.fetch_chunk(board.host.core, board.host.fetch, &hosts.model, 9000);
         }
         try expectEqual(@as(u32, 200), board.host.ask("DELETE", "/v1/claim", &.{}, "").status);
         const fetches = board.host.fetches;
@@ -266,9 +266,9 @@ test "a board that is given away fetches nothing for the owner it had, and does 
     // Arrived whole, and being checked: it stays where it is, and does not run.
     _ = board.announce("model", &hosts.model, "");
     board.later(1);
-    abi.synapse_device_fetch_head(board.host.core, board.host.fetch, 200, hosts.model.len, .{});
-    abi.synapse_device_fetch_chunk(board.host.core, board.host.fetch, &hosts.model, hosts.model.len);
-    abi.synapse_device_fetch_end(board.host.core, board.host.fetch, 1);
+    abi.events.fetch_head(board.host.core, board.host.fetch, 200, hosts.model.len, .{});
+    abi.events.fetch_chunk(board.host.core, board.host.fetch, &hosts.model, hosts.model.len);
+    abi.events.fetch_end(board.host.core, board.host.fetch, .whole);
     const release = board.host.next;
     board.host.next += 1;
     board.host.core.requestHead(release, "DELETE", "/v1/claim", board.host.client, &.{.{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) }});

@@ -12,19 +12,11 @@ const Route = @import("../request/device.zig").Route;
 
 pub const route: Route = .{ .method = .GET, .path = "/v1/log", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } } };
 
-fn label(level: LogLevel) []const u8 {
-    return switch (level) {
-        .err => "error",
-        .warn => "warn",
-        .info => "info",
-    };
-}
-
 fn report(device: *Device, request: Request, answer: *Answer, problem: *Problem) ProblemError!void {
     var least: LogLevel = .info;
     if (request.target.parameter("level")) |text| {
         least = for (std.enums.values(LogLevel)) |level| {
-            if (std.mem.eql(u8, text, label(level))) break level;
+            if (std.mem.eql(u8, text, level.name())) break level;
         } else {
             return problem.fail(400, .QUERY_INVALID, "there is no such level", .{}, .{ .field = "level", .expected = "error, warn or info" });
         };
@@ -47,7 +39,7 @@ fn report(device: *Device, request: Request, answer: *Answer, problem: *Problem)
         answer.objectBegin();
         answer.fieldUnsigned("sequence", n);
         answer.fieldUnsigned("uptime_us", entry.time_us -| device.started_us);
-        answer.field("level", label(entry.level));
+        answer.field("level", entry.level.name());
         answer.field("text", entry.text.slice());
         answer.objectEnd();
     }

@@ -135,15 +135,15 @@ const Walk = struct {
         if (host.fetch != walk.serving) {
             walk.serving = host.fetch;
             walk.served_at = @intCast(host.fetch_from);
-            abi.synapse_device_fetch_head(host.core, host.fetch, if (host.fetch_from > 0) 206 else 200, bytesOf(walk.served).len - walk.served_at, .{});
+            abi.events.fetch_head(host.core, host.fetch, if (host.fetch_from > 0) 206 else 200, bytesOf(walk.served).len - walk.served_at, .{});
             return;
         }
         const bytes = bytesOf(walk.served);
         if (host.device.update.fetch == walk.serving and walk.served_at <= bytes.len) {
             const n = @min(bytes.len - walk.served_at, random.uintLessThan(usize, 300_000));
-            abi.synapse_device_fetch_chunk(host.core, walk.serving, bytes[walk.served_at..].ptr, n);
+            abi.events.fetch_chunk(host.core, walk.serving, bytes[walk.served_at..].ptr, n);
             walk.served_at += n;
-            if (n == 0 or random.uintLessThan(u8, 9) == 0) abi.synapse_device_fetch_end(host.core, walk.serving, @intFromBool(walk.served_at == bytes.len));
+            if (n == 0 or random.uintLessThan(u8, 9) == 0) abi.events.fetch_end(host.core, walk.serving, if (walk.served_at == bytes.len) .whole else .broken);
             return;
         }
         if (random.uintLessThan(u8, 6) == 0) {

@@ -2,21 +2,7 @@
 const std = @import("std");
 const Code = @import("../wire/code.zig").Code;
 
-/// The values of synapse_device_fetch_result.
-pub const Result = enum(u32) {
-    broken = 0,
-    whole = 1,
-    name = 2,
-    refused = 3,
-    unreachable_host = 4,
-    timeout = 5,
-    tls = 6,
-    certificate = 7,
-    redirects = 8,
-    scheme = 9,
-    address = 10,
-    _,
-};
+pub const Result = @import("../port.zig").FetchResult;
 
 pub const Finding = struct {
     code: Code,
@@ -31,7 +17,7 @@ pub fn ofEnd(result: Result) Finding {
         .whole, .broken, _ => .{ .code = .DOWNLOAD_BROKE, .words = "the download broke" },
         .name => .{ .code = .NAME_UNRESOLVED, .words = "the name of the server was not found (DNS)" },
         .refused => .{ .code = .CONNECTION_REFUSED, .words = "the server refused the connection" },
-        .unreachable_host => .{ .code = .SERVER_UNREACHABLE, .words = "there is no way to the server" },
+        .@"unreachable" => .{ .code = .SERVER_UNREACHABLE, .words = "there is no way to the server" },
         .timeout => .{ .code = .SERVER_SILENT, .words = "the server did not answer in time" },
         .tls => .{
             .code = .TLS_FAILED,

@@ -20,13 +20,13 @@ fn erases(board: *const Board) u64 {
 /// The server knows no ranges: it begins the file anew, and the connection ends at `end`.
 fn serveWhole(board: *Board, file: []const u8, end: usize, result: download.Result) void {
     const fetch = board.host.fetch;
-    abi.synapse_device_fetch_head(board.host.core, fetch, 200, file.len, .{});
+    abi.events.fetch_head(board.host.core, fetch, 200, file.len, .{});
     var at: usize = 0;
     while (at < end) : (at += 1000) {
         const piece = file[at..@min(end, at + 1000)];
-        abi.synapse_device_fetch_chunk(board.host.core, fetch, piece.ptr, piece.len);
+        abi.events.fetch_chunk(board.host.core, fetch, piece.ptr, piece.len);
     }
-    abi.synapse_device_fetch_end(board.host.core, fetch, @backingInt(result));
+    abi.events.fetch_end(board.host.core, fetch, result);
     board.host.pump();
 }
 
@@ -145,11 +145,11 @@ test "a little more each time does not keep a board at it for ever" {
     // A connection that never ends.
     _ = board.announce("model", &hosts.model, "");
     board.later(1);
-    abi.synapse_device_fetch_head(board.host.core, board.host.fetch, 200, hosts.model.len, .{});
+    abi.events.fetch_head(board.host.core, board.host.fetch, 200, hosts.model.len, .{});
     var at: usize = 0;
     while (at < hosts.model.len and board.host.device.update.state == .DOWNLOADING) : (at += 1) {
         board.later(9);
-        abi.synapse_device_fetch_chunk(board.host.core, board.host.fetch, hosts.model[at..].ptr, 1);
+        abi.events.fetch_chunk(board.host.core, board.host.fetch, hosts.model[at..].ptr, 1);
     }
     try expect(at >= limits.update_time_us_max / 9_000_000 and at <= limits.update_time_us_max / 9_000_000 + 1);
     try codeIs(&board, "TIME_EXHAUSTED", "within 24 hours");
@@ -162,9 +162,9 @@ test "an activation that has to wait is tried again without another download" {
     _ = board.announce("model", &hosts.model, "");
     board.later(1);
     const fetch = board.host.fetch;
-    abi.synapse_device_fetch_head(board.host.core, fetch, 200, hosts.model.len, .{});
-    abi.synapse_device_fetch_chunk(board.host.core, fetch, &hosts.model, hosts.model.len);
-    abi.synapse_device_fetch_end(board.host.core, fetch, 1);
+    abi.events.fetch_head(board.host.core, fetch, 200, hosts.model.len, .{});
+    abi.events.fetch_chunk(board.host.core, fetch, &hosts.model, hosts.model.len);
+    abi.events.fetch_end(board.host.core, fetch, .whole);
     // Another change of model is under way at that moment.
     board.host.device.requests.exclusive = &board.host.device.requests.places[board.host.device.requests.places.len - 1];
     while (board.host.device.update.state == .DOWNLOADED) board.host.turn();
@@ -188,7 +188,7 @@ test "why a download did not come about is told, and only what may pass is tried
         .{ .result = .broken, .code = "DOWNLOAD_BROKE", .words = "broke", .again = true },
         .{ .result = .name, .code = "NAME_UNRESOLVED", .words = "name of the server", .again = true },
         .{ .result = .refused, .code = "CONNECTION_REFUSED", .words = "refused the connection", .again = true },
-        .{ .result = .unreachable_host, .code = "SERVER_UNREACHABLE", .words = "no way", .again = true },
+        .{ .result = .@"unreachable", .code = "SERVER_UNREACHABLE", .words = "no way", .again = true },
         .{ .result = .timeout, .code = "SERVER_SILENT", .words = "in time", .again = true },
         .{ .result = .tls, .code = "TLS_FAILED", .words = "TLS", .again = false },
         .{ .result = .certificate, .code = "CERTIFICATE_REFUSED", .words = "certificate", .again = false },
@@ -200,7 +200,7 @@ test "why a download did not come about is told, and only what may pass is tried
         _ = board.announce("model", &hosts.model, "");
         const count = try downloads(&board, case.result, struct {
             fn answer(result: download.Result, on: *Board) void {
-                abi.synapse_device_fetch_end(on.host.core, on.host.fetch, @backingInt(result));
+                abi.events.fetch_end(on.host.core, on.host.fetch, result);
             }
         }.answer);
         errdefer std.debug.print("{s}\n", .{case.code});
@@ -236,9 +236,9 @@ test "an answer without the file is told, and only what may pass is tried again"
         const count = try downloads(&board, case, struct {
             fn answer(given: Case, on: *Board) void {
                 const fetch = on.host.fetch;
-                abi.synapse_device_fetch_head(on.host.core, fetch, given.status, given.length, .of(given.type));
-                abi.synapse_device_fetch_chunk(on.host.core, fetch, given.body.ptr, given.body.len);
-                abi.synapse_device_fetch_end(on.host.core, fetch, 1);
+                abi.events.fetch_head(on.host.core, fetch, given.status, given.length, .of(given.type));
+                abi.events.fetch_chunk(on.host.core, fetch, given.body.ptr, given.body.len);
+                abi.events.fetch_end(on.host.core, fetch, .whole);
             }
         }.answer);
         errdefer std.debug.print("{s} {d}\n", .{ case.code, case.status });
