@@ -14,7 +14,7 @@ export function boardAddon(): unknown {
   return createRequire(import.meta.url)(buildFile("synapse-board.node", PACKAGE));
 }
 
-/** The addon where there is one; it uses threads, and is several times as fast. */
+/** The addon where there is one; it uses threads, and is faster. */
 export function defaultBoardEngine(): "native" | "wasm" {
   try {
     buildFile("synapse-board.node", PACKAGE);
