@@ -1,5 +1,5 @@
-//! Builds every form of the runtime: native addon, WebAssembly, bare-metal RISC-V, the ESP32-P4 library, and their tests.
-//! `zig build` makes them all; `zig build --help` lists the steps.
+//! Builds every form of the runtime: native addon, WebAssembly, bare-metal RISC-V, the ESP32-P4 library, and their
+//! tests. `zig build` makes them all; `zig build --help` lists the steps.
 
 const std = @import("std");
 
@@ -25,14 +25,25 @@ const Runtime = struct {
     /// Of tests: parts of their names; none runs all.
     filters: []const []const u8,
 
-    /// The runtime as a module for one target. On x86-64 the kernels of every instruction set are linked in and chosen when it starts.
-    pub fn module(self: Runtime, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize, root: []const u8) *std.Build.Module {
+    /// The runtime as a module for one target. On x86-64 the kernels of every instruction set are linked in and chosen
+    /// when it starts.
+    pub fn module(
+        self: Runtime,
+        target: std.Build.ResolvedTarget,
+        optimize: std.lang.Optimize,
+        root: []const u8,
+    ) *std.Build.Module {
         const b = self.b;
         const has_objects = target.result.cpu.arch == .x86_64;
         const options = b.addOptions();
         options.addOption(bool, "x86_objects", has_objects);
         options.addOption([]const u8, "isa", "");
-        const result = b.createModule(.{ .root_source_file = b.path(root), .target = target, .optimize = optimize, .strip = optimize != .debug });
+        const result = b.createModule(.{
+            .root_source_file = b.path(root),
+            .target = target,
+            .optimize = optimize,
+            .strip = optimize != .debug,
+        });
         result.addOptions("build_options", options);
         if (has_objects) {
             for (isas) |isa| result.addObject(self.kernels(target, isa));
@@ -43,10 +54,30 @@ const Runtime = struct {
     const Isa = struct { name: []const u8, features: []const std.Target.x86.Feature };
     pub const isas = [_]Isa{
         .{ .name = "avx2", .features = &.{ .avx2, .fma, .f16c, .bmi, .bmi2, .lzcnt, .popcnt, .movbe } },
-        .{ .name = "avx512vnni", .features = &.{ .avx2, .fma, .f16c, .bmi, .bmi2, .lzcnt, .popcnt, .movbe, .sha, .avx512f, .avx512dq, .avx512bw, .avx512vl, .avx512vbmi, .avx512vnni } },
+        .{
+            .name = "avx512vnni",
+            .features = &.{
+                .avx2,
+                .fma,
+                .f16c,
+                .bmi,
+                .bmi2,
+                .lzcnt,
+                .popcnt,
+                .movbe,
+                .sha,
+                .avx512f,
+                .avx512dq,
+                .avx512bw,
+                .avx512vl,
+                .avx512vbmi,
+                .avx512vnni,
+            },
+        },
     };
 
-    /// The kernels compiled for one x86 instruction set. Always optimised and unchecked: their inputs were validated when the model was opened.
+    /// The kernels compiled for one x86 instruction set. Always optimised and unchecked: their inputs were validated
+    /// when the model was opened.
     pub fn kernels(self: Runtime, target: std.Build.ResolvedTarget, isa: Isa) *std.Build.Step.Compile {
         const b = self.b;
         var query: std.Target.Query = .{
@@ -73,7 +104,10 @@ const Runtime = struct {
     /// The format as a table, into the source tree: it is kept there for those who have no compiler.
     fn format(self: Runtime) void {
         const b = self.b;
-        const tool = b.addExecutable(.{ .name = "format", .root_module = self.module(b.graph.host, .safe, "kernels/src/format_tool.zig") });
+        const tool = b.addExecutable(.{
+            .name = "format",
+            .root_module = self.module(b.graph.host, .safe, "kernels/src/format_tool.zig"),
+        });
         const run = b.addRunArtifact(tool);
         const update = b.addUpdateSourceFiles();
         update.addCopyFileToSource(run.addOutputFileArg("format.json"), "kernels/format.json");

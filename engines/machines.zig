@@ -1,5 +1,6 @@
-//! Build steps of the machines that run the runtime away from the host's own processor: WebAssembly with and without SIMD, the emulated
-//! RISC-V core, and the static library for the ESP32-P4. `build.zig` calls `add` with its way of making the runtime's module.
+//! Build steps of the machines that run the runtime away from the host's own processor: WebAssembly with and without
+//! SIMD, the emulated RISC-V core, and the static library for the ESP32-P4. `build.zig` calls `add` with its way of
+//! making the runtime's module.
 
 const std = @import("std");
 
@@ -17,9 +18,14 @@ pub fn add(b: *std.Build, runtime: anytype) void {
 const wasm_memory_bytes_max = 2 << 30;
 const wasm_stack_bytes = 256 << 10;
 
-/// Optimised for size: the inner loops are written in vectors already, so that `.fast` gains no time and doubles the download.
+/// Optimised for size: the inner loops are written in vectors already, so that `.fast` gains no time and doubles the
+/// download.
 fn addWasm(b: *std.Build, runtime: anytype, name: []const u8, features: std.Target.Cpu.Feature.Set) void {
-    const target = b.resolveTargetQuery(.{ .cpu_arch = .wasm32, .os_tag = .freestanding, .cpu_features_add = features });
+    const target = b.resolveTargetQuery(.{
+        .cpu_arch = .wasm32,
+        .os_tag = .freestanding,
+        .cpu_features_add = features,
+    });
     const module = guestModule(b, runtime, target, .small, "engines/wasm/entry.zig");
     const exe = b.addExecutable(.{ .name = name, .root_module = module });
     exe.entry = .disabled;
@@ -38,8 +44,9 @@ fn addRv32(b: *std.Build, runtime: anytype) void {
     install(b, exe, "synapse-rv32.elf", "rv32");
 }
 
-/// A library in the place where the ESP-IDF component looks for it. ESP-IDF 6 refuses sections it does not know, so there are no unwind
-/// tables; the compiler's helper functions come from the chip's libgcc (docs/esp32p4-library.md lists them).
+/// A library in the place where the ESP-IDF component looks for it. ESP-IDF 6 refuses sections it does not know, so
+/// there are no unwind tables; the compiler's helper functions come from the chip's libgcc (docs/esp32p4-library.md
+/// lists them).
 fn addEsp32p4(b: *std.Build, runtime: anytype) void {
     const module = runtime.module(riscv(b), .fast, "kernels/src/static_library.zig");
     plain(module);
@@ -62,7 +69,13 @@ pub fn riscv(b: *std.Build) std.Build.ResolvedTarget {
     });
 }
 
-fn guestModule(b: *std.Build, runtime: anytype, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize, root: []const u8) *std.Build.Module {
+fn guestModule(
+    b: *std.Build,
+    runtime: anytype,
+    target: std.Build.ResolvedTarget,
+    optimize: std.lang.Optimize,
+    root: []const u8,
+) *std.Build.Module {
     const synapse = runtime.module(target, optimize, "kernels/src/root.zig");
     const guest = b.createModule(.{
         .root_source_file = b.path("engines/guest/guest.zig"),
@@ -95,7 +108,11 @@ pub fn install(b: *std.Build, artifact: *std.Build.Step.Compile, path: []const u
 
 /// The tests of what the machines share, run on the host.
 fn addTests(b: *std.Build) void {
-    const root = b.createModule(.{ .root_source_file = b.path("engines/guest/guest.zig"), .target = b.graph.host, .optimize = .safe });
+    const root = b.createModule(.{
+        .root_source_file = b.path("engines/guest/guest.zig"),
+        .target = b.graph.host,
+        .optimize = .safe,
+    });
     const run = b.addRunArtifact(b.addTest(.{ .root_module = root }));
     // Run every time, so that the summary counts the tests.
     run.has_side_effects = true;

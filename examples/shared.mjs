@@ -15,7 +15,8 @@ const PICTURE_TYPES = [
 export async function readPicture(path) {
   const bytes = await readBytes(path);
   const found = PICTURE_TYPES.find(({ begin }) => begin.every((byte, i) => bytes[i] === byte));
-  if (found === undefined) throw new InputError(`${path} is not a picture that a board reads; expected a JPEG or PNG file [PICTURE_TYPE]`);
+  if (found === undefined)
+    throw new InputError(`${path} is not a picture that a board reads; expected a JPEG or PNG file [PICTURE_TYPE]`);
   return { bytes, type: found.type };
 }
 
@@ -28,8 +29,9 @@ export async function readBytes(path) {
 }
 
 /**
- * Runs an example with what stands behind its name on the command line, at least `least` arguments of which are needed. What goes wrong is said in one line: exit code 2
- * for what the caller can put right, 1 for what the board or the network said.
+ * Runs an example with what stands behind its name on the command line, at least `least` arguments of which are needed.
+ * What goes wrong is said in one line: exit code 2 for what the caller can put right, 1 for what the board or the
+ * network said.
  */
 export async function example(usage, least, run) {
   const args = process.argv.slice(2);

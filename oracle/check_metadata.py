@@ -1,8 +1,10 @@
-"""Holds `synapse-host pack` against models of `transformers`: each is tiny, with seeded weights, packed as f32 with a config that a careful
-reader of its tensors could write, beside its own config.json. Either `pack` refuses the config, or the packed model answers what PyTorch does. What is refused is packed all the same,
-which shows that it would have answered something else.
+"""Holds `synapse-host pack` against models of `transformers`: each is tiny, with seeded weights, packed as f32 with a
+config that a careful reader of its tensors could write, beside its own config.json. Either `pack` refuses the config,
+or the packed model answers what PyTorch does. What is refused is packed all the same, which shows that it would have
+answered something else.
 
-    python oracle/check_metadata.py [case ...]      # prints one line a case; exit code 1 when words and numbers of one do not fit
+    python oracle/check_metadata.py [case ...]      # prints one line a case; exit code 1 when words and numbers of one
+                                                    do not fit
 """
 
 from __future__ import annotations
@@ -44,7 +46,16 @@ class Case:
 
 SIZES = dict(hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS, intermediate_size=HIDDEN)
 WORDS = dict(vocab_size=8, max_position_embeddings=2 * ROWS, bos_token_id=1, eos_token_id=2, pad_token_id=0)
-GPT = dict(n_embd=WIDTH, n_layer=LAYERS, n_head=HEADS, n_inner=HIDDEN, n_positions=2 * ROWS, vocab_size=8, bos_token_id=1, eos_token_id=2)
+GPT = dict(
+    n_embd=WIDTH,
+    n_layer=LAYERS,
+    n_head=HEADS,
+    n_inner=HIDDEN,
+    n_positions=2 * ROWS,
+    vocab_size=8,
+    bos_token_id=1,
+    eos_token_id=2,
+)
 SEQ2SEQ = dict(
     d_model=WIDTH, encoder_layers=LAYERS, decoder_layers=1, encoder_attention_heads=HEADS, decoder_attention_heads=HEADS,
     encoder_ffn_dim=HIDDEN, decoder_ffn_dim=HIDDEN, **WORDS,
@@ -55,7 +66,13 @@ def part(
     norm: str, eps: float, act: str, layer: dict[str, object], weights: dict[str, object], *, pictures: bool = False, **more: object
 ) -> Part:  # fmt: skip
     fused = "qkv" in layer
-    attention = {"heads": HEADS, "headDim": WIDTH // HEADS, "qkv": "fused" if fused else "separate", "qkvBias": True, "outBias": True}
+    attention = {
+        "heads": HEADS,
+        "headDim": WIDTH // HEADS,
+        "qkv": "fused" if fused else "separate",
+        "qkvBias": True,
+        "outBias": True,
+    }
     attention |= more.pop("attention", {})  # type: ignore[operator]
     ffn: dict[str, object] = {"kind": "mlp", "hidden": HIDDEN, "act": act, "bias": True} | more.pop("ffn", {})  # type: ignore[operator]
     rows: dict[str, object] = {"kind": "rows"}
@@ -69,7 +86,14 @@ def part(
     }
     embedding = patches | more.pop("embedding", {}) if pictures else rows  # type: ignore[operator]
     kind = {"kind": norm, "eps": eps}
-    made: Part = {"kind": "transformer", "width": WIDTH, "layers": LAYERS, "embedding": embedding, "position": "learned", "norm": kind}
+    made: Part = {
+        "kind": "transformer",
+        "width": WIDTH,
+        "layers": LAYERS,
+        "embedding": embedding,
+        "position": "learned",
+        "norm": kind,
+    }
     made |= {"attention": attention, "ffn": ffn, "finalNorm": kind, "weights": weights | {"layer": layer}}
     return made | more
 
@@ -105,17 +129,27 @@ def vit_cases() -> list[Case]:
         cases.append(Case(name, model, body, last(model), True, ["embeddings.mask_token"]))
     mae = hf.ViTMAEModel(hf.ViTMAEConfig(**shape, mask_ratio=0.0))
     order = torch.arange(16.0)[None]
-    cases.append(Case("vit_mae", mae, body, lambda x: mae(pixel_values=x, noise=order.expand(len(x), -1)).last_hidden_state, True))
+    cases.append(
+        Case(
+            "vit_mae", mae, body, lambda x: mae(pixel_values=x, noise=order.expand(len(x), -1)).last_hidden_state, True
+        )
+    )
     ijepa = hf.IJepaModel(hf.IJepaConfig(**shape), add_pooling_layer=False)
     tokenless = part("layer_norm", 1e-12, "gelu", layer, without, pictures=True, embedding={"classToken": False})
     cases.append(Case("ijepa", ijepa, tokenless, last(ijepa), True, ["embeddings.mask_token"]))
     for registers in (0, 4):
         for gated in (False, True):
-            cls, config = (hf.Dinov2WithRegistersModel, hf.Dinov2WithRegistersConfig) if registers else (hf.Dinov2Model, hf.Dinov2Config)
+            cls, config = (
+                (hf.Dinov2WithRegistersModel, hf.Dinov2WithRegistersConfig)
+                if registers
+                else (hf.Dinov2Model, hf.Dinov2Config)
+            )
             counted = {"num_register_tokens": registers} if registers else {}
             own = {key: value for key, value in SIZES.items() if key != "intermediate_size"}
             model = cls(config(**own, mlp_ratio=2, image_size=IMAGE, patch_size=PATCH, use_swiglu_ffn=gated, **counted))
-            keys = {"gate": "gate_proj", "up": "up_proj", "down": "down_proj"} if gated else {"up": "fc1", "down": "fc2"}
+            keys = (
+                {"gate": "gate_proj", "up": "up_proj", "down": "down_proj"} if gated else {"up": "fc1", "down": "fc2"}
+            )
             dino = names(
                 "encoder.layer.{i}.", norm1="norm1", q="attention.q_proj", k="attention.k_proj", v="attention.v_proj", out="attention.o_proj",
                 norm2="norm2", layerScale1="layer_scale1.lambda1", layerScale2="layer_scale2.lambda1",
@@ -123,7 +157,15 @@ def vit_cases() -> list[Case]:
             over = top | ({"registers": "embeddings.register_tokens"} if registers else {})
             form = {"kind": "gated", "hidden": 48, "act": "silu"} if gated else {}
             made = part(
-                "layer_norm", 1e-6, "gelu", dino, over, pictures=True, layerScale=True, ffn=form, embedding={"registers": registers}
+                "layer_norm",
+                1e-6,
+                "gelu",
+                dino,
+                over,
+                pictures=True,
+                layerScale=True,
+                ffn=form,
+                embedding={"registers": registers},
             )
             name = f"dinov2{'_with_registers' if registers else ''}{' swiglu' if gated else ''}"
             cases.append(Case(name, model, made, last(model), True, ["embeddings.mask_token"]))
@@ -132,7 +174,12 @@ def vit_cases() -> list[Case]:
         norm2="layer_norm2", up="mlp.fc1", down="mlp.fc2",
     )  # fmt: skip
     siglip = hf.SiglipVisionModel(hf.SiglipVisionConfig(**shape, vision_use_head=False))
-    seen = names("", patch="embeddings.patch_embedding", position="embeddings.position_embedding.weight", finalNorm="post_layernorm")
+    seen = names(
+        "",
+        patch="embeddings.patch_embedding",
+        position="embeddings.position_embedding.weight",
+        finalNorm="post_layernorm",
+    )
     made = part("layer_norm", 1e-6, "gelu_tanh", tower, seen, pictures=True, embedding={"classToken": False})
     cases.append(Case("siglip_vision_model", siglip, made, last(siglip), True))
     clip = hf.CLIPVisionModel(hf.CLIPVisionConfig(**shape))
@@ -179,7 +226,12 @@ def rows_run(model: nn.Module) -> Callable[[Tensor], Tensor]:
 def gpt_layer(turned: bool, out_turned: bool = True) -> dict[str, object]:
     of: Callable[[str], object] = conv if turned else lambda name: name
     layer: dict[str, object] = names("h.{i}.", norm1="ln_1", norm2="ln_2")
-    layer |= {"qkv": of("h.{i}.attn.c_attn"), "out": of("h.{i}.attn.c_proj"), "up": of("h.{i}.mlp.c_fc"), "down": of("h.{i}.mlp.c_proj")}
+    layer |= {
+        "qkv": of("h.{i}.attn.c_attn"),
+        "out": of("h.{i}.attn.c_proj"),
+        "up": of("h.{i}.mlp.c_fc"),
+        "down": of("h.{i}.mlp.c_proj"),
+    }
     return layer if out_turned else layer | {"out": "h.{i}.attn.c_proj"}
 
 
@@ -188,9 +240,23 @@ def gpt_cases() -> list[Case]:
     causal = {"causal": True}
     cases = []
 
-    def gpt2(name: str, keys: dict[str, object] | None = None, refused: bool = False, out_turned: bool = True, **attention: object) -> None:
+    def gpt2(
+        name: str,
+        keys: dict[str, object] | None = None,
+        refused: bool = False,
+        out_turned: bool = True,
+        **attention: object,
+    ) -> None:
         model = hf.GPT2Model(hf.GPT2Config(**GPT, **(keys or {})))
-        made = part("layer_norm", 1e-5, "gelu_tanh", gpt_layer(True, out_turned), top, positions=2 * ROWS, attention=causal | attention)
+        made = part(
+            "layer_norm",
+            1e-5,
+            "gelu_tanh",
+            gpt_layer(True, out_turned),
+            top,
+            positions=2 * ROWS,
+            attention=causal | attention,
+        )
         cases.append(Case(name, model, made, rows_run(model), ignore=["wte.*"], refused=refused))
 
     gpt2("gpt2")
@@ -205,7 +271,9 @@ def gpt_cases() -> list[Case]:
         code = hf.GPTBigCodeModel(hf.GPTBigCodeConfig(**GPT, multi_query=one))
         attention = causal | ({"kvHeads": 1} if one else {})
         made = part("layer_norm", 1e-5, "gelu_tanh", gpt_layer(False), top, positions=2 * ROWS, attention=attention)
-        cases.append(Case(f"gpt_bigcode multi_query {one}", code, made, rows_run(code), ignore=["wte.*"], refused=not one))
+        cases.append(
+            Case(f"gpt_bigcode multi_query {one}", code, made, rows_run(code), ignore=["wte.*"], refused=not one)
+        )
     layer = names(
         "h.{i}.", norm1="ln_1", q="attn.attention.q_proj", k="attn.attention.k_proj", v="attn.attention.v_proj", out="attn.attention.out_proj",
         norm2="ln_2", up="mlp.c_fc", down="mlp.c_proj",
@@ -221,7 +289,15 @@ def gpt_cases() -> list[Case]:
                 window_size=window, vocab_size=8, max_position_embeddings=2 * ROWS, bos_token_id=1, eos_token_id=2,
             )
         )  # fmt: skip
-        made = part("layer_norm", 1e-5, "gelu_tanh", layer, top, positions=2 * ROWS, attention=causal | {"qkvBias": False} | scale)
+        made = part(
+            "layer_norm",
+            1e-5,
+            "gelu_tanh",
+            layer,
+            top,
+            positions=2 * ROWS,
+            attention=causal | {"qkvBias": False} | scale,
+        )
         cases.append(Case(name, neo, made, rows_run(neo), ignore=["wte.*"], refused=refused))
     for position in ("learned", "none"):
         words = {"vocab_size": 1, "bos_token_id": 0, "eos_token_id": 0}
@@ -233,12 +309,15 @@ def gpt_cases() -> list[Case]:
         made = part("layer_norm", 1e-5, "relu", gpt_layer(True), over, position=position, attention=causal, **extra)
         ignore = ["wte.*"] + ([] if extra else ["wpe.*"])
         run = constant(decision, position == "none")
-        cases.append(Case(f"decision_transformer, position {position}", decision, made, run, ignore=ignore, refused=bool(extra)))
+        cases.append(
+            Case(f"decision_transformer, position {position}", decision, made, run, ignore=ignore, refused=bool(extra))
+        )
     return cases
 
 
 def constant(model: nn.Module, added: bool) -> Callable[[Tensor], Tensor]:
-    """As the whole model runs its GPT-2. `added`: whoever gives the rows has added the first row of the position table already."""
+    """As the whole model runs its GPT-2. `added`: whoever gives the rows has added the first row of the position table
+    already."""
 
     def run(rows: Tensor) -> Tensor:
         rows = rows - model.wpe.weight[0] if added else rows
@@ -257,7 +336,9 @@ def fairseq_cases() -> list[Case]:
     offset = {"positions": 2 * ROWS + 2, "firstPosition": 2}
     own = {key: value for key, value in SIZES.items() if key != "intermediate_size"}
     opt = hf.OPTModel(hf.OPTConfig(**own, ffn_dim=HIDDEN, word_embed_proj_dim=WIDTH, **WORDS)).decoder
-    made = part("layer_norm", 1e-5, "relu", layer, top | {"finalNorm": "final_layer_norm"}, attention={"causal": True}, **offset)
+    made = part(
+        "layer_norm", 1e-5, "relu", layer, top | {"finalNorm": "final_layer_norm"}, attention={"causal": True}, **offset
+    )
     cases.append(Case("opt", opt, made, rows_run(opt), ignore=["embed_tokens.*"]))
     bio = hf.BioGptModel(hf.BioGptConfig(**SIZES, **WORDS))
     made = part("layer_norm", 1e-5, "gelu", layer, top, attention={"causal": True}, **offset)
@@ -265,7 +346,14 @@ def fairseq_cases() -> list[Case]:
     mbart = hf.MBartModel(hf.MBartConfig(**SEQ2SEQ)).encoder
     made = part("layer_norm", 1e-5, "gelu", layer, top, **offset)
     cases.append(
-        Case("mbart without its first norm", mbart, made, rows_run(mbart), ignore=["embed_tokens.*", "layernorm_embedding.*"], refused=True)
+        Case(
+            "mbart without its first norm",
+            mbart,
+            made,
+            rows_run(mbart),
+            ignore=["embed_tokens.*", "layernorm_embedding.*"],
+            refused=True,
+        )
     )
     pegasus = hf.PegasusModel(hf.PegasusConfig(**(SEQ2SEQ | {"decoder_layers": LAYERS})))
     made = part("layer_norm", 1e-5, "gelu", layer, top, positions=2 * ROWS)
@@ -274,7 +362,9 @@ def fairseq_cases() -> list[Case]:
     both = lambda rows: pegasus.decoder(inputs_embeds=rows, encoder_hidden_states=seen).last_hidden_state  # noqa: E731
     made = part("layer_norm", 1e-5, "gelu", layer, top, positions=2 * ROWS, attention={"causal": True})
     ignore = ["embed_tokens.*", "*.encoder_attn*"]
-    cases.append(Case("pegasus, decoder without what it sees", pegasus.decoder, made, both, ignore=ignore, refused=True))
+    cases.append(
+        Case("pegasus, decoder without what it sees", pegasus.decoder, made, both, ignore=ignore, refused=True)
+    )
     bart = hf.BartModel(hf.BartConfig(**SEQ2SEQ)).encoder
     made = part("layer_norm", 1e-5, "gelu", layer, top | {"finalNorm": "layernorm_embedding"}, **offset)
     cases.append(Case("bart, norms before", bart, made, rows_run(bart), ignore=["embed_tokens.*"], refused=True))
@@ -286,7 +376,11 @@ def seed_weights(model: nn.Module, generator: torch.Generator) -> None:
     with torch.no_grad():
         for name, value in model.named_parameters():
             if value.ndim > 1:
-                value.normal_(0, 1.5 / value[0].numel() ** 0.5 if "embed" not in name and "wpe" not in name else 0.5, generator=generator)
+                value.normal_(
+                    0,
+                    1.5 / value[0].numel() ** 0.5 if "embed" not in name and "wpe" not in name else 0.5,
+                    generator=generator,
+                )
             else:
                 value.normal_(1 if name.endswith("weight") or "lambda" in name else 0, 0.3, generator=generator)
 
@@ -329,7 +423,16 @@ def centred_worst(case: Case, folder: Path) -> tuple[str, float | None]:
     entry |= {"steps": [{"part": "body", "x": port, "as": "hidden"}], "outputs": {"hidden": "tensor"}}
     config = {"name": "tiny", "entries": {"run": entry}, "parts": {"body": case.part}, "ignore": case.ignore}
     (folder / "synapse.json").write_text(json.dumps(config))
-    command = ["pack", folder / "model.safetensors", "--config", folder / "synapse.json", "--type", "f32", "-o", folder / "tiny.syn"]
+    command = [
+        "pack",
+        folder / "model.safetensors",
+        "--config",
+        folder / "synapse.json",
+        "--type",
+        "f32",
+        "-o",
+        folder / "tiny.syn",
+    ]
     packed = synapse(*command)
     refusal = packed.get("error")
     if refusal is not None and "error" in (packed := synapse(*command, "--ignore-metadata", "to see what comes of it")):
@@ -360,7 +463,10 @@ def main() -> None:
             said, cosine = centred_worst(case, Path(folder))
         right = cosine is not None and said.startswith("refused") == case.refused == (cosine < CENTRED_MIN)
         failed += not right
-        print(f"{'ok   ' if right else 'WRONG'} {case.name:45} {'' if cosine is None else f'{cosine:.6f}':10} {said}", flush=True)
+        print(
+            f"{'ok   ' if right else 'WRONG'} {case.name:45} {'' if cosine is None else f'{cosine:.6f}':10} {said}",
+            flush=True,
+        )
     sys.exit(1 if failed else 0)
 
 

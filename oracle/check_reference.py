@@ -1,4 +1,5 @@
-"""Holds `lewm.py` against the published LeWM class and the Hugging Face ViT, on the same seeded weights. Prints the largest differences.
+"""Holds `lewm.py` against the published LeWM class and the Hugging Face ViT, on the same seeded weights. Prints the
+largest differences.
 
 Needs, besides requirements.txt: pip install --no-deps stable-worldmodel==0.1.1 einops==0.8.2
 (its other dependencies are for simulators and datasets; the two model files used here import only torch and einops).

@@ -56,11 +56,15 @@ def shapes(d: Dimensions) -> dict[str, tuple[int, ...]]:
 def load_seeded(d: Dimensions, seed: int) -> Dinov2Model:
     model = build(d)
     model.load_state_dict(
-        {name: torch.from_numpy(seeded.tensor(published(name), tuple(value.shape), seed)) for name, value in model.state_dict().items()}
+        {
+            name: torch.from_numpy(seeded.tensor(published(name), tuple(value.shape), seed))
+            for name, value in model.state_dict().items()
+        }
     )
     return model.eval()
 
 
 def tokens(model: Dinov2Model, pixels: Tensor) -> Tensor:
-    """pixels [B, 3, H, W], normalised -> all tokens after the last LayerNorm [B, 1 + patches, width]; token 0 is the class token."""
+    """pixels [B, 3, H, W], normalised -> all tokens after the last LayerNorm [B, 1 + patches, width]; token 0 is the
+    class token."""
     return model(pixels).last_hidden_state

@@ -1,12 +1,13 @@
-"""Exports LeWM's encoder and projector with seeded weights to ONNX, f32 and dynamic int8, for benchmarks against other runtimes.
+"""Exports LeWM's encoder and projector with seeded weights to ONNX, f32 and dynamic int8, for benchmarks against other
+runtimes.
 
 Run: python oracle/export_onnx.py FOLDER [--check] [--twin F32 INT8]
 
-Writes FOLDER/lewm-encoder-f32.onnx and FOLDER/lewm-encoder-int8.onnx: input `pixels` f32 [1, 3, 224, 224], normalised; outputs `class_token` and
-`latent`, f32 [1, 192]. With --check, every .onnx file in FOLDER with these inputs and outputs (also those written by
-host/src/parity/onnxEncoder.ts) is run in onnxruntime and compared with PyTorch. With --twin, INT8 (written without Python) must be
-what quantize_dynamic makes of F32: every constant equal, and the outputs equal bit for bit; exit code 1 otherwise.
-"""
+Writes FOLDER/lewm-encoder-f32.onnx and FOLDER/lewm-encoder-int8.onnx: input `pixels` f32 [1, 3, 224, 224], normalised;
+outputs `class_token` and `latent`, f32 [1, 192]. With --check, every .onnx file in FOLDER with these inputs and outputs
+(also those written by host/src/parity/onnxEncoder.ts) is run in onnxruntime and compared with PyTorch. With --twin,
+INT8 (written without Python) must be what quantize_dynamic makes of F32: every constant equal, and the outputs equal
+bit for bit; exit code 1 otherwise."""
 
 from __future__ import annotations
 
@@ -65,7 +66,9 @@ def check(folder: Path, model: lewm.LeWM) -> None:
     for file in sorted(folder.glob("*.onnx")):
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
         for name, values in expected.items():
-            got = torch.from_numpy(np.concatenate([session.run([name], {"pixels": image[None].numpy()})[0] for image in pixels]))
+            got = torch.from_numpy(
+                np.concatenate([session.run([name], {"pixels": image[None].numpy()})[0] for image in pixels])
+            )
             cosine = torch.cosine_similarity(got, values, dim=1).min().item()
             print(
                 f"{file.name:28} {file.stat().st_size:9} bytes  {name:11} max difference {(got - values).abs().max().item():.2e}  cosine {cosine:.6f}"
@@ -81,7 +84,11 @@ def is_twin(f32: Path, int8: Path, model: lewm.LeWM) -> bool:
         for file in (int8, quantized):
             onnx.checker.check_model(onnx.load(file), full_check=True)
             constants.append({i.name: onnx.numpy_helper.to_array(i) for i in onnx.load(file).graph.initializer})
-            outputs.append(onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]).run(None, {"pixels": pixels}))
+            outputs.append(
+                onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]).run(
+                    None, {"pixels": pixels}
+                )
+            )
     ours, theirs = constants
     # Names that only one side has are sizes of reshapes and the like; those that both have are the weights.
     differing = [name for name in ours if name in theirs and not np.array_equal(ours[name], theirs[name])]
@@ -95,9 +102,15 @@ def is_twin(f32: Path, int8: Path, model: lewm.LeWM) -> bool:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Exports LeWM's encoder with seeded weights to ONNX.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--check", action="store_true", help="run every .onnx file in the folder and compare with PyTorch")
     parser.add_argument(
-        "--twin", type=Path, nargs=2, metavar=("F32", "INT8"), help="hold an int8 graph against quantize_dynamic of its f32 one"
+        "--check", action="store_true", help="run every .onnx file in the folder and compare with PyTorch"
+    )
+    parser.add_argument(
+        "--twin",
+        type=Path,
+        nargs=2,
+        metavar=("F32", "INT8"),
+        help="hold an int8 graph against quantize_dynamic of its f32 one",
     )
     arguments = parser.parse_args()
     torch.set_grad_enabled(False)

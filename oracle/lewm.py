@@ -33,5 +33,7 @@ def load_seeded(dimensions: Dimensions, seed: int) -> LeWM:
     import seeded
 
     model = LeWM(dimensions)
-    model.load_state_dict({name: torch.from_numpy(value) for name, value in seeded.state_dict(shapes(dimensions), seed).items()})
+    model.load_state_dict(
+        {name: torch.from_numpy(value) for name, value in seeded.state_dict(shapes(dimensions), seed).items()}
+    )
     return model.eval()

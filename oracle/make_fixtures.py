@@ -2,9 +2,9 @@
 
 Run: python oracle/make_fixtures.py
 
-A fixture is <name>.json (seeds, dimensions, and the name, shape and place of every array) and <name>.bin (the arrays, float32,
-little-endian, one after the other). Inputs are not stored: the tests make them from the same seeds. `twin.json` holds checksums of the
-generated numbers themselves.
+A fixture is <name>.json (seeds, dimensions, and the name, shape and place of every array) and <name>.bin (the arrays,
+float32, little-endian, one after the other). Inputs are not stored: the tests make them from the same seeds.
+`twin.json` holds checksums of the generated numbers themselves.
 """
 
 from __future__ import annotations
@@ -57,12 +57,15 @@ def images(count: int, size: int) -> np.ndarray:
 
 
 def photo() -> np.ndarray:
-    """uint8 [224, 224, 3]. Kept as a PNG, because two JPEG decoders or two resizers need not agree on every bit and two PNG decoders must."""
+    """uint8 [224, 224, 3]. Kept as a PNG, because two JPEG decoders or two resizers need not agree on every bit and two
+    PNG decoders must."""
     if not PHOTO.exists():
         picture = Image.open(SAMPLE).convert("RGB")
         side = min(picture.size)
         left, top = (picture.width - side) // 2, (picture.height - side) // 2
-        picture.crop((left, top, left + side, top + side)).resize((224, 224), Image.Resampling.BILINEAR).save(PHOTO, optimize=True)
+        picture.crop((left, top, left + side, top + side)).resize((224, 224), Image.Resampling.BILINEAR).save(
+            PHOTO, optimize=True
+        )
     return np.array(Image.open(PHOTO).convert("RGB"))
 
 
@@ -75,7 +78,8 @@ def lewm_fixture(name: str, dimensions: lewm.Dimensions) -> None:
     actions = torch.from_numpy(seeded.actions("actions", SEED, ROLLOUT_STEPS, dimensions.action_in))[None]
     embeddings = model.action_encoder(actions)
     arrays = {"class_tokens": class_tokens, "latents": latents, "action_embeddings": embeddings[0, :IMAGES]}
-    # The latents of the three images in order are the history that `predict` sees, as three consecutive frames would be.
+    # The latents of the three images in order are the history that `predict` sees, as three consecutive frames would
+    # be.
     for frames in range(1, dimensions.history_frames + 1):
         arrays[f"predict_{frames}"] = model.predict(latents[None, :frames], embeddings[:, :frames])[0]
     arrays["rollout"] = model.rollout(latents[:1], actions)[0]
@@ -93,7 +97,11 @@ def dinov2_fixture(name: str, dimensions: dinov2.Dimensions) -> None:
 
 def vit_fixture(name: str, dimensions: vit.Dimensions) -> None:
     model = vit.load_seeded(dimensions, SEED)
-    write(name, dimensions, {"logits": vit.logits(model, lewm.preprocess(images(IMAGES, dimensions.image), vit.IMAGE_MEAN, vit.IMAGE_STD))})
+    write(
+        name,
+        dimensions,
+        {"logits": vit.logits(model, lewm.preprocess(images(IMAGES, dimensions.image), vit.IMAGE_MEAN, vit.IMAGE_STD))},
+    )
 
 
 def misread_fixture(name: str, model: torch.nn.Module) -> None:
@@ -133,7 +141,8 @@ def twin() -> None:
         "words": [int(word) for word in seeded.Stream.of("words", 0xFFFFFFFF).words(0, 8)],
         "models": models,
         "lewmSmallTensors": {
-            name: {"shape": list(shape), "sha256": digest(seeded.tensor(name, shape, SEED))} for name, shape in small.items()
+            name: {"shape": list(shape), "sha256": digest(seeded.tensor(name, shape, SEED))}
+            for name, shape in small.items()
         },
         "images": {str(size): digest(seeded.image("image.0", SEED, size)) for size in (1, 28, 56, 224)},
         "actions": digest(seeded.actions("actions", SEED, ROLLOUT_STEPS, 10)),

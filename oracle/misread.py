@@ -1,5 +1,6 @@
-"""Models of `transformers` that a config can describe wrongly without anything failing, with seeded weights: OPT, whose positions begin at the
-third row of their table, and BERT, which normalises after each half of a block. Both take rows in the place of token embeddings."""
+"""Models of `transformers` that a config can describe wrongly without anything failing, with seeded weights: OPT, whose
+positions begin at the third row of their table, and BERT, which normalises after each half of a block. Both take rows
+in the place of token embeddings."""
 
 from __future__ import annotations
 
@@ -55,7 +56,10 @@ def bert() -> nn.Module:
 
 
 def load_seeded(model: nn.Module, seed: int) -> nn.Module:
-    state = {name: torch.from_numpy(seeded.tensor(name, tuple(value.shape), seed)) for name, value in model.state_dict().items()}
+    state = {
+        name: torch.from_numpy(seeded.tensor(name, tuple(value.shape), seed))
+        for name, value in model.state_dict().items()
+    }
     model.load_state_dict(state)
     return model
 

@@ -1,8 +1,9 @@
 """Seeded numbers that Python and TypeScript agree on bit for bit (the twin is host/src/parity/seeded.ts).
 
-A stream is named by a seed and a text. Element i of a stream depends on nothing but the two keys made from them and on i, so tensors can be
-made in any order and in vectors. Everything is unsigned 32-bit arithmetic, then one float64 multiply, one float64 add and one rounding to
-float32: no math library is involved, which is what makes the bits equal everywhere.
+A stream is named by a seed and a text. Element i of a stream depends on nothing but the two keys made from them and on
+i, so tensors can be made in any order and in vectors. Everything is unsigned 32-bit arithmetic, then one float64
+multiply, one float64 add and one rounding to float32: no math library is involved, which is what makes the bits equal
+everywhere.
 
 The mixer is `lowbias32` of Chris Wellons (https://nullprogram.com/blog/2018/07/31/, public domain); names are hashed by FNV-1a.
 """
@@ -96,7 +97,9 @@ def normal(name: str, seed: int, count: int, distribution: Distribution, fan_in:
     for start in range(0, count, CHUNK):
         n = min(CHUNK, count - start)
         pair = stream.words(2 * start, 2 * n).reshape(n, 2)
-        total = (pair & np.uint32(0xFFFF)).sum(axis=1, dtype=np.int64) + (pair >> np.uint32(16)).sum(axis=1, dtype=np.int64)
+        total = (pair & np.uint32(0xFFFF)).sum(axis=1, dtype=np.int64) + (pair >> np.uint32(16)).sum(
+            axis=1, dtype=np.int64
+        )
         value = (total - SUM_MEAN).astype(np.float64) * factor + distribution.mean
         if distribution.outlier_one_in > 0:
             chosen = _mix(pair[:, 0] ^ pair[:, 1]) % np.uint32(distribution.outlier_one_in) == 0
@@ -105,11 +108,12 @@ def normal(name: str, seed: int, count: int, distribution: Distribution, fan_in:
     return out
 
 
-# Patterns are tried in order, the first that is found in the name decides. The same table stands in host/src/parity/recipe.ts.
+# Patterns are tried in order, the first that is found in the name decides. The same table stands in
+# host/src/parity/recipe.ts.
 #
-# The numbers make an untrained network behave like a trained one: queries and keys are large enough for attention to be far from uniform,
-# a few LayerNorm channels are several times the others (the outliers that make int8 activations hard), nothing is zero that training would
-# move, and latents come out with a standard deviation near 1.
+# The numbers make an untrained network behave like a trained one: queries and keys are large enough for attention to be
+# far from uniform, a few LayerNorm channels are several times the others (the outliers that make int8 activations
+# hard), nothing is zero that training would move, and latents come out with a standard deviation near 1.
 RECIPE: list[tuple[re.Pattern[str], Distribution]] = [
     (re.compile(pattern), distribution)
     for pattern, distribution in [
@@ -141,7 +145,8 @@ def distribution_of(name: str) -> Distribution:
 
 
 def tensor(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """The seeded value of one state_dict tensor: float32, or int64 1000 for BatchNorm's counter, which inference does not read."""
+    """The seeded value of one state_dict tensor: float32, or int64 1000 for BatchNorm's counter, which inference does
+    not read."""
     if name.endswith("num_batches_tracked"):
         return np.array(1000, dtype=np.int64)
     fan_in = math.prod(shape[1:]) if len(shape) > 1 else 1
@@ -153,7 +158,8 @@ def state_dict(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, np.nd
 
 
 def image(name: str, seed: int, size: int) -> np.ndarray:
-    """uint8 [size, size, 3]: two octaves of value noise, interpolated in integers, plus pixel noise of +-12. Size 1..1024."""
+    """uint8 [size, size, 3]: two octaves of value noise, interpolated in integers, plus pixel noise of +-12.
+    Size 1..1024."""
     if not 1 <= size <= 1024:
         raise ValueError(f"size {size} is not in 1..1024")
     out = np.empty((size, size, 3), dtype=np.uint8)
@@ -168,7 +174,11 @@ def image(name: str, seed: int, size: int) -> np.ndarray:
 
 def _octave(name: str, seed: int, size: int, cells: int) -> np.ndarray:
     """int32 [size, size] of 0..255: bilinear between (cells + 1)^2 random nodes, with weights of 8 bits."""
-    nodes = (Stream.of(name, seed).words(0, (cells + 1) * (cells + 1)) >> np.uint32(24)).astype(np.int32).reshape(cells + 1, cells + 1)
+    nodes = (
+        (Stream.of(name, seed).words(0, (cells + 1) * (cells + 1)) >> np.uint32(24))
+        .astype(np.int32)
+        .reshape(cells + 1, cells + 1)
+    )
     position = (np.arange(size, dtype=np.int32) * (cells * 256)) // size
     cell, weight = position >> 8, position & 255
     y0, x0 = cell[:, None], cell[None, :]

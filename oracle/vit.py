@@ -1,4 +1,5 @@
-"""ViT-tiny with a classifier from Hugging Face `transformers` with seeded weights: the oracle of configs/vit-tiny-classifier.json."""
+"""ViT-tiny with a classifier from Hugging Face `transformers` with seeded weights: the oracle of
+configs/vit-tiny-classifier.json."""
 
 from __future__ import annotations
 
@@ -66,7 +67,10 @@ def shapes(d: Dimensions) -> dict[str, tuple[int, ...]]:
 def load_seeded(d: Dimensions, seed: int) -> ViTForImageClassification:
     model = build(d)
     model.load_state_dict(
-        {name: torch.from_numpy(seeded.tensor(published(name), tuple(value.shape), seed)) for name, value in model.state_dict().items()}
+        {
+            name: torch.from_numpy(seeded.tensor(published(name), tuple(value.shape), seed))
+            for name, value in model.state_dict().items()
+        }
     )
     return model.eval()
 

@@ -1,4 +1,5 @@
-// `npm run bench`: Synapse beside other runtimes, as ratios. Its own needs (ONNX Runtime) are fetched on first use and live in bench/.
+// `npm run bench`: Synapse beside other runtimes, as ratios. Its own needs (ONNX Runtime) are fetched on first use and
+// live in bench/.
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT, run, setup, step } from "./setup.mjs";
@@ -27,7 +28,8 @@ ${Object.entries(SECTIONS)
 async function main() {
   const { values, positionals } = parseArguments();
   if (values.help) return process.stdout.write(HELP);
-  const names = positionals.length > 0 ? Object.keys(SECTIONS).filter((name) => positionals.includes(name)) : Object.keys(SECTIONS);
+  const names =
+    positionals.length > 0 ? Object.keys(SECTIONS).filter((name) => positionals.includes(name)) : Object.keys(SECTIONS);
   setup();
   if (names.some((name) => name === "native" || name === "wasm")) installRuntimes();
   const { runSections } = await import("../bench/src/main.mjs");
@@ -36,18 +38,29 @@ async function main() {
 
 function parseArguments() {
   const boolean = { type: "boolean", default: false };
-  const parsed = parseArgs({ allowPositionals: true, options: { quick: boolean, json: boolean, help: { ...boolean, short: "h" } } });
+  const parsed = parseArgs({
+    allowPositionals: true,
+    options: { quick: boolean, json: boolean, help: { ...boolean, short: "h" } },
+  });
   const unknown = parsed.positionals.find((name) => !Object.hasOwn(SECTIONS, name));
-  if (unknown !== undefined) throw new TypeError(`no section ${JSON.stringify(unknown)}; expected ${Object.keys(SECTIONS).join(", ")}`);
+  if (unknown !== undefined)
+    throw new TypeError(`no section ${JSON.stringify(unknown)}; expected ${Object.keys(SECTIONS).join(", ")}`);
   return parsed;
 }
 
-/** The npm packages hold the binaries for processors; their install scripts would only add those for graphics cards, from elsewhere. */
+/**
+ * The npm packages hold the binaries for processors; their install scripts would only add those for graphics cards,
+ * from elsewhere.
+ */
 function installRuntimes() {
   const inputs = ["bench/package-lock.json", "bench/package.json"];
   const outputs = ["bench/node_modules/onnxruntime-node", "bench/node_modules/onnxruntime-web"];
-  step("bench-npm", inputs, outputs, "installing ONNX Runtime to compare with (into bench/, about 440 MB on disk)", () =>
-    run("npm", ["ci", "--ignore-scripts", "--no-fund", "--no-audit"], { cwd: join(ROOT, "bench") }),
+  step(
+    "bench-npm",
+    inputs,
+    outputs,
+    "installing ONNX Runtime to compare with (into bench/, about 440 MB on disk)",
+    () => run("npm", ["ci", "--ignore-scripts", "--no-fund", "--no-audit"], { cwd: join(ROOT, "bench") }),
   );
 }
 

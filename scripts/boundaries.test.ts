@@ -5,7 +5,10 @@ import { describe, expect, test } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
-/** The packages of this repository by their folders, and which others the sources of each may import, and its tests besides. */
+/**
+ * The packages of this repository by their folders, and which others the sources of each may import, and its tests
+ * besides.
+ */
 const PACKAGES = {
   engines: { name: "synapse-engine", imports: [] },
   sim: { name: "synapse-sim", imports: ["synapse-engine", "synapse-page"] },
@@ -44,7 +47,9 @@ function importsOf(file: string): Import[] {
 
 function sourcesOf(folder: Folder): string[] {
   const all = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });
-  return all.filter((path) => /\.tsx?$/.test(path) && !/(^|\/)(node_modules|dist)\//.test(path)).map((path) => `${folder}/${path}`);
+  return all
+    .filter((path) => /\.tsx?$/.test(path) && !/(^|\/)(node_modules|dist)\//.test(path))
+    .map((path) => `${folder}/${path}`);
 }
 
 const place = ({ file, line, from }: Import) => `${file}:${line} imports ${from}`;
@@ -78,21 +83,30 @@ describe.each(FOLDERS)("%s", (folder) => {
   });
 
   test("names in its package.json what its sources import", () => {
-    const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(join(ROOT, folder, "package.json"), "utf8"));
+    const { dependencies = {}, devDependencies = {} } = JSON.parse(
+      readFileSync(join(ROOT, folder, "package.json"), "utf8"),
+    );
     const used = new Set(of(folder).map(({ from }) => packageOf(from)));
     const others = NAMES.filter((name) => name !== PACKAGES[folder].name);
-    expect(others.filter((name) => used.has(name))).toEqual(others.filter((name) => name in { ...dependencies, ...devDependencies }));
+    expect(others.filter((name) => used.has(name))).toEqual(
+      others.filter((name) => name in { ...dependencies, ...devDependencies }),
+    );
   });
 });
 
-/** The way from a file to an import of `wanted` that is loaded with it, as the files between; undefined where there is none. */
+/**
+ * The way from a file to an import of `wanted` that is loaded with it, as the files between; undefined where there is
+ * none.
+ */
 function wayTo(wanted: string, start: string): string[] | undefined {
   const ways = new Map([[start, [start]]]);
   for (const [file, way] of ways) {
     for (const { from, typeOnly, later } of importsOf(file)) {
       if (typeOnly || later) continue;
       if (from === wanted) return [...way, from];
-      const next = from.startsWith(".") ? relative(ROOT, resolve(ROOT, dirname(file), from)).replace(/\.js$/, ".ts") : undefined;
+      const next = from.startsWith(".")
+        ? relative(ROOT, resolve(ROOT, dirname(file), from)).replace(/\.js$/, ".ts")
+        : undefined;
       if (next !== undefined && !ways.has(next)) ways.set(next, [...way, next]);
     }
   }

@@ -1,5 +1,5 @@
-// Builds the page that a board serves: TypeScript, JSX and CSS of firmware/components/synapse/web/src become one HTML file that needs nothing
-// else, and the Content-Security-Policy that allows just its script and its style.
+// Builds the page that a board serves: TypeScript, JSX and CSS of firmware/components/synapse/web/src become one HTML
+// file that needs nothing else, and the Content-Security-Policy that allows just its script and its style.
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -25,7 +25,8 @@ async function script() {
   });
   const { output } = await bundle.generate({ format: "esm", minify: true, comments: false });
   await bundle.close();
-  if (output.length !== 1) throw new Error(`expected one script, got ${output.map(({ fileName }) => fileName).join(", ")}`);
+  if (output.length !== 1)
+    throw new Error(`expected one script, got ${output.map(({ fileName }) => fileName).join(", ")}`);
   // Inside a script element these would end it, or hide its end.
   return output[0].code.trim().replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
 }

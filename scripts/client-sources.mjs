@@ -1,4 +1,5 @@
-// Where bundles find the parts of the client that the page uses: its sources, because the page is built before TypeScript is compiled.
+// Where bundles find the parts of the client that the page uses: its sources, because the page is built before
+// TypeScript is compiled.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,5 +10,8 @@ const { name, exports } = JSON.parse(readFileSync(join(CLIENT, "package.json"), 
 export const CLIENT_SOURCES = Object.fromEntries(
   Object.entries(exports)
     .filter(([entry]) => entry !== ".")
-    .map(([entry, built]) => [name + entry.slice(1), join(CLIENT, built.replace("dist/", "src/").replace(/\.js$/, ".ts"))]),
+    .map(([entry, built]) => [
+      name + entry.slice(1),
+      join(CLIENT, built.replace("dist/", "src/").replace(/\.js$/, ".ts")),
+    ]),
 );

@@ -1,5 +1,6 @@
-// Measures what the kinds of work of the runtime cost in instructions of the chip's instruction set, under emulation, and writes
-// host/src/report/instructionCosts.ts. After a change of kernels or of the compiler: npm run build && node scripts/count-instructions.mjs
+// Measures what the kinds of work of the runtime cost in instructions of the chip's instruction set, under emulation,
+// and writes host/src/report/instructionCosts.ts. After a change of kernels or of the compiler: npm run build && node
+// scripts/count-instructions.mjs
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readPack } from "../host/dist/pack/readPack.js";
@@ -19,7 +20,8 @@ for (const [cases, numeric] of [
   const work = entryWork(readPack(pack, "ops").header, "ops");
   work.forEach(({ pieces }, i) => {
     const features = new Map();
-    for (const [kind, count] of pieces.flatMap(({ terms }) => terms)) features.set(kind, (features.get(kind) ?? 0) + count);
+    for (const [kind, count] of pieces.flatMap(({ terms }) => terms))
+      features.set(kind, (features.get(kind) ?? 0) + count);
     samples.push({ features, counted: counted[i], name: JSON.stringify(cases[i]) });
   });
 }
@@ -35,7 +37,9 @@ const errors = samples.map(({ features, counted, name }) => {
 errors.sort((a, b) => Math.abs(b.error) - Math.abs(a.error));
 for (const { name, error } of errors.slice(0, 12)) process.stderr.write(`${(100 * error).toFixed(1)} %  ${name}\n`);
 
-const lines = kinds.map((kind, i) => `  ${/^\w+$/.test(kind) ? kind : `"${kind}"`}: ${Number(costs[i].toPrecision(4))},`);
+const lines = kinds.map(
+  (kind, i) => `  ${/^\w+$/.test(kind) ? kind : `"${kind}"`}: ${Number(costs[i].toPrecision(4))},`,
+);
 writeFileSync(
   join(ROOT, "host", "src", "report", "instructionCosts.ts"),
   `/**

@@ -17,8 +17,9 @@ export async function clientTypes() {
     bannerComment: BANNER,
     additionalProperties: false,
     maxItems: -1,
-    style: { printWidth: 140 },
+    style: { printWidth: 120 },
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(join(ROOT, "client/src/types.ts"), await clientTypes());
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  writeFileSync(join(ROOT, "client/src/types.ts"), await clientTypes());

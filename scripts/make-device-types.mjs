@@ -1,12 +1,13 @@
-// Writes sim/src/board/deviceAbi.ts from what the simulated board's WASM build says of the device's ABI, which is declared in
-// firmware/components/synapse/core/port.zig. After a change there: zig build board-wasm && node scripts/make-device-types.mjs
+// Writes sim/src/board/deviceAbi.ts from what the simulated board's WASM build says of the device's ABI, which is
+// declared in firmware/components/synapse/core/port.zig. After a change there: zig build board-wasm && node
+// scripts/make-device-types.mjs
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const FILE = join(ROOT, "sim/src/board/deviceAbi.ts");
-const WIDTH_MAX = 140;
+const WIDTH_MAX = 120;
 
 /** What a built board says of its ABI. */
 export async function readManifest(path = join(ROOT, "zig-out/synapse-board.wasm")) {
@@ -62,8 +63,8 @@ export function deviceTypes(manifest) {
     return `export interface ${name} {\n${lines.join("")}}\n`;
   });
   return `/**
- * Made by scripts/make-device-types.mjs from the device's ABI, as the simulated board was compiled with it; changes belong
- * there: in core/port.zig, or in sim/device/board.zig. What each event and each function means stands in
+ * Made by scripts/make-device-types.mjs from the device's ABI, as the simulated board was compiled with it; changes
+ * belong there: in core/port.zig, or in sim/device/board.zig. What each event and each function means stands in
  * include/synapse_device.h.
  */
 
@@ -91,4 +92,5 @@ ${entries(manifest.options, (name, type) => `  readonly ${name}: ${type};`)}
 `;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(FILE, deviceTypes(await readManifest(process.argv[2])));
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  writeFileSync(FILE, deviceTypes(await readManifest(process.argv[2])));

@@ -1,4 +1,5 @@
-// The packages as npm would serve them: `node scripts/make-packages.mjs` leaves one tarball each and prints their sizes.
+// The packages as npm would serve them: `node scripts/make-packages.mjs` leaves one tarball each and prints their
+// sizes.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,16 +28,21 @@ function options() {
   });
   const platforms = values.platforms === "none" ? [] : values.platforms.split(",");
   const unknown = platforms.find((name) => !PLATFORMS.includes(name));
-  if (unknown !== undefined) throw new TypeError(`no platform ${JSON.stringify(unknown)}; expected ${PLATFORMS.join(", ")}`);
+  if (unknown !== undefined)
+    throw new TypeError(`no platform ${JSON.stringify(unknown)}; expected ${PLATFORMS.join(", ")}`);
   return { ...values, out: resolve(values.out), platforms };
 }
 
 /** Packs a staged folder; answers the tarball. */
 function pack(folder, out) {
-  const { status, stdout, stderr } = spawnSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", out, folder], {
-    encoding: "utf8",
-    shell: process.platform === "win32",
-  });
+  const { status, stdout, stderr } = spawnSync(
+    "npm",
+    ["pack", "--json", "--ignore-scripts", "--pack-destination", out, folder],
+    {
+      encoding: "utf8",
+      shell: process.platform === "win32",
+    },
+  );
   if (status !== 0) throw new Error(`npm pack ${folder}: ${stderr.trim()}`);
   const [{ filename, unpackedSize }] = JSON.parse(stdout);
   const file = join(out, filename);

@@ -1,5 +1,5 @@
-// Makes sim/fixtures/lewm-test.syn, the small model that the simulated board's tests run: configs/lewm-test.json with seeded weights, int8, with
-// golden vectors.
+// Makes sim/fixtures/lewm-test.syn, the small model that the simulated board's tests run: configs/lewm-test.json with
+// seeded weights, int8, with golden vectors.
 // Run after `npm run build`: node scripts/make-sim-fixtures.mjs
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

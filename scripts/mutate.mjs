@@ -1,5 +1,6 @@
-// `npm run mutate -- kernels --count 100 --seed 1`: puts small, plausible faults into a folder's sources, one at a time, and says which of them no
-// test notices. For Zig. The sample follows from the seed, so that two runs try the same faults as long as the sources are the same.
+// `npm run mutate -- kernels --count 100 --seed 1`: puts small, plausible faults into a folder's sources, one at a
+// time, and says which of them no test notices. For Zig. The sample follows from the seed, so that two runs try the
+// same faults as long as the sources are the same.
 import { parseArgs } from "node:util";
 import { allSites, tryFaults } from "./mutate/zig.mjs";
 
@@ -70,9 +71,12 @@ const seed = Number(values.seed);
 const count = Number(values.count);
 const all = allSites(folder.path).filter(
   (site) =>
-    (values.file === undefined || site.file.includes(values.file)) && (values.line === undefined || site.line === Number(values.line)),
+    (values.file === undefined || site.file.includes(values.file)) &&
+    (values.line === undefined || site.line === Number(values.line)),
 );
-process.stderr.write(`${all.length} places for a fault in ${folder.path}; trying ${Math.min(count, all.length)} with seed ${seed}\n`);
+process.stderr.write(
+  `${all.length} places for a fault in ${folder.path}; trying ${Math.min(count, all.length)} with seed ${seed}\n`,
+);
 const results = tryFaults({
   name,
   step: folder.step,
@@ -80,13 +84,17 @@ const results = tryFaults({
   count,
   say: ({ file, line, from, to, outcome }, done) => {
     const mark = outcome === "survived" ? "SURVIVED" : outcome;
-    process.stderr.write(`${String(done).padStart(4)}  ${mark.padEnd(8)}  ${file}:${line}  ${from} -> ${to || "(nothing)"}\n`);
+    process.stderr.write(
+      `${String(done).padStart(4)}  ${mark.padEnd(8)}  ${file}:${line}  ${from} -> ${to || "(nothing)"}\n`,
+    );
   },
 });
 const survived = results.filter(({ outcome }) => outcome === "survived");
 const score = results.length === 0 ? 100 : (100 * (results.length - survived.length)) / results.length;
 if (values.json)
-  process.stdout.write(`${JSON.stringify({ folder: name, seed, places: all.length, tried: results.length, score, results })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ folder: name, seed, places: all.length, tried: results.length, score, results })}\n`,
+  );
 else
   process.stdout.write(
     `${name}: ${results.length - survived.length} of ${results.length} faults noticed (${score.toFixed(0)} %), seed ${seed}\n`,

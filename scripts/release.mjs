@@ -1,4 +1,5 @@
-// `npm run release -- 0.2.0 [--dry-run]`: dates the changelog, writes the version, tests, makes the packages' tarballs, commits and tags. Publishes nothing.
+// `npm run release -- 0.2.0 [--dry-run]`: dates the changelog, writes the version, tests, makes the packages' tarballs,
+// commits and tags. Publishes nothing.
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,7 +33,8 @@ function options() {
     throw new ReleaseError(error.message);
   }
   const { values, positionals } = parsed;
-  if (!values.help && positionals.length !== 1) throw new ReleaseError("expected one version, such as 0.2.0; --help says more");
+  if (!values.help && positionals.length !== 1)
+    throw new ReleaseError("expected one version, such as 0.2.0; --help says more");
   return { version: positionals[0], dryRun: values["dry-run"], help: values.help };
 }
 

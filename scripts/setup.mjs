@@ -1,5 +1,6 @@
-// Sets up everything `npm start` and `npm test` need, and nothing twice: npm packages, the board's page, the pinned Zig compiler, the native, WASM
-// and RISC-V builds, the TypeScript build. Uses only what Node ships, because it runs before anything is installed.
+// Sets up everything `npm start` and `npm test` need, and nothing twice: npm packages, the board's page, the pinned Zig
+// compiler, the native, WASM and RISC-V builds, the TypeScript build. Uses only what Node ships, because it runs before
+// anything is installed.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -28,7 +29,8 @@ function fingerprint(paths) {
     if (!existsSync(path)) return;
     if (statSync(path).isDirectory()) {
       for (const name of readdirSync(path).sort()) {
-        if (!["node_modules", "dist", ".zig-cache", "zig-out"].includes(name) && !name.endsWith(".tsbuildinfo")) visit(join(path, name));
+        if (!["node_modules", "dist", ".zig-cache", "zig-out"].includes(name) && !name.endsWith(".tsbuildinfo"))
+          visit(join(path, name));
       }
     } else hash.update(path.slice(ROOT.length)).update("\0").update(readFileSync(path)).update("\0");
   };
@@ -40,7 +42,8 @@ function fingerprint(paths) {
 export function step(name, inputs, outputs, message, action) {
   const stamp = join(STAMPS, name);
   const now = fingerprint(inputs);
-  const current = existsSync(stamp) && readFileSync(stamp, "utf8") === now && outputs.every((path) => existsSync(join(ROOT, path)));
+  const current =
+    existsSync(stamp) && readFileSync(stamp, "utf8") === now && outputs.every((path) => existsSync(join(ROOT, path)));
   if (current) return;
   say(`> ${message}`);
   action();
@@ -53,7 +56,10 @@ function zigOnPath() {
   return probe.status === 0 && probe.stdout.trim() === ZIG_VERSION;
 }
 
-/** The command line of the pinned compiler: a matching `zig` on PATH, or the `ziglang` wheel in a local virtual environment. */
+/**
+ * The command line of the pinned compiler: a matching `zig` on PATH, or the `ziglang` wheel in a local virtual
+ * environment.
+ */
 export function zigCommand() {
   if (zigOnPath()) return ["zig"];
   return [venvPython(VENV), "-m", "ziglang"];
@@ -66,7 +72,9 @@ function makeVenv(folder) {
   try {
     run(python, ["-m", "venv", folder]);
   } catch (error) {
-    throw new Error(`${error.message}; Debian and Ubuntu keep this part of Python in a package: apt-get install python3-venv`);
+    throw new Error(
+      `${error.message}; Debian and Ubuntu keep this part of Python in a package: apt-get install python3-venv`,
+    );
   }
   return venvPython(folder);
 }
@@ -81,8 +89,12 @@ function pip(python, args) {
 
 function installZig() {
   if (zigOnPath()) return;
-  step("zig", ["scripts/setup.mjs"], [".toolchain/zig-venv"], `fetching Zig ${ZIG_VERSION} (the ziglang wheel, into .toolchain/)`, () =>
-    pip(makeVenv(VENV), [`ziglang==${ZIG_VERSION}`]),
+  step(
+    "zig",
+    ["scripts/setup.mjs"],
+    [".toolchain/zig-venv"],
+    `fetching Zig ${ZIG_VERSION} (the ziglang wheel, into .toolchain/)`,
+    () => pip(makeVenv(VENV), [`ziglang==${ZIG_VERSION}`]),
   );
 }
 
@@ -96,8 +108,12 @@ export function ruffProgram() {
 
 /** What `tidy` needs beside the compiler. */
 export function installRuff() {
-  step("ruff", ["scripts/setup.mjs"], [".toolchain/ruff-venv"], `fetching ruff ${RUFF_VERSION} (a wheel, into .toolchain/)`, () =>
-    pip(makeVenv(RUFF_VENV), [`ruff==${RUFF_VERSION}`]),
+  step(
+    "ruff",
+    ["scripts/setup.mjs"],
+    [".toolchain/ruff-venv"],
+    `fetching ruff ${RUFF_VERSION} (a wheel, into .toolchain/)`,
+    () => pip(makeVenv(RUFF_VENV), [`ruff==${RUFF_VERSION}`]),
   );
 }
 
@@ -119,7 +135,8 @@ export function setupTraining() {
     () => {
       const python = makeVenv(TRAINING_VENV);
       pip(python, ["./training[test,reference]"]);
-      // The reference environment and model, without its other dependencies: they would bring simulators and data sets that nothing here needs.
+      // The reference environment and model, without its other dependencies: they would bring simulators and data sets
+      // that nothing here needs.
       pip(python, ["--no-deps", "stable-worldmodel==0.1.1"]);
     },
   );
@@ -182,8 +199,12 @@ export function setup() {
     "sim/device",
     ...PAGE_BUILT,
   ];
-  step("zig-build", sources, ["zig-out"], "building the runtime: native addons, WASM, RISC-V, ESP32-P4 library (once, a few minutes)", () =>
-    zig(["build"]),
+  step(
+    "zig-build",
+    sources,
+    ["zig-out"],
+    "building the runtime: native addons, WASM, RISC-V, ESP32-P4 library (once, a few minutes)",
+    () => zig(["build"]),
   );
   const typescript = [
     "tsconfig.base.json",
@@ -203,7 +224,14 @@ export function setup() {
   step("tsc", typescript, ["engines/dist", "sim/dist", "client/dist", "host/dist"], "compiling TypeScript", () =>
     run(process.execPath, [join("node_modules", "typescript", "bin", "tsc"), "-b"]),
   );
-  const tab = ["package-lock.json", "scripts/bundle-tab.mjs", "engines/src", "sim/src", "client/src", "firmware/components/synapse/web"];
+  const tab = [
+    "package-lock.json",
+    "scripts/bundle-tab.mjs",
+    "engines/src",
+    "sim/src",
+    "client/src",
+    "firmware/components/synapse/web",
+  ];
   step("tab", tab, ["sim/dist/browser/files/index.html"], "bundling the board for a browser's tab", () =>
     run(process.execPath, [join("scripts", "bundle-tab.mjs")]),
   );

@@ -1,4 +1,5 @@
-// `npm run size`: what the ESP32-P4 libraries take of a chip's flash and static memory, and what the device core takes of each board's memory at its start.
+// `npm run size`: what the ESP32-P4 libraries take of a chip's flash and static memory, and what the device core takes
+// of each board's memory at its start.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -27,7 +28,9 @@ if (values.help) {
   ]);
   const sizeOf = (...names) =>
     chipSize(
-      names.flatMap((name) => readArchive(readFileSync(join(ROOT, "zig-out", "lib", "esp32p4", name))).map(({ data }) => readElf(data))),
+      names.flatMap((name) =>
+        readArchive(readFileSync(join(ROOT, "zig-out", "lib", "esp32p4", name))).map(({ data }) => readElf(data)),
+      ),
     );
   const sizes = {
     engine: sizeOf("libsynapse.a"),

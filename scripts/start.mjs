@@ -1,5 +1,5 @@
-// `npm start`: sets up what is missing, packs the demo model once, starts a simulated board, sends it a photo and prints where its page is.
-// `npm start -- --once` ends after that; `--port n` chooses the port.
+// `npm start`: sets up what is missing, packs the demo model once, starts a simulated board, sends it a photo and
+// prints where its page is. `npm start -- --once` ends after that; `--port n` chooses the port.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -11,9 +11,12 @@ function buildKey() {
 }
 
 function options() {
-  const { values } = parseArgs({ options: { once: { type: "boolean", default: false }, port: { type: "string", default: "8080" } } });
+  const { values } = parseArgs({
+    options: { once: { type: "boolean", default: false }, port: { type: "string", default: "8080" } },
+  });
   const port = Number(values.port);
-  if (!/^\d{1,5}$/.test(values.port) || port > 65535) throw new Error(`--port ${values.port}: expected a number from 0 to 65535`);
+  if (!/^\d{1,5}$/.test(values.port) || port > 65535)
+    throw new Error(`--port ${values.port}: expected a number from 0 to 65535`);
   return { once: values.once, port };
 }
 

@@ -1,5 +1,6 @@
-// `npm test`: sets up what is missing, checks format, types and lint, runs the Zig and TypeScript tests, and ends with what failed, a line each, and one count over all.
-// `npm test -- host/src/pack` runs the TypeScript tests of one folder only.
+// `npm test`: sets up what is missing, checks format, types and lint, runs the Zig and TypeScript tests, and ends with
+// what failed, a line each, and one count over all. `npm test -- host/src/pack` runs the TypeScript tests of one folder
+// only.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -37,7 +38,11 @@ function withArguments([command, ...first], more) {
 function zigTests() {
   title("Zig tests: runtime and device core");
   const [command, ...rest] = zigCommand();
-  const result = spawnSync(command, [...rest, "build", "test", "--summary", "all"], { cwd: ROOT, encoding: "utf8", maxBuffer: 1 << 28 });
+  const result = spawnSync(command, [...rest, "build", "test", "--summary", "all"], {
+    cwd: ROOT,
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
   const output = `${result.stdout}${result.stderr}`;
   const [, count, total] = /(\d+)\/(\d+) tests passed/.exec(output) ?? [];
   const passed = Number(count ?? 0);
@@ -72,7 +77,12 @@ function typescriptTests(filters) {
   ]);
   const report = JSON.parse(readFileSync(REPORT, "utf8"));
   const failed = report.numFailedTests + (status !== 0 && report.numFailedTests === 0 ? 1 : 0);
-  return { passed: report.numPassedTests, failed, skipped: report.numPendingTests, failures: typescriptFailures(report) };
+  return {
+    passed: report.numPassedTests,
+    failed,
+    skipped: report.numPendingTests,
+    failures: typescriptFailures(report),
+  };
 }
 
 /** Each failed test of vitest's report with the first line of its message, and each file that could not be run. */
@@ -81,7 +91,8 @@ function typescriptFailures(report) {
   for (const file of report.testResults) {
     const name = relative(ROOT, file.name);
     const failed = file.assertionResults.filter(({ status }) => status === "failed");
-    for (const { fullName, failureMessages } of failed) failures.push(`${name} > ${fullName}: ${firstLine(failureMessages[0])}`);
+    for (const { fullName, failureMessages } of failed)
+      failures.push(`${name} > ${fullName}: ${firstLine(failureMessages[0])}`);
     if (failed.length === 0 && file.status === "failed") failures.push(`${name}: ${firstLine(file.message)}`);
   }
   return failures;
@@ -100,12 +111,22 @@ function trainingTests() {
     process.stdout.write("left out: PyTorch is not set up; `npm run setup:training` installs it (some gigabytes)\n");
     return { passed: 0, failed: 0 };
   }
-  const result = spawnSync(python, ["-m", "pytest", "training"], { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  const result = spawnSync(python, ["-m", "pytest", "training"], {
+    cwd: ROOT,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   process.stdout.write(result.stdout);
-  const count = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(result.stdout.trimEnd().split("\n").at(-1) ?? "")?.[1] ?? 0);
+  const count = (word) =>
+    Number(new RegExp(`(\\d+) ${word}`).exec(result.stdout.trimEnd().split("\n").at(-1) ?? "")?.[1] ?? 0);
   const failed = count("failed") + count("error");
   const failures = [...result.stdout.matchAll(/^(?:FAILED|ERROR) (.*)$/gm)].map(([, test]) => test);
-  return { passed: count("passed"), failed: result.status !== 0 && failed === 0 ? 1 : failed, skipped: count("skipped"), failures };
+  return {
+    passed: count("passed"),
+    failed: result.status !== 0 && failed === 0 ? 1 : failed,
+    skipped: count("skipped"),
+    failures,
+  };
 }
 
 const filters = process.argv.slice(2);
@@ -115,10 +136,17 @@ try {
     filters.length > 0
       ? [typescriptTests(filters)]
       : [
-          check("Lint and format", process.execPath, [join("node_modules", "@biomejs", "biome", "bin", "biome"), "check", "."]),
+          check("Lint and format", process.execPath, [
+            join("node_modules", "@biomejs", "biome", "bin", "biome"),
+            "check",
+            ".",
+          ]),
           check("Tidy", process.execPath, [join("scripts", "tidy.mjs")]),
           zigTests(),
-          check("The addons compile for 64-bit Arm, macOS and Windows", ...withArguments(zigCommand(), ["build", ...OTHER_SYSTEMS])),
+          check(
+            "The addons compile for 64-bit Arm, macOS and Windows",
+            ...withArguments(zigCommand(), ["build", ...OTHER_SYSTEMS]),
+          ),
           typescriptTests([]),
           trainingTests(),
         ];
@@ -126,7 +154,9 @@ try {
   const skipped = total("skipped");
   process.stdout.write("\n");
   for (const failure of results.flatMap(({ failures }) => failures ?? [])) process.stdout.write(`failed: ${failure}\n`);
-  process.stdout.write(`${total("passed")} passed, ${total("failed")} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
+  process.stdout.write(
+    `${total("passed")} passed, ${total("failed")} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`,
+  );
   process.exitCode = total("failed") > 0 ? 1 : 0;
 } catch (error) {
   process.stderr.write(`test: ${error.message}\n`);

@@ -1,6 +1,7 @@
-// Whether the tree is tidy: `node scripts/tidy.mjs`. Format and lint of Zig and Python by their own programs (biome has TypeScript), and the rules of
-// tidy/rules.mjs, whose findings may be no more than tidy/ratchet.json allows, by rule and first folder. `--all` shows what is allowed too,
-// `--json` prints one document, `--update` lowers the ratchet to what is there.
+// Whether the tree is tidy: `node scripts/tidy.mjs`. Format and lint of Zig and Python by their own programs (biome has
+// TypeScript), and the rules of tidy/rules.mjs, whose findings may be no more than tidy/ratchet.json allows, by rule
+// and first folder. `--all` shows what is allowed too, `--json` prints one document, `--update` lowers the ratchet to
+// what is there.
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -24,7 +25,10 @@ function readRatchet() {
   }
 }
 
-/** Findings on lines that are new since the ratchet was written, or in new places where none is: what has raised a count. */
+/**
+ * Findings on lines that are new since the ratchet was written, or in new places where none is: what has raised a
+ * count.
+ */
 function newest(found) {
   const git = (...args) => spawnSync("git", args, { cwd: ROOT, encoding: "utf8", maxBuffer: 1 << 28 }).stdout ?? "";
   const written = git("log", "-1", "--format=%H", "--", RATCHET).trim();
@@ -41,7 +45,8 @@ function show({ path, line, rule, text }) {
 
 function update(found, counts, ratchet) {
   const above = risen(counts, ratchet);
-  for (const { rule } of above) newest(found.filter((finding) => finding.rule === rule && isAbove(finding, counts, ratchet))).forEach(show);
+  for (const { rule } of above)
+    newest(found.filter((finding) => finding.rule === rule && isAbove(finding, counts, ratchet))).forEach(show);
   for (const { rule, count, allowed } of above)
     process.stdout.write(`${rule}: ${count} in all; the ratchet allows ${allowed} and only falls\n`);
   if (above.length > 0) return 1;

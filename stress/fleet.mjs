@@ -1,4 +1,5 @@
-// Many simulated boards on one broker whose links lose packets, on a clock of their own: is every command answered exactly once?
+// Many simulated boards on one broker whose links lose packets, on a clock of their own: is every command answered
+// exactly once?
 import { parseArgs } from "node:util";
 import { setup } from "../scripts/setup.mjs";
 
@@ -44,11 +45,16 @@ async function main() {
   if (given === undefined) return process.stdout.write(HELP);
   const { json, ...fleet } = given;
   setup();
-  if (!json) console.log(`seed ${fleet.seed}: ${fleet.boards} boards on one broker, ${100 * fleet.loss} % of all packets lost`);
+  if (!json)
+    console.log(`seed ${fleet.seed}: ${fleet.boards} boards on one broker, ${100 * fleet.loss} % of all packets lost`);
   const { simulateFleet } = await import("../host/dist/testing/simulatedFleet.js");
   const report = await simulateFleet(fleet);
   const [unanswered, once, often] = report.answers;
-  const good = once === report.commands && report.ran === report.commands && report.statusesWrong === 0 && report.failures.length === 0;
+  const good =
+    once === report.commands &&
+    report.ran === report.commands &&
+    report.statusesWrong === 0 &&
+    report.failures.length === 0;
   if (json) console.log(JSON.stringify({ seed: fleet.seed, loss: fleet.loss, ...report, good }));
   else {
     console.log(

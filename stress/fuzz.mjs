@@ -1,6 +1,7 @@
-// Fuzzes what takes bytes from strangers, with libFuzzer, and fails with the path of the input that broke it: the runtime with model files (kernels/fuzz), the
-// device core with JSON, CBOR, HTTP requests and MQTT messages (firmware/components/synapse/core/fuzz).
-// Found inputs stay in found/ beside the target, the grown corpus in .zig-cache/fuzz/; see the README of each folder.
+// Fuzzes what takes bytes from strangers, with libFuzzer, and fails with the path of the input that broke it: the
+// runtime with model files (kernels/fuzz), the device core with JSON, CBOR, HTTP requests and MQTT messages
+// (firmware/components/synapse/core/fuzz). Found inputs stay in found/ beside the target, the grown corpus in
+// .zig-cache/fuzz/; see the README of each folder.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -55,7 +56,8 @@ function options() {
     throw new UsageError(`--seconds is ${values.seconds}; expected 1 to 86400`);
   const names = values.target ?? Object.keys(TARGETS);
   for (const name of names) {
-    if (TARGETS[name] === undefined) throw new UsageError(`--target is ${name}; expected one of ${Object.keys(TARGETS).join(", ")}`);
+    if (TARGETS[name] === undefined)
+      throw new UsageError(`--target is ${name}; expected one of ${Object.keys(TARGETS).join(", ")}`);
   }
   return { seconds, names, help: values.help };
 }
@@ -64,11 +66,14 @@ function options() {
 function findClang() {
   const probe = mkdtempSync(join(tmpdir(), "synapse-fuzz-"));
   try {
-    const source = "int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n) { return (void)d, (void)n, 0; }";
-    return ["clang-19", "clang-20", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14", "clang"].find((clang) => {
-      const args = ["-fsanitize=fuzzer", "-x", "c", "-", "-o", join(probe, "probe")];
-      return spawnSync(clang, args, { input: source, stdio: ["pipe", "ignore", "ignore"] }).status === 0;
-    });
+    const source =
+      "int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n) { return (void)d, (void)n, 0; }";
+    return ["clang-19", "clang-20", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14", "clang"].find(
+      (clang) => {
+        const args = ["-fsanitize=fuzzer", "-x", "c", "-", "-o", join(probe, "probe")];
+        return spawnSync(clang, args, { input: source, stdio: ["pipe", "ignore", "ignore"] }).status === 0;
+      },
+    );
   } finally {
     rmSync(probe, { recursive: true, force: true });
   }
@@ -141,11 +146,14 @@ async function main() {
     const { code, last, tail, found } = await fuzz(build(clang, name), name, share);
     const cov = /cov: (\d+)/.exec(last)?.[1];
     const execs = Number(/^Done (\d+) runs/m.exec(tail)?.[1] ?? /^#(\d+)/.exec(last)?.[1] ?? 0);
-    console.log(`fuzz ${name}: ${execs} execs in ${share} s (${Math.round(execs / share)}/s), coverage ${cov ?? 0} edges`);
+    console.log(
+      `fuzz ${name}: ${execs} execs in ${share} s (${Math.round(execs / share)}/s), coverage ${cov ?? 0} edges`,
+    );
     if (code !== 0) {
       console.error(tail);
       console.error(`fuzz ${name}: failed on ${found.join(", ") || "an input that was not kept"}`);
-      if (found[0]) console.error(`run it again with: SYNAPSE_FUZZ_TARGET=${name} ${relative(ROOT, join(WORK, name))} ${found[0]}`);
+      if (found[0])
+        console.error(`run it again with: SYNAPSE_FUZZ_TARGET=${name} ${relative(ROOT, join(WORK, name))} ${found[0]}`);
       return 1;
     }
   }

@@ -1,6 +1,7 @@
 // Runs schemathesis (https://schemathesis.readthedocs.io) against simulated boards, native and WASM: requests made from openapi.json,
-// right and wrong ones, whose answers must be as the document says. Without schemathesis it says how to get it and fails; --install gets it.
-// After `npm run build`: node stress/schemathesis.mjs [--install] [options of schemathesis, such as --seed 1]
+// right and wrong ones, whose answers must be as the document says. Without schemathesis it says how to get it and
+// fails; --install gets it. After `npm run build`: node stress/schemathesis.mjs [--install] [options of schemathesis,
+// such as --seed 1]
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -15,15 +16,22 @@ const EXAMPLES_MAX = "50";
 
 function findSchemathesis() {
   const candidates = [process.env.SCHEMATHESIS, join(VENV, "bin", "schemathesis"), "schemathesis"].filter(Boolean);
-  return candidates.find((path) => (path.includes("/") ? existsSync(path) : spawnSync(path, ["--version"]).status === 0));
+  return candidates.find((path) =>
+    path.includes("/") ? existsSync(path) : spawnSync(path, ["--version"]).status === 0,
+  );
 }
 
-const row = (size) => ({ type: "array", items: { type: "number", minimum: -100, maximum: 100 }, minItems: size, maxItems: size });
+const row = (size) => ({
+  type: "array",
+  items: { type: "number", minimum: -100, maximum: 100 },
+  minItems: size,
+  maxItems: size,
+});
 const rows = (name) => ({ type: "array", items: { $ref: `#/components/schemas/${name}` }, minItems: 2, maxItems: 2 });
 
 /**
- * The document for one model, narrowed to requests that must succeed: how many numbers a latent or an action has is the model's, and that
- * two lists are equally long, that elites are samples, or that text is a picture, no schema can say.
+ * The document for one model, narrowed to requests that must succeed: how many numbers a latent or an action has is the
+ * model's, and that two lists are equally long, that elites are samples, or that text is a picture, no schema can say.
  */
 function narrowed(document, slot) {
   const { paths, components } = structuredClone(document);
@@ -46,17 +54,25 @@ function narrowed(document, slot) {
   for (const [name, setting] of Object.entries(schemas.SettingsChange.properties)) {
     if (setting.type === "string" && name !== "broker_url") setting.pattern = "^[ -~]*$";
   }
-  // Whether a model can be uploaded or activated depends on the slots, and whether an update can be queued or taken back on the one before; no schema describes a
-  // pack, an image or a picture's size.
+  // Whether a model can be uploaded or activated depends on the slots, and whether an update can be queued or taken
+  // back on the one before; no schema describes a pack, an image or a picture's size.
   delete paths["/v1/models/{slot}"].put;
   delete paths["/v1/updates"].delete;
-  for (const path of ["/v1/models/{slot}/activate", "/v1/updates/{kind}", "/v1/firmware", "/encode", "/v1/claim", "/v1/reboot"])
+  for (const path of [
+    "/v1/models/{slot}/activate",
+    "/v1/updates/{kind}",
+    "/v1/firmware",
+    "/encode",
+    "/v1/claim",
+    "/v1/reboot",
+  ])
     delete paths[path];
   for (const item of Object.values(paths)) {
     // Base64 in answers is tried by the document itself.
     for (const operation of Object.values(item)) {
       operation.parameters = operation.parameters?.filter(({ $ref }) => $ref === undefined);
-      if (operation.requestBody) operation.requestBody.content = { "application/json": operation.requestBody.content["application/json"] };
+      if (operation.requestBody)
+        operation.requestBody.content = { "application/json": operation.requestBody.content["application/json"] };
     }
   }
   return { ...document, paths, components };
@@ -104,7 +120,12 @@ for (const engine of ["native", "wasm"]) {
   await writeFile(file, JSON.stringify(narrowed(document, slots[0])));
   process.stderr.write(`schemathesis against the ${engine} board: the document as it is\n`);
   // Requests made from it alone have the wrong sizes for the model, and are refused.
-  const status = await run(command, `${server.url}/openapi.json`, [...owner, ...others, "--exclude-checks", "positive_data_acceptance"]);
+  const status = await run(command, `${server.url}/openapi.json`, [
+    ...owner,
+    ...others,
+    "--exclude-checks",
+    "positive_data_acceptance",
+  ]);
   process.stderr.write(`schemathesis against the ${engine} board: requests that must succeed\n`);
   const narrowedStatus = await run(command, file, [...owner, "--url", server.url, "--mode", "positive"]);
   failed ||= status !== 0 || narrowedStatus !== 0;

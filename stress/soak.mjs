@@ -1,5 +1,6 @@
-// Many clients at once against one simulated board over HTTP on 127.0.0.1, for a while: right, slow, malformed and abandoned requests. Ends with 1 when
-// the board broke a promise (a wrong answer, a wrong status, memory that grows, a queue without bound); speed is only shown.
+// Many clients at once against one simulated board over HTTP on 127.0.0.1, for a while: right, slow, malformed and
+// abandoned requests. Ends with 1 when the board broke a promise (a wrong answer, a wrong status, memory that grows, a
+// queue without bound); speed is only shown.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -41,8 +42,13 @@ function options() {
     if (/^\d+$/.test(values[name]) && value >= min && value <= max) return value;
     throw new TypeError(`--${name} ${values[name]}: expected a whole number from ${min} to ${max}`);
   };
-  if (!["native", "wasm"].includes(values.engine)) throw new TypeError(`--engine ${values.engine}: expected native or wasm`);
-  const numbers = { seconds: whole("seconds", 1, 3600), clients: whole("clients", 1, 256), requests: whole("requests", 1, 1e9) };
+  if (!["native", "wasm"].includes(values.engine))
+    throw new TypeError(`--engine ${values.engine}: expected native or wasm`);
+  const numbers = {
+    seconds: whole("seconds", 1, 3600),
+    clients: whole("clients", 1, 256),
+    requests: whole("requests", 1, 1e9),
+  };
   return { ...values, ...numbers, seed: whole("seed", 1, 2 ** 32 - 1) };
 }
 
@@ -83,7 +89,10 @@ async function text(report) {
     ["clients", `${report.clients}, ${report.seconds.toFixed(1)} s, engine ${report.engine}`],
     ["requests", `${report.requests}, ${report.counts["in drips"] ?? 0} of them in drips`],
     ["answers", `${report.compared} compared with a quiet board's, bit for bit`],
-    ["queue", `at most ${queue.inProgressMax} in progress, capacity ${queue.capacity}; ${queue.inProgressAfter} left behind`],
+    [
+      "queue",
+      `at most ${queue.inProgressMax} in progress, capacity ${queue.capacity}; ${queue.inProgressAfter} left behind`,
+    ],
     ["memory", memory ? `resident ${growth(memory.rss)}` : "too short a run to see growth (it needs half a minute)"],
     ["", memory ? `heap ${growth(memory.heap)}` : undefined],
     [
@@ -101,13 +110,21 @@ function answers(counts, renderTable) {
   const outcome = / (\d+|left|closed)$/;
   const names = Object.keys(counts).filter((name) => !outcome.test(name) && name !== "in drips");
   const ends = [...new Set(Object.keys(counts).flatMap((name) => outcome.exec(name)?.[1] ?? []))].sort();
-  const rows = names.map((name) => [name, String(counts[name]), ...ends.map((end) => String(counts[`${name} ${end}`] ?? ""))]);
+  const rows = names.map((name) => [
+    name,
+    String(counts[name]),
+    ...ends.map((end) => String(counts[`${name} ${end}`] ?? "")),
+  ]);
   return renderTable([{ title: "request" }, ...["sent", ...ends].map((title) => ({ title, align: "right" }))], rows);
 }
 
 function verdict(violations, renderTable) {
   if (violations.length === 0) return "no promise was broken";
-  const rows = violations.map(({ kind, count, example }) => [String(count), kind, example.replaceAll(/\s+/g, " ").slice(0, 160)]);
+  const rows = violations.map(({ kind, count, example }) => [
+    String(count),
+    kind,
+    example.replaceAll(/\s+/g, " ").slice(0, 160),
+  ]);
   return `broken promises\n${renderTable([{ title: "times", align: "right" }, { title: "what" }, { title: "the first" }], rows)}`;
 }
 

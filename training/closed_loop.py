@@ -17,8 +17,8 @@ BUDGET = 50
 
 @dataclass(frozen=True)
 class Outcome:
-    """success bool [B]; steps int64 [B], the step at which the goal was reached or the budget; states float32 [B, budget + 1, state
-    size]."""
+    """success bool [B]; steps int64 [B], the step at which the goal was reached or the budget; states float32 [B,
+    budget + 1, state size]."""
 
     success: Tensor
     steps: Tensor
@@ -33,8 +33,8 @@ def closed_loop(
     budget: int = BUDGET,
     arrived: Callable[[Tensor], None] = lambda done: None,
 ) -> Outcome:
-    """Runs a policy from starts [B, state size] toward goals [B, state size]. An agent that comes near enough to its goal stops there;
-    `arrived` is told after each step which have, bool [B]."""
+    """Runs a policy from starts [B, state size] toward goals [B, state size]. An agent that comes near enough to its
+    goal stops there; `arrived` is told after each step which have, bool [B]."""
     world, states = environment.world(starts), starts.clone()
     success = torch.zeros(len(starts), dtype=torch.bool)
     steps = torch.full((len(starts),), budget)

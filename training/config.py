@@ -20,9 +20,9 @@ SCHEDULES = ("cosine", "constant")
 class Data:
     """`episodes` in all, of which the last `held_out` are never trained on.
 
-    Episodes are of kinds that are taken in turn. TwoRoom's have `action_noise`, standard deviations of what is added to the expert's
-    actions; Push-T's have `action_hold`, for how many steps the agent goes to the same place. The other list is empty.
-    """
+    Episodes are of kinds that are taken in turn. TwoRoom's have `action_noise`, standard deviations of what is added to
+    the expert's actions; Push-T's have `action_hold`, for how many steps the agent goes to the same place. The other
+    list is empty."""
 
     environment: str
     episodes: int
@@ -41,15 +41,17 @@ class Data:
 class Training:
     """`common_weight`: of what all class tokens have in common (train.py; not in the published loss).
 
-    `schedule`: after the warm-up, "cosine" to 0 at `steps`, or "constant" and linear to 0 in the last fifth, so that a run that has time
-    left can go on from before the fifth.
+    `schedule`: after the warm-up, "cosine" to 0 at `steps`, or "constant" and linear to 0 in the last fifth, so that a
+    run that has time left can go on from before the fifth.
 
-    `encoder_std`, `residual_std`, `patch_std`, `position_std`: standard deviations that the encoder's linear layers, those of them that
-    write to the residual stream, its patch embedding, and its position embeddings and class token start with.
+    `encoder_std`, `residual_std`, `patch_std`, `position_std`: standard deviations that the encoder's linear layers,
+    those of them that write to the residual stream, its patch embedding, and its position embeddings and class token
+    start with.
 
     `salient_patches` and `other_patches`: how many the encoder is trained on (patches.py), 0 and 0 for all.
 
-    `frozen_episodes`: if not 0, the encoder and its projector stay as they are, and the rest is trained on that many episodes.
+    `frozen_episodes`: if not 0, the encoder and its projector stay as they are, and the rest is trained on that many
+    episodes.
 
     `bf16`: linear algebra in bfloat16 where the hardware has it.
     """
@@ -99,7 +101,8 @@ class Config:
         return sum(stage.steps for stage in self.stages)
 
     def stage(self, step: int) -> tuple[int, int]:
-        """The stage that step number `step` (0-based) belongs to and the steps before it. After the last step: the last stage."""
+        """The stage that step number `step` (0-based) belongs to and the steps before it. After the last step: the last
+        stage."""
         before = 0
         for number, stage in enumerate(self.stages):
             if step < before + stage.steps or number == len(self.then):
@@ -109,7 +112,8 @@ class Config:
 
 
 def parse(document: dict, where: str = "config") -> Config:
-    """Stages in `then` name only what differs from `training`. Throws ValueError that names the keys that are missing or unknown."""
+    """Stages in `then` name only what differs from `training`. Throws ValueError that names the keys that are missing
+    or unknown."""
     parts = {"dimensions": Dimensions, "data": Data, "training": Training}
     _check(document, Config, where)
     built = {}
@@ -132,15 +136,21 @@ def parse(document: dict, where: str = "config") -> Config:
     if d.width % d.encoder_heads != 0:
         raise ValueError(f"{where}.dimensions: width {d.width} is not a multiple of encoder_heads {d.encoder_heads}")
     if d.action_in != FRAMESKIP * ACTION_SIZE:
-        raise ValueError(f"{where}.dimensions: action_in {d.action_in} must be frameskip x action size = {FRAMESKIP * ACTION_SIZE}")
+        raise ValueError(
+            f"{where}.dimensions: action_in {d.action_in} must be frameskip x action size = {FRAMESKIP * ACTION_SIZE}"
+        )
     _check_data(config.data, f"{where}.data")
     if not 0 < config.data.held_out < config.data.episodes:
-        raise ValueError(f"{where}.data: held_out {config.data.held_out} must be in 1..episodes - 1 = {config.data.episodes - 1}")
+        raise ValueError(
+            f"{where}.data: held_out {config.data.held_out} must be in 1..episodes - 1 = {config.data.episodes - 1}"
+        )
     for number, stage in enumerate(config.stages):
         _check_stage(stage, config, f"{where}.training" if number == 0 else f"{where}.then[{number - 1}]")
     frozen = [stage.frozen_episodes > 0 for stage in config.stages]
     if frozen != sorted(frozen):
-        raise ValueError(f"{where}.then[{frozen.index(True)}]: frozen_episodes is 0 after a stage whose encoder is frozen")
+        raise ValueError(
+            f"{where}.then[{frozen.index(True)}]: frozen_episodes is 0 after a stage whose encoder is frozen"
+        )
     return config
 
 
@@ -150,7 +160,9 @@ def _check_data(data: Data, where: str) -> None:
     for environment, key in KINDS.items():
         kinds = getattr(data, key)
         if (environment == data.environment) != (len(kinds) > 0):
-            raise ValueError(f"{where}: {key} {kinds} is for {environment}, which needs one or more; it is empty for another environment")
+            raise ValueError(
+                f"{where}: {key} {kinds} is for {environment}, which needs one or more; it is empty for another environment"
+            )
     if any(hold < 1 for hold in data.action_hold):
         raise ValueError(f"{where}: action_hold {data.action_hold} must be of steps, at least 1")
 
@@ -167,7 +179,9 @@ def _check_stage(stage: Training, config: Config, where: str) -> None:
         raise ValueError(f"{where}: schedule {stage.schedule!r} is none of {', '.join(SCHEDULES)}")
     trained = config.data.episodes - config.data.held_out
     if not 0 <= stage.frozen_episodes <= trained:
-        raise ValueError(f"{where}: frozen_episodes {stage.frozen_episodes} must be in 0..episodes - held_out = {trained}")
+        raise ValueError(
+            f"{where}: frozen_episodes {stage.frozen_episodes} must be in 0..episodes - held_out = {trained}"
+        )
 
 
 def _check(document: object, kind: type, where: str) -> None:

@@ -17,8 +17,8 @@ def latent_std(latents: Tensor) -> float:
 
 
 def varying_share(tokens: Tensor) -> float:
-    """tokens [N, width] -> their variance over N as a share of their mean square, 0..1. Near 0 they are all the same but for a little,
-    which float sees and int8 does not."""
+    """tokens [N, width] -> their variance over N as a share of their mean square, 0..1. Near 0 they are all the same
+    but for a little, which float sees and int8 does not."""
     return (tokens.float().var(dim=0).mean() / tokens.float().square().mean().clamp_min(1e-30)).item()
 
 
@@ -34,10 +34,11 @@ _ROUNDING_SHARE = 1e-12
 
 
 def agreement(actual: Tensor, expected: Tensor) -> dict[str, float | None]:
-    """[N, width] each -> mean and worst over N of their cosine, of the cosine about the mean of `expected`, and of the mean squared error over
-    the variance of `expected`: what `synapse-host compare` says of two models, by the same definition (host/src/report/similarity.ts, which
-    says what happens where a vector is the mean, or all are the same). None where there is no such figure. What all latents have in common
-    makes the first high and leaves the others as they are."""
+    """[N, width] each -> mean and worst over N of their cosine, of the cosine about the mean of `expected`, and of the
+    mean squared error over the variance of `expected`: what `synapse-host compare` says of two models, by the same
+    definition (host/src/report/similarity.ts, which says what happens where a vector is the mean, or all are the same).
+    None where there is no such figure. What all latents have in common makes the first high and leaves the others as
+    they are."""
     actual, expected = actual.double().cpu(), expected.double().cpu()
     centre = expected.mean(dim=0)
     figures: dict[str, Tensor | None] = {
@@ -52,7 +53,10 @@ def agreement(actual: Tensor, expected: Tensor) -> dict[str, float | None]:
             if (error.sum(dim=1) <= _ROUNDING_SHARE * expected.square().sum(dim=1)).all():
                 figures |= {"centred_cosine": torch.ones(len(expected)), "relative_error": torch.zeros(len(expected))}
         else:
-            figures |= {"centred_cosine": _cosines(actual, expected, centre), "relative_error": error.mean(dim=1) / variance}
+            figures |= {
+                "centred_cosine": _cosines(actual, expected, centre),
+                "relative_error": error.mean(dim=1) / variance,
+            }
     worst = {"cosine": torch.min, "centred_cosine": torch.min, "relative_error": torch.max}
     summary: dict[str, float | None] = {}
     for name, each in figures.items():
@@ -78,7 +82,8 @@ def _cosines(actual: Tensor, expected: Tensor, origin: Tensor) -> Tensor:
 
 
 def linear_probe_r2(latents: Tensor, factors: Tensor, test_latents: Tensor, test_factors: Tensor) -> float:
-    """Least squares with intercept from latents [N, width] to factors [N, K]; R2 on the test set, averaged over the factors."""
+    """Least squares with intercept from latents [N, width] to factors [N, K]; R2 on the test set, averaged over the
+    factors."""
     mean = factors.double().mean(dim=0)
     design = _with_ones(latents)
     # A small ridge keeps the solution finite where latents have collapsed.
@@ -95,7 +100,8 @@ def _with_ones(latents: Tensor) -> Tensor:
 
 
 def read_log(path: Path) -> list[dict]:
-    """Records of a JSONL log; none where the file does not exist. A last line that was cut off while being written is left out."""
+    """Records of a JSONL log; none where the file does not exist. A last line that was cut off while being written is
+    left out."""
     records = []
     for line in path.read_text().splitlines() if path.exists() else []:
         try:

@@ -1,7 +1,7 @@
 """Episodes: states and actions, and how actions are standardised.
 
-Frames are a function of the state and are drawn when they are needed, so an episode file stays small and serves every image size.
-"""
+Frames are a function of the state and are drawn when they are needed, so an episode file stays small and serves every
+image size."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .files import replacing
 
 @dataclass(frozen=True)
 class Episodes:
-    """states float32 [E, steps + 1, state size], actions float32 [E, steps, ACTION_SIZE], lengths int64 [E] (actions taken; what follows is
-    zero), goals float32 [E, state size], NaN where an episode has none."""
+    """states float32 [E, steps + 1, state size], actions float32 [E, steps, ACTION_SIZE], lengths int64 [E] (actions
+    taken; what follows is zero), goals float32 [E, state size], NaN where an episode has none."""
 
     states: Tensor
     actions: Tensor
@@ -57,7 +57,9 @@ class ActionStatistics:
 
     def standardize(self, actions: Tensor) -> Tensor:
         """[..., 2] -> the same, z-scored."""
-        return (actions - torch.tensor(self.mean, device=actions.device)) / torch.tensor(self.std, device=actions.device)
+        return (actions - torch.tensor(self.mean, device=actions.device)) / torch.tensor(
+            self.std, device=actions.device
+        )
 
     def restore(self, actions: Tensor) -> Tensor:
         return actions * torch.tensor(self.std, device=actions.device) + torch.tensor(self.mean, device=actions.device)

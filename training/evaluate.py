@@ -36,7 +36,8 @@ def held_out(config: Config, episodes: Episodes) -> Episodes:
 
 
 def recorded_pairs(config: Config, episodes: Episodes, count: int) -> Pairs:
-    """Starts and goals as stable-worldmodel takes them: states of held-out episodes of the config's first kind, 25 steps apart."""
+    """Starts and goals as stable-worldmodel takes them: states of held-out episodes of the config's first kind, 25
+    steps apart."""
     part = held_out(config, episodes)
     number = torch.arange(len(episodes) - len(part), len(episodes))
     last_start = torch.where(number % config.data.kinds == 0, part.lengths - GOAL_OFFSET, -1)
@@ -65,7 +66,12 @@ def auroc(negative: Tensor, positive: Tensor) -> float:
 
 def _summary(outcome: Outcome) -> dict:
     successes, count = int(outcome.success.sum()), len(outcome.success)
-    result = {"success": successes / count, "successes": successes, "pairs": count, "success_ci95": wilson(successes, count)}
+    result = {
+        "success": successes / count,
+        "successes": successes,
+        "pairs": count,
+        "success_ci95": wilson(successes, count),
+    }
     if successes:
         result["steps_mean_when_successful"] = outcome.steps[outcome.success].double().mean().item()
     return result
@@ -89,8 +95,8 @@ def _planning(world: Environment, trained: Trained, pairs: Pairs, solver: CEM) -
 
 @torch.no_grad()
 def latent_report(world: Environment, trained: Trained, part: Episodes, device: torch.device) -> dict:
-    """Probe of the environment's factors, prediction error by number of steps relative to the latents' variance, and surprise, all on
-    held-out episodes."""
+    """Probe of the environment's factors, prediction error by number of steps relative to the latents' variance, and
+    surprise, all on held-out episodes."""
     model, d = trained.model, trained.config.dimensions
     windows = Windows(world, part, trained.statistics, d.history_frames + 1, d.image, device)
     tokens, latents, factors, normal, teleported = [], [], [], [], []
@@ -141,9 +147,10 @@ def evaluate(
     sets: tuple[str, ...] = (),
     clip: bool = False,
 ) -> dict:
-    """`source`: a checkpoint or a model folder. Evaluates `sets` of pairs, or all, writes evaluation.json and pictures of walks to `out`
-    after every set, and returns the report. Of a report of the same model with the same planner that is there already the other sets are
-    kept, so that a long evaluation can be made in parts; one of another model is replaced."""
+    """`source`: a checkpoint or a model folder. Evaluates `sets` of pairs, or all, writes evaluation.json and pictures
+    of walks to `out` after every set, and returns the report. Of a report of the same model with the same planner that
+    is there already the other sets are kept, so that a long evaluation can be made in parts; one of another model is
+    replaced."""
     trained = load_trained(source, device)
     world = environment(trained.config.data.environment)
     known = (RECORDED, *world.sets)
@@ -152,7 +159,12 @@ def evaluate(
     episodes = Episodes.load(data)
     out.mkdir(parents=True, exist_ok=True)
     solver = CEM(samples=samples, iterations=iterations, elites=min(30, samples), clip=clip)
-    report = {"name": trained.config.name, "step": trained.step, "train_seconds": round(trained.seconds), "trained_on": trained.device}
+    report = {
+        "name": trained.config.name,
+        "step": trained.step,
+        "train_seconds": round(trained.seconds),
+        "trained_on": trained.device,
+    }
     report["cem"] = {
         "samples": samples,
         "iterations": iterations,
@@ -162,8 +174,12 @@ def evaluate(
         "budget": BUDGET,
     } | ({"clip": True} if clip else {})
     written = json.loads((out / REPORT).read_text()) if (out / REPORT).exists() else {}
-    kept = {key: value for key, value in written.items() if key not in report} if report.items() <= written.items() else {}
-    report |= {"latents": kept.get("latents") or latent_report(world, trained, held_out(trained.config, episodes), device)}
+    kept = (
+        {key: value for key, value in written.items() if key not in report} if report.items() <= written.items() else {}
+    )
+    report |= {
+        "latents": kept.get("latents") or latent_report(world, trained, held_out(trained.config, episodes), device)
+    }
     report |= {name: kept[name] for name in (*known, "packed") if name in kept}
     print(json.dumps(report["latents"], indent=1), flush=True)
     for name in sets or known:
@@ -182,7 +198,9 @@ def pictured(world: Environment) -> tuple[str, ...]:
     return world.sets or (RECORDED,)
 
 
-def _evaluate_set(name: str, world: Environment, trained: Trained, episodes: Episodes, count: int, solver: CEM, out: Path) -> dict:
+def _evaluate_set(
+    name: str, world: Environment, trained: Trained, episodes: Episodes, count: int, solver: CEM, out: Path
+) -> dict:
     pairs = recorded_pairs(trained.config, episodes, count) if name == RECORDED else world.pairs(name, count)
     result, walks = _planning(world, trained, pairs, solver)
     if name in pictured(world):

@@ -1,7 +1,9 @@
-"""An evaluation set as one file: a plain zip archive of `<episode>/episode.json` and `<episode>/frame-NN.png`, nothing compressed twice.
+"""An evaluation set as one file: a plain zip archive of `<episode>/episode.json` and `<episode>/frame-NN.png`, nothing
+compressed twice.
 
-Members are stored: PNG frames would not shrink, a reader finds each at its place in the file, and the bytes depend on no version of zlib.
-Names are in order, times are those before which zip has none and modes are equal, so the same episodes make the same file anywhere."""
+Members are stored: PNG frames would not shrink, a reader finds each at its place in the file, and the bytes depend on
+no version of zlib. Names are in order, times are those before which zip has none and modes are equal, so the same
+episodes make the same file anywhere."""
 
 from __future__ import annotations
 
@@ -47,10 +49,14 @@ def episode_names(path: Path, split: str = "") -> list[str]:
 def read_episode(path: Path, name: str) -> tuple[np.ndarray, dict]:
     """The frames of an episode, uint8 [frames, height, width, 3], and its actions, states and latents."""
     with _opened(path) as archive:
-        frames = sorted(member for member in archive.namelist() if member.startswith(f"{name}/") and member.endswith(".png"))
+        frames = sorted(
+            member for member in archive.namelist() if member.startswith(f"{name}/") and member.endswith(".png")
+        )
         if not frames:
             raise ValueError(f"{path}: has no episode {name}; expected one of {', '.join(episode_names(path))}")
-        pixels = np.stack([np.array(Image.open(io.BytesIO(_content(archive, frame))).convert("RGB")) for frame in frames])
+        pixels = np.stack(
+            [np.array(Image.open(io.BytesIO(_content(archive, frame))).convert("RGB")) for frame in frames]
+        )
         return pixels, json.loads(_content(archive, f"{name}/{EPISODE}"))
 
 
@@ -69,5 +75,7 @@ def _content(archive: zipfile.ZipFile, name: str) -> bytes:
     except KeyError:
         raise ValueError(f"{archive.filename}: has no {name}; expected a zip archive of episodes") from None
     if info.file_size > _MEMBER_BYTES_MAX:
-        raise ValueError(f"{archive.filename}: {name} claims {info.file_size} bytes; expected at most {_MEMBER_BYTES_MAX}")
+        raise ValueError(
+            f"{archive.filename}: {name} claims {info.file_size} bytes; expected at most {_MEMBER_BYTES_MAX}"
+        )
     return archive.read(info)

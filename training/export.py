@@ -1,5 +1,5 @@
-"""Writes a trained model as a folder that needs nothing of this package: weights, configs, held-out episodes with their latents, and a
-model card."""
+"""Writes a trained model as a folder that needs nothing of this package: weights, configs, held-out episodes with their
+latents, and a model card."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ MINIMUM_FRAMES = 4
 
 
 def export(source: Path, data: Path, evaluation: Path, out: Path) -> None:
-    """`source`: a checkpoint or a model folder. The report in `evaluation` must be of it. An existing folder `out`, which may be `source`,
-    is replaced once the new one is whole."""
+    """`source`: a checkpoint or a model folder. The report in `evaluation` must be of it. An existing folder `out`,
+    which may be `source`, is replaced once the new one is whole."""
     trained = load_trained(source, torch.device("cpu"))
     report = json.loads((evaluation / REPORT).read_text())
     if report["name"] != trained.config.name or report["step"] != trained.step:
@@ -46,7 +46,9 @@ def export(source: Path, data: Path, evaluation: Path, out: Path) -> None:
         raise ValueError(f"{evaluation / REPORT} has no recorded goals: evaluate them first")
     world = environment(trained.config.data.environment)
     pictures = [f"{name}.{kind}" for name in pictured(world) if name in report for kind in ("gif", "png")]
-    copied = [evaluation / name for name in (*pictures, REPORT)] + [(source if source.is_dir() else source.parent) / CURVES]
+    copied = [evaluation / name for name in (*pictures, REPORT)] + [
+        (source if source.is_dir() else source.parent) / CURVES
+    ]
     if missing := [str(file) for file in copied if not file.exists()]:
         raise ValueError(f"missing {', '.join(missing)}; the checkpoint must lie where training wrote it")
     partial = out.with_name(f"{out.name}.partial")
@@ -90,18 +92,24 @@ def describe(trained: Trained, report: dict) -> dict:
         | {"step": trained.step, "seconds": round(trained.seconds), "device": trained.device},
         "then": [dataclasses.asdict(stage) for stage in trained.config.then],
         "metrics": {
-            key: report[key] for key in ("latents", RECORDED, *environment(trained.config.data.environment).sets, "cem") if key in report
+            key: report[key]
+            for key in ("latents", RECORDED, *environment(trained.config.data.environment).sets, "cem")
+            if key in report
         },
     }
 
 
 @torch.no_grad()
 def write_episodes(world: Environment, model: LeWM, episodes: Episodes, path: Path) -> None:
-    """50 episodes, the first half `calibration-NN`, the others `test-NN`. Each has frames FRAMESKIP steps apart (PNG: two decoders agree
-    on every bit), the raw actions between them, states, and PyTorch's latents."""
-    chosen = [index for index in range(len(episodes)) if int(episodes.lengths[index]) >= FRAMESKIP * (MINIMUM_FRAMES - 1)][:EPISODES]
+    """50 episodes, the first half `calibration-NN`, the others `test-NN`. Each has frames FRAMESKIP steps apart (PNG:
+    two decoders agree on every bit), the raw actions between them, states, and PyTorch's latents."""
+    chosen = [
+        index for index in range(len(episodes)) if int(episodes.lengths[index]) >= FRAMESKIP * (MINIMUM_FRAMES - 1)
+    ][:EPISODES]
     if len(chosen) < EPISODES:
-        raise ValueError(f"{EPISODES} held-out episodes of at least {MINIMUM_FRAMES} frames are needed, there are {len(chosen)}")
+        raise ValueError(
+            f"{EPISODES} held-out episodes of at least {MINIMUM_FRAMES} frames are needed, there are {len(chosen)}"
+        )
     members: dict[str, bytes] = {}
     for number, index in enumerate(chosen):
         split, place = ("calibration", number) if number < EPISODES // 2 else ("test", number - EPISODES // 2)

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# What is longer is no suffix by which a writer chooses its format, and might make the temporary name longer than names may be.
+# What is longer is no suffix by which a writer chooses its format, and might make the temporary name longer than names
+# may be.
 SUFFIX_BYTES_MAX = 16
 
 
@@ -28,9 +29,10 @@ class WriteFailed(OSError):
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file with the suffix of `path`, in its folder, that takes its place when the block ends well and is removed when it does
-    not. A symbolic link stays one, and the file behind it is replaced; a file that was there keeps its mode, and its owner where that may
-    be set. What is no regular file (a device, a FIFO) is written into, since it cannot be replaced. Raises WriteFailed, also for a file that its owner made read-only."""
+    """A temporary file with the suffix of `path`, in its folder, that takes its place when the block ends well and is
+    removed when it does not. A symbolic link stays one, and the file behind it is replaced; a file that was there keeps
+    its mode, and its owner where that may be set. What is no regular file (a device, a FIFO) is written into, since it
+    cannot be replaced. Raises WriteFailed, also for a file that its owner made read-only."""
     try:
         with _through(path) if path.exists() and not path.is_file() else _instead(path) as temporary:
             yield temporary

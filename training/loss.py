@@ -1,8 +1,8 @@
 """SIGReg, the regulariser that keeps LeWM's latents from collapsing (Balestriero and LeCun, LeJEPA, arXiv 2511.08544).
 
-A latent distribution is an isotropic Gaussian exactly if every one-dimensional projection of it is a standard Gaussian. The statistic of
-Epps and Pulley measures that for a projection x: N times the integral over t of |mean exp(i t x) - exp(-t^2 / 2)|^2 exp(-t^2 / 2), here
-over [-3, 3] by the trapezoidal rule.
+A latent distribution is an isotropic Gaussian exactly if every one-dimensional projection of it is a standard Gaussian.
+The statistic of Epps and Pulley measures that for a projection x: N times the integral over t of |mean exp(i t x) -
+exp(-t^2 / 2)|^2 exp(-t^2 / 2), here over [-3, 3] by the trapezoidal rule.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from torch import Tensor
 
 
 class SIGReg:
-    """`knots` points on [0, limit] (the integrand is even), `projections` random directions that are drawn anew at every call."""
+    """`knots` points on [0, limit] (the integrand is even), `projections` random directions that are drawn anew at
+    every call."""
 
     def __init__(self, projections: int = 1024, knots: int = 17, limit: float = 3.0) -> None:
         self.projections = projections
@@ -29,7 +30,8 @@ class SIGReg:
         return drawn / drawn.norm(dim=0)
 
     def __call__(self, latents: Tensor, directions: Tensor) -> Tensor:
-        """latents [T, N, width], directions [width, projections] -> the statistic, averaged over frames and directions (a scalar)."""
+        """latents [T, N, width], directions [width, projections] -> the statistic, averaged over frames and directions
+        (a scalar)."""
         projected = latents.float() @ directions.to(latents.device)
         return self.statistic(projected).mean()
 

@@ -11,8 +11,9 @@ LARGEST = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Makes glibc keep what is freed. By default it gives large blocks back to the kernel at once, and a step, which frees and takes the
-    same hundreds of megabytes again and again, spends a fifth of its time on fresh pages. False where the C library is another."""
+    """Makes glibc keep what is freed. By default it gives large blocks back to the kernel at once, and a step, which
+    frees and takes the same hundreds of megabytes again and again, spends a fifth of its time on fresh pages. False
+    where the C library is another."""
     if sys.platform != "linux":
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -1,7 +1,7 @@
 """LeWM (Maes et al. 2026, arXiv 2603.19312) in plain PyTorch, with the state_dict keys of the published checkpoints.
 
-Written from the paper and the published code. `LeWM` starts in eval mode: no dropout, BatchNorm with running statistics.
-`oracle/check_reference.py` holds it against `stable-worldmodel` and the Hugging Face ViT.
+Written from the paper and the published code. `LeWM` starts in eval mode: no dropout, BatchNorm with running
+statistics. `oracle/check_reference.py` holds it against `stable-worldmodel` and the Hugging Face ViT.
 """
 
 from __future__ import annotations
@@ -72,8 +72,11 @@ class SelfAttention(nn.Module):
         return attend(self.query(x), self.key(x), self.value(x), self.heads, causal=False, key_bias=key_bias)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, causal: bool, dropout: float = 0.0, key_bias: Tensor | None = None) -> Tensor:
-    """softmax(q k^T / sqrt(head dim) + key_bias) v by head. q, k, v [B, T, heads * dim]; the same shape comes back. key_bias [T]."""
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, heads: int, causal: bool, dropout: float = 0.0, key_bias: Tensor | None = None
+) -> Tensor:
+    """softmax(q k^T / sqrt(head dim) + key_bias) v by head. q, k, v [B, T, heads * dim]; the same shape comes back.
+    key_bias [T]."""
     batch, frames, inner = q.shape
     q, k, v = (t.view(batch, frames, heads, inner // heads).transpose(1, 2) for t in (q, k, v))
     if q.is_cuda:
@@ -158,7 +161,9 @@ class Projector(nn.Module):
     def __init__(self, d: Dimensions) -> None:
         super().__init__()
         hidden = d.projector_hidden
-        self.net = nn.Sequential(nn.Linear(d.width, hidden), nn.BatchNorm1d(hidden), nn.GELU(), nn.Linear(hidden, d.width))
+        self.net = nn.Sequential(
+            nn.Linear(d.width, hidden), nn.BatchNorm1d(hidden), nn.GELU(), nn.Linear(hidden, d.width)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x)
@@ -170,7 +175,9 @@ class ActionEncoder(nn.Module):
     def __init__(self, d: Dimensions) -> None:
         super().__init__()
         self.patch_embed = nn.Conv1d(d.action_in, d.action_smoothed, 1)
-        self.embed = nn.Sequential(nn.Linear(d.action_smoothed, d.action_hidden), nn.SiLU(), nn.Linear(d.action_hidden, d.width))
+        self.embed = nn.Sequential(
+            nn.Linear(d.action_smoothed, d.action_hidden), nn.SiLU(), nn.Linear(d.action_hidden, d.width)
+        )
 
     def forward(self, actions: Tensor) -> Tensor:
         return self.embed(self.patch_embed(actions.transpose(1, 2)).transpose(1, 2))
@@ -246,7 +253,8 @@ class Predictor(nn.Module):
 
 
 class LeWM(nn.Module):
-    """`dropout` acts on the predictor's attention weights and the outputs of its linear layers, in training mode only."""
+    """`dropout` acts on the predictor's attention weights and the outputs of its linear layers, in training mode
+    only."""
 
     def __init__(self, dimensions: Dimensions = TRUE, dropout: float = 0.0) -> None:
         super().__init__()
@@ -275,8 +283,8 @@ class LeWM(nn.Module):
         return self.pred_proj(out.flatten(0, 1)).view_as(out)
 
     def rollout(self, latent: Tensor, actions: Tensor) -> Tensor:
-        """latent [B, width], actions [B, T, action_in] -> the T predicted latents [B, T, width]. Each sees at most the last
-        history_frames."""
+        """latent [B, width], actions [B, T, action_in] -> the T predicted latents [B, T, width]. Each sees at most the
+        last history_frames."""
         embeddings = self.action_encoder(actions)
         history = [latent]
         for step in range(actions.shape[1]):
@@ -292,9 +300,9 @@ def preprocess(rgb: np.ndarray, mean: tuple[float, ...] = IMAGE_MEAN, std: tuple
 
 def normalize(pixels: Tensor, mean: tuple[float, ...] = IMAGE_MEAN, std: tuple[float, ...] = IMAGE_STD) -> Tensor:
     """uint8 [..., 3, H, W] on any device -> f32, scaled to 0..1 and normalised by channel."""
-    return (pixels.float() / 255 - torch.tensor(mean, device=pixels.device).view(3, 1, 1)) / torch.tensor(std, device=pixels.device).view(
-        3, 1, 1
-    )
+    return (pixels.float() / 255 - torch.tensor(mean, device=pixels.device).view(3, 1, 1)) / torch.tensor(
+        std, device=pixels.device
+    ).view(3, 1, 1)
 
 
 def shapes(dimensions: Dimensions) -> dict[str, tuple[int, ...]]:

@@ -57,7 +57,10 @@ def _packed(report: dict) -> str:
         "|---|---|---|---|---|",
     ]
     for row in packed["rows"]:
-        pairs = [f"{figure(row[f'{key}Mean'], 5)}, {figure(row[f'{key}Worst'], 5)}" for key in ("cosine", "centredCosine", "relativeError")]
+        pairs = [
+            f"{figure(row[f'{key}Mean'], 5)}, {figure(row[f'{key}Worst'], 5)}"
+            for key in ("cosine", "centredCosine", "relativeError")
+        ]
         lines.append(f"| {row['what']} | {' | '.join(pairs)} | {row['inputs']} |")
     return "\n".join(lines)
 

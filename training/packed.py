@@ -20,8 +20,11 @@ ALL_PICTURES = 1_000_000
 
 
 def measure_packed(folder: Path) -> dict:
-    """Packs the model of `folder` and compares it with its weights in f32. What `compare --json` answers of each line, with the type."""
-    answer = json.loads(_run("compare", "--eval", str(folder), "--type", TYPE, "--images-max", str(ALL_PICTURES), "--json"))
+    """Packs the model of `folder` and compares it with its weights in f32. What `compare --json` answers of each line,
+    with the type."""
+    answer = json.loads(
+        _run("compare", "--eval", str(folder), "--type", TYPE, "--images-max", str(ALL_PICTURES), "--json")
+    )
     return {"type": TYPE, "rows": answer["rows"]}
 
 

@@ -1,4 +1,5 @@
-"""Planning by the cross-entropy method in latent space, for many agents at once, as stable-worldmodel's `CEMSolver` does it."""
+"""Planning by the cross-entropy method in latent space, for many agents at once, as stable-worldmodel's `CEMSolver`
+does it."""
 
 from __future__ import annotations
 
@@ -25,9 +26,9 @@ class Rollouts(Protocol):
 
 @dataclass(frozen=True)
 class CEM:
-    """`horizon` in model steps of FRAMESKIP environment steps. `rows_max`: candidate sequences that are rolled out at a time. `clip`: policies
-    keep candidates within the environment's bounds, as the reference's `ICEMSolver` and boards do; its `CEMSolver` leaves that to the
-    environment."""
+    """`horizon` in model steps of FRAMESKIP environment steps. `rows_max`: candidate sequences that are rolled out at a
+    time. `clip`: policies keep candidates within the environment's bounds, as the reference's `ICEMSolver` and boards
+    do; its `CEMSolver` leaves that to the environment."""
 
     samples: int = 300
     iterations: int = 30
@@ -38,18 +39,31 @@ class CEM:
 
     @torch.no_grad()
     def plan(
-        self, model: Rollouts, latents: Tensor, goals: Tensor, generator: torch.Generator, bounds: tuple[Tensor, Tensor] | None = None
+        self,
+        model: Rollouts,
+        latents: Tensor,
+        goals: Tensor,
+        generator: torch.Generator,
+        bounds: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        """latents, goals [B, width] -> z-scored actions [B, horizon, action_in] that bring the last predicted latent nearest to the goal.
+        """latents, goals [B, width] -> z-scored actions [B, horizon, action_in] that bring the last predicted latent
+        nearest to the goal.
 
-        Starts at mean 0 and standard deviation 1; candidate 0 is the mean; each iteration takes mean and standard deviation from the
-        elites; the answer is the last mean. `bounds`: least and greatest z-scored action [action_in], to which candidates are clipped.
-        """
+        Starts at mean 0 and standard deviation 1; candidate 0 is the mean; each iteration takes mean and standard
+        deviation from the elites; the answer is the last mean. `bounds`: least and greatest z-scored action
+        [action_in], to which candidates are clipped."""
         batch = max(1, self.rows_max // self.samples)
-        return torch.cat([self._plan(model, z, g, generator, bounds) for z, g in zip(latents.split(batch), goals.split(batch))])
+        return torch.cat(
+            [self._plan(model, z, g, generator, bounds) for z, g in zip(latents.split(batch), goals.split(batch))]
+        )
 
     def _plan(
-        self, model: Rollouts, latents: Tensor, goals: Tensor, generator: torch.Generator, bounds: tuple[Tensor, Tensor] | None
+        self,
+        model: Rollouts,
+        latents: Tensor,
+        goals: Tensor,
+        generator: torch.Generator,
+        bounds: tuple[Tensor, Tensor] | None,
     ) -> Tensor:
         agents = len(latents)
         shape = (agents, self.horizon, model.dimensions.action_in)
@@ -73,7 +87,9 @@ class CEM:
 class ModelPolicy:
     """Sees frames of the current state and of the goal only. Plans, carries out the whole plan, plans again."""
 
-    def __init__(self, environment: Environment, model: LeWM, statistics: ActionStatistics, solver: CEM, seed: int) -> None:
+    def __init__(
+        self, environment: Environment, model: LeWM, statistics: ActionStatistics, solver: CEM, seed: int
+    ) -> None:
         self.environment, self.model, self.statistics, self.solver = environment, model, statistics, solver
         self.device = next(model.parameters()).device
         self.world: Rollouts = PlanningModel(model)
@@ -84,13 +100,17 @@ class ModelPolicy:
 
     def _bounds(self) -> tuple[Tensor, Tensor]:
         """Least and greatest z-scored action [action_in]."""
-        low, high = (torch.full((FRAMESKIP, ACTION_SIZE), bound, device=self.device) for bound in self.environment.action_bounds)
+        low, high = (
+            torch.full((FRAMESKIP, ACTION_SIZE), bound, device=self.device) for bound in self.environment.action_bounds
+        )
         return self.statistics.standardize(low).flatten(), self.statistics.standardize(high).flatten()
 
     @torch.no_grad()
     def encode(self, states: Tensor) -> Tensor:
         """Latents [B, width] of frames of states [B, state size]."""
-        return self.model.encode(normalize(self.environment.render(states.to(self.device), self.model.dimensions.image)))
+        return self.model.encode(
+            normalize(self.environment.render(states.to(self.device), self.model.dimensions.image))
+        )
 
     def start(self, states: Tensor) -> Tensor:
         """What the world rolls out from."""
@@ -114,11 +134,17 @@ class ModelPolicy:
 
 
 class TrueDynamicsPolicy(ModelPolicy):
-    """Plans with the environment itself in the predictor's place and the same distance between latents: what is left to fail are encoder
-    and planner."""
+    """Plans with the environment itself in the predictor's place and the same distance between latents: what is left to
+    fail are encoder and planner."""
 
     def __init__(
-        self, environment: Environment, model: LeWM, statistics: ActionStatistics, solver: CEM, seed: int, lookup: Encode | None = None
+        self,
+        environment: Environment,
+        model: LeWM,
+        statistics: ActionStatistics,
+        solver: CEM,
+        seed: int,
+        lookup: Encode | None = None,
     ) -> None:
         """`lookup`: in the place of `encode` for what is imagined."""
         super().__init__(environment, model, statistics, solver, seed)
@@ -130,7 +156,8 @@ class TrueDynamicsPolicy(ModelPolicy):
         return states.to(self.device)
 
     def rollout(self, states: Tensor, actions: Tensor) -> Tensor:
-        """states [B, state size], z-scored actions [B, T, action_in] -> the latent after the last action [B, 1, width]."""
+        """states [B, state size], z-scored actions [B, T, action_in] -> the latent after the last action [B, 1,
+        width]."""
         world = self.environment.world(states)
         for action in self.statistics.restore(actions.reshape(len(actions), -1, ACTION_SIZE)).unbind(dim=1):
             states = world.step(action)

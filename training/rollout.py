@@ -1,9 +1,10 @@
-"""LeWM.rollout for planning, which asks for the predictions of thousands of action sequences: the same numbers for two thirds of the work.
+"""LeWM.rollout for planning, which asks for the predictions of thousands of action sequences: the same numbers for two
+thirds of the work.
 
-While the history is not full, positions stay where they are and attention is causal, so that keys and values of earlier frames are kept.
-After that every frame moves one position to the front and is computed anew, but its modulation by the action is not. And only the last
-frame's prediction is wanted, so that the last layer's other frames give keys and values alone.
-"""
+While the history is not full, positions stay where they are and attention is causal, so that keys and values of earlier
+frames are kept. After that every frame moves one position to the front and is computed anew, but its modulation by the
+action is not. And only the last frame's prediction is wanted, so that the last layer's other frames give keys and
+values alone."""
 
 from __future__ import annotations
 
@@ -55,8 +56,11 @@ class PlanningModel:
         return torch.stack(latents[1:], dim=1)
 
 
-def _layer(layer: PredictorLayer, x: Tensor, modulation: Tensor, past: Past | None, last_only: bool) -> tuple[Tensor, Past]:
-    """PredictorLayer.forward for frames x [B, n, width] that follow those of `past`; with `last_only` for the last frame's output."""
+def _layer(
+    layer: PredictorLayer, x: Tensor, modulation: Tensor, past: Past | None, last_only: bool
+) -> tuple[Tensor, Past]:
+    """PredictorLayer.forward for frames x [B, n, width] that follow those of `past`; with `last_only` for the last
+    frame's output."""
     shift1, scale1, gate1, shift2, scale2, gate2 = modulation.chunk(6, dim=-1)
     attention, shape = layer.attn, x.shape[-1:]
     u = attention.norm(F.layer_norm(x, shape, eps=1e-6) * (1 + scale1) + shift1)
@@ -72,7 +76,8 @@ def _layer(layer: PredictorLayer, x: Tensor, modulation: Tensor, past: Past | No
 
 
 def _attend_last(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
-    """Causal attention of the last frames: q [B, n, inner] of the last n of the frames that k, v [B, T, inner] are of."""
+    """Causal attention of the last frames: q [B, n, inner] of the last n of the frames that k, v [B, T, inner] are
+    of."""
     batch, n, inner = q.shape
     if n == k.shape[1]:
         return attend(q, k, v, heads, causal=n > 1)

@@ -1,5 +1,5 @@
-"""The packer's config for a model of this package: the architecture of `configs/lewm.json` with the dimensions and action statistics of a
-training run."""
+"""The packer's config for a model of this package: the architecture of `configs/lewm.json` with the dimensions and
+action statistics of a training run."""
 
 from __future__ import annotations
 
@@ -53,13 +53,19 @@ def _entries(d: Dimensions) -> dict:
         "encode": {
             "description": "An image to a latent.",
             "inputs": {"image": {"kind": "image"}},
-            "steps": [{"part": "encoder", "x": "image", "as": "class_token"}, {"part": "projector", "x": "class_token", "as": "latent"}],
+            "steps": [
+                {"part": "encoder", "x": "image", "as": "class_token"},
+                {"part": "projector", "x": "class_token", "as": "latent"},
+            ],
             "outputs": {"latent": "latent"},
         },
         "predict": {
             "description": f"Latents of 1 to {d.history_frames} frames and the action taken at each to the latents that follow.",
             "rowsMax": d.history_frames,
-            "inputs": {"latents": {"kind": "latent", "width": d.width}, "actions": {"kind": "action", "width": d.action_in}},
+            "inputs": {
+                "latents": {"kind": "latent", "width": d.width},
+                "actions": {"kind": "action", "width": d.action_in},
+            },
             "steps": [
                 {"part": "action_encoder", "x": "actions", "as": "action_embedding"},
                 {"part": "predictor", "x": "latents", "condition": "action_embedding", "as": "hidden"},
@@ -86,7 +92,13 @@ def _encoder(d: Dimensions) -> dict:
         },
         "position": "learned",
         "norm": {"kind": "layer_norm", "eps": 1e-12},
-        "attention": {"heads": d.encoder_heads, "headDim": d.width // d.encoder_heads, "qkv": "separate", "qkvBias": True, "outBias": True},
+        "attention": {
+            "heads": d.encoder_heads,
+            "headDim": d.width // d.encoder_heads,
+            "qkv": "separate",
+            "qkvBias": True,
+            "outBias": True,
+        },
         "ffn": {"kind": "mlp", "hidden": d.encoder_mlp, "act": "gelu", "bias": True},
         "finalNorm": {"kind": "layer_norm", "eps": 1e-12},
         "select": "class_token",
@@ -117,7 +129,12 @@ def _predictor(d: Dimensions) -> dict:
         "layers": d.predictor_layers,
         "embedding": {"kind": "rows"},
         "position": "learned",
-        "conditioning": {"kind": "adaln_zero", "width": d.width, "act": "silu", "norm": {"kind": "layer_norm", "eps": 1e-6}},
+        "conditioning": {
+            "kind": "adaln_zero",
+            "width": d.width,
+            "act": "silu",
+            "norm": {"kind": "layer_norm", "eps": 1e-6},
+        },
         "norm": {"kind": "layer_norm", "eps": 1e-5},
         "attention": {
             "heads": d.predictor_heads,

@@ -1,5 +1,5 @@
-"""The training loop. Step n depends on the seed, the config and the state after step n - 1 only, so a run that was stopped goes on as if
-it had not been."""
+"""The training loop. Step n depends on the seed, the config and the state after step n - 1 only, so a run that was
+stopped goes on as if it had not been."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ PROBE_BATCH = 64
 
 
 def initialize(model: LeWM, settings: Training) -> None:
-    """Starting weights of the published training, except for the standard deviations that the config chooses for the encoder.
+    """Starting weights of the published training, except for the standard deviations that the config chooses for the
+    encoder.
 
-    adaLN starts at zero, the predictor's positions at standard deviation 1, the rest as PyTorch starts it. The published 0.02
-    suits a wide ViT; at small widths it leaves attention uniform and the class token nearly constant, which BatchNorm hides and int8
-    activations do not. In a deep encoder the same comes of residual writes as wide as the rest: what all frames have in common grows with
-    every layer, what tells them apart does not, and the layers that hardly see it drift.
-    """
+    adaLN starts at zero, the predictor's positions at standard deviation 1, the rest as PyTorch starts it. The
+    published 0.02 suits a wide ViT; at small widths it leaves attention uniform and the class token nearly constant,
+    which BatchNorm hides and int8 activations do not. In a deep encoder the same comes of residual writes as wide as
+    the rest: what all frames have in common grows with every layer, what tells them apart does not, and the layers that
+    hardly see it drift."""
     torch.manual_seed(settings.seed)
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv1d, nn.LayerNorm, nn.BatchNorm1d)):
@@ -80,9 +81,9 @@ def already_encoded(model: LeWM, class_tokens: Tensor) -> Tensor:
 def calibrate_batch_norm(model: LeWM, windows: Windows, encode: Encode, batches: int = 16, batch: int = 64) -> None:
     """Replaces BatchNorm's running statistics by averages over training windows with the weights as they are.
 
-    While the encoder still moves, a running average is that of a model some steps ago; a small shift of the nearly constant part of the
-    class token is many of its standard deviations. With the learning rate at 0 the two are the same. A frozen BatchNorm stays as it is.
-    """
+    While the encoder still moves, a running average is that of a model some steps ago; a small shift of the nearly
+    constant part of the class token is many of its standard deviations. With the learning rate at 0 the two are the
+    same. A frozen BatchNorm stays as it is."""
     was_training = model.training
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d) and module.weight.requires_grad]
     momenta = [norm.momentum for norm in norms]
@@ -131,12 +132,12 @@ def losses(
     bf16: bool,
     encode: Encode = encode_all,
 ) -> Losses:
-    """LeWM's objective: mean squared error of the next latents plus SIGReg. Gradients flow into the targets too: SIGReg alone prevents
-    collapse.
+    """LeWM's objective: mean squared error of the next latents plus SIGReg. Gradients flow into the targets too: SIGReg
+    alone prevents collapse.
 
-    Not LeWM's is `common`, the mean square of what all frames of the batch have in common in the class token. The projector's BatchNorm
-    takes it away again, so it costs nothing to be rid of it, and the encoder's last LayerNorm then leaves the room to what tells frames
-    apart.
+    Not LeWM's is `common`, the mean square of what all frames of the batch have in common in the class token. The
+    projector's BatchNorm takes it away again, so it costs nothing to be rid of it, and the encoder's last LayerNorm
+    then leaves the room to what tells frames apart.
 
     pixels uint8 [B, T + 1, 3, H, W], actions [B, T, action_in].
     """
@@ -154,7 +155,8 @@ def losses(
 
 
 class Trainer:
-    """`folder` receives checkpoint.pt, log.jsonl and curves.png. If it has a checkpoint already, training goes on from there."""
+    """`folder` receives checkpoint.pt, log.jsonl and curves.png. If it has a checkpoint already, training goes on from
+    there."""
 
     def __init__(self, config: Config, episodes: Episodes, folder: Path, device: torch.device) -> None:
         self.config, self.folder, self.device = config, folder, device
@@ -240,7 +242,9 @@ class Trainer:
         bias = sample.key_bias((self.config.dimensions.image // sample.patch) ** 2)
 
         def encode(model: LeWM, pixels: Tensor) -> Tensor:
-            return encode_sampled(model.encoder, pixels, sample.choose(pixels, torch.Generator().manual_seed(number)), bias)
+            return encode_sampled(
+                model.encoder, pixels, sample.choose(pixels, torch.Generator().manual_seed(number)), bias
+            )
 
         return encode
 
@@ -251,7 +255,9 @@ class Trainer:
             self._enter_stage()
         settings = self.settings
         pixels, actions, _ = self.windows.sample(settings.batch, settings.seed, step)
-        generator = torch.Generator().manual_seed(int(np.random.SeedSequence([settings.seed, step]).generate_state(1)[0]))
+        generator = torch.Generator().manual_seed(
+            int(np.random.SeedSequence([settings.seed, step]).generate_state(1)[0])
+        )
         directions = self.sigreg.directions(self.config.dimensions.width, generator)
         # Dropout draws from the default generator, so it too must depend on the step alone.
         torch.manual_seed(int(np.random.SeedSequence([settings.seed, step, 1]).generate_state(1)[0]))
@@ -266,7 +272,12 @@ class Trainer:
         self.optimizer.step()
         self.step += 1
         self.seconds += time.perf_counter() - begun
-        record = {"step": self.step, "learning_rate": rate, "loss": result.total.item(), "prediction_loss": result.prediction.item()}
+        record = {
+            "step": self.step,
+            "learning_rate": rate,
+            "loss": result.total.item(),
+            "prediction_loss": result.prediction.item(),
+        }
         record |= {
             "sigreg": result.sigreg.item(),
             "common": result.common.item(),
@@ -276,8 +287,8 @@ class Trainer:
         return record | {"seconds": round(self.seconds, 2), "latents": result.latents}
 
     def run(self, until: int, log_every: int = 10, probe_every: int = 250, save_every_s: float = 180.0) -> None:
-        """Trains to step `until` (that of the config's last stage at most) and saves at the end, on Ctrl-C, and every `save_every_s`
-        seconds."""
+        """Trains to step `until` (that of the config's last stage at most) and saves at the end, on Ctrl-C, and every
+        `save_every_s` seconds."""
         until = min(until, self.config.steps)
         saved = time.monotonic()
         bar = tqdm(total=until, initial=self.step, unit="step", dynamic_ncols=True, mininterval=1)
@@ -290,7 +301,9 @@ class Trainer:
                 record = self.train_step()
                 latents = record.pop("latents")
                 if not math.isfinite(record["loss"]):
-                    raise FloatingPointError(f"the loss is {record['loss']} at step {self.step}; the last checkpoint is from before")
+                    raise FloatingPointError(
+                        f"the loss is {record['loss']} at step {self.step}; the last checkpoint is from before"
+                    )
                 bar.update(1)
                 bar.set_postfix(
                     loss=f"{record['loss']:.4f}",
@@ -319,8 +332,8 @@ class Trainer:
 
     @torch.no_grad()
     def probe(self) -> dict:
-        """On held-out windows, in eval mode: linear probe of the environment's factors, and the 1-step error relative to the latents'
-        variance."""
+        """On held-out windows, in eval mode: linear probe of the environment's factors, and the 1-step error relative
+        to the latents' variance."""
         encode = self.encode(7)
         model = self.calibrated(encode)
         tokens, latents, factors, errors = [], [], [], []
@@ -347,8 +360,8 @@ class Trainer:
         return model.eval()
 
     def save(self, inference: bool = True) -> None:
-        """Writes the checkpoint beside the old one and then replaces it, so that a crash leaves one of the two. Without `inference` it
-        can only be trained on."""
+        """Writes the checkpoint beside the old one and then replaces it, so that a crash leaves one of the two. Without
+        `inference` it can only be trained on."""
         state = {
             "model": self.model.state_dict(),
             "inference": self.calibrated(self.encode_whole).state_dict() if inference else None,
@@ -380,8 +393,8 @@ class Trainer:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the hardware computes bfloat16 faster than f32. Emulated it is many times slower; with AVX512-BF16 but no AMX, matrices of
-    this model's shapes take up to twice as long."""
+    """Whether the hardware computes bfloat16 faster than f32. Emulated it is many times slower; with AVX512-BF16 but no
+    AMX, matrices of this model's shapes take up to twice as long."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.cpu.get_capabilities().get("amx_bf16", False)

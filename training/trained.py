@@ -42,15 +42,25 @@ def load_checkpoint(path: Path, device: torch.device) -> Trained:
     config = parse(state["config"], f"{path}: config")
     model = LeWM(config.dimensions)
     if state["inference"] is None:
-        raise ValueError(f"{path}: saved in the middle of a run; `train` writes the weights for inference when it ends or is stopped")
+        raise ValueError(
+            f"{path}: saved in the middle of a run; `train` writes the weights for inference when it ends or is stopped"
+        )
     model.load_state_dict(state["inference"])
-    return Trained(model.to(device).eval(), config, ActionStatistics(**state["action"]), state["step"], state["seconds"], state["device"])
+    return Trained(
+        model.to(device).eval(),
+        config,
+        ActionStatistics(**state["action"]),
+        state["step"],
+        state["seconds"],
+        state["device"],
+    )
 
 
 def save_weights(model: LeWM, path: Path) -> None:
     """f16 safetensors with the published keys. BatchNorm's counter stays an integer."""
     state = {
-        key: value.cpu().half().contiguous() if value.is_floating_point() else value.cpu() for key, value in model.state_dict().items()
+        key: value.cpu().half().contiguous() if value.is_floating_point() else value.cpu()
+        for key, value in model.state_dict().items()
     }
     for key, value in state.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
@@ -62,7 +72,9 @@ def save_weights(model: LeWM, path: Path) -> None:
 def load_weights(path: Path, dimensions: Dimensions) -> LeWM:
     """The model of an exported folder's weights, in float32 and eval mode."""
     model = LeWM(dimensions)
-    model.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()})
+    model.load_state_dict(
+        {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
+    )
     return model.eval()
 
 
@@ -75,4 +87,6 @@ def _load_folder(path: Path, device: torch.device) -> Trained:
     )
     statistics = ActionStatistics(document["action"]["mean"], document["action"]["std"])
     step, seconds, trained_on = (document["training"][key] for key in RECORD)
-    return Trained(load_weights(path / WEIGHTS, config.dimensions).to(device), config, statistics, step, seconds, trained_on)
+    return Trained(
+        load_weights(path / WEIGHTS, config.dimensions).to(device), config, statistics, step, seconds, trained_on
+    )

@@ -27,10 +27,16 @@ class Windows:
         device: torch.device,
         cached: bool = False,
     ) -> None:
-        """`cached`: draws all frames once, into memory, which pays where drawing is slow next to training. If it is slow in itself, windows
-        begin at every FRAMESKIPth step alone, which needs a fifth of the frames."""
+        """`cached`: draws all frames once, into memory, which pays where drawing is slow next to training. If it is
+        slow in itself, windows begin at every FRAMESKIPth step alone, which needs a fifth of the frames."""
         self.environment = environment
-        self.episodes, self.statistics, self.frames, self.image, self.device = episodes, statistics, frames, image, device
+        self.episodes, self.statistics, self.frames, self.image, self.device = (
+            episodes,
+            statistics,
+            frames,
+            image,
+            device,
+        )
         self.span = FRAMESKIP * (frames - 1)
         self.stride = FRAMESKIP if cached and environment.draws_slowly else 1
         starts = (torch.div(episodes.lengths - self.span, self.stride, rounding_mode="floor") + 1).clamp_min(0)
@@ -46,8 +52,8 @@ class Windows:
         return len(self.episode)
 
     def use_encoded(self, encode: Callable[[Tensor], Tensor]) -> None:
-        """From now on batches have in the place of each frame what `encode` (frames uint8 [B, 3, image, image] -> [B, width]) gives for it
-        now."""
+        """From now on batches have in the place of each frame what `encode` (frames uint8 [B, 3, image, image] -> [B,
+        width]) gives for it now."""
         states = self._all_states()
         parts = [
             encode(self.environment.render(part.to(self.device), self.image))
@@ -56,8 +62,8 @@ class Windows:
         self.drawn, self.encoded = torch.cat(parts), True
 
     def batch(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Window numbers [B] -> pixels uint8 [B, frames, 3, image, image] (or encoded f32 [B, frames, width]), actions f32
-        [B, frames - 1, 10] z-scored, states f32 [B, frames, state size]."""
+        """Window numbers [B] -> pixels uint8 [B, frames, 3, image, image] (or encoded f32 [B, frames, width]), actions
+        f32 [B, frames - 1, 10] z-scored, states f32 [B, frames, state size]."""
         episode, start = self.episode[chosen], self.start[chosen]
         at = start.unsqueeze(1) + FRAMESKIP * torch.arange(self.frames)
         states = self.episodes.states[episode.unsqueeze(1), at]
@@ -65,7 +71,9 @@ class Windows:
         actions = self.statistics.standardize(self.episodes.actions[episode.unsqueeze(1), between])
         actions = actions.view(len(chosen), self.frames - 1, FRAMESKIP * ACTION_SIZE)
         if self.drawn is None:
-            pixels = self.environment.render(states.to(self.device).flatten(0, 1), self.image).unflatten(0, states.shape[:2])
+            pixels = self.environment.render(states.to(self.device).flatten(0, 1), self.image).unflatten(
+                0, states.shape[:2]
+            )
         else:
             pixels = self.drawn[self.offsets[episode].unsqueeze(1) + at // self.stride].to(self.device)
         return pixels, actions.to(self.device), states

@@ -26,11 +26,17 @@ export async function interleave(contestants, { runs, warmups = 3 }) {
 export const median = (values) => quantile(values, 0.5);
 
 /**
- * The ratio of the medians of `a` and `b`, and the quartiles of the ratios of neighbouring runs, which show how far to trust it.
+ * The ratio of the medians of `a` and `b`, and the quartiles of the ratios of neighbouring runs, which show how far to
+ * trust it.
  * @param {readonly number[]} a
  * @param {readonly number[]} b
  */
 export function compareTimes(a, b) {
   const pairs = a.map((value, i) => value / b[i]);
-  return { ratio: median(a) / median(b), ratioP25: quantile(pairs, 0.25), ratioP75: quantile(pairs, 0.75), runs: a.length };
+  return {
+    ratio: median(a) / median(b),
+    ratioP25: quantile(pairs, 0.25),
+    ratioP75: quantile(pairs, 0.75),
+    runs: a.length,
+  };
 }

@@ -11,7 +11,13 @@ export const FAST_BYTES = 512 * 1024;
 /** LeWM in its true size with seeded weights: all linear weights of one storage type. */
 export async function lewmPack(types, checkpoint = seededCheckpoint(LEWM_TRUE, SEED)) {
   const config = JSON.parse(readFileSync(new URL("../../configs/lewm.json", import.meta.url), "utf8"));
-  const { bytes } = await compile({ checkpoint, config, configSource: "configs/lewm.json", types, fastBytes: FAST_BYTES });
+  const { bytes } = await compile({
+    checkpoint,
+    config,
+    configSource: "configs/lewm.json",
+    types,
+    fastBytes: FAST_BYTES,
+  });
   return bytes;
 }
 
@@ -38,7 +44,10 @@ export function lewmImage(name = "bench") {
 
 export const floats = (bytes) => new Float32Array(bytes.slice().buffer);
 
-/** How near the latents of two runtimes are, of several pictures. `ours` takes the RGB bytes, `theirs` the planes and their shape; both answer floats. */
+/**
+ * How near the latents of two runtimes are, of several pictures. `ours` takes the RGB bytes, `theirs` the planes and
+ * their shape; both answer floats.
+ */
 export async function agreement(ours, theirs) {
   const samples = [];
   for (let index = 0; index < PICTURES; index++) {

@@ -15,7 +15,10 @@ const load = {
 /** Runs the named sections one after the other and prints them, as tables or as one JSON object. */
 export async function runSections(names, { quick, json }) {
   const report = { quick, processor: cpus()[0]?.model ?? "unknown", node: process.version, sections: {} };
-  if (!json) print(`${report.processor}, Node ${report.node}. Ratios compare; milliseconds are of this run on this machine only.\n`);
+  if (!json)
+    print(
+      `${report.processor}, Node ${report.node}. Ratios compare; milliseconds are of this run on this machine only.\n`,
+    );
   for (const name of names) {
     if (name === "rv32" && spawnSync("qemu-system-riscv32", ["--version"]).status !== 0) {
       progress("rv32 is left out: qemu-system-riscv32 is not installed; apt-get install qemu-system-misc adds it");

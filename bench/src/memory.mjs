@@ -24,7 +24,8 @@ export async function memorySection({ quick, progress }) {
         stdio: ["ignore", "pipe", "inherit"],
       },
     );
-    if (child.status !== 0) throw new Error(`the measuring process ended with ${child.signal ?? `exit code ${child.status}`}`);
+    if (child.status !== 0)
+      throw new Error(`the measuring process ended with ${child.signal ?? `exit code ${child.status}`}`);
     const { grownBytes, ...regions } = JSON.parse(child.stdout);
     const fileBytes = statSync(path).size;
     const plannedBytes = fileBytes + Object.values(regions).reduce((sum, bytes) => sum + bytes, 0);

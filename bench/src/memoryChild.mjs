@@ -1,5 +1,5 @@
-// Opens and runs the pack of argument 1 and prints how much resident memory that took. Started by memory.mjs with --expose-gc, so that what
-// JavaScript no longer uses is not counted.
+// Opens and runs the pack of argument 1 and prints how much resident memory that took. Started by memory.mjs
+// with --expose-gc, so that what JavaScript no longer uses is not counted.
 import { openNativeEngine } from "synapse-engine";
 import { lewmImage } from "./lewm.mjs";
 import { readAligned } from "./open.mjs";
@@ -12,7 +12,9 @@ const model = await engine.openModel(readAligned(path));
 const session = await model.createSession({ threads: 1 });
 for (let i = 0; i < Number(runs); i++) await session.run("encode", [rgb]);
 const { fastBytes, slowBytes, stateBytes, threadBytes, sessionBytes } = session.requirements;
-process.stdout.write(JSON.stringify({ grownBytes: resident() - before, fastBytes, slowBytes, stateBytes, threadBytes, sessionBytes }));
+process.stdout.write(
+  JSON.stringify({ grownBytes: resident() - before, fastBytes, slowBytes, stateBytes, threadBytes, sessionBytes }),
+);
 
 function resident() {
   globalThis.gc();

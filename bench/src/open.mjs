@@ -8,7 +8,9 @@ import { lewmPack } from "./lewm.mjs";
 /** Milliseconds that opening a pack of 18 MB may take beside reading it. */
 const OPEN_MS_MAX = 30;
 
-/** Opening the true model in int8: the whole file is validated and its digest checked. Reading is from the page cache. */
+/**
+ * Opening the true model in int8: the whole file is validated and its digest checked. Reading is from the page cache.
+ */
 export async function openSection({ quick, progress }) {
   progress("open: packing");
   const folder = mkdtempSync(join(tmpdir(), "synapse-bench-"));

@@ -13,8 +13,8 @@ const ENCODER_LAYERS = 2;
 const ROWS = 3;
 
 /**
- * Retired instructions per multiply-accumulate on the emulated RV32IMAFC core, exact and the same in every run. `predict` is the true one;
- * `encode` has the true sizes with fewer layers.
+ * Retired instructions per multiply-accumulate on the emulated RV32IMAFC core, exact and the same in every run.
+ * `predict` is the true one; `encode` has the true sizes with fewer layers.
  */
 export async function rv32Section({ quick, progress }) {
   const types = [];
@@ -30,7 +30,13 @@ async function measureType(type) {
   const config = JSON.parse(readFileSync(new URL("../../configs/lewm.json", import.meta.url), "utf8"));
   config.parts.encoder.layers = ENCODER_LAYERS;
   const checkpoint = seededCheckpoint(dimensions, SEED);
-  const { bytes } = await compile({ checkpoint, config, configSource: "configs/lewm.json", types: type, fastBytes: FAST_BYTES });
+  const { bytes } = await compile({
+    checkpoint,
+    config,
+    configSource: "configs/lewm.json",
+    types: type,
+    fastBytes: FAST_BYTES,
+  });
   const weightTypes = new Map(readPack(bytes, type).header.tensors.map((tensor) => [tensor.name, tensor.type]));
   const engine = await openRv32Engine();
   try {

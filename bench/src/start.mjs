@@ -32,7 +32,9 @@ export async function startSection({ quick, progress }) {
 
 /** Runs Node to its end and answers how much memory it had resident at most. */
 async function peakBytes(args) {
-  const child = spawn(process.execPath, ["--require", PEAK_MEMORY, ...args], { stdio: ["ignore", "ignore", "inherit", "pipe"] });
+  const child = spawn(process.execPath, ["--require", PEAK_MEMORY, ...args], {
+    stdio: ["ignore", "ignore", "inherit", "pipe"],
+  });
   const [kibibytes, [code, signal]] = await Promise.all([text(child.stdio[3]), once(child, "close")]);
   if (code !== 0) throw new Error(`node ${args.join(" ")} ended with ${signal ?? `exit code ${code}`}`);
   return Number(kibibytes) * 1024;

@@ -8,10 +8,20 @@ const ratio = fixed(2);
 const ms = fixed(1);
 
 /** One section as lines for a terminal. */
-export const sectionText = { native: nativeText, wasm: wasmText, rv32: rv32Text, open: openText, memory: memoryText, start: startText };
+export const sectionText = {
+  native: nativeText,
+  wasm: wasmText,
+  rv32: rv32Text,
+  open: openText,
+  memory: memoryText,
+  start: startText,
+};
 
 function nativeText({ isa, onnxRuntime, rows }) {
-  return section(`LeWM encoder, native (${isa}): time over ONNX Runtime ${onnxRuntime}`, raceTable(rows, "ONNX Runtime"));
+  return section(
+    `LeWM encoder, native (${isa}): time over ONNX Runtime ${onnxRuntime}`,
+    raceTable(rows, "ONNX Runtime"),
+  );
 }
 
 function wasmText({ onnxRuntimeWeb, rows, sizes }) {
@@ -49,16 +59,24 @@ function raceTable(rows, other) {
 }
 
 function rv32Text({ encoderLayers, rows, types }) {
-  const columns = [left("type"), ...["encode", "predict"].flatMap((entry) => [right(`${entry}, linear`), right(`${entry}, all ops`)])];
+  const columns = [
+    left("type"),
+    ...["encode", "predict"].flatMap((entry) => [right(`${entry}, linear`), right(`${entry}, all ops`)]),
+  ];
   const table = types.map(({ type, encode, predict }) => [
     type,
-    ...[encode, predict].flatMap(({ linear, all }) => [ratio(linear.instructionsPerMac), ratio(all.instructionsPerMac)]),
+    ...[encode, predict].flatMap(({ linear, all }) => [
+      ratio(linear.instructionsPerMac),
+      ratio(all.instructionsPerMac),
+    ]),
   ]);
   return section(
     `RV32: instructions per MAC (encode with ${encoderLayers} layers of true size, predict whole on ${rows} rows)`,
     renderTable(columns, table),
     // What is not linear costs the same in every integer type; `--json` has them all.
-    ...types.slice(0, 1).flatMap(({ type, encode, predict }) => [kindTable(type, "encode", encode), kindTable(type, "predict", predict)]),
+    ...types
+      .slice(0, 1)
+      .flatMap(({ type, encode, predict }) => [kindTable(type, "encode", encode), kindTable(type, "predict", predict)]),
   );
 }
 
@@ -77,18 +95,55 @@ function kindTable(type, entry, { kinds }) {
 }
 
 function openText({ fileBytes, openMsP50, openMsMax, readMsP50, openOverRead, runs }) {
-  const columns = [right("open ms"), right("at most"), left(""), right("read ms"), right("open over read"), right("runs")];
-  const row = [ms(openMsP50), `${openMsMax}`, verdict(openMsP50 < openMsMax), ms(readMsP50), ratio(openOverRead), `${runs}`];
+  const columns = [
+    right("open ms"),
+    right("at most"),
+    left(""),
+    right("read ms"),
+    right("open over read"),
+    right("runs"),
+  ];
+  const row = [
+    ms(openMsP50),
+    `${openMsMax}`,
+    verdict(openMsP50 < openMsMax),
+    ms(readMsP50),
+    ratio(openOverRead),
+    `${runs}`,
+  ];
   return section(`Opening an int8 pack of ${formatBytes(fileBytes)}, digest included`, renderTable(columns, [row]));
 }
 
 function memoryText({ fileBytes, plannedBytes, grownBytes, ratio: grown, ratioMax }) {
-  const columns = [right("grown"), right("file"), right("file and regions"), right("ratio"), right("at most"), left("")];
-  const row = [...[grownBytes, fileBytes, plannedBytes].map(formatBytes), fixed(3)(grown), fixed(3)(ratioMax), verdict(grown <= ratioMax)];
+  const columns = [
+    right("grown"),
+    right("file"),
+    right("file and regions"),
+    right("ratio"),
+    right("at most"),
+    left(""),
+  ];
+  const row = [
+    ...[grownBytes, fileBytes, plannedBytes].map(formatBytes),
+    fixed(3)(grown),
+    fixed(3)(ratioMax),
+    verdict(grown <= ratioMax),
+  ];
   return section("Resident memory while encoding in int8", renderTable(columns, [row]));
 }
 
-function startText({ ratio: times, ratioP25, ratioP75, ratioMax, helpMsP50, nodeMsP50, helpPeakBytes, nodePeakBytes, peakBytesMax, runs }) {
+function startText({
+  ratio: times,
+  ratioP25,
+  ratioP75,
+  ratioMax,
+  helpMsP50,
+  nodeMsP50,
+  helpPeakBytes,
+  nodePeakBytes,
+  peakBytesMax,
+  runs,
+}) {
   const columns = [
     left("synapse-host --help"),
     right("ratio"),

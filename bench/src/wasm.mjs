@@ -22,7 +22,10 @@ export async function wasmSection({ quick, progress }) {
   ort.env.wasm.proxy = false;
   const ortWasm = createRequire(import.meta.url).resolve(`onnxruntime-web/${ORT_WASM}`);
   ort.env.wasm.wasmBinary = readFileSync(ortWasm);
-  const other = await ort.InferenceSession.create(await lewmOnnx("int8"), { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
+  const other = await ort.InferenceSession.create(await lewmOnnx("int8"), {
+    executionProviders: ["wasm"],
+    graphOptimizationLevel: "all",
+  });
   const { rgb, planes, shape } = lewmImage();
   const feeds = { pixels: new ort.Tensor("float32", planes, shape) };
   const synapse = () => session.run("encode", [rgb]);

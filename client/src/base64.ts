@@ -4,7 +4,8 @@ const PIECE_BYTES = 8_190;
 /** Works in Node and browsers alike. */
 export function toBase64(bytes: Uint8Array): string {
   let text = "";
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) text += btoa(String.fromCharCode(...bytes.subarray(at, at + PIECE_BYTES)));
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES)
+    text += btoa(String.fromCharCode(...bytes.subarray(at, at + PIECE_BYTES)));
   return text;
 }
 

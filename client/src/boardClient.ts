@@ -85,15 +85,18 @@ export interface Channel {
   text(call: Call, options?: CallOptions): Promise<string>;
   /** The answer as JSON. */
   json(call: Call, options?: CallOptions): Promise<unknown>;
-  /** The answer as events. The time limit is for the first; stopping early, or the signal, cancels the work on the board. */
+  /**
+   * The answer as events. The time limit is for the first; stopping early, or the signal, cancels the work on the
+   * board.
+   */
   events(call: Call, options?: CallOptions): AsyncGenerator<ServerEvent>;
   /** Waits between two looks at the log. */
   sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void>;
 }
 
 /**
- * What can be asked of a board, however it is reached. Every method may throw a BoardError (what the board says), BoardUnreachable, BoardTimeout or
- * UnexpectedAnswer, and the reason of its signal.
+ * What can be asked of a board, however it is reached. Every method may throw a BoardError (what the board says),
+ * BoardUnreachable, BoardTimeout or UnexpectedAnswer, and the reason of its signal.
  */
 export abstract class BoardClient {
   protected readonly channel: Channel;
@@ -133,7 +136,8 @@ export abstract class BoardClient {
 
   /** Ends all requests without the owner's token; resolves to how many there were. */
   async stopStrangers(options?: CallOptions): Promise<number> {
-    return ((await this.channel.json({ method: "DELETE", path: "/v1/requests", idempotent: true }, options)) as Stopped).stopped;
+    return ((await this.channel.json({ method: "DELETE", path: "/v1/requests", idempotent: true }, options)) as Stopped)
+      .stopped;
   }
 
   // ---- updates that the board fetches
@@ -165,7 +169,8 @@ export abstract class BoardClient {
       const now = JSON.stringify(update);
       if (now !== before) yield update;
       before = now;
-      if (["IDLE", "UPDATED", "FAILED"].includes(update.state) || (update.state === "VERIFIED" && !update.activate)) return;
+      if (["IDLE", "UPDATED", "FAILED"].includes(update.state) || (update.state === "VERIFIED" && !update.activate))
+        return;
       await this.channel.sleep(UPDATE_POLL_MS, options.signal);
     }
   }
@@ -175,7 +180,10 @@ export abstract class BoardClient {
     return this.channel.text({ method: "GET", path: "/v1/metrics", idempotent: true }, options);
   }
 
-  log(query: { readonly level?: "error" | "warn" | "info"; readonly after?: number } = {}, options?: CallOptions): Promise<Log> {
+  log(
+    query: { readonly level?: "error" | "warn" | "info"; readonly after?: number } = {},
+    options?: CallOptions,
+  ): Promise<Log> {
     const parameters = new URLSearchParams();
     if (query.level !== undefined) parameters.set("level", query.level);
     if (query.after !== undefined) parameters.set("after", String(query.after));
@@ -215,11 +223,17 @@ export abstract class BoardClient {
 
   /** Tests the slot's model on the board and switches to it. */
   activateModel(slot: string, options?: CallOptions): Promise<ActivateAnswer> {
-    return this.channel.json({ method: "POST", path: `${slotPath(slot)}/activate` }, options) as Promise<ActivateAnswer>;
+    return this.channel.json(
+      { method: "POST", path: `${slotPath(slot)}/activate` },
+      options,
+    ) as Promise<ActivateAnswer>;
   }
 
   selftest(options?: CallOptions): Promise<SelfTestAnswer> {
-    return this.channel.json({ method: "POST", path: "/v1/selftest", idempotent: true }, options) as Promise<SelfTestAnswer>;
+    return this.channel.json(
+      { method: "POST", path: "/v1/selftest", idempotent: true },
+      options,
+    ) as Promise<SelfTestAnswer>;
   }
 
   // ---- inference
@@ -238,13 +252,21 @@ export abstract class BoardClient {
   /** The latent that follows `history`; action i is the one taken at latent i. */
   async predict(history: Rows, actions: Rows, options?: CallOptions): Promise<Predicted> {
     const body = { history: history.map(packFloats), actions: actions.map(packFloats) };
-    return withLatent(await this.send<Answered & { readonly latent: string }>("POST", "/v1/predict?latent=base64", body, options, true));
+    return withLatent(
+      await this.send<Answered & { readonly latent: string }>("POST", "/v1/predict?latent=base64", body, options, true),
+    );
   }
 
   async rollout(start: Frame, actions: Rows, options?: CallOptions): Promise<RolledOut> {
     const body = { start: frameOf(start), actions: actions.map(packFloats) };
     const path = "/v1/rollout?latent=base64";
-    const answer = await this.send<Answered & { readonly trajectory: readonly string[] }>("POST", path, body, options, true);
+    const answer = await this.send<Answered & { readonly trajectory: readonly string[] }>(
+      "POST",
+      path,
+      body,
+      options,
+      true,
+    );
     return { ...answer, trajectory: answer.trajectory.map(unpackFloats) };
   }
 
@@ -270,7 +292,10 @@ export abstract class BoardClient {
     throw new UnexpectedAnswer("the events ended without a result");
   }
 
-  /** How far a frame lies from what the model predicted after the ones before it on the same stream. Not repeated: it counts. */
+  /**
+   * How far a frame lies from what the model predicted after the ones before it on the same stream. Not repeated: it
+   * counts.
+   */
   async observe(request: ObserveRequest, options?: CallOptions): Promise<Observed> {
     const body: Record<string, unknown> = { stream: request.stream, ...frameOf(request.frame) };
     if (request.action !== undefined) body.action = packFloats(request.action);
@@ -296,7 +321,10 @@ export abstract class BoardClient {
     idempotent = false,
   ): Promise<Answer> {
     const headers = { "content-type": "application/json" };
-    return this.channel.json({ method, path, headers, body: JSON.stringify(body), idempotent }, options) as Promise<Answer>;
+    return this.channel.json(
+      { method, path, headers, body: JSON.stringify(body), idempotent },
+      options,
+    ) as Promise<Answer>;
   }
 }
 

@@ -20,7 +20,10 @@ describe.skipIf(executable === undefined)("in a browser", () => {
 
   beforeAll(async () => {
     const model = readFileSync(path("sim/fixtures/lewm-test.syn"));
-    board = await SimulatedBoard.create({ board: await readBoard(path("boards/waveshare-esp32-p4-wifi6.json")), model });
+    board = await SimulatedBoard.create({
+      board: await readBoard(path("boards/waveshare-esp32-p4-wifi6.json")),
+      model,
+    });
     server = await serveBoard(board, { port: 0 });
     const bundle = await rolldown({ input: path("client/src/index.ts"), platform: "browser" });
     const { output } = await bundle.generate({ format: "iife", name: "synapse" });

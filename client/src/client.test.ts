@@ -7,11 +7,22 @@ import { readBoard } from "synapse-sim/boards";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { sleep } from "./call.js";
 import { readEvents } from "./events.js";
-import { BoardError, BoardTimeout, BoardUnreachable, type HttpOptions, type Image, SynapseClient, UnexpectedAnswer } from "./index.js";
+import {
+  BoardError,
+  BoardTimeout,
+  BoardUnreachable,
+  type HttpOptions,
+  type Image,
+  SynapseClient,
+  UnexpectedAnswer,
+} from "./index.js";
 
 const ROOT = new URL("../../", import.meta.url);
 const MODEL = readFileSync(new URL("sim/fixtures/lewm-test.syn", ROOT));
-const picture = (name: string): Image => ({ bytes: readFileSync(new URL(`samples/${name}`, ROOT)), type: "image/jpeg" });
+const picture = (name: string): Image => ({
+  bytes: readFileSync(new URL(`samples/${name}`, ROOT)),
+  type: "image/jpeg",
+});
 const action = (step: number): number[] => Array.from({ length: 10 }, (_, i) => Math.sin(step + i));
 
 describe("with a board", () => {
@@ -36,8 +47,14 @@ describe("with a board", () => {
     const { token } = await client.claim({ name: "bench" });
     expect(client.token).toBe(token);
     expect(await client.device()).toMatchObject({ name: "bench", claimed: true });
-    await expect(new SynapseClient({ url: server.url, token: "x" }).models()).rejects.toMatchObject({ status: 401, code: "TOKEN_WRONG" });
-    expect(await client.changeSettings({ groups: ["lab"], open_read: true })).toMatchObject({ groups: ["lab"], open_read: true });
+    await expect(new SynapseClient({ url: server.url, token: "x" }).models()).rejects.toMatchObject({
+      status: 401,
+      code: "TOKEN_WRONG",
+    });
+    expect(await client.changeSettings({ groups: ["lab"], open_read: true })).toMatchObject({
+      groups: ["lab"],
+      open_read: true,
+    });
     expect((await client.settings()).groups).toEqual(["lab"]);
     expect((await new SynapseClient({ url: server.url }).models()).slots).toHaveLength(2);
   });
@@ -49,7 +66,9 @@ describe("with a board", () => {
     expect(timing.inference_us).toBeGreaterThan(0);
     const headers = { "content-type": "image/jpeg", authorization: `Bearer ${client.token}` };
     const body = picture("cat.jpg").bytes as Uint8Array<ArrayBuffer>;
-    const plain = (await (await fetch(`${server.url}/v1/encode`, { method: "POST", headers, body })).json()) as { latent: number[] };
+    const plain = (await (await fetch(`${server.url}/v1/encode`, { method: "POST", headers, body })).json()) as {
+      latent: number[];
+    };
     expect([...latent]).toEqual(plain.latent.map(Math.fround));
     const actions = [0, 1, 2, 3].map(action);
     const { trajectory } = await client.rollout(picture("cat.jpg"), actions);
@@ -96,7 +115,10 @@ describe("with a board", () => {
     const first = await client.observe({ stream: "film", frame: picture("cat.jpg"), reset: true });
     expect(first).toMatchObject({ frame: 1, surprise: null });
     const next = await client.predict([first.latent], [action(0)]);
-    expect(await client.observe({ stream: "film", frame: next, action: action(0) })).toMatchObject({ frame: 2, surprise: 0 });
+    expect(await client.observe({ stream: "film", frame: next, action: action(0) })).toMatchObject({
+      frame: 2,
+      surprise: 0,
+    });
   });
 
   test("tells metrics, log and self-test", async () => {
@@ -144,8 +166,12 @@ test("an address under which there can be no board is refused, and the token in 
   for (const url of ["http://board.local", "http://board.local:8080/", "https://[fe80::1]:8443/a/b", ""]) {
     expect(() => new SynapseClient({ url })).not.toThrow();
   }
-  expect(() => new SynapseClient({ url: "127.0.0.1:8080" })).toThrow('url is "127.0.0.1:8080"; expected the address alone');
-  expect(() => new SynapseClient({ url: undefined as unknown as string })).toThrow("url is undefined; expected the address alone");
+  expect(() => new SynapseClient({ url: "127.0.0.1:8080" })).toThrow(
+    'url is "127.0.0.1:8080"; expected the address alone',
+  );
+  expect(() => new SynapseClient({ url: undefined as unknown as string })).toThrow(
+    "url is undefined; expected the address alone",
+  );
   const ofPage = () => new SynapseClient({ url: "http://board.local/#token=secret" });
   expect(ofPage).toThrow("url has a query or a fragment");
   expect(ofPage).not.toThrow("secret");
@@ -201,7 +227,9 @@ describe("when things go wrong", () => {
       retryAfterS: 1,
     });
     expect(seen).toBe(4);
-    await expect((await against((_, response) => busy(response, 3600))).device()).rejects.toMatchObject({ code: "QUEUE_FULL" });
+    await expect((await against((_, response) => busy(response, 3600))).device()).rejects.toMatchObject({
+      code: "QUEUE_FULL",
+    });
     expect(seen).toBe(1);
   });
 
@@ -251,7 +279,9 @@ describe("when things go wrong", () => {
   });
 
   test("a caller that leaves between two looks does not wait for the next", async () => {
-    const client = await against((_, response) => response.end('{"entries":[{"sequence":1}],"next":1,"dropped":0}'), { sleep });
+    const client = await against((_, response) => response.end('{"entries":[{"sequence":1}],"next":1,"dropped":0}'), {
+      sleep,
+    });
     const stop = new AbortController();
     const lines = client.followLog({}, { signal: stop.signal });
     expect((await lines.next()).value).toEqual({ sequence: 1 });
@@ -287,7 +317,9 @@ describe("when things go wrong", () => {
     expect((await broken.next()).value).toEqual({ kind: "progress", progress: {} });
     await expect(broken.next()).rejects.toBeInstanceOf(BoardUnreachable);
     const stop = new AbortController();
-    const silent = (await against((_, response) => void response.write(progress))).planEvents(request, { signal: stop.signal });
+    const silent = (await against((_, response) => void response.write(progress))).planEvents(request, {
+      signal: stop.signal,
+    });
     await silent.next();
     const waiting = silent.next();
     stop.abort(new Error("enough"));
@@ -295,7 +327,11 @@ describe("when things go wrong", () => {
   });
 
   test("events that end in the middle of one are no whole answer", async () => {
-    for (const text of ['event: result\ndata: {"actions":[', "event: progress\ndata: {}\n\nevent: result", "event: result\ndata: {}\n"]) {
+    for (const text of [
+      'event: result\ndata: {"actions":[',
+      "event: progress\ndata: {}\n\nevent: result",
+      "event: result\ndata: {}\n",
+    ]) {
       const client = await against((_, response) => response.end(text));
       const events = async () => {
         for await (const _ of client.planEvents({ start: { latent: [1] }, goal: { latent: [1] } }));
@@ -381,7 +417,12 @@ describe("when things go wrong", () => {
     expect((await uploaded).state).toBe("VALID");
     expect(asked).toEqual(["looks", "from 0", "from 262144", "looks", "from 0", "from 262144", "from 524288"]);
     server?.close();
-    const others = await resets({ ...slot, state: "BROKEN", sha256: "11".repeat(32), upload: { received_bytes: 5, bytes: 9 } });
+    const others = await resets({
+      ...slot,
+      state: "BROKEN",
+      sha256: "11".repeat(32),
+      upload: { received_bytes: 5, bytes: 9 },
+    });
     await expect(others.uploaded).rejects.toMatchObject({ code: "RANGE_MISMATCH" });
     expect(others.asked).toEqual(["looks", "from 0", "from 262144", "looks"]);
   });
@@ -396,7 +437,9 @@ describe("when things go wrong", () => {
   });
 
   test("something that is no board is recognised", async () => {
-    await expect((await against((_, response) => response.end("<html>router</html>"))).device()).rejects.toBeInstanceOf(UnexpectedAnswer);
+    await expect((await against((_, response) => response.end("<html>router</html>"))).device()).rejects.toBeInstanceOf(
+      UnexpectedAnswer,
+    );
     const teapot = await against((_, response) => response.writeHead(418).end("short and stout"));
     await expect(teapot.device()).rejects.toBeInstanceOf(UnexpectedAnswer);
     const cut = await against((_, response) =>

@@ -10,8 +10,8 @@ export interface UploadOptions extends CallOptions {
 }
 
 /**
- * A board over HTTP, for Node and browsers. Requests that change nothing are repeated when the network fails; all are when the board is too
- * busy and says how long.
+ * A board over HTTP, for Node and browsers. Requests that change nothing are repeated when the network fails; all are
+ * when the board is too busy and says how long.
  */
 export class SynapseClient extends BoardClient {
   readonly #transport: HttpChannel;
@@ -41,17 +41,21 @@ export class SynapseClient extends BoardClient {
   }
 
   /**
-   * Writes an application image of ESP-IDF beside the firmware that runs, and starts it on trial. An upload that breaks off begins anew.
+   * Writes an application image of ESP-IDF beside the firmware that runs, and starts it on trial. An upload that breaks
+   * off begins anew.
    */
-  async uploadFirmware(image: Uint8Array, options: CallOptions & { readonly reboot?: boolean } = {}): Promise<FirmwareAnswer> {
+  async uploadFirmware(
+    image: Uint8Array,
+    options: CallOptions & { readonly reboot?: boolean } = {},
+  ): Promise<FirmwareAnswer> {
     const path = options.reboot === false ? "/v1/firmware?reboot=false" : "/v1/firmware";
     const headers = { "content-type": "application/octet-stream" };
     return (await this.channel.json({ method: "POST", path, headers, body: image }, options)) as FirmwareAnswer;
   }
 
   /**
-   * Writes a packed model to a slot that is not running. Goes on where an upload of the same file broke off, its own included. The model
-   * runs once it is activated.
+   * Writes a packed model to a slot that is not running. Goes on where an upload of the same file broke off, its own
+   * included. The model runs once it is activated.
    */
   async uploadModel(slot: string, pack: Uint8Array, options: UploadOptions = {}): Promise<Slot> {
     const file = { bytes: pack.length, sha256: digestText(pack.subarray(DIGEST_PLACE.begin, DIGEST_PLACE.end)) };

@@ -5,7 +5,10 @@ export interface ServerEvent {
   readonly data: unknown;
 }
 
-/** Server-sent events (HTML Living Standard, section 9.2) whose data are JSON. Ends the request when its reader stops early. */
+/**
+ * Server-sent events (HTML Living Standard, section 9.2) whose data are JSON. Ends the request when its reader stops
+ * early.
+ */
 export async function* readEvents(stream: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
   const reader = stream.getReader();
   const decoder = new TextDecoder();

@@ -25,7 +25,9 @@ const RETRIES_MAX = 3;
 function baseOf(url: string): string {
   const expected = 'expected the address alone, such as "http://board.local"';
   if (/[?#]/.test(url))
-    throw new TypeError(`url has a query or a fragment; ${expected}, and the token that a page's address shows as "token"`);
+    throw new TypeError(
+      `url has a query or a fragment; ${expected}, and the token that a page's address shows as "token"`,
+    );
   if (!/^(https?:\/\/[^/]+)?(\/.*)?$/.test(url)) throw new TypeError(`url is ${JSON.stringify(url)}; ${expected}`);
   if (/^[^/]*\/\/[^/]*@/.test(url)) throw new TypeError(`url has a user, which boards know none of; ${expected}`);
   return url.replace(/\/+$/, "");
@@ -82,7 +84,11 @@ export class HttpChannel implements Channel {
     return (this.#options.sleep ?? sleep)(milliseconds, signal);
   }
 
-  async #repeat<Result>(call: Call, options: CallOptions, read: (response: Response) => Promise<Result>): Promise<Result> {
+  async #repeat<Result>(
+    call: Call,
+    options: CallOptions,
+    read: (response: Response) => Promise<Result>,
+  ): Promise<Result> {
     const retriesMax = this.#options.retriesMax ?? RETRIES_MAX;
     for (let attempt = 0; ; attempt++) {
       try {
@@ -95,7 +101,11 @@ export class HttpChannel implements Channel {
     }
   }
 
-  async #once<Result>(call: Call, options: CallOptions, read: (response: Response) => Promise<Result>): Promise<Result> {
+  async #once<Result>(
+    call: Call,
+    options: CallOptions,
+    read: (response: Response) => Promise<Result>,
+  ): Promise<Result> {
     options.signal?.throwIfAborted();
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
     const ended = new AbortController();
@@ -111,7 +121,8 @@ export class HttpChannel implements Channel {
       throw errorOf(response.status, await response.text());
     } catch (error) {
       options.signal?.throwIfAborted();
-      if (ended.signal.aborted) throw new BoardTimeout(`${call.method} ${call.path} was not answered within ${timeoutMs} ms`);
+      if (ended.signal.aborted)
+        throw new BoardTimeout(`${call.method} ${call.path} was not answered within ${timeoutMs} ms`);
       if (error instanceof TypeError) throw this.#unreachable(error);
       throw error;
     } finally {

@@ -39,8 +39,8 @@ export interface MqttOptions {
 const TIMEOUT_MS = 30_000;
 const RETRIES_MAX = 3;
 /**
- * Of a board that is at work and says so every second: it may have lost its link for a while, and tells then what it has done meanwhile; but one that was
- * reset does not go on, and nobody says that it does not.
+ * Of a board that is at work and says so every second: it may have lost its link for a while, and tells then what it
+ * has done meanwhile; but one that was reset does not go on, and nobody says that it does not.
  */
 const SILENT_MS_MAX = 60_000;
 
@@ -57,7 +57,10 @@ export class Router {
   readonly tag: string;
   readonly #waiting = new Map<string, (reply: Reply) => void>();
   readonly #subscribed = new Map<string, Promise<unknown>>();
-  /** The last status of each board that is listened to: a broker sends it once to each subscription, however many listen. */
+  /**
+   * The last status of each board that is listened to: a broker sends it once to each subscription, however many
+   * listen.
+   */
   readonly #statuses = new Map<string, Uint8Array>();
   readonly #listeners = new Set<(topic: string, payload: Uint8Array) => void>();
   readonly #connection: MqttConnection;
@@ -123,7 +126,8 @@ export class Router {
     if (topic.startsWith("synapse/") && topic.endsWith("/status")) this.#statuses.set(topic, payload);
     for (const listener of this.#listeners) listener(topic, payload);
     const { correlationData, userProperties } = packet.properties ?? {};
-    const [id = "", event] = topic === this.responseTopic ? [textOf(correlationData)] : (topic.split("/res/")[1]?.split("/") ?? []);
+    const [id = "", event] =
+      topic === this.responseTopic ? [textOf(correlationData)] : (topic.split("/res/")[1]?.split("/") ?? []);
     const property = (name: string): string | undefined => {
       const value = userProperties?.[name];
       return typeof value === "string" ? value : value?.[0];
@@ -138,7 +142,9 @@ export class Router {
 }
 
 function randomTag(): string {
-  return Array.from(globalThis.crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Array.from(globalThis.crypto.getRandomValues(new Uint8Array(8)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
 }
 
 const textOf = (bytes: Uint8Array | undefined): string => (bytes === undefined ? "" : new TextDecoder().decode(bytes));
@@ -152,9 +158,11 @@ function commandOf({ method, path }: Call): { readonly name: string; readonly qu
   const slot = /^\/v1\/models\/([^/]+)(\/activate)?$/.exec(route);
   if (slot !== null && method === "POST" && slot[2] !== undefined) return { name: `activate/${slot[1]}`, query };
   if (slot !== null && method === "GET" && slot[2] === undefined) return { name: `slot/${slot[1]}`, query };
-  if (route.startsWith("/v1/updates")) return { name: method === "DELETE" ? "stop_update" : (route.split("/")[3] ?? "updates"), query };
+  if (route.startsWith("/v1/updates"))
+    return { name: method === "DELETE" ? "stop_update" : (route.split("/")[3] ?? "updates"), query };
   if (method === "DELETE" && route === "/v1/requests") return { name: "stop_strangers", query };
-  if (method === "DELETE" && route.startsWith("/v1/requests/")) return { name: `stop_request/${route.split("/")[3]}`, query };
+  if (method === "DELETE" && route.startsWith("/v1/requests/"))
+    return { name: `stop_request/${route.split("/")[3]}`, query };
   return { name: route.slice("/v1/".length), query };
 }
 
@@ -184,14 +192,18 @@ export class MqttChannel implements Channel {
   }
 
   async *events(call: Call, options: CallOptions = {}): AsyncGenerator<ServerEvent> {
-    for await (const { name, text } of this.#exchange(call, options)) yield { name: name ?? "result", data: parse(text) };
+    for await (const { name, text } of this.#exchange(call, options))
+      yield { name: name ?? "result", data: parse(text) };
   }
 
   sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
     return (this.#options.sleep ?? sleep)(milliseconds, signal);
   }
 
-  /** The answer's messages. A board that is busy is asked again, with another id: one that it has seen it would not answer. */
+  /**
+   * The answer's messages. A board that is busy is asked again, with another id: one that it has seen it would not
+   * answer.
+   */
   async *#exchange(call: Call, options: CallOptions): AsyncGenerator<{ name: string | undefined; text: string }> {
     const retriesMax = this.#options.retriesMax ?? RETRIES_MAX;
     for (let attempt = 0; ; attempt++) {
@@ -294,7 +306,9 @@ export class MqttChannel implements Channel {
   }
 }
 
-/** What a command carries. Its type is told, or shows: raw pixels, which do not, go as JSON where no type can be told. */
+/**
+ * What a command carries. Its type is told, or shows: raw pixels, which do not, go as JSON where no type can be told.
+ */
 function bodyOf(
   { body, headers, method }: Call,
   name: string,
@@ -302,7 +316,10 @@ function bodyOf(
 ): { contentType?: string | undefined; payload: string | Uint8Array } {
   const contentType = headers?.["content-type"];
   if (body === undefined)
-    return { payload: name === "settings" && method === "GET" ? "" : "{}", contentType: modern ? "application/json" : undefined };
+    return {
+      payload: name === "settings" && method === "GET" ? "" : "{}",
+      contentType: modern ? "application/json" : undefined,
+    };
   if (!modern && contentType === "application/octet-stream" && typeof body !== "string") {
     return { payload: JSON.stringify({ image: toBase64(body), type: contentType }) };
   }
@@ -317,12 +334,17 @@ function asBuffer(bytes: Uint8Array): Uint8Array {
 
 const bytesOf = (text: string): Uint8Array => asBuffer(new TextEncoder().encode(text));
 
-/** The status of an answer that is an error. MQTT 3.1.1 has no place for it beside the answer, where only errors have a code and a status. */
+/**
+ * The status of an answer that is an error. MQTT 3.1.1 has no place for it beside the answer, where only errors have a
+ * code and a status.
+ */
 function failureOf(status: number | undefined, text: string): number | undefined {
   if (status !== undefined) return status >= 400 ? status : undefined;
   if (!text.startsWith('{"title":')) return undefined;
   const problem = parse(text) as { status?: unknown; code?: unknown };
-  return typeof problem.status === "number" && typeof problem.code === "string" && problem.status >= 400 ? problem.status : undefined;
+  return typeof problem.status === "number" && typeof problem.code === "string" && problem.status >= 400
+    ? problem.status
+    : undefined;
 }
 
 function parse(text: string): unknown {

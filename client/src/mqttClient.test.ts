@@ -4,11 +4,21 @@ import { BrokerLink, type EmbeddedBroker, SimulatedBoard, startBroker } from "sy
 import { readBoard } from "synapse-sim/boards";
 import { hasMosquitto, startMosquitto } from "synapse-sim/testing/mosquitto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { BoardTimeout, BoardUnreachable, type Image, type MqttConnection, SynapseClient, SynapseMqttClient } from "./index.js";
+import {
+  BoardTimeout,
+  BoardUnreachable,
+  type Image,
+  type MqttConnection,
+  SynapseClient,
+  SynapseMqttClient,
+} from "./index.js";
 
 const ROOT = new URL("../../", import.meta.url);
 const MODEL = readFileSync(new URL("sim/fixtures/lewm-test.syn", ROOT));
-const picture = (name: string): Image => ({ bytes: readFileSync(new URL(`samples/${name}`, ROOT)), type: "image/jpeg" });
+const picture = (name: string): Image => ({
+  bytes: readFileSync(new URL(`samples/${name}`, ROOT)),
+  type: "image/jpeg",
+});
 const action = (step: number): number[] => Array.from({ length: 10 }, (_, i) => Math.sin(step + i));
 
 async function startBoard(url: string): Promise<{ board: SimulatedBoard; link: BrokerLink }> {
@@ -91,7 +101,10 @@ function suite(title: string, start: () => Promise<{ url: string; close(): Promi
       const { trajectory } = await client.rollout({ latent }, actions);
       expect(trajectory).toEqual((await http.rollout(picture("cat.jpg"), actions)).trajectory);
       expect((await client.predict([latent], actions.slice(0, 1))).latent).toEqual(trajectory[1]);
-      expect(await client.observe({ stream: "film", frame: { latent }, reset: true })).toMatchObject({ frame: 1, surprise: null });
+      expect(await client.observe({ stream: "film", frame: { latent }, reset: true })).toMatchObject({
+        frame: 1,
+        surprise: null,
+      });
     });
 
     test("plans, tells progress, and can be stopped", async () => {
@@ -116,14 +129,22 @@ function suite(title: string, start: () => Promise<{ url: string; close(): Promi
     });
 
     test("explains what the board refuses", async () => {
-      await expect(client.predict([[1, 2]], [[1]])).rejects.toMatchObject({ status: 422, code: "BODY_INVALID", field: "history[0]" });
+      await expect(client.predict([[1, 2]], [[1]])).rejects.toMatchObject({
+        status: 422,
+        code: "BODY_INVALID",
+        field: "history[0]",
+      });
       await expect(client.model("nowhere")).rejects.toMatchObject({ status: 404, code: "SLOT_UNKNOWN" });
       await expect(client.activateModel("model_a")).rejects.toMatchObject({ status: 409, code: "SLOT_ACTIVE" });
       await expect(client.changeSettings({ broker_url: "http://x" })).rejects.toMatchObject({ code: "BODY_INVALID" });
     });
 
     test("silence ends in a timeout, and a caller can leave earlier with its own reason", async () => {
-      const absent = new SynapseMqttClient({ connection: connection as MqttConnection, device: "02:00:00:00:00:99", timeoutMs: 50 });
+      const absent = new SynapseMqttClient({
+        connection: connection as MqttConnection,
+        device: "02:00:00:00:00:99",
+        timeoutMs: 50,
+      });
       vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
       const ended = vi.fn();
       const silent = absent.device();
@@ -217,7 +238,10 @@ describe("when the broker is away", () => {
 
   test("and a caller can leave earlier with its own reason", async () => {
     const stop = new AbortController();
-    const [waiting, listening] = [client.device({ signal: stop.signal }), client.messages({ signal: stop.signal }).next()];
+    const [waiting, listening] = [
+      client.device({ signal: stop.signal }),
+      client.messages({ signal: stop.signal }).next(),
+    ];
     stop.abort(new Error("changed my mind"));
     await expect(waiting).rejects.toThrow("changed my mind");
     await expect(listening).rejects.toThrow("changed my mind");

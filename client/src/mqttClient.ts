@@ -13,9 +13,9 @@ export interface BoardMessage {
 }
 
 /**
- * A board over MQTT, for Node and browsers, with the methods of SynapseClient but those that MQTT is not for: claiming and uploading bytes. The
- * connection is one of the `mqtt` package, 3.1.1 or 5. Commands are sent with QoS 1 and run once; the board runs them when it is back from
- * wherever it was, so a timeout does not say that nothing was done.
+ * A board over MQTT, for Node and browsers, with the methods of SynapseClient but those that MQTT is not for: claiming
+ * and uploading bytes. The connection is one of the `mqtt` package, 3.1.1 or 5. Commands are sent with QoS 1 and run
+ * once; the board runs them when it is back from wherever it was, so a timeout does not say that nothing was done.
  */
 export class SynapseMqttClient extends BoardClient {
   readonly #connection: MqttConnection;
@@ -52,10 +52,12 @@ export class SynapseMqttClient extends BoardClient {
     const unlisten = router.listen(listener);
     options.signal?.addEventListener("abort", abort, { once: true });
     try {
-      Promise.all(["status", "telemetry", "event/#"].map((topic) => router.subscribe(`${this.#base}/${topic}`))).catch((error) => {
-        refusal = new BoardUnreachable("the broker did not take the subscription", { cause: error });
-        wake();
-      });
+      Promise.all(["status", "telemetry", "event/#"].map((topic) => router.subscribe(`${this.#base}/${topic}`))).catch(
+        (error) => {
+          refusal = new BoardUnreachable("the broker did not take the subscription", { cause: error });
+          wake();
+        },
+      );
       while (true) {
         const next = arrived.shift();
         if (next !== undefined) {

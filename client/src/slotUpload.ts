@@ -4,7 +4,8 @@ import type { Slot } from "./types.js";
 export const DIGEST_PLACE = { begin: 32, end: 64 } as const;
 
 /** The digest as boards write it, of the bytes at `DIGEST_PLACE`. */
-export const digestText = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+export const digestText = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** A packed model that is to go into a slot. */
 export interface UploadFile {
@@ -30,10 +31,14 @@ const CHECK_POLL_MS = 500;
 const CHECK_LOOKS_MAX = 60;
 
 /**
- * Writes a packed model to a slot that is not running, and goes on where an upload of the same file broke off, this one included.
- * Throws what `send` threw last when it cannot.
+ * Writes a packed model to a slot that is not running, and goes on where an upload of the same file broke off, this one
+ * included. Throws what `send` threw last when it cannot.
  */
-export async function uploadToSlot(file: UploadFile, port: SlotPort, onProgress: (sentBytes: number) => void): Promise<Slot> {
+export async function uploadToSlot(
+  file: UploadFile,
+  port: SlotPort,
+  onProgress: (sentBytes: number) => void,
+): Promise<Slot> {
   let now = await checked(file, port);
   if (holds(now, file)) return now;
   let sent = resumeAt(now, file);
@@ -41,7 +46,8 @@ export async function uploadToSlot(file: UploadFile, port: SlotPort, onProgress:
   while (true) {
     onProgress(sent);
     const end = Math.min(file.bytes, sent + PART_BYTES);
-    const range: Record<string, string> = file.bytes === 0 ? {} : { "content-range": `bytes ${sent}-${end - 1}/${file.bytes}` };
+    const range: Record<string, string> =
+      file.bytes === 0 ? {} : { "content-range": `bytes ${sent}-${end - 1}/${file.bytes}` };
     try {
       const answer = await port.send(sent, end, { "content-type": "application/octet-stream", ...range });
       sent = end;
@@ -63,7 +69,10 @@ export async function uploadToSlot(file: UploadFile, port: SlotPort, onProgress:
   }
 }
 
-/** The slot, after the board has checked this file if all of it is there: what the check says may go to a connection that was lost. */
+/**
+ * The slot, after the board has checked this file if all of it is there: what the check says may go to a connection
+ * that was lost.
+ */
 async function checked(file: UploadFile, port: SlotPort): Promise<Slot> {
   for (let looks = 1; ; looks++) {
     const now = await port.look();
@@ -79,7 +88,9 @@ const isOf = (slot: Slot, file: UploadFile): boolean => slot.sha256 === file.sha
 
 /** Whether nothing is left to send. */
 function holds(slot: Slot, file: UploadFile): boolean {
-  return isOf(slot, file) && slot.upload === undefined && slot.state === "VALID" && slot.bytes === file.bytes && !slot.active;
+  return (
+    isOf(slot, file) && slot.upload === undefined && slot.state === "VALID" && slot.bytes === file.bytes && !slot.active
+  );
 }
 
 /** Where to go on; at the first byte when all of them were sent and nothing came of it. */

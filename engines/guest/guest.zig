@@ -1,4 +1,5 @@
-//! What the WASM and RV32 machines have in common: memory for the host's buffers, and the description of the C API they are called through.
+//! What the WASM and RV32 machines have in common: memory for the host's buffers, and the description of the C API they
+//! are called through.
 
 pub const heap = @import("heap.zig");
 pub const Heap = heap.Heap;

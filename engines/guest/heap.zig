@@ -1,6 +1,6 @@
-//! The allocator of the WASM and RV32 machines: the host asks for whole buffers (a file, a region) and gives them back with their length.
-//! First fit over an address-ordered list of free blocks that lives in the free memory itself, so a buffer carries no header and a large
-//! model costs its own size and no power-of-two rounding.
+//! The allocator of the WASM and RV32 machines: the host asks for whole buffers (a file, a region) and gives them back
+//! with their length. First fit over an address-ordered list of free blocks that lives in the free memory itself, so a
+//! buffer carries no header and a large model costs its own size and no power-of-two rounding.
 
 const std = @import("std");
 
@@ -18,7 +18,8 @@ const Free = struct {
 
 pub const Heap = struct {
     first: ?*Free = null,
-    /// Asks for at least `bytes` more memory and answers what it got, or null. Memory that follows the last is joined to it.
+    /// Asks for at least `bytes` more memory and answers what it got, or null. Memory that follows the last is joined
+    /// to it.
     grow: ?*const fn (bytes: usize) ?[]align(alignment) u8 = null,
     /// Where the memory ends that came last.
     end: usize = 0,
@@ -88,8 +89,8 @@ pub const Heap = struct {
         if (before) |previous| previous.next = block else self.first = block;
     }
 
-    /// Bytes of the free block at the end of the memory, or 0: new memory follows it, so only the difference must be asked for, which is at
-    /// least one block.
+    /// Bytes of the free block at the end of the memory, or 0: new memory follows it, so only the difference must be
+    /// asked for, which is at least one block.
     fn tailBytes(self: *Heap, wanted: usize) usize {
         var block = self.first;
         while (block) |free_block| : (block = free_block.next) {

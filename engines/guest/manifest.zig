@@ -1,10 +1,11 @@
-//! What a host must know to call this build: sizes and field offsets of the structs in synapse.h, the values of its constants, and the
-//! callable functions. It is generated from the very types that were compiled, as JSON, so that a binding hard-codes no layout.
+//! What a host must know to call this build: sizes and field offsets of the structs in synapse.h, the values of its
+//! constants, and the callable functions. It is generated from the very types that were compiled, as JSON, so that a
+//! binding hard-codes no layout.
 
 const std = @import("std");
 
-/// JSON of `{"pointerBytes":4,"structs":{name:{"bytes":n,"fields":{name:[offset,type]}}},"results":{value:name},"functions":[name]}`.
-/// Evaluate it at comptime. The field names of `structs` are the C names, its fields the types;
+/// JSON of
+/// `{"pointerBytes":4,"structs":{name:{"bytes":n,"fields":{name:[offset,type]}}},"results":{value:name},"functions":[name]}`. Evaluate it at comptime. The field names of `structs` are the C names, its fields the types;
 /// `functions` are pairs of a C name and a function.
 pub fn generate(comptime structs: anytype, comptime Result: type, comptime functions: anytype) []const u8 {
     @setEvalBranchQuota(200_000);
@@ -15,7 +16,10 @@ pub fn generate(comptime structs: anytype, comptime Result: type, comptime funct
     text = text ++ "},\"results\":{";
     const results = @typeInfo(Result).@"enum";
     for (results.field_names, results.field_values, 0..) |name, value, index| {
-        text = text ++ (if (index == 0) "" else ",") ++ std.fmt.comptimePrint("\"{d}\":\"{s}\"", .{ value, upper(name) });
+        text = text ++ (if (index == 0) "" else ",") ++ std.fmt.comptimePrint(
+            "\"{d}\":\"{s}\"",
+            .{ value, upper(name) },
+        );
     }
     text = text ++ "},\"functions\":[";
     for (0..functions.len) |index| {

@@ -1,5 +1,5 @@
-//! Build steps of the Node addons: the engine here, and with `install` and `nodeApi` those of others. `build.zig` calls `add` with its way of
-//! making the runtime's module.
+//! Build steps of the Node addons: the engine here, and with `install` and `nodeApi` those of others. `build.zig` calls
+//! `add` with its way of making the runtime's module.
 
 const std = @import("std");
 
@@ -36,7 +36,10 @@ const prebuilds = [_]struct { []const u8, std.Target.Query }{
 const glibc: std.SemanticVersion = .{ .major = 2, .minor = 28, .patch = 0 };
 
 fn prebuild(b: *std.Build, engine: anytype) void {
-    const all = b.step("prebuilds", "build the engine's addon for every system that npm serves it for, into prebuilds/");
+    const all = b.step(
+        "prebuilds",
+        "build the engine's addon for every system that npm serves it for, into prebuilds/",
+    );
     for (prebuilds) |each| {
         const name, var query = each;
         query.cpu_model = .baseline;
@@ -47,7 +50,8 @@ fn prebuild(b: *std.Build, engine: anytype) void {
     }
 }
 
-/// Installs `name`.node for this machine, and when asked for, aarch64/`name`.node for 64-bit Arm Linux. `addon.root(target)` answers its root module.
+/// Installs `name`.node for this machine, and when asked for, aarch64/`name`.node for 64-bit Arm Linux.
+/// `addon.root(target)` answers its root module.
 pub fn install(b: *std.Build, native: std.Build.ResolvedTarget, name: []const u8, addon: anytype) void {
     const here = installFor(b, name, addon.root(native), b.fmt("{s}.node", .{name}));
     b.getInstallStep().dependOn(here);
@@ -81,7 +85,12 @@ fn step(b: *std.Build, name: []const u8, description: []const u8) *std.Build.Ste
     return if (b.top_level_steps.get(name)) |known| &known.step else b.step(name, description);
 }
 
-pub fn addonModule(b: *std.Build, target: std.Build.ResolvedTarget, root: []const u8, imports: []const std.Build.Module.Import) *std.Build.Module {
+pub fn addonModule(
+    b: *std.Build,
+    target: std.Build.ResolvedTarget,
+    root: []const u8,
+    imports: []const std.Build.Module.Import,
+) *std.Build.Module {
     return b.createModule(.{
         .root_source_file = b.path(root),
         .target = target,

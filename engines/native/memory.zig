@@ -30,7 +30,11 @@ pub fn list(comptime T: type, count: usize) error{OutOfMemory}![]T {
 /// JavaScript error for memory that the system does not give.
 pub fn exhausted(env: napi.Env, bytes: usize) napi.Error {
     var text: [96]u8 = undefined;
-    const sentence = std.fmt.bufPrint(&text, "the system did not give {d} bytes of memory", .{bytes}) catch "out of memory";
+    const sentence = std.fmt.bufPrint(
+        &text,
+        "the system did not give {d} bytes of memory",
+        .{bytes},
+    ) catch "out of memory";
     return napi.throw(env, try napi.failure(env, "OUT_OF_MEMORY", sentence, 0));
 }
 

@@ -46,7 +46,10 @@ pub fn name(result: Result) []const u8 {
 
 pub fn throwResult(env: Env, result: Result, report: *const CError) napi.Error {
     const message = std.mem.sliceTo(&report.message, 0);
-    return napi.throw(env, try napi.failure(env, name(result), if (message.len > 0) message else name(result), report.offset));
+    return napi.throw(
+        env,
+        try napi.failure(env, name(result), if (message.len > 0) message else name(result), report.offset),
+    );
 }
 
 /// modelOpen(file: Uint8Array): External. The array must not change while the model is in use.
@@ -122,7 +125,12 @@ fn info(env: Env, call: napi.CallbackInfo) napi.Error!Value {
         try napi.set(env, item, "rowsMax", try napi.number(env, entry.rows_max));
         try napi.set(env, item, "opCount", try napi.number(env, entry.ops.len));
         try napi.set(env, item, "inputs", try ports(env, model, @intCast(index), entry.inputs.len, api.modelGetInput));
-        try napi.set(env, item, "outputs", try ports(env, model, @intCast(index), entry.outputs.len, api.modelGetOutput));
+        try napi.set(
+            env,
+            item,
+            "outputs",
+            try ports(env, model, @intCast(index), entry.outputs.len, api.modelGetOutput),
+        );
         try napi.setElement(env, entries, index, item);
     }
     try napi.set(env, result, "entries", entries);
@@ -137,12 +145,22 @@ fn ports(env: Env, model: *const Model, entry: u32, count: usize, comptime get: 
         if (get(model, entry, @intCast(index), &port) != .ok) return error.JavaScript;
         const item = try napi.object(env);
         try napi.set(env, item, "name", try napi.string(env, port.name[0..port.name_bytes]));
-        try napi.set(env, item, "kind", try napi.string(env, ([_][]const u8{ "tensor", "image", "tokens", "latent", "action" })[port.kind]));
+        try napi.set(
+            env,
+            item,
+            "kind",
+            try napi.string(env, ([_][]const u8{ "tensor", "image", "tokens", "latent", "action" })[port.kind]),
+        );
         try napi.set(env, item, "type", try napi.string(env, ([_][]const u8{ "f32", "u8", "i32" })[port.type]));
         try napi.set(env, item, "dynamic", try napi.boolean(env, port.dynamic == 1));
         try napi.set(env, item, "bytesMax", try napi.number(env, port.bytes_max));
         const shape = try napi.array(env, port.rank);
-        for (port.shape[0..port.rank], 0..) |dimension, i| try napi.setElement(env, shape, i, try napi.number(env, dimension));
+        for (port.shape[0..port.rank], 0..) |dimension, i| try napi.setElement(
+            env,
+            shape,
+            i,
+            try napi.number(env, dimension),
+        );
         try napi.set(env, item, "shape", shape);
         try napi.setElement(env, list, index, item);
     }

@@ -1,5 +1,5 @@
-//! The part of Node-API that the addon uses, declared by hand from the public ABI (node_api.h, version 8), and helpers that turn its
-//! status codes into one Zig error. A JavaScript exception is pending whenever a helper fails.
+//! The part of Node-API that the addon uses, declared by hand from the public ABI (node_api.h, version 8), and helpers
+//! that turn its status codes into one Zig error. A JavaScript exception is pending whenever a helper fails.
 
 const std = @import("std");
 
@@ -279,7 +279,14 @@ pub const Promise = struct {
 };
 
 /// Runs `execute` on a thread of libuv's pool, then `complete` on JavaScript's.
-pub fn queueWork(env: Env, name: []const u8, execute: Execute, complete: Complete, data: *anyopaque, work: *Work) Error!void {
+pub fn queueWork(
+    env: Env,
+    name: []const u8,
+    execute: Execute,
+    complete: Complete,
+    data: *anyopaque,
+    work: *Work,
+) Error!void {
     try check(napi_create_async_work(env, null, try string(env, name), execute, complete, data, work));
     try check(napi_queue_async_work(env, work.*));
 }
@@ -288,9 +295,14 @@ pub fn deleteWork(env: Env, work: Work) void {
     _ = napi_delete_async_work(env, work);
 }
 
-/// A JavaScript function made of a Zig function `(env, info) Error!Value`. Where it failed without an exception of its own, the arguments
-/// were of the wrong kind.
-pub fn define(env: Env, target: Value, comptime name: [:0]const u8, comptime function: fn (Env, CallbackInfo) Error!Value) Error!void {
+/// A JavaScript function made of a Zig function `(env, info) Error!Value`. Where it failed without an exception of its
+/// own, the arguments were of the wrong kind.
+pub fn define(
+    env: Env,
+    target: Value,
+    comptime name: [:0]const u8,
+    comptime function: fn (Env, CallbackInfo) Error!Value,
+) Error!void {
     const Wrapper = struct {
         fn call(inner: Env, info: CallbackInfo) callconv(.c) ?Value {
             return function(inner, info) catch {

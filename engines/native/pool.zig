@@ -1,4 +1,5 @@
-//! Threads that help one session: `syn_parallel_for` over a few workers that spin for a moment between ops and then sleep.
+//! Threads that help one session: `syn_parallel_for` over a few workers that spin for a moment between ops and then
+//! sleep.
 
 const std = @import("std");
 const Monitor = @import("monitor.zig").Monitor;
@@ -8,8 +9,8 @@ pub const threads_max = 64;
 /// Ops follow each other within microseconds; sleeping in between would cost more than the op.
 const spins_before_sleep = 20_000;
 
-/// A moment of waiting. Now and then the processor is given up: a worker is often woken on the very core its caller runs on, and there one
-/// of the two would spin while the other waits for its turn.
+/// A moment of waiting. Now and then the processor is given up: a worker is often woken on the very core its caller
+/// runs on, and there one of the two would spin while the other waits for its turn.
 inline fn pause(spins: *u32) void {
     spins.* += 1;
     if (spins.* % 64 == 0) std.Thread.yield() catch {} else std.atomic.spinLoopHint();
@@ -33,11 +34,16 @@ pub const Pool = struct {
     task: Task = undefined,
     context: ?*anyopaque = null,
 
-    /// The pool must not move afterwards. Fewer workers than asked for is not an error: the caller's own thread always works.
+    /// The pool must not move afterwards. Fewer workers than asked for is not an error: the caller's own thread always
+    /// works.
     pub fn start(self: *Pool, threads: u32) void {
         while (self.worker_count + 1 < @min(threads, threads_max)) {
             const index = self.worker_count + 1;
-            self.workers[self.worker_count] = std.Thread.spawn(.{ .stack_size = 1 << 20 }, work, .{ self, index }) catch return;
+            self.workers[self.worker_count] = std.Thread.spawn(
+                .{ .stack_size = 1 << 20 },
+                work,
+                .{ self, index },
+            ) catch return;
             self.worker_count += 1;
         }
     }
@@ -87,7 +93,8 @@ pub const Pool = struct {
             self.waitForNews(seen);
             seen = self.generation.load(.seq_cst);
             if (self.stop.load(.seq_cst)) return;
-            // Announcing oneself before looking, while the caller closes before counting, means that one of the two sees the other.
+            // Announcing oneself before looking, while the caller closes before counting, means that one of the two
+            // sees the other.
             _ = self.active.fetchAdd(1, .seq_cst);
             if (self.open.load(.seq_cst)) self.takeParts(thread);
             _ = self.active.fetchSub(1, .seq_cst);

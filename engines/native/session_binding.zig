@@ -1,4 +1,5 @@
-//! JavaScript's view of `syn_session`. Runs happen on libuv's threads; the TypeScript side gives a session one run at a time.
+//! JavaScript's view of `syn_session`. Runs happen on libuv's threads; the TypeScript side gives a session one run at a
+//! time.
 
 const std = @import("std");
 const clock = @import("clock.zig");
@@ -83,9 +84,22 @@ fn open(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const needs = try needsOf(env, model, threads);
     const handle = memory.create(Handle) catch return memory.exhausted(env, @sizeOf(Handle));
     errdefer memory.destroy(handle);
-    handle.* = .{ .model = model, .session = undefined, .regions = @splat(&.{}), .pool = .{}, .closed = false, .busy = false };
+    handle.* = .{
+        .model = model,
+        .session = undefined,
+        .regions = @splat(&.{}),
+        .pool = .{},
+        .closed = false,
+        .busy = false,
+    };
     errdefer for (handle.regions) |region| memory.free(region);
-    const sizes = [5]usize{ needs.session_bytes, needs.fast_bytes, needs.slow_bytes, needs.state_bytes, needs.thread_bytes };
+    const sizes = [5]usize{
+        needs.session_bytes,
+        needs.fast_bytes,
+        needs.slow_bytes,
+        needs.state_bytes,
+        needs.thread_bytes,
+    };
     for (&handle.regions, sizes) |*region, bytes| region.* = memory.allocate(@max(bytes, 64)) catch return memory.exhausted(env, bytes);
     const config: api.SessionConfig = .{
         .size = @sizeOf(api.SessionConfig),
@@ -149,7 +163,14 @@ const Job = struct {
         // The handle must not be collected while its memory is in use.
         const kept = try napi.reference(env, session);
         errdefer napi.release(env, kept);
-        job.* = .{ .handle = handle, .kept = kept, .promise = try .init(env), .work = undefined, .kind = kind, .result = .ok };
+        job.* = .{
+            .handle = handle,
+            .kept = kept,
+            .promise = try .init(env),
+            .work = undefined,
+            .kind = kind,
+            .result = .ok,
+        };
         handle.cancelled.store(false, .release);
         try napi.queueWork(env, "synapse", execute, complete, job, &job.work);
         handle.busy = true;
@@ -186,7 +207,11 @@ const Job = struct {
         const job: *Job = @ptrCast(@alignCast(data.?));
         job.handle.busy = false;
         if (status == 0 and job.result == .ok) {
-            if (job.outputs(env)) |value| job.promise.resolve(env, value) else |_| job.fail(env, "OUT_OF_MEMORY", "no memory for the outputs");
+            if (job.outputs(env)) |value| job.promise.resolve(env, value) else |_| job.fail(
+                env,
+                "OUT_OF_MEMORY",
+                "no memory for the outputs",
+            );
         } else if (job.result == .golden) {
             job.fail(env, "GOLDEN", "a self-test vector gave another result than the packed one");
         } else if (job.result == .cancelled) {

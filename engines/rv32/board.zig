@@ -1,4 +1,5 @@
-//! The devices of the `virt` machine that are used: sifive_test to leave, CLINT for the time, PLIC so that waiting for the UART costs nothing.
+//! The devices of the `virt` machine that are used: sifive_test to leave, CLINT for the time, PLIC so that waiting for
+//! the UART costs nothing.
 
 const uart_interrupt = 10;
 const finisher: *volatile u32 = @ptrFromInt(0x10_0000);

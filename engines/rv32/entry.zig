@@ -1,8 +1,9 @@
 //! The runtime on a bare RV32IMAFC core, serving calls of the C API over the UART.
 //!
 //! Request payloads, u32 words: `hello, ram bytes` | `call, function, arguments...` | `ping` | `exit`.
-//! The machine sends `done` when it has started, and answers: `done, values...` | `trap, mcause, mepc, mtval` | `refused, reason`. After `trap` and `refused` the machine ends.
-//! `hello` answers `manifest address, manifest bytes, address of the ticks function`; `call` answers the function's result.
+//! The machine sends `done` when it has started, and answers: `done, values...` | `trap, mcause, mepc, mtval` |
+//! `refused, reason`. After `trap` and `refused` the machine ends. `hello` answers
+//! `manifest address, manifest bytes, address of the ticks function`; `call` answers the function's result.
 
 const std = @import("std");
 const guest = @import("guest");

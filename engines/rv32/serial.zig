@@ -1,5 +1,6 @@
-//! Frames over the 16550 UART: `magic u32, length u32, payload, CRC-32 of the payload u32`, little-endian, both ways. Payloads are short:
-//! they carry commands and results, while files, inputs and outputs travel through the machine's RAM, which the host has mapped.
+//! Frames over the 16550 UART: `magic u32, length u32, payload, CRC-32 of the payload u32`, little-endian, both ways.
+//! Payloads are short: they carry commands and results, while files, inputs and outputs travel through the machine's
+//! RAM, which the host has mapped.
 
 const std = @import("std");
 const board = @import("board.zig");
@@ -21,8 +22,8 @@ const silence_s_max = 600;
 pub const Error = error{ Silence, BadFrame };
 
 pub fn init() void {
-    // Receive buffer on, interrupt at 14 bytes: the emulator hands over as many bytes at once as are missing to that level, and no frame
-    // is shorter than 16.
+    // Receive buffer on, interrupt at 14 bytes: the emulator hands over as many bytes at once as are missing to that
+    // level, and no frame is shorter than 16.
     fifo_control.* = 0xc1;
     interrupt_enable.* = 1;
 }

@@ -25,7 +25,8 @@ export fn _start() linksection(".text.start") callconv(.naked) noreturn {
     );
 }
 
-/// Whatever trapped is beyond repair: the cause goes to the host, on a stack of its own because the other may be what overflowed.
+/// Whatever trapped is beyond repair: the cause goes to the host, on a stack of its own because the other may be what
+/// overflowed.
 export fn synTrapEntry() align(4) callconv(.naked) noreturn {
     asm volatile (
         \\ la sp, __trap_stack_top
@@ -36,8 +37,8 @@ export fn synTrapEntry() align(4) callconv(.naked) noreturn {
     );
 }
 
-/// Takes every right from the page below the stack, in machine mode too (a locked, naturally aligned region of 4 KiB, RISC-V privileged
-/// specification 3.7), so that an overflow is a trap instead of a changed variable.
+/// Takes every right from the page below the stack, in machine mode too (a locked, naturally aligned region of 4 KiB,
+/// RISC-V privileged specification 3.7), so that an overflow is a trap instead of a changed variable.
 pub fn guardStack() void {
     const address: usize = @intFromPtr(&__guard_start);
     const napot_4k = (address >> 2) | 0x1ff;

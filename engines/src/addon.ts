@@ -4,15 +4,17 @@ import { EngineError } from "./errors.js";
 
 const require = createRequire(import.meta.url);
 
-/** The packages that may have the addon of a system: Linux has two C libraries, and npm before version 10 installs both. */
+/**
+ * The packages that may have the addon of a system: Linux has two C libraries, and npm before version 10 installs both.
+ */
 export function addonPackages(platform: string, arch: string): readonly string[] {
   const name = `synapse-engine-${platform}-${arch}`;
   return platform === "linux" ? [`${name}-gnu`, `${name}-musl`] : [name];
 }
 
 /**
- * Loads the engine's addon: the one built here, or that of the package for this system. Throws an EngineError `ADDON_MISSING` that says why
- * there is none; the WASM engines work without.
+ * Loads the engine's addon: the one built here, or that of the package for this system. Throws an EngineError
+ * `ADDON_MISSING` that says why there is none; the WASM engines work without.
  */
 export function loadAddon(): unknown {
   const built = builtHere();

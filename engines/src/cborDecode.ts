@@ -1,11 +1,13 @@
 /**
- * Decodes the subset of CBOR (RFC 8949) that a pack's header may use: definite lengths, text keys, no tags, nesting at most 16. It is small
- * because it travels to browsers with the WASM engine, and it allocates no more than the input is long.
+ * Decodes the subset of CBOR (RFC 8949) that a pack's header may use: definite lengths, text keys, no tags, nesting at
+ * most 16. It is small because it travels to browsers with the WASM engine, and it allocates no more than the input is
+ * long.
  */
 export function decodeCbor(bytes: Uint8Array): unknown {
   const reader = new CborReader(bytes);
   const value = reader.item(0);
-  if (reader.offset !== bytes.length) throw new CborError(`${bytes.length - reader.offset} bytes follow the value`, reader.offset);
+  if (reader.offset !== bytes.length)
+    throw new CborError(`${bytes.length - reader.offset} bytes follow the value`, reader.offset);
   return value;
 }
 
@@ -64,7 +66,10 @@ class CborReader {
     return this.#bytes.subarray(this.offset - count, this.offset);
   }
 
-  /** The number after the initial byte; integers beyond 2^53 - 1 are refused because a JavaScript number cannot hold them. */
+  /**
+   * The number after the initial byte; integers beyond 2^53 - 1 are refused because a JavaScript number cannot hold
+   * them.
+   */
   #argument(info: number, start: number): number {
     if (info < 24) return info;
     if (info > 27) throw new CborError("indefinite lengths are not allowed", start);
@@ -129,7 +134,10 @@ class CborReader {
     return Object.fromEntries(entries);
   }
 
-  /** Every item is at least one byte, so a count beyond the rest of the input is refused before anything is allocated for it. */
+  /**
+   * Every item is at least one byte, so a count beyond the rest of the input is refused before anything is allocated
+   * for it.
+   */
   #plausible(items: number, start: number): void {
     if (items > this.#bytes.length - this.offset)
       throw new CborError(`${items} items announced, ${this.#bytes.length - this.offset} bytes left`, start);

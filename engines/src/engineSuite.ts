@@ -24,7 +24,9 @@ export function engineSuite(name: string, options: SuiteOptions): void {
   describe.skipIf(options.skip !== undefined)(name, { timeout: TIMEOUT_MS }, () => {
     test("a model says what it offers", () =>
       using(options, async (engine) => {
-        const model = await engine.openModel(smallPack("i8", { meta: { licence: "CC0-1.0", layers: [1, -2, 0.5], none: null } }));
+        const model = await engine.openModel(
+          smallPack("i8", { meta: { licence: "CC0-1.0", layers: [1, -2, 0.5], none: null } }),
+        );
         expect(model.info.name).toBe("small-i8");
         expect(model.info.exact).toBe(true);
         expect(model.info.sha256).toMatch(/^[0-9a-f]{64}$/);
@@ -35,14 +37,22 @@ export function engineSuite(name: string, options: SuiteOptions): void {
         ]);
         const width = smallWidth("i8");
         expect(model.info.entries[0]?.inputs).toEqual([
-          { name: "x", kind: "tensor", type: "f32", shape: [SMALL_ROWS_MAX, width], dynamic: true, bytesMax: 4 * SMALL_ROWS_MAX * width },
+          {
+            name: "x",
+            kind: "tensor",
+            type: "f32",
+            shape: [SMALL_ROWS_MAX, width],
+            dynamic: true,
+            bytesMax: 4 * SMALL_ROWS_MAX * width,
+          },
         ]);
         expect(model.info.entries[0]?.outputs[0]?.kind).toBe("latent");
       }));
 
     test("a run gives the same bytes again, and fewer rows give the first rows of a causal model", () =>
       using(options, async (engine) => {
-        // Integer attention scales each column of v by its maximum over all rows, so only f32 attention gives equal first rows.
+        // Integer attention scales each column of v by its maximum over all rows, so only f32 attention gives equal
+        // first rows.
         const session = await sessionOf(engine, smallPack("i8", { attention: "f32" }));
         const [all = new Uint8Array(0)] = await session.run("encode", [smallInput("i8", 5)], 5);
         const [again] = await session.run("encode", [smallInput("i8", 5)]);
@@ -101,7 +111,9 @@ export function engineSuite(name: string, options: SuiteOptions): void {
           }),
         );
         expect(sums).toEqual(sessions.map((_, index) => 6 * (index + 1)));
-        const encoded = await Promise.all(sessions.slice(0, 3).map((session) => session.run("encode", [smallInput("i8", 3)], 3)));
+        const encoded = await Promise.all(
+          sessions.slice(0, 3).map((session) => session.run("encode", [smallInput("i8", 3)], 3)),
+        );
         expect(encoded[1]).toEqual(encoded[0]);
         expect(encoded[2]).toEqual(encoded[0]);
       }));
@@ -146,7 +158,9 @@ export function engineSuite(name: string, options: SuiteOptions): void {
         expect(ops[1]).toMatchObject({ name: "qkv.weight", macs: 2 * 5 * width * 3 * width });
         expect(ops.reduce((sum, op) => sum + op.ticks, 0)).toBeGreaterThan(0);
         await session.resetProfile();
-        expect((await session.profile("encode")).every((op) => op.runs === 0 && op.macs === 0 && op.ticks === 0)).toBe(true);
+        expect((await session.profile("encode")).every((op) => op.runs === 0 && op.macs === 0 && op.ticks === 0)).toBe(
+          true,
+        );
       }));
 
     test("self-test vectors pass, and a wrong one is told apart", () =>
@@ -174,7 +188,9 @@ export function engineSuite(name: string, options: SuiteOptions): void {
         expect(await session.run("encode", inputs, 5, never)).toEqual(whole);
         await session.selfTest(never);
         const runs = (await session.profile("encode")).map((op) => op.runs);
-        await expect(session.run("encode", inputs, 5, AbortSignal.abort())).rejects.toMatchObject({ code: "CANCELLED" });
+        await expect(session.run("encode", inputs, 5, AbortSignal.abort())).rejects.toMatchObject({
+          code: "CANCELLED",
+        });
         await expect(session.selfTest(AbortSignal.abort())).rejects.toMatchObject({ code: "CANCELLED" });
         expect((await session.profile("encode")).map((op) => op.runs)).toEqual(runs);
         expect(await session.run("encode", inputs, 5)).toEqual(whole);

@@ -11,7 +11,10 @@ import { openWasmEngine } from "./wasmNode.js";
 
 const withoutQemu = qemuMissing() !== undefined;
 
-/** The numeric contract of docs/format.md: an `exact` model gives the same bytes on every build, with threads or without. */
+/**
+ * The numeric contract of docs/format.md: an `exact` model gives the same bytes on every build, with threads or
+ * without.
+ */
 describe("outputs are equal byte for byte on all builds", { timeout: 120_000 }, () => {
   test("in every type that the runtime has for constants", () => {
     const text = readFileSync(new URL("../../kernels/format.json", import.meta.url), "utf8");
@@ -26,7 +29,8 @@ describe("outputs are equal byte for byte on all builds", { timeout: 120_000 }, 
     expect(new Set(found).size).toBeGreaterThan(4);
   });
 
-  // The seeds of fuzzing hold every op, and between them every activation function but gelu, which the packs above have.
+  // The seeds of fuzzing hold every op, and between them every activation function but gelu, which the packs above
+  // have.
   test.each(STORAGE_TYPES.filter((type) => type !== "f32" && type !== "f16"))(
     "every op of a pack in %s, for wild inputs too",
     async (type) => {
@@ -39,7 +43,11 @@ describe("outputs are equal byte for byte on all builds", { timeout: 120_000 }, 
 
 /** What every build answers, once they all answer the same. */
 async function onAllBuilds(answers: (engine: Engine, threads: number) => Promise<string[]>): Promise<string[]> {
-  const openers: (() => Promise<Engine>)[] = [openNativeEngine, () => openWasmEngine("wasm"), () => openWasmEngine("wasm-baseline")];
+  const openers: (() => Promise<Engine>)[] = [
+    openNativeEngine,
+    () => openWasmEngine("wasm"),
+    () => openWasmEngine("wasm-baseline"),
+  ];
   if (!withoutQemu) openers.push(() => openRv32Engine({ icount: false }));
   let first: { readonly name: string; readonly found: string[] } | undefined;
   for (const open of openers) {
@@ -73,7 +81,10 @@ async function outputs(
   return found;
 }
 
-/** All entries with one row and with all, for numbers between -1 and 1, and with numbers among them that no sensor gives. */
+/**
+ * All entries with one row and with all, for numbers between -1 and 1, and with numbers among them that no sensor
+ * gives.
+ */
 async function entryOutputs(engine: Engine, pack: Uint8Array, threads: number): Promise<string[]> {
   const found: string[] = [];
   const model = await engine.openModel(pack);
@@ -91,7 +102,19 @@ async function entryOutputs(engine: Engine, pack: Uint8Array, threads: number): 
   return found;
 }
 
-const WILD = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 3.4e38, -3.4e38, 1e-38, 1e-40, -1e-45, -0, 1e20, -100];
+const WILD = [
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  3.4e38,
+  -3.4e38,
+  1e-38,
+  1e-40,
+  -1e-45,
+  -0,
+  1e20,
+  -100,
+];
 
 /** `wild` stands for about every eighth number. */
 function inputOf(port: PortInfo, rows: number, random: Xorshift32, wild: number | undefined): Uint8Array {

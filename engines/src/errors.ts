@@ -1,6 +1,6 @@
 /**
- * Something the user gave is wrong: a file, a body, an option. The message names the thing, the place in it, and what would be right.
- * Command-line programs print it without a stack and leave with exit code 2.
+ * Something the user gave is wrong: a file, a body, an option. The message names the thing, the place in it, and what
+ * would be right. Command-line programs print it without a stack and leave with exit code 2.
  */
 export class InputError extends Error {
   override readonly name: string = "InputError";

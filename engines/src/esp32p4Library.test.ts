@@ -38,20 +38,27 @@ describe("the ESP32-P4 library links into an ESP-IDF application", () => {
   test("nothing is undefined but the documented symbols", () => {
     const allowed = new Set(listed("Symbols it needs"));
     expect(allowed).toContain("memcpy");
-    const defined = new Set(objects().flatMap((object) => object.symbols.filter((symbol) => symbol.defined).map((symbol) => symbol.name)));
-    const needed = objects().flatMap((object) => object.symbols.filter((symbol) => symbol.name !== "" && !symbol.defined));
+    const defined = new Set(
+      objects().flatMap((object) => object.symbols.filter((symbol) => symbol.defined).map((symbol) => symbol.name)),
+    );
+    const needed = objects().flatMap((object) =>
+      object.symbols.filter((symbol) => symbol.name !== "" && !symbol.defined),
+    );
     expect(needed.map((symbol) => symbol.name).filter((name) => !defined.has(name) && !allowed.has(name))).toEqual([]);
   });
 
   test("it offers every function of synapse.h and no other global name", () => {
-    const declared = [...header.matchAll(/^(?:syn_result|const char \*|uint32_t) ?(syn_\w+)\(/gm)].map((match) => match[1] ?? "");
+    const declared = [...header.matchAll(/^(?:syn_result|const char \*|uint32_t) ?(syn_\w+)\(/gm)].map(
+      (match) => match[1] ?? "",
+    );
     expect(declared.length).toBeGreaterThan(15);
     const offered = objects().flatMap((object) => object.symbols.filter((symbol) => symbol.defined && symbol.global));
     expect(offered.map((symbol) => symbol.name).sort()).toEqual(declared.sort());
   });
 
   test("its flash and static memory stay below what the page promises: `npm run size` shows where they go", () => {
-    const promised = (what: string) => Number(page.match(new RegExp(`at most ([0-9,]+) bytes of ${what}`))?.[1]?.replaceAll(",", ""));
+    const promised = (what: string) =>
+      Number(page.match(new RegExp(`at most ([0-9,]+) bytes of ${what}`))?.[1]?.replaceAll(",", ""));
     const size = chipSize(objects());
     expect(size.code_bytes).toBeGreaterThan(10_000);
     expect(size.flash_bytes).toBeLessThanOrEqual(promised("flash"));

@@ -40,12 +40,17 @@ function tinyPack(numeric: "exact" | "reference" = "exact"): Uint8Array {
     .build();
 }
 
-/** Opens a pack and runs what it offers: `ran`, or the error's code and message. Anything else that is thrown fails the test. */
+/**
+ * Opens a pack and runs what it offers: `ran`, or the error's code and message. Anything else that is thrown fails the
+ * test.
+ */
 async function outcome(engine: Engine, file: Uint8Array): Promise<string> {
   try {
     const model = await engine.openModel(file);
     try {
-      const bytes = model.info.entries.flatMap((entry) => [...entry.inputs, ...entry.outputs]).map((port) => port.bytesMax);
+      const bytes = model.info.entries
+        .flatMap((entry) => [...entry.inputs, ...entry.outputs])
+        .map((port) => port.bytesMax);
       if (Math.max(0, ...bytes) > RUN_BYTES_MAX) return "too large to run";
       const session = await model.createSession({ threads: 1 });
       for (const entry of model.info.entries) {
@@ -112,7 +117,12 @@ describe("a damaged pack works or is refused in words, the same on native and WA
     const answers = new Map<string, number>();
     for (let at = 0; at < headerEnd; at += 1) {
       const old = file[at] ?? 0;
-      const values = new Set([...Array.from({ length: 8 }, (_, bit) => old ^ (1 << bit)), 0x00, 0xff, (old + 1) & 0xff]);
+      const values = new Set([
+        ...Array.from({ length: 8 }, (_, bit) => old ^ (1 << bit)),
+        0x00,
+        0xff,
+        (old + 1) & 0xff,
+      ]);
       values.delete(old);
       for (const value of values) {
         const bytes = file.slice();

@@ -12,8 +12,8 @@ export interface Manifest {
 }
 
 /**
- * A 32-bit little-endian machine that holds the runtime: its memory can be read and written from outside, and its C functions called. The
- * WASM module is one, the emulated RISC-V core another.
+ * A 32-bit little-endian machine that holds the runtime: its memory can be read and written from outside, and its C
+ * functions called. The WASM module is one, the emulated RISC-V core another.
  */
 export interface Machine {
   readonly manifest: Manifest;
@@ -33,7 +33,8 @@ export interface Machine {
 /** Parses what a build says about itself; a build that does not describe a 32-bit machine is not one of ours. */
 export function parseManifest(json: Uint8Array): Manifest {
   const manifest = JSON.parse(new TextDecoder().decode(json)) as Manifest;
-  if (manifest.pointerBytes !== 4) throw new EngineError("BUILD", `the build has pointers of ${manifest.pointerBytes} bytes; expected 4`);
+  if (manifest.pointerBytes !== 4)
+    throw new EngineError("BUILD", `the build has pointers of ${manifest.pointerBytes} bytes; expected 4`);
   return manifest;
 }
 

@@ -47,8 +47,17 @@ export async function withBuffers<T>(machine: Machine, body: (buffers: Buffers) 
   }
 }
 
-/** Calls a function that answers a `syn_result`; a failure becomes an EngineError, with `syn_error`'s words if `error` is its address. */
-export async function callChecked(machine: Machine, what: string, name: string, args: readonly number[], error?: number): Promise<void> {
+/**
+ * Calls a function that answers a `syn_result`; a failure becomes an EngineError, with `syn_error`'s words if `error`
+ * is its address.
+ */
+export async function callChecked(
+  machine: Machine,
+  what: string,
+  name: string,
+  args: readonly number[],
+  error?: number,
+): Promise<void> {
   checkResult(machine, what, name, (await machine.call(name, ...args)) | 0, error);
 }
 
@@ -56,7 +65,11 @@ function checkResult(machine: Machine, what: string, name: string, result: numbe
   if (result === 0) return;
   const code = machine.manifest.results[result] ?? `RESULT_${result}`;
   if (error === undefined) throw new EngineError(code, `${what}: ${name} answered ${code}`);
-  const details = new Struct(machine.manifest, "syn_error", machine.read(error, new Struct(machine.manifest, "syn_error").bytes.length));
+  const details = new Struct(
+    machine.manifest,
+    "syn_error",
+    machine.read(error, new Struct(machine.manifest, "syn_error").bytes.length),
+  );
   const message = details.array("message");
   const end = message.indexOf(0);
   const offset = details.get("offset");
@@ -72,10 +85,15 @@ const MORE = 1;
 const PIECES_MS = 20;
 
 /**
- * Goes on with the run or self-test that a session has begun, op by op, to its end. Once `signal` is aborted it is cancelled, and this throws an EngineError
- * with code `CANCELLED`.
+ * Goes on with the run or self-test that a session has begun, op by op, to its end. Once `signal` is aborted it is
+ * cancelled, and this throws an EngineError with code `CANCELLED`.
  */
-export async function advanceToEnd(machine: Machine, what: string, session: number, signal: AbortSignal): Promise<void> {
+export async function advanceToEnd(
+  machine: Machine,
+  what: string,
+  session: number,
+  signal: AbortSignal,
+): Promise<void> {
   let rested = performance.now();
   for (;;) {
     if (signal.aborted) await callChecked(machine, what, "syn_session_cancel", [session]);

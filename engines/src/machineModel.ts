@@ -41,7 +41,9 @@ export class MachineModel implements Model {
   /** The number of threads is 1 whatever `options` says: these machines have one core. */
   async createSession(_options?: { readonly threads?: number }): Promise<Session> {
     if (this.#closed) throw new EngineError("ARGUMENT", `the model ${JSON.stringify(this.info.name)} is closed`);
-    const session = await MachineSession.open(this.#machine, this.#address, this.info, () => this.#sessions.delete(session));
+    const session = await MachineSession.open(this.#machine, this.#address, this.info, () =>
+      this.#sessions.delete(session),
+    );
     this.#sessions.add(session);
     return session;
   }
@@ -65,7 +67,13 @@ async function openModel(machine: Machine, buffers: Buffers, file: number, fileB
     const memoryBytes = word();
     const memory = await buffers.alloc(memoryBytes, "the model's tables");
     machine.write(error, empty.bytes);
-    await callChecked(machine, "opening the model", "syn_model_open", [file, fileBytes, 0, memory, memoryBytes, out, error], error);
+    await callChecked(
+      machine,
+      "opening the model",
+      "syn_model_open",
+      [file, fileBytes, 0, memory, memoryBytes, out, error],
+      error,
+    );
     return word();
   });
 }
@@ -86,7 +94,13 @@ async function readInfo(machine: Machine, model: number): Promise<ModelInfo> {
 }
 
 async function readEntry(machine: Machine, model: number, index: number): Promise<EntryInfo> {
-  const info = await callForStruct(machine, "reading an entry", "syn_model_get_entry", [model, index], "syn_entry_info");
+  const info = await callForStruct(
+    machine,
+    "reading an entry",
+    "syn_model_get_entry",
+    [model, index],
+    "syn_entry_info",
+  );
   const ports = async (name: string, count: number) => {
     const list: PortInfo[] = [];
     for (let port = 0; port < count; port += 1) list.push(await readPort(machine, name, model, index, port));

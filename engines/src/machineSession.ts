@@ -1,10 +1,28 @@
-import { checkNotAborted, type EntryInfo, type ModelInfo, type OpProfile, type Session, type SessionRequirements } from "./engine.js";
+import {
+  checkNotAborted,
+  type EntryInfo,
+  type ModelInfo,
+  type OpProfile,
+  type Session,
+  type SessionRequirements,
+} from "./engine.js";
 import { checkInputs, findEntry, portBytes } from "./entryInputs.js";
 import { EngineError } from "./errors.js";
 import { type Machine, Struct } from "./machine.js";
-import { advanceToEnd, Buffers, callChecked, callForStruct, callForWords, readCString, readText, withBuffers } from "./machineCalls.js";
+import {
+  advanceToEnd,
+  Buffers,
+  callChecked,
+  callForStruct,
+  callForWords,
+  readCString,
+  readText,
+  withBuffers,
+} from "./machineCalls.js";
 
-/** One session in a machine's memory. Its methods may be called at any time; they are carried out one after the other. */
+/**
+ * One session in a machine's memory. Its methods may be called at any time; they are carried out one after the other.
+ */
 export class MachineSession implements Session {
   readonly requirements: SessionRequirements;
   readonly #machine: Machine;
@@ -32,7 +50,13 @@ export class MachineSession implements Session {
   }
 
   static async open(machine: Machine, model: number, info: ModelInfo, onClose: () => void): Promise<MachineSession> {
-    const needs = await callForStruct(machine, "opening a session", "syn_session_get_requirements", [model, 1], "syn_session_requirements");
+    const needs = await callForStruct(
+      machine,
+      "opening a session",
+      "syn_session_get_requirements",
+      [model, 1],
+      "syn_session_requirements",
+    );
     const config = new Struct(machine.manifest, "syn_session_config");
     const buffers = new Buffers(machine);
     try {
@@ -82,13 +106,30 @@ export class MachineSession implements Session {
       const count = rows ?? entry.rowsMax;
       checkInputs(entry, inputs, count);
       for (const [port, data] of inputs.entries()) {
-        const [address = 0] = await callForWords(this.#machine, name, "syn_session_input", [this.#address, index, port], 2);
+        const [address = 0] = await callForWords(
+          this.#machine,
+          name,
+          "syn_session_input",
+          [this.#address, index, port],
+          2,
+        );
         this.#machine.write(address, data);
       }
-      await this.#whole(`running ${name}`, ["syn_session_run", "syn_session_begin"], [this.#address, index, count], signal);
+      await this.#whole(
+        `running ${name}`,
+        ["syn_session_run", "syn_session_begin"],
+        [this.#address, index, count],
+        signal,
+      );
       const outputs: Uint8Array[] = [];
       for (const [port, info] of entry.outputs.entries()) {
-        const [address = 0] = await callForWords(this.#machine, name, "syn_session_output", [this.#address, index, port], 2);
+        const [address = 0] = await callForWords(
+          this.#machine,
+          name,
+          "syn_session_output",
+          [this.#address, index, port],
+          2,
+        );
         outputs.push(this.#machine.read(address, portBytes(info, count)));
       }
       return outputs;
@@ -96,7 +137,12 @@ export class MachineSession implements Session {
   }
 
   /** A function that does all at once, or with a signal the one that begins the same, and then its ops. */
-  async #whole(what: string, [all, begin]: readonly [string, string], args: readonly number[], signal?: AbortSignal): Promise<void> {
+  async #whole(
+    what: string,
+    [all, begin]: readonly [string, string],
+    args: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<void> {
     if (signal === undefined) return callChecked(this.#machine, what, all, args);
     checkNotAborted(signal, what);
     await callChecked(this.#machine, what, begin, args);
@@ -104,7 +150,13 @@ export class MachineSession implements Session {
   }
 
   async #stateRegion(): Promise<readonly [number, number]> {
-    const [address = 0, bytes = 0] = await callForWords(this.#machine, "the session's state", "syn_session_state", [this.#address], 2);
+    const [address = 0, bytes = 0] = await callForWords(
+      this.#machine,
+      "the session's state",
+      "syn_session_state",
+      [this.#address],
+      2,
+    );
     return [address, bytes];
   }
 
@@ -118,7 +170,8 @@ export class MachineSession implements Session {
   setState(state: Uint8Array): Promise<void> {
     return this.#next(async () => {
       const [address, bytes] = await this.#stateRegion();
-      if (state.length !== bytes) throw new EngineError("ARGUMENT", `the state has ${state.length} bytes; this model's has ${bytes}`);
+      if (state.length !== bytes)
+        throw new EngineError("ARGUMENT", `the state has ${state.length} bytes; this model's has ${bytes}`);
       if (bytes > 0) this.#machine.write(address, state);
     });
   }
@@ -131,7 +184,12 @@ export class MachineSession implements Session {
     return this.#next(async () => {
       for (let golden = 0; golden < this.#info.goldenCount; golden += 1) {
         const what = `self-test ${golden} of ${this.#info.name}`;
-        await this.#whole(what, ["syn_session_self_test", "syn_session_begin_self_test"], [this.#address, golden], signal);
+        await this.#whole(
+          what,
+          ["syn_session_self_test", "syn_session_begin_self_test"],
+          [this.#address, golden],
+          signal,
+        );
       }
     });
   }
@@ -141,7 +199,13 @@ export class MachineSession implements Session {
       const { index, entry } = this.#entry(name);
       const ops: OpProfile[] = [];
       for (let op = 0; op < entry.opCount; op += 1) {
-        const found = await callForStruct(this.#machine, name, "syn_session_get_profile", [this.#address, index, op], "syn_op_profile");
+        const found = await callForStruct(
+          this.#machine,
+          name,
+          "syn_session_get_profile",
+          [this.#address, index, op],
+          "syn_op_profile",
+        );
         ops.push({
           op: readCString(this.#machine, found.get("op")),
           name: readText(this.#machine, found.get("name"), found.get("name_bytes")),
@@ -157,7 +221,9 @@ export class MachineSession implements Session {
   }
 
   resetProfile(): Promise<void> {
-    return this.#next(() => callChecked(this.#machine, "resetting the profile", "syn_session_reset_profile", [this.#address]));
+    return this.#next(() =>
+      callChecked(this.#machine, "resetting the profile", "syn_session_reset_profile", [this.#address]),
+    );
   }
 
   async close(): Promise<void> {

@@ -23,7 +23,9 @@ interface Addon {
   isa(): string;
   allocate(bytes: number): ArrayBuffer;
   modelOpen(file: Uint8Array): ModelHandle;
-  modelInfo(model: ModelHandle): Omit<ModelInfo, "meta" | "entries"> & { readonly meta?: Uint8Array; readonly entries: EntryInfo[] };
+  modelInfo(
+    model: ModelHandle,
+  ): Omit<ModelInfo, "meta" | "entries"> & { readonly meta?: Uint8Array; readonly entries: EntryInfo[] };
   modelRelease(model: ModelHandle): void;
   sessionRequirements(model: ModelHandle, threads: number): SessionRequirements;
   sessionOpen(model: ModelHandle, threads: number): SessionHandle;

@@ -5,8 +5,8 @@ import { Rv32Machine, type Rv32Options } from "./rv32Machine.js";
 export type { Rv32Options } from "./rv32Machine.js";
 
 /**
- * Starts the runtime on an emulated RV32IMAFC core (`qemu-system-riscv32 -M virt`). Rejects with code `QEMU_MISSING` when there is no
- * emulator, and with `STOPPED` and its words when it does not start.
+ * Starts the runtime on an emulated RV32IMAFC core (`qemu-system-riscv32 -M virt`). Rejects with code `QEMU_MISSING`
+ * when there is no emulator, and with `STOPPED` and its words when it does not start.
  */
 export async function openRv32Engine(options: Rv32Options = {}): Promise<Engine> {
   return MachineEngine.create("rv32", await Rv32Machine.start(options));

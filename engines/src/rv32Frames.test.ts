@@ -39,5 +39,6 @@ test("the check sum is CRC-32 as everybody computes it", () => {
   const check = new TextEncoder().encode("123456789");
   expect(crc32(check)).toBe(0xcbf43926);
   // zlib has it from Node 20.15 on.
-  if (typeof reference === "function") fc.assert(fc.property(fc.uint8Array(), (bytes) => crc32(bytes) === reference(bytes)));
+  if (typeof reference === "function")
+    fc.assert(fc.property(fc.uint8Array(), (bytes) => crc32(bytes) === reference(bytes)));
 });

@@ -37,7 +37,10 @@ describe.skipIf(qemuMissing() !== undefined)("the emulated core", { timeout: 120
     const machine = await Rv32Machine.start({ icount: false });
     const waiting = Promise.all([machine.call("syn_api_version"), dies(machine)]);
     await waiting.catch(() => undefined);
-    await expect(machine.call("syn_api_version")).rejects.toMatchObject({ code: "STOPPED", message: expect.stringContaining("SIGKILL") });
+    await expect(machine.call("syn_api_version")).rejects.toMatchObject({
+      code: "STOPPED",
+      message: expect.stringContaining("SIGKILL"),
+    });
     await machine.close();
     await machine.close();
   });

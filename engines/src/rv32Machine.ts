@@ -7,9 +7,15 @@ import { type Machine, type Manifest, parseManifest } from "./machine.js";
 import { Rv32Process } from "./rv32Process.js";
 
 export interface Rv32Options {
-  /** RAM of the emulated machine; models, their sessions and the runtime live in it. A multiple of 1 MiB, by default 256 MiB. */
+  /**
+   * RAM of the emulated machine; models, their sessions and the runtime live in it. A multiple of 1 MiB, by default 256
+   * MiB.
+   */
   readonly ramBytes?: number;
-  /** Counts retired instructions exactly and repeatably, at half the speed. Otherwise profile ticks are of no use. By default true. */
+  /**
+   * Counts retired instructions exactly and repeatably, at half the speed. Otherwise profile ticks are of no use. By
+   * default true.
+   */
   readonly icount?: boolean;
   /** How long one call may take before the machine counts as hung. By default 10 minutes. */
   readonly timeoutMs?: number;
@@ -25,8 +31,9 @@ const COMMAND = { hello: 0, call: 1, exit: 3 } as const;
 const CPU = "rv32,d=false";
 
 /**
- * The machine's RAM is a file that the emulator maps and this side reads and writes: the kernel keeps both views the same, and the answer
- * to a command orders them. The file loses its name as soon as the emulator has it open, so it cannot outlive the two.
+ * The machine's RAM is a file that the emulator maps and this side reads and writes: the kernel keeps both views the
+ * same, and the answer to a command orders them. The file loses its name as soon as the emulator has it open, so it
+ * cannot outlive the two.
  */
 export class Rv32Machine implements Machine {
   readonly manifest: Manifest;

@@ -6,7 +6,10 @@ import { encodeFrame, FrameReader } from "./rv32Frames.js";
 const ANSWER_DONE = 0;
 const ANSWER_TRAP = 1;
 const STDERR_CHARACTERS_MAX = 4096;
-/** The machine ends after ten silent minutes (engines/rv32/serial.zig), so that it does not outlive a host that was killed. */
+/**
+ * The machine ends after ten silent minutes (engines/rv32/serial.zig), so that it does not outlive a host that was
+ * killed.
+ */
 const PING_INTERVAL_MS = 60_000;
 const COMMAND_PING = 2;
 
@@ -31,7 +34,10 @@ interface Pending {
   readonly reject: (error: EngineError) => void;
 }
 
-/** A running emulator that answers one frame to each frame it is sent. While no answer is due, it does not keep the program alive. */
+/**
+ * A running emulator that answers one frame to each frame it is sent. While no answer is due, it does not keep the
+ * program alive.
+ */
 export class Rv32Process {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #frames = new FrameReader();
@@ -56,7 +62,11 @@ export class Rv32Process {
     this.#child.stdin.on("error", () => undefined);
     this.#exited = new Promise((resolve) => {
       this.#child.once("error", (cause: NodeJS.ErrnoException) => {
-        this.#end(cause.code === "ENOENT" ? missing(command) : new EngineError("STOPPED", `cannot start ${command}: ${cause.message}`));
+        this.#end(
+          cause.code === "ENOENT"
+            ? missing(command)
+            : new EngineError("STOPPED", `cannot start ${command}: ${cause.message}`),
+        );
         this.#forget();
         resolve();
       });
@@ -167,7 +177,10 @@ export class Rv32Process {
 function trap([cause = 0, address = 0, value = 0]: readonly number[]): EngineError {
   const name = CAUSES[cause] ?? "unknown cause";
   const hex = (word: number) => `0x${word.toString(16).padStart(8, "0")}`;
-  return new EngineError("TRAP", `the emulated core trapped: ${name} (mcause ${cause}) at mepc ${hex(address)}, mtval ${hex(value)}`);
+  return new EngineError(
+    "TRAP",
+    `the emulated core trapped: ${name} (mcause ${cause}) at mepc ${hex(address)}, mtval ${hex(value)}`,
+  );
 }
 
 function missing(command: string): EngineError {

@@ -14,11 +14,15 @@ interface WasmApi {
 type WasmFunction = (...args: number[]) => number;
 
 /**
- * Opens the runtime's WebAssembly module, in a browser or in Node; this file and what it imports use nothing but the language and
- * `WebAssembly`. `bytes` are those of `synapse.wasm` or, for machines without SIMD, `synapse-baseline.wasm`.
+ * Opens the runtime's WebAssembly module, in a browser or in Node; this file and what it imports use nothing but the
+ * language and `WebAssembly`. `bytes` are those of `synapse.wasm` or, for machines without SIMD,
+ * `synapse-baseline.wasm`.
  */
 export async function createWasmEngine(bytes: Uint8Array, name: "wasm" | "wasm-baseline" = "wasm"): Promise<Engine> {
-  const { WebAssembly: wasm, performance: clock } = globalThis as unknown as { WebAssembly: WasmApi; performance: { now(): number } };
+  const { WebAssembly: wasm, performance: clock } = globalThis as unknown as {
+    WebAssembly: WasmApi;
+    performance: { now(): number };
+  };
   const imports = { env: { syn_clock_ns: () => clock.now() * 1e6 } };
   let instance: WasmInstance;
   try {

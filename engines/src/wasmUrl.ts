@@ -1,10 +1,13 @@
 import type { EngineName } from "./engine.js";
 import { EngineError } from "./errors.js";
 
-/** A function with one instruction of SIMD: `v128.const` and a drop. A browser that knows the instruction calls the module valid. */
+/**
+ * A function with one instruction of SIMD: `v128.const` and a drop. A browser that knows the instruction calls the
+ * module valid.
+ */
 const SIMD_MODULE = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 23, 1, 21, 0, 253, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 26,
-  11,
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 23, 1, 21, 0, 253, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 26, 11,
 ]);
 
 /** The build that this machine's WebAssembly can run: with SIMD, which all browsers have since 2023, or without. */
@@ -26,6 +29,7 @@ export async function fetchWasm(url: string | URL): Promise<Uint8Array> {
   } catch (cause) {
     throw new EngineError("BUILD_MISSING", `${url} cannot be fetched: ${(cause as Error).message}`);
   }
-  if (!response.ok) throw new EngineError("BUILD_MISSING", `${url} answers ${response.status}; expected the WASM build`);
+  if (!response.ok)
+    throw new EngineError("BUILD_MISSING", `${url} answers ${response.status}; expected the WASM build`);
   return new Uint8Array(await response.arrayBuffer());
 }

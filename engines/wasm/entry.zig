@@ -1,5 +1,5 @@
-//! The runtime as a WebAssembly module: the C API of synapse.h, memory for the host's buffers, and a manifest of the API's layout.
-//! The module imports one function, a clock for the per-op profile, and exports its memory.
+//! The runtime as a WebAssembly module: the C API of synapse.h, memory for the host's buffers, and a manifest of the
+//! API's layout. The module imports one function, a clock for the per-op profile, and exports its memory.
 
 const std = @import("std");
 const guest = @import("guest");

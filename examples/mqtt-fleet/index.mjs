@@ -12,14 +12,20 @@ await example("mqtt://broker photo.jpg", 2, async (url, photo) => {
   try {
     for (const [device, status] of await boardsOf(connection)) {
       if (status?.state !== "online") console.log(`${device}  ${status?.state ?? "gone"}`);
-      else console.log(`${device}  ${status.name}  ${await encoded(new SynapseMqttClient({ connection, device }), image, status.model)}`);
+      else
+        console.log(
+          `${device}  ${status.name}  ${await encoded(new SynapseMqttClient({ connection, device }), image, status.model)}`,
+        );
     }
   } finally {
     await connection.endAsync();
   }
 });
 
-/** Every board's last status, by its topic's name. The broker keeps it and tells it to whoever subscribes, so a second without another one means that all are known. */
+/**
+ * Every board's last status, by its topic's name. The broker keeps it and tells it to whoever subscribes, so a second
+ * without another one means that all are known.
+ */
 async function boardsOf(connection) {
   const boards = new Map();
   let quietSince = Date.now();

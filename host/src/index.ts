@@ -4,10 +4,24 @@ export type { RunningTab, StartTabRequest } from "./boards/startTab.js";
 export * from "./checkpoint/index.js";
 export * from "./compile/compile.js";
 export { type PackRequest, packCheckpoint } from "./compile/packCheckpoint.js";
-export { chooseType, globMatches, parseTypePolicy, type TypeChoice, type TypePolicy, type TypeRule } from "./compress/policy.js";
+export {
+  chooseType,
+  globMatches,
+  parseTypePolicy,
+  type TypeChoice,
+  type TypePolicy,
+  type TypeRule,
+} from "./compress/policy.js";
 export { storageTypes } from "./compress/types/index.js";
 export type { StorageType } from "./compress/types/storageType.js";
-export type { EntryConfig, MlpConfig, ModelConfig, PartConfig, Statistics, TransformerConfig } from "./config/configSchema.js";
+export type {
+  EntryConfig,
+  MlpConfig,
+  ModelConfig,
+  PartConfig,
+  Statistics,
+  TransformerConfig,
+} from "./config/configSchema.js";
 export { parseConfig } from "./config/parseConfig.js";
 export { atomicWrite } from "./files/atomicWrite.js";
 export { isConstant, type PackHeader, type TensorHeader } from "./format/header.js";
@@ -25,7 +39,13 @@ export type { CompareReport, ComparisonRow, SimilarityBars } from "./report/comp
 export type { InspectReport } from "./report/inspectPack.js";
 export type { PackReport } from "./report/packReport.js";
 export type { RolloutReport, RunReport } from "./report/runReport.js";
-export { type SamplePair, type Similarity, type SimilaritySummary, similarity, summarise } from "./report/similarity.js";
+export {
+  type SamplePair,
+  type Similarity,
+  type SimilaritySummary,
+  similarity,
+  summarise,
+} from "./report/similarity.js";
 export { type BenchPackOptions, benchPack } from "./run/benchPack.js";
 export { compareModels } from "./run/compareModels.js";
 export { type ComparePackOptions, comparePack } from "./run/comparePack.js";

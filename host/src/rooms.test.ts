@@ -10,11 +10,18 @@ type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** Product files and what they import, types included. */
 function importsOf(): Graph {
-  const files = (readdirSync(SRC, { recursive: true }) as string[]).filter((file) => /(?<!\.test|\.test\.helper)\.ts$/.test(file));
+  const files = (readdirSync(SRC, { recursive: true }) as string[]).filter((file) =>
+    /(?<!\.test|\.test\.helper)\.ts$/.test(file),
+  );
   return new Map(
     files.map((file) => {
       const text = readFileSync(join(SRC, file), "utf8");
-      return [file, new Set([...text.matchAll(IMPORT)].map(([, to]) => `${relative(SRC, join(SRC, dirname(file), to as string))}.ts`))];
+      return [
+        file,
+        new Set(
+          [...text.matchAll(IMPORT)].map(([, to]) => `${relative(SRC, join(SRC, dirname(file), to as string))}.ts`),
+        ),
+      ];
     }),
   );
 }
@@ -42,7 +49,9 @@ function cycleOf(graph: Graph): string[] | undefined {
   return undefined;
 }
 
-/** Folders of the first level; those below belong to their parent, and reports to their views only the other way round. */
+/**
+ * Folders of the first level; those below belong to their parent, and reports to their views only the other way round.
+ */
 function roomOf(file: string): string {
   const folder = dirname(file);
   return folder === "report/text" ? folder : (folder.split("/")[0] as string);
@@ -69,6 +78,7 @@ test("no room imports itself, over any number of others", () => {
 test("reports are data: they know neither their views nor who makes them", () => {
   for (const [file, imports] of importsOf()) {
     if (roomOf(file) !== "report") continue;
-    for (const to of imports) expect(["report/text", "run", "compile", "boards", "cli"], `${file} imports ${to}`).not.toContain(roomOf(to));
+    for (const to of imports)
+      expect(["report/text", "run", "compile", "boards", "cli"], `${file} imports ${to}`).not.toContain(roomOf(to));
   }
 });

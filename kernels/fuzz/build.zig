@@ -1,5 +1,5 @@
-//! Objects for `stress/fuzz.mjs`: the fuzz target with coverage counters and every check on. `generic` has the portable kernels inside, `x86`
-//! calls those of this processor as they are shipped.
+//! Objects for `stress/fuzz.mjs`: the fuzz target with coverage counters and every check on. `generic` has the portable
+//! kernels inside, `x86` calls those of this processor as they are shipped.
 
 const std = @import("std");
 
@@ -23,7 +23,12 @@ pub fn add(b: *std.Build, runtime: anytype, target: std.Build.ResolvedTarget) vo
 fn module(b: *std.Build, target: std.Build.ResolvedTarget, root: []const u8) *std.Build.Module {
     return b.createModule(.{
         .root_source_file = b.path(root),
-        .target = b.resolveTargetQuery(.{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = target.result.abi, .cpu_model = .baseline }),
+        .target = b.resolveTargetQuery(.{
+            .cpu_arch = .x86_64,
+            .os_tag = .linux,
+            .abi = target.result.abi,
+            .cpu_model = .baseline,
+        }),
         .optimize = .safe,
         .pic = true,
         // libFuzzer's program has no function for Zig's stack probes.

@@ -1,4 +1,5 @@
-//! A CBOR header taken apart into items that can be replaced, for the mutator. What it cannot read it refuses, and the mutator does without.
+//! A CBOR header taken apart into items that can be replaced, for the mutator. What it cannot read it refuses, and the
+//! mutator does without.
 
 const std = @import("std");
 
@@ -55,7 +56,12 @@ pub const Document = struct {
             for (self.buffer[position..][0..size]) |byte| value = value << 8 | byte;
             position += size;
         }
-        self.items[index] = .{ .begin = @intCast(at), .inside = @intCast(position), .major = @fromBackingInt(@intCast(initial >> 5)), .value = value };
+        self.items[index] = .{
+            .begin = @intCast(at),
+            .inside = @intCast(position),
+            .major = @fromBackingInt(@intCast(initial >> 5)),
+            .value = value,
+        };
         switch (self.items[index].major) {
             .bytes, .text => {
                 if (value > self.length - position) return null;
@@ -63,7 +69,10 @@ pub const Document = struct {
             },
             .array, .map => |major| {
                 if (value > self.length) return null;
-                for (0..@as(usize, @intCast(value)) * @as(usize, if (major == .map) 2 else 1)) |_| position = self.item(position, depth + 1) orelse return null;
+                for (0..@as(usize, @intCast(value)) * @as(
+                    usize,
+                    if (major == .map) 2 else 1,
+                )) |_| position = self.item(position, depth + 1) orelse return null;
             },
             else => {},
         }
@@ -145,7 +154,8 @@ pub const Document = struct {
         // From the end, so that what comes before stays where it was read.
         while (index > 0) {
             index -= 1;
-            if (self.items[index].major == .unsigned and self.items[index].value == old) self.replaceHead(&self.items[index], new);
+            if (self.items[index].major == .unsigned and
+                self.items[index].value == old) self.replaceHead(&self.items[index], new);
         }
     }
 

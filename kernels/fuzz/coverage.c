@@ -1,4 +1,5 @@
-/* Hands Zig's coverage counters to libFuzzer. Zig 0.17 fills the sections that LLVM's instrumentation uses, one address for each counter where
+/* Hands Zig's coverage counters to libFuzzer. Zig 0.17 fills the sections that LLVM's instrumentation uses, one address
+ * for each counter where
    LLVM has an address and flags, and leaves their registration to the fuzzer. */
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,7 +2,14 @@
 
 const std = @import("std");
 
-extern fn mmap(address: ?*anyopaque, bytes: usize, protection: c_int, flags: c_int, descriptor: c_int, offset: i64) ?*anyopaque;
+extern fn mmap(
+    address: ?*anyopaque,
+    bytes: usize,
+    protection: c_int,
+    flags: c_int,
+    descriptor: c_int,
+    offset: i64,
+) ?*anyopaque;
 extern fn mprotect(address: *anyopaque, bytes: usize, protection: c_int) c_int;
 
 const page_bytes = 4096;
@@ -18,8 +25,8 @@ pub const Guarded = struct {
     placed: []u8 = &.{},
     fill: u8 = 0,
 
-    /// A piece of `bytes` bytes, all of them `fill`, as close to the guard page as its alignment allows; null when it is too large.
-    /// The bytes around it are `fill` too, and `check` holds them to it.
+    /// A piece of `bytes` bytes, all of them `fill`, as close to the guard page as its alignment allows; null when it
+    /// is too large. The bytes around it are `fill` too, and `check` holds them to it.
     pub fn place(self: *Guarded, bytes: usize, alignment: usize, fill: u8) ?[]u8 {
         if (bytes > self.capacity) return null;
         if (self.pages.len == 0) self.map();

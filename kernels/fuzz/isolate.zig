@@ -1,5 +1,6 @@
-//! Runs an entry op by op and holds each op to its operands: with every other byte of the regions, the blobs and the thread's scratch changed, it
-//! must write the same result, and it may write nothing but `out` and its scratch. Regions end at guard pages; this finds what stays inside them.
+//! Runs an entry op by op and holds each op to its operands: with every other byte of the regions, the blobs and the
+//! thread's scratch changed, it must write the same result, and it may write nothing but `out` and its scratch. Regions
+//! end at guard pages; this finds what stays inside them.
 
 const std = @import("std");
 const synapse = @import("synapse");
@@ -65,7 +66,15 @@ const Memory = struct {
         const blobs_offset = std.mem.readInt(u32, file[20..24], .little);
         // The file is a copy of the target's own, which may be written.
         const blobs: []u8 = @constCast(file[blobs_offset..]);
-        return .{ .parts = .{ session.fast[0..sizes.fast], session.slow[0..sizes.slow], session.state[0..sizes.state], blobs }, .blobs_offset = blobs_offset };
+        return .{
+            .parts = .{
+                session.fast[0..sizes.fast],
+                session.slow[0..sizes.slow],
+                session.state[0..sizes.state],
+                blobs,
+            },
+            .blobs_offset = blobs_offset,
+        };
     }
 
     fn length(self: Memory) usize {
@@ -105,7 +114,8 @@ fn markOperands(model: *const Model, params: anytype, rows: u32, memory: Memory)
     const info = @typeInfo(std.meta.Child(@TypeOf(params))).@"struct";
     inline for (info.field_names, info.field_types) |name, Field| {
         // Other numbers of an op count heads and pixels.
-        const is_count = comptime std.mem.eql(u8, name, "heads") or std.mem.eql(u8, name, "kv_heads") or std.mem.eql(u8, name, "patch");
+        const is_count = comptime std.mem.eql(u8, name, "heads") or std.mem.eql(u8, name, "kv_heads") or
+            std.mem.eql(u8, name, "patch");
         if ((Field == u32 or Field == ?u32) and !is_count) {
             const kind = comptime if (std.mem.eql(u8, name, "out")) out else if (std.mem.eql(u8, name, "scratch")) scratch else operand;
             if (@as(?u32, @field(params, name))) |tensor| markTensor(&model.tensors[tensor], rows, memory, kind);

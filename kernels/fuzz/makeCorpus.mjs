@@ -1,5 +1,5 @@
-// Writes the seeds in corpus/: for every storage type a small pack that uses every op of docs/format.md once or more. Run it after a change
-// of the format, with the TypeScript build up to date: node kernels/fuzz/makeCorpus.mjs
+// Writes the seeds in corpus/: for every storage type a small pack that uses every op of docs/format.md once or more.
+// Run it after a change of the format, with the TypeScript build up to date: node kernels/fuzz/makeCorpus.mjs
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,7 +32,12 @@ function seedPack(type, act) {
     );
   };
   const weight = pack.constant("w", type, [n, k], randomWeight(type, n, k, random));
-  const [bias, gate, gamma, beta] = [vector("bias", [n]), vector("gate", [1, n]), vector("gamma", [k]), vector("beta", [k])];
+  const [bias, gate, gamma, beta] = [
+    vector("bias", [n]),
+    vector("gate", [1, n]),
+    vector("gamma", [k]),
+    vector("beta", [k]),
+  ];
   const positions = vector("positions", [ROWS, k]);
 
   const dynamic = { dynamic: true };
@@ -59,9 +64,42 @@ function seedPack(type, act) {
       { op: "modulate", x: right, shift: beta, scale: gamma, out: right },
       { op: "mul", a: right, b: left, out: right },
       { op: "act", x: right, out: right, act },
-      { op: "attention", q: left, k: right, v: left, out: x, heads: 2, kv_heads: 2, scale: 0.25, causal: true, ...mixing },
-      { op: "attention", q: left, k: memory, v: memory, out: x, heads: 2, kv_heads: 1, scale: 0.25, causal: false, compute: "f32" },
-      { op: "attention", q: x, k: right, v: left, out: mixed, heads: 2, kv_heads: 2, scale: 0.25, causal: true, compute: "f32" },
+      {
+        op: "attention",
+        q: left,
+        k: right,
+        v: left,
+        out: x,
+        heads: 2,
+        kv_heads: 2,
+        scale: 0.25,
+        causal: true,
+        ...mixing,
+      },
+      {
+        op: "attention",
+        q: left,
+        k: memory,
+        v: memory,
+        out: x,
+        heads: 2,
+        kv_heads: 1,
+        scale: 0.25,
+        causal: false,
+        compute: "f32",
+      },
+      {
+        op: "attention",
+        q: x,
+        k: right,
+        v: left,
+        out: mixed,
+        heads: 2,
+        kv_heads: 2,
+        scale: 0.25,
+        causal: true,
+        compute: "f32",
+      },
       { op: "linear", x: mixed, w: weight, out: y, bias, act, gate, ...scratch },
       { op: "linear", x, w: weight, out: y, residual: y, ...scratch },
       { op: "layer_norm", x: heads, out: heads, eps: 0 },
@@ -98,4 +136,5 @@ function seedPack(type, act) {
 }
 
 mkdirSync(CORPUS, { recursive: true });
-for (const [index, type] of STORAGE_TYPES.entries()) writeFileSync(join(CORPUS, `${type}.syn`), seedPack(type, ACTIVATIONS[index]));
+for (const [index, type] of STORAGE_TYPES.entries())
+  writeFileSync(join(CORPUS, `${type}.syn`), seedPack(type, ACTIVATIONS[index]));

@@ -1,5 +1,6 @@
-//! Changes a `.syn` file so that it mostly stays one: integers, names, elements of arrays and pairs of maps of its CBOR header are changed as
-//! such, and lengths are made to agree again. Seeds carry `pad` in `meta`; it takes up what an edit adds or removes, so that blobs stay in place.
+//! Changes a `.syn` file so that it mostly stays one: integers, names, elements of arrays and pairs of maps of its CBOR
+//! header are changed as such, and lengths are made to agree again. Seeds carry `pad` in `meta`; it takes up what an
+//! edit adds or removes, so that blobs stay in place.
 
 const std = @import("std");
 const cbor = @import("cborEdit.zig");
@@ -64,9 +65,72 @@ fn assemble(data: [*]u8, size: usize, size_max: usize, header_bytes: usize) usiz
     return result;
 }
 
-const interesting = [_]u64{ 0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 127, 128, 255, 256, 257, 511, 512, 1024, 1025, 4096, 4097, 16_384, 65_535, 65_536, 1 << 17, (1 << 17) + 1, 1 << 24, (1 << 24) + 1, 1 << 30, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, std.math.maxInt(u64) };
-const words = @import("synapse").format.words ++ [_][]const u8{ "stride", "dynamic", "scratch", "gate", "residual", "bias", "gamma", "beta" };
-const floats = [_]u32{ 0, 0x8000_0000, 0x3f80_0000, 0xbf80_0000, 0x7f7f_ffff, 0xff7f_ffff, 1, 0x7f80_0000, 0x7fc0_0000, 0x3727_c5ac };
+const interesting = [_]u64{
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+    15,
+    16,
+    17,
+    31,
+    32,
+    33,
+    48,
+    63,
+    64,
+    65,
+    127,
+    128,
+    255,
+    256,
+    257,
+    511,
+    512,
+    1024,
+    1025,
+    4096,
+    4097,
+    16_384,
+    65_535,
+    65_536,
+    1 << 17,
+    (1 << 17) + 1,
+    1 << 24,
+    (1 << 24) + 1,
+    1 << 30,
+    (1 << 31) - 1,
+    1 << 31,
+    (1 << 32) - 1,
+    1 << 32,
+    std.math.maxInt(u64),
+};
+const words = @import("synapse").format.words ++ [_][]const u8{
+    "stride",
+    "dynamic",
+    "scratch",
+    "gate",
+    "residual",
+    "bias",
+    "gamma",
+    "beta",
+};
+const floats = [_]u32{
+    0,
+    0x8000_0000,
+    0x3f80_0000,
+    0xbf80_0000,
+    0x7f7f_ffff,
+    0xff7f_ffff,
+    1,
+    0x7f80_0000,
+    0x7fc0_0000,
+    0x3727_c5ac,
+};
 
 fn edit(doc: *Document, prng: *std.Random.SplitMix64) void {
     switch (prng.next() % 10) {

@@ -1,9 +1,9 @@
-//! The fuzz target: any bytes as a `.syn` file. They are opened without the digest check, which nothing would pass, and when the model is small
-//! enough every entry runs with one row and with all, in memory that ends at a guard page.
+//! The fuzz target: any bytes as a `.syn` file. They are opened without the digest check, which nothing would pass, and
+//! when the model is small enough every entry runs with one row and with all, in memory that ends at a guard page.
 //!
-//! Beyond not crashing, these must hold: an error names its code and a sentence; `requirements` and `open` agree; an entry's outputs do not
-//! depend on what lies behind its regions or in the threads' scratch, or on the threads; nothing outside a region is written; and an op reads its operands alone
-//! and writes its output and scratch alone.
+//! Beyond not crashing, these must hold: an error names its code and a sentence; `requirements` and `open` agree; an
+//! entry's outputs do not depend on what lies behind its regions or in the threads' scratch, or on the threads; nothing
+//! outside a region is written; and an op reads its operands alone and writes its output and scratch alone.
 
 const std = @import("std");
 const synapse = @import("synapse");
@@ -18,7 +18,8 @@ comptime {
     _ = @import("mutator.zig");
 }
 
-/// A failed check ends the process, and libFuzzer keeps the input. Names of functions come from the debugger, not from here.
+/// A failed check ends the process, and libFuzzer keeps the input. Names of functions come from the debugger, not from
+/// here.
 pub const panic = std.debug.FullPanic(stop);
 
 extern fn abort() noreturn;
@@ -30,7 +31,8 @@ fn stop(message: []const u8, address: ?usize) noreturn {
     abort();
 }
 
-/// More than this in one region, or more work than `cost_max`, is opened and not run: an execution must stay in milliseconds.
+/// More than this in one region, or more work than `cost_max`, is opened and not run: an execution must stay in
+/// milliseconds.
 const region_bytes_max = 1 << 20;
 const cost_max = 400_000;
 
@@ -95,22 +97,48 @@ fn describe(model: *const Model) void {
         entry.size = @sizeOf(api.EntryInfo);
         if (api.modelGetEntry(model, @intCast(index), &entry) != .ok) @panic("no entry info");
         var found: u32 = 0;
-        if (api.modelFindEntry(model, entry.name, entry.name_bytes, &found) != .ok or found != index) @panic("an entry is not found by its name");
+        if (api.modelFindEntry(
+            model,
+            entry.name,
+            entry.name_bytes,
+            &found,
+        ) != .ok or found != index) @panic("an entry is not found by its name");
         var port: api.PortInfo = undefined;
         port.size = @sizeOf(api.PortInfo);
-        for (0..entry.input_count) |i| if (api.modelGetInput(model, @intCast(index), @intCast(i), &port) != .ok) @panic("no input info");
-        for (0..entry.output_count) |i| if (api.modelGetOutput(model, @intCast(index), @intCast(i), &port) != .ok) @panic("no output info");
-        if (api.modelGetInput(model, @intCast(index), entry.input_count, &port) != .argument) @panic("an input too many");
+        for (0..entry.input_count) |i| if (api.modelGetInput(
+            model,
+            @intCast(index),
+            @intCast(i),
+            &port,
+        ) != .ok) @panic("no input info");
+        for (0..entry.output_count) |i| if (api.modelGetOutput(
+            model,
+            @intCast(index),
+            @intCast(i),
+            &port,
+        ) != .ok) @panic("no output info");
+        if (api.modelGetInput(
+            model,
+            @intCast(index),
+            entry.input_count,
+            &port,
+        ) != .argument) @panic("an input too many");
     }
 }
 
-/// Runs every entry with one row and with all, and every self-test. Answers a digest of all outputs, or null when the model is too large.
-/// `fill` is what lies behind the regions and in the threads' scratch before.
+/// Runs every entry with one row and with all, and every self-test. Answers a digest of all outputs, or null when the
+/// model is too large. `fill` is what lies behind the regions and in the threads' scratch before.
 fn runAll(model: *const Model, threads: u32, fill: u8) ?u64 {
     var needs: api.SessionRequirements = undefined;
     needs.size = @sizeOf(api.SessionRequirements);
     if (api.sessionGetRequirements(model, threads, &needs) != .ok) @panic("no session requirements");
-    const sizes = [_]usize{ needs.session_bytes, needs.fast_bytes, needs.slow_bytes, needs.state_bytes, needs.thread_bytes };
+    const sizes = [_]usize{
+        needs.session_bytes,
+        needs.fast_bytes,
+        needs.slow_bytes,
+        needs.state_bytes,
+        needs.thread_bytes,
+    };
     var given: [sizes.len][]u8 = undefined;
     for (regions, sizes, &given) |region, bytes, *slot| slot.* = region.place(bytes, 64, fill) orelse return null;
     // What a program reads without having written it is the program's own affair, so both runs find the same there.
@@ -151,7 +179,8 @@ fn runAll(model: *const Model, threads: u32, fill: u8) ?u64 {
         .ok, .golden => {},
         else => @panic("a self-test was refused"),
     };
-    if (api.sessionReset(session) != .ok or !std.mem.allEqual(u8, given[3], 0)) @panic("the state is not zero after a reset");
+    if (api.sessionReset(session) != .ok or
+        !std.mem.allEqual(u8, given[3], 0)) @panic("the state is not zero after a reset");
     for (regions) |region| region.check();
     return digest.final();
 }
@@ -180,11 +209,25 @@ fn runEntry(session: *Session, entry: u32, rows: u32, digest: *std.hash.Wyhash) 
     for (0..description.ops.len) |op| {
         var profile: api.OpProfile = undefined;
         profile.size = @sizeOf(api.OpProfile);
-        if (api.sessionGetProfile(session, entry, @intCast(op), &profile) != .ok or profile.runs == 0) @panic("no profile");
+        if (api.sessionGetProfile(
+            session,
+            entry,
+            @intCast(op),
+            &profile,
+        ) != .ok or profile.runs == 0) @panic("no profile");
     }
 }
 
-const wild_numbers = [_]f32{ std.math.nan(f32), std.math.inf(f32), -std.math.inf(f32), std.math.floatMax(f32), -std.math.floatMax(f32), std.math.floatTrueMin(f32), -0.0, 0 };
+const wild_numbers = [_]f32{
+    std.math.nan(f32),
+    std.math.inf(f32),
+    -std.math.inf(f32),
+    std.math.floatMax(f32),
+    -std.math.floatMax(f32),
+    std.math.floatTrueMin(f32),
+    -0.0,
+    0,
+};
 
 fn fillInput(input: []u8, is_float: bool, wild: bool, random: *std.Random.SplitMix64) void {
     if (!is_float) {
@@ -199,7 +242,12 @@ fn fillInput(input: []u8, is_float: bool, wild: bool, random: *std.Random.SplitM
 }
 
 /// Parts in an order no thread pool would choose, with every thread's scratch in use.
-fn backwards(user: ?*anyopaque, count: u32, task: *const fn (?*anyopaque, u32, u32) callconv(.c) void, context: ?*anyopaque) callconv(.c) void {
+fn backwards(
+    user: ?*anyopaque,
+    count: u32,
+    task: *const fn (?*anyopaque, u32, u32) callconv(.c) void,
+    context: ?*anyopaque,
+) callconv(.c) void {
     _ = user;
     var index = count;
     while (index > 0) {

@@ -1,10 +1,12 @@
 /* Synapse runtime: opens a packed model (docs/format.md) and runs its entry points.
  *
- * The library never allocates, never reads a file and never reads a clock. The caller owns every byte: the file (which must stay where it
- * is, unchanged, as long as the model is used), the model's memory, and a session's regions. Sizes are asked for first, then given.
- * Every function may be called from any thread; one session must not be used from two threads at once. Sessions of one model are independent.
+ * The library never allocates, never reads a file and never reads a clock. The caller owns every byte: the file (which
+ * must stay where it is, unchanged, as long as the model is used), the model's memory, and a session's regions. Sizes
+ * are asked for first, then given. Every function may be called from any thread; one session must not be used from two
+ * threads at once. Sessions of one model are independent.
  *
- * Functions answer SYN_OK or a negative syn_result. Nothing is written to an out parameter unless SYN_OK is answered, but for syn_error.
+ * Functions answer SYN_OK or a negative syn_result. Nothing is written to an out parameter unless SYN_OK is answered,
+ * but for syn_error.
  */
 #ifndef SYNAPSE_H
 #define SYNAPSE_H
@@ -58,8 +60,8 @@ enum { SYN_OPEN_SKIP_DIGEST = 1 }; /* for callers who have just checked the dige
 /* Bytes of memory that syn_model_open needs for this file. Reads only prefix and header; checks their structure. */
 syn_result syn_model_requirements(const void *file, size_t file_bytes, size_t *out_memory_bytes, syn_error *error);
 
-/* Validates the whole file once; afterwards no run can fail because of it. `file` must be 64-byte aligned, `memory` 16-byte aligned. The signature
- * behind a signed file is stepped over, not checked. */
+/* Validates the whole file once; afterwards no run can fail because of it. `file` must be 64-byte aligned, `memory`
+ * 16-byte aligned. The signature behind a signed file is stepped over, not checked. */
 syn_result syn_model_open(const void *file, size_t file_bytes, uint32_t flags, void *memory, size_t memory_bytes, syn_model **out_model,
                           syn_error *error);
 
@@ -103,8 +105,9 @@ typedef struct syn_port_info {
 syn_result syn_model_get_input(const syn_model *model, uint32_t entry, uint32_t index, syn_port_info *out_info);
 syn_result syn_model_get_output(const syn_model *model, uint32_t entry, uint32_t index, syn_port_info *out_info);
 
-/* How much a model has to do, in multiply-accumulates; an element that an op goes over without multiplying matrices counts as 8. Computed from the program
- * when the model is opened; sums stop at the largest number instead of beginning again at 0. */
+/* How much a model has to do, in multiply-accumulates; an element that an op goes over without multiplying matrices
+ * counts as 8. Computed from the program when the model is opened; sums stop at the largest number instead of beginning
+ * again at 0. */
 typedef struct syn_model_work {
   uint32_t size;
   uint64_t op_max;       /* the largest op: a run can be interrupted between ops only */
@@ -124,13 +127,14 @@ typedef struct syn_session_requirements {
 } syn_session_requirements;
 syn_result syn_session_get_requirements(const syn_model *model, uint32_t threads, syn_session_requirements *out_requirements);
 
-/* Calls task(context, i, thread) for every i in [0, count), on any threads, at most `threads` at once, and returns when all are done.
- * `thread` passed to the task is in [0, threads) and not used by two running tasks at once. */
+/* Calls task(context, i, thread) for every i in [0, count), on any threads, at most `threads` at once, and returns when
+ * all are done. `thread` passed to the task is in [0, threads) and not used by two running tasks at once. */
 typedef void (*syn_task)(void *context, uint32_t index, uint32_t thread);
 typedef void (*syn_parallel_for)(void *user, uint32_t count, syn_task task, void *context);
 typedef uint64_t (*syn_ticks)(void *user);
 
-/* All regions 64-byte aligned. A NULL parallel_for runs everything on the calling thread. A NULL ticks leaves profile ticks zero. */
+/* All regions 64-byte aligned. A NULL parallel_for runs everything on the calling thread. A NULL ticks leaves profile
+ * ticks zero. */
 typedef struct syn_session_config {
   uint32_t size;
   uint32_t threads;
@@ -142,20 +146,22 @@ typedef struct syn_session_config {
 } syn_session_config;
 syn_result syn_session_open(const syn_model *model, const syn_session_config *config, syn_session **out_session);
 
-/* Where to write an input before a run, and to read an output after it. Valid as long as the session; inputs are consumed by a run. */
+/* Where to write an input before a run, and to read an output after it. Valid as long as the session; inputs are
+ * consumed by a run. */
 syn_result syn_session_input(syn_session *session, uint32_t entry, uint32_t index, void **out_data, size_t *out_bytes_max);
 syn_result syn_session_output(syn_session *session, uint32_t entry, uint32_t index, const void **out_data, size_t *out_bytes_max);
 
 /* Runs an entry on `rows` rows (1..rows_max). Fails only on a wrong argument. */
 syn_result syn_session_run(syn_session *session, uint32_t entry, uint32_t rows);
 
-/* The same in pieces, for callers that must be able to stop: begin, then advance by at most `ops_max` ops (at least 1) as long as the result is SYN_MORE; SYN_OK
- * says that the run has ended and its outputs are there. What is computed does not depend on the pieces. From begin to the end, regions are the run's: inputs
- * must not be written, outputs hold nothing. Beginning another run, a self-test or a reset takes the run's place.
+/* The same in pieces, for callers that must be able to stop: begin, then advance by at most `ops_max` ops (at least 1)
+ * as long as the result is SYN_MORE; SYN_OK says that the run has ended and its outputs are there. What is computed
+ * does not depend on the pieces. From begin to the end, regions are the run's: inputs must not be written, outputs hold
+ * nothing. Beginning another run, a self-test or a reset takes the run's place.
  *
- * Cancel ends the run under way, if there is one: its outputs hold nothing, and the state region is zero, as in a session just opened; who wants to keep the
- * state copies it before begin. A run that another one took the place of leaves the state as far as its ops have written it. Advance without a run under way
- * is SYN_ERROR_CANCELLED. */
+ * Cancel ends the run under way, if there is one: its outputs hold nothing, and the state region is zero, as in a
+ * session just opened; who wants to keep the state copies it before begin. A run that another one took the place of
+ * leaves the state as far as its ops have written it. Advance without a run under way is SYN_ERROR_CANCELLED. */
 syn_result syn_session_begin(syn_session *session, uint32_t entry, uint32_t rows);
 syn_result syn_session_advance(syn_session *session, uint32_t ops_max);
 syn_result syn_session_cancel(syn_session *session);

@@ -110,7 +110,15 @@ fn argument(report: *errors.Report, out_error: ?*CError, comptime what: []const 
     return report.toC(out_error);
 }
 
-pub fn modelOpen(file: ?[*]const u8, file_bytes: usize, flags: u32, memory: ?[*]u8, memory_bytes: usize, out: ?**Model, out_error: ?*CError) callconv(.c) Result {
+pub fn modelOpen(
+    file: ?[*]const u8,
+    file_bytes: usize,
+    flags: u32,
+    memory: ?[*]u8,
+    memory_bytes: usize,
+    out: ?**Model,
+    out_error: ?*CError,
+) callconv(.c) Result {
     var report: errors.Report = .{};
     const bytes = file orelse return argument(&report, out_error, "file is null");
     if (@intFromPtr(bytes) % 64 != 0) return argument(&report, out_error, "file is not 64-byte aligned");
@@ -119,7 +127,12 @@ pub fn modelOpen(file: ?[*]const u8, file_bytes: usize, flags: u32, memory: ?[*]
     const target = out orelse return argument(&report, out_error, "out_model is null");
     const aligned_file: [*]align(64) const u8 = @alignCast(bytes);
     const aligned_memory: [*]align(16) u8 = @alignCast(given);
-    target.* = Model.open(aligned_file[0..file_bytes], flags & open_skip_digest == 0, aligned_memory[0..memory_bytes], &report) catch return report.toC(out_error);
+    target.* = Model.open(
+        aligned_file[0..file_bytes],
+        flags & open_skip_digest == 0,
+        aligned_memory[0..memory_bytes],
+        &report,
+    ) catch return report.toC(out_error);
     return .ok;
 }
 
@@ -162,7 +175,12 @@ pub fn modelGetWork(model: ?*const Model, out: ?*ModelWork) callconv(.c) Result 
     const m = model orelse return .argument;
     const work = out orelse return .argument;
     if (work.size < @sizeOf(ModelWork)) return .argument;
-    work.* = .{ .size = work.size, .op_max = m.work.op_max, .run_max = m.work.run_max, .golden_total = m.work.golden_total };
+    work.* = .{
+        .size = work.size,
+        .op_max = m.work.op_max,
+        .run_max = m.work.run_max,
+        .golden_total = m.work.golden_total,
+    };
     return .ok;
 }
 
@@ -225,7 +243,8 @@ pub fn modelGetOutput(model: ?*const Model, entry: u32, index: u32, out: ?*PortI
 pub fn sessionGetRequirements(model: ?*const Model, threads: u32, out: ?*SessionRequirements) callconv(.c) Result {
     const m = model orelse return .argument;
     const requirements = out orelse return .argument;
-    if (requirements.size < @sizeOf(SessionRequirements) or threads == 0 or threads > limits.threads_max) return .argument;
+    if (requirements.size < @sizeOf(SessionRequirements) or threads == 0 or
+        threads > limits.threads_max) return .argument;
     requirements.* = .{
         .size = requirements.size,
         .session_bytes = Session.bytes(m),
@@ -242,7 +261,14 @@ pub fn sessionOpen(model: ?*const Model, config: ?*const SessionConfig, out: ?**
     const c = config orelse return .argument;
     const target = out orelse return .argument;
     if (c.size < @sizeOf(SessionConfig)) return .argument;
-    var needs: SessionRequirements = .{ .size = @sizeOf(SessionRequirements), .session_bytes = 0, .fast_bytes = 0, .slow_bytes = 0, .state_bytes = 0, .thread_bytes = 0 };
+    var needs: SessionRequirements = .{
+        .size = @sizeOf(SessionRequirements),
+        .session_bytes = 0,
+        .fast_bytes = 0,
+        .slow_bytes = 0,
+        .state_bytes = 0,
+        .thread_bytes = 0,
+    };
     const sized = sessionGetRequirements(m, c.threads, &needs);
     if (sized != .ok) return sized;
     if (c.session_bytes < needs.session_bytes or c.fast_bytes < needs.fast_bytes or c.slow_bytes < needs.slow_bytes or
@@ -268,7 +294,14 @@ fn region(pointer: ?*anyopaque, bytes: usize) ?[]align(64) u8 {
     return @as([*]align(64) u8, @ptrCast(@alignCast(address)))[0..bytes];
 }
 
-fn portData(session: ?*Session, entry_index: u32, index: u32, out: ?*[*]u8, out_bytes: ?*usize, direction: Direction) Result {
+fn portData(
+    session: ?*Session,
+    entry_index: u32,
+    index: u32,
+    out: ?*[*]u8,
+    out_bytes: ?*usize,
+    direction: Direction,
+) Result {
     const s = session orelse return .argument;
     const entry = entryOf(s.model, entry_index) orelse return .argument;
     const ports = portsOf(entry, direction);

@@ -1,6 +1,7 @@
 //! A strict, bounded reader of the CBOR subset that packed models use (RFC 8949): definite lengths, text keys, no tags.
 //!
-//! It never allocates and never recurses: `skip` counts instead. Positions are absolute file offsets, so errors can name the byte.
+//! It never allocates and never recurses: `skip` counts instead. Positions are absolute file offsets, so errors can
+//! name the byte.
 
 const std = @import("std");
 const limits = @import("limits.zig");
@@ -37,7 +38,11 @@ pub const Reader = struct {
             0...23 => info,
             24, 25, 26, 27 => blk: {
                 const length = @as(usize, 1) << @intCast(info - 24);
-                if (self.end - self.position < length) return self.fail(at, "header ends inside the number at byte {d}", .{at});
+                if (self.end - self.position < length) return self.fail(
+                    at,
+                    "header ends inside the number at byte {d}",
+                    .{at},
+                );
                 var sum: u64 = 0;
                 for (self.file[self.position..][0..length]) |byte| sum = sum << 8 | byte;
                 self.position += length;
@@ -52,7 +57,12 @@ pub const Reader = struct {
     fn expect(self: *Reader, major: Major, what: []const u8) Error!Head {
         const item = try self.head();
         if (item.major != major) {
-            return self.report.fail(.header, item.at, "byte {d}: found {t}, expected {s}", .{ item.at, item.major, what });
+            return self.report.fail(
+                .header,
+                item.at,
+                "byte {d}: found {t}, expected {s}",
+                .{ item.at, item.major, what },
+            );
         }
         return item;
     }
@@ -69,7 +79,12 @@ pub const Reader = struct {
     pub fn text(self: *Reader, bytes_max: usize) Error![]const u8 {
         const item = try self.expect(.text, "text");
         if (item.value > bytes_max) {
-            return self.report.fail(.limit, item.at, "byte {d}: text of {d} bytes, at most {d} allowed", .{ item.at, item.value, bytes_max });
+            return self.report.fail(
+                .limit,
+                item.at,
+                "byte {d}: text of {d} bytes, at most {d} allowed",
+                .{ item.at, item.value, bytes_max },
+            );
         }
         const value = try self.slice(item);
         if (!std.unicode.utf8ValidateSlice(value)) return self.fail(item.at, "byte {d}: text is not UTF-8", .{item.at});
@@ -79,7 +94,12 @@ pub const Reader = struct {
     pub fn bytes(self: *Reader, length: usize) Error![]const u8 {
         const item = try self.expect(.bytes, "a byte string");
         if (item.value != length) {
-            return self.report.fail(.header, item.at, "byte {d}: {d} bytes, expected {d}", .{ item.at, item.value, length });
+            return self.report.fail(
+                .header,
+                item.at,
+                "byte {d}: {d} bytes, expected {d}",
+                .{ item.at, item.value, length },
+            );
         }
         return self.slice(item);
     }
@@ -96,7 +116,12 @@ pub const Reader = struct {
     fn container(self: *Reader, major: Major, count_max: usize, what: []const u8) Error!u32 {
         const item = try self.expect(major, what);
         if (item.value > count_max) {
-            return self.report.fail(.limit, item.at, "byte {d}: {d} items, at most {d} allowed", .{ item.at, item.value, count_max });
+            return self.report.fail(
+                .limit,
+                item.at,
+                "byte {d}: {d} items, at most {d} allowed",
+                .{ item.at, item.value, count_max },
+            );
         }
         if (item.value > self.end - self.position) {
             return self.fail(item.at, "byte {d}: {d} items do not fit in the header", .{ item.at, item.value });
@@ -107,7 +132,12 @@ pub const Reader = struct {
     pub fn unsigned(self: *Reader, value_max: u64) Error!u32 {
         const item = try self.expect(.unsigned, "a whole number");
         if (item.value > value_max) {
-            return self.report.fail(.limit, item.at, "byte {d}: {d}, at most {d} allowed", .{ item.at, item.value, value_max });
+            return self.report.fail(
+                .limit,
+                item.at,
+                "byte {d}: {d}, at most {d} allowed",
+                .{ item.at, item.value, value_max },
+            );
         }
         return @intCast(item.value);
     }
@@ -132,9 +162,19 @@ pub const Reader = struct {
                 27 => @floatCast(@as(f64, @bitCast(item.value))),
                 else => return self.report.fail(.header, item.at, "byte {d}: expected a number", .{item.at}),
             },
-            else => return self.report.fail(.header, item.at, "byte {d}: found {t}, expected a number", .{ item.at, item.major }),
+            else => return self.report.fail(
+                .header,
+                item.at,
+                "byte {d}: found {t}, expected a number",
+                .{ item.at, item.major },
+            ),
         };
-        if (!std.math.isFinite(value)) return self.report.fail(.header, item.at, "byte {d}: expected a finite number", .{item.at});
+        if (!std.math.isFinite(value)) return self.report.fail(
+            .header,
+            item.at,
+            "byte {d}: expected a finite number",
+            .{item.at},
+        );
         return value;
     }
 
@@ -148,18 +188,37 @@ pub const Reader = struct {
         while (true) {
             const item = try self.head();
             const is_key = depth > 0 and open[depth - 1].is_map and open[depth - 1].remaining % 2 == 0;
-            if (is_key and item.major != .text) return self.fail(item.at, "byte {d}: found {t} as a key, expected text", .{ item.at, item.major });
+            if (is_key and item.major != .text) return self.fail(
+                item.at,
+                "byte {d}: found {t} as a key, expected text",
+                .{ item.at, item.major },
+            );
             switch (item.major) {
-                .unsigned, .negative => if (item.value > @as(u64, limits.cbor_integer_max) - @intFromBool(item.major == .negative)) {
+                .unsigned, .negative => if (item.value > @as(
+                    u64,
+                    limits.cbor_integer_max,
+                ) - @intFromBool(item.major == .negative)) {
                     return self.fail(item.at, "byte {d}: an integer beyond 2^53 - 1", .{item.at});
                 },
                 .bytes => _ = try self.slice(item),
-                .text => if (!std.unicode.utf8ValidateSlice(try self.slice(item))) return self.fail(item.at, "byte {d}: text is not UTF-8", .{item.at}),
+                .text => if (!std.unicode.utf8ValidateSlice(try self.slice(item))) return self.fail(
+                    item.at,
+                    "byte {d}: text is not UTF-8",
+                    .{item.at},
+                ),
                 .array, .map => {
                     if (item.value > self.end - self.position) {
-                        return self.fail(item.at, "byte {d}: {d} items do not fit in the header", .{ item.at, item.value });
+                        return self.fail(
+                            item.at,
+                            "byte {d}: {d} items do not fit in the header",
+                            .{ item.at, item.value },
+                        );
                     }
-                    if (depth == open.len) return self.fail(item.at, "byte {d}: nested deeper than {d}", .{ item.at, limits.cbor_depth_max });
+                    if (depth == open.len) return self.fail(
+                        item.at,
+                        "byte {d}: nested deeper than {d}",
+                        .{ item.at, limits.cbor_depth_max },
+                    );
                     if (item.value > 0) {
                         const is_map = item.major == .map;
                         open[depth] = .{ .remaining = if (is_map) item.value * 2 else item.value, .is_map = is_map };
@@ -200,7 +259,21 @@ test "reads the allowed kinds" {
 }
 
 test "refuses what the subset excludes, naming the byte" {
-    const cases = [_][]const u8{ "\xa1\x01\x01", "\xf7", "\xf8\x20", "\x1b\x00\x20\x00\x00\x00\x00\x00\x00", "\x81\x62\xc3\x28", "", "\x9f\x01\xff", "\xc0\x00", "\x19\x01", "\x65abc", "\x7b\xff\xff\xff\xff\xff\xff\xff\xff", "\x1c", "\x62\xc3\x28" };
+    const cases = [_][]const u8{
+        "\xa1\x01\x01",
+        "\xf7",
+        "\xf8\x20",
+        "\x1b\x00\x20\x00\x00\x00\x00\x00\x00",
+        "\x81\x62\xc3\x28",
+        "",
+        "\x9f\x01\xff",
+        "\xc0\x00",
+        "\x19\x01",
+        "\x65abc",
+        "\x7b\xff\xff\xff\xff\xff\xff\xff\xff",
+        "\x1c",
+        "\x62\xc3\x28",
+    };
     for (cases) |case| {
         var report: Report = .{};
         var reader = readerOf(case, &report);

@@ -1,5 +1,5 @@
-//! CBOR maps to structs by their field names: required fields have no default, optional ones do, unknown and repeated keys are errors. A field that
-//! is no plain number, name or truth value has a type that knows how to `read` itself.
+//! CBOR maps to structs by their field names: required fields have no default, optional ones do, unknown and repeated
+//! keys are errors. A field that is no plain number, name or truth value has a type that knows how to `read` itself.
 
 const std = @import("std");
 const cbor = @import("cbor.zig");
@@ -23,8 +23,18 @@ pub fn fields(comptime T: type, reader: *cbor.Reader, count: u32, at: usize) Err
     for (0..count) |_| {
         const key_at = reader.position;
         const key = try reader.text(limits.port_name_bytes_max);
-        const index = indexOf(info.field_names, key) orelse return reader.report.fail(.header, key_at, "byte {d}: unknown key \"{s}\"", .{ key_at, key });
-        if (seen[index]) return reader.report.fail(.header, key_at, "byte {d}: key \"{s}\" stands twice", .{ key_at, key });
+        const index = indexOf(info.field_names, key) orelse return reader.report.fail(
+            .header,
+            key_at,
+            "byte {d}: unknown key \"{s}\"",
+            .{ key_at, key },
+        );
+        if (seen[index]) return reader.report.fail(
+            .header,
+            key_at,
+            "byte {d}: key \"{s}\" stands twice",
+            .{ key_at, key },
+        );
         seen[index] = true;
         inline for (info.field_names, info.field_types, 0..) |field, Field, i| {
             if (index == i) @field(result, field) = try value(Field, reader);
@@ -107,7 +117,12 @@ pub fn name(comptime T: type, reader: *cbor.Reader) Error!T {
     const at = reader.position;
     const text = try reader.text(limits.port_name_bytes_max);
     const info = @typeInfo(T).@"enum";
-    const index = indexOf(info.field_names, text) orelse return reader.report.fail(.header, at, "byte {d}: unknown name \"{s}\"", .{ at, text });
+    const index = indexOf(info.field_names, text) orelse return reader.report.fail(
+        .header,
+        at,
+        "byte {d}: unknown name \"{s}\"",
+        .{ at, text },
+    );
     const values = comptime blk: {
         var all: [info.field_names.len]T = undefined;
         for (&all, info.field_names) |*each, field| each.* = @field(T, field);
@@ -134,7 +149,11 @@ fn readTest(comptime T: type, bytes: []const u8, report: *Report) Error!T {
 test "a map is read by the fields of a struct, in any order" {
     const T = struct { at: Place, list: List(3), name: Text(4) = .{ .bytes = "none" }, rows: Count(9), dynamic: ?bool = null };
     var report: Report = .{};
-    const found = try readTest(T, "\xa4\x64rows\x09\x64list\x82\x01\x81\x02\x62at\xa1\x61x\x01\x67dynamic\xf5", &report);
+    const found = try readTest(
+        T,
+        "\xa4\x64rows\x09\x64list\x82\x01\x81\x02\x62at\xa1\x61x\x01\x67dynamic\xf5",
+        &report,
+    );
     try std.testing.expectEqual(9, found.rows.value);
     try std.testing.expectEqualStrings("none", found.name.bytes);
     try std.testing.expectEqual(true, found.dynamic);

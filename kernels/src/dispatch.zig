@@ -1,4 +1,5 @@
-//! Which kernel table this program uses. On x86-64 the choice is made once, from CPUID; every choice gives the same numbers.
+//! Which kernel table this program uses. On x86-64 the choice is made once, from CPUID; every choice gives the same
+//! numbers.
 
 const builtin = @import("builtin");
 const build_options = @import("build_options");
@@ -60,15 +61,21 @@ const Features = struct {
         return of(basic, extended, cpuid(0x8000_0001, 0), if (os_saves_registers) xgetbv() else 0);
     }
 
-    /// Every instruction that `build.zig` lets the kernels use must be there: a virtual machine may hide single ones, and some of those that are
-    /// missing do not trap but compute something else.
+    /// Every instruction that `build.zig` lets the kernels use must be there: a virtual machine may hide single ones,
+    /// and some of those that are missing do not trap but compute something else.
     fn of(basic: Leaf, extended: Leaf, amd: Leaf, saved_registers: u32) Features {
         const ymm = has(saved_registers, &.{ 1, 2 });
         const zmm = has(saved_registers, &.{ 1, 2, 5, 6, 7 });
         // sse3, ssse3, fma, cx16, sse4.1, sse4.2, movbe, popcnt, avx, f16c; bmi, avx2, bmi2; lzcnt.
-        const avx2 = ymm and has(basic.ecx, &.{ 0, 9, 12, 13, 19, 20, 22, 23, 28, 29 }) and has(extended.ebx, &.{ 3, 5, 8 }) and has(amd.ecx, &.{5});
+        const avx2 = ymm and has(
+            basic.ecx,
+            &.{ 0, 9, 12, 13, 19, 20, 22, 23, 28, 29 },
+        ) and has(extended.ebx, &.{ 3, 5, 8 }) and has(amd.ecx, &.{5});
         // f, dq, sha, bw, vl; vbmi, vnni.
-        const avx512vnni = avx2 and zmm and has(extended.ebx, &.{ 16, 17, 29, 30, 31 }) and has(extended.ecx, &.{ 1, 11 });
+        const avx512vnni = avx2 and zmm and has(
+            extended.ebx,
+            &.{ 16, 17, 29, 30, 31 },
+        ) and has(extended.ecx, &.{ 1, 11 });
         return .{ .avx2 = avx2, .avx512vnni = avx512vnni };
     }
 

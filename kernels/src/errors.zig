@@ -35,8 +35,8 @@ pub const CError = extern struct {
     message: [180]u8,
 };
 
-/// Collects what is wrong. Functions that find something wrong fill it and return `error.Refused`, so that the first finding wins and
-/// nothing is allocated for it.
+/// Collects what is wrong. Functions that find something wrong fill it and return `error.Refused`, so that the first
+/// finding wins and nothing is allocated for it.
 pub const Report = struct {
     code: Result = .ok,
     offset: u32 = 0,

@@ -171,7 +171,14 @@ fn meaning(comptime Op: type, comptime name: []const u8, comptime Field: type) [
 /// them.
 pub const words: []const []const u8 = blk: {
     var all: []const []const u8 = &.{};
-    for ([_]type{ storage.Type, std.meta.Tag(op_list.Op), math.Activation, header.Kind, header.Region, header.Numeric }) |T| {
+    for ([_]type{
+        storage.Type,
+        std.meta.Tag(op_list.Op),
+        math.Activation,
+        header.Kind,
+        header.Region,
+        header.Numeric,
+    }) |T| {
         for (@typeInfo(T).@"enum".field_names) |name| all = all ++ .{@as([]const u8, name)};
     }
     break :blk all;

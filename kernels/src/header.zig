@@ -126,14 +126,24 @@ pub const Layout = struct {
         const end = Prefix.bytes + prefix.header_bytes;
         var reader: cbor.Reader = .init(file, Prefix.bytes, end, report);
         var layout: Layout = .{ .keys = try decode.map(Keys, &reader) };
-        if (reader.position != end) return report.fail(.header, reader.position, "byte {d}: the header goes on after its map", .{reader.position});
+        if (reader.position != end) return report.fail(
+            .header,
+            reader.position,
+            "byte {d}: the header goes on after its map",
+            .{reader.position},
+        );
         reader.position = layout.keys.entries.begin;
         for (0..layout.keys.entries.count) |_| {
             const entry = try decode.map(EntryKeys, &reader);
             layout.ports += entry.inputs.count + entry.outputs.count;
             layout.ops += entry.ops.count;
         }
-        if (layout.ops > limits.ops_max) return report.fail(.limit, Prefix.bytes, "{d} ops, at most {d}", .{ layout.ops, limits.ops_max });
+        if (layout.ops > limits.ops_max) return report.fail(
+            .limit,
+            Prefix.bytes,
+            "{d} ops, at most {d}",
+            .{ layout.ops, limits.ops_max },
+        );
         return layout;
     }
 
@@ -142,7 +152,8 @@ pub const Layout = struct {
     }
 };
 
-/// Decodes a header into slices that the caller sized by its `Layout`. Positions were scanned, so structure is sound; meaning is checked here.
+/// Decodes a header into slices that the caller sized by its `Layout`. Positions were scanned, so structure is sound;
+/// meaning is checked here.
 pub const Decoder = struct {
     file: []const u8,
     end: usize,
@@ -165,7 +176,12 @@ pub const Decoder = struct {
     fn nonEmpty(self: *const Decoder, key: []const u8, place: decode.Place) Error![]const u8 {
         var reader = self.readerAt(place.begin);
         const found = try reader.text(limits.port_name_bytes_max);
-        if (found.len == 0) return self.report.fail(.header, place.begin, "byte {d}: \"{s}\" is empty", .{ place.begin, key });
+        if (found.len == 0) return self.report.fail(
+            .header,
+            place.begin,
+            "byte {d}: \"{s}\" is empty",
+            .{ place.begin, key },
+        );
         return found;
     }
 
@@ -180,7 +196,12 @@ pub const Decoder = struct {
         const result = try decode.map(Regions, &reader);
         inline for (@typeInfo(Region).@"enum".field_names) |region| {
             const bytes = @field(result, region);
-            if (bytes > limits.region_bytes_max) return self.report.fail(.limit, at, "byte {d}: region \"{s}\" of {d} bytes, at most {d}", .{ at, region, bytes, limits.region_bytes_max });
+            if (bytes > limits.region_bytes_max) return self.report.fail(
+                .limit,
+                at,
+                "byte {d}: region \"{s}\" of {d} bytes, at most {d}",
+                .{ at, region, bytes, limits.region_bytes_max },
+            );
         }
         return result;
     }
@@ -208,17 +229,37 @@ pub const Decoder = struct {
         if (tensor.rank == 0) return report.fail(.tensor, at, "byte {d}: tensor {d} has no dimensions", .{ at, index });
         var elements: u64 = 1;
         for (tensor.shape[0..tensor.rank]) |dimension| {
-            if (dimension == 0) return report.fail(.tensor, at, "byte {d}: tensor {d} has a dimension of 0", .{ at, index });
+            if (dimension == 0) return report.fail(
+                .tensor,
+                at,
+                "byte {d}: tensor {d} has a dimension of 0",
+                .{ at, index },
+            );
             elements *= dimension;
-            if (elements > limits.elements_max) return report.fail(.limit, at, "byte {d}: tensor {d} has more than {d} elements", .{ at, index, limits.elements_max });
+            if (elements > limits.elements_max) return report.fail(
+                .limit,
+                at,
+                "byte {d}: tensor {d} has more than {d} elements",
+                .{ at, index, limits.elements_max },
+            );
         }
         tensor.stride = if (keys.stride) |stride| stride.value else tensor.cols();
         const region = keys.region orelse {
-            if (keys.bytes == null or keys.stride != null or keys.dynamic != null) return report.fail(.header, at, "byte {d}: constant {d} needs bytes, and neither stride nor dynamic", .{ at, index });
+            if (keys.bytes == null or keys.stride != null or keys.dynamic != null) return report.fail(
+                .header,
+                at,
+                "byte {d}: constant {d} needs bytes, and neither stride nor dynamic",
+                .{ at, index },
+            );
             try self.checkConstant(&tensor, elements, at, index);
             return tensor;
         };
-        if (keys.bytes != null) return report.fail(.header, at, "byte {d}: activation {d} has bytes, which its shape gives", .{ at, index });
+        if (keys.bytes != null) return report.fail(
+            .header,
+            at,
+            "byte {d}: activation {d} has bytes, which its shape gives",
+            .{ at, index },
+        );
         switch (region) {
             inline else => |each| {
                 tensor.place = @field(Place, @tagName(each));
@@ -230,37 +271,94 @@ pub const Decoder = struct {
 
     fn checkConstant(self: *const Decoder, tensor: *const Tensor, elements: u64, at: usize, index: usize) Error!void {
         const report = self.report;
-        if (storage.products(tensor.type) == .none) return report.fail(.tensor, at, "byte {d}: constant {d} has type {t}", .{ at, index, tensor.type });
+        if (storage.products(tensor.type) == .none) return report.fail(
+            .tensor,
+            at,
+            "byte {d}: constant {d} has type {t}",
+            .{ at, index, tensor.type },
+        );
         if (tensor.offset % 64 != 0 or tensor.offset < self.blobs_offset) {
-            return report.fail(.tensor, at, "byte {d}: constant {d} begins at {d}, expected a multiple of 64 from {d}", .{ at, index, tensor.offset, self.blobs_offset });
+            return report.fail(
+                .tensor,
+                at,
+                "byte {d}: constant {d} begins at {d}, expected a multiple of 64 from {d}",
+                .{ at, index, tensor.offset, self.blobs_offset },
+            );
         }
         if (tensor.offset > self.file.len or tensor.bytes > self.file.len - tensor.offset) {
-            return report.fail(.tensor, at, "byte {d}: constant {d} ends at {d}, the file at {d}", .{ at, index, @as(u64, tensor.offset) + tensor.bytes, self.file.len });
+            return report.fail(
+                .tensor,
+                at,
+                "byte {d}: constant {d} ends at {d}, the file at {d}",
+                .{ at, index, @as(u64, tensor.offset) + tensor.bytes, self.file.len },
+            );
         }
         const dense: u64 = if (tensor.type == .f32) elements * 4 else 0;
         var panels: u64 = 0;
         if (tensor.rank == 2) {
             if (tensor.shape[1] % storage.kMultiple(tensor.type) != 0) {
-                return report.fail(.tensor, at, "byte {d}: constant {d} of type {t} sums over {d}, expected a multiple of {d}", .{ at, index, tensor.type, tensor.shape[1], storage.kMultiple(tensor.type) });
+                return report.fail(
+                    .tensor,
+                    at,
+                    "byte {d}: constant {d} of type {t} sums over {d}, expected a multiple of {d}",
+                    .{ at, index, tensor.type, tensor.shape[1], storage.kMultiple(tensor.type) },
+                );
             }
             panels = storage.linearBytes(tensor.type, tensor.shape[0], tensor.shape[1]);
         }
         if (tensor.bytes == 0 or (tensor.bytes != dense and tensor.bytes != panels)) {
-            return report.fail(.tensor, at, "byte {d}: constant {d} has {d} bytes, expected {d} as a weight or {d} as a vector", .{ at, index, tensor.bytes, panels, dense });
+            return report.fail(
+                .tensor,
+                at,
+                "byte {d}: constant {d} has {d} bytes, expected {d} as a weight or {d} as a vector",
+                .{ at, index, tensor.bytes, panels, dense },
+            );
         }
     }
 
-    fn checkActivation(self: *const Decoder, tensor: *Tensor, has_stride: bool, region_bytes: u32, at: usize, index: usize) Error!void {
+    fn checkActivation(
+        self: *const Decoder,
+        tensor: *Tensor,
+        has_stride: bool,
+        region_bytes: u32,
+        at: usize,
+        index: usize,
+    ) Error!void {
         const report = self.report;
-        if (storage.activationBytes(tensor.type) == 0) return report.fail(.tensor, at, "byte {d}: activation {d} has type {t}", .{ at, index, tensor.type });
-        if (tensor.offset % 4 != 0) return report.fail(.tensor, at, "byte {d}: activation {d} begins at {d}, expected a multiple of 4", .{ at, index, tensor.offset });
+        if (storage.activationBytes(tensor.type) == 0) return report.fail(
+            .tensor,
+            at,
+            "byte {d}: activation {d} has type {t}",
+            .{ at, index, tensor.type },
+        );
+        if (tensor.offset % 4 != 0) return report.fail(
+            .tensor,
+            at,
+            "byte {d}: activation {d} begins at {d}, expected a multiple of 4",
+            .{ at, index, tensor.offset },
+        );
         if (has_stride and (tensor.rank != 2 or tensor.stride < tensor.cols())) {
-            return report.fail(.tensor, at, "byte {d}: activation {d} has a stride of {d}, expected two dimensions and at least {d}", .{ at, index, tensor.stride, tensor.cols() });
+            return report.fail(
+                .tensor,
+                at,
+                "byte {d}: activation {d} has a stride of {d}, expected two dimensions and at least {d}",
+                .{ at, index, tensor.stride, tensor.cols() },
+            );
         }
-        if (tensor.dynamic and tensor.rank < 2) return report.fail(.tensor, at, "byte {d}: activation {d} is dynamic and has one dimension", .{ at, index });
+        if (tensor.dynamic and tensor.rank < 2) return report.fail(
+            .tensor,
+            at,
+            "byte {d}: activation {d} is dynamic and has one dimension",
+            .{ at, index },
+        );
         const span = (@as(u64, tensor.rows() - 1) * tensor.stride + tensor.cols()) * storage.activationBytes(tensor.type);
         if (span > region_bytes or tensor.offset > region_bytes - span) {
-            return report.fail(.tensor, at, "byte {d}: activation {d} ends at {d}, its region at {d}", .{ at, index, span + tensor.offset, region_bytes });
+            return report.fail(
+                .tensor,
+                at,
+                "byte {d}: activation {d} ends at {d}, its region at {d}",
+                .{ at, index, span + tensor.offset, region_bytes },
+            );
         }
         tensor.bytes = @intCast(span);
     }
@@ -284,9 +382,19 @@ pub const Decoder = struct {
             var ops_reader = self.readerAt(keys.ops.begin);
             for (ops_left[0..keys.ops.count]) |*slot| slot.* = try self.op(&ops_reader);
             ops_left = ops_left[keys.ops.count..];
-            if (entry.name.len == 0 or entry.rows_max == 0) return report.fail(.header, at, "byte {d}: entry {d} has no name or rows_max 0", .{ at, index });
+            if (entry.name.len == 0 or entry.rows_max == 0) return report.fail(
+                .header,
+                at,
+                "byte {d}: entry {d} has no name or rows_max 0",
+                .{ at, index },
+            );
             for (out[0..index]) |other| {
-                if (std.mem.eql(u8, other.name, entry.name)) return report.fail(.header, at, "byte {d}: two entries are called \"{s}\"", .{ at, entry.name });
+                if (std.mem.eql(u8, other.name, entry.name)) return report.fail(
+                    .header,
+                    at,
+                    "byte {d}: two entries are called \"{s}\"",
+                    .{ at, entry.name },
+                );
             }
         }
     }
@@ -309,13 +417,21 @@ pub const Decoder = struct {
         const keys = try reader.map(32);
         // The name decides which keys are allowed, so it comes first.
         const first = if (keys > 0) try reader.text(limits.port_name_bytes_max) else "";
-        if (!std.mem.eql(u8, first, "op")) return self.report.fail(.header, at, "byte {d}: an op begins with the key \"op\"", .{at});
+        if (!std.mem.eql(u8, first, "op")) return self.report.fail(
+            .header,
+            at,
+            "byte {d}: an op begins with the key \"op\"",
+            .{at},
+        );
         const name_at = reader.position;
         const text = try reader.text(limits.port_name_bytes_max);
         const info = @typeInfo(Op).@"union";
         inline for (info.field_names, info.field_types) |tag, Params| {
             if (std.mem.eql(u8, text, tag)) {
-                return .{ .op = @unionInit(Op, tag, try decode.fields(Params, reader, keys - 1, at)), .at = @intCast(at) };
+                return .{
+                    .op = @unionInit(Op, tag, try decode.fields(Params, reader, keys - 1, at)),
+                    .at = @intCast(at),
+                };
             }
         }
         return self.report.fail(.op, name_at, "byte {d}: unknown op \"{s}\"", .{ name_at, text });
@@ -324,17 +440,32 @@ pub const Decoder = struct {
     pub fn goldens(self: *const Decoder, exact_numbers: bool, known: []const Entry, out: []Golden) Error!void {
         if (out.len == 0) return;
         const list = self.layout.keys.golden;
-        if (!exact_numbers) return self.report.fail(.header, list.begin, "byte {d}: self-test vectors in a model whose \"numeric\" is not \"exact\"", .{list.begin});
+        if (!exact_numbers) return self.report.fail(
+            .header,
+            list.begin,
+            "byte {d}: self-test vectors in a model whose \"numeric\" is not \"exact\"",
+            .{list.begin},
+        );
         var reader = self.readerAt(list.begin);
         for (out) |*golden| {
             const at = reader.position;
             const keys = try decode.map(GoldenKeys, &reader);
             const entry: u32 = for (known, 0..) |each, i| {
                 if (std.mem.eql(u8, each.name, keys.entry.bytes)) break @intCast(i);
-            } else return self.report.fail(.header, at, "byte {d}: no entry is called \"{s}\"", .{ at, keys.entry.bytes });
+            } else return self.report.fail(
+                .header,
+                at,
+                "byte {d}: no entry is called \"{s}\"",
+                .{ at, keys.entry.bytes },
+            );
             golden.* = .{ .entry = entry, .rows = keys.rows.value, .seed = keys.seed, .digest = keys.digest.bytes };
             if (golden.seed == 0 or golden.rows == 0 or golden.rows > known[entry].rows_max) {
-                return self.report.fail(.header, at, "byte {d}: golden with seed {d} and {d} rows", .{ at, golden.seed, golden.rows });
+                return self.report.fail(
+                    .header,
+                    at,
+                    "byte {d}: golden with seed {d} and {d} rows",
+                    .{ at, golden.seed, golden.rows },
+                );
             }
         }
     }

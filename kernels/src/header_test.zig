@@ -73,7 +73,11 @@ test "every function of the header is exported, and no other" {
     var declared_count: usize = 0;
     var lines = std.mem.splitScalar(u8, header_text, '\n');
     while (lines.next()) |line| {
-        const is_function = std.mem.startsWith(u8, line, "syn_result syn_") or std.mem.startsWith(u8, line, "const char *syn_") or std.mem.startsWith(u8, line, "uint32_t syn_");
+        const is_function = std.mem.startsWith(u8, line, "syn_result syn_") or std.mem.startsWith(
+            u8,
+            line,
+            "const char *syn_",
+        ) or std.mem.startsWith(u8, line, "uint32_t syn_");
         if (is_function) declared_count += 1;
     }
     try testing.expectEqual(c_api.functions.len, declared_count);
@@ -87,7 +91,10 @@ test "result codes are the header's" {
             upper[i] = std.ascii.toUpper(letter);
         };
         const constant = upper;
-        const needle = std.fmt.comptimePrint("SYN_{s}{s} = {d},", .{ if (value < 0) "ERROR_" else "", constant, value });
+        const needle = std.fmt.comptimePrint(
+            "SYN_{s}{s} = {d},",
+            .{ if (value < 0) "ERROR_" else "", constant, value },
+        );
         testing.expect(std.mem.indexOf(u8, header_text, needle) != null) catch |err| {
             std.debug.print("missing in the header: {s}\n", .{needle});
             return err;

@@ -1,5 +1,5 @@
-//! The computing part of every op, as one table of functions. On x86 this file is compiled once for each instruction set, and the runtime
-//! chooses a table when it starts; elsewhere there is one table, known at compile time.
+//! The computing part of every op, as one table of functions. On x86 this file is compiled once for each instruction
+//! set, and the runtime chooses a table when it starts; elsewhere there is one table, known at compile time.
 
 const machine = @import("isa/machine.zig");
 

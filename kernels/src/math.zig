@@ -1,5 +1,6 @@
-//! Elementary functions on sixteen f32 lanes, the same on every build: polynomials and rationals of our own fit, evaluated with separate
-//! multiplies and adds, no library call. Errors, measured over the whole range by the test below, in units in the last place:
+//! Elementary functions on sixteen f32 lanes, the same on every build: polynomials and rationals of our own fit,
+//! evaluated with separate multiplies and adds, no library call. Errors, measured over the whole range by the test
+//! below, in units in the last place:
 //!
 //! | function | error | range |
 //! |---|---|---|
@@ -32,7 +33,16 @@ const elementary = struct {
         const limited = vector.clamp(x, -87.33, 88.37);
         const n = vector.roundToFloat(limited * of(x, 1.44269504));
         const r = (limited - n * of(x, 0.693359375)) - n * of(x, -2.12194440e-4);
-        const q = horner(r, &.{ 0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368735201656818, 0.001381455920636654 });
+        const q = horner(
+            r,
+            &.{
+                0.4999999403953552,
+                0.1666652113199234,
+                0.04166838899254799,
+                0.008368735201656818,
+                0.001381455920636654,
+            },
+        );
         const fraction = (r * r) * q + r + of(x, 1);
         const exponent = vector.roundToInt(n) +% @as(@TypeOf(vector.roundToInt(n)), @splat(127));
         return fraction * @as(@TypeOf(x), @bitCast(exponent << @splat(23)));
@@ -42,8 +52,28 @@ const elementary = struct {
     inline fn erfOf(_: void, x: anytype) @TypeOf(x) {
         const limited = vector.clamp(x, -3.92, 3.92);
         const t = limited * limited;
-        const p = horner(t, &.{ 1.1283791065216064, 0.19040662050247192, 0.052748747169971466, 0.003765624715015292, 0.00028488310636021197, 2.0500888240349013e-06 });
-        const q = horner(t, &.{ 1.0, 0.5020762085914612, 0.11410918086767197, 0.014969232492148876, 0.0011625378392636776, 3.8091751775937155e-05 });
+        const p = horner(
+            t,
+            &.{
+                1.1283791065216064,
+                0.19040662050247192,
+                0.052748747169971466,
+                0.003765624715015292,
+                0.00028488310636021197,
+                2.0500888240349013e-06,
+            },
+        );
+        const q = horner(
+            t,
+            &.{
+                1.0,
+                0.5020762085914612,
+                0.11410918086767197,
+                0.014969232492148876,
+                0.0011625378392636776,
+                3.8091751775937155e-05,
+            },
+        );
         return vector.clamp(limited * p / q, -1, 1);
     }
 
@@ -51,7 +81,16 @@ const elementary = struct {
     inline fn tanhOf(_: void, x: anytype) @TypeOf(x) {
         const magnitude = @abs(x);
         const t = x * x;
-        const small = x + (x * t) * horner(t, &.{ -0.3333328068256378, 0.13331420719623566, -0.05373779684305191, 0.0206325463950634, -0.005697384011000395 });
+        const small = x + (x * t) * horner(
+            t,
+            &.{
+                -0.3333328068256378,
+                0.13331420719623566,
+                -0.05373779684305191,
+                0.0206325463950634,
+                -0.005697384011000395,
+            },
+        );
         const e = expOf({}, magnitude + magnitude);
         const large = of(x, 1) - of(x, 2) / (e + of(x, 1));
         const signed = @select(f32, x < of(x, 0), -large, large);
@@ -66,7 +105,10 @@ const elementary = struct {
         return switch (act) {
             .none => x,
             .gelu => (of(x, 0.5) * x) * (of(x, 1) + erfOf({}, x * of(x, 0.70710678))),
-            .gelu_tanh => (of(x, 0.5) * x) * (of(x, 1) + tanhOf({}, of(x, 0.7978845608) * (x + of(x, 0.044715) * (x * x * x)))),
+            .gelu_tanh => (of(x, 0.5) * x) * (of(x, 1) + tanhOf(
+                {},
+                of(x, 0.7978845608) * (x + of(x, 0.044715) * (x * x * x)),
+            )),
             .quick_gelu => x * sigmoidOf({}, of(x, 1.702) * x),
             .silu => x * sigmoidOf({}, x),
             .relu => @select(f32, x > of(x, 0), x, of(x, 0)),
@@ -163,7 +205,24 @@ test "errors are within what the table states" {
 }
 
 test "extremes stay finite and right" {
-    const x: V = .{ -1e30, 1e30, -100, 100, 0, -0.0, std.math.inf(f32), -std.math.inf(f32), 1e-30, -1e-30, 4, -4, 10, -10, 88, -88 };
+    const x: V = .{
+        -1e30,
+        1e30,
+        -100,
+        100,
+        0,
+        -0.0,
+        std.math.inf(f32),
+        -std.math.inf(f32),
+        1e-30,
+        -1e-30,
+        4,
+        -4,
+        10,
+        -10,
+        88,
+        -88,
+    };
     inline for (.{ exp, erf, tanh, sigmoid }) |function| {
         const y: [16]f32 = function(x);
         for (y) |value| try std.testing.expect(std.math.isFinite(value));

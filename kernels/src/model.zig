@@ -23,7 +23,10 @@ pub const Work = struct {
     pub fn of(entries: []const header.Entry, goldens: []const header.Golden, tensors: []const Tensor) Work {
         var work: Work = .{};
         for (entries) |*entry| {
-            for (entry.ops) |*record| work.op_max = @max(work.op_max, op_list.workOf(&record.op, tensors, entry.rows_max));
+            for (entry.ops) |*record| work.op_max = @max(
+                work.op_max,
+                op_list.workOf(&record.op, tensors, entry.rows_max),
+            );
             work.run_max = @max(work.run_max, ofRun(entry, tensors, entry.rows_max));
         }
         for (goldens) |*golden| work.golden_total +|= ofRun(&entries[golden.entry], tensors, golden.rows);
@@ -61,7 +64,14 @@ pub const Model = struct {
 
     fn memoryBytes(layout: *const header.Layout) usize {
         var bytes: usize = 0;
-        inline for (.{ .{ Model, 1 }, .{ Tensor, layout.keys.tensors.count }, .{ header.Entry, layout.keys.entries.count }, .{ header.Port, layout.ports }, .{ header.OpRecord, layout.ops }, .{ header.Golden, layout.keys.golden.count } }) |part| {
+        inline for (.{
+            .{ Model, 1 },
+            .{ Tensor, layout.keys.tensors.count },
+            .{ header.Entry, layout.keys.entries.count },
+            .{ header.Port, layout.ports },
+            .{ header.OpRecord, layout.ops },
+            .{ header.Golden, layout.keys.golden.count },
+        }) |part| {
             bytes = std.mem.alignForward(usize, bytes, 16) + @sizeOf(part[0]) * @as(usize, part[1]);
         }
         return bytes + 16;
@@ -71,7 +81,12 @@ pub const Model = struct {
         const prefix = try Prefix.parse(given, report);
         const file = given[0..prefix.file_bytes];
         const layout = try header.Layout.scan(file, &prefix, report);
-        if (memory.len < memoryBytes(&layout)) return report.fail(.out_of_memory, 0, "{d} bytes of memory given, {d} needed", .{ memory.len, memoryBytes(&layout) });
+        if (memory.len < memoryBytes(&layout)) return report.fail(
+            .out_of_memory,
+            0,
+            "{d} bytes of memory given, {d} needed",
+            .{ memory.len, memoryBytes(&layout) },
+        );
         if (check_digest) try prefix.checkDigest(file, report);
 
         var arena: Arena = .{ .memory = memory };
@@ -117,7 +132,13 @@ pub const Model = struct {
 
     /// Checks every op and port of an entry and returns the scratch a thread needs for it.
     fn validateEntry(entry: *const header.Entry, tensors: []const Tensor, report: *Report) Error!usize {
-        var validator: Validator = .{ .tensors = tensors, .rows_max = entry.rows_max, .at = 0, .op = "", .report = report };
+        var validator: Validator = .{
+            .tensors = tensors,
+            .rows_max = entry.rows_max,
+            .at = 0,
+            .op = "",
+            .report = report,
+        };
         var thread_bytes: usize = 0;
         for (entry.ops) |*record| {
             validator.at = record.at;
@@ -135,8 +156,13 @@ pub const Model = struct {
         for ([_][]const header.Port{ entry.inputs, entry.outputs }) |ports| {
             for (ports) |port| {
                 const tensor = try validator.tensor(port.name, port.tensor);
-                if (tensor.place == .constant or !tensor.isDense()) return validator.fail("port \"{s}\" must be a dense activation", .{port.name});
-                if (port.kind == .image and (tensor.type != .u8 or tensor.rank != 3 or tensor.shape[2] != 3 or tensor.dynamic)) {
+                if (tensor.place == .constant or !tensor.isDense()) return validator.fail(
+                    "port \"{s}\" must be a dense activation",
+                    .{port.name},
+                );
+                if (port.kind == .image and
+                    (tensor.type != .u8 or tensor.rank != 3 or tensor.shape[2] != 3 or tensor.dynamic))
+                {
                     return validator.fail("image \"{s}\" must be u8 [H, W, 3]", .{port.name});
                 }
             }

@@ -60,15 +60,35 @@ test "an activation ends where its region ends, or before" {
 
 test "rows of an activation lie apart by their length at least" {
     try opens(withActivation(.{ .shape = &.{ 2, 3 }, .region = "fast", .stride = 3 }, 64));
-    try refused(withActivation(.{ .shape = &.{ 2, 3 }, .region = "fast", .stride = 2 }, 64), .tensor, "expected two dimensions and at least 3");
-    try refused(withActivation(.{ .shape = &.{6}, .region = "fast", .stride = 6 }, 64), .tensor, "expected two dimensions");
-    try refused(withActivation(.{ .shape = &.{ 1, 2, 3 }, .region = "fast", .stride = 3 }, 64), .tensor, "expected two dimensions");
+    try refused(
+        withActivation(.{ .shape = &.{ 2, 3 }, .region = "fast", .stride = 2 }, 64),
+        .tensor,
+        "expected two dimensions and at least 3",
+    );
+    try refused(
+        withActivation(.{ .shape = &.{6}, .region = "fast", .stride = 6 }, 64),
+        .tensor,
+        "expected two dimensions",
+    );
+    try refused(
+        withActivation(.{ .shape = &.{ 1, 2, 3 }, .region = "fast", .stride = 3 }, 64),
+        .tensor,
+        "expected two dimensions",
+    );
 }
 
 test "an activation begins at a multiple of 4, and is dynamic in rows only" {
     try opens(withActivation(.{ .shape = &.{ 2, 3 }, .region = "fast", .offset = 8 }, 64));
-    for ([_]u32{ 1, 2, 3, 6 }) |offset| try refused(withActivation(.{ .shape = &.{ 2, 3 }, .region = "fast", .offset = offset }, 64), .tensor, "expected a multiple of 4");
-    try refused(withActivation(.{ .shape = &.{3}, .region = "fast", .dynamic = true }, 64), .tensor, "has one dimension");
+    for ([_]u32{ 1, 2, 3, 6 }) |offset| try refused(
+        withActivation(.{ .shape = &.{ 2, 3 }, .region = "fast", .offset = offset }, 64),
+        .tensor,
+        "expected a multiple of 4",
+    );
+    try refused(
+        withActivation(.{ .shape = &.{3}, .region = "fast", .dynamic = true }, 64),
+        .tensor,
+        "has one dimension",
+    );
     try refused(withActivation(.{ .shape = &.{ 2, 3 }, .type = "i8", .region = "fast" }, 64), .tensor, "has type i8");
     try refused(withActivation(.{ .shape = &.{ 2, 0 }, .region = "fast" }, 64), .tensor, "a dimension of 0");
     try refused(withActivation(.{ .shape = &.{}, .region = "fast" }, 64), .tensor, "has no dimensions");
@@ -82,10 +102,25 @@ test "a region, a dimension and a tensor have at most what the format says" {
         @field(header.regions, name) = region + 1;
         try refused(write(header, 0), .limit, "region \"" ++ name ++ "\" of");
     }
-    try opens(withActivation(.{ .shape = &.{limits.dimension_max}, .type = "u8", .region = "fast" }, limits.dimension_max));
-    try refused(withActivation(.{ .shape = &.{limits.dimension_max + 1}, .type = "u8", .region = "fast" }, region), .limit, "at most 16777216");
-    try refused(withActivation(.{ .shape = &.{ 1 << 16, 1 << 15 }, .type = "u8", .region = "fast" }, region), .limit, "more than 2147483647 elements");
-    try refused(withActivation(.{ .shape = &.{ 1 << 16, (1 << 15) - 1 }, .type = "u8", .region = "fast" }, region), .tensor, "its region at");
+    try opens(withActivation(
+        .{ .shape = &.{limits.dimension_max}, .type = "u8", .region = "fast" },
+        limits.dimension_max,
+    ));
+    try refused(
+        withActivation(.{ .shape = &.{limits.dimension_max + 1}, .type = "u8", .region = "fast" }, region),
+        .limit,
+        "at most 16777216",
+    );
+    try refused(
+        withActivation(.{ .shape = &.{ 1 << 16, 1 << 15 }, .type = "u8", .region = "fast" }, region),
+        .limit,
+        "more than 2147483647 elements",
+    );
+    try refused(
+        withActivation(.{ .shape = &.{ 1 << 16, (1 << 15) - 1 }, .type = "u8", .region = "fast" }, region),
+        .tensor,
+        "its region at",
+    );
 }
 
 fn withConstant(tensor: pack.Tensor, blob_bytes: usize) []align(64) const u8 {
@@ -110,11 +145,23 @@ test "a constant lies in the file, at a multiple of 64 behind the header, with t
         const kind = @field(storage.Type, name);
         const bytes: u32 = @intCast(storage.linearBytes(kind, 3, 256));
         try opens(withConstant(.{ .shape = &.{ 3, 256 }, .type = name, .bytes = bytes }, bytes));
-        for ([_]u32{ bytes - 1, bytes + 1 }) |wrong| try refused(withConstant(.{ .shape = &.{ 3, 256 }, .type = name, .bytes = wrong }, bytes + 1), .tensor, "as a weight");
+        for ([_]u32{ bytes - 1, bytes + 1 }) |wrong| try refused(
+            withConstant(.{ .shape = &.{ 3, 256 }, .type = name, .bytes = wrong }, bytes + 1),
+            .tensor,
+            "as a weight",
+        );
     }
-    try refused(withConstant(.{ .shape = &.{ 3, 255 }, .type = "q4_k", .bytes = 64 }, 64), .tensor, "expected a multiple of 256");
+    try refused(
+        withConstant(.{ .shape = &.{ 3, 255 }, .type = "q4_k", .bytes = 64 }, 64),
+        .tensor,
+        "expected a multiple of 256",
+    );
     try refused(withConstant(.{ .shape = &.{4}, .type = "u8", .bytes = 4 }, 64), .tensor, "has type u8");
-    try refused(withConstant(.{ .shape = &.{4}, .bytes = 16, .dynamic = false }, 64), .header, "neither stride nor dynamic");
+    try refused(
+        withConstant(.{ .shape = &.{4}, .bytes = 16, .dynamic = false }, 64),
+        .header,
+        "neither stride nor dynamic",
+    );
     try refused(withConstant(.{ .shape = &.{4}, .bytes = 16, .stride = 4 }, 64), .header, "neither stride nor dynamic");
     try refused(withConstant(.{ .shape = &.{4}, .bytes = 16, .region = "fast" }, 64), .header, "which its shape gives");
 }
@@ -125,7 +172,12 @@ test "a file has all the bytes that its prefix says, and none after them" {
     for ([_]usize{ 1, 4, 20 }) |missing| try refused(file[0 .. file.len - missing], .truncated, "bytes of");
     try refused(Space.file[0 .. file.len + 1], .prefix, "the file has");
     const header_bytes = std.mem.readInt(u32, file[12..16], .little);
-    const other_values = .{ .{ 12, 0, .limit }, .{ 12, limits.header_bytes_max + 1, .limit }, .{ 20, std.mem.readInt(u32, file[20..24], .little) + 64, .prefix }, .{ 16, 64 + header_bytes - 1, .prefix } };
+    const other_values = .{
+        .{ 12, 0, .limit },
+        .{ 12, limits.header_bytes_max + 1, .limit },
+        .{ 20, std.mem.readInt(u32, file[20..24], .little) + 64, .prefix },
+        .{ 16, 64 + header_bytes - 1, .prefix },
+    };
     inline for (other_values) |wrong| {
         var copy: [4096]u8 align(64) = undefined;
         @memcpy(copy[0..file.len], file);
@@ -161,7 +213,15 @@ test "a model has what its header says" {
             .{ .name = "e", .shape = &.{ 4, 6 }, .region = "fast" },
         },
         .entries = &.{
-            .{ .name = "first", .rows_max = 4, .inputs = &.{ .{ .name = "in", .tensor = 1, .kind = "latent" }, .{ .name = "act", .tensor = 4, .kind = "action" } }, .outputs = &.{.{ .name = "out", .tensor = 2 }} },
+            .{
+                .name = "first",
+                .rows_max = 4,
+                .inputs = &.{
+                    .{ .name = "in", .tensor = 1, .kind = "latent" },
+                    .{ .name = "act", .tensor = 4, .kind = "action" },
+                },
+                .outputs = &.{.{ .name = "out", .tensor = 2 }},
+            },
             .{ .name = "second", .rows_max = 7, .ops = &.{.{ .op = "act", .x = 4, .out = 4, .act = "relu" }} },
         },
         .golden = &.{.{ .entry = "second", .rows = 5, .seed = 9, .digest = @splat(7) }},
@@ -223,7 +283,11 @@ test "memory of the size that is asked for is enough, and a byte less is refused
 
 test "entries have names of their own, rows and no more" {
     try opens(write(.{ .entries = &.{ .{ .name = "a" }, .{ .name = "b" } } }, 0));
-    try refused(write(.{ .entries = &.{ .{ .name = "a" }, .{ .name = "b" }, .{ .name = "a" } } }, 0), .header, "two entries are called \"a\"");
+    try refused(
+        write(.{ .entries = &.{ .{ .name = "a" }, .{ .name = "b" }, .{ .name = "a" } } }, 0),
+        .header,
+        "two entries are called \"a\"",
+    );
     try refused(write(.{ .entries = &.{.{ .name = "" }} }, 0), .header, "no name or rows_max 0");
     try refused(write(.{ .entries = &.{.{ .rows_max = 0 }} }, 0), .header, "no name or rows_max 0");
     try opens(write(.{ .entries = &.{.{ .rows_max = limits.dimension_max }} }, 0));
@@ -233,10 +297,22 @@ test "entries have names of their own, rows and no more" {
 test "a self-test has rows of its entry and a seed that makes numbers" {
     const entries = [_]pack.Entry{.{ .rows_max = 3 }};
     try opens(write(.{ .entries = &entries, .golden = &.{ .{ .rows = 1 }, .{ .rows = 3 } } }, 0));
-    for ([_]u32{ 0, 4 }) |rows| try refused(write(.{ .entries = &entries, .golden = &.{.{ .rows = rows }} }, 0), .header, "golden with seed 1 and");
+    for ([_]u32{ 0, 4 }) |rows| try refused(
+        write(.{ .entries = &entries, .golden = &.{.{ .rows = rows }} }, 0),
+        .header,
+        "golden with seed 1 and",
+    );
     try refused(write(.{ .entries = &entries, .golden = &.{.{ .seed = 0 }} }, 0), .header, "golden with seed 0");
-    try refused(write(.{ .entries = &entries, .golden = &.{.{ .entry = "stop" }} }, 0), .header, "no entry is called \"stop\"");
-    try refused(write(.{ .numeric = "reference", .entries = &entries, .golden = &.{.{}} }, 0), .header, "self-test vectors in a model");
+    try refused(
+        write(.{ .entries = &entries, .golden = &.{.{ .entry = "stop" }} }, 0),
+        .header,
+        "no entry is called \"stop\"",
+    );
+    try refused(
+        write(.{ .numeric = "reference", .entries = &entries, .golden = &.{.{}} }, 0),
+        .header,
+        "self-test vectors in a model",
+    );
     const most: [limits.goldens_max + 1]pack.Golden = @splat(.{});
     try opens(write(.{ .entries = &entries, .golden = most[1..] }, 0));
     try refused(write(.{ .entries = &entries, .golden = &most }, 0), .limit, "at most 16");
@@ -278,7 +354,10 @@ test "a dynamic operand begins with the rows of its entry" {
     };
     const ops = [_]pack.Op{.{ .op = "copy", .x = 0, .out = 1 }};
     for ([_]u32{ 1, 2, 3 }) |rows| {
-        const file = write(.{ .regions = .{ .fast = 128 }, .tensors = &tensors, .entries = &.{.{ .rows_max = rows, .ops = &ops }} }, 0);
+        const file = write(
+            .{ .regions = .{ .fast = 128 }, .tensors = &tensors, .entries = &.{.{ .rows_max = rows, .ops = &ops }} },
+            0,
+        );
         if (rows == 2) try opens(file) else try refused(file, .op, "begins with 2, expected rows_max");
     }
 }
@@ -303,7 +382,14 @@ test "an operand that is added has as many rows, one for all, or is a constant w
             .{ .shape = &.{ 2, 3 }, .region = "fast", .offset = 64 },
         };
         const ops = [_]pack.Op{.{ .op = "add", .a = 0, .b = 1, .out = 2 }};
-        const file = write(.{ .regions = .{ .fast = 128, .slow = 128 }, .tensors = &tensors, .entries = &.{.{ .rows_max = 2, .ops = &ops }} }, 64);
+        const file = write(
+            .{
+                .regions = .{ .fast = 128, .slow = 128 },
+                .tensors = &tensors,
+                .entries = &.{.{ .rows_max = 2, .ops = &ops }},
+            },
+            64,
+        );
         if (operand.fits) try opens(file) else try refused(file, .op, "b has");
     }
 }
@@ -316,7 +402,10 @@ test "a constant with as many rows as a dynamic operand may have covers it" {
             .{ .shape = &.{ 2, 3 }, .region = "fast", .offset = 64, .dynamic = true },
         };
         const ops = [_]pack.Op{.{ .op = "add", .a = 0, .b = 1, .out = 2 }};
-        try opens(write(.{ .regions = .{ .fast = 128 }, .tensors = &tensors, .entries = &.{.{ .rows_max = 2, .ops = &ops }} }, 64));
+        try opens(write(
+            .{ .regions = .{ .fast = 128 }, .tensors = &tensors, .entries = &.{.{ .rows_max = 2, .ops = &ops }} },
+            64,
+        ));
     }
 }
 
@@ -327,10 +416,15 @@ test "a constant covers fewer rows only when it is one" {
         .{ .shape = &.{ 4, 3 }, .region = "fast", .offset = 64 },
     };
     const ops = [_]pack.Op{.{ .op = "add", .a = 0, .b = 1, .out = 2 }};
-    try refused(write(.{ .regions = .{ .fast = 128 }, .tensors = &tensors, .entries = &.{.{ .ops = &ops }} }, 64), .op, "b has 3 rows, expected 1 or 4");
+    try refused(
+        write(.{ .regions = .{ .fast = 128 }, .tensors = &tensors, .entries = &.{.{ .ops = &ops }} }, 64),
+        .op,
+        "b has 3 rows, expected 1 or 4",
+    );
 }
 
-/// One linear layer of `k` inputs over two rows. Its scratch, as docs/format.md says: int8 rows padded to 16, then a scale a row, each rounded up to 64 bytes.
+/// One linear layer of `k` inputs over two rows. Its scratch, as docs/format.md says: int8 rows padded to 16, then a
+/// scale a row, each rounded up to 64 bytes.
 fn withLinear(k: u32, scratch: pack.Tensor) []align(64) const u8 {
     const bytes: u32 = @intCast(storage.linearBytes(.i8, 1, k));
     const tensors = [_]pack.Tensor{
@@ -340,7 +434,10 @@ fn withLinear(k: u32, scratch: pack.Tensor) []align(64) const u8 {
         scratch,
     };
     const ops = [_]pack.Op{.{ .op = "linear", .x = 0, .w = 1, .out = 2, .scratch = 3 }};
-    return write(.{ .regions = .{ .fast = 1 << 20, .slow = 8 * k }, .tensors = &tensors, .entries = &.{.{ .ops = &ops }} }, bytes);
+    return write(
+        .{ .regions = .{ .fast = 1 << 20, .slow = 8 * k }, .tensors = &tensors, .entries = &.{.{ .ops = &ops }} },
+        bytes,
+    );
 }
 
 test "scratch has the bytes that an op needs, at a multiple of 64" {

@@ -1,4 +1,5 @@
-//! The list of ops. A new kind of layer is a file in `ops/` and a line here; its parameters are read from the header by their field names.
+//! The list of ops. A new kind of layer is a file in `ops/` and a line here; its parameters are read from the header by
+//! their field names.
 
 pub const Op = union(enum) {
     patchify: patchify.Params,
@@ -36,7 +37,8 @@ pub fn implementation(comptime tag: @typeInfo(Op).@"union".tag_type.?) type {
     };
 }
 
-/// What an op costs in a run of `rows` dynamic rows, in multiply-accumulates; elements of other kinds of work count as some. It saturates.
+/// What an op costs in a run of `rows` dynamic rows, in multiply-accumulates; elements of other kinds of work count as
+/// some. It saturates.
 pub fn workOf(op: *const Op, tensors: []const Tensor, rows: u32) u64 {
     return switch (op.*) {
         inline else => |*params, tag| implementation(tag).work(params, tensors, rows),

@@ -1,4 +1,5 @@
-//! Ops as a packed file asks for them, opened and run through the C API, against the formulas of docs/format.md in double precision.
+//! Ops as a packed file asks for them, opened and run through the C API, against the formulas of docs/format.md in
+//! double precision.
 
 const std = @import("std");
 const c_api = @import("c_api.zig");
@@ -20,7 +21,8 @@ const Space = struct {
     var blobs: [16 << 10]u8 align(4) = undefined;
 };
 
-/// Tensors with values, one op over them, and a session that runs it. Tensors follow one another, each from a multiple of 64.
+/// Tensors with values, one op over them, and a session that runs it. Tensors follow one another, each from a multiple
+/// of 64.
 const Bench = struct {
     tensors: [10]pack.Tensor = undefined,
     /// Of activations, before the run.
@@ -32,7 +34,12 @@ const Bench = struct {
     session: *Session = undefined,
 
     fn activation(bench: *Bench, shape: []const u32, dynamic: bool, values: []const f32) u32 {
-        bench.tensors[bench.count] = .{ .shape = shape, .region = "fast", .offset = bench.fast, .dynamic = if (dynamic) true else null };
+        bench.tensors[bench.count] = .{
+            .shape = shape,
+            .region = "fast",
+            .offset = bench.fast,
+            .dynamic = if (dynamic) true else null,
+        };
         bench.fast += bytesOf(shape);
         return bench.keep(values);
     }
@@ -136,7 +143,18 @@ test "layer_norm and rms_norm over rows of any length, with and without their pa
         const out = bench.activation(&.{ 3, cols }, true, &.{});
         const g = if (parameters > 0) bench.constant(&.{cols}, &gamma) else null;
         const b = if (centred and parameters > 1) bench.constant(&.{cols}, &beta) else null;
-        const y = try bench.run(.{ .op = if (centred) "layer_norm" else "rms_norm", .x = in, .out = out, .eps = eps, .gamma = g, .beta = b }, rows, out);
+        const y = try bench.run(
+            .{
+                .op = if (centred) "layer_norm" else "rms_norm",
+                .x = in,
+                .out = out,
+                .eps = eps,
+                .gamma = g,
+                .beta = b,
+            },
+            rows,
+            out,
+        );
         for (0..rows) |r| {
             var mean: f64 = 0;
             var squares: f64 = 0;
@@ -164,7 +182,11 @@ test "sums, products and modulations of rows with as many rows, with one, and wi
     const b = numbers(5, 4 * cols);
     const c = numbers(6, 4 * cols);
     const Form = enum { rows, one, table };
-    for ([_][]const u8{ "add", "mul", "modulate" }) |name| for (std.enums.values(Form)) |form| for ([_]u32{ 2, 3 }) |rows| {
+    for ([_][]const u8{
+        "add",
+        "mul",
+        "modulate",
+    }) |name| for (std.enums.values(Form)) |form| for ([_]u32{ 2, 3 }) |rows| {
         var bench: Bench = .{ .rows_max = 3 };
         const in = bench.activation(&.{ 3, cols }, true, &x);
         const out = bench.activation(&.{ 3, cols }, true, &.{});
@@ -174,11 +196,25 @@ test "sums, products and modulations of rows with as many rows, with one, and wi
             .table => &.{ 4, cols },
         };
         const operands = [_]u32{
-            if (form == .table) bench.constant(shape, &b) else bench.activation(shape, form == .rows, b[0 .. shape[0] * cols]),
-            if (form == .table) bench.constant(shape, &c) else bench.activation(shape, form == .rows, c[0 .. shape[0] * cols]),
+            if (form == .table) bench.constant(shape, &b) else bench.activation(
+                shape,
+                form == .rows,
+                b[0 .. shape[0] * cols],
+            ),
+            if (form == .table) bench.constant(shape, &c) else bench.activation(
+                shape,
+                form == .rows,
+                c[0 .. shape[0] * cols],
+            ),
         };
         const modulates = std.mem.eql(u8, name, "modulate");
-        const op: pack.Op = if (modulates) .{ .op = name, .x = in, .shift = operands[0], .scale = operands[1], .out = out } else .{ .op = name, .a = in, .b = operands[0], .out = out };
+        const op: pack.Op = if (modulates) .{
+            .op = name,
+            .x = in,
+            .shift = operands[0],
+            .scale = operands[1],
+            .out = out,
+        } else .{ .op = name, .a = in, .b = operands[0], .out = out };
         const y = try bench.run(op, rows, out);
         for (0..rows) |r| for (0..cols) |i| {
             const value = x[r * cols + i];
@@ -188,7 +224,10 @@ test "sums, products and modulations of rows with as many rows, with one, and wi
             try testing.expectApproxEqAbs(expected, y[r * cols + i], 1e-6 * (1 + @abs(expected)));
         };
         try untouched(y[rows * cols ..]);
-        try testing.expectEqual(@as(u64, if (modulates) 4 else 3) * rows * cols * 4, (try bench.profile()).activation_bytes);
+        try testing.expectEqual(
+            @as(u64, if (modulates) 4 else 3) * rows * cols * 4,
+            (try bench.profile()).activation_bytes,
+        );
     };
 }
 

@@ -19,7 +19,8 @@ pub const signature_magic = "\x89SIG\r\n\x1a\n";
 pub const signature_bytes = 96;
 
 /// ```
-/// 0: magic | 8: major u16, minor u16 | 12: header_bytes | 16: file_bytes | 20: blobs_offset | 24: reserved | 32: sha256
+/// 0: magic | 8: major u16, minor u16 | 12: header_bytes | 16: file_bytes | 20: blobs_offset | 24: reserved | 32:
+/// sha256
 /// ```
 pub const Prefix = struct {
     header_bytes: u32,
@@ -31,29 +32,74 @@ pub const Prefix = struct {
         if (file.len < magic.len or !std.mem.eql(u8, file[0..magic.len], magic)) {
             return report.fail(.magic, 0, "byte 0: not a .syn file: expected the bytes 89 53 59 4E 0D 0A 1A 0A", .{});
         }
-        if (file.len < bytes) return report.fail(.truncated, file.len, "the file has {d} bytes, its prefix alone needs {d}", .{ file.len, bytes });
+        if (file.len < bytes) return report.fail(
+            .truncated,
+            file.len,
+            "the file has {d} bytes, its prefix alone needs {d}",
+            .{ file.len, bytes },
+        );
         const major = std.mem.readInt(u16, file[8..10], .little);
         const minor = std.mem.readInt(u16, file[10..12], .little);
         if (major != version_major or minor > version_minor) {
-            return report.fail(.version, 8, "byte 8: format version {d}.{d}, this runtime reads {d}.0 to {d}.{d}", .{ major, minor, version_major, version_major, version_minor });
+            return report.fail(
+                .version,
+                8,
+                "byte 8: format version {d}.{d}, this runtime reads {d}.0 to {d}.{d}",
+                .{ major, minor, version_major, version_major, version_minor },
+            );
         }
         const header_bytes = std.mem.readInt(u32, file[12..16], .little);
         const file_bytes = std.mem.readInt(u32, file[16..20], .little);
         const blobs_offset = std.mem.readInt(u32, file[20..24], .little);
         if (header_bytes == 0 or header_bytes > limits.header_bytes_max) {
-            return report.fail(.limit, 12, "byte 12: header of {d} bytes, expected 1 to {d}", .{ header_bytes, limits.header_bytes_max });
+            return report.fail(
+                .limit,
+                12,
+                "byte 12: header of {d} bytes, expected 1 to {d}",
+                .{ header_bytes, limits.header_bytes_max },
+            );
         }
         const expected_offset = std.mem.alignForward(u32, bytes + header_bytes, alignment);
         if (blobs_offset != expected_offset) {
-            return report.fail(.prefix, 20, "byte 20: blobs_offset is {d}, expected {d} for a header of {d} bytes", .{ blobs_offset, expected_offset, header_bytes });
+            return report.fail(
+                .prefix,
+                20,
+                "byte 20: blobs_offset is {d}, expected {d} for a header of {d} bytes",
+                .{ blobs_offset, expected_offset, header_bytes },
+            );
         }
         if (file_bytes < blobs_offset) {
-            return report.fail(.prefix, 16, "byte 16: file_bytes is {d}, less than blobs_offset {d}", .{ file_bytes, blobs_offset });
+            return report.fail(
+                .prefix,
+                16,
+                "byte 16: file_bytes is {d}, less than blobs_offset {d}",
+                .{ file_bytes, blobs_offset },
+            );
         }
-        if (file.len < file_bytes) return report.fail(.truncated, file.len, "the file has {d} bytes of {d}", .{ file.len, file_bytes });
-        if (file.len > file_bytes and !isSignature(file[file_bytes..])) return report.fail(.prefix, 16, "byte 16: file_bytes is {d}, the file has {d}", .{ file_bytes, file.len });
-        if (!std.mem.allEqual(u8, file[24..32], 0)) return report.fail(.prefix, 24, "byte 24: reserved bytes are not 0", .{});
-        return .{ .header_bytes = header_bytes, .file_bytes = file_bytes, .blobs_offset = blobs_offset, .sha256 = file[sha256_offset..bytes] };
+        if (file.len < file_bytes) return report.fail(
+            .truncated,
+            file.len,
+            "the file has {d} bytes of {d}",
+            .{ file.len, file_bytes },
+        );
+        if (file.len > file_bytes and !isSignature(file[file_bytes..])) return report.fail(
+            .prefix,
+            16,
+            "byte 16: file_bytes is {d}, the file has {d}",
+            .{ file_bytes, file.len },
+        );
+        if (!std.mem.allEqual(u8, file[24..32], 0)) return report.fail(
+            .prefix,
+            24,
+            "byte 24: reserved bytes are not 0",
+            .{},
+        );
+        return .{
+            .header_bytes = header_bytes,
+            .file_bytes = file_bytes,
+            .blobs_offset = blobs_offset,
+            .sha256 = file[sha256_offset..bytes],
+        };
     }
 
     fn isSignature(rest: []const u8) bool {
@@ -64,7 +110,12 @@ pub const Prefix = struct {
         var actual: [32]u8 = undefined;
         dispatch.table().sha256(file.ptr, sha256_offset, file.ptr + bytes, file.len - bytes, &actual);
         if (!std.mem.eql(u8, &actual, self.sha256)) {
-            return report.fail(.digest, 32, "byte 32: the SHA-256 of the contents differs: the file was damaged after it was packed", .{});
+            return report.fail(
+                .digest,
+                32,
+                "byte 32: the SHA-256 of the contents differs: the file was damaged after it was packed",
+                .{},
+            );
         }
     }
 };

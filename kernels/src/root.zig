@@ -1,4 +1,5 @@
-//! The Synapse runtime: opens packed models and runs them. See `include/synapse.h` for the C API and `docs/format.md` for the file.
+//! The Synapse runtime: opens packed models and runs them. See `include/synapse.h` for the C API and `docs/format.md`
+//! for the file.
 
 pub const c_api = @import("c_api.zig");
 pub const Model = @import("model.zig").Model;

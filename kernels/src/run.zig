@@ -39,7 +39,12 @@ pub const Run = struct {
 
     pub fn matrix(self: *const Run, index: u32) View {
         const tensor = &self.tensors[index];
-        return .{ .data = @ptrCast(@alignCast(self.pointer(index))), .rows = self.rowsOf(tensor), .cols = tensor.cols(), .stride = tensor.stride };
+        return .{
+            .data = @ptrCast(@alignCast(self.pointer(index))),
+            .rows = self.rowsOf(tensor),
+            .cols = tensor.cols(),
+            .stride = tensor.stride,
+        };
     }
 
     /// An operand combined with every row: one row repeats.
@@ -61,7 +66,8 @@ pub const Cost = struct {
     activation_bytes: u64 = 0,
 };
 
-/// What an element of an op counts that multiplies no matrices, in multiply-accumulates: an element costs a few operations, of an activation some dozens.
+/// What an element of an op counts that multiplies no matrices, in multiply-accumulates: an element costs a few
+/// operations, of an activation some dozens.
 pub const element_work = 8;
 
 /// Saturates; not inlined, for the size of builds without a multiplication of 64 bits.

@@ -60,9 +60,18 @@ pub const Session = struct {
     }
 
     /// Regions are at least as large as required; the C API has checked that.
-    pub fn open(model: *const Model, regions: Regions, threads: u32, parallel_for: ?ParallelFor, ticks: ?Ticks, user: ?*anyopaque) *Session {
+    pub fn open(
+        model: *const Model,
+        regions: Regions,
+        threads: u32,
+        parallel_for: ?ParallelFor,
+        ticks: ?Ticks,
+        user: ?*anyopaque,
+    ) *Session {
         const self: *Session = @ptrCast(regions.session.ptr);
-        const profiles: [*]Profile = @ptrCast(@alignCast(regions.session.ptr + std.mem.alignForward(usize, @sizeOf(Session), 16)));
+        const profiles: [*]Profile = @ptrCast(@alignCast(
+            regions.session.ptr + std.mem.alignForward(usize, @sizeOf(Session), 16),
+        ));
         self.* = .{
             .model = model,
             .fast = regions.fast.ptr,
@@ -127,7 +136,13 @@ pub const Session = struct {
             .rows = at.rows,
             .exact = model.exact,
             .kernels = self.kernels,
-            .parallel = .{ .function = self.parallel_for, .user = self.user, .threads = self.threads, .scratch = self.thread, .scratch_bytes = model.thread_bytes },
+            .parallel = .{
+                .function = self.parallel_for,
+                .user = self.user,
+                .threads = self.threads,
+                .scratch = self.thread,
+                .scratch_bytes = model.thread_bytes,
+            },
         };
         const first = at.next_op;
         const end = first + @min(ops_max, @as(u32, @intCast(ops.len)) - first);
@@ -194,7 +209,9 @@ pub const Session = struct {
     fn outputsAre(self: *const Session, golden: *const header.Golden) bool {
         const entry = &self.model.entries[golden.entry];
         var hash = std.crypto.hash.sha2.Sha256.init(.{});
-        for (entry.outputs) |*port| hash.update(self.pointer(&self.model.tensors[port.tensor])[0..self.portBytes(port, golden.rows)]);
+        for (entry.outputs) |*port| hash.update(
+            self.pointer(&self.model.tensors[port.tensor])[0..self.portBytes(port, golden.rows)],
+        );
         return std.mem.eql(u8, &hash.finalResult(), golden.digest);
     }
 };

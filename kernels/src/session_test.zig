@@ -15,8 +15,28 @@ const zeros: [32]u8 = @splat(0);
 
 /// A model of one entry without ops: `before` and `x` go in, `x` comes out. They fill `fast`.
 const tensors = [_]Tensor{
-    .{ .name = "before", .type = .i32, .place = .fast, .dynamic = false, .rank = 1, .shape = .{ 3, 1, 1, 1 }, .offset = 0, .bytes = 12, .stride = 3 },
-    .{ .name = "x", .type = .f32, .place = .fast, .dynamic = false, .rank = 1, .shape = .{ 2, 1, 1, 1 }, .offset = 16, .bytes = 8, .stride = 2 },
+    .{
+        .name = "before",
+        .type = .i32,
+        .place = .fast,
+        .dynamic = false,
+        .rank = 1,
+        .shape = .{ 3, 1, 1, 1 },
+        .offset = 0,
+        .bytes = 12,
+        .stride = 3,
+    },
+    .{
+        .name = "x",
+        .type = .f32,
+        .place = .fast,
+        .dynamic = false,
+        .rank = 1,
+        .shape = .{ 2, 1, 1, 1 },
+        .offset = 16,
+        .bytes = 8,
+        .stride = 2,
+    },
 };
 const before: header.Port = .{ .name = "before", .tensor = 0, .kind = .tensor };
 const x: header.Port = .{ .name = "x", .tensor = 1, .kind = .tensor };
@@ -82,7 +102,13 @@ test "every element of every input takes one number of a self-test's sequence" {
     for (&expected, sequence[3..]) |*value, number| value.* = @as(f32, @floatFromInt(number >> 8)) * 0x1p-23 - 1;
     var digest: [32]u8 = undefined;
     std.crypto.hash.sha2.Sha256.hash(std.mem.sliceAsBytes(&expected), &digest, .{});
-    const entries = [_]header.Entry{.{ .name = "go", .rows_max = 1, .inputs = &.{ before, x }, .outputs = &.{x}, .ops = &.{} }};
+    const entries = [_]header.Entry{.{
+        .name = "go",
+        .rows_max = 1,
+        .inputs = &.{ before, x },
+        .outputs = &.{x},
+        .ops = &.{},
+    }};
     const model = modelOf(&entries, &.{.{ .entry = 0, .rows = 1, .seed = seed, .digest = &digest }});
     const session = try open(&model);
     try testing.expectEqual(.ok, c_api.sessionSelfTest(session, 0));
@@ -107,7 +133,17 @@ test "nothing is written to an out parameter of a call that is refused" {
 }
 
 fn row(place: @FieldType(Tensor, "place"), rows: u32, cols: u32, dynamic: bool, offset: u32) Tensor {
-    return .{ .name = "", .type = .f32, .place = place, .dynamic = dynamic, .rank = 2, .shape = .{ rows, cols, 1, 1 }, .offset = offset, .bytes = rows * cols * 4, .stride = cols };
+    return .{
+        .name = "",
+        .type = .f32,
+        .place = place,
+        .dynamic = dynamic,
+        .rank = 2,
+        .shape = .{ rows, cols, 1, 1 },
+        .offset = offset,
+        .bytes = rows * cols * 4,
+        .stride = cols,
+    };
 }
 
 /// `sum` in the state gets `step` added, three times; then it comes out.
@@ -192,16 +228,36 @@ test "a self-test in pieces says the same as a whole one" {
     for (0..2) |_| {
         try testing.expectEqual(.ok, c_api.sessionBeginSelfTest(session, 0));
         for (0..3) |_| try testing.expectEqual(.more, c_api.sessionAdvance(session, 1));
-        try testing.expectEqual(@as(@TypeOf(c_api.sessionAdvance(null, 1)), if (digest[0] == 0) .golden else .ok), c_api.sessionAdvance(session, 1));
+        try testing.expectEqual(
+            @as(@TypeOf(c_api.sessionAdvance(null, 1)), if (digest[0] == 0) .golden else .ok),
+            c_api.sessionAdvance(session, 1),
+        );
         digest = @splat(0);
     }
     try testing.expectEqual(.argument, c_api.sessionBeginSelfTest(session, 1));
 }
 
 test "a model's work is that of its ops, and never begins again at 0" {
-    const big = [_]Tensor{ row(.fast, 256, 1024, true, 0), row(.fast, 256, 1024, true, 0), row(.constant, 1024, 1024, false, 64) };
+    const big = [_]Tensor{
+        row(.fast, 256, 1024, true, 0),
+        row(.fast, 256, 1024, true, 0),
+        row(.constant, 1024, 1024, false, 64),
+    };
     const linear: header.OpRecord = .{ .op = .{ .linear = .{ .x = 0, .w = 2, .out = 1 } }, .at = 64 };
-    const attention: header.OpRecord = .{ .op = .{ .attention = .{ .q = 0, .k = 0, .v = 0, .out = 1, .heads = 16, .kv_heads = 16, .scale = 1, .causal = true, .compute = .f32 } }, .at = 64 };
+    const attention: header.OpRecord = .{
+        .op = .{ .attention = .{
+            .q = 0,
+            .k = 0,
+            .v = 0,
+            .out = 1,
+            .heads = 16,
+            .kv_heads = 16,
+            .scale = 1,
+            .causal = true,
+            .compute = .f32,
+        } },
+        .at = 64,
+    };
     const copy: header.OpRecord = .{ .op = .{ .copy = .{ .x = 0, .out = 1 } }, .at = 64 };
     const entries = [_]header.Entry{
         .{ .name = "a", .rows_max = 256, .inputs = &.{}, .outputs = &.{}, .ops = &.{ linear, attention, copy } },
@@ -217,6 +273,12 @@ test "a model's work is that of its ops, and never begins again at 0" {
     var huge = big;
     huge[0].shape[0] = 1 << 24;
     huge[2].shape = .{ 1 << 24, 1 << 17, 1, 1 };
-    const endless = [_]header.Entry{.{ .name = "a", .rows_max = 1 << 24, .inputs = &.{}, .outputs = &.{}, .ops = &.{ linear, linear } }};
+    const endless = [_]header.Entry{.{
+        .name = "a",
+        .rows_max = 1 << 24,
+        .inputs = &.{},
+        .outputs = &.{},
+        .ops = &.{ linear, linear },
+    }};
     try testing.expectEqual(std.math.maxInt(u64), Work.of(&endless, &.{}, &huge).run_max);
 }

@@ -86,7 +86,8 @@ pub fn factorLength(kind: Type) u32 {
 pub const sum_length = 32;
 comptime {
     for (std.enums.values(Type)) |kind| {
-        if (traits(kind).minimum and traits(kind).factor_length != sum_length) @compileError("minima are shared by 32 weights along K");
+        if (traits(kind).minimum and
+            traits(kind).factor_length != sum_length) @compileError("minima are shared by 32 weights along K");
     }
 }
 
@@ -113,7 +114,16 @@ pub fn linearBytes(kind: Type, n: u64, k: u64) u64 {
 
 test "bits a weight are as documented" {
     const k = 256 * 8;
-    const cases = .{ .{ Type.f32, 32.0 }, .{ Type.f16, 16.0 }, .{ Type.q8_0, 8.5 }, .{ Type.q4_0, 4.5 }, .{ Type.q4_k, 4.5 }, .{ Type.q6_k, 6.5625 }, .{ Type.i4, 4.125 }, .{ Type.i3, 3.125 } };
+    const cases = .{
+        .{ Type.f32, 32.0 },
+        .{ Type.f16, 16.0 },
+        .{ Type.q8_0, 8.5 },
+        .{ Type.q4_0, 4.5 },
+        .{ Type.q4_k, 4.5 },
+        .{ Type.q6_k, 6.5625 },
+        .{ Type.i4, 4.125 },
+        .{ Type.i3, 3.125 },
+    };
     inline for (cases) |case| {
         const bits = @as(f64, @floatFromInt(panelBytes(case[0], k) * 8)) / (k * 16);
         try std.testing.expectEqual(@as(f64, case[1]), bits);

@@ -46,8 +46,9 @@ pub const Tensor = struct {
         return self.stride == self.cols();
     }
 
-    /// What two activations have in common, all rows of a dynamic one counted. Columns of one wider tensor may lie between each other and share
-    /// nothing; views with two different strides count as sharing where their ends cross, for it would take long to find out.
+    /// What two activations have in common, all rows of a dynamic one counted. Columns of one wider tensor may lie
+    /// between each other and share nothing; views with two different strides count as sharing where their ends cross,
+    /// for it would take long to find out.
     pub fn sharing(a: *const Tensor, b: *const Tensor) Sharing {
         if (a.place != b.place or a.offset >= b.offset + b.bytes or b.offset >= a.offset + a.bytes) return .nothing;
         const same_rows = a.rows() == b.rows() and (a.stride == b.stride or a.rows() == 1);
@@ -57,7 +58,8 @@ pub const Tensor = struct {
         if (x.last > 0 and y.last > 0 and x.stride != y.stride) return .something;
         const stride = @max(x.stride, y.stride);
         const distance = y.begin - x.begin;
-        // Piece i of x meets piece j of y when (i - j) * stride is more than distance - x.bytes and less than distance + y.bytes.
+        // Piece i of x meets piece j of y when (i - j) * stride is more than distance - x.bytes and less than
+        // distance + y.bytes.
         const difference = @max(@divFloor(distance - x.bytes, stride) + 1, -y.last);
         return if (difference <= x.last and difference * stride < distance + y.bytes) .something else .nothing;
     }
@@ -66,7 +68,8 @@ pub const Tensor = struct {
 /// `everything`: the very same elements.
 pub const Sharing = enum { nothing, something, everything };
 
-/// An activation as pieces of equal length without gaps inside. A region has at most 2^30 bytes, so that sums of two numbers fit.
+/// An activation as pieces of equal length without gaps inside. A region has at most 2^30 bytes, so that sums of two
+/// numbers fit.
 const Pieces = struct {
     begin: i32,
     bytes: i32,
@@ -76,8 +79,18 @@ const Pieces = struct {
 
     fn of(tensor: *const Tensor) Pieces {
         const begin: i32 = @intCast(tensor.offset);
-        if (tensor.isDense() or tensor.rows() == 1) return .{ .begin = begin, .bytes = @intCast(tensor.bytes), .stride = 1, .last = 0 };
+        if (tensor.isDense() or tensor.rows() == 1) return .{
+            .begin = begin,
+            .bytes = @intCast(tensor.bytes),
+            .stride = 1,
+            .last = 0,
+        };
         const size = storage.activationBytes(tensor.type);
-        return .{ .begin = begin, .bytes = @intCast(tensor.cols() * size), .stride = @intCast(tensor.stride * size), .last = @intCast(tensor.rows() - 1) };
+        return .{
+            .begin = begin,
+            .bytes = @intCast(tensor.cols() * size),
+            .stride = @intCast(tensor.stride * size),
+            .last = @intCast(tensor.rows() - 1),
+        };
     }
 };

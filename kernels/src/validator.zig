@@ -1,4 +1,5 @@
-//! What ops ask about their operands when a model is opened. Every answer that an op's run relies on is checked here, once.
+//! What ops ask about their operands when a model is opened. Every answer that an op's run relies on is checked here,
+//! once.
 
 const storage = @import("storage.zig");
 const limits = @import("limits.zig");
@@ -27,13 +28,21 @@ pub const Validator = struct {
         if (index >= self.tensors.len) return self.fail("{s} is tensor {d} of {d}", .{ what, index, self.tensors.len });
         const found = &self.tensors[index];
         if (found.dynamic and (found.rank < 2 or found.shape[0] != self.rows_max)) {
-            return self.fail("{s} is dynamic and begins with {d}, expected rows_max {d}", .{ what, found.shape[0], self.rows_max });
+            return self.fail(
+                "{s} is dynamic and begins with {d}, expected rows_max {d}",
+                .{ what, found.shape[0], self.rows_max },
+            );
         }
         return found;
     }
 
     fn matrixOf(found: *const Tensor) Matrix {
-        return .{ .rows = found.rows(), .cols = found.cols(), .dynamic = found.dynamic, .constant = found.place == .constant };
+        return .{
+            .rows = found.rows(),
+            .cols = found.cols(),
+            .dynamic = found.dynamic,
+            .constant = found.place == .constant,
+        };
     }
 
     /// An f32 activation.
@@ -54,14 +63,27 @@ pub const Validator = struct {
     /// An operand that is combined with `like` element by element: the same rows, or one row for all.
     pub fn broadcast(self: *const Validator, what: []const u8, index: u32, like: Matrix) Error!void {
         const operand = try self.matrixOrConstant(what, index);
-        if (operand.cols != like.cols) return self.fail("{s} has {d} columns, expected {d}", .{ what, operand.cols, like.cols });
+        if (operand.cols != like.cols) return self.fail(
+            "{s} has {d} columns, expected {d}",
+            .{ what, operand.cols, like.cols },
+        );
         const one = operand.rows == 1 and !operand.dynamic;
         const equal = operand.rows == like.rows and operand.dynamic == like.dynamic;
         const covers = operand.constant and operand.rows >= like.rows;
-        if (!one and !equal and !covers) return self.fail("{s} has {d} rows, expected 1 or {d}", .{ what, operand.rows, like.rows });
+        if (!one and !equal and !covers) return self.fail(
+            "{s} has {d} rows, expected 1 or {d}",
+            .{ what, operand.rows, like.rows },
+        );
     }
 
-    pub fn same(self: *const Validator, what: []const u8, operand: Matrix, rows: u32, cols: u32, dynamic: bool) Error!void {
+    pub fn same(
+        self: *const Validator,
+        what: []const u8,
+        operand: Matrix,
+        rows: u32,
+        cols: u32,
+        dynamic: bool,
+    ) Error!void {
         if (operand.rows != rows or operand.cols != cols or operand.dynamic != dynamic) {
             return self.fail("{s} is {d} x {d}, expected {d} x {d}", .{ what, operand.rows, operand.cols, rows, cols });
         }
@@ -70,7 +92,10 @@ pub const Validator = struct {
     /// A constant of two dimensions may be a weight in panels, which is no matrix to read row by row.
     fn rowMajor(self: *const Validator, what: []const u8, found: *const Tensor) Error!void {
         const dense = @as(u64, found.rows()) * found.cols() * 4;
-        if (found.place == .constant and found.bytes != dense) return self.fail("{s} is stored in panels of {d} bytes, expected {d} bytes in rows", .{ what, found.bytes, dense });
+        if (found.place == .constant and found.bytes != dense) return self.fail(
+            "{s} is stored in panels of {d} bytes, expected {d} bytes in rows",
+            .{ what, found.bytes, dense },
+        );
     }
 
     /// A dense f32 constant of `length` elements.
@@ -78,42 +103,70 @@ pub const Validator = struct {
         const found = try self.tensor(what, index orelse return);
         if (found.place != .constant or found.type != .f32) return self.fail("{s} must be an f32 constant", .{what});
         try self.rowMajor(what, found);
-        if (found.rows() != 1 or found.cols() != length) return self.fail("{s} has {d} x {d} elements, expected {d}", .{ what, found.rows(), found.cols(), length });
+        if (found.rows() != 1 or found.cols() != length) return self.fail(
+            "{s} has {d} x {d} elements, expected {d}",
+            .{ what, found.rows(), found.cols(), length },
+        );
     }
 
     /// A constant that holds panels of a linear weight; its size was checked against its type when it was read.
     pub fn weight(self: *const Validator, what: []const u8, index: u32) Error!Weight {
         const found = try self.tensor(what, index);
-        if (found.place != .constant or found.rank != 2) return self.fail("{s} must be a constant of two dimensions", .{what});
+        if (found.place != .constant or found.rank != 2) return self.fail(
+            "{s} must be a constant of two dimensions",
+            .{what},
+        );
         const n = found.shape[0];
         const k = found.shape[1];
         if (found.bytes != storage.linearBytes(found.type, n, k)) {
-            return self.fail("{s} has {d} bytes, a linear weight {d} x {d} of {t} has {d}", .{ what, found.bytes, n, k, found.type, storage.linearBytes(found.type, n, k) });
+            return self.fail(
+                "{s} has {d} bytes, a linear weight {d} x {d} of {t} has {d}",
+                .{ what, found.bytes, n, k, found.type, storage.linearBytes(found.type, n, k) },
+            );
         }
-        if (k > limits.reduction_max) return self.fail("{s} sums over {d}, at most {d}", .{ what, k, limits.reduction_max });
+        if (k > limits.reduction_max) return self.fail(
+            "{s} sums over {d}, at most {d}",
+            .{ what, k, limits.reduction_max },
+        );
         return .{ .type = found.type, .n = n, .k = k };
     }
 
-    /// The op writes `written` while it still reads or writes `others`: what they hold would depend on the order of rows and threads.
+    /// The op writes `written` while it still reads or writes `others`: what they hold would depend on the order of
+    /// rows and threads.
     pub fn apart(self: *const Validator, written: u32, others: []const ?u32) Error!void {
         for (others) |other| {
             const index = other orelse continue;
-            if (self.tensors[written].sharing(&self.tensors[index]) != .nothing) return self.fail("tensor {d}, which it writes, shares bytes with its tensor {d}", .{ written, index });
+            if (self.tensors[written].sharing(&self.tensors[index]) != .nothing) return self.fail(
+                "tensor {d}, which it writes, shares bytes with its tensor {d}",
+                .{ written, index },
+            );
         }
     }
 
     /// `out` takes over all elements of an operand, or none.
     pub fn inPlace(self: *const Validator, out: u32, operand: ?u32) Error!void {
         const index = operand orelse return;
-        if (self.tensors[out].sharing(&self.tensors[index]) == .something) return self.fail("tensor {d}, which it writes, is neither all of its tensor {d} nor apart from it", .{ out, index });
+        if (self.tensors[out].sharing(&self.tensors[index]) == .something) return self.fail(
+            "tensor {d}, which it writes, is neither all of its tensor {d} nor apart from it",
+            .{ out, index },
+        );
     }
 
     /// The op's scratch must have at least `bytes`.
     pub fn scratch(self: *const Validator, index: ?u32, bytes: u64) Error!void {
         if (bytes == 0 and index == null) return;
-        const found = try self.tensor("scratch", index orelse return self.fail("needs scratch of {d} bytes and has none", .{bytes}));
-        if (found.place == .constant or found.type != .u8 or found.dynamic or !found.isDense()) return self.fail("scratch must be a dense u8 activation of fixed size", .{});
+        const found = try self.tensor(
+            "scratch",
+            index orelse return self.fail("needs scratch of {d} bytes and has none", .{bytes}),
+        );
+        if (found.place == .constant or found.type != .u8 or found.dynamic or !found.isDense()) return self.fail(
+            "scratch must be a dense u8 activation of fixed size",
+            .{},
+        );
         if (found.bytes < bytes) return self.fail("scratch has {d} bytes, needs {d}", .{ found.bytes, bytes });
-        if (found.offset % 64 != 0) return self.fail("scratch begins at {d}, expected a multiple of 64", .{found.offset});
+        if (found.offset % 64 != 0) return self.fail(
+            "scratch begins at {d}, expected a multiple of 64",
+            .{found.offset},
+        );
     }
 };

@@ -19,7 +19,17 @@ fn activation(shape: []const u32, offset: u32, stride: ?u32) Tensor {
 }
 
 fn activationOf(kind: storage.Type, shape: []const u32, offset: u32, stride: ?u32) Tensor {
-    var tensor: Tensor = .{ .name = "", .type = kind, .place = .fast, .dynamic = false, .rank = @intCast(shape.len), .shape = @splat(1), .offset = offset, .bytes = 0, .stride = 0 };
+    var tensor: Tensor = .{
+        .name = "",
+        .type = kind,
+        .place = .fast,
+        .dynamic = false,
+        .rank = @intCast(shape.len),
+        .shape = @splat(1),
+        .offset = offset,
+        .bytes = 0,
+        .stride = 0,
+    };
     @memcpy(tensor.shape[0..shape.len], shape);
     tensor.stride = stride orelse tensor.cols();
     tensor.bytes = ((tensor.rows() - 1) * tensor.stride + tensor.cols()) * storage.activationBytes(kind);
@@ -62,7 +72,8 @@ test "activations share what their elements share, whatever their strides" {
             }
         }
         const meet = std.mem.findScalar(u2, &marks, 3) != null;
-        const same = a.offset == b.offset and a.rows() == b.rows() and a.cols() == b.cols() and (a.stride == b.stride or a.rows() == 1);
+        const same = a.offset == b.offset and a.rows() == b.rows() and a.cols() == b.cols() and
+            (a.stride == b.stride or a.rows() == 1);
         const sharing = a.sharing(b);
         try testing.expectEqual(same, sharing == .everything);
         if (meet and !same) try testing.expectEqual(.something, sharing);
@@ -107,10 +118,26 @@ test "an op whose output shares bytes with an operand is refused, unless it work
         try testing.expect(!try accepts(Op, .{ .a = other, .b = whole, .out = whole }, &tensors));
         try testing.expect(!try accepts(Op, .{ .a = other, .b = row, .out = whole }, &tensors));
     }
-    try testing.expect(try accepts(elementwise.Modulate, .{ .x = whole, .shift = one, .scale = other, .out = whole }, &tensors));
-    try testing.expect(!try accepts(elementwise.Modulate, .{ .x = whole, .shift = one, .scale = other, .out = other }, &tensors));
-    try testing.expect(!try accepts(elementwise.Modulate, .{ .x = other, .shift = row, .scale = one, .out = whole }, &tensors));
-    try testing.expect(!try accepts(elementwise.Modulate, .{ .x = whole, .shift = one, .scale = one, .out = later }, &tensors));
+    try testing.expect(try accepts(
+        elementwise.Modulate,
+        .{ .x = whole, .shift = one, .scale = other, .out = whole },
+        &tensors,
+    ));
+    try testing.expect(!try accepts(
+        elementwise.Modulate,
+        .{ .x = whole, .shift = one, .scale = other, .out = other },
+        &tensors,
+    ));
+    try testing.expect(!try accepts(
+        elementwise.Modulate,
+        .{ .x = other, .shift = row, .scale = one, .out = whole },
+        &tensors,
+    ));
+    try testing.expect(!try accepts(
+        elementwise.Modulate,
+        .{ .x = whole, .shift = one, .scale = one, .out = later },
+        &tensors,
+    ));
     try testing.expect(try accepts(elementwise.Act, .{ .x = whole, .out = whole, .act = .gelu }, &tensors));
     try testing.expect(!try accepts(elementwise.Act, .{ .x = whole, .out = later, .act = .gelu }, &tensors));
     try testing.expect(try accepts(elementwise.Copy, .{ .x = left, .out = right }, &tensors));
@@ -134,20 +161,57 @@ test "linear layers, attention and patches keep outputs, operands and scratch ap
         activation(&.{ 2, 16 }, 1024 + 4032, null), // ends behind the scratch, and begins in it
         activationOf(.u8, &.{ 4, 4, 2 }, 0, null),
     };
-    const a, const b, const c, const scratch, const w, const row, const between, const tail, const image = .{ 0, 1, 2, 3, 4, 5, 6, 7, 8 };
-    try testing.expect(try accepts(linear, .{ .x = a, .w = w, .out = b, .residual = b, .gate = c, .scratch = scratch }, &tensors));
-    try testing.expect(try accepts(linear, .{ .x = a, .w = w, .out = b, .residual = a, .gate = a, .scratch = scratch }, &tensors));
+    const a, const b, const c, const scratch, const w, const row, const between, const tail, const image = .{
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+    };
+    try testing.expect(try accepts(
+        linear,
+        .{ .x = a, .w = w, .out = b, .residual = b, .gate = c, .scratch = scratch },
+        &tensors,
+    ));
+    try testing.expect(try accepts(
+        linear,
+        .{ .x = a, .w = w, .out = b, .residual = a, .gate = a, .scratch = scratch },
+        &tensors,
+    ));
     try testing.expect(!try accepts(linear, .{ .x = a, .w = w, .out = a, .scratch = scratch }, &tensors));
     try testing.expect(!try accepts(linear, .{ .x = a, .w = w, .out = b, .gate = b, .scratch = scratch }, &tensors));
-    try testing.expect(!try accepts(linear, .{ .x = c, .w = w, .out = a, .residual = row, .scratch = scratch }, &tensors));
-    try testing.expect(!try accepts(linear, .{ .x = c, .w = w, .out = a, .residual = between, .scratch = scratch }, &tensors));
+    try testing.expect(!try accepts(
+        linear,
+        .{ .x = c, .w = w, .out = a, .residual = row, .scratch = scratch },
+        &tensors,
+    ));
+    try testing.expect(!try accepts(
+        linear,
+        .{ .x = c, .w = w, .out = a, .residual = between, .scratch = scratch },
+        &tensors,
+    ));
     inline for (.{ "x", "out", "gate", "residual" }) |key| {
         var params: linear.Params = .{ .x = a, .w = w, .out = b, .scratch = scratch };
         @field(params, key) = tail;
         try testing.expect(!try accepts(linear, params, &tensors));
     }
     for ([_]attention.Compute{ .f32, .i8 }) |compute| {
-        const right: attention.Params = .{ .q = a, .k = a, .v = a, .out = b, .heads = 1, .kv_heads = 1, .scale = 1, .causal = false, .compute = compute, .scratch = scratch };
+        const right: attention.Params = .{
+            .q = a,
+            .k = a,
+            .v = a,
+            .out = b,
+            .heads = 1,
+            .kv_heads = 1,
+            .scale = 1,
+            .causal = false,
+            .compute = compute,
+            .scratch = scratch,
+        };
         try testing.expect(try accepts(attention, right, &tensors));
         inline for (.{ "q", "k", "v" }) |key| {
             var params = right;
@@ -162,8 +226,16 @@ test "linear layers, attention and patches keep outputs, operands and scratch ap
     }
     const channels: Channels = .{ .count = 2 };
     const patches = [_]Tensor{ tensors[image], activation(&.{ 4, 8 }, 32, null), activation(&.{ 4, 8 }, 28, null) };
-    try testing.expect(try accepts(patchify, .{ .x = 0, .out = 1, .patch = 2, .scale = channels, .shift = channels }, &patches));
-    try testing.expect(!try accepts(patchify, .{ .x = 0, .out = 2, .patch = 2, .scale = channels, .shift = channels }, &patches));
+    try testing.expect(try accepts(
+        patchify,
+        .{ .x = 0, .out = 1, .patch = 2, .scale = channels, .shift = channels },
+        &patches,
+    ));
+    try testing.expect(!try accepts(
+        patchify,
+        .{ .x = 0, .out = 2, .patch = 2, .scale = channels, .shift = channels },
+        &patches,
+    ));
 }
 
 test "a weight sums over at most 2^17 numbers, whose products int32 holds" {

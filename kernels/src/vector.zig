@@ -1,5 +1,5 @@
-//! Sixteen f32 lanes: the shape every f32 loop of the runtime has, on every build. Hardware with narrower vectors, or none, does the same
-//! operations on the same lanes in the same order, so results are equal to the bit.
+//! Sixteen f32 lanes: the shape every f32 loop of the runtime has, on every build. Hardware with narrower vectors, or
+//! none, does the same operations on the same lanes in the same order, so results are equal to the bit.
 
 const machine = @import("isa/machine.zig");
 
@@ -51,7 +51,8 @@ pub inline fn maximum(value: V) f32 {
     return best;
 }
 
-/// Vectors of any number of lanes, so that elementary functions can be compiled for one lane where there are no vectors.
+/// Vectors of any number of lanes, so that elementary functions can be compiled for one lane where there are no
+/// vectors.
 fn Integers(comptime Floats: type) type {
     return @Vector(@typeInfo(Floats).vector.len, i32);
 }
@@ -76,8 +77,8 @@ pub inline fn clamp(value: anytype, comptime low: f32, comptime high: f32) @Type
     return @select(f32, above < @as(T, @splat(high)), above, @as(T, @splat(high)));
 }
 
-/// A function of single elements over sixteen lanes: at once, or in a loop where the machine has no vectors, so that its code stands once and
-/// not sixteen times. Both do the same operations on each lane.
+/// A function of single elements over sixteen lanes: at once, or in a loop where the machine has no vectors, so that
+/// its code stands once and not sixteen times. Both do the same operations on each lane.
 pub inline fn eachLane(comptime function: anytype, extra: anytype, x: V) V {
     if (machine.has_vectors) return function(extra, x);
     const in: [lanes]f32 = x;

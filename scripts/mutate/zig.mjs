@@ -14,31 +14,44 @@ function copyTree(name) {
   mkdirSync(copy, { recursive: true });
   for (const path of COPIED) {
     rmSync(join(copy, path), { recursive: true, force: true });
-    cpSync(join(ROOT, path), join(copy, path), { recursive: true, filter: (from) => !/node_modules|sim\/dist/.test(from) });
+    cpSync(join(ROOT, path), join(copy, path), {
+      recursive: true,
+      filter: (from) => !/node_modules|sim\/dist/.test(from),
+    });
   }
   return copy;
 }
 
 /** Test files, what only tests and fuzzers use, and kernels for other processors, which these tests do not run. */
 const isLeftOut = (path) =>
-  /(?:_test|_fuzz)\.zig$|\/(?:testing|fuzz)\/|test_(?:board|host)\.zig$|\/sim_\w+\.zig$|isa\/(?:simd128|pie)/.test(path);
+  /(?:_test|_fuzz)\.zig$|\/(?:testing|fuzz)\/|test_(?:board|host)\.zig$|\/sim_\w+\.zig$|isa\/(?:simd128|pie)/.test(
+    path,
+  );
 
 /** All sites of the files below `folder`, in the order of their paths. */
 export function allSites(folder) {
   const listed = spawnSync("git", ["ls-files", folder], { cwd: ROOT, encoding: "utf8" });
-  const files = listed.stdout.split("\n").filter((path) => path.endsWith(".zig") && !isLeftOut(path) && existsSync(join(ROOT, path)));
+  const files = listed.stdout
+    .split("\n")
+    .filter((path) => path.endsWith(".zig") && !isLeftOut(path) && existsSync(join(ROOT, path)));
   return files.flatMap((file) => sites(readFileSync(join(ROOT, file), "utf8")).map((site) => ({ file, ...site })));
 }
 
 /**
- * Runs the tests for each of `chosen`, until `count` have said something: a fault that does not compile is none. Answers one result a fault:
- * `{ file, line, from, to, outcome }` with `killed`, `survived` or `timeout`.
+ * Runs the tests for each of `chosen`, until `count` have said something: a fault that does not compile is none.
+ * Answers one result a fault: `{ file, line, from, to, outcome }` with `killed`, `survived` or `timeout`.
  */
 export function tryFaults({ name, step, chosen, count, say }) {
   const copy = copyTree(name);
   const [command, ...first] = zigCommand();
   const build = (timeout) =>
-    spawnSync(command, [...first, "build", step], { cwd: copy, encoding: "utf8", timeout, killSignal: "SIGKILL", maxBuffer: 1 << 28 });
+    spawnSync(command, [...first, "build", step], {
+      cwd: copy,
+      encoding: "utf8",
+      timeout,
+      killSignal: "SIGKILL",
+      maxBuffer: 1 << 28,
+    });
   const started = Date.now();
   const clean = build();
   if (clean.status !== 0) throw new Error(`the tests fail without any fault:\n${clean.stderr}`);

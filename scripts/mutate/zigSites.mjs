@@ -1,4 +1,5 @@
-// Where a small, plausible fault can be put into a Zig file, and which. Works on tokens, so that comments, strings and tests are left alone.
+// Where a small, plausible fault can be put into a Zig file, and which. Works on tokens, so that comments, strings and
+// tests are left alone.
 
 /** What a token becomes; each alternative is a fault of its own. */
 const OPERATORS = {
@@ -124,11 +125,15 @@ export function sites(source) {
     const after = all[i + 1];
     if (/\bassert\(|@compileError|@import|^\s*(?:pub )?const \w+ = @import/.test(textOf(at))) inAssert = lineOf(at);
     if (inAssert === lineOf(at)) continue;
-    const alternatives = /^[0-9]+$/.test(text) && before?.text !== "." ? [String(Number(text) + 1)] : (OPERATORS[text] ?? []);
+    const alternatives =
+      /^[0-9]+$/.test(text) && before?.text !== "." ? [String(Number(text) + 1)] : (OPERATORS[text] ?? []);
     const symbol = /^[^\w@]/.test(text);
     if (symbol && !binary(before, after)) continue;
     // Between two operands it is an operator, before a type a pointer.
-    if (text === "*" && (before?.text === ")" || before?.text === "]" || after?.text === "const" || /^[A-Z]/.test(after?.text ?? "")))
+    if (
+      text === "*" &&
+      (before?.text === ")" || before?.text === "]" || after?.text === "const" || /^[A-Z]/.test(after?.text ?? ""))
+    )
       continue;
     if (/^[0-9]+$/.test(text) && (/^(?:u|i|f)$/.test(before?.text ?? "") || after?.text === "...")) continue;
     for (const to of alternatives) found.push({ at, from: text, to, line: lineOf(at) });
@@ -154,13 +159,19 @@ function statements(source, all, lineOf) {
     while (end < all.length && !(depth === 0 && all[end].text === ";")) {
       if ("([{".includes(all[end].text)) depth++;
       if (")]}".includes(all[end].text)) depth--;
-      if (depth < 0 || all[end].text === ":" || (depth === 0 && (all[end].text === "," || all[end].text === "=>"))) break;
+      if (depth < 0 || all[end].text === ":" || (depth === 0 && (all[end].text === "," || all[end].text === "=>")))
+        break;
       end++;
     }
     if (all[end]?.text !== ";" || depth !== 0) continue;
     const from = source.slice(token.at, all[end].at + 1);
     if (from.includes("\n") || /\bassert\(/.test(from) || from.startsWith("_ =")) continue;
-    found.push({ at: token.at, from, to: from.startsWith("try ") || /^[\w.]+\(/.test(from) ? "{}" : "", line: lineOf(token.at) });
+    found.push({
+      at: token.at,
+      from,
+      to: from.startsWith("try ") || /^[\w.]+\(/.test(from) ? "{}" : "",
+      line: lineOf(token.at),
+    });
   }
   return found;
 }

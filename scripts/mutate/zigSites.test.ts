@@ -12,7 +12,9 @@ interface Site {
 const faults = (source: string): string[] => sites(source).map((site: Site) => apply(source, site));
 
 test("a comparison, a connective and a number each become a fault of their own", () => {
-  const faulty = faults("fn f(a: u32, b: u32) bool {\n    return a < b and b != 10;\n}\n").map((source) => source.split("\n")[1]?.trim());
+  const faulty = faults("fn f(a: u32, b: u32) bool {\n    return a < b and b != 10;\n}\n").map((source) =>
+    source.split("\n")[1]?.trim(),
+  );
   expect(faulty.sort()).toEqual([
     "return a < b and b != 11;",
     "return a < b and b == 10;",

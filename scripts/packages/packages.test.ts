@@ -28,7 +28,11 @@ interface Made {
 }
 
 /** Node and npm alone: no Zig, no Python, no compiler. */
-const ENV = { PATH: dirname(process.execPath), HOME: process.env.HOME ?? tmpdir(), npm_config_cache: process.env.npm_config_cache };
+const ENV = {
+  PATH: dirname(process.execPath),
+  HOME: process.env.HOME ?? tmpdir(),
+  npm_config_cache: process.env.npm_config_cache,
+};
 const scratch = mkdtempSync(join(tmpdir(), "synapse-installed-"));
 const empty = join(scratch, "empty");
 let made: Made[];
@@ -39,7 +43,12 @@ function run(
   cwd: string,
   env: NodeJS.ProcessEnv = ENV,
 ): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, env, encoding: "utf8", maxBuffer: 1 << 26 });
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd,
+    env,
+    encoding: "utf8",
+    maxBuffer: 1 << 26,
+  });
   if (error) throw error;
   return { status, stdout, stderr };
 }
@@ -54,7 +63,14 @@ const program = join("node_modules", "synapse-host", "bin", "synapse-host.js");
 const cli = (...args: string[]): string => right(process.execPath, [program, ...args], empty);
 
 beforeAll(() => {
-  const args = ["scripts/make-packages.mjs", "--out", join(scratch, "tarballs"), "--platforms", PLATFORM ?? "none", "--json"];
+  const args = [
+    "scripts/make-packages.mjs",
+    "--out",
+    join(scratch, "tarballs"),
+    "--platforms",
+    PLATFORM ?? "none",
+    "--json",
+  ];
   made = JSON.parse(right(process.execPath, args, ROOT, process.env));
   mkdirSync(empty);
   writeFileSync(join(empty, "package.json"), '{ "private": true, "type": "module" }\n');
@@ -66,7 +82,9 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 test("the tarballs have a licence, a readme, and neither tests nor what tests use", () => {
   for (const { name, file, bytes } of made) {
     const files = right("tar", ["-tzf", file], scratch, process.env).split("\n");
-    expect(files, name).toEqual(expect.arrayContaining(["package/LICENSE", "package/README.md", "package/package.json"]));
+    expect(files, name).toEqual(
+      expect.arrayContaining(["package/LICENSE", "package/README.md", "package/package.json"]),
+    );
     expect(files.filter((each) => /\.test\.|\/testing\/|\/fixtures\/|Suite\.|\.map$/.test(each))).toEqual([]);
     process.stdout.write(`${name}: ${(bytes / 1024).toFixed(0)} KiB\n`);
   }
@@ -83,8 +101,12 @@ describe("the program", () => {
   test("starts, and lists its engines", () => {
     expect(cli("--version").trim()).toBe(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version);
     const { engines } = JSON.parse(cli("engines", "--json"));
-    const ready = engines.filter(({ available }: { available: boolean }) => available).map(({ name }: { name: string }) => name);
-    expect(ready).toEqual(expect.arrayContaining(["wasm", "wasm-baseline", ...(PLATFORM === undefined ? [] : ["native"])]));
+    const ready = engines
+      .filter(({ available }: { available: boolean }) => available)
+      .map(({ name }: { name: string }) => name);
+    expect(ready).toEqual(
+      expect.arrayContaining(["wasm", "wasm-baseline", ...(PLATFORM === undefined ? [] : ["native"])]),
+    );
   });
 
   test("inspects a pack against the boards that it brings", () => {
@@ -97,7 +119,10 @@ describe("the program", () => {
   });
 
   test("packs a checkpoint", async () => {
-    const [checkpoint, packed] = ["small.safetensors", "packed.syn"].map((name) => join(scratch, name)) as [string, string];
+    const [checkpoint, packed] = ["small.safetensors", "packed.syn"].map((name) => join(scratch, name)) as [
+      string,
+      string,
+    ];
     await writeSeededCheckpoint(checkpoint, LEWM_SMALL, 1);
     const { fileBytes, sha256 } = JSON.parse(
       cli("pack", checkpoint, "--config", join(ROOT, "configs", "lewm-test.json"), "-o", packed, "--json"),
@@ -111,24 +136,27 @@ function encode(...more: string[]): { engine: { name: string }; outputs: { value
   return JSON.parse(cli("run", PACK, "encode", join(ROOT, "samples", "cat.jpg"), "--json", ...more));
 }
 
-test.skipIf(PLATFORM === undefined)("without the addon, WebAssembly gives the same numbers, and engines says why", () => {
-  const before = encode();
-  expect(before.engine.name).toBe("native");
-  const addon = join(empty, "node_modules", `synapse-engine-${PLATFORM}`);
-  const aside = join(scratch, "addon");
-  cpSync(addon, aside, { recursive: true });
-  rmSync(addon, { recursive: true });
-  try {
-    const after = encode();
-    expect(after.engine.name).toBe("wasm");
-    expect(after.outputs).toEqual(before.outputs);
-    expect(cli("engines")).toMatch(
-      /native\W+missing.*the optional package synapse-engine-linux-x64-gnu or synapse-engine-linux-x64-musl is not installed/,
-    );
-  } finally {
-    cpSync(aside, addon, { recursive: true });
-  }
-});
+test.skipIf(PLATFORM === undefined)(
+  "without the addon, WebAssembly gives the same numbers, and engines says why",
+  () => {
+    const before = encode();
+    expect(before.engine.name).toBe("native");
+    const addon = join(empty, "node_modules", `synapse-engine-${PLATFORM}`);
+    const aside = join(scratch, "addon");
+    cpSync(addon, aside, { recursive: true });
+    rmSync(addon, { recursive: true });
+    try {
+      const after = encode();
+      expect(after.engine.name).toBe("wasm");
+      expect(after.outputs).toEqual(before.outputs);
+      expect(cli("engines")).toMatch(
+        /native\W+missing.*the optional package synapse-engine-linux-x64-gnu or synapse-engine-linux-x64-musl is not installed/,
+      );
+    } finally {
+      cpSync(aside, addon, { recursive: true });
+    }
+  },
+);
 
 test("a simulated board starts from the packages alone, without an addon of the board", async () => {
   const script = `
@@ -212,7 +240,10 @@ describe("a page", () => {
     const bundle = await rolldown({ input: join(empty, "page.js"), ...options });
     await bundle.write({ file: join(site, "page.bundle.js"), format: "esm", minify: true });
     writeFileSync(join(empty, "wrapper.js"), 'export * from "synapse-engine";\n');
-    const { output } = await (await rolldown({ input: join(empty, "wrapper.js"), ...options })).generate({ format: "esm", minify: true });
+    const { output } = await (await rolldown({ input: join(empty, "wrapper.js"), ...options })).generate({
+      format: "esm",
+      minify: true,
+    });
     wrapperBytes = Buffer.byteLength(output[0].code);
     writeFileSync(join(site, "wrapper.js"), output[0].code);
     cpSync(join(example, "index.html"), join(site, "index.html"));
@@ -223,11 +254,18 @@ describe("a page", () => {
     server = createServer((request, response) => {
       const file = join(site, basename(request.url === "/" ? "index.html" : (request.url as string)));
       if (!existsSync(file)) return response.writeHead(404).end();
-      const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
-      return response.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream" }).end(readFileSync(file));
+      const types: Record<string, string> = {
+        ".html": "text/html",
+        ".js": "text/javascript",
+        ".wasm": "application/wasm",
+      };
+      return response
+        .writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream" })
+        .end(readFileSync(file));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    if (executable !== undefined) browser = await chromium.launch({ executablePath: executable, args: ["--no-sandbox"] });
+    if (executable !== undefined)
+      browser = await chromium.launch({ executablePath: executable, args: ["--no-sandbox"] });
   });
   afterAll(async () => {
     await browser?.close();
@@ -246,22 +284,27 @@ describe("a page", () => {
     }
   });
 
-  test.skipIf(executable === undefined)("encodes a picture in a browser, with the numbers that the program gives", async () => {
-    const page = await (browser as Browser).newPage();
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    await page.getByText("ready", { exact: true }).waitFor();
-    const picture = join(scratch, "picture.png");
-    // A PNG has no decoder's choices; its size is odd, so that it is filtered on both axes.
-    const pixels = Buffer.from(Array.from({ length: 61 * 47 * 3 }, (_, index) => (index * 37 + (index >> 5) * 11) % 256));
-    await sharp(pixels, { raw: { width: 61, height: 47, channels: 3 } })
-      .png()
-      .toFile(picture);
-    await page.getByLabel("Picture").setInputFiles(picture);
-    await page.locator("output", { hasNotText: "ready" }).waitFor();
-    const shown = (await page.locator("output").innerText()).split(" ").map(Number);
-    const { outputs } = JSON.parse(cli("run", PACK, "encode", picture, "--json"));
-    expect(shown.map(Math.fround)).toEqual(outputs[0].values.map(Math.fround));
-  });
+  test.skipIf(executable === undefined)(
+    "encodes a picture in a browser, with the numbers that the program gives",
+    async () => {
+      const page = await (browser as Browser).newPage();
+      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      await page.getByText("ready", { exact: true }).waitFor();
+      const picture = join(scratch, "picture.png");
+      // A PNG has no decoder's choices; its size is odd, so that it is filtered on both axes.
+      const pixels = Buffer.from(
+        Array.from({ length: 61 * 47 * 3 }, (_, index) => (index * 37 + (index >> 5) * 11) % 256),
+      );
+      await sharp(pixels, { raw: { width: 61, height: 47, channels: 3 } })
+        .png()
+        .toFile(picture);
+      await page.getByLabel("Picture").setInputFiles(picture);
+      await page.locator("output", { hasNotText: "ready" }).waitFor();
+      const shown = (await page.locator("output").innerText()).split(" ").map(Number);
+      const { outputs } = JSON.parse(cli("run", PACK, "encode", picture, "--json"));
+      expect(shown.map(Math.fround)).toEqual(outputs[0].values.map(Math.fround));
+    },
+  );
 });
 
 test("docs/browser.md shows the example's own lines", () => {

@@ -3,7 +3,10 @@ import { dirname, join } from "node:path";
 
 const RELATIVE = /(?:\bfrom|\bimport)\s*\(?\s*"(\.{1,2}\/[^"]+\.js)"/g;
 
-/** Compiled modules that the entries need, with the declarations beside them: paths below `folder`, in the order of their names. */
+/**
+ * Compiled modules that the entries need, with the declarations beside them: paths below `folder`, in the order of
+ * their names.
+ */
 export function reachable(folder, entries) {
   const found = new Set();
   const waiting = [...entries];
@@ -13,7 +16,8 @@ export function reachable(folder, entries) {
     const path = join(folder, file);
     if (!existsSync(path)) throw new Error(`${path} does not exist; \`npm run build\` makes it`);
     found.add(file);
-    for (const [, to] of readFileSync(path, "utf8").matchAll(RELATIVE)) waiting.push(...withDeclarations(folder, join(dirname(file), to)));
+    for (const [, to] of readFileSync(path, "utf8").matchAll(RELATIVE))
+      waiting.push(...withDeclarations(folder, join(dirname(file), to)));
   }
   return [...found].sort();
 }

@@ -17,11 +17,17 @@ export const PLATFORMS = [
   "win32-arm64",
 ];
 
-/** Each package's folder, modules that no import names, and other files, from where in the project to where in the package. */
+/**
+ * Each package's folder, modules that no import names, and other files, from where in the project to where in the
+ * package.
+ */
 export const PACKAGES = [
   {
     folder: "engines",
-    copies: ["synapse.wasm", "synapse-baseline.wasm", "synapse-rv32.elf"].map((name) => [join("zig-out", name), join("builds", name)]),
+    copies: ["synapse.wasm", "synapse-baseline.wasm", "synapse-rv32.elf"].map((name) => [
+      join("zig-out", name),
+      join("builds", name),
+    ]),
   },
 
   { folder: "client" },
@@ -46,7 +52,10 @@ export function stagePackage(root, { folder, modules = [], copies = [] }, target
   for (const file of reachable(from, [...entries, ...bins])) {
     mkdirSync(join(to, dirname(file)), { recursive: true });
     // The sources that maps point to are not in the package.
-    writeFileSync(join(to, file), readFileSync(join(from, file), "utf8").replace(/^\/\/# sourceMappingURL=.*\n?/gm, ""));
+    writeFileSync(
+      join(to, file),
+      readFileSync(join(from, file), "utf8").replace(/^\/\/# sourceMappingURL=.*\n?/gm, ""),
+    );
   }
   for (const [source, place] of copies) cpSync(join(root, source), join(to, place), { recursive: true });
   cpSync(join(from, "README.md"), join(to, "README.md"));
@@ -91,7 +100,9 @@ function finish(root, folder, manifest) {
 function published({ devDependencies, scripts, private: _, ...manifest }, root) {
   const shown = Object.entries(manifest.exports).filter(([path]) => !path.startsWith("./testing"));
   const addons =
-    manifest.name === "synapse-engine" ? Object.fromEntries(PLATFORMS.map((each) => [`synapse-engine-${each}`, present(root)])) : undefined;
+    manifest.name === "synapse-engine"
+      ? Object.fromEntries(PLATFORMS.map((each) => [`synapse-engine-${each}`, present(root)]))
+      : undefined;
   return {
     ...manifest,
     exports: { ...Object.fromEntries(shown), "./package.json": "./package.json" },

@@ -48,7 +48,9 @@ test.each(["1", "v1.2.3", "1.2", "", "1.2.3; rm -rf /"])("%j is no version", (ve
 test("the changelog's section is dated, an empty one stands before it, older ones after it", () => {
   const before = "# Changelog\n\n## Unreleased\n\n### Added\n\n- A.\n\n## 0.1.0 - 2026-01-01\n\n- Old.\n";
   const after = datedChangelog(before, "0.2.0", "2026-02-03");
-  expect(after).toBe("# Changelog\n\n## Unreleased\n\n## 0.2.0 - 2026-02-03\n\n### Added\n\n- A.\n\n## 0.1.0 - 2026-01-01\n\n- Old.\n");
+  expect(after).toBe(
+    "# Changelog\n\n## Unreleased\n\n## 0.2.0 - 2026-02-03\n\n### Added\n\n- A.\n\n## 0.1.0 - 2026-01-01\n\n- Old.\n",
+  );
   expect(unreleased(before)).toBe("### Added\n\n- A.");
   expect(unreleased(after)).toBe("");
   expect(() => unreleased("# Changelog\n")).toThrow(/no section/);

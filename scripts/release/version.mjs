@@ -1,4 +1,5 @@
-// The root's package.json has the version; the files listed here carry a copy, because each is read where the root is not: in a published package, on a chip, by pip.
+// The root's package.json has the version; the files listed here carry a copy, because each is read where the root is
+// not: in a published package, on a chip, by pip.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import semver from "semver";
@@ -12,7 +13,10 @@ const PACKAGE = [JSON_VERSION, /(?<="synapse-[a-z0-9-]+": ")\d[^"]*(?=")/g];
 function places(root) {
   const { workspaces } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   return [
-    ...["package.json", ...workspaces.map((folder) => `${folder}/package.json`)].map((file) => ({ file, patterns: PACKAGE })),
+    ...["package.json", ...workspaces.map((folder) => `${folder}/package.json`)].map((file) => ({
+      file,
+      patterns: PACKAGE,
+    })),
     { file: "firmware/components/synapse/web/openapi.json", patterns: [JSON_VERSION] },
     { file: "firmware/components/synapse/core/request/device.zig", patterns: [/(?<=pub const version = ")[^"]+(?=")/] },
     { file: "training/pyproject.toml", patterns: [/(?<=^version = ")[^"]+(?=")/m] },

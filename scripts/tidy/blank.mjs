@@ -1,4 +1,5 @@
-// Source text with the contents of comments and strings replaced by spaces, so that what is left is structure. Offsets and lines stay; quotes stay.
+// Source text with the contents of comments and strings replaced by spaces, so that what is left is structure. Offsets
+// and lines stay; quotes stay.
 
 const REGEX_AFTER = /(?:^|[(,=:[!&|?{};+\-*%~^<>]|\b(?:return|typeof|case|in|of|do|else|await|yield))\s*$/;
 
@@ -14,7 +15,10 @@ function spaces(text) {
   return text.replace(/[^\n]/g, " ");
 }
 
-/** Where a string that begins at `start` ends, its quote included; a line's end ends it too, since an apostrophe in a page's text begins none. */
+/**
+ * Where a string that begins at `start` ends, its quote included; a line's end ends it too, since an apostrophe in a
+ * page's text begins none.
+ */
 function stringEnd(text, start) {
   for (let at = start + 1; at < text.length; at++) {
     if (text[at] === "\\") at++;
@@ -81,7 +85,8 @@ function blankScript(text, script) {
       out += char;
       template(at + 1);
     } else {
-      if (templates.length > 0 && (char === "{" || char === "}")) templates[templates.length - 1] += char === "{" ? 1 : -1;
+      if (templates.length > 0 && (char === "{" || char === "}"))
+        templates[templates.length - 1] += char === "{" ? 1 : -1;
       take(at + 1, char);
     }
   }

@@ -16,7 +16,8 @@ export function deadFiles(sources, graph) {
   const named = namedIn(sources);
   const modules = pythonModules(sources);
   return sources.filter(({ path, language, made }) => {
-    if (made || !CHECKED.has(language) || imported.has(path) || FOUND_BY_NAME.some((pattern) => pattern.test(path))) return false;
+    if (made || !CHECKED.has(language) || imported.has(path) || FOUND_BY_NAME.some((pattern) => pattern.test(path)))
+      return false;
     if ([basename(path), path].some((name) => [...(named.get(name) ?? [])].some((by) => by !== path))) return false;
     return language !== "python" || ![...(modules.get(basename(path, ".py")) ?? [])].some((by) => by !== path);
   });
@@ -34,7 +35,8 @@ function namedIn(sources) {
     // By its stem alone: a tool in a build, a process that a file beside it starts.
     const end = basename(path) === "build.zig" ? ".zig" : language === "typescript" ? extname(path) : undefined;
     if (end !== undefined)
-      for (const [, stem] of text.matchAll(/"([\w-]+)"/g)) add(end === ".zig" ? `${stem}.zig` : join(dirname(path), `${stem}${end}`), path);
+      for (const [, stem] of text.matchAll(/"([\w-]+)"/g))
+        add(end === ".zig" ? `${stem}.zig` : join(dirname(path), `${stem}${end}`), path);
   }
   return named;
 }

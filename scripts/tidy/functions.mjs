@@ -21,7 +21,13 @@ export function functionsOf({ text, language }) {
   if (language === "python") return pythonFunctions(text);
   const code = blank(text, language);
   const spans =
-    language === "zig" ? zigSpans(code, text) : language === "typescript" ? scriptSpans(code) : language === "c" ? cSpans(code) : [];
+    language === "zig"
+      ? zigSpans(code, text)
+      : language === "typescript"
+        ? scriptSpans(code)
+        : language === "c"
+          ? cSpans(code)
+          : [];
   return spans.map(({ name, start, end }) => {
     const line = lineAt(text, start);
     return { name, line, lines: lineAt(text, end - 1) - line + 1 };
@@ -44,7 +50,9 @@ function zigSpans(code, text) {
   return spans;
 }
 
-/** Where the body behind a signature ends. A function that answers a type holds declarations, and is none to measure. */
+/**
+ * Where the body behind a signature ends. A function that answers a type holds declarations, and is none to measure.
+ */
 function zigBody(code, from) {
   for (let at = from; at !== undefined && at < code.length; at++) {
     if (code[at] === ";" || code[at] === ",") return undefined;
@@ -85,7 +93,10 @@ function scriptSpans(code) {
   return spans;
 }
 
-/** Where the body behind parameters ends: directly there, or behind the type of the answer, which may hold braces of its own. */
+/**
+ * Where the body behind parameters ends: directly there, or behind the type of the answer, which may hold braces of its
+ * own.
+ */
 function scriptBody(code, from) {
   if (from === undefined) return undefined;
   let at = from + code.slice(from).search(/\S|$/);

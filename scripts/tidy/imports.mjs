@@ -7,7 +7,8 @@ export function importGraph(sources) {
   const known = new Set(sources.map(({ path }) => path));
   const graph = new Map();
   for (const file of sources) {
-    const named = file.language === "typescript" ? scriptImports(file) : file.language === "zig" ? zigImports(file) : undefined;
+    const named =
+      file.language === "typescript" ? scriptImports(file) : file.language === "zig" ? zigImports(file) : undefined;
     if (named === undefined) continue;
     const resolved = named.map((name) => resolve(file.path, name, known)).filter((path) => path !== undefined);
     graph.set(file.path, new Set(resolved));
@@ -32,7 +33,9 @@ function scriptImports({ text, language }) {
 
 /** A file's `test` blocks import its tests, which import it: that is how Zig finds them, and no cycle. */
 function zigImports({ text, language }) {
-  const code = blank(text, language).replace(/^(?:test|comptime)\b[^{\n]*\{[^}]*\}/gm, (found) => found.replace(/[^\n]/g, " "));
+  const code = blank(text, language).replace(/^(?:test|comptime)\b[^{\n]*\{[^}]*\}/gm, (found) =>
+    found.replace(/[^\n]/g, " "),
+  );
   return [...code.matchAll(/@import\("( *)"\)/g)].flatMap((match) => {
     const start = match.index + '@import("'.length;
     const name = text.slice(start, start + match[1].length);

@@ -4,7 +4,9 @@ import { placeOf } from "./sources.mjs";
 /** `{ rule: { place: count } }`, sorted, without zeros. */
 export function countFindings(found) {
   const counts = {};
-  for (const { rule, path } of [...found].sort((a, b) => (`${a.rule} ${placeOf(a.path)}` < `${b.rule} ${placeOf(b.path)}` ? -1 : 1))) {
+  for (const { rule, path } of [...found].sort((a, b) =>
+    `${a.rule} ${placeOf(a.path)}` < `${b.rule} ${placeOf(b.path)}` ? -1 : 1,
+  )) {
     counts[rule] ??= {};
     counts[rule][placeOf(path)] = (counts[rule][placeOf(path)] ?? 0) + 1;
   }
@@ -14,7 +16,9 @@ export function countFindings(found) {
 /** Every rule and place whose count is not the ratchet's: `{ rule, place, count, allowed }`. */
 export function compareCounts(counts, ratchet) {
   const keys = new Set(
-    [counts, ratchet].flatMap((all) => Object.entries(all).flatMap(([rule, by]) => Object.keys(by).map((p) => `${rule}\t${p}`))),
+    [counts, ratchet].flatMap((all) =>
+      Object.entries(all).flatMap(([rule, by]) => Object.keys(by).map((p) => `${rule}\t${p}`)),
+    ),
   );
   return [...keys].sort().flatMap((key) => {
     const [rule, place] = key.split("\t");

@@ -5,12 +5,7 @@ import { cyclesOf, importGraph } from "./imports.mjs";
 import { unusedExports, unusedZig } from "./unused.mjs";
 
 const CODE_COLUMNS_MAX = 120;
-/** What is not wrapped by hand has the width of its formatter (biome.json, ruff.toml): it would join again what is shorter. */
-const COLUMNS_MAX = new Map([
-  ["typescript", 140],
-  ["python", 140],
-  ["markdown", 160],
-]);
+const MARKDOWN_COLUMNS_MAX = 160;
 const FUNCTION_LINES_MAX = 70;
 const FILE_LINES_MAX = 500;
 
@@ -30,11 +25,13 @@ export function findings(sources) {
   return found.sort((a, b) => (a.path === b.path ? a.line - b.line : a.path < b.path ? -1 : 1));
 }
 
-/** Rows of a Markdown table cannot be broken, nor can addresses: a line is measured without the targets of its links. */
+/**
+ * Rows of a Markdown table cannot be broken, nor can addresses: a line is measured without the targets of its links.
+ */
 function lineLength(sources) {
   return sources.flatMap(({ path, text, language, made }) => {
     if (made || language === undefined) return [];
-    const most = COLUMNS_MAX.get(language) ?? CODE_COLUMNS_MAX;
+    const most = language === "markdown" ? MARKDOWN_COLUMNS_MAX : CODE_COLUMNS_MAX;
     return text.split("\n").flatMap((line, index) => {
       if (line.length <= most || (language === "markdown" && /^\s*\|/.test(line))) return [];
       const columns = [...line.replace(/\]\([^)]*\)/g, "]()").replace(/https?:\/\/[^\s)"'`]+/g, "")].length;
@@ -76,8 +73,14 @@ function titles(sources) {
 }
 
 function unused(sources) {
-  const zig = unusedZig(sources).map(({ name, what, ...place }) => ({ ...place, text: `${name}: nothing names this ${what}; remove it` }));
-  const script = unusedExports(sources).map(({ name, ...place }) => ({ ...place, text: `${name}: nothing names this export; remove it` }));
+  const zig = unusedZig(sources).map(({ name, what, ...place }) => ({
+    ...place,
+    text: `${name}: nothing names this ${what}; remove it`,
+  }));
+  const script = unusedExports(sources).map(({ name, ...place }) => ({
+    ...place,
+    text: `${name}: nothing names this export; remove it`,
+  }));
   return [...zig, ...script].map((finding) => ({ rule: "unused", ...finding }));
 }
 

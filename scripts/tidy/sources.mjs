@@ -29,9 +29,14 @@ function isMade(path) {
 
 /** `{ path, text, language, made }` of every text file; `language` is undefined for what tidy has no rules for. */
 export function readSources(root) {
-  const listed = spawnSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root, encoding: "utf8" });
+  const listed = spawnSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+    cwd: root,
+    encoding: "utf8",
+  });
   if (listed.status !== 0) throw new Error(`git ls-files failed: ${listed.stderr}`);
-  const paths = [...new Set(listed.stdout.split("\0"))].filter((path) => path !== "" && existsSync(join(root, path))).sort();
+  const paths = [...new Set(listed.stdout.split("\0"))]
+    .filter((path) => path !== "" && existsSync(join(root, path)))
+    .sort();
   return paths.flatMap((path) => {
     const bytes = readFileSync(join(root, path));
     if (bytes.length > BYTES_MAX || bytes.includes(0)) return [];

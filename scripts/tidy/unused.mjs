@@ -1,17 +1,21 @@
-// Declarations that nothing names, by counting words: what is told is unused for certain, and what shares its name with something else is not seen.
+// Declarations that nothing names, by counting words: what is told is unused for certain, and what shares its name with
+// something else is not seen.
 import { blank } from "./blank.mjs";
 import { lineAt } from "./sources.mjs";
 
 const WORD = /[A-Za-z_]\w*/g;
 const ZIG_TOP = /^(pub )?(?:extern )?(?:inline )?(?:threadlocal )?(const|var|fn) (\w+)/gm;
-const SCRIPT_EXPORT = /^export (?:declare )?(?:abstract )?(?:async )?(?:const|let|function\*?|class|interface|type|enum) (\w+)/gm;
+const SCRIPT_EXPORT =
+  /^export (?:declare )?(?:abstract )?(?:async )?(?:const|let|function\*?|class|interface|type|enum) (\w+)/gm;
 
 function countWords(text, counts) {
   for (const [word] of text.matchAll(WORD)) counts.set(word, (counts.get(word) ?? 0) + 1);
   return counts;
 }
 
-/** Top-level declarations of Zig files: private ones that their file does not name again, public ones that no file does. */
+/**
+ * Top-level declarations of Zig files: private ones that their file does not name again, public ones that no file does.
+ */
 export function unusedZig(sources) {
   const files = sources.filter(({ language }) => language === "zig");
   const everywhere = new Map();
@@ -27,7 +31,14 @@ export function unusedZig(sources) {
       if (name === "_" || isEntry(isPublic, name) || (isPublic ? everywhere : own).get(name) !== 1) return [];
       const line = text.slice(match.index).split("\n", 1)[0];
       const imported = kind === "const" && /=\s*@import\(/.test(line);
-      return [{ path, line: lineAt(text, match.index), name, what: imported ? "import" : isPublic ? "public declaration" : "declaration" }];
+      return [
+        {
+          path,
+          line: lineAt(text, match.index),
+          name,
+          what: imported ? "import" : isPublic ? "public declaration" : "declaration",
+        },
+      ];
     });
   });
 }

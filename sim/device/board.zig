@@ -1,5 +1,5 @@
-//! One simulated board as its hosts in JavaScript see it: the device core with memory of the board's sizes around it. The WASM entry and
-//! the Node addon differ only in how they call this and in the port that they give.
+//! One simulated board as its hosts in JavaScript see it: the device core with memory of the board's sizes around it.
+//! The WASM entry and the Node addon differ only in how they call this and in the port that they give.
 const std = @import("std");
 pub const core = @import("synapse_device");
 pub const ports = core.ports;
@@ -54,7 +54,8 @@ const update_keys_max = 4;
 const ota_area = 4;
 /// Why a board started.
 pub const ResetReason = enum(u32) { @"power-on", software, watchdog, brownout, panic };
-/// Of a host's build, for each thread. Not the board's memory, so it is not taken from `fastBytes`; pages that no model uses cost nothing.
+/// Of a host's build, for each thread. Not the board's memory, so it is not taken from `fastBytes`; pages that no model
+/// uses cost nothing.
 const scratch_bytes_per_thread = 1 << 20;
 
 pub const Board = struct {
@@ -78,8 +79,18 @@ pub const Board = struct {
     last_error: ports.ErrorInfo = .{},
 
     /// `allocator` holds the small things, `pages` gives whole pages that are zero and unused until written.
-    pub fn create(allocator: std.mem.Allocator, pages: std.mem.Allocator, options_json: []const u8, port: ports.Port) error{ OutOfMemory, Options }!*Board {
-        const options = std.json.parseFromSlice(Options, allocator, options_json, .{ .allocate = .alloc_always }) catch return error.Options;
+    pub fn create(
+        allocator: std.mem.Allocator,
+        pages: std.mem.Allocator,
+        options_json: []const u8,
+        port: ports.Port,
+    ) error{ OutOfMemory, Options }!*Board {
+        const options = std.json.parseFromSlice(
+            Options,
+            allocator,
+            options_json,
+            .{ .allocate = .alloc_always },
+        ) catch return error.Options;
         errdefer options.deinit();
         const board = try allocator.create(Board);
         errdefer allocator.destroy(board);
@@ -90,7 +101,15 @@ pub const Board = struct {
             if (hex.len != 2 * key.len) return error.Options;
             _ = std.fmt.hexToBytes(key, hex) catch return error.Options;
         }
-        const all = [_]u32{ options.value.recordsBytes, options.value.slotBytes[0], options.value.slotBytes[1], options.value.settingsBytes, options.value.otaBytes[0], options.value.otaBytes[1], options.value.otadataBytes };
+        const all = [_]u32{
+            options.value.recordsBytes,
+            options.value.slotBytes[0],
+            options.value.slotBytes[1],
+            options.value.settingsBytes,
+            options.value.otaBytes[0],
+            options.value.otaBytes[1],
+            options.value.otadataBytes,
+        };
         const areas = all[0..if (options.value.otadataBytes > 0) all.len else ota_area];
         var flash_size: u64 = 0;
         for (areas) |bytes| {
@@ -110,7 +129,10 @@ pub const Board = struct {
         errdefer freePages(pages, board.fast);
         board.slow = try rawPages(pages, options.value.slowBytes);
         errdefer freePages(pages, board.slow);
-        board.scratch = try rawPages(pages, std.math.mul(usize, options.value.threads, scratch_bytes_per_thread) catch return error.OutOfMemory);
+        board.scratch = try rawPages(
+            pages,
+            std.math.mul(usize, options.value.threads, scratch_bytes_per_thread) catch return error.OutOfMemory,
+        );
         return board;
     }
 
@@ -134,7 +156,10 @@ pub const Board = struct {
             .revision_min = if (revision < 300) 0 else 300,
             .revision_max = if (revision < 300) 299 else 399,
         }));
-        board.ota = .{ .places = .{ board.flash.area(ota_area), board.flash.area(ota_area + 1) }, .record = board.flash.area(ota_area + 2) };
+        board.ota = .{
+            .places = .{ board.flash.area(ota_area), board.flash.area(ota_area + 1) },
+            .record = board.flash.area(ota_area + 2),
+        };
     }
 
     /// Puts a model into a slot as the factory does, before the first boot. False when it does not fit.
@@ -338,7 +363,8 @@ pub fn portOf(comptime Host: type) ports.Port {
 /// See crossing.zig.
 pub const manifest = crossing.manifest(asked, queries, Options, &.{ sims.Cut, ResetReason });
 
-// Allocator.alloc writes 0xaa over fresh memory in safe builds, which would touch all 32 MiB of a board's PSRAM; rawAlloc does not.
+// Allocator.alloc writes 0xaa over fresh memory in safe builds, which would touch all 32 MiB of a board's PSRAM;
+// rawAlloc does not.
 fn rawPages(pages: std.mem.Allocator, byte_count: usize) error{OutOfMemory}![]align(64) u8 {
     const start = pages.rawAlloc(byte_count, alignment, @returnAddress()) orelse return error.OutOfMemory;
     return @as([*]align(64) u8, @alignCast(start))[0..byte_count];

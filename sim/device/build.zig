@@ -1,5 +1,5 @@
-//! Build steps of the device core (firmware/components/synapse/core): its tests, and the simulated board as a WASM module.
-//! The root's `build.zig` calls `add` with its way of making the runtime's module.
+//! Build steps of the device core (firmware/components/synapse/core): its tests, and the simulated board as a WASM
+//! module. The root's `build.zig` calls `add` with its way of making the runtime's module.
 
 const std = @import("std");
 const machines = @import("../../engines/machines.zig");
@@ -35,22 +35,44 @@ pub const Core = struct {
     }
 
     fn tool(b: *std.Build, comptime name: []const u8) *std.Build.Step.Compile {
-        const root = b.createModule(.{ .root_source_file = b.path(component ++ "tools/" ++ name ++ ".zig"), .target = b.graph.host, .optimize = .safe });
+        const root = b.createModule(.{
+            .root_source_file = b.path(component ++ "tools/" ++ name ++ ".zig"),
+            .target = b.graph.host,
+            .optimize = .safe,
+        });
         return b.addExecutable(.{ .name = name, .root_module = root });
     }
 
-    fn made(b: *std.Build, maker: *std.Build.Step.Compile, from: std.Build.LazyPath, name: []const u8) std.Build.LazyPath {
+    fn made(
+        b: *std.Build,
+        maker: *std.Build.Step.Compile,
+        from: std.Build.LazyPath,
+        name: []const u8,
+    ) std.Build.LazyPath {
         const run = b.addRunArtifact(maker);
         run.addFileArg(from);
         return run.addOutputFileArg(name);
     }
 
     /// The device core as a module. It parses what strangers send, so its checks stay on in every build.
-    pub fn module(core: Core, target: std.Build.ResolvedTarget, root: []const u8, optimize: std.lang.Optimize) *std.Build.Module {
+    pub fn module(
+        core: Core,
+        target: std.Build.ResolvedTarget,
+        root: []const u8,
+        optimize: std.lang.Optimize,
+    ) *std.Build.Module {
         const b = core.b;
-        const result = b.createModule(.{ .root_source_file = b.path(root), .target = target, .optimize = optimize, .strip = optimize != .debug });
+        const result = b.createModule(.{
+            .root_source_file = b.path(root),
+            .target = target,
+            .optimize = optimize,
+            .strip = optimize != .debug,
+        });
         result.addAnonymousImport("page_html_gz", .{ .root_source_file = core.page_gz });
-        result.addAnonymousImport("page_policy", .{ .root_source_file = b.path(page_folder ++ "content-security-policy.txt") });
+        result.addAnonymousImport(
+            "page_policy",
+            .{ .root_source_file = b.path(page_folder ++ "content-security-policy.txt") },
+        );
         result.addAnonymousImport("openapi_json", .{ .root_source_file = core.openapi });
         result.addAnonymousImport("openapi_json_gz", .{ .root_source_file = core.openapi_gz });
         return result;
@@ -63,7 +85,10 @@ pub const Core = struct {
             .target = target,
             .optimize = .safe,
             .strip = true,
-            .imports = &.{.{ .name = "synapse_device", .module = core.module(target, component ++ "core/abi.zig", .safe) }},
+            .imports = &.{.{
+                .name = "synapse_device",
+                .module = core.module(target, component ++ "core/abi.zig", .safe),
+            }},
         });
     }
 
@@ -81,7 +106,12 @@ pub const Core = struct {
     }
 
     /// The parts' own tests.
-    fn partsTest(core: Core, runtime: anytype, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) *std.Build.Module {
+    fn partsTest(
+        core: Core,
+        runtime: anytype,
+        target: std.Build.ResolvedTarget,
+        optimize: std.lang.Optimize,
+    ) *std.Build.Module {
         return core.b.createModule(.{
             .root_source_file = core.b.path("sim/device/all_test.zig"),
             .target = target,
@@ -97,7 +127,11 @@ pub const Core = struct {
     fn wasm(core: Core, runtime: anytype) void {
         const b = core.b;
         const features = std.Target.wasm.featureSet(&.{ .simd128, .bulk_memory });
-        const target = b.resolveTargetQuery(.{ .cpu_arch = .wasm32, .os_tag = .freestanding, .cpu_features_add = features });
+        const target = b.resolveTargetQuery(.{
+            .cpu_arch = .wasm32,
+            .os_tag = .freestanding,
+            .cpu_features_add = features,
+        });
         const root = b.createModule(.{
             .root_source_file = b.path("sim/device/wasm.zig"),
             .target = target,
@@ -133,7 +167,12 @@ pub const Core = struct {
     fn fuzz(core: Core, target: std.Build.ResolvedTarget) void {
         if (target.result.cpu.arch != .x86_64 or target.result.os.tag != .linux) return;
         const b = core.b;
-        const plain = b.resolveTargetQuery(.{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = target.result.abi, .cpu_model = .baseline });
+        const plain = b.resolveTargetQuery(.{
+            .cpu_arch = .x86_64,
+            .os_tag = .linux,
+            .abi = target.result.abi,
+            .cpu_model = .baseline,
+        });
         const under_test = core.module(plain, component ++ "core/fuzz_root.zig", .safe);
         under_test.addAnonymousImport("test_model", .{ .root_source_file = b.path("sim/fixtures/lewm-test.syn") });
         const simulated = core.parts(under_test);
@@ -141,9 +180,17 @@ pub const Core = struct {
         const options = b.addOptions();
         options.addOption(bool, "x86_objects", false);
         options.addOption([]const u8, "isa", "");
-        const portable = b.createModule(.{ .root_source_file = b.path("kernels/src/root.zig"), .target = plain, .optimize = .fast, .pic = true, .stack_check = false });
+        const portable = b.createModule(.{
+            .root_source_file = b.path("kernels/src/root.zig"),
+            .target = plain,
+            .optimize = .fast,
+            .pic = true,
+            .stack_check = false,
+        });
         portable.addOptions("build_options", options);
-        const root = b.createModule(.{ .root_source_file = b.path(component ++ "core/fuzz/target.zig"), .target = plain, .optimize = .safe, .strip = true, .imports = &.{
+        const root = b.createModule(.{ .root_source_file = b.path(
+            component ++ "core/fuzz/target.zig",
+        ), .target = plain, .optimize = .safe, .strip = true, .imports = &.{
             .{ .name = "core", .module = under_test },
             .{ .name = "synapse", .module = portable },
         } });
@@ -164,7 +211,12 @@ pub const Core = struct {
         root.addImport("synapse", runtime.module(target, .fast, "kernels/src/root.zig"));
         root.addAnonymousImport("test_model", .{ .root_source_file = b.path("sim/fixtures/lewm-test.syn") });
         _ = core.parts(root);
-        const header = b.addTranslateC(.{ .root_source_file = b.path(component ++ "include/synapse_device.h"), .target = target, .optimize = optimize, .link_libc = true });
+        const header = b.addTranslateC(.{
+            .root_source_file = b.path(component ++ "include/synapse_device.h"),
+            .target = target,
+            .optimize = optimize,
+            .link_libc = true,
+        });
         root.addImport("synapse_device_h", header.createModule());
         root.addAnonymousImport(
             "synapse_device.h",

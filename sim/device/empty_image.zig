@@ -1,4 +1,5 @@
-//! An application image that is right in every respect and holds nothing to run: the firmware of a simulated board, and what tests update it to.
+//! An application image that is right in every respect and holds nothing to run: the firmware of a simulated board, and
+//! what tests update it to.
 const std = @import("std");
 const app_image = @import("synapse_device").app_image;
 const Sha256 = std.crypto.hash.sha2.Sha256;
@@ -25,7 +26,11 @@ pub fn make(buffer: []u8, options: Options) []u8 {
     var checksum: u8 = app_image.checksum_seed;
     for (description[0..app_image.description_bytes]) |byte| checksum ^= byte;
     for (payload) |byte| checksum ^= byte;
-    const end = std.mem.alignForward(usize, app_image.head_bytes + app_image.segment_head_bytes + options.payload_bytes + 1, 16);
+    const end = std.mem.alignForward(
+        usize,
+        app_image.head_bytes + app_image.segment_head_bytes + options.payload_bytes + 1,
+        16,
+    );
     buffer[end - 1] = checksum;
     Sha256.hash(buffer[0..end], buffer[end..][0..app_image.digest_bytes], .{});
     return buffer[0 .. end + app_image.digest_bytes];

@@ -1,4 +1,5 @@
-//! What stands on a simulated board around the core: its flash, its bootloader's choice of firmware, its chip's cryptography. The core's tests use them too.
+//! What stands on a simulated board around the core: its flash, its bootloader's choice of firmware, its chip's
+//! cryptography. The core's tests use them too.
 pub const sim_flash = @import("sim_flash.zig");
 pub const SimFlash = sim_flash.SimFlash;
 pub const sim_ota = @import("sim_ota.zig");

@@ -1,5 +1,6 @@
-//! NOR flash for tests and simulated boards. Sectors must be erased before they are written, wear is counted, sectors wear out, and power can be cut in the middle
-//! of any operation. Stricter than the part: writing what is not erased, or into a sector whose erase was cut short, counts as a violation.
+//! NOR flash for tests and simulated boards. Sectors must be erased before they are written, wear is counted, sectors
+//! wear out, and power can be cut in the middle of any operation. Stricter than the part: writing what is not erased,
+//! or into a sector whose erase was cut short, counts as a violation.
 const std = @import("std");
 const flash = @import("synapse_device").flash;
 
@@ -40,7 +41,8 @@ pub const SimFlash = struct {
     wear: []u32,
     /// Sectors whose last erase was cut short.
     half_erased: []bool,
-    /// Sectors that nothing has touched: they read as erased and their bytes mean nothing, so that a large flash costs what is used of it.
+    /// Sectors that nothing has touched: they read as erased and their bytes mean nothing, so that a large flash costs
+    /// what is used of it.
     fresh: []bool,
     prng: std.Random.DefaultPrng,
     /// Operations since the start, or since `restore`.
@@ -66,7 +68,8 @@ pub const SimFlash = struct {
         return sim;
     }
 
-    /// As `init`, in given memory: `undecided` is zero, `bytes` may be anything and is touched only where the flash is used.
+    /// As `init`, in given memory: `undecided` is zero, `bytes` may be anything and is touched only where the flash is
+    /// used.
     pub fn initIn(allocator: std.mem.Allocator, bytes: []u8, undecided: []u8, areas: []const u32, seed: u64) !SimFlash {
         const spans = try allocator.alloc(Span, areas.len);
         var total: u32 = 0;
@@ -145,7 +148,11 @@ pub const SimFlash = struct {
     pub const Image = struct { bytes: []u8, undecided: []u8, half_erased: []bool };
 
     pub fn save(sim: *const SimFlash, allocator: std.mem.Allocator) !Image {
-        return .{ .bytes = try allocator.dupe(u8, sim.bytes), .undecided = try allocator.dupe(u8, sim.undecided), .half_erased = try allocator.dupe(bool, sim.half_erased) };
+        return .{
+            .bytes = try allocator.dupe(u8, sim.bytes),
+            .undecided = try allocator.dupe(u8, sim.undecided),
+            .half_erased = try allocator.dupe(bool, sim.half_erased),
+        };
     }
 
     pub fn restore(sim: *SimFlash, image: *const Image) void {

@@ -1,5 +1,6 @@
-//! What ESP-IDF's bootloader and esp_ota_* do, over a simulated flash: two places for applications, and two sectors that say which one to start
-//! (esp_ota_select_entry_t). With rollback: what was not confirmed before the next start is not started again.
+//! What ESP-IDF's bootloader and esp_ota_* do, over a simulated flash: two places for applications, and two sectors
+//! that say which one to start (esp_ota_select_entry_t). With rollback: what was not confirmed before the next start is
+//! not started again.
 const std = @import("std");
 const flash = @import("synapse_device").flash;
 const app_image = @import("synapse_device").app_image;
@@ -17,8 +18,15 @@ const Entry = struct {
         var bytes: [entry_bytes]u8 = undefined;
         area.read(sector * flash.sector_bytes, &bytes) catch return null;
         const sequence = std.mem.readInt(u32, bytes[0..4], .little);
-        if (sequence == 0xffff_ffff or sequence == 0 or std.mem.readInt(u32, bytes[28..32], .little) != crc(sequence)) return null;
-        const entry: Entry = .{ .sequence = sequence, .state = @fromBackingInt(std.mem.readInt(u32, bytes[24..28], .little)) };
+        if (sequence == 0xffff_ffff or sequence == 0 or std.mem.readInt(
+            u32,
+            bytes[28..32],
+            .little,
+        ) != crc(sequence)) return null;
+        const entry: Entry = .{
+            .sequence = sequence,
+            .state = @fromBackingInt(std.mem.readInt(u32, bytes[24..28], .little)),
+        };
         return if (entry.state == .invalid or entry.state == .aborted) null else entry;
     }
 
@@ -39,7 +47,8 @@ const Entry = struct {
     fn crc(sequence: u32) u32 {
         var bytes: [4]u8 = undefined;
         std.mem.writeInt(u32, &bytes, sequence, .little);
-        // esp_rom_crc32_le with all bits set: the usual CRC-32 begun at its end, so a checksum that is zero at the start.
+        // esp_rom_crc32_le with all bits set: the usual CRC-32 begun at its end, so a checksum that is zero at the
+        // start.
         var value: u32 = 0;
         for (bytes) |byte| {
             value ^= byte;
@@ -63,7 +72,8 @@ pub const SimOta = struct {
     erased: u32 = 0,
     page: [flash.sector_bytes]u8 = undefined,
 
-    /// Chooses what to start. An entry that was started once and not confirmed is given up; a place whose image is damaged is passed over.
+    /// Chooses what to start. An entry that was started once and not confirmed is given up; a place whose image is
+    /// damaged is passed over.
     pub fn boot(ota: *SimOta) void {
         ota.written = 0;
         ota.erased = 0;

@@ -63,7 +63,11 @@ export fn core_slow_bytes(threads: u32, body_bytes_max: u32, exchange_count: u32
 }
 
 fn coreBytes(threads: u32, body_bytes_max: u32, exchange_count: u32) struct { fast: u32 = 0, slow: u32 = 0 } {
-    const config: ports.Config = .{ .threads = threads, .body_bytes_max = body_bytes_max, .exchange_count = exchange_count };
+    const config: ports.Config = .{
+        .threads = threads,
+        .body_bytes_max = body_bytes_max,
+        .exchange_count = exchange_count,
+    };
     var fast: usize = 0;
     var slow: usize = 0;
     if (boards.core.synapse_device_get_requirements(&config, &fast, &slow) != .ok) return .{};

@@ -83,8 +83,9 @@ pub const Handle = struct {
     }
 };
 
-/// boardCreate(options: Uint8Array of JSON, port: object, stepped: 0 | 1): External. Throws when the options are not those of board.zig. Stepped: the
-/// port's `ticksUs` gives the time, and its `startWork` asks for `work` and `workDone`.
+/// boardCreate(options: Uint8Array of JSON, port: object, stepped: 0 | 1): External. Throws when the options are not
+/// those of board.zig. Stepped: the port's `ticksUs` gives the time, and its `startWork` asks for `work` and
+/// `workDone`.
 fn create(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const arguments = try napi.arguments(env, call, 3);
     const stepped = try napi.unsigned(env, arguments[2]) != 0;

@@ -1,4 +1,5 @@
-//! Build step of the simulated board's Node addon: device core and runtime in one. `build.zig` calls `add` with its way of making the runtime's module.
+//! Build step of the simulated board's Node addon: device core and runtime in one. `build.zig` calls `add` with its way
+//! of making the runtime's module.
 
 const std = @import("std");
 const addons = @import("../../engines/native/build.zig");

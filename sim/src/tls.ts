@@ -21,7 +21,10 @@ export interface TlsSources {
   readonly identity?: string | undefined;
 }
 
-/** As Node's TLS takes them. Throws an InputError with code `TLS_INVALID` for what it does not take: no PEM, a certificate and the key of another. */
+/**
+ * As Node's TLS takes them. Throws an InputError with code `TLS_INVALID` for what it does not take: no PEM, a
+ * certificate and the key of another.
+ */
 export function secureOptions(
   { authorities, identity }: TlsOptions,
   sources: TlsSources = {},

@@ -10,9 +10,9 @@ from ..config import Data
 
 @dataclass(frozen=True)
 class Words:
-    """Parts of sentences have no full stop. `sets` and `policies`: headings of the environment's own sets and baselines, in the order of
-    the table. `behaviour`: of what the episodes are. `goals`: what the sets beside the recorded goals are. `recorded`: how easy those are.
-    `fails`: of latents of that width."""
+    """Parts of sentences have no full stop. `sets` and `policies`: headings of the environment's own sets and
+    baselines, in the order of the table. `behaviour`: of what the episodes are. `goals`: what the sets beside the
+    recorded goals are. `recorded`: how easy those are. `fails`: of latents of that width."""
 
     title: str
     source: str

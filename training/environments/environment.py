@@ -1,4 +1,5 @@
-"""What training, evaluation and export ask of an environment. All of it is batched: states [B, state size], actions [B, ACTION_SIZE]."""
+"""What training, evaluation and export ask of an environment. All of it is batched: states [B, state size], actions [B,
+ACTION_SIZE]."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ Encode = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Starts and goals; `actions` [B, steps, ACTION_SIZE]: those that led from one to the other, where they were recorded."""
+    """Starts and goals; `actions` [B, steps, ACTION_SIZE]: those that led from one to the other, where they were
+    recorded."""
 
     starts: Tensor
     goals: Tensor
@@ -52,8 +54,8 @@ class Environment(Protocol):
         ...
 
     def render(self, states: Tensor, image: int = IMAGE) -> Tensor:
-        """Frames on the states' device: uint8 [B, 3, image, image]. At IMAGE they are the reference's; a smaller frame has the means of
-        its blocks (frames.py)."""
+        """Frames on the states' device: uint8 [B, 3, image, image]. At IMAGE they are the reference's; a smaller frame
+        has the means of its blocks (frames.py)."""
         ...
 
     def reached(self, states: Tensor, goals: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ IMAGE = 224
 
 
 def block_size(image: int) -> int:
-    """How many pixels of a frame one of a frame of `image` pixels stands for. Throws ValueError where IMAGE is no multiple of it."""
+    """How many pixels of a frame one of a frame of `image` pixels stands for. Throws ValueError where IMAGE is no
+    multiple of it."""
     if image <= 0 or IMAGE % image != 0:
         raise ValueError(f"image size {image} does not divide {IMAGE}")
     return IMAGE // image

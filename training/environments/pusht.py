@@ -1,4 +1,5 @@
-"""Push-T as environment.Environment: episodes of an agent that stays about the block, and what to compare a planner with."""
+"""Push-T as environment.Environment: episodes of an agent that stays about the block, and what to compare a planner
+with."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ TELEPORT_MIN = 100.0
 
 
 def weak_place(rng: np.random.Generator, state: Sequence[float]) -> np.ndarray:
-    """Where the reference's policy for collecting goes: a place drawn around the agent, moved into the square of REACH around the block.
-    float64 [2], pixels."""
+    """Where the reference's policy for collecting goes: a place drawn around the agent, moved into the square of REACH
+    around the block. float64 [2], pixels."""
     agent, block = np.asarray(state[:2]), np.asarray(state[2:4])
     return np.clip(agent + rng.uniform(-1, 1, size=ACTION_SIZE) * dynamics.ACTION_SCALE, block - REACH, block + REACH)
 
@@ -38,8 +39,8 @@ def random_states(count: int, rng: np.random.Generator) -> Tensor:
 
 
 def collect(data: Data) -> Episodes:
-    """Episodes of `steps_max` steps of the reference's policy for collecting. One that is held for k steps draws a new place every k steps,
-    so that there are long pushes too."""
+    """Episodes of `steps_max` steps of the reference's policy for collecting. One that is held for k steps draws a new
+    place every k steps, so that there are long pushes too."""
     states = torch.zeros(data.episodes, data.steps_max + 1, dynamics.STATE_SIZE)
     actions = torch.zeros(data.episodes, data.steps_max, ACTION_SIZE)
     starts = random_states(data.episodes, np.random.default_rng([data.seed, data.episodes]))
@@ -107,7 +108,9 @@ class PushT:
         if pairs.actions is not None:
             recorded = pairs.actions
             still = torch.zeros(len(recorded), ACTION_SIZE)
-            result["recorded_actions"] = lambda states, goals, step: recorded[:, step] if step < recorded.shape[1] else still
+            result["recorded_actions"] = lambda states, goals, step: (
+                recorded[:, step] if step < recorded.shape[1] else still
+            )
         return result
 
     def lookup(self, encode: Encode) -> None:

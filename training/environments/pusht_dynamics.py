@@ -1,11 +1,11 @@
 """Push-T (`swm/PushT-v1` of stable-worldmodel): a round agent pushes a T about a table.
 
-Physics is Chipmunk's, by way of pymunk, with the reference's bodies and controller; frames are drawn with the reference's drawing calls of
-pygame and reduced with its resize of OpenCV, so that states and frames agree bit for bit. The environment's optional variations (shapes,
-colours, another goal) are at their defaults. A state is [agent x, agent y, block x, block y, block angle, agent velocity x, agent velocity
-y] in pixels of a table of 512, radians and pixels a second. A world knows a little more than its state, the block's velocity and its
-contacts: one that is continued differs in its first hundredths of a second from one that is set up from the state.
-"""
+Physics is Chipmunk's, by way of pymunk, with the reference's bodies and controller; frames are drawn with the
+reference's drawing calls of pygame and reduced with its resize of OpenCV, so that states and frames agree bit for bit.
+The environment's optional variations (shapes, colours, another goal) are at their defaults. A state is [agent x, agent
+y, block x, block y, block angle, agent velocity x, agent velocity y] in pixels of a table of 512, radians and pixels a
+second. A world knows a little more than its state, the block's velocity and its contacts: one that is continued differs
+in its first hundredths of a second from one that is set up from the state."""
 
 from __future__ import annotations
 
@@ -54,7 +54,12 @@ class Table:
         # What is not pushed stands still.
         self.space.damping = 0
         low, high = 5, 506
-        corners = [((low, high), (low, low)), ((low, low), (high, low)), ((high, low), (high, high)), ((low, high), (high, high))]
+        corners = [
+            ((low, high), (low, low)),
+            ((low, low), (high, low)),
+            ((high, low), (high, high)),
+            ((low, high), (high, high)),
+        ]
         walls = [pymunk.Segment(self.space.static_body, a, b, 2) for a, b in corners]
         for wall in walls:
             wall.color = LIGHT_GRAY
@@ -82,7 +87,8 @@ class Table:
         """Without effect on contacts until the next substep."""
         self.agent.velocity = state[5], state[6]
         self.agent.position = state[0], state[1]
-        # The angle first: setting it turns the block about its centre of gravity, and the position is that of its origin.
+        # The angle first: setting it turns the block about its centre of gravity, and the position is that of its
+        # origin.
         self.block.angle = state[4]
         self.block.position = state[2], state[3]
 
@@ -100,7 +106,8 @@ class Table:
 
 
 def reached(states: Tensor, goals: Tensor) -> Tensor:
-    """bool [...]: success as the environment defines it, by the places of agent and block together and the block's angle."""
+    """bool [...]: success as the environment defines it, by the places of agent and block together and the block's
+    angle."""
     near = torch.linalg.vector_norm((states - goals)[..., :4], dim=-1) < SUCCESS_DISTANCE
     angle = (states - goals)[..., 4].abs()
     return near & (torch.minimum(angle, 2 * math.pi - angle) < SUCCESS_ANGLE)
@@ -134,7 +141,9 @@ class _Painter(SpaceDebugDrawOptions):
         self.surface = surface
         super().__init__()
 
-    def draw_circle(self, pos: Vec2d, angle: float, radius: float, outline_color: SpaceDebugColor, fill_color: SpaceDebugColor) -> None:
+    def draw_circle(
+        self, pos: Vec2d, angle: float, radius: float, outline_color: SpaceDebugColor, fill_color: SpaceDebugColor
+    ) -> None:
         pygame.draw.circle(self.surface, fill_color.as_int(), _pixel(pos), round(radius))
         pygame.draw.circle(self.surface, _lighter(fill_color), _pixel(pos), round(radius - 4))
 
@@ -158,12 +167,18 @@ class _Painter(SpaceDebugDrawOptions):
         # Rounded ends. The offset is the reference's, which is across the segment only where that falls to the left.
         scale = radius / (dy * dy + dx * dx) ** 0.5
         ox, oy = round(dy * scale), round(dx * scale)
-        pygame.draw.polygon(self.surface, colour, [(ax - ox, ay - oy), (ax + ox, ay + oy), (bx + ox, by + oy), (bx - ox, by - oy)])
+        pygame.draw.polygon(
+            self.surface, colour, [(ax - ox, ay - oy), (ax + ox, ay + oy), (bx + ox, by + oy), (bx - ox, by - oy)]
+        )
         pygame.draw.circle(self.surface, colour, (ax, ay), round(radius))
         pygame.draw.circle(self.surface, colour, (bx, by), round(radius))
 
     def draw_polygon(
-        self, verts: Sequence[tuple[float, float]], radius: float, outline_color: SpaceDebugColor, fill_color: SpaceDebugColor
+        self,
+        verts: Sequence[tuple[float, float]],
+        radius: float,
+        outline_color: SpaceDebugColor,
+        fill_color: SpaceDebugColor,
     ) -> None:
         corners = [_pixel(vertex) for vertex in verts]
         pygame.draw.polygon(self.surface, _lighter(fill_color), [*corners, corners[0]])

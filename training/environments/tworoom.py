@@ -1,4 +1,5 @@
-"""TwoRoom as environment.Environment: the noisy expert's episodes, goals through the door, and what to compare a planner with."""
+"""TwoRoom as environment.Environment: the noisy expert's episodes, goals through the door, and what to compare a
+planner with."""
 
 from __future__ import annotations
 
@@ -30,16 +31,18 @@ def oracle(positions: Tensor, goals: Tensor, step: int) -> Tensor:
 
 
 def collect(data: Data) -> Episodes:
-    """Runs all episodes side by side: uniform start and goal, expert plus normal noise, clipped to -1..1, until the goal is reached or
-    `steps_max`.
+    """Runs all episodes side by side: uniform start and goal, expert plus normal noise, clipped to -1..1, until the
+    goal is reached or `steps_max`.
 
-    The reference collects with noise 3, which leaves the expert a slight drift; smaller noise adds straight runs and passages through the
-    door.
+    The reference collects with noise 3, which leaves the expert a slight drift; smaller noise adds straight runs and
+    passages through the door.
     """
     generator = torch.Generator().manual_seed(data.seed)
     position = dynamics.sample_positions(data.episodes, generator)
     # The environment draws goals over the whole square, the wall included.
-    goals = dynamics.POSITION_MIN + torch.rand(data.episodes, 2, generator=generator) * (dynamics.POSITION_MAX - dynamics.POSITION_MIN)
+    goals = dynamics.POSITION_MIN + torch.rand(data.episodes, 2, generator=generator) * (
+        dynamics.POSITION_MAX - dynamics.POSITION_MIN
+    )
     noise = torch.tensor(data.action_noise)[torch.arange(data.episodes) % len(data.action_noise)].unsqueeze(1)
     states = torch.zeros(data.episodes, data.steps_max + 1, 2)
     actions = torch.zeros(data.episodes, data.steps_max, ACTION_SIZE)
@@ -47,7 +50,9 @@ def collect(data: Data) -> Episodes:
     running = torch.ones(data.episodes, dtype=torch.bool)
     states[:, 0] = position
     for index in range(data.steps_max):
-        action = (dynamics.expert(position, goals) + noise * torch.randn(data.episodes, ACTION_SIZE, generator=generator)).clamp(-1, 1)
+        action = (
+            dynamics.expert(position, goals) + noise * torch.randn(data.episodes, ACTION_SIZE, generator=generator)
+        ).clamp(-1, 1)
         position = torch.where(running.unsqueeze(1), dynamics.step(position, action), position)
         actions[running, index] = action[running]
         states[running, index + 1] = position[running]
@@ -57,15 +62,17 @@ def collect(data: Data) -> Episodes:
 
 
 def door_pairs(count: int, steps: tuple[int, int]) -> Pairs:
-    """Starts and goals in different rooms, so that every way leads through the door. The noiseless expert needs a number of steps in the
-    range `steps`."""
+    """Starts and goals in different rooms, so that every way leads through the door. The noiseless expert needs a
+    number of steps in the range `steps`."""
     generator = torch.Generator().manual_seed(PAIRS_SEED)
     starts, goals = dynamics.sample_positions(400 * count, generator), dynamics.sample_positions(400 * count, generator)
     low, high = dynamics.BORDER + dynamics.RADIUS, IMAGE - dynamics.BORDER - dynamics.RADIUS
     inside = ((starts > low) & (starts < high) & (goals > low) & (goals < high)).all(dim=1)
     opposite = (starts[:, 0] > dynamics.WALL_CENTER) != (goals[:, 0] > dynamics.WALL_CENTER)
     outcome = closed_loop(TwoRoom(), oracle, starts, goals)
-    chosen = (inside & opposite & outcome.success & (outcome.steps >= steps[0]) & (outcome.steps <= steps[1])).nonzero()[:count, 0]
+    chosen = (
+        inside & opposite & outcome.success & (outcome.steps >= steps[0]) & (outcome.steps <= steps[1])
+    ).nonzero()[:count, 0]
     return Pairs(starts[chosen], goals[chosen])
 
 
@@ -139,7 +146,12 @@ class TwoRoom:
         pen = ImageDraw.Draw(picture)
         x, y = goal.tolist()
         pen.ellipse(
-            (x - dynamics.SUCCESS_DISTANCE, y - dynamics.SUCCESS_DISTANCE, x + dynamics.SUCCESS_DISTANCE, y + dynamics.SUCCESS_DISTANCE),
+            (
+                x - dynamics.SUCCESS_DISTANCE,
+                y - dynamics.SUCCESS_DISTANCE,
+                x + dynamics.SUCCESS_DISTANCE,
+                y + dynamics.SUCCESS_DISTANCE,
+            ),
             outline=(0, 150, 0),
             width=2,
         )

@@ -1,9 +1,10 @@
-"""TwoRoom (`swm/TwoRoom-v1` of stable-worldmodel) for many agents at once: dynamics, frames and the expert, without a simulator.
+"""TwoRoom (`swm/TwoRoom-v1` of stable-worldmodel) for many agents at once: dynamics, frames and the expert, without a
+simulator.
 
-A red dot moves in a square of 224 pixels that a vertical wall with one door divides. States are the dot's centre [x, y] in pixels. The
-environment's optional variations (colours, more doors, a horizontal wall) are at their defaults, as in the published data set. Every
-formula is evaluated in float32 in the order in which the reference evaluates it, so that states and frames agree bit for bit on a CPU.
-"""
+A red dot moves in a square of 224 pixels that a vertical wall with one door divides. States are the dot's centre [x, y]
+in pixels. The environment's optional variations (colours, more doors, a horizontal wall) are at their defaults, as in
+the published data set. Every formula is evaluated in float32 in the order in which the reference evaluates it, so that
+states and frames agree bit for bit on a CPU."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ DOT_REACH = 42
 
 
 def step(position: Tensor, action: Tensor) -> Tensor:
-    """One step. position [..., 2] pixels, action [..., 2] (clamped to -1..1) -> the next position. Walls stop the dot, the wall with a
-    push back."""
+    """One step. position [..., 2] pixels, action [..., 2] (clamped to -1..1) -> the next position. Walls stop the dot,
+    the wall with a push back."""
     target = position + action.clamp(-1.0, 1.0) * SPEED
     target = target.clamp(BORDER + RADIUS, IMAGE - BORDER - RADIUS)
     x, y = target.unbind(-1)
@@ -61,8 +62,8 @@ def sample_positions(count: int, generator: torch.Generator) -> Tensor:
 
 
 def expert(position: Tensor, goal: Tensor) -> Tensor:
-    """The reference's expert without noise: unit vectors [..., 2] toward the door while the goal is in the other room, else toward the
-    goal."""
+    """The reference's expert without noise: unit vectors [..., 2] toward the door while the goal is in the other room,
+    else toward the goal."""
     door = torch.tensor([WALL_CENTER, DOOR_CENTER])
     other_room = (position[..., 0] > WALL_CENTER) != (goal[..., 0] > WALL_CENTER)
     far_from_door = torch.linalg.vector_norm(door - position, dim=-1) > DOOR_REACHED
@@ -92,8 +93,8 @@ def _background(device: torch.device) -> Tensor:
 def render(position: Tensor, size: int = IMAGE) -> Tensor:
     """Frames of positions [B, 2] on their device: uint8 [B, 3, size, size].
 
-    `size` divides 224. At 224 the frames are the environment's. A smaller frame is the environment's with every block of k x k pixels
-    (k = 224 / size) replaced by its mean, rounded half up.
+    `size` divides 224. At 224 the frames are the environment's. A smaller frame is the environment's with every block
+    of k x k pixels (k = 224 / size) replaced by its mean, rounded half up.
     """
     k = block_size(size)
     device = position.device
@@ -117,7 +118,9 @@ def render(position: Tensor, size: int = IMAGE) -> Tensor:
         rows, cols = rows[:, ::k] // k, cols[:, ::k] // k
     frames = canvas.expand(len(position), 3, size, size).clone()
     index = torch.arange(len(position), device=device)[:, None, None, None]
-    frames[index, torch.arange(3, device=device)[None, :, None, None], rows[:, None, :, None], cols[:, None, None, :]] = patch
+    frames[
+        index, torch.arange(3, device=device)[None, :, None, None], rows[:, None, :, None], cols[:, None, None, :]
+    ] = patch
     return frames
 
 

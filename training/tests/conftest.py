@@ -27,7 +27,15 @@ TINY = Config(
         action_hidden=64,
         projector_hidden=64,
     ),
-    data=Data(environment="tworoom", episodes=140, held_out=80, steps_max=100, action_noise=[3.0, 1.0], action_hold=[], seed=11),
+    data=Data(
+        environment="tworoom",
+        episodes=140,
+        held_out=80,
+        steps_max=100,
+        action_noise=[3.0, 1.0],
+        action_hold=[],
+        seed=11,
+    ),
     training=Training(
         steps=50,
         batch=16,
@@ -78,6 +86,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, episodes: Episodes) -> Pat
     episodes.save(folder / "episodes.npz")
     Trainer(TINY, episodes, folder / "run", torch.device("cpu")).run(3, log_every=1)
     evaluate(
-        folder / "run" / CHECKPOINT, folder / "episodes.npz", folder / "evaluation", torch.device("cpu"), pairs=3, samples=8, iterations=2
+        folder / "run" / CHECKPOINT,
+        folder / "episodes.npz",
+        folder / "evaluation",
+        torch.device("cpu"),
+        pairs=3,
+        samples=8,
+        iterations=2,
     )
     return folder

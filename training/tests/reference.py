@@ -1,8 +1,9 @@
-"""Modules of an installed stable-worldmodel by their files, because importing the package would start its simulators and data sets.
+"""Modules of an installed stable-worldmodel by their files, because importing the package would start its simulators
+and data sets.
 
-Run as a program (`python -m training.tests.reference`), writes fixtures/tworoom.npz, fixtures/pusht.npz and fixtures/lewm.npz: what the
-reference answers, for tests without it. Needs `pip install --no-deps stable-worldmodel==0.1.1`, and the packages of the extra `reference`.
-"""
+Run as a program (`python -m training.tests.reference`), writes fixtures/tworoom.npz, fixtures/pusht.npz and
+fixtures/lewm.npz: what the reference answers, for tests without it. Needs
+`pip install --no-deps stable-worldmodel==0.1.1`, and the packages of the extra `reference`."""
 
 from __future__ import annotations
 
@@ -60,8 +61,8 @@ def push_t() -> tuple[type, type]:
 
 
 def environment_modules(folder: str) -> tuple[ModuleType, ModuleType]:
-    """An environment's modules `env` and `expert_policy`. Their imports meet bare packages that have the modules `spaces`, `utils` and
-    `policy` only."""
+    """An environment's modules `env` and `expert_policy`. Their imports meet bare packages that have the modules
+    `spaces`, `utils` and `policy` only."""
     found = root()
     assert found is not None
     bare = {}
@@ -87,8 +88,8 @@ def environment_modules(folder: str) -> tuple[ModuleType, ModuleType]:
 
 
 def walk(seed: int, steps: int) -> dict[str, np.ndarray]:
-    """One episode of the reference environment under its expert with noise: states, actions, expert (without noise), done, goal, frames of
-    every 12th state."""
+    """One episode of the reference environment under its expert with noise: states, actions, expert (without noise),
+    done, goal, frames of every 12th state."""
     environment_class, expert_class = two_room()
     environment = environment_class()
     _, info = environment.reset(seed=seed)
@@ -116,14 +117,20 @@ def walk(seed: int, steps: int) -> dict[str, np.ndarray]:
 
 
 def push(seed: int, steps: int) -> dict[str, np.ndarray]:
-    """One episode of the reference's Push-T under its policy for collecting: the goal's state and the start as they were asked for, states,
-    actions, whether the last state would be reached, contacts of each step, frames of every 5th state, and for each state what the policy
-    does that is seeded with its number."""
+    """One episode of the reference's Push-T under its policy for collecting: the goal's state and the start as they
+    were asked for, states, actions, whether the last state would be reached, contacts of each step, frames of every 5th
+    state, and for each state what the policy does that is seeded with its number."""
     environment_class, policy_class = push_t()
     environment = environment_class()
     observation, info = environment.reset(seed=seed)
     chosen = environment.variation_space
-    start = [*chosen["agent"]["start_position"].value, *chosen["block"]["start_position"].value, chosen["block"]["angle"].value, 0, 0]
+    start = [
+        *chosen["agent"]["start_position"].value,
+        *chosen["block"]["start_position"].value,
+        chosen["block"]["angle"].value,
+        0,
+        0,
+    ]
     space = types.SimpleNamespace(shape=(1, 2))
     policy = policy_class(seed=seed)
     policy.env = types.SimpleNamespace(envs=[types.SimpleNamespace(unwrapped=environment)], action_space=space)
@@ -143,7 +150,14 @@ def push(seed: int, steps: int) -> dict[str, np.ndarray]:
     policy.set_seed(steps)
     weak.append(policy.get_action(info)[0])
     reached = [environment.eval_state(states[-1], state)[0] for state in states]
-    named = {"goal": goal, "start": start, "states": states, "actions": actions, "reached": reached, "contacts": contacts}
+    named = {
+        "goal": goal,
+        "start": start,
+        "states": states,
+        "actions": actions,
+        "reached": reached,
+        "contacts": contacts,
+    }
     return {key: np.array(value) for key, value in (named | {"frames": frames, "weak": weak}).items()}
 
 

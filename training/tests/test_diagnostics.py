@@ -18,7 +18,8 @@ _NAMES = {"cosine": "cosine", "centredCosine": "centred_cosine", "relativeError"
 @pytest.mark.parametrize("case", _CASES, ids=lambda case: case["what"])
 def test_figures_are_those_of_compare(case: dict) -> None:
     actual, expected = (
-        torch.tensor([[float(value) for value in row] for row in case[name]], dtype=torch.float64) for name in ("actual", "expected")
+        torch.tensor([[float(value) for value in row] for row in case[name]], dtype=torch.float64)
+        for name in ("actual", "expected")
     )
     figures = agreement(actual, expected)
     for name, want in case["figures"].items():

@@ -45,7 +45,10 @@ def test_exported_weights_give_the_same_latents(trained: Path, exported: Path) -
 def test_the_folder_says_what_it_is(exported: Path) -> None:
     config = json.loads((exported / "config.json").read_text())
     for document, key in ((config, "action"), (json.loads((exported / "synapse.json").read_text()), "actions")):
-        assert document[key]["bounds"] == {"min": [-1.0, -1.0], "max": [1.0, 1.0]} and document[key]["units"] == "5 px of movement"
+        assert (
+            document[key]["bounds"] == {"min": [-1.0, -1.0], "max": [1.0, 1.0]}
+            and document[key]["units"] == "5 px of movement"
+        )
     stats = json.loads((exported / "action-stats.json").read_text())
     assert sorted(stats) == ["bounds", "mean", "std", "units"]
     assert config["training"]["step"] == 3 and len(config["action"]["mean"]) == 2
@@ -54,7 +57,9 @@ def test_the_folder_says_what_it_is(exported: Path) -> None:
     assert "| pairs | 3 | 3 | 3 |" in card and "door_near.gif" in card and (exported / "door_near.gif").exists()
 
 
-def test_a_model_folder_is_evaluated_and_exported_like_its_checkpoint(trained: Path, exported: Path, tmp_path: Path) -> None:
+def test_a_model_folder_is_evaluated_and_exported_like_its_checkpoint(
+    trained: Path, exported: Path, tmp_path: Path
+) -> None:
     cpu = torch.device("cpu")
     folder, checkpoint = load_trained(exported, cpu), load_trained(trained / "run" / CHECKPOINT, cpu)
     assert (folder.config, folder.statistics, folder.step, folder.device) == (
@@ -63,7 +68,9 @@ def test_a_model_folder_is_evaluated_and_exported_like_its_checkpoint(trained: P
         checkpoint.step,
         checkpoint.device,
     )
-    report = evaluate(exported, trained / "episodes.npz", tmp_path / "evaluation", cpu, pairs=3, samples=8, iterations=1)
+    report = evaluate(
+        exported, trained / "episodes.npz", tmp_path / "evaluation", cpu, pairs=3, samples=8, iterations=1
+    )
     assert report["step"] == 3
     shutil.copytree(exported, tmp_path / "again")
     export(tmp_path / "again", trained / "episodes.npz", tmp_path / "evaluation", tmp_path / "again")
@@ -81,7 +88,9 @@ def test_an_evaluation_can_be_made_in_parts(trained: Path, tmp_path: Path) -> No
         for name in ("recorded", "door_near", "door_far"):
             del each[name]["model"]["wall_s"]
     assert report == whole
-    assert list(evaluate(checkpoint, data, tmp_path, cpu, pairs=3, samples=9, iterations=2, sets=("recorded",)))[-2:] == [
+    assert list(evaluate(checkpoint, data, tmp_path, cpu, pairs=3, samples=9, iterations=2, sets=("recorded",)))[
+        -2:
+    ] == [
         "latents",
         "recorded",
     ]
@@ -107,7 +116,9 @@ def test_a_report_of_another_step_is_refused(trained: Path, tmp_path: Path) -> N
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.skipif(shutil.which("node") is None or not (ROOT / "host" / "dist" / "cli").exists(), reason="synapse-host is not built")
+@pytest.mark.skipif(
+    shutil.which("node") is None or not (ROOT / "host" / "dist" / "cli").exists(), reason="synapse-host is not built"
+)
 def test_the_packer_reads_it(exported: Path, tmp_path: Path) -> None:
     command = [
         "node",
@@ -117,25 +128,36 @@ def test_the_packer_reads_it(exported: Path, tmp_path: Path) -> None:
         "--config",
         str(exported / "synapse.json"),
     ]
-    done = subprocess.run([*command, "--no-golden", "--json", "-o", str(tmp_path / "tiny.syn")], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [*command, "--no-golden", "--json", "-o", str(tmp_path / "tiny.syn")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["warnings"] == []
 
 
-@pytest.mark.skipif(shutil.which("node") is None or not (ROOT / "host" / "dist" / "cli").exists(), reason="synapse-host is not built")
+@pytest.mark.skipif(
+    shutil.which("node") is None or not (ROOT / "host" / "dist" / "cli").exists(), reason="synapse-host is not built"
+)
 def test_what_int8_changes_is_in_the_report_and_on_the_card(exported: Path, tmp_path: Path) -> None:
     folder = tmp_path / "tiny"
     shutil.copytree(exported, folder)
     assert "Not measured" in (folder / "README.md").read_text()
     rows = report_packed(folder)["rows"]
     assert [row["what"] for row in rows][:2] == ["encode", "predict"]
-    judging = sum(len(read_episode(folder / EVALUATION_SET, name)[0]) for name in episode_names(folder / EVALUATION_SET, "test"))
+    judging = sum(
+        len(read_episode(folder / EVALUATION_SET, name)[0]) for name in episode_names(folder / EVALUATION_SET, "test")
+    )
     assert rows[0]["count"] == judging and rows[0]["inputs"] == f"{judging} pictures"
     assert json.loads((folder / REPORT).read_text())["packed"]["rows"] == rows
     card = (folder / "README.md").read_text()
     first = rows[0]
     figures = ((first[f"{key}Mean"], first[f"{key}Worst"]) for key in ("cosine", "centredCosine", "relativeError"))
-    assert f"| encode | {' | '.join(f'{mean:.5f}, {worst:.5f}' for mean, worst in figures)} | {judging} pictures |" in card
+    assert (
+        f"| encode | {' | '.join(f'{mean:.5f}, {worst:.5f}' for mean, worst in figures)} | {judging} pictures |" in card
+    )
     assert "Not measured" not in card and "npx synapse-host pack" in card
 
 
@@ -155,4 +177,6 @@ def test_wrong_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "known: lewm-pusht-small, lewm-tworoom" in done.stderr
+    assert (
+        done.returncode == 2 and done.stderr.count("\n") == 1 and "known: lewm-pusht-small, lewm-tworoom" in done.stderr
+    )

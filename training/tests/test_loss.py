@@ -9,8 +9,8 @@ from . import reference
 
 
 def integral(x: np.ndarray, knots: int) -> float:
-    """N times the integral over [-3, 3] of |mean exp(i t x) - exp(-t^2 / 2)|^2 exp(-t^2 / 2), by the trapezoidal rule in float64 with
-    complex numbers."""
+    """N times the integral over [-3, 3] of |mean exp(i t x) - exp(-t^2 / 2)|^2 exp(-t^2 / 2), by the trapezoidal rule
+    in float64 with complex numbers."""
     t = np.linspace(-3, 3, knots)
     window = np.exp(-t * t / 2)
     difference = np.exp(1j * np.outer(x.astype(np.float64), t)).mean(axis=0) - window

@@ -57,14 +57,22 @@ def test_the_dot_is_always_chosen_and_no_patch_twice() -> None:
     chosen = sample.choose(frames, torch.Generator().manual_seed(0))
     assert all(len(row.unique()) == 20 for row in chosen)
     # Red where the dot is: green is below red nowhere else.
-    red = (frames[:, 0].int() - frames[:, 1].int()).unflatten(2, (16, 14)).unflatten(1, (16, 14)).sum(dim=(2, 4)).flatten(1)
+    red = (
+        (frames[:, 0].int() - frames[:, 1].int())
+        .unflatten(2, (16, 14))
+        .unflatten(1, (16, 14))
+        .sum(dim=(2, 4))
+        .flatten(1)
+    )
     assert (red.gather(1, chosen[:, :12]).sum(dim=1) / red.sum(dim=1)).min() > 0.9
     assert sample.key_bias(256).exp().sum().item() == pytest.approx(257)
     again = sample.choose(frames, torch.Generator().manual_seed(1))
     assert torch.equal(again[:, :12], chosen[:, :12]) and not torch.equal(again, chosen)
 
 
-def test_a_run_on_sampled_patches_goes_on_as_if_it_had_not_been_stopped(tiny: Config, episodes: Episodes, tmp_path: Path) -> None:
+def test_a_run_on_sampled_patches_goes_on_as_if_it_had_not_been_stopped(
+    tiny: Config, episodes: Episodes, tmp_path: Path
+) -> None:
     config = dataclasses.replace(tiny, training=dataclasses.replace(tiny.training, salient_patches=4, other_patches=3))
     whole = Trainer(config, episodes, tmp_path / "whole", CPU)
     whole.run(4, log_every=1)
@@ -75,7 +83,9 @@ def test_a_run_on_sampled_patches_goes_on_as_if_it_had_not_been_stopped(tiny: Co
         assert torch.equal(value, second.model.state_dict()[key]), key
 
 
-def test_a_checkpoint_from_the_middle_of_a_run_says_that_it_is_not_for_inference(tiny: Config, episodes: Episodes, tmp_path: Path) -> None:
+def test_a_checkpoint_from_the_middle_of_a_run_says_that_it_is_not_for_inference(
+    tiny: Config, episodes: Episodes, tmp_path: Path
+) -> None:
     trainer = Trainer(tiny, episodes, tmp_path, CPU)
     trainer.save(inference=False)
     with pytest.raises(ValueError, match="middle of a run"):

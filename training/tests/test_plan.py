@@ -30,7 +30,8 @@ def test_cem_finds_actions_that_reach_the_goal() -> None:
 
 
 def test_a_goal_beyond_the_bounds_is_approached_within_them() -> None:
-    """As the test of the device core's planner has it: a bowl whose bottom lies outside in some values is descended to the bound."""
+    """As the test of the device core's planner has it: a bowl whose bottom lies outside in some values is descended to
+    the bound."""
     latents, goals = torch.zeros(2, 2), torch.tensor([[9.0, 0.5], [-9.0, -0.5]])
     bounds = torch.tensor([-0.5, -1.0]), torch.tensor([0.125, 0.5])
     plan = CEM(horizon=3).plan(Adder(), latents, goals, torch.Generator().manual_seed(2), bounds)
@@ -43,7 +44,9 @@ def test_a_policy_that_clips_takes_no_action_beyond_the_bounds(tiny, episodes) -
     world, statistics = TwoRoom(), ActionStatistics([0.4, -0.2], [2.0, 3.0])
     taken = {}
     for clip in (False, True):
-        policy = ModelPolicy(world, LeWM(tiny.dimensions).eval(), statistics, CEM(samples=8, iterations=2, elites=2, clip=clip), 1)
+        policy = ModelPolicy(
+            world, LeWM(tiny.dimensions).eval(), statistics, CEM(samples=8, iterations=2, elites=2, clip=clip), 1
+        )
         states = episodes.states[:3, 0]
         policy(states, episodes.states[:3, 5], 0)
         taken[clip] = policy.plan

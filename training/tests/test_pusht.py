@@ -45,7 +45,9 @@ def compare(walk: dict[str, np.ndarray], same_machine: bool) -> None:
     for action in walk["actions"]:
         table.step(action)
         states.append(table.state)
-    np.testing.assert_allclose(np.array(states), walk["states"], rtol=0, atol=0 if same_machine else 1e-6, err_msg="states differ")
+    np.testing.assert_allclose(
+        np.array(states), walk["states"], rtol=0, atol=0 if same_machine else 1e-6, err_msg="states differ"
+    )
     single = torch.from_numpy(walk["states"])
     assert torch.equal(dynamics.reached(single, single[-1]), torch.from_numpy(walk["reached"])), "success differs"
     frames = np.stack([dynamics.draw(state) for state in walk["states"][::5]]).astype(int)
@@ -102,7 +104,11 @@ def test_cached_windows_begin_where_every_fifth_frame_is_drawn(pushes) -> None:
     statistics = ActionStatistics.of(part)
     every, fifth = (Windows(PushT(), part, statistics, 4, 28, torch.device("cpu"), cached) for cached in (False, True))
     starts = DATA.steps_max - 15 + 1
-    assert len(every) == 3 * starts and len(fifth) == 3 * math.ceil(starts / 5) and len(fifth.drawn) == 3 * (DATA.steps_max // 5 + 1)
+    assert (
+        len(every) == 3 * starts
+        and len(fifth) == 3 * math.ceil(starts / 5)
+        and len(fifth.drawn) == 3 * (DATA.steps_max // 5 + 1)
+    )
     same = torch.tensor([index for index in range(len(every)) if every.start[index] % 5 == 0])
     for one, other in zip(every.batch(same), fifth.batch(torch.arange(len(fifth)))):
         assert torch.equal(one, other)
@@ -128,7 +134,9 @@ def test_trains_evaluates_and_exports(config: Config, pushes, tmp_path: Path) ->
     cpu, data = torch.device("cpu"), tmp_path / "episodes.npz"
     pushes.save(data)
     Trainer(config, pushes, tmp_path / "run", cpu).run(2, log_every=1)
-    evaluation = evaluate(tmp_path / "run" / CHECKPOINT, data, tmp_path / "evaluation", cpu, pairs=5, samples=8, iterations=1)
+    evaluation = evaluate(
+        tmp_path / "run" / CHECKPOINT, data, tmp_path / "evaluation", cpu, pairs=5, samples=8, iterations=1
+    )
     assert set(evaluation["recorded"]) > {"model", "random", "straight_line", "recorded_actions"}
     export(tmp_path / "run" / CHECKPOINT, data, tmp_path / "evaluation", tmp_path / "model")
     card = (tmp_path / "model" / "README.md").read_text()

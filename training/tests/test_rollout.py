@@ -31,4 +31,6 @@ def test_any_number_of_rows_at_a_time_gives_the_same(tiny: Config) -> None:
     model = PlanningModel(LeWM(tiny.dimensions))
     latents, actions = torch.randn(650, 32, generator=generator), torch.randn(650, 5, 10, generator=generator)
     with torch.no_grad():
-        torch.testing.assert_close(model.rollout(latents, actions)[640:], model.rollout(latents[640:], actions[640:]), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            model.rollout(latents, actions)[640:], model.rollout(latents[640:], actions[640:]), atol=1e-5, rtol=1e-5
+        )

@@ -25,7 +25,14 @@ def _staged(tiny: Config) -> Config:
 
 def test_stages_follow_each_other_and_can_be_stopped_anywhere(tiny: Config, episodes: Episodes, tmp_path: Path) -> None:
     config = _staged(tiny)
-    assert config.steps == 9 and [config.stage(step) for step in (0, 2, 3, 5, 8, 9)] == [(0, 0), (0, 0), (1, 3), (2, 5), (2, 5), (2, 5)]
+    assert config.steps == 9 and [config.stage(step) for step in (0, 2, 3, 5, 8, 9)] == [
+        (0, 0),
+        (0, 0),
+        (1, 3),
+        (2, 5),
+        (2, 5),
+        (2, 5),
+    ]
     whole = Trainer(config, episodes, tmp_path / "whole", CPU)
     whole.run(100)
     assert whole.step == 9
@@ -61,7 +68,9 @@ def test_a_run_that_is_stopped_while_it_enters_a_stage_loses_nothing(
         assert torch.equal(value, parts.model.state_dict()[key]), key
 
 
-def test_a_frozen_encoder_keeps_its_latents_while_the_predictor_learns(tiny: Config, episodes: Episodes, tmp_path: Path) -> None:
+def test_a_frozen_encoder_keeps_its_latents_while_the_predictor_learns(
+    tiny: Config, episodes: Episodes, tmp_path: Path
+) -> None:
     config = _staged(tiny)
     trainer = Trainer(config, episodes, tmp_path, CPU)
     trainer.run(5)
@@ -87,4 +96,6 @@ def test_wrong_stages_are_named(tiny: Config) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             parse(document | {"then": then})
-    assert parse(parse(document | {"then": [{"steps": 7}]}).as_dict()).then == [dataclasses.replace(tiny.training, steps=7)]
+    assert parse(parse(document | {"then": [{"steps": 7}]}).as_dict()).then == [
+        dataclasses.replace(tiny.training, steps=7)
+    ]

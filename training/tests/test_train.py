@@ -37,7 +37,9 @@ def test_optimisation_lowers_the_loss_on_a_fixed_batch(tiny: Config, episodes: E
 def test_what_class_tokens_have_in_common_is_a_part_of_the_loss(tiny: Config, episodes: Episodes) -> None:
     model = LeWM(tiny.dimensions).train()
     initialize(model, tiny.training)
-    pixels, actions, _ = Windows(TwoRoom(), episodes, ActionStatistics.of(episodes), 4, tiny.dimensions.image, CPU).sample(8, 5)
+    pixels, actions, _ = Windows(
+        TwoRoom(), episodes, ActionStatistics.of(episodes), 4, tiny.dimensions.image, CPU
+    ).sample(8, 5)
     sigreg = SIGReg(projections=64)
     directions = sigreg.directions(tiny.dimensions.width, torch.Generator().manual_seed(0))
     settings = dataclasses.replace(tiny.training, common_weight=0.25)
@@ -58,7 +60,8 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tiny: Config, epis
     for key, value in whole.model.state_dict().items():
         assert torch.equal(value, second.model.state_dict()[key]), key
     logs = [
-        [{k: v for k, v in record.items() if k != "seconds"} for record in read_log(tmp_path / name / LOG)] for name in ("whole", "parts")
+        [{k: v for k, v in record.items() if k != "seconds"} for record in read_log(tmp_path / name / LOG)]
+        for name in ("whole", "parts")
     ]
     assert [record["loss"] for record in logs[0]] == [record["loss"] for record in logs[1]]
     assert (tmp_path / "parts" / "curves.png").stat().st_size > 1000

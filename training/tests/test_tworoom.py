@@ -10,8 +10,8 @@ from . import reference
 
 
 def compare(walk: dict[str, np.ndarray], same_processor: bool) -> None:
-    """Frames of another processor may differ by one level in a few values: the last bit of PyTorch's exp is the processor's, and the
-    reference cuts fractions off."""
+    """Frames of another processor may differ by one level in a few values: the last bit of PyTorch's exp is the
+    processor's, and the reference cuts fractions off."""
     states, actions, goals = (torch.from_numpy(walk[key]) for key in ("states", "actions", "goals"))
     assert torch.equal(dynamics.step(states[:-1], actions), states[1:]), "states differ from the reference's"
     assert torch.equal(dynamics.reached(states[1:], goals), torch.from_numpy(walk["done"])), "success differs"
@@ -60,6 +60,8 @@ def test_the_wall_is_crossed_through_the_door_only() -> None:
         crossed = (position[:, 0] < dynamics.WALL_CENTER) != (moved[:, 0] < dynamics.WALL_CENTER)
         crossings += int(crossed.sum())
         assert ((moved[crossed, 1] - dynamics.DOOR_CENTER).abs() <= dynamics.DOOR_HALF + dynamics.DOOR_MARGIN).all()
-        assert (moved >= dynamics.BORDER + dynamics.RADIUS).all() and (moved <= dynamics.IMAGE - dynamics.BORDER - dynamics.RADIUS).all()
+        assert (moved >= dynamics.BORDER + dynamics.RADIUS).all() and (
+            moved <= dynamics.IMAGE - dynamics.BORDER - dynamics.RADIUS
+        ).all()
         position = moved
     assert crossings > 0

@@ -61,7 +61,10 @@ test.each<[string, () => Uint8Array | Promise<Uint8Array>]>([
     () => dot.clone().toFormat(format).toBuffer(),
   ]),
 ])("what is neither JPEG nor PNG is not looked at further: %s", async (_title, bytes) => {
-  await expect(decodeImage(await bytes(), size, "x.jpg")).rejects.toMatchObject({ code: "IMAGE_FORMAT", source: "x.jpg" });
+  await expect(decodeImage(await bytes(), size, "x.jpg")).rejects.toMatchObject({
+    code: "IMAGE_FORMAT",
+    source: "x.jpg",
+  });
 });
 
 test("a JPEG's first bytes alone are no picture", async () => {

@@ -5,11 +5,12 @@ import { TriangleResizer } from "./resizeTriangle.js";
 /**
  * Decodes a JPEG or PNG to what a model's image input takes: `width * height * 3` bytes, RGB, rows from the top.
  *
- * The EXIF orientation is applied first, so that a portrait photo is portrait. Colours are converted to sRGB and transparent parts are laid
- * on white. The picture is then resized to exactly the given size by `TriangleResizer`. The largest picture that is taken needs some 400 MB meanwhile.
+ * The EXIF orientation is applied first, so that a portrait photo is portrait. Colours are converted to sRGB and
+ * transparent parts are laid on white. The picture is then resized to exactly the given size by `TriangleResizer`. The
+ * largest picture that is taken needs some 400 MB meanwhile.
  *
- * Throws an InputError with code `IMAGE_FORMAT` for bytes that are neither JPEG nor PNG, `IMAGE_TOO_LARGE` before such a picture is decoded, and
- * `IMAGE_UNREADABLE` for bytes that are no whole picture.
+ * Throws an InputError with code `IMAGE_FORMAT` for bytes that are neither JPEG nor PNG, `IMAGE_TOO_LARGE` before such
+ * a picture is decoded, and `IMAGE_UNREADABLE` for bytes that are no whole picture.
  */
 export async function decodeImage(
   bytes: Uint8Array,

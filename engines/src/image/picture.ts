@@ -1,6 +1,9 @@
 import { InputError } from "../errors.js";
 
-/** The pictures that boards, the command line and a browser's tab take, told by their first bytes: nothing else is given to a decoder. */
+/**
+ * The pictures that boards, the command line and a browser's tab take, told by their first bytes: nothing else is given
+ * to a decoder.
+ */
 const FORMATS = {
   "image/jpeg": [0xff, 0xd8, 0xff],
   "image/png": [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a],
@@ -24,11 +27,19 @@ function pictureType(bytes: Uint8Array): PictureType | undefined {
 export function requirePicture(bytes: Uint8Array, source: string): PictureType {
   const type = pictureType(bytes);
   if (type !== undefined) return type;
-  throw new InputError({ code: "IMAGE_FORMAT", source, message: "the bytes are no JPEG and no PNG", expected: PICTURES_TAKEN });
+  throw new InputError({
+    code: "IMAGE_FORMAT",
+    source,
+    message: "the bytes are no JPEG and no PNG",
+    expected: PICTURES_TAKEN,
+  });
 }
 
 /** Throws an InputError with code `IMAGE_TOO_LARGE`. To be asked before anything is decoded. */
-export function requirePictureSize({ width, height }: { readonly width: number; readonly height: number }, source: string): void {
+export function requirePictureSize(
+  { width, height }: { readonly width: number; readonly height: number },
+  source: string,
+): void {
   if (width <= PICTURE_SIDE_MAX && height <= PICTURE_SIDE_MAX && width * height <= PICTURE_PIXELS_MAX) return;
   throw new InputError({
     code: "IMAGE_TOO_LARGE",

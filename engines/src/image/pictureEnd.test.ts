@@ -25,7 +25,8 @@ test("whole pictures are whole, with whatever behind them", async () => {
 test("pictures that were cut are not, wherever, nor is anything else", async () => {
   const png = await sharp(photo).png().toBuffer();
   for (const picture of [photo, png, await withThumbnail()]) {
-    for (let share = 0; share < 1; share += 0.05) expect(endsWhole(picture.subarray(0, Math.floor(picture.length * share)))).toBe(false);
+    for (let share = 0; share < 1; share += 0.05)
+      expect(endsWhole(picture.subarray(0, Math.floor(picture.length * share)))).toBe(false);
   }
   expect(endsWhole(Buffer.from("hello"))).toBe(false);
   expect(endsWhole(Buffer.of(0xff, 0xff, 0xff, 0xff))).toBe(false);

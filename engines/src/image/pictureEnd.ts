@@ -4,8 +4,8 @@ const JPEG_END = [0xff, 0xd9];
 const START_OF_SCAN = 0xda;
 
 /**
- * Whether the mark that ends a JPEG or a PNG is there: decoders of browsers show what there is of a picture that was cut. What cameras append behind
- * the end is no harm, and the end of a thumbnail in a JPEG's head is not the picture's.
+ * Whether the mark that ends a JPEG or a PNG is there: decoders of browsers show what there is of a picture that was
+ * cut. What cameras append behind the end is no harm, and the end of a thumbnail in a JPEG's head is not the picture's.
  */
 export function endsWhole(bytes: Uint8Array): boolean {
   if (bytes[0] !== 0xff) return contains(bytes, PNG_END, 8);

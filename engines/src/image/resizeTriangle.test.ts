@@ -12,7 +12,9 @@ interface Case {
 }
 
 /** Made by Pillow: fixtures/make_pillow_bilinear.py. */
-const { cases } = JSON.parse(readFileSync(new URL("../../fixtures/pillow-bilinear.json", import.meta.url), "utf8")) as { cases: Case[] };
+const { cases } = JSON.parse(readFileSync(new URL("../../fixtures/pillow-bilinear.json", import.meta.url), "utf8")) as {
+  cases: Case[];
+};
 
 /** The rules of make_pillow_bilinear.py. */
 const PATTERNS: Record<Case["pattern"], (width: number, height: number) => Uint8Array> = {
@@ -32,14 +34,23 @@ const PATTERNS: Record<Case["pattern"], (width: number, height: number) => Uint8
     }),
 };
 
-const resize = (pixels: Uint8Array, from: readonly [number, number], to: readonly [number, number], stride = 3): Uint8Array => {
+const resize = (
+  pixels: Uint8Array,
+  from: readonly [number, number],
+  to: readonly [number, number],
+  stride = 3,
+): Uint8Array => {
   const resizer = new TriangleResizer({ width: from[0], height: from[1] }, { width: to[0], height: to[1] }, stride);
-  for (let row = 0; row < from[1]; row++) resizer.addRow(pixels.subarray(row * from[0] * stride, (row + 1) * from[0] * stride));
+  for (let row = 0; row < from[1]; row++)
+    resizer.addRow(pixels.subarray(row * from[0] * stride, (row + 1) * from[0] * stride));
   return resizer.rgb();
 };
 
 const largestDifference = (a: Uint8Array, b: Uint8Array): number =>
-  a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] ?? Number.NaN))), a.length === b.length ? 0 : Number.NaN);
+  a.reduce(
+    (most, value, i) => Math.max(most, Math.abs(value - (b[i] ?? Number.NaN))),
+    a.length === b.length ? 0 : Number.NaN,
+  );
 
 describe.each(cases)("$pattern of $from, resized to $to", ({ pattern, from, to, rgb }) => {
   const pixels = PATTERNS[pattern](...from);
@@ -76,5 +87,7 @@ test("pixels between two are mixed by distance, and pixels in one are averaged w
   };
   expect(gray([0, 80, 160, 240], 8)).toEqual([0, 20, 60, 100, 140, 180, 220, 240]);
   // Half as wide, the triangle reaches over four pixels with weights 1, 3, 3, 1; over three at the edge.
-  expect(gray([0, 80, 160, 240, 240, 240], 3)).toEqual([(80 * 3 + 160) / 7, (80 + 160 * 3 + 240 * 3 + 240) / 8, 240].map(Math.round));
+  expect(gray([0, 80, 160, 240, 240, 240], 3)).toEqual(
+    [(80 * 3 + 160) / 7, (80 + 160 * 3 + 240 * 3 + 240) / 8, 240].map(Math.round),
+  );
 });

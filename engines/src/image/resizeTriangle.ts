@@ -9,7 +9,10 @@ interface Window {
   readonly weights: Float32Array;
 }
 
-/** The windows of a triangle filter (bilinear, widened when shrinking); at the edges the weights of what exists sum to one. */
+/**
+ * The windows of a triangle filter (bilinear, widened when shrinking); at the edges the weights of what exists sum to
+ * one.
+ */
 function windowsOf(from: number, to: number): Window[] {
   const scale = from / to;
   const reach = Math.max(1, scale);
@@ -17,7 +20,9 @@ function windowsOf(from: number, to: number): Window[] {
     const centre = (out + 0.5) * scale;
     const first = Math.max(0, Math.ceil(centre - reach - 0.5));
     const last = Math.min(from - 1, Math.floor(centre + reach - 0.5));
-    const weights = Float32Array.from({ length: last - first + 1 }, (_, i) => Math.max(0, 1 - Math.abs(first + i + 0.5 - centre) / reach));
+    const weights = Float32Array.from({ length: last - first + 1 }, (_, i) =>
+      Math.max(0, 1 - Math.abs(first + i + 0.5 - centre) / reach),
+    );
     const sum = weights.reduce((total, weight) => total + weight, 0);
     return { first, weights: weights.map((weight) => weight / sum) };
   });
@@ -26,9 +31,10 @@ function windowsOf(from: number, to: number): Window[] {
 const CHANNELS = 3;
 
 /**
- * The one filter that every picture goes through, whoever has decoded it. A picture is given row by row, so that no more of it than one row has to be in
- * memory. Both axes are filtered independently with a triangle, whose width grows as the picture shrinks (what Pillow calls BILINEAR); a picture of the
- * wanted size stays as it is. Sums are not rounded before the end, where Pillow rounds to 8 bits between the axes: results differ from its by one level.
+ * The one filter that every picture goes through, whoever has decoded it. A picture is given row by row, so that no
+ * more of it than one row has to be in memory. Both axes are filtered independently with a triangle, whose width grows
+ * as the picture shrinks (what Pillow calls BILINEAR); a picture of the wanted size stays as it is. Sums are not
+ * rounded before the end, where Pillow rounds to 8 bits between the axes: results differ from its by one level.
  */
 export class TriangleResizer {
   #columns: Window[];
@@ -60,7 +66,8 @@ export class TriangleResizer {
       const weight = weights[this.#row - first];
       if (weight === undefined) continue;
       const at = out * width;
-      for (let i = 0; i < width; i++) this.#sums[at + i] = (this.#sums[at + i] as number) + weight * (this.#line[i] as number);
+      for (let i = 0; i < width; i++)
+        this.#sums[at + i] = (this.#sums[at + i] as number) + weight * (this.#line[i] as number);
     }
     this.#row++;
   }

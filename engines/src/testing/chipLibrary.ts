@@ -22,5 +22,7 @@ export function listed(heading: string): string[] {
 
 /** Whether a section's name is one of the patterns, of which `.text*` stands for `.text` and `.text.anything`. */
 export function matches(name: string, patterns: readonly string[]): boolean {
-  return patterns.some((pattern) => (pattern.endsWith("*") ? `${name}.`.startsWith(`${pattern.slice(0, -1)}.`) : name === pattern));
+  return patterns.some((pattern) =>
+    pattern.endsWith("*") ? `${name}.`.startsWith(`${pattern.slice(0, -1)}.`) : name === pattern,
+  );
 }

@@ -11,11 +11,21 @@ export interface ChipSize {
   readonly static_ram_bytes: number;
 }
 
-const KINDS = { code_bytes: /^\.text/, constant_bytes: /^\.s?rodata/, initialised_bytes: /^\.s?data/, zeroed_bytes: /^\.s?bss/ };
+const KINDS = {
+  code_bytes: /^\.text/,
+  constant_bytes: /^\.s?rodata/,
+  initialised_bytes: /^\.s?data/,
+  zeroed_bytes: /^\.s?bss/,
+};
 
-/** What object files take of a chip when all of their functions are linked: an upper bound, since a linker drops what nobody calls. */
+/**
+ * What object files take of a chip when all of their functions are linked: an upper bound, since a linker drops what
+ * nobody calls.
+ */
 export function chipSize(objects: readonly ElfFile[]): ChipSize {
-  const allocated = objects.flatMap((object) => object.sections.filter((section) => section.allocated && section.bytes > 0));
+  const allocated = objects.flatMap((object) =>
+    object.sections.filter((section) => section.allocated && section.bytes > 0),
+  );
   const sum = (kind: keyof typeof KINDS) =>
     allocated.filter((section) => KINDS[kind].test(section.name)).reduce((total, section) => total + section.bytes, 0);
   const kinds = {

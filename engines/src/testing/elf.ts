@@ -7,15 +7,19 @@ export interface ArchiveMember {
 const AR_MAGIC = "!<arch>\n";
 const AR_HEADER_BYTES = 60;
 
-/** The object files of an `ar` archive (System V and GNU form), without its symbol index and its table of long names. */
+/**
+ * The object files of an `ar` archive (System V and GNU form), without its symbol index and its table of long names.
+ */
 export function readArchive(bytes: Uint8Array): ArchiveMember[] {
-  if (text(bytes, 0, 8) !== AR_MAGIC) throw new Error(`not an archive: it does not begin with ${JSON.stringify(AR_MAGIC)}`);
+  if (text(bytes, 0, 8) !== AR_MAGIC)
+    throw new Error(`not an archive: it does not begin with ${JSON.stringify(AR_MAGIC)}`);
   const members: ArchiveMember[] = [];
   let at = 8;
   while (at + AR_HEADER_BYTES <= bytes.length) {
     const name = text(bytes, at, 16).trim();
     const size = Number(text(bytes, at + 48, 10).trim());
-    if (text(bytes, at + 58, 2) !== "`\n" || !Number.isInteger(size)) throw new Error(`byte ${at}: expected an archive member's header`);
+    if (text(bytes, at + 58, 2) !== "`\n" || !Number.isInteger(size))
+      throw new Error(`byte ${at}: expected an archive member's header`);
     const data = bytes.subarray(at + AR_HEADER_BYTES, at + AR_HEADER_BYTES + size);
     if (data.length !== size) throw new Error(`member ${name} is cut short`);
     if (name !== "/" && name !== "//") members.push({ name, data });

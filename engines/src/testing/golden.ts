@@ -17,7 +17,10 @@ export function goldenInputs(entry: EntryInfo, rows: number, seed: number): Uint
 }
 
 /** The digest that a self-test vector of a model should carry, from a run of the model. */
-export async function goldenDigest(model: Model, golden: { entry: string; rows: number; seed: number }): Promise<Uint8Array> {
+export async function goldenDigest(
+  model: Model,
+  golden: { entry: string; rows: number; seed: number },
+): Promise<Uint8Array> {
   const entry = model.info.entries.find((each) => each.name === golden.entry);
   if (entry === undefined) throw new RangeError(`no entry ${golden.entry}`);
   const session = await model.createSession();

@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { Encoder } from "cbor-x";
 import { roundUp } from "./packWeights.js";
 
-/** Where an activation lives: bytes of a region, at an offset the builder chooses, or shared with a tensor named before. */
+/**
+ * Where an activation lives: bytes of a region, at an offset the builder chooses, or shared with a tensor named before.
+ */
 export interface ActivationOptions {
   readonly region?: "fast" | "slow" | "state";
   readonly type?: "f32" | "u8" | "i32";
@@ -49,8 +51,8 @@ const MAGIC = [0x89, 0x53, 0x59, 0x4e, 0x0d, 0x0a, 0x1a, 0x0a];
 const CBOR = new Encoder({ useRecords: false, variableMapSize: true, tagUint8Array: false, mapsAsObjects: true });
 
 /**
- * Writes small packs for tests straight from docs/format.md, sharing no code with the packer. Tensors are numbered as they are added;
- * activations get memory of their own, one after the other, so that there is no plan to get wrong.
+ * Writes small packs for tests straight from docs/format.md, sharing no code with the packer. Tensors are numbered as
+ * they are added; activations get memory of their own, one after the other, so that there is no plan to get wrong.
  */
 export class PackBuilder {
   readonly #name: string;
@@ -165,7 +167,10 @@ export class PackBuilder {
   }
 }
 
-/** Writes the digest of a file whose other bytes are as wanted, in place; a changed file is sealed again to be refused for the change itself. */
+/**
+ * Writes the digest of a file whose other bytes are as wanted, in place; a changed file is sealed again to be refused
+ * for the change itself.
+ */
 export function seal(file: Uint8Array): Uint8Array {
   const digest = createHash("sha256").update(file.subarray(0, 32)).update(file.subarray(PREFIX_BYTES)).digest();
   file.set(digest, 32);

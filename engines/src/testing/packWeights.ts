@@ -74,7 +74,12 @@ const LAYOUTS: Readonly<Record<StorageType, Layout>> = {
     scales: false,
     halfExponent: 0,
   },
-  i4: { multiple: 32, panel: (k) => [...repeat(k / 32, [[16, "byte"]]), [Math.ceil(k / 64), "byte"]], scales: true, halfExponent: 0 },
+  i4: {
+    multiple: 32,
+    panel: (k) => [...repeat(k / 32, [[16, "byte"]]), [Math.ceil(k / 64), "byte"]],
+    scales: true,
+    halfExponent: 0,
+  },
   i3: {
     multiple: 32,
     panel: (k) => [
@@ -95,8 +100,8 @@ export function inputMultiple(type: StorageType): number {
 }
 
 /**
- * A linear weight [n, k] of a storage type, filled from `random`: every stored integer takes any value, scales are such that outputs stay
- * near 1 for inputs near 1. Lanes beyond n and int8 rows beyond k are zero.
+ * A linear weight [n, k] of a storage type, filled from `random`: every stored integer takes any value, scales are such
+ * that outputs stay near 1 for inputs near 1. Lanes beyond n and int8 rows beyond k are zero.
  */
 export function randomWeight(type: StorageType, n: number, k: number, random: Xorshift32): Uint8Array {
   const layout = LAYOUTS[type];
@@ -105,7 +110,8 @@ export function randomWeight(type: StorageType, n: number, k: number, random: Xo
   const chunks: Uint8Array[] = [];
   for (let panel = 0; panel < panels; panel += 1) {
     const lanes = Math.min(LANES, n - panel * LANES);
-    for (const [rows, element] of layout.panel(k)) chunks.push(randomField(rows, lanes, element, k, layout.halfExponent, random));
+    for (const [rows, element] of layout.panel(k))
+      chunks.push(randomField(rows, lanes, element, k, layout.halfExponent, random));
     if (type === "i8") chunks.push(new Uint8Array((roundUp(k, LANES) - k) * LANES));
   }
   if (layout.scales) {
@@ -115,7 +121,14 @@ export function randomWeight(type: StorageType, n: number, k: number, random: Xo
   return concatenate(chunks);
 }
 
-function randomField(rows: number, lanes: number, element: Element, k: number, exponent: number, random: Xorshift32): Uint8Array {
+function randomField(
+  rows: number,
+  lanes: number,
+  element: Element,
+  k: number,
+  exponent: number,
+  random: Xorshift32,
+): Uint8Array {
   const size = ELEMENT_BYTES[element];
   const bytes = new Uint8Array(rows * LANES * size);
   const view = new DataView(bytes.buffer);
@@ -127,8 +140,10 @@ function randomField(rows: number, lanes: number, element: Element, k: number, e
       // Positive halves over three powers of two.
       else if (element === "f16") view.setUint16(at, ((exponent + (word % 3)) << 10) | ((word >>> 8) & 1023), true);
       // Halves between 2^-7 and 2^-4 of either sign.
-      else if (element === "f16 signed") view.setUint16(at, ((word & 1) << 15) | ((8 + (word % 3)) << 10) | ((word >>> 8) & 1023), true);
-      else if (element === "f32 scale") view.setFloat32(at, (0.5 + (word >>> 9) * 2 ** -23) / (64 * Math.sqrt(k)), true);
+      else if (element === "f16 signed")
+        view.setUint16(at, ((word & 1) << 15) | ((8 + (word % 3)) << 10) | ((word >>> 8) & 1023), true);
+      else if (element === "f32 scale")
+        view.setFloat32(at, (0.5 + (word >>> 9) * 2 ** -23) / (64 * Math.sqrt(k)), true);
       else view.setFloat32(at, ((word >>> 8) * 2 ** -23 - 1) / Math.sqrt(k), true);
     }
   }

@@ -3,7 +3,8 @@ export class Xorshift32 {
   #state: number;
 
   constructor(seed: number) {
-    if (!Number.isInteger(seed) || seed < 1 || seed > 0xffffffff) throw new RangeError(`a seed is 1..2^32-1, not ${seed}`);
+    if (!Number.isInteger(seed) || seed < 1 || seed > 0xffffffff)
+      throw new RangeError(`a seed is 1..2^32-1, not ${seed}`);
     this.#state = seed;
   }
 

@@ -6,7 +6,12 @@ export interface SmallPackOptions {
   readonly seed?: number;
   /** How attention computes; `f32` keeps linear layers as the only quantised part. */
   readonly attention?: "f32" | "i8";
-  readonly goldens?: readonly { readonly entry: string; readonly rows: number; readonly seed: number; readonly digest: Uint8Array }[];
+  readonly goldens?: readonly {
+    readonly entry: string;
+    readonly rows: number;
+    readonly seed: number;
+    readonly digest: Uint8Array;
+  }[];
   readonly meta?: Readonly<Record<string, unknown>>;
 }
 
@@ -31,13 +36,16 @@ export function attentionScratch(rows: number, heads: number, dim: number): numb
   const dimPadded = roundUp(dim, 16);
   const rowsPadded = roundUp(rows, 16);
   const sizes = [rows * heads * dimPadded, 4 * rows * heads, heads * rowsPadded * dimPadded, 4 * heads * rowsPadded];
-  return [...sizes, heads * dimPadded * rowsPadded, 4 * heads * dimPadded].reduce((sum, size) => sum + roundUp(size, 64), 0);
+  return [...sizes, heads * dimPadded * rowsPadded, 4 * heads * dimPadded].reduce(
+    (sum, size) => sum + roundUp(size, 64),
+    0,
+  );
 }
 
 /**
- * A model of a few kilobytes that takes most ways through the runtime. Entry `encode`: `x` f32 [rows, width], dynamic, goes through layer
- * norm, attention with a residual, and a GELU layer to `z` f32 [rows, width/2 + 3]. Entry `step`: adds `u` f32 [1, 8] to a state and
- * answers the sum. Weights come from the seed.
+ * A model of a few kilobytes that takes most ways through the runtime. Entry `encode`: `x` f32 [rows, width], dynamic,
+ * goes through layer norm, attention with a residual, and a GELU layer to `z` f32 [rows, width/2 + 3]. Entry `step`:
+ * adds `u` f32 [1, 8] to a state and answers the sum. Weights come from the seed.
  */
 export function smallPack(type: StorageType, options: SmallPackOptions = {}): Uint8Array {
   const random = new Xorshift32(options.seed ?? 0x51a11);
@@ -46,8 +54,10 @@ export function smallPack(type: StorageType, options: SmallPackOptions = {}): Ui
   const outputs = Math.floor(width / 2) + 3;
   const rows = SMALL_ROWS_MAX;
   const pack = new PackBuilder(`small-${type}`);
-  const values = (count: number, scale: number, offset = 0) => Float32Array.from({ length: count }, () => random.unit() * scale + offset);
-  const weight = (name: string, n: number, k: number) => pack.constant(name, type, [n, k], randomWeight(type, n, k, random));
+  const values = (count: number, scale: number, offset = 0) =>
+    Float32Array.from({ length: count }, () => random.unit() * scale + offset);
+  const weight = (name: string, n: number, k: number) =>
+    pack.constant(name, type, [n, k], randomWeight(type, n, k, random));
 
   const gamma = pack.vector("norm.weight", [width], values(width, 0.5, 1));
   const beta = pack.vector("norm.bias", [width], values(width, 0.1));
@@ -84,7 +94,19 @@ export function smallPack(type: StorageType, options: SmallPackOptions = {}): Ui
     [
       { op: "layer_norm", x, out: normed, eps: 1e-5, gamma, beta },
       { op: "linear", x: normed, w: qkvWeight, out: qkv, bias: qkvBias, ...linear },
-      { op: "attention", q, k, v, out: mixed, heads, kv_heads: heads, scale: dim ** -0.5, causal: true, compute, ...attention },
+      {
+        op: "attention",
+        q,
+        k,
+        v,
+        out: mixed,
+        heads,
+        kv_heads: heads,
+        scale: dim ** -0.5,
+        causal: true,
+        compute,
+        ...attention,
+      },
       { op: "linear", x: mixed, w: outWeight, out: y, gate, residual: x, ...linear },
       { op: "linear", x: y, w: upWeight, out: z, bias: upBias, act: "gelu", ...linear },
     ],

@@ -6,7 +6,10 @@ import { lanAddress } from "./lanAddress.js";
 export interface BoardBroker {
   /** For this machine, without a user and a password. */
   readonly url: string;
-  /** For others in the local network; undefined when it is served to this machine alone, there is no network, or it is not ours. */
+  /**
+   * For others in the local network; undefined when it is served to this machine alone, there is no network, or it is
+   * not ours.
+   */
   readonly lanUrl: string | undefined;
   /** Whether it runs in this process. */
   readonly embedded: boolean;
@@ -47,5 +50,11 @@ async function listenAt(host: string, port: number | undefined) {
 
 /** A broker that somebody else runs. Throws an InputError with code `BROKER_URL` when that is no address of one. */
 export function brokerAt(address: string): BoardBroker {
-  return { url: brokerAddress(address).url, boardUrl: address, lanUrl: undefined, embedded: false, close: async () => undefined };
+  return {
+    url: brokerAddress(address).url,
+    boardUrl: address,
+    lanUrl: undefined,
+    embedded: false,
+    close: async () => undefined,
+  };
 }

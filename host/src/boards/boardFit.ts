@@ -4,20 +4,33 @@ import { type BoardFit, type SlotFit, updatableInPlace } from "../report/slotFit
 
 /** Which of a board's model slots hold a file of `fileBytes`, its signature not counted, in the order of the flash. */
 export function slotFits(board: Board, fileBytes: number): SlotFit[] {
-  return modelPartitions(board).map(({ name, size }) => ({ slot: name, availableBytes: size, fits: fileBytes <= size }));
+  return modelPartitions(board).map(({ name, size }) => ({
+    slot: name,
+    availableBytes: size,
+    fits: fileBytes <= size,
+  }));
 }
 
 /**
- * Holds what a pack and one session need against the memories of a board: its model slots, of which one must hold the file and both to update
- * it in place, and SRAM and PSRAM as the firmware shares them out. SRAM holds region `fast`, the session and the threads' scratch; PSRAM holds
- * region `slow`, the state and a request's body for every request that the board accepts at once.
+ * Holds what a pack and one session need against the memories of a board: its model slots, of which one must hold the
+ * file and both to update it in place, and SRAM and PSRAM as the firmware shares them out. SRAM holds region `fast`,
+ * the session and the threads' scratch; PSRAM holds region `slow`, the state and a request's body for every request
+ * that the board accepts at once.
  */
 export function boardFit(board: Board, fileBytes: number, needs: SessionRequirements): BoardFit {
   const slots = slotFits(board, fileBytes);
   const bodies = board.requests.bodyBytesMax * board.requests.countMax;
   const lines = [
-    { memory: "flash", neededBytes: fileBytes, availableBytes: Math.max(0, ...slots.map(({ availableBytes }) => availableBytes)) },
-    { memory: "SRAM", neededBytes: needs.fastBytes + needs.sessionBytes + needs.threadBytes, availableBytes: board.sram.freeBytes },
+    {
+      memory: "flash",
+      neededBytes: fileBytes,
+      availableBytes: Math.max(0, ...slots.map(({ availableBytes }) => availableBytes)),
+    },
+    {
+      memory: "SRAM",
+      neededBytes: needs.fastBytes + needs.sessionBytes + needs.threadBytes,
+      availableBytes: board.sram.freeBytes,
+    },
     {
       memory: "PSRAM",
       neededBytes: needs.slowBytes + needs.stateBytes + bodies,

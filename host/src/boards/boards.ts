@@ -6,7 +6,9 @@ import { type Board, readBoard } from "synapse-sim/boards";
 import { type BoardSpeed, REFERENCE_BOARD } from "../report/boardEstimate.js";
 
 /** The boards' files lie in a published package, and else beside this project's packages. */
-const PLACES = [new URL("../../boards/", import.meta.url), new URL("../../../boards/", import.meta.url)].map((url) => fileURLToPath(url));
+const PLACES = [new URL("../../boards/", import.meta.url), new URL("../../../boards/", import.meta.url)].map((url) =>
+  fileURLToPath(url),
+);
 const BOARDS = PLACES.find((folder) => existsSync(folder)) ?? (PLACES[0] as string);
 
 /** PSRAM streams 170 MB/s to one core at 200 MHz (published figures: 150 to 190), and less at slower clocks. */
@@ -42,5 +44,9 @@ function knownBoardFiles(): string[] {
 
 /** What the estimate of board time needs of a board file; the model's weights are taken to lie in PSRAM. */
 export function boardSpeed(board: Board): BoardSpeed {
-  return { cpuHz: board.cpu.mhz * 1e6, cores: board.cpu.cores, weightBytesPerSecond: board.psram.mhz * 1e6 * PSRAM_BYTES_PER_HZ };
+  return {
+    cpuHz: board.cpu.mhz * 1e6,
+    cores: board.cpu.cores,
+    weightBytesPerSecond: board.psram.mhz * 1e6 * PSRAM_BYTES_PER_HZ,
+  };
 }

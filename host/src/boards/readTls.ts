@@ -10,8 +10,14 @@ export interface TlsFiles {
   readonly key?: string | undefined;
 }
 
-/** What the two files hold; undefined when neither is named. Rejects with InputError `TLS_HALF` when one is, and `TLS_INVALID` when they are no pair. */
-export async function readTlsIdentity({ certificate, key }: TlsFiles, options: string): Promise<TlsIdentity | undefined> {
+/**
+ * What the two files hold; undefined when neither is named. Rejects with InputError `TLS_HALF` when one is, and
+ * `TLS_INVALID` when they are no pair.
+ */
+export async function readTlsIdentity(
+  { certificate, key }: TlsFiles,
+  options: string,
+): Promise<TlsIdentity | undefined> {
   if (certificate === undefined && key === undefined) return undefined;
   if (certificate === undefined || key === undefined) {
     const [given, missing] = certificate === undefined ? ["a key", "its certificate"] : ["a certificate", "its key"];
@@ -28,7 +34,9 @@ export async function readTlsIdentity({ certificate, key }: TlsFiles, options: s
 }
 
 /** As BrokerLink takes them; undefined when no file is named. */
-export async function readBrokerTls(files: TlsFiles & { readonly authorities?: string | undefined }): Promise<TlsOptions | undefined> {
+export async function readBrokerTls(
+  files: TlsFiles & { readonly authorities?: string | undefined },
+): Promise<TlsOptions | undefined> {
   const identity = await readTlsIdentity(files, "--broker-cert and --broker-key");
   const authorities = files.authorities === undefined ? undefined : await readPem(files.authorities);
   if (authorities !== undefined) secureOptions({ authorities }, { authorities: files.authorities });

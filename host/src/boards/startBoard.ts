@@ -35,7 +35,10 @@ export interface StartBoardRequest {
   readonly deviceName?: string;
   /** As of SimulatedBoard. */
   readonly access: "open" | "unclaimed";
-  /** Whether the board announces itself in the local network; it does unless this is false, or only this machine is served. */
+  /**
+   * Whether the board announces itself in the local network; it does unless this is false, or only this machine is
+   * served.
+   */
   readonly mdns?: boolean;
   /** Paths of public keys: the board takes only models that one of them signed. */
   readonly updateKeys?: readonly string[];
@@ -67,11 +70,16 @@ export interface RunningBoard {
   close(): Promise<void>;
 }
 
-/** Puts a model on a simulated board and serves it. Rejects with an InputError when the model does not fit or the port is taken. */
+/**
+ * Puts a model on a simulated board and serves it. Rejects with an InputError when the model does not fit or the port
+ * is taken.
+ */
 export async function startBoard(request: StartBoardRequest): Promise<RunningBoard> {
   const file = await readInput(request.model, "a .syn file", PACK_BYTES_MAX);
   const { header, fileBytes } = readPack(file, request.model);
-  const updateKeys = await Promise.all((request.updateKeys ?? []).map(async (path) => updateKeyPoint(await readUpdateKey(path))));
+  const updateKeys = await Promise.all(
+    (request.updateKeys ?? []).map(async (path) => updateKeyPoint(await readUpdateKey(path))),
+  );
   const simulated = await SimulatedBoard.create({
     board: request.board,
     model: file,

@@ -30,7 +30,10 @@ export interface RunningTab {
   close(): Promise<void>;
 }
 
-/** Serves a board that runs in the browser. Rejects with an InputError when the model does not fit the board or the port is taken. */
+/**
+ * Serves a board that runs in the browser. Rejects with an InputError when the model does not fit the board or the port
+ * is taken.
+ */
 export async function startTab({ board, model: path, host, port, tls }: StartTabRequest): Promise<RunningTab> {
   const model = await readInput(path, "a .syn file", PACK_BYTES_MAX);
   const { header, fileBytes } = readPack(model, path);

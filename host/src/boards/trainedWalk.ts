@@ -15,11 +15,14 @@ export interface TrainedWalk {
 }
 
 /**
- * Lets a simulated board watch a walk that its model was not trained on, frame by frame with the actions that were taken, and then a frame that no
- * action leads to. `episode` is a folder, or one in a zip archive, of frames (`frame-00.png`, ..) with an `episode.json`.
+ * Lets a simulated board watch a walk that its model was not trained on, frame by frame with the actions that were
+ * taken, and then a frame that no action leads to. `episode` is a folder, or one in a zip archive, of frames
+ * (`frame-00.png`, ..) with an `episode.json`.
  */
 export async function watchWalk(board: Board, model: string, episode: string): Promise<TrainedWalk> {
-  const { actions } = (await readJsonInput(join(episode, "episode.json"), "an episode", JSON_BYTES_MAX)) as { actions: number[][] };
+  const { actions } = (await readJsonInput(join(episode, "episode.json"), "an episode", JSON_BYTES_MAX)) as {
+    actions: number[][];
+  };
   const simulated = await SimulatedBoard.create({ board, model: await readFile(model), modelSource: model });
   try {
     const observe = async (frame: number, action: readonly number[] | undefined) => {

@@ -1,4 +1,13 @@
-import { closeSync, copyFileSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -83,7 +92,12 @@ describe("a torch file", () => {
     const [plain, ema] = ["model", "ema"].map((name) => checkpoint.stateDicts?.get(name)?.get("a.bias"));
     const [a, b] = [await plain?.readF32(), await ema?.readF32()];
     expect(b).toEqual(a?.map((value) => Math.fround(value + 1)));
-    expect([...(checkpoint.stateDicts?.get("")?.keys() ?? [])]).toEqual(["model.a.weight", "model.a.bias", "ema.a.weight", "ema.a.bias"]);
+    expect([...(checkpoint.stateDicts?.get("")?.keys() ?? [])]).toEqual([
+      "model.a.weight",
+      "model.a.bias",
+      "ema.a.weight",
+      "ema.a.bias",
+    ]);
     await checkpoint.close();
     const modules = await openCheckpoint(join(FIXTURES, "modules.pt"));
     expect(modules.stateDict).toBe("");
@@ -109,7 +123,10 @@ describe("a torch file", () => {
   });
 
   it.each([
-    ["numpy", /the scale "fc\.weight_scale" of 8-bit floats is an object of Python, "numpy\._core\.multiarray\.scalar"/],
+    [
+      "numpy",
+      /the scale "fc\.weight_scale" of 8-bit floats is an object of Python, "numpy\._core\.multiarray\.scalar"/,
+    ],
     ["text", /the scale "fc\.weight_scale" of 8-bit floats is a list of other things/],
     ["attribute", /has its scale as an attribute, "scale_inv"/],
   ])("whose scales of 8-bit floats cannot be read says which: %s", async (name, message) => {

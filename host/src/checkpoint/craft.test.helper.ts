@@ -18,7 +18,8 @@ export class Bytes {
   readonly #parts: Uint8Array[] = [];
 
   raw(...parts: (Uint8Array | number[] | string)[]): this {
-    for (const part of parts) this.#parts.push(typeof part === "string" ? new TextEncoder().encode(part) : Uint8Array.from(part));
+    for (const part of parts)
+      this.#parts.push(typeof part === "string" ? new TextEncoder().encode(part) : Uint8Array.from(part));
     return this;
   }
   u8(...values: number[]): this {
@@ -59,7 +60,9 @@ export interface ZipMember {
   readonly claims?: number;
 }
 
-/** A zip as an ordinary tool writes it; `zip64` moves every size and offset of the directory into the 64-bit records. */
+/**
+ * A zip as an ordinary tool writes it; `zip64` moves every size and offset of the directory into the 64-bit records.
+ */
 export function zipBytes(members: readonly ZipMember[], zip64 = false): Uint8Array {
   const body = new Bytes();
   const directory = new Bytes();
@@ -70,7 +73,9 @@ export function zipBytes(members: readonly ZipMember[], zip64 = false): Uint8Arr
     const bytes = claims ?? data.length;
     const crc = crc32(data);
     body.u32(0x04034b50).u16(45, 0, method, 0, 0).u32(crc, stored.length, bytes).u16(name.length, 0).raw(name, stored);
-    const extra = zip64 ? new Bytes().u16(0x7777, 2, 0).u16(1, 24).u64(bytes, stored.length, offset).done() : new Uint8Array(0);
+    const extra = zip64
+      ? new Bytes().u16(0x7777, 2, 0).u16(1, 24).u64(bytes, stored.length, offset).done()
+      : new Uint8Array(0);
     const narrow = zip64 ? [0xffffffff, 0xffffffff] : [stored.length, bytes];
     directory
       .u32(0x02014b50)
@@ -94,7 +99,10 @@ export function zipBytes(members: readonly ZipMember[], zip64 = false): Uint8Arr
   return out.u32(0x06054b50).u16(0, 0, count, count).u32(entries.length, offset).u16(0).done();
 }
 
-/** The InputError that opening (or then reading) `bytes` ends in; fails the test when it succeeds or ends in anything else. */
+/**
+ * The InputError that opening (or then reading) `bytes` ends in; fails the test when it succeeds or ends in anything
+ * else.
+ */
 export async function rejection(path: string, bytes: Uint8Array): Promise<InputError> {
   writeFileSync(path, bytes);
   try {

@@ -1,10 +1,17 @@
 import { dequantizeQ2K, dequantizeQ3K, dequantizeQ4K, dequantizeQ5K, dequantizeQ6K } from "./dequantizeK.js";
-import { dequantizeIq4Nl, dequantizeIq4Xs, dequantizeMxfp4, dequantizeQ2_0, dequantizeTq1, dequantizeTq2 } from "./dequantizeTables.js";
+import {
+  dequantizeIq4Nl,
+  dequantizeIq4Xs,
+  dequantizeMxfp4,
+  dequantizeQ2_0,
+  dequantizeTq1,
+  dequantizeTq2,
+} from "./dequantizeTables.js";
 import { f16Values } from "./half.js";
 
 /**
- * Expands `blocks` blocks of one ggml type into `out`. Layouts: the block structures of ggml-common.h. Every product and sum is rounded to f32, as
- * ggml's reference `dequantize_row_*` does, so the results agree bit for bit.
+ * Expands `blocks` blocks of one ggml type into `out`. Layouts: the block structures of ggml-common.h. Every product
+ * and sum is rounded to f32, as ggml's reference `dequantize_row_*` does, so the results agree bit for bit.
  */
 export type Dequantize = (bytes: Uint8Array, blocks: number, out: Float32Array) => void;
 
@@ -18,7 +25,10 @@ function q8_0(bytes: Uint8Array, blocks: number, out: Float32Array): void {
   }
 }
 
-/** The 4- and 5-bit blocks of 32: scale, for "_1" types a minimum, for 5 bits a word of high bits, then 16 bytes of two nibbles. */
+/**
+ * The 4- and 5-bit blocks of 32: scale, for "_1" types a minimum, for 5 bits a word of high bits, then 16 bytes of two
+ * nibbles.
+ */
 function nibbleBlocks(bits: 4 | 5, withMin: boolean): Dequantize {
   const highAt = withMin ? 4 : 2;
   const nibblesAt = highAt + (bits === 5 ? 4 : 0);

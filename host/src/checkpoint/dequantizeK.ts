@@ -1,6 +1,7 @@
 import { f16Values } from "./half.js";
 
-// ggml's "K" types: super-blocks of 256 values in sub-blocks of 16 or 32, whose scales are small integers times one f16.
+// ggml's "K" types: super-blocks of 256 values in sub-blocks of 16 or 32, whose scales are small integers times one
+// f16.
 const SUPER = 256;
 
 function halfAt(bytes: Uint8Array, at: number): number {
@@ -20,12 +21,16 @@ export function dequantizeQ2K(bytes: Uint8Array, blocks: number, out: Float32Arr
       const shift = ((sub >> 1) & 3) * 2;
       const values = at + 16 + (sub >> 3) * 32 + (sub & 1) * 16;
       const to = block * SUPER + sub * 16;
-      for (let i = 0; i < 16; i++) out[to + i] = Math.fround(scale * (((bytes[values + i] as number) >> shift) & 3)) - min;
+      for (let i = 0; i < 16; i++)
+        out[to + i] = Math.fround(scale * (((bytes[values + i] as number) >> shift) & 3)) - min;
     }
   }
 }
 
-/** 3 bits: 32 bytes of high bits, 64 bytes of low pairs, 12 bytes of 6-bit scales, f16 d. Value = d * (scale - 32) * (q - 4). */
+/**
+ * 3 bits: 32 bytes of high bits, 64 bytes of low pairs, 12 bytes of 6-bit scales, f16 d. Value = d * (scale - 32) *
+ * (q - 4).
+ */
 export function dequantizeQ3K(bytes: Uint8Array, blocks: number, out: Float32Array): void {
   for (let block = 0; block < blocks; block++) {
     const at = block * 110;
@@ -48,7 +53,10 @@ export function dequantizeQ3K(bytes: Uint8Array, blocks: number, out: Float32Arr
   }
 }
 
-/** Scale (`min` false) or minimum of sub-block `sub`: 6 bits each in 12 bytes, the upper four split over two places (`get_scale_min_k4`). */
+/**
+ * Scale (`min` false) or minimum of sub-block `sub`: 6 bits each in 12 bytes, the upper four split over two places
+ * (`get_scale_min_k4`).
+ */
 function scaleOrMin(bytes: Uint8Array, at: number, sub: number, min: boolean): number {
   const own = at + (min ? 4 : 0) + (sub & 3);
   if (sub < 4) return (bytes[own] as number) & 63;
@@ -56,7 +64,9 @@ function scaleOrMin(bytes: Uint8Array, at: number, sub: number, min: boolean): n
   return (min ? shared >> 4 : shared & 15) | (((bytes[own] as number) >> 6) << 4);
 }
 
-/** 4 and 5 bits: f16 d, f16 dmin, 12 bytes of scales and minima, for 5 bits 32 bytes of high bits, 128 bytes of nibbles. */
+/**
+ * 4 and 5 bits: f16 d, f16 dmin, 12 bytes of scales and minima, for 5 bits 32 bytes of high bits, 128 bytes of nibbles.
+ */
 function dequantizeQ45K(bits: 4 | 5, bytes: Uint8Array, blocks: number, out: Float32Array): void {
   const nibblesAt = bits === 5 ? 48 : 16;
   for (let block = 0; block < blocks; block++) {

@@ -2,7 +2,10 @@ import { f16Values } from "./half.js";
 
 /** The values of a 4-bit index in ggml's non-linear types (`kvalues_iq4nl`). */
 const IQ4_VALUES = Int8Array.of(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
-/** Twice the values of an E2M1 number (OCP Microscaling Formats 1.0, section 5.3.3): sign, two bits of exponent, one of mantissa. */
+/**
+ * Twice the values of an E2M1 number (OCP Microscaling Formats 1.0, section 5.3.3): sign, two bits of exponent, one of
+ * mantissa.
+ */
 const E2M1_DOUBLED = Int8Array.of(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
 const POWERS_OF_3 = Uint8Array.of(1, 3, 9, 27, 81);
 
@@ -21,10 +24,14 @@ function nibbles(bytes: Uint8Array, at: number, table: Int8Array, scale: number,
 
 /** Blocks of 32: an f16 scale, then indices into the non-linear table. */
 export function dequantizeIq4Nl(bytes: Uint8Array, blocks: number, out: Float32Array): void {
-  for (let block = 0; block < blocks; block++) nibbles(bytes, block * 18 + 2, IQ4_VALUES, halfAt(bytes, block * 18), out, block * 32);
+  for (let block = 0; block < blocks; block++)
+    nibbles(bytes, block * 18 + 2, IQ4_VALUES, halfAt(bytes, block * 18), out, block * 32);
 }
 
-/** Blocks of 256: an f16 scale, 6-bit scales of eight sub-blocks (two high bits each in a word, four low bits each in bytes), indices. */
+/**
+ * Blocks of 256: an f16 scale, 6-bit scales of eight sub-blocks (two high bits each in a word, four low bits each in
+ * bytes), indices.
+ */
 export function dequantizeIq4Xs(bytes: Uint8Array, blocks: number, out: Float32Array): void {
   for (let block = 0; block < blocks; block++) {
     const at = block * 136;
@@ -47,7 +54,10 @@ export function dequantizeMxfp4(bytes: Uint8Array, blocks: number, out: Float32A
   }
 }
 
-/** Five digits of base 3 in a byte, as fractions of 256: digit n is the whole part of three times the fraction of byte * 3^n. */
+/**
+ * Five digits of base 3 in a byte, as fractions of 256: digit n is the whole part of three times the fraction of byte *
+ * 3^n.
+ */
 function trit(byte: number, n: number): number {
   return ((((byte * (POWERS_OF_3[n] as number)) & 255) * 3) >> 8) - 1;
 }
@@ -63,7 +73,8 @@ export function dequantizeTq1(bytes: Uint8Array, blocks: number, out: Float32Arr
       [32, 16, 5],
       [48, 4, 4],
     ] as const) {
-      for (let n = 0; n < digits; n++) for (let i = 0; i < count; i++) out[to++] = trit(bytes[at + from + i] as number, n) * d;
+      for (let n = 0; n < digits; n++)
+        for (let i = 0; i < count; i++) out[to++] = trit(bytes[at + from + i] as number, n) * d;
     }
   }
 }
@@ -75,7 +86,8 @@ export function dequantizeTq2(bytes: Uint8Array, blocks: number, out: Float32Arr
     const d = halfAt(bytes, at + 64);
     let to = block * 256;
     for (const run of [0, 32]) {
-      for (let n = 0; n < 4; n++) for (let i = 0; i < 32; i++) out[to++] = ((((bytes[at + run + i] as number) >> (2 * n)) & 3) - 1) * d;
+      for (let n = 0; n < 4; n++)
+        for (let i = 0; i < 32; i++) out[to++] = ((((bytes[at + run + i] as number) >> (2 * n)) & 3) - 1) * d;
     }
   }
 }
@@ -85,6 +97,7 @@ export function dequantizeQ2_0(bytes: Uint8Array, blocks: number, out: Float32Ar
   for (let block = 0; block < blocks; block++) {
     const at = block * 18;
     const d = halfAt(bytes, at);
-    for (let i = 0; i < 64; i++) out[block * 64 + i] = ((((bytes[at + 2 + (i >> 2)] as number) >> (2 * (i & 3))) & 3) - 1) * d;
+    for (let i = 0; i < 64; i++)
+      out[block * 64 + i] = ((((bytes[at + 2 + (i >> 2)] as number) >> (2 * (i & 3))) & 3) - 1) * d;
   }
 }

@@ -22,7 +22,10 @@ export const SCALAR_BYTES: ReadonlyMap<string, number> = new Map([
 /** Dimensions a tensor may have: what torch allows. */
 export const RANK_MAX = 64;
 
-/** Product of the dimensions, or undefined when one is no size or the product leaves the integers a number holds exactly. */
+/**
+ * Product of the dimensions, or undefined when one is no size or the product leaves the integers a number holds
+ * exactly.
+ */
 export function elementCount(shape: readonly unknown[]): number | undefined {
   let count = 1;
   for (const size of shape) {

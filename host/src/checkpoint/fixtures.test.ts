@@ -32,13 +32,19 @@ describe("checkpoints written by safetensors, torch and gguf", () => {
       expect([...checkpoint.tensors.keys()].sort()).toEqual(Object.keys(expected).sort());
       for (const [name, tensor] of checkpoint.tensors) {
         const want = expected[name] as ExpectedTensor;
-        expect({ name, dtype: tensor.dtype, shape: tensor.shape }).toEqual({ name, dtype: want.dtype, shape: want.shape });
+        expect({ name, dtype: tensor.dtype, shape: tensor.shape }).toEqual({
+          name,
+          dtype: want.dtype,
+          shape: want.shape,
+        });
         const raw = await tensor.read();
         expect(raw.length).toBe(tensor.bytes);
         expect({ name, raw: sha256(raw) }).toEqual({ name, raw: want.sha256 });
         const values = await tensor.readF32();
         // Which bits a NaN has is nobody's promise; the digests of 8-bit floats are of zeros in its place.
-        const promised = want.dtype.startsWith("F8") ? values.map((value) => (Number.isNaN(value) ? 0 : value)) : values;
+        const promised = want.dtype.startsWith("F8")
+          ? values.map((value) => (Number.isNaN(value) ? 0 : value))
+          : values;
         expect({ name, f32: sha256(promised) }).toEqual({ name, f32: want.f32_sha256 });
       }
       await checkpoint.close();
@@ -86,14 +92,21 @@ describe("checkpoints written by safetensors, torch and gguf", () => {
   it("reads a Hugging Face folder with its config", async () => {
     const checkpoint = await openCheckpoint(join(FIXTURES, "sharded"));
     expect(checkpoint.path).toBe(join(FIXTURES, "sharded"));
-    expect(checkpoint.metadata).toEqual({ format: "pt", total_size: 72, config: { model_type: "tiny", hidden_size: 3 } });
+    expect(checkpoint.metadata).toEqual({
+      format: "pt",
+      total_size: 72,
+      config: { model_type: "tiny", hidden_size: 3 },
+    });
     await checkpoint.close();
   });
 
   it("names the way out for torch files that hold code", async () => {
     const module = await openCheckpoint(join(FIXTURES, "module.pt")).catch((error: unknown) => error);
     expect(module).toBeInstanceOf(InputError);
-    expect(module).toMatchObject({ code: "PICKLE_GLOBAL_NOT_ALLOWED", where: expect.stringMatching(/^byte \d+ of module\/data.pkl$/) });
+    expect(module).toMatchObject({
+      code: "PICKLE_GLOBAL_NOT_ALLOWED",
+      where: expect.stringMatching(/^byte \d+ of module\/data.pkl$/),
+    });
     expect((module as Error).message).toContain('"torch.nn.modules.container.Sequential"');
   });
 
@@ -108,6 +121,8 @@ describe("half precision", () => {
   it("converts all 65,536 patterns as numpy does", () => {
     const values = f16Values();
     expect(sha256(values.map((value) => (Number.isNaN(value) ? 0 : value)))).toBe(halfTable.finite_f32_sha256);
-    expect(values.every((value, bits) => Number.isNaN(value) === ((bits & 0x7c00) === 0x7c00 && (bits & 0x3ff) !== 0))).toBe(true);
+    expect(
+      values.every((value, bits) => Number.isNaN(value) === ((bits & 0x7c00) === 0x7c00 && (bits & 0x3ff) !== 0)),
+    ).toBe(true);
   });
 });

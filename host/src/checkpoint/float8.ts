@@ -18,8 +18,8 @@ function number(byte: number, exponentBits: 4 | 5): number {
   return byte & 0x80 ? -magnitude : magnitude;
 }
 
-// OCP 8-bit Floating Point Specification 1.0: E4M3 has no infinities and one NaN of each sign, E5M2 is IEEE's; OCP Microscaling Formats 1.0: E8M0 is a
-// power of two without sign, and NaN where all bits are set.
+// OCP 8-bit Floating Point Specification 1.0: E4M3 has no infinities and one NaN of each sign, E5M2 is IEEE's; OCP
+// Microscaling Formats 1.0: E8M0 is a power of two without sign, and NaN where all bits are set.
 export const f8e4m3ToF32 = converter((byte) => ((byte & 0x7f) === 0x7f ? Number.NaN : number(byte, 4)));
 export const f8e5m2ToF32 = converter((byte) => {
   const rest = byte & 0x7f;

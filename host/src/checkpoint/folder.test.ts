@@ -15,7 +15,12 @@ beforeEach(() => {
 });
 
 async function shard(name: string, tensors: Record<string, number>): Promise<void> {
-  const all = Object.entries(tensors).map(([tensor, value]) => ({ name: tensor, dtype: "F32", shape: [1], data: Float32Array.of(value) }));
+  const all = Object.entries(tensors).map(([tensor, value]) => ({
+    name: tensor,
+    dtype: "F32",
+    shape: [1],
+    data: Float32Array.of(value),
+  }));
   await writeSafetensors(join(folder, name), all);
 }
 
@@ -57,7 +62,10 @@ describe("a Hugging Face folder", () => {
     });
     await shard("model.safetensors", { w: 3 });
     writeFileSync(join(folder, "config.json"), "[1]");
-    expect(await refusal(folder)).toMatchObject({ code: "HF_CONFIG_NOT_AN_OBJECT", source: join(folder, "config.json") });
+    expect(await refusal(folder)).toMatchObject({
+      code: "HF_CONFIG_NOT_AN_OBJECT",
+      source: join(folder, "config.json"),
+    });
   });
 
   it("refuses a path where nothing is", async () => {

@@ -6,7 +6,8 @@ export interface GgmlType {
   readonly blockBytes: number;
 }
 
-// Ids and block sizes of `enum ggml_type` and the block structures in ggml-common.h. The types that ggml removed are in REMOVED.
+// Ids and block sizes of `enum ggml_type` and the block structures in ggml-common.h. The types that ggml removed are in
+// REMOVED.
 const ROWS: readonly (readonly [id: number, name: string, blockElements: number, blockBytes: number])[] = [
   [0, "F32", 1, 4],
   [1, "F16", 1, 2],
@@ -45,7 +46,12 @@ const ROWS: readonly (readonly [id: number, name: string, blockElements: number,
   [42, "Q2_0", 64, 18],
 ];
 
-const TYPES: readonly GgmlType[] = ROWS.map(([id, name, blockElements, blockBytes]) => ({ id, name, blockElements, blockBytes }));
+const TYPES: readonly GgmlType[] = ROWS.map(([id, name, blockElements, blockBytes]) => ({
+  id,
+  name,
+  blockElements,
+  blockBytes,
+}));
 
 export const GGML_TYPES_BY_ID: ReadonlyMap<number, GgmlType> = new Map(TYPES.map((type) => [type.id, type]));
 export const GGML_TYPES_BY_NAME: ReadonlyMap<string, GgmlType> = new Map(TYPES.map((type) => [type.name, type]));

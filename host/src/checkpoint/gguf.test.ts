@@ -20,7 +20,10 @@ function info(out: Bytes, name: string, dims: (number | bigint)[], type: number,
 }
 
 /** One F32 tensor (or as overridden), its header padded to 32, and `dataBytes` of data. */
-function single(dims: (number | bigint)[], { type = 0, offset = 0 as number | bigint, dataBytes = 64, version = 3 } = {}): Uint8Array {
+function single(
+  dims: (number | bigint)[],
+  { type = 0, offset = 0 as number | bigint, dataBytes = 64, version = 3 } = {},
+): Uint8Array {
   const head = info(header(1, 0, version), "w", dims, type, offset).done();
   return new Bytes().raw(head, new Uint8Array((32 - (head.length % 32)) % 32), new Uint8Array(dataBytes)).done();
 }
@@ -56,7 +59,11 @@ describe("a damaged or hostile GGUF file", () => {
     ["has a string past its end", header(0, 1).text("k").u32(8).u64(100).done(), "GGUF_TRUNCATED"],
     ["has a string that is no UTF-8", header(0, 1).text("k").u32(8).u64(1).u8(0xff).done(), "GGUF_NOT_UTF8"],
     ["has an unknown value type", header(0, 1).text("k").u32(13).done(), "GGUF_UNKNOWN_VALUE_TYPE"],
-    ["has an empty array of an unknown type", header(0, 1).text("k").u32(9).u32(99).u64(0).done(), "GGUF_UNKNOWN_VALUE_TYPE"],
+    [
+      "has an empty array of an unknown type",
+      header(0, 1).text("k").u32(9).u32(99).u64(0).done(),
+      "GGUF_UNKNOWN_VALUE_TYPE",
+    ],
     ["has an array past its end", header(0, 1).text("k").u32(9).u32(6).u64(1e6).done(), "GGUF_TRUNCATED"],
     [
       "has an array of 2^60",

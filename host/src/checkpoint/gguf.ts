@@ -21,8 +21,8 @@ interface TensorInfo {
 }
 
 /**
- * Reads the header of a GGUF file, version 2 or 3, little-endian. Tensor data is read when asked for; `read` answers ggml's blocks untouched.
- * Specification: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+ * Reads the header of a GGUF file, version 2 or 3, little-endian. Tensor data is read when asked for; `read` answers
+ * ggml's blocks untouched. Specification: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  * @throws InputError GGUF_*
  */
 export async function readGguf(file: FileSource): Promise<Checkpoint> {
@@ -39,15 +39,28 @@ export async function readGguf(file: FileSource): Promise<Checkpoint> {
   const tensors = new Map<string, CheckpointTensor>();
   for (const info of infos) {
     if (tensors.has(info.name))
-      throw inputError(file.path, "GGUF_DUPLICATE_TENSOR", "the name occurs twice", { where: `tensor ${quote(info.name)}` });
+      throw inputError(file.path, "GGUF_DUPLICATE_TENSOR", "the name occurs twice", {
+        where: `tensor ${quote(info.name)}`,
+      });
     tensors.set(info.name, tensor(file, info, dataStart));
   }
   return { path: file.path, format: "gguf", tensors, metadata: Object.fromEntries(values), close: () => file.close() };
 }
 
-function tensor(file: FileSource, { name, type, shape, offset, bytes }: TensorInfo, dataStart: number): CheckpointTensor {
+function tensor(
+  file: FileSource,
+  { name, type, shape, offset, bytes }: TensorInfo,
+  dataStart: number,
+): CheckpointTensor {
   const read = () => file.readAt(dataStart + offset, bytes);
-  return { name, dtype: type.name, shape, bytes, read, readF32: async () => toF32(type.name, await read(), file.path, name) };
+  return {
+    name,
+    dtype: type.name,
+    shape,
+    bytes,
+    read,
+    readF32: async () => toF32(type.name, await read(), file.path, name),
+  };
 }
 
 function checkVersion(cursor: GgufCursor): void {
@@ -71,10 +84,15 @@ function readTensorInfo(cursor: GgufCursor): TensorInfo {
   const name = cursor.string("a tensor's name", NAME_BYTES_MAX);
   const dimensions = cursor.u32();
   if (dimensions > DIMENSIONS_MAX) {
-    throw cursor.fail("GGUF_BAD_SHAPE", `tensor ${quote(name)} has ${dimensions} dimensions`, `at most ${DIMENSIONS_MAX}`);
+    throw cursor.fail(
+      "GGUF_BAD_SHAPE",
+      `tensor ${quote(name)} has ${dimensions} dimensions`,
+      `at most ${DIMENSIONS_MAX}`,
+    );
   }
   const shape: number[] = [];
-  for (let i = 0; i < dimensions; i++) shape.unshift(cursor.size(`a dimension of tensor ${quote(name)}`, Number.MAX_SAFE_INTEGER));
+  for (let i = 0; i < dimensions; i++)
+    shape.unshift(cursor.size(`a dimension of tensor ${quote(name)}`, Number.MAX_SAFE_INTEGER));
   const elements = elementCount(shape);
   if (elements === undefined || elements === 0) {
     throw cursor.fail(
@@ -111,11 +129,22 @@ function readTensorInfo(cursor: GgufCursor): TensorInfo {
 
 function readAlignment(source: string, value: unknown): number {
   if (value === undefined) return ALIGNMENT_DEFAULT;
-  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > 2 ** 31 || (value & (value - 1)) !== 0) {
-    throw inputError(source, "GGUF_BAD_ALIGNMENT", `the alignment is ${typeof value === "number" ? value : "no number"}`, {
-      where: "general.alignment",
-      expected: "a power of 2",
-    });
+  if (
+    typeof value !== "number" ||
+    !Number.isInteger(value) ||
+    value < 1 ||
+    value > 2 ** 31 ||
+    (value & (value - 1)) !== 0
+  ) {
+    throw inputError(
+      source,
+      "GGUF_BAD_ALIGNMENT",
+      `the alignment is ${typeof value === "number" ? value : "no number"}`,
+      {
+        where: "general.alignment",
+        expected: "a power of 2",
+      },
+    );
   }
   return value;
 }
@@ -135,7 +164,10 @@ function checkLayout(file: FileSource, infos: readonly TensorInfo[], alignment: 
       throw inputError(file.path, "GGUF_TENSOR_OUT_OF_FILE", shown, { where, expected: "a complete file" });
     }
     if (offset < end)
-      throw inputError(file.path, "GGUF_OVERLAP", "the data overlaps another tensor's", { where, expected: `an offset from ${end}` });
+      throw inputError(file.path, "GGUF_OVERLAP", "the data overlaps another tensor's", {
+        where,
+        expected: `an offset from ${end}`,
+      });
     end = offset + bytes;
   }
 }

@@ -4,7 +4,10 @@ import { inputError } from "../files/inputError.js";
 const WINDOW_BYTES = 1 << 18;
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Reads the fields of a GGUF header in order, through a window on the file. Lengths are held against the rest of the file before use. */
+/**
+ * Reads the fields of a GGUF header in order, through a window on the file. Lengths are held against the rest of the
+ * file before use.
+ */
 export class GgufCursor {
   readonly file: FileSource;
   #position: number;
@@ -25,7 +28,10 @@ export class GgufCursor {
   }
 
   fail(code: string, message: string, expected?: string): Error {
-    return inputError(this.file.path, code, message, { where: `byte ${this.#position}`, ...(expected === undefined ? {} : { expected }) });
+    return inputError(this.file.path, code, message, {
+      where: `byte ${this.#position}`,
+      ...(expected === undefined ? {} : { expected }),
+    });
   }
 
   u8(): number {
@@ -96,7 +102,9 @@ export class GgufCursor {
     return new Uint8Array(this.#window.buffer as ArrayBuffer, this.#window.byteOffset + at, length).slice();
   }
 
-  /** Makes the window hold `length` bytes at the position, steps past them and answers where in the window they begin. */
+  /**
+   * Makes the window hold `length` bytes at the position, steps past them and answers where in the window they begin.
+   */
   #advance(length: number): number {
     if (length > this.remaining) {
       throw this.fail("GGUF_TRUNCATED", `${length} bytes are needed, ${this.remaining} remain`, "a complete file");
@@ -105,7 +113,10 @@ export class GgufCursor {
     this.#position += length;
     if (at + length <= this.#window.byteLength) return at;
     this.#windowStart = this.#position - length;
-    const bytes = this.file.readAtSync(this.#windowStart, Math.min(this.file.size - this.#windowStart, Math.max(length, WINDOW_BYTES)));
+    const bytes = this.file.readAtSync(
+      this.#windowStart,
+      Math.min(this.file.size - this.#windowStart, Math.max(length, WINDOW_BYTES)),
+    );
     this.#window = new DataView(bytes.buffer);
     return 0;
   }

@@ -29,22 +29,27 @@ function bool(cursor: GgufCursor): boolean {
 }
 
 /** By `gguf_metadata_value_type`: bytes of one, how to read one, and the typed array for many. */
-const SCALARS: ReadonlyMap<number, { bytes: number; read: ScalarReader; many?: new (buffer: ArrayBuffer) => ArrayLike<number | bigint> }> =
-  new Map([
-    [0, { bytes: 1, read: (cursor: GgufCursor) => cursor.u8(), many: Uint8Array }],
-    [1, { bytes: 1, read: (cursor: GgufCursor) => cursor.i8(), many: Int8Array }],
-    [2, { bytes: 2, read: (cursor: GgufCursor) => cursor.u16(), many: Uint16Array }],
-    [3, { bytes: 2, read: (cursor: GgufCursor) => cursor.i16(), many: Int16Array }],
-    [4, { bytes: 4, read: (cursor: GgufCursor) => cursor.u32(), many: Uint32Array }],
-    [5, { bytes: 4, read: (cursor: GgufCursor) => cursor.i32(), many: Int32Array }],
-    [6, { bytes: 4, read: (cursor: GgufCursor) => cursor.f32(), many: Float32Array }],
-    [7, { bytes: 1, read: bool }],
-    [10, { bytes: 8, read: (cursor: GgufCursor) => integer(cursor.u64()), many: BigUint64Array }],
-    [11, { bytes: 8, read: (cursor: GgufCursor) => integer(cursor.i64()), many: BigInt64Array }],
-    [12, { bytes: 8, read: (cursor: GgufCursor) => cursor.f64(), many: Float64Array }],
-  ]);
+const SCALARS: ReadonlyMap<
+  number,
+  { bytes: number; read: ScalarReader; many?: new (buffer: ArrayBuffer) => ArrayLike<number | bigint> }
+> = new Map([
+  [0, { bytes: 1, read: (cursor: GgufCursor) => cursor.u8(), many: Uint8Array }],
+  [1, { bytes: 1, read: (cursor: GgufCursor) => cursor.i8(), many: Int8Array }],
+  [2, { bytes: 2, read: (cursor: GgufCursor) => cursor.u16(), many: Uint16Array }],
+  [3, { bytes: 2, read: (cursor: GgufCursor) => cursor.i16(), many: Int16Array }],
+  [4, { bytes: 4, read: (cursor: GgufCursor) => cursor.u32(), many: Uint32Array }],
+  [5, { bytes: 4, read: (cursor: GgufCursor) => cursor.i32(), many: Int32Array }],
+  [6, { bytes: 4, read: (cursor: GgufCursor) => cursor.f32(), many: Float32Array }],
+  [7, { bytes: 1, read: bool }],
+  [10, { bytes: 8, read: (cursor: GgufCursor) => integer(cursor.u64()), many: BigUint64Array }],
+  [11, { bytes: 8, read: (cursor: GgufCursor) => integer(cursor.i64()), many: BigInt64Array }],
+  [12, { bytes: 8, read: (cursor: GgufCursor) => cursor.f64(), many: Float64Array }],
+]);
 
-/** `count` key/value pairs. Keys must be distinct; counts, lengths and depth are bounded before anything is allocated for them. */
+/**
+ * `count` key/value pairs. Keys must be distinct; counts, lengths and depth are bounded before anything is allocated
+ * for them.
+ */
 export function readKeyValues(cursor: GgufCursor, count: number): Map<string, unknown> {
   const values = new Map<string, unknown>();
   const budget = { elements: GGUF_LIMITS.arrayElements };

@@ -37,62 +37,77 @@ const ones = () => 0xff;
 // The GGUF file goes without the padding behind its last tensor, whose loss is no damage.
 const VICTIMS: readonly Victim[] = [
   { name: "safetensors", bytes: small, headerBytes: small.length - 32, changes: [flipLow, flipHigh, zero, ones] },
-  { name: "gguf", bytes: fixture("aligned.gguf").subarray(0, 400), headerBytes: 256, changes: [flipLow, flipHigh, zero, ones] },
+  {
+    name: "gguf",
+    bytes: fixture("aligned.gguf").subarray(0, 400),
+    headerBytes: 256,
+    changes: [flipLow, flipHigh, zero, ones],
+  },
   { name: "torch", bytes: fixture("small.pt"), headerBytes: fixture("small.pt").length, changes: [flipLow, ones] },
 ];
 
-describe.each(VICTIMS)("any damage to a $name file ends in a valid result or a typed error", ({ name, bytes, headerBytes, changes }) => {
-  const path = join(folder, `${name}.bin`);
+describe.each(VICTIMS)(
+  "any damage to a $name file ends in a valid result or a typed error",
+  ({ name, bytes, headerBytes, changes }) => {
+    const path = join(folder, `${name}.bin`);
 
-  it("the file itself is valid", async () => {
-    expect(await openOrReject(path, bytes)).toBe("valid");
-  });
+    it("the file itself is valid", async () => {
+      expect(await openOrReject(path, bytes)).toBe("valid");
+    });
 
-  it(
-    "every header byte changed",
-    async () => {
-      let rejected = 0;
-      for (let at = 0; at < headerBytes; at++) {
-        for (const change of changes) {
-          const copy = bytes.slice();
-          copy[at] = change(bytes[at] as number);
-          if ((await openOrReject(path, copy)) === "rejected") rejected++;
+    it(
+      "every header byte changed",
+      async () => {
+        let rejected = 0;
+        for (let at = 0; at < headerBytes; at++) {
+          for (const change of changes) {
+            const copy = bytes.slice();
+            copy[at] = change(bytes[at] as number);
+            if ((await openOrReject(path, copy)) === "rejected") rejected++;
+          }
         }
-      }
-      // Most of a header matters, so a reader that stopped checking would show here.
-      expect(rejected).toBeGreaterThan(headerBytes / 4);
-    },
-    TIMEOUT_MS,
-  );
+        // Most of a header matters, so a reader that stopped checking would show here.
+        expect(rejected).toBeGreaterThan(headerBytes / 4);
+      },
+      TIMEOUT_MS,
+    );
 
-  it(
-    "cut at every length",
-    async () => {
-      for (let length = 0; length < bytes.length; length++) {
-        expect({ length, outcome: await openOrReject(path, bytes.subarray(0, length)) }).toEqual({ length, outcome: "rejected" });
-      }
-    },
-    TIMEOUT_MS,
-  );
+    it(
+      "cut at every length",
+      async () => {
+        for (let length = 0; length < bytes.length; length++) {
+          expect({ length, outcome: await openOrReject(path, bytes.subarray(0, length)) }).toEqual({
+            length,
+            outcome: "rejected",
+          });
+        }
+      },
+      TIMEOUT_MS,
+    );
 
-  it(
-    "random bytes in random places, and random tails",
-    async () => {
-      const edit = fc.tuple(fc.nat(bytes.length - 1), fc.uint8Array({ minLength: 1, maxLength: 8 }));
-      await fc.assert(
-        fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 4 }), fc.uint8Array({ maxLength: 16 }), async (edits, tail) => {
-          const copy = new Uint8Array(bytes.length + 8 + tail.length);
-          copy.set(bytes);
-          for (const [at, patch] of edits) copy.set(patch, at);
-          copy.set(tail, bytes.length);
-          await openOrReject(path, copy.subarray(0, bytes.length + tail.length));
-        }),
-        { numRuns: 300 },
-      );
-    },
-    TIMEOUT_MS,
-  );
-});
+    it(
+      "random bytes in random places, and random tails",
+      async () => {
+        const edit = fc.tuple(fc.nat(bytes.length - 1), fc.uint8Array({ minLength: 1, maxLength: 8 }));
+        await fc.assert(
+          fc.asyncProperty(
+            fc.array(edit, { minLength: 1, maxLength: 4 }),
+            fc.uint8Array({ maxLength: 16 }),
+            async (edits, tail) => {
+              const copy = new Uint8Array(bytes.length + 8 + tail.length);
+              copy.set(bytes);
+              for (const [at, patch] of edits) copy.set(patch, at);
+              copy.set(tail, bytes.length);
+              await openOrReject(path, copy.subarray(0, bytes.length + tail.length));
+            },
+          ),
+          { numRuns: 300 },
+        );
+      },
+      TIMEOUT_MS,
+    );
+  },
+);
 
 it(
   "random bytes behind each format's first bytes are refused",

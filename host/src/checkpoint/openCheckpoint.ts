@@ -11,12 +11,14 @@ import { readTorch } from "./torch.js";
 import { LEGACY_MAGIC, readLegacyTorch } from "./torchLegacy.js";
 
 /**
- * Opens a checkpoint by what the file holds, not by its extension: safetensors (one file or a shard index), GGUF, a torch state_dict, or a
- * Hugging Face folder. Headers are validated completely, so every tensor listed can be read. The file is only ever read, never executed.
+ * Opens a checkpoint by what the file holds, not by its extension: safetensors (one file or a shard index), GGUF, a
+ * torch state_dict, or a Hugging Face folder. Headers are validated completely, so every tensor listed can be read. The
+ * file is only ever read, never executed.
  * @throws InputError when the path cannot be read or its content is not a valid checkpoint
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
-  if (endianness() !== "LE") throw new Error("checkpoints are read through little-endian typed arrays; this machine is big-endian");
+  if (endianness() !== "LE")
+    throw new Error("checkpoints are read through little-endian typed arrays; this machine is big-endian");
   if (await isFolder(path)) return readHuggingFaceFolder(path, openCheckpointFile);
   return openCheckpointFile(path);
 }
@@ -33,7 +35,9 @@ async function openCheckpointFile(path: string): Promise<Checkpoint> {
 /** A shard is no index in turn: an index could list itself. */
 function openShard(path: string): Promise<Checkpoint> {
   return openFile(path, (file) => {
-    throw inputError(file.path, "SHARD_INDEX_NESTED", "a shard index lists another index", { expected: "checkpoint files" });
+    throw inputError(file.path, "SHARD_INDEX_NESTED", "a shard index lists another index", {
+      expected: "checkpoint files",
+    });
   });
 }
 
@@ -59,7 +63,8 @@ const EXPECTED = "a safetensors, GGUF or torch (.pt) file, a model.safetensors.i
 async function readByContent(file: FileSource, readIndex: ReadIndex): Promise<Checkpoint> {
   const start = Buffer.from(await file.readAt(0, Math.min(16, file.size)));
   const text = start.toString("latin1");
-  // Safetensors has no magic number: a length that may be any bytes, then JSON. The other formats' first eight bytes are no plausible length.
+  // Safetensors has no magic number: a length that may be any bytes, then JSON. The other formats' first eight bytes
+  // are no plausible length.
   const headerBytes = start.length < 8 ? 0n : start.readBigUInt64LE(0);
   if (text[8] === "{" && headerBytes <= MAX_HEADER_BYTES) return readSafetensors(file);
   if (text.startsWith("GGUF")) return readGguf(file);
@@ -71,12 +76,19 @@ async function readByContent(file: FileSource, readIndex: ReadIndex): Promise<Ch
   }
   if (text.startsWith(LEGACY_MAGIC)) return readLegacyTorch(file);
   if (await isTorchTar(file)) {
-    throw inputError(file.path, "TORCH_TAR_FORMAT", "this is a tar archive, torch's format from before version 0.1.10", {
-      expected: "a file of a later torch: load it in Python and save model.state_dict() anew",
-    });
+    throw inputError(
+      file.path,
+      "TORCH_TAR_FORMAT",
+      "this is a tar archive, torch's format from before version 0.1.10",
+      {
+        expected: "a file of a later torch: load it in Python and save model.state_dict() anew",
+      },
+    );
   }
   if (start[0] === 0x80 && (start[1] ?? 0xff) <= 5) {
-    throw inputError(file.path, "TORCH_PLAIN_PICKLE", "this is a plain pickle, which can run code when loaded", { expected: EXPECTED });
+    throw inputError(file.path, "TORCH_PLAIN_PICKLE", "this is a plain pickle, which can run code when loaded", {
+      expected: EXPECTED,
+    });
   }
   if (text[0] === "{") return readIndex(file);
   // A length beyond the limit: the reader says so.

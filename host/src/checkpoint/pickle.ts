@@ -1,7 +1,9 @@
 import { inputError, quote } from "../files/inputError.js";
 import { PickleBytes, type Reject } from "./pickleBytes.js";
 
-/** A Python tuple; lists are arrays, dicts are Maps, None is null, and integers that a number cannot hold are bigint. */
+/**
+ * A Python tuple; lists are arrays, dicts are Maps, None is null, and integers that a number cannot hold are bigint.
+ */
 export class PickleTuple {
   readonly items: readonly unknown[];
   constructor(items: readonly unknown[]) {
@@ -29,7 +31,11 @@ export class PickleGlobal {
   readonly call: ((args: readonly unknown[], reject: Reject) => unknown) | undefined;
   /** What an unknown global is where it stands as the second argument of this one. */
   readonly unknownSecond: ((name: string) => Refusal) | undefined;
-  constructor(name: string, call?: (args: readonly unknown[], reject: Reject) => unknown, unknownSecond?: (name: string) => Refusal) {
+  constructor(
+    name: string,
+    call?: (args: readonly unknown[], reject: Reject) => unknown,
+    unknownSecond?: (name: string) => Refusal,
+  ) {
     this.name = name;
     this.call = call;
     this.unknownSecond = unknownSecond;
@@ -49,13 +55,15 @@ export interface PickleOptions {
 }
 
 const PROTOCOL_MAX = 5;
-// A one-byte opcode can make an object of a hundred bytes, so objects are counted; state_dicts make some thirty for each tensor.
+// A one-byte opcode can make an object of a hundred bytes, so objects are counted; state_dicts make some thirty for
+// each tensor.
 const OBJECTS_MAX = 1 << 22;
 const INTEGER_BYTES_MAX = 256;
 
 /**
- * Interprets the part of Python's pickle machine that plain data and state_dicts need. Nothing is imported or executed: a global is a name looked up
- * in the allow-list, and calling one runs this program's own function. Opcodes: Python's Lib/pickletools.py.
+ * Interprets the part of Python's pickle machine that plain data and state_dicts need. Nothing is imported or executed:
+ * a global is a name looked up in the allow-list, and calling one runs this program's own function. Opcodes: Python's
+ * Lib/pickletools.py.
  * @throws InputError PICKLE_* with the byte offset of the opcode
  */
 export function unpickle(bytes: Uint8Array, options: PickleOptions): unknown {
@@ -63,7 +71,10 @@ export function unpickle(bytes: Uint8Array, options: PickleOptions): unknown {
 }
 
 /** As `unpickle`, of the pickle at the beginning of `bytes`, and how long it is. */
-export function unpickleNext(bytes: Uint8Array, options: PickleOptions): { readonly value: unknown; readonly bytes: number } {
+export function unpickleNext(
+  bytes: Uint8Array,
+  options: PickleOptions,
+): { readonly value: unknown; readonly bytes: number } {
   const interpreter = new Interpreter(bytes, options);
   return { value: interpreter.run(), bytes: interpreter.position };
 }
@@ -111,7 +122,8 @@ class Interpreter {
       this.#step(opcode);
     }
     const value = this.#pop();
-    if (this.#stack.length > 0) this.#reject("PICKLE_MALFORMED", `${this.#stack.length} values are left over at the end`);
+    if (this.#stack.length > 0)
+      this.#reject("PICKLE_MALFORMED", `${this.#stack.length} values are left over at the end`);
     return value;
   }
 
@@ -253,7 +265,8 @@ class Interpreter {
       case 0x93: {
         // STACK_GLOBAL
         const [module, name] = this.#popMany(2);
-        if (typeof module !== "string" || typeof name !== "string") this.#reject("PICKLE_MALFORMED", "a global's name is no string");
+        if (typeof module !== "string" || typeof name !== "string")
+          this.#reject("PICKLE_MALFORMED", "a global's name is no string");
         this.#push(this.#global(module as string, name as string));
         break;
       }
@@ -285,7 +298,8 @@ class Interpreter {
   }
 
   #count(): void {
-    if (++this.#objects > OBJECTS_MAX) this.#reject("PICKLE_LIMIT_EXCEEDED", "the pickle makes too many objects", `at most ${OBJECTS_MAX}`);
+    if (++this.#objects > OBJECTS_MAX)
+      this.#reject("PICKLE_LIMIT_EXCEEDED", "the pickle makes too many objects", `at most ${OBJECTS_MAX}`);
   }
 
   #push(value: unknown): void {
@@ -363,7 +377,10 @@ class Interpreter {
     );
   }
 
-  /** What the global of this name is to the call that is being prepared: below it stand the function, perhaps a mark, and the first argument. */
+  /**
+   * What the global of this name is to the call that is being prepared: below it stand the function, perhaps a mark,
+   * and the first argument.
+   */
   #unknownSecond(name: string): Refusal | undefined {
     const callee = this.#stack.at(-2);
     return callee instanceof PickleGlobal ? callee.unknownSecond?.(name) : undefined;

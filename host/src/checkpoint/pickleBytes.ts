@@ -80,7 +80,11 @@ export class PickleBytes {
   #take(length: number): number {
     const at = this.#position;
     if (length > this.#bytes.length - at) {
-      this.#reject("PICKLE_TRUNCATED", `${length} bytes are needed, ${this.#bytes.length - at} remain`, "a complete file");
+      this.#reject(
+        "PICKLE_TRUNCATED",
+        `${length} bytes are needed, ${this.#bytes.length - at} remain`,
+        "a complete file",
+      );
     }
     this.#position = at + length;
     return at;

@@ -21,7 +21,11 @@ describe("a damaged or hostile safetensors file", () => {
         .done(),
       "SAFETENSORS_HEADER_TOO_LARGE",
     ],
-    ["claims a header just above the limit", new Bytes().u64(100_000_001).raw("{}").done(), "SAFETENSORS_HEADER_TOO_LARGE"],
+    [
+      "claims a header just above the limit",
+      new Bytes().u64(100_000_001).raw("{}").done(),
+      "SAFETENSORS_HEADER_TOO_LARGE",
+    ],
     ["claims a header longer than the file", new Bytes().u64(3).raw("{}").done(), "SAFETENSORS_HEADER_TRUNCATED"],
     ["has a header that is no JSON", safetensorsBytes('{"a":}', 0), "SAFETENSORS_HEADER_NOT_JSON"],
     ["has a header that is no UTF-8", new Bytes().u64(5).raw('{"', [0xff], '":').done(), "SAFETENSORS_HEADER_NOT_UTF8"],
@@ -34,7 +38,11 @@ describe("a damaged or hostile safetensors file", () => {
       "SAFETENSORS_HEADER_DUPLICATE_KEY",
     ],
     ["has an unknown dtype", safetensorsBytes({ a: entry("F7", [1], 0, 4) }, 4), "SAFETENSORS_UNKNOWN_DTYPE"],
-    ["has a dtype that is an inherited name", safetensorsBytes({ a: entry("constructor", [1], 0, 4) }, 4), "SAFETENSORS_UNKNOWN_DTYPE"],
+    [
+      "has a dtype that is an inherited name",
+      safetensorsBytes({ a: entry("constructor", [1], 0, 4) }, 4),
+      "SAFETENSORS_UNKNOWN_DTYPE",
+    ],
     ["has an entry that is no object", safetensorsBytes({ a: [] }, 0), "SAFETENSORS_BAD_ENTRY"],
     ["has a negative dimension", safetensorsBytes({ a: entry("F32", [-1], 0, 4) }, 4), "SAFETENSORS_BAD_SHAPE"],
     ["has a fractional dimension", safetensorsBytes({ a: entry("F32", [0.5], 0, 2) }, 2), "SAFETENSORS_BAD_SHAPE"],
@@ -43,15 +51,39 @@ describe("a damaged or hostile safetensors file", () => {
       safetensorsBytes({ a: entry("F32", [2 ** 32, 2 ** 32], 0, 0) }, 0),
       "SAFETENSORS_BAD_SHAPE",
     ],
-    ["has a thousand dimensions", safetensorsBytes({ a: entry("U8", Array(1000).fill(1), 0, 1) }, 1), "SAFETENSORS_BAD_SHAPE"],
-    ["has a byte count that overflows", safetensorsBytes({ a: entry("F64", [2 ** 52], 0, 0) }, 0), "SAFETENSORS_BAD_SHAPE"],
+    [
+      "has a thousand dimensions",
+      safetensorsBytes({ a: entry("U8", Array(1000).fill(1), 0, 1) }, 1),
+      "SAFETENSORS_BAD_SHAPE",
+    ],
+    [
+      "has a byte count that overflows",
+      safetensorsBytes({ a: entry("F64", [2 ** 52], 0, 0) }, 0),
+      "SAFETENSORS_BAD_SHAPE",
+    ],
     ["has reversed offsets", safetensorsBytes({ a: entry("U8", [4], 4, 0) }, 4), "SAFETENSORS_BAD_OFFSETS"],
     ["has offsets that are strings", safetensorsBytes({ a: entry("U8", [4], "0", "4") }, 4), "SAFETENSORS_BAD_OFFSETS"],
-    ["has offsets beyond 2^53", safetensorsBytes({ a: entry("U8", [4], 2 ** 60, 2 ** 60 + 4) }, 4), "SAFETENSORS_BAD_OFFSETS"],
-    ["has offsets that disagree with the shape", safetensorsBytes({ a: entry("F32", [2], 0, 4) }, 4), "SAFETENSORS_SIZE_MISMATCH"],
+    [
+      "has offsets beyond 2^53",
+      safetensorsBytes({ a: entry("U8", [4], 2 ** 60, 2 ** 60 + 4) }, 4),
+      "SAFETENSORS_BAD_OFFSETS",
+    ],
+    [
+      "has offsets that disagree with the shape",
+      safetensorsBytes({ a: entry("F32", [2], 0, 4) }, 4),
+      "SAFETENSORS_SIZE_MISMATCH",
+    ],
     ["claims a terabyte", safetensorsBytes({ a: entry("U8", [2 ** 40], 0, 2 ** 40) }, 4), "SAFETENSORS_TRUNCATED"],
-    ["overlaps two tensors", safetensorsBytes({ a: entry("U8", [4], 0, 4), b: entry("U8", [4], 2, 6) }, 6), "SAFETENSORS_BAD_LAYOUT"],
-    ["leaves a hole", safetensorsBytes({ a: entry("U8", [2], 0, 2), b: entry("U8", [2], 4, 6) }, 6), "SAFETENSORS_BAD_LAYOUT"],
+    [
+      "overlaps two tensors",
+      safetensorsBytes({ a: entry("U8", [4], 0, 4), b: entry("U8", [4], 2, 6) }, 6),
+      "SAFETENSORS_BAD_LAYOUT",
+    ],
+    [
+      "leaves a hole",
+      safetensorsBytes({ a: entry("U8", [2], 0, 2), b: entry("U8", [2], 4, 6) }, 6),
+      "SAFETENSORS_BAD_LAYOUT",
+    ],
     ["has bytes after the last tensor", safetensorsBytes({ a: entry("U8", [2], 0, 2) }, 3), "SAFETENSORS_BAD_LAYOUT"],
     ["has metadata that is no text", safetensorsBytes({ __metadata__: { a: 1 } }, 0), "SAFETENSORS_BAD_METADATA"],
   ];
@@ -62,7 +94,10 @@ describe("a damaged or hostile safetensors file", () => {
   }
 
   it("survives nesting as deep as its header is long", async () => {
-    const error = await rejection(join(folder, "deep.safetensors"), safetensorsBytes(`{"a":${"[".repeat(2e5)}${"]".repeat(2e5)}}`, 0));
+    const error = await rejection(
+      join(folder, "deep.safetensors"),
+      safetensorsBytes(`{"a":${"[".repeat(2e5)}${"]".repeat(2e5)}}`, 0),
+    );
     expect(error.code).toMatch(/^SAFETENSORS_/);
   });
 
@@ -78,7 +113,10 @@ describe("a damaged or hostile safetensors file", () => {
     const path = join(folder, "proto.safetensors");
     writeFileSync(
       path,
-      safetensorsBytes('{"__metadata__":{"__proto__":"x"},"__proto__":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}', 2),
+      safetensorsBytes(
+        '{"__metadata__":{"__proto__":"x"},"__proto__":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}',
+        2,
+      ),
     );
     const checkpoint = await openCheckpoint(path);
     expect([...checkpoint.tensors.keys()]).toEqual(["__proto__"]);
@@ -116,9 +154,15 @@ describe("writing safetensors", () => {
     const before = readFileSync(path);
     const wrong = { name: "x", dtype: "F32", shape: [3], data: new Float32Array(2) };
     await expect(writeSafetensors(path, [wrong])).rejects.toMatchObject({ code: "SAFETENSORS_SIZE_MISMATCH" });
-    await expect(writeSafetensors(path, [{ ...wrong, dtype: "Q8_0" }])).rejects.toMatchObject({ code: "SAFETENSORS_UNKNOWN_DTYPE" });
-    await expect(writeSafetensors(path, [...tensors, ...tensors])).rejects.toMatchObject({ code: "SAFETENSORS_DUPLICATE_NAME" });
-    await expect(writeSafetensors(join(own, "none", "w.safetensors"), tensors)).rejects.toMatchObject({ code: "WRITE_FAILED" });
+    await expect(writeSafetensors(path, [{ ...wrong, dtype: "Q8_0" }])).rejects.toMatchObject({
+      code: "SAFETENSORS_UNKNOWN_DTYPE",
+    });
+    await expect(writeSafetensors(path, [...tensors, ...tensors])).rejects.toMatchObject({
+      code: "SAFETENSORS_DUPLICATE_NAME",
+    });
+    await expect(writeSafetensors(join(own, "none", "w.safetensors"), tensors)).rejects.toMatchObject({
+      code: "WRITE_FAILED",
+    });
     // A folder in the way fails at the rename, after the data was written.
     mkdirSync(join(own, "taken"));
     await expect(writeSafetensors(join(own, "taken"), tensors)).rejects.toMatchObject({ code: "WRITE_FAILED" });

@@ -20,8 +20,8 @@ interface Entry {
 }
 
 /**
- * Reads the header of a safetensors file: u64 header length, JSON header, data. As the format demands, the tensors must cover the data without
- * overlap, hole or remainder. Tensor data is read when asked for. Specification: https://github.com/huggingface/safetensors#format
+ * Reads the header of a safetensors file: u64 header length, JSON header, data. As the format demands, the tensors must
+ * cover the data without overlap, hole or remainder. Tensor data is read when asked for. Specification: https://github.com/huggingface/safetensors#format
  * @throws InputError SAFETENSORS_*
  */
 export async function readSafetensors(file: FileSource): Promise<Checkpoint> {
@@ -63,7 +63,14 @@ export async function readSafetensors(file: FileSource): Promise<Checkpoint> {
 
 function tensor(file: FileSource, { name, dtype, shape, begin, end }: Entry, dataStart: number): CheckpointTensor {
   const read = () => file.readAt(dataStart + begin, end - begin);
-  return { name, dtype, shape, bytes: end - begin, read, readF32: async () => toF32(dtype, await read(), file.path, name) };
+  return {
+    name,
+    dtype,
+    shape,
+    bytes: end - begin,
+    read,
+    readF32: async () => toF32(dtype, await read(), file.path, name),
+  };
 }
 
 function readMetadata(source: string, value: unknown): Record<string, string> {
@@ -81,7 +88,10 @@ function readMetadata(source: string, value: unknown): Record<string, string> {
 function readEntry(source: string, name: string, info: unknown): Entry {
   const where = `tensor ${quote(name)}`;
   if (!isJsonObject(info))
-    throw inputError(source, "SAFETENSORS_BAD_ENTRY", "the entry is not an object", { where, expected: "dtype, shape and data_offsets" });
+    throw inputError(source, "SAFETENSORS_BAD_ENTRY", "the entry is not an object", {
+      where,
+      expected: "dtype, shape and data_offsets",
+    });
   const { dtype, shape, data_offsets: offsets } = info;
   const itemBytes = typeof dtype === "string" ? SCALAR_BYTES.get(dtype) : undefined;
   if (typeof dtype !== "string" || itemBytes === undefined) {
@@ -91,7 +101,10 @@ function readEntry(source: string, name: string, info: unknown): Entry {
         : SUB_BYTE.has(dtype)
           ? `the dtype ${dtype} packs several numbers into a byte, which means nothing without the scales beside it`
           : `the dtype ${quote(dtype)} is not known`;
-    throw inputError(source, "SAFETENSORS_UNKNOWN_DTYPE", shown, { where, expected: [...SCALAR_BYTES.keys()].join(", ") });
+    throw inputError(source, "SAFETENSORS_UNKNOWN_DTYPE", shown, {
+      where,
+      expected: [...SCALAR_BYTES.keys()].join(", "),
+    });
   }
   const elements = Array.isArray(shape) && shape.length <= RANK_MAX ? elementCount(shape) : undefined;
   if (elements === undefined || elements > Number.MAX_SAFE_INTEGER / itemBytes) {
@@ -132,20 +145,34 @@ function checkCoverage(source: string, entries: readonly Entry[], dataBytes: num
   for (const entry of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     const where = `tensor ${quote(entry.name)}`;
     if (entry.begin !== covered) {
-      const what = entry.begin < covered ? "overlaps the one before it" : `leaves ${entry.begin - covered} unused bytes before it`;
-      throw inputError(source, "SAFETENSORS_BAD_LAYOUT", `the data ${what}`, { where, expected: `data that begins at ${covered}` });
+      const what =
+        entry.begin < covered ? "overlaps the one before it" : `leaves ${entry.begin - covered} unused bytes before it`;
+      throw inputError(source, "SAFETENSORS_BAD_LAYOUT", `the data ${what}`, {
+        where,
+        expected: `data that begins at ${covered}`,
+      });
     }
     if (entry.end > dataBytes) {
-      throw inputError(source, "SAFETENSORS_TRUNCATED", `the data ends at ${entry.end}, the file holds ${dataBytes} bytes of data`, {
-        where,
-        expected: "a complete file",
-      });
+      throw inputError(
+        source,
+        "SAFETENSORS_TRUNCATED",
+        `the data ends at ${entry.end}, the file holds ${dataBytes} bytes of data`,
+        {
+          where,
+          expected: "a complete file",
+        },
+      );
     }
     covered = entry.end;
   }
   if (covered !== dataBytes) {
-    throw inputError(source, "SAFETENSORS_BAD_LAYOUT", `${dataBytes - covered} bytes after the last tensor belong to none`, {
-      expected: `${covered} bytes of data`,
-    });
+    throw inputError(
+      source,
+      "SAFETENSORS_BAD_LAYOUT",
+      `${dataBytes - covered} bytes after the last tensor belong to none`,
+      {
+        expected: `${covered} bytes of data`,
+      },
+    );
   }
 }

@@ -11,8 +11,8 @@ const SUFFIXES = ["_scale", "_scale_inv", "_scales", ".scale", ".scale_inv", "._
 const OF_WEIGHT = ["scale", "scales", "scale_inv"] as const;
 
 /**
- * How files call the factor that `name` is to be multiplied with. `_scale_inv` is the same factor: the inverse of what the weights were
- * multiplied with when they were made small.
+ * How files call the factor that `name` is to be multiplied with. `_scale_inv` is the same factor: the inverse of what
+ * the weights were multiplied with when they were made small.
  */
 export function scaleNames(name: string): string[] {
   const { within, last } = split(name);
@@ -44,8 +44,13 @@ function split(name: string): { readonly within: string; readonly last: string }
   return { within: name.slice(0, at), last: name.slice(at) };
 }
 
-/** Scales of what goes in and out, with which a program that computes in 8-bit floats rounds; the weights have nothing to do with them. */
+/**
+ * Scales of what goes in and out, with which a program that computes in 8-bit floats rounds; the weights have nothing
+ * to do with them.
+ */
 export function isActivationScale(name: string): boolean {
   const last = name.slice(name.lastIndexOf(".") + 1);
-  return /^((input|output|act|activation|k|v|q|kv|k_cache|v_cache|prob)_scale|scale_(input|output))(_inv|_ub)?$/.test(last);
+  return /^((input|output|act|activation|k|v|q|kv|k_cache|v_cache|prob)_scale|scale_(input|output))(_inv|_ub)?$/.test(
+    last,
+  );
 }

@@ -8,13 +8,19 @@ const INDEX_BYTES_MAX = 100_000_000;
 const SHARDS_MAX = 1024;
 
 /**
- * Reads a Hugging Face shard index, `{"metadata": {...}, "weight_map": {tensor: file}}`, and opens its files, which must lie beside it. The
- * checkpoint holds the tensors that the index lists; `metadata` is the index's with the shards' own merged in.
+ * Reads a Hugging Face shard index, `{"metadata": {...}, "weight_map": {tensor: file}}`, and opens its files, which
+ * must lie beside it. The checkpoint holds the tensors that the index lists; `metadata` is the index's with the shards'
+ * own merged in.
  * @throws InputError SHARD_INDEX_*, and whatever opening a shard rejects with
  */
-export async function readShardIndex(file: FileSource, openFile: (path: string) => Promise<Checkpoint>): Promise<Checkpoint> {
+export async function readShardIndex(
+  file: FileSource,
+  openFile: (path: string) => Promise<Checkpoint>,
+): Promise<Checkpoint> {
   if (file.size > INDEX_BYTES_MAX) {
-    throw inputError(file.path, "SHARD_INDEX_TOO_LARGE", `the index takes ${file.size} bytes`, { expected: `at most ${INDEX_BYTES_MAX}` });
+    throw inputError(file.path, "SHARD_INDEX_TOO_LARGE", `the index takes ${file.size} bytes`, {
+      expected: `at most ${INDEX_BYTES_MAX}`,
+    });
   }
   const index = parseJsonObject(await file.readAt(0, file.size), file.path, "SHARD_INDEX");
   await file.close();
@@ -33,12 +39,18 @@ export async function readShardIndex(file: FileSource, openFile: (path: string) 
     const tensors = new Map<string, CheckpointTensor>();
     for (const [name, shardName] of Object.entries(weightMap)) {
       const shard =
-        shards.get(checkedName(file.path, name, shardName)) ?? (await openShard(file.path, shardName as string, shards, openFile));
+        shards.get(checkedName(file.path, name, shardName)) ??
+        (await openShard(file.path, shardName as string, shards, openFile));
       const tensor = shard.tensors.get(name);
       if (tensor === undefined) {
-        throw inputError(file.path, "SHARD_INDEX_TENSOR_MISSING", `${quote(shardName as string)} holds no such tensor`, {
-          where: `weight_map ${quote(name)}`,
-        });
+        throw inputError(
+          file.path,
+          "SHARD_INDEX_TENSOR_MISSING",
+          `${quote(shardName as string)} holds no such tensor`,
+          {
+            where: `weight_map ${quote(name)}`,
+          },
+        );
       }
       tensors.set(name, tensor);
     }
@@ -85,9 +97,14 @@ async function openShard(
   shards.set(name, shard);
   const first = [...shards.values()][0];
   if (first !== undefined && first.format !== shard.format) {
-    throw inputError(source, "SHARD_INDEX_MIXED_FORMATS", `${quote(name)} is ${shard.format}, the first file ${first.format}`, {
-      where: "weight_map",
-    });
+    throw inputError(
+      source,
+      "SHARD_INDEX_MIXED_FORMATS",
+      `${quote(name)} is ${shard.format}, the first file ${first.format}`,
+      {
+        where: "weight_map",
+      },
+    );
   }
   return shard;
 }

@@ -17,7 +17,10 @@ export function isContiguous(shape: readonly number[], strides: readonly number[
   return true;
 }
 
-/** Copies the elements (1, 2, 4 or 8 bytes wide) of a strided view that begins at the first byte of `span` into row-major order. */
+/**
+ * Copies the elements (1, 2, 4 or 8 bytes wide) of a strided view that begins at the first byte of `span` into
+ * row-major order.
+ */
 export function gather(
   span: Uint8Array<ArrayBuffer>,
   itemBytes: number,

@@ -51,14 +51,9 @@ describe("conversion to f32", () => {
   });
 
   it("rounds f64 to nearest even and overflows to infinity", () => {
-    expect([...convert("F64", Float64Array.of(1 + 2 ** -24, 1 + 3 * 2 ** -24, 1e39, -1e39, 1e-46, Number.NaN))]).toEqual([
-      1,
-      1 + 2 ** -22,
-      Number.POSITIVE_INFINITY,
-      Number.NEGATIVE_INFINITY,
-      0,
-      Number.NaN,
-    ]);
+    expect([
+      ...convert("F64", Float64Array.of(1 + 2 ** -24, 1 + 3 * 2 ** -24, 1e39, -1e39, 1e-46, Number.NaN)),
+    ]).toEqual([1, 1 + 2 ** -22, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, Number.NaN]);
   });
 
   it("takes bytes at any alignment inside a larger buffer", () => {

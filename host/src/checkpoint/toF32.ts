@@ -21,7 +21,10 @@ function bf16(bytes: Uint8Array<ArrayBuffer>): Float32Array {
   return new Float32Array(bits.buffer);
 }
 
-/** 64-bit integers, rounded once: beyond 53 bits the low bits fold into a sticky bit, so that the step through f64 cannot round a tie it made. */
+/**
+ * 64-bit integers, rounded once: beyond 53 bits the low bits fold into a sticky bit, so that the step through f64
+ * cannot round a tie it made.
+ */
 function int64(bytes: Uint8Array<ArrayBuffer>, high: Int32Array | Uint32Array): Float32Array {
   const words = new Uint32Array(bytes.buffer);
   const out = new Float32Array(words.length / 2);
@@ -56,8 +59,8 @@ const SCALARS: ReadonlyMap<string, Convert> = new Map<string, Convert>([
 const EIGHT_BITS = ["F8_E4M3", "F8_E5M2", "F8_E8M0"];
 
 /**
- * Little-endian values of `dtype` (scalar or GGUF block type) as f32, rounded to nearest even. NaN stays NaN, denormals and infinities are kept.
- * `bytes` must be whole elements or blocks; the answer may share its buffer.
+ * Little-endian values of `dtype` (scalar or GGUF block type) as f32, rounded to nearest even. NaN stays NaN, denormals
+ * and infinities are kept. `bytes` must be whole elements or blocks; the answer may share its buffer.
  * @throws InputError CHECKPOINT_NO_F32 for a type that has no rule (complex numbers, most of GGUF's IQ types)
  */
 export function toF32(dtype: string, bytes: Uint8Array, source: string, name: string): Float32Array {

@@ -43,8 +43,18 @@ interface View {
   readonly bits?: Readonly<Record<string, boolean>>;
 }
 
-function tensor(out: Pickle, { type = "FloatStorage", key = "0", elements = 4, offset = 0, size = [4], stride = [1], bits }: View): Pickle {
-  out.global("torch._utils", "_rebuild_tensor_v2").u8(0x28, 0x28).str("storage").global("torch", type).str(key).str("cpu").int(elements);
+function tensor(
+  out: Pickle,
+  { type = "FloatStorage", key = "0", elements = 4, offset = 0, size = [4], stride = [1], bits }: View,
+): Pickle {
+  out
+    .global("torch._utils", "_rebuild_tensor_v2")
+    .u8(0x28, 0x28)
+    .str("storage")
+    .global("torch", type)
+    .str(key)
+    .str("cpu")
+    .int(elements);
   out.u8(0x74, 0x51).int(offset).ints(size).ints(stride).u8(0x89).global("collections", "OrderedDict").u8(0x29, 0x52);
   if (bits !== undefined) {
     out.u8(0x7d);
@@ -59,7 +69,11 @@ function stateDict(view: View): Uint8Array {
 
 const DATA = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer);
 
-function archive(pickle: Uint8Array, extra: ZipMember[] = [{ name: "x/data/0", data: DATA }], zip64 = false): Uint8Array {
+function archive(
+  pickle: Uint8Array,
+  extra: ZipMember[] = [{ name: "x/data/0", data: DATA }],
+  zip64 = false,
+): Uint8Array {
   return zipBytes([{ name: "x/data.pkl", data: pickle }, ...extra], zip64);
 }
 
@@ -109,9 +123,21 @@ describe("a hostile pickle", () => {
     ["stops with an empty stack", new Pickle().stop(), "PICKLE_MALFORMED"],
     ["leaves values behind", dict().u8(0x7d).stop(), "PICKLE_MALFORMED"],
     ["uses a protocol that is not known", new Bytes().u8(0x80, 6, STOP).done(), "PICKLE_PROTOCOL"],
-    ["asks for a global by stack", new Pickle().str("builtins").str("eval").u8(0x93).stop(), "PICKLE_GLOBAL_NOT_ALLOWED"],
-    ["asks for a name of Object.prototype", new Pickle().global("constructor", "constructor").stop(), "PICKLE_GLOBAL_NOT_ALLOWED"],
-    ["asks for torch's own loader", new Pickle().global("torch.storage", "_load_from_bytes").stop(), "PICKLE_GLOBAL_NOT_ALLOWED"],
+    [
+      "asks for a global by stack",
+      new Pickle().str("builtins").str("eval").u8(0x93).stop(),
+      "PICKLE_GLOBAL_NOT_ALLOWED",
+    ],
+    [
+      "asks for a name of Object.prototype",
+      new Pickle().global("constructor", "constructor").stop(),
+      "PICKLE_GLOBAL_NOT_ALLOWED",
+    ],
+    [
+      "asks for torch's own loader",
+      new Pickle().global("torch.storage", "_load_from_bytes").stop(),
+      "PICKLE_GLOBAL_NOT_ALLOWED",
+    ],
     ["instantiates by INST", new Pickle().u8(0x28).raw("ios\nsystem\n").stop(), "PICKLE_OPCODE_NOT_ALLOWED"],
     ["instantiates by OBJ", new Pickle().u8(0x28, 0x6f).stop(), "PICKLE_OPCODE_NOT_ALLOWED"],
     ["uses the extension registry", new Pickle().u8(0x82, 1).stop(), "PICKLE_OPCODE_NOT_ALLOWED"],
@@ -131,10 +157,18 @@ describe("a hostile pickle", () => {
         .stop(),
       "PICKLE_TRUNCATED",
     ],
-    ["names arguments of a call by a list", new Pickle().global("builtins", "set").u8(0x29, 0x5d, 0x92).stop(), "PICKLE_MALFORMED"],
+    [
+      "names arguments of a call by a list",
+      new Pickle().global("builtins", "set").u8(0x29, 0x5d, 0x92).stop(),
+      "PICKLE_MALFORMED",
+    ],
     ["uses a list as a key", dict().u8(0x5d, 0x4e, 0x73).stop(), "PICKLE_MALFORMED"],
     ["reaches below a mark", dict().u8(0x7d, 0x28, 0x30, 0x31).stop(), "PICKLE_MALFORMED"],
-    ["takes two of one value above a mark", new Pickle().str("a").u8(0x28).str("b").u8(0x86).stop(), "PICKLE_MALFORMED"],
+    [
+      "takes two of one value above a mark",
+      new Pickle().str("a").u8(0x28).str("b").u8(0x86).stop(),
+      "PICKLE_MALFORMED",
+    ],
     ["sets an item of a dict below a mark", dict().u8(0x28).str("a").u8(0x4e, 0x73, 0x31).stop(), "PICKLE_MALFORMED"],
     ["looks at a value below a mark", dict().u8(0x28, 0x71, 0, 0x31).stop(), "PICKLE_MALFORMED"],
     ["has no mark", new Pickle().u8(0x74).stop(), "PICKLE_MALFORMED"],
@@ -154,18 +188,30 @@ describe("a hostile pickle", () => {
     ["marks millions of times", new Pickle().raw(new Uint8Array(5e6).fill(0x28)).stop(), "PICKLE_LIMIT_EXCEEDED"],
     ["holds no dict", new Pickle().int(1).stop(), "TORCH_NO_STATE_DICT"],
     ["holds no tensors", dict().str("epoch").int(1).u8(0x73).stop(), "TORCH_NO_STATE_DICT"],
-    ["holds a dict that contains itself", dict().u8(0x71, 0).str("model").u8(0x68, 0, 0x73).stop(), "TORCH_NO_STATE_DICT"],
+    [
+      "holds a dict that contains itself",
+      dict().u8(0x71, 0).str("model").u8(0x68, 0, 0x73).stop(),
+      "TORCH_NO_STATE_DICT",
+    ],
     ["names a tensor by a number", tensor(dict().int(1), {}).u8(0x73).stop(), "TORCH_BAD_KEY"],
     ["reads past its storage", stateDict({ size: [5] }), "TORCH_TENSOR_OUT_OF_STORAGE"],
     ["strides past its storage", stateDict({ size: [2], stride: [4] }), "TORCH_TENSOR_OUT_OF_STORAGE"],
-    ["strides past 2^64", stateDict({ size: [2 ** 26, 2 ** 26], stride: [2 ** 52, 2 ** 52] }), "TORCH_TENSOR_OUT_OF_STORAGE"],
+    [
+      "strides past 2^64",
+      stateDict({ size: [2 ** 26, 2 ** 26], stride: [2 ** 52, 2 ** 52] }),
+      "TORCH_TENSOR_OUT_OF_STORAGE",
+    ],
     ["starts past its storage", stateDict({ offset: 4, size: [1] }), "TORCH_TENSOR_OUT_OF_STORAGE"],
     ["has a negative offset", stateDict({ offset: -1 }), "TORCH_BAD_TENSOR"],
     ["has a negative size", stateDict({ size: [-4] }), "TORCH_BAD_TENSOR"],
     ["has a negative stride", stateDict({ offset: 3, stride: [-1] }), "TORCH_BAD_TENSOR"],
     ["has dimensions whose product wraps", stateDict({ size: [2 ** 32, 2 ** 32], stride: [0, 0] }), "TORCH_BAD_TENSOR"],
     ["has more strides than dimensions", stateDict({ stride: [1, 1] }), "TORCH_BAD_TENSOR"],
-    ["has a hundred dimensions", stateDict({ size: Array(100).fill(1), stride: Array(100).fill(1) }), "TORCH_BAD_TENSOR"],
+    [
+      "has a hundred dimensions",
+      stateDict({ size: Array(100).fill(1), stride: Array(100).fill(1) }),
+      "TORCH_BAD_TENSOR",
+    ],
     ["repeats four values into gigabytes", stateDict({ size: [2 ** 30], stride: [0] }), "TORCH_TENSOR_EXPANDED"],
     ["has a storage longer than its record", stateDict({ elements: 5 }), "TORCH_BAD_STORAGE"],
     ["has a storage of 2^62 bytes", stateDict({ elements: 2 ** 60 }), "TORCH_BAD_STORAGE"],
@@ -192,7 +238,9 @@ describe("dicts of a torch file", () => {
         out.u8(0x30, 0x7d, 0x71, level);
         for (let i = 0; i < 30; i++) out.str(`k${i}`).u8(0x68, level - 1, 0x73);
       }
-      const code = (await rejection(join(folder, "many.pt"), archive(out.stop())).catch((error: Error) => ({ code: error.message }))).code;
+      const code = (
+        await rejection(join(folder, "many.pt"), archive(out.stop())).catch((error: Error) => ({ code: error.message }))
+      ).code;
       expect(code).toBe(withTensor ? "the file was accepted" : "TORCH_TOO_MANY_NAMES");
     }
     const wide = new Pickle().u8(0x7d);
@@ -245,7 +293,10 @@ describe("what torch can save and this program cannot read", () => {
     ["_rebuild_meta_tensor_no_storage", "TORCH_NO_VALUES", /was loaded/],
   ] as const)("%s is called by what it is", async (name, code, expected) => {
     const pickle = new Pickle().u8(0x7d).str("w").global("torch._utils", name).u8(0x29, 0x52, 0x73).stop();
-    expect(await rejection(join(folder, "kind.pt"), archive(pickle))).toMatchObject({ code, expected: expect.stringMatching(expected) });
+    expect(await rejection(join(folder, "kind.pt"), archive(pickle))).toMatchObject({
+      code,
+      expected: expect.stringMatching(expected),
+    });
   });
 
   it("a tensor of a class of its own names the class, and one that rebuilds itself without end is refused", async () => {
@@ -264,7 +315,11 @@ describe("what torch can save and this program cannot read", () => {
     });
     const set = of("builtins", "set").u8(0x29, 0x29, 0x74, 0x52, 0x73).stop();
     expect((await rejection(join(folder, "set.pt"), archive(set))).code).toBe("TORCH_SUBCLASS");
-    const deep = new Pickle().u8(0x7d).str("w").global("torch._tensor", "_rebuild_from_type_v2").u8(0x71, 1, 0x29, 0x71, 2);
+    const deep = new Pickle()
+      .u8(0x7d)
+      .str("w")
+      .global("torch._tensor", "_rebuild_from_type_v2")
+      .u8(0x71, 1, 0x29, 0x71, 2);
     for (let level = 0; level < 100_000; level++) {
       // (function, class, what was there before), by way of the memo.
       deep.u8(0x30, 0x28, 0x68, 1).global("torch", "Tensor").u8(0x68, 2, 0x74, 0x71, 2);
@@ -274,8 +329,22 @@ describe("what torch can save and this program cannot read", () => {
   });
 
   it("a tensor of a type that is only known by name is refused by it", async () => {
-    const out = new Pickle().u8(0x7d).str("w").global("torch._utils", "_rebuild_tensor_v3").u8(0x28, 0x28).str("storage");
-    out.global("torch", "UntypedStorage").str("0").str("cpu").int(16).u8(0x74, 0x51).int(0).ints([1]).ints([1]).u8(0x89);
+    const out = new Pickle()
+      .u8(0x7d)
+      .str("w")
+      .global("torch._utils", "_rebuild_tensor_v3")
+      .u8(0x28, 0x28)
+      .str("storage");
+    out
+      .global("torch", "UntypedStorage")
+      .str("0")
+      .str("cpu")
+      .int(16)
+      .u8(0x74, 0x51)
+      .int(0)
+      .ints([1])
+      .ints([1])
+      .u8(0x89);
     out.global("collections", "OrderedDict").u8(0x29, 0x52).global("torch", "complex128").u8(0x74, 0x52, 0x73);
     expect(await rejection(join(folder, "wide.pt"), archive(out.stop()))).toMatchObject({
       code: "TORCH_BAD_TENSOR",
@@ -305,7 +374,8 @@ describe("a damaged or hostile torch archive", () => {
   };
   const directoryAt = new DataView(good.buffer).getUint32(good.length - 6, true);
   const record: ZipMember = { name: "x/data/0", data: DATA };
-  // The local header of the last entry, whose name takes eight bytes: with one more its data would end one byte inside the directory.
+  // The local header of the last entry, whose name takes eight bytes: with one more its data would end one byte inside
+  // the directory.
   const longerAt = directoryAt - DATA.length - record.name.length - 30;
   const cases: [what: string, bytes: Uint8Array, code: string][] = [
     ["has lost its end", good.subarray(0, -1), "ZIP_NO_DIRECTORY"],
@@ -321,9 +391,21 @@ describe("a damaged or hostile torch archive", () => {
     ["has an entry twice", archive(stateDict({}), [record, record]), "ZIP_DUPLICATE_ENTRY"],
     ["has no data.pkl", zipBytes([record]), "TORCH_NO_PICKLE"],
     ["is an empty zip", zipBytes([]), "TORCH_NO_PICKLE"],
-    ["has two data.pkl", archive(stateDict({}), [record, { name: "y/data.pkl", data: stateDict({}) }]), "TORCH_NO_PICKLE"],
-    ["is TorchScript", archive(stateDict({}), [record, { name: "x/constants.pkl", data: DATA }]), "TORCH_SCRIPT_ARCHIVE"],
-    ["is big-endian", archive(stateDict({}), [record, { name: "x/byteorder", data: new Bytes().raw("big").done() }]), "TORCH_BYTE_ORDER"],
+    [
+      "has two data.pkl",
+      archive(stateDict({}), [record, { name: "y/data.pkl", data: stateDict({}) }]),
+      "TORCH_NO_PICKLE",
+    ],
+    [
+      "is TorchScript",
+      archive(stateDict({}), [record, { name: "x/constants.pkl", data: DATA }]),
+      "TORCH_SCRIPT_ARCHIVE",
+    ],
+    [
+      "is big-endian",
+      archive(stateDict({}), [record, { name: "x/byteorder", data: new Bytes().raw("big").done() }]),
+      "TORCH_BYTE_ORDER",
+    ],
     [
       "inflates to gigabytes",
       archive(stateDict({ elements: 2 ** 29, size: [2 ** 29] }), [{ ...record, deflate: true, claims: 2 ** 31 }]),
@@ -334,7 +416,11 @@ describe("a damaged or hostile torch archive", () => {
       archive(stateDict({}), [{ name: "x/data/0", data: new Uint8Array(1e6), deflate: true, claims: 16 }]),
       "ZIP_BAD_DEFLATE",
     ],
-    ["inflates to less than it claims", archive(stateDict({}), [{ ...record, deflate: true, claims: 17 }]), "ZIP_BAD_DEFLATE"],
+    [
+      "inflates to less than it claims",
+      archive(stateDict({}), [{ ...record, deflate: true, claims: 17 }]),
+      "ZIP_BAD_DEFLATE",
+    ],
   ];
   for (const [what, bytes, code] of cases) {
     it(`is refused when it ${what}`, async () => {

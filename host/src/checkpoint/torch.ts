@@ -9,8 +9,9 @@ import { torchCheckpoint } from "./torchTensors.js";
 const PICKLE_BYTES_MAX = 1 << 26;
 
 /**
- * Reads a state_dict saved by `torch.save` (version 1.6 and later): a zip of `data.pkl`, whose pickle is interpreted against an allow-list, and one
- * `data/N` record for each storage. Tensors may share storages and have any strides; their data is read when asked for.
+ * Reads a state_dict saved by `torch.save` (version 1.6 and later): a zip of `data.pkl`, whose pickle is interpreted
+ * against an allow-list, and one `data/N` record for each storage. Tensors may share storages and have any strides;
+ * their data is read when asked for.
  * @throws InputError TORCH_*, PICKLE_*, ZIP_*
  */
 export async function readTorch(file: FileSource): Promise<Checkpoint> {
@@ -32,9 +33,17 @@ export async function readTorch(file: FileSource): Promise<Checkpoint> {
       const storage = readStorageId(id, reject);
       const record = zip.entries.get(`${folder}data/${storage.key}`);
       if (record === undefined)
-        return reject("TORCH_BAD_STORAGE", `the archive has no record ${quote(`${folder}data/${storage.key}`)}`, "a complete file");
+        return reject(
+          "TORCH_BAD_STORAGE",
+          `the archive has no record ${quote(`${folder}data/${storage.key}`)}`,
+          "a complete file",
+        );
       if (record.bytes < storage.bytes)
-        return reject("TORCH_BAD_STORAGE", `storage ${quote(storage.key)} has ${record.bytes} bytes`, `${storage.bytes} bytes`);
+        return reject(
+          "TORCH_BAD_STORAGE",
+          `storage ${quote(storage.key)} has ${record.bytes} bytes`,
+          `${storage.bytes} bytes`,
+        );
       return storage;
     },
   });

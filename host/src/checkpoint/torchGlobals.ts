@@ -24,7 +24,13 @@ export class TorchView {
   readonly offset: number;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
-  constructor(storage: TorchStorage, dtype: string, offset: number, shape: readonly number[], strides: readonly number[]) {
+  constructor(
+    storage: TorchStorage,
+    dtype: string,
+    offset: number,
+    shape: readonly number[],
+    strides: readonly number[],
+  ) {
     this.storage = storage;
     this.dtype = dtype;
     this.offset = offset;
@@ -102,12 +108,19 @@ class DtypeGlobal extends PickleGlobal {
 function sizes(value: unknown, what: string, reject: Reject): readonly number[] {
   const items = value instanceof PickleTuple ? value.items : undefined;
   if (items === undefined || items.length > RANK_MAX || items.some((item) => elementCount([item]) === undefined)) {
-    return reject("TORCH_BAD_TENSOR", `the tensor's ${what} is not a tuple of sizes`, `at most ${RANK_MAX} non-negative integers`);
+    return reject(
+      "TORCH_BAD_TENSOR",
+      `the tensor's ${what} is not a tuple of sizes`,
+      `at most ${RANK_MAX} non-negative integers`,
+    );
   }
   return items as readonly number[];
 }
 
-/** `torch._utils._rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)`, and v3, which adds the dtype of an untyped storage. */
+/**
+ * `torch._utils._rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)`, and v3, which adds the dtype
+ * of an untyped storage.
+ */
 function rebuildTensor(version: 2 | 3) {
   return (args: readonly unknown[], reject: Reject): TorchView => {
     const [storage, offset, size, stride] = args;
@@ -120,7 +133,8 @@ function rebuildTensor(version: 2 | 3) {
         "plain values; call .resolve_neg() before saving",
       );
     }
-    if (!(storage instanceof TorchStorage)) return reject("TORCH_BAD_TENSOR", "a tensor is rebuilt from something that is no storage");
+    if (!(storage instanceof TorchStorage))
+      return reject("TORCH_BAD_TENSOR", "a tensor is rebuilt from something that is no storage");
     if (version === 3 && last instanceof PickleGlobal && !(last instanceof DtypeGlobal))
       return reject(
         "TORCH_BAD_TENSOR",
@@ -128,7 +142,8 @@ function rebuildTensor(version: 2 | 3) {
         "a type of numbers: float32, float16, ...",
       );
     const dtype = version === 3 && last instanceof DtypeGlobal ? last.dtype : storage.dtype;
-    if (dtype === undefined) return reject("TORCH_BAD_TENSOR", "the tensor's element type is not said", "a typed storage or a torch dtype");
+    if (dtype === undefined)
+      return reject("TORCH_BAD_TENSOR", "the tensor's element type is not said", "a typed storage or a torch dtype");
     const itemBytes = SCALAR_BYTES.get(dtype) as number;
     const shape = sizes(size, "shape", reject);
     const strides = sizes(stride, "stride", reject);
@@ -139,7 +154,10 @@ function rebuildTensor(version: 2 | 3) {
     const elements = elementCount(shape);
     if (elements === undefined) return reject("TORCH_BAD_TENSOR", "the product of the dimensions overflows");
     // Sums beyond 2^53 are inexact but stay far above any storage.
-    const end = elements === 0 ? offset : shape.reduce((last, dimension, i) => last + (dimension - 1) * (strides[i] as number), offset) + 1;
+    const end =
+      elements === 0
+        ? offset
+        : shape.reduce((last, dimension, i) => last + (dimension - 1) * (strides[i] as number), offset) + 1;
     if (end * itemBytes > storage.bytes) {
       return reject(
         "TORCH_TENSOR_OUT_OF_STORAGE",
@@ -150,18 +168,25 @@ function rebuildTensor(version: 2 | 3) {
   };
 }
 
-/** `torch._utils._rebuild_parameter(data, requires_grad, hooks)`, in the second form with attributes, which are dropped. */
+/**
+ * `torch._utils._rebuild_parameter(data, requires_grad, hooks)`, in the second form with attributes, which are dropped.
+ */
 function rebuildParameter([data, , , attributes]: readonly unknown[], reject: Reject): TorchView {
-  if (!(data instanceof TorchView)) return reject("TORCH_BAD_TENSOR", "a parameter is rebuilt from something that is no tensor");
+  if (!(data instanceof TorchView))
+    return reject("TORCH_BAD_TENSOR", "a parameter is rebuilt from something that is no tensor");
   requireNoScale(data, attributes, reject);
   return data;
 }
 
-/** Attributes that say what the numbers of `view` are to be multiplied with must not be dropped. They are a dict, or one with one of slots. */
+/**
+ * Attributes that say what the numbers of `view` are to be multiplied with must not be dropped. They are a dict, or one
+ * with one of slots.
+ */
 function requireNoScale({ dtype }: TorchView, attributes: unknown, reject: Reject): void {
   if (!dtype.startsWith("F8")) return;
   for (const each of attributes instanceof PickleTuple ? attributes.items : [attributes]) {
-    const scale = each instanceof Map ? [...each.keys()].find((key) => typeof key === "string" && SCALE_WORD.test(key)) : undefined;
+    const scale =
+      each instanceof Map ? [...each.keys()].find((key) => typeof key === "string" && SCALE_WORD.test(key)) : undefined;
     if (scale === undefined) continue;
     reject(
       "TORCH_SCALE",
@@ -173,7 +198,9 @@ function requireNoScale({ dtype }: TorchView, attributes: unknown, reject: Rejec
 
 /** Empty, as Python 3 pickles it: the entries follow as items. */
 function orderedDict(args: readonly unknown[], reject: Reject): PickleOrderedDict {
-  return args.length === 0 ? new PickleOrderedDict() : reject("PICKLE_MALFORMED", "an OrderedDict is made from arguments", "none");
+  return args.length === 0
+    ? new PickleOrderedDict()
+    : reject("PICKLE_MALFORMED", "an OrderedDict is made from arguments", "none");
 }
 
 /** A dict in all that matters here; its factory makes values for keys that are not there. */
@@ -181,10 +208,16 @@ function defaultDict(): PickleOrderedDict {
   return new PickleOrderedDict();
 }
 
-/** A class whose tensors are plain ones: with attributes set on them, as `nn.Buffer` does, they are saved with the class. */
+/**
+ * A class whose tensors are plain ones: with attributes set on them, as `nn.Buffer` does, they are saved with the
+ * class.
+ */
 class TensorClass extends PickleGlobal {}
 
-/** `torch._tensor._rebuild_from_type_v2(function, class, arguments, state)`: a tensor that the function rebuilds, and attributes, which are dropped. */
+/**
+ * `torch._tensor._rebuild_from_type_v2(function, class, arguments, state)`: a tensor that the function rebuilds, and
+ * attributes, which are dropped.
+ */
 function rebuildFromType([rebuild, type, args, attributes]: readonly unknown[], reject: Reject): unknown {
   if (!(type instanceof TensorClass)) return reject(...subclass(type instanceof PickleGlobal ? type.name : "a value"));
   // Of itself it would be a call as deep as the file likes.
@@ -233,7 +266,11 @@ const QUANTISED: Refusal = [
   "its values: call .dequantize() on it before saving, or save the model from before it was converted",
 ];
 const SPARSE: Refusal = ["TORCH_SPARSE", "a tensor is sparse", "a dense one: call .to_dense() on it before saving"];
-const NO_VALUES: Refusal = ["TORCH_NO_VALUES", "a tensor is on the meta device and has no values", "a model that was loaded"];
+const NO_VALUES: Refusal = [
+  "TORCH_NO_VALUES",
+  "a tensor is on the meta device and has no values",
+  "a model that was loaded",
+];
 
 function subclass(name: string): Refusal {
   return [
@@ -255,14 +292,25 @@ export const TORCH_REFUSED: ReadonlyMap<string, Refusal> = new Map<string, Refus
   ["torch._utils._rebuild_meta_tensor_no_storage", NO_VALUES],
 ]);
 
-/** `("storage", type, key, location, elements)`, in the format before version 1.6 with a last `None`; the length counts elements, or bytes when the storage is untyped. */
+/**
+ * `("storage", type, key, location, elements)`, in the format before version 1.6 with a last `None`; the length counts
+ * elements, or bytes when the storage is untyped.
+ */
 export function readStorageId(id: unknown, reject: Reject): TorchStorage {
   const [kind, type, key, , count, view] = id instanceof PickleTuple ? id.items : [];
   // Files from before version 0.4 shared storages this way.
   if (view !== undefined && view !== null)
-    return reject("TORCH_BAD_STORAGE", "the storage is a view of another, as very old files have it", "a file saved by a later torch");
+    return reject(
+      "TORCH_BAD_STORAGE",
+      "the storage is a view of another, as very old files have it",
+      "a file saved by a later torch",
+    );
   if (kind !== "storage" || !(type instanceof StorageType) || typeof key !== "string" || typeof count !== "number") {
-    return reject("TORCH_BAD_STORAGE", "a persistent id does not describe a storage", '("storage", type, key, location, elements)');
+    return reject(
+      "TORCH_BAD_STORAGE",
+      "a persistent id does not describe a storage",
+      '("storage", type, key, location, elements)',
+    );
   }
   const bytes = elementCount([count, type.dtype === undefined ? 1 : (SCALAR_BYTES.get(type.dtype) as number)]);
   if (bytes === undefined) return reject("TORCH_BAD_STORAGE", `storage ${quote(key)} has ${count} elements`, "a size");

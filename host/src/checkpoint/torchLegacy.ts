@@ -14,9 +14,10 @@ const PROTOCOL_VERSION = 1001;
 export const LEGACY_MAGIC = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 
 /**
- * Reads a state_dict as `torch.save` wrote it before version 1.6, and still does when asked to: five pickles (magic number, protocol, sizes of
- * the machine's types, the object, the keys of its storages), then for each key a count of elements and the storage's bytes. The pickles are
- * interpreted against the same allow-list as those of a zip. Layout: `_legacy_save` of torch/serialization.py.
+ * Reads a state_dict as `torch.save` wrote it before version 1.6, and still does when asked to: five pickles (magic
+ * number, protocol, sizes of the machine's types, the object, the keys of its storages), then for each key a count of
+ * elements and the storage's bytes. The pickles are interpreted against the same allow-list as those of a zip. Layout:
+ * `_legacy_save` of torch/serialization.py.
  * @throws InputError TORCH_*, PICKLE_*
  */
 export async function readLegacyTorch(file: FileSource): Promise<Checkpoint> {
@@ -45,7 +46,9 @@ export async function readLegacyTorch(file: FileSource): Promise<Checkpoint> {
   next("the magic number");
   const version = next("the protocol version");
   if (version !== PROTOCOL_VERSION)
-    throw inputError(file.path, "TORCH_LEGACY_VERSION", `the protocol version is ${String(version)}`, { expected: `${PROTOCOL_VERSION}` });
+    throw inputError(file.path, "TORCH_LEGACY_VERSION", `the protocol version is ${String(version)}`, {
+      expected: `${PROTOCOL_VERSION}`,
+    });
   checkMachine(file.path, next("the machine's types"));
   const root = next("the object");
   const places = readPlaces(file, next("the storages' keys"), storages, at);
@@ -59,7 +62,9 @@ function checkMachine(source: string, machine: unknown): void {
   });
 }
 
-/** Where each storage's bytes are: they follow one another in the order of the keys, each behind its count of elements. */
+/**
+ * Where each storage's bytes are: they follow one another in the order of the keys, each behind its count of elements.
+ */
 function readPlaces(
   file: FileSource,
   keys: unknown,
@@ -71,9 +76,17 @@ function readPlaces(
   for (const key of Array.isArray(keys) ? keys : []) {
     const storage = typeof key === "string" ? storages.get(key) : undefined;
     if (storage === undefined || places.has(storage.key))
-      throw damaged(file, at, `the list of storages has ${quote(String(key))}, which no tensor refers to, or which stands there twice`);
+      throw damaged(
+        file,
+        at,
+        `the list of storages has ${quote(String(key))}, which no tensor refers to, or which stands there twice`,
+      );
     if (at + COUNT_BYTES + storage.bytes > file.size)
-      throw damaged(file, at, `storage ${quote(storage.key)} takes ${storage.bytes} bytes, which the file does not hold`);
+      throw damaged(
+        file,
+        at,
+        `storage ${quote(storage.key)} takes ${storage.bytes} bytes, which the file does not hold`,
+      );
     const count = new DataView(file.readAtSync(at, COUNT_BYTES).buffer).getBigUint64(0, true);
     const elements = storage.bytes / (storage.dtype === undefined ? 1 : (SCALAR_BYTES.get(storage.dtype) as number));
     if (count !== BigInt(elements))

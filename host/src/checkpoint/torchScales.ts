@@ -20,9 +20,11 @@ interface Search {
 }
 
 /**
- * Adds to each state_dict that has 8-bit floats the factors of them that are no tensors in it: Python numbers in the same dict, and what a dict of
- * scales in it or beside it says. As tensors they are applied, or named as those that the config does not use.
- * @throws InputError TORCH_SCALE for a scale that is neither a number, a list of numbers nor a tensor; TORCH_TOO_MANY_NAMES
+ * Adds to each state_dict that has 8-bit floats the factors of them that are no tensors in it: Python numbers in the
+ * same dict, and what a dict of scales in it or beside it says. As tensors they are applied, or named as those that the
+ * config does not use.
+ * @throws InputError TORCH_SCALE for a scale that is neither a number, a list of numbers nor a tensor;
+ * TORCH_TOO_MANY_NAMES
  */
 export function addScales(source: string, root: Dict, dicts: ReadonlyMap<string, Tensors>): void {
   const search: Search = { source, items: 0 };
@@ -44,10 +46,15 @@ export function addScales(source: string, root: Dict, dicts: ReadonlyMap<string,
 function* counted(search: Search, dict: Dict): Iterable<readonly [unknown, unknown]> {
   for (const entry of dict) {
     if (++search.items > ITEMS_MAX) {
-      throw inputError(search.source, "TORCH_TOO_MANY_NAMES", "its dicts name too many values, each place of each counted", {
-        where: "data.pkl",
-        expected: `at most ${ITEMS_MAX}`,
-      });
+      throw inputError(
+        search.source,
+        "TORCH_TOO_MANY_NAMES",
+        "its dicts name too many values, each place of each counted",
+        {
+          where: "data.pkl",
+          expected: `at most ${ITEMS_MAX}`,
+        },
+      );
     }
     yield entry;
   }
@@ -91,7 +98,10 @@ function addNumbers(search: Search, dict: Dict, tensors: Tensors): void {
   }
 }
 
-/** Whether a name has to do with 8-bit floats by what it is called: as their scale, or as something else that corrects them. */
+/**
+ * Whether a name has to do with 8-bit floats by what it is called: as their scale, or as something else that corrects
+ * them.
+ */
 function isOfFloat8(name: string, tensors: Tensors): boolean {
   if (isActivationScale(name)) return false;
   if (ownerOf(name, tensors) !== undefined) return true;
@@ -99,7 +109,10 @@ function isOfFloat8(name: string, tensors: Tensors): boolean {
   return isFloat8At(weight, tensors) && concerns(name, weight);
 }
 
-/** What a dict of scales says of the tensors, under the names that scales beside them have; what is of none of them keeps its own. */
+/**
+ * What a dict of scales says of the tensors, under the names that scales beside them have; what is of none of them
+ * keeps its own.
+ */
 function addDict(search: Search, key: string, dict: Dict, tensors: Tensors): void {
   const entries = [...flat(search, dict)].filter(([, item]) => isScale(item));
   if (!SCALES.test(key) && entries.every(([name]) => ownerIn(name, tensors) === undefined)) return;
@@ -111,7 +124,9 @@ function addDict(search: Search, key: string, dict: Dict, tensors: Tensors): voi
   }
 }
 
-/** The 8-bit floats that an entry of a dict of scales is for: called as they are, as their module, or as their scale. */
+/**
+ * The 8-bit floats that an entry of a dict of scales is for: called as they are, as their module, or as their scale.
+ */
 function ownerIn(name: string, tensors: Tensors): string | undefined {
   return [name, `${name}.weight`].find((candidate) => isFloat8At(candidate, tensors)) ?? ownerOf(name, tensors);
 }

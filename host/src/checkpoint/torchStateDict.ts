@@ -6,7 +6,8 @@ import { addScales } from "./torchScales.js";
 const WRAPPERS = ["state_dict", "model_state_dict", "model", "module", "net", "weights"] as const;
 const DEPTH_MAX = 6;
 const DICTS_MAX = 256;
-// One dict may stand in many places, and each place counts: without these bounds a few kilobytes could name dicts and tensors without end.
+// One dict may stand in many places, and each place counts: without these bounds a few kilobytes could name dicts and
+// tensors without end.
 const VISITS_MAX = 1 << 16;
 const NAMES_MAX = 1 << 20;
 
@@ -25,7 +26,8 @@ export interface StateDicts {
 type Dict = ReadonlyMap<unknown, unknown>;
 
 /**
- * Finds every dict in an unpickled object that has tensors, in it or in dicts below. Entries that are neither are left out.
+ * Finds every dict in an unpickled object that has tensors, in it or in dicts below. Entries that are neither are left
+ * out.
  * @throws InputError TORCH_NO_STATE_DICT, TORCH_BAD_KEY, TORCH_SCALE
  */
 export function findStateDicts(source: string, root: unknown): StateDicts {
@@ -36,10 +38,18 @@ export function findStateDicts(source: string, root: unknown): StateDicts {
   if (usual !== undefined) addScales(source, root as Dict, dicts);
   if (usual !== undefined) return { dicts, usual, metadata: Object.fromEntries(plainValues(root as Dict, usual)) };
   if (gathering.unnamed)
-    throw inputError(source, "TORCH_BAD_KEY", "a tensor's name is no string", { where: "data.pkl", expected: "strings" });
+    throw inputError(source, "TORCH_BAD_KEY", "a tensor's name is no string", {
+      where: "data.pkl",
+      expected: "strings",
+    });
   const keys =
-    root instanceof Map ? [...root.keys()].slice(0, 8).map((key) => (typeof key === "string" ? quote(key) : `a ${typeof key}`)) : [];
-  const found = root instanceof Map ? `a dict with the keys ${keys.join(", ")}${root.size > keys.length ? ", ..." : ""}` : "no dict";
+    root instanceof Map
+      ? [...root.keys()].slice(0, 8).map((key) => (typeof key === "string" ? quote(key) : `a ${typeof key}`))
+      : [];
+  const found =
+    root instanceof Map
+      ? `a dict with the keys ${keys.join(", ")}${root.size > keys.length ? ", ..." : ""}`
+      : "no dict";
   throw inputError(source, "TORCH_NO_STATE_DICT", `no state_dict was found in it: it holds ${found}`, {
     where: "data.pkl",
     expected: `a dict of tensors, or one under ${WRAPPERS.map((key) => quote(key)).join(", ")} or another key`,
@@ -117,7 +127,10 @@ function plainValues(root: Dict, path: string): [string, string | number | boole
   for (const step of [...(path === "" ? [] : path.split(".")), undefined]) {
     if (!(dict instanceof Map)) break;
     for (const [key, item] of dict as Dict) {
-      if (typeof key === "string" && (typeof item === "string" || typeof item === "number" || typeof item === "boolean"))
+      if (
+        typeof key === "string" &&
+        (typeof item === "string" || typeof item === "number" || typeof item === "boolean")
+      )
         values.push([key, item]);
     }
     dict = dict.get(step);

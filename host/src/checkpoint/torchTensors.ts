@@ -13,7 +13,10 @@ export interface StorageBytes {
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** A checkpoint of what was unpickled from `file`. Every storage that a view refers to has been checked to be there, with all its bytes. */
+/**
+ * A checkpoint of what was unpickled from `file`. Every storage that a view refers to has been checked to be there,
+ * with all its bytes.
+ */
 export function torchCheckpoint(file: FileSource, root: unknown, storageOf: (key: string) => StorageBytes): Checkpoint {
   const { dicts, usual, metadata } = findStateDicts(file.path, root);
   const tensorsOf = (views: Views) =>

@@ -12,7 +12,8 @@ export interface TensorToWrite {
 }
 
 /**
- * Writes a safetensors file. It appears under `path` complete or not at all. Tensors are laid out like the reference writer's, wider types first and then by name, so that every tensor is aligned to its type.
+ * Writes a safetensors file. It appears under `path` complete or not at all. Tensors are laid out like the reference
+ * writer's, wider types first and then by name, so that every tensor is aligned to its type.
  * @throws InputError SAFETENSORS_* when the tensors cannot be written as given, WRITE_FAILED when the file cannot
  */
 export async function writeSafetensors(
@@ -20,7 +21,9 @@ export async function writeSafetensors(
   tensors: Iterable<TensorToWrite>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const ordered = [...tensors].sort((a, b) => itemBytes(b) - itemBytes(a) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const ordered = [...tensors].sort(
+    (a, b) => itemBytes(b) - itemBytes(a) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
+  );
   const header = encodeHeader(path, ordered, metadata);
   await atomicWriteWith(path, async (file) => {
     await file.writeFile(header);
@@ -32,14 +35,19 @@ function itemBytes(tensor: TensorToWrite): number {
   return SCALAR_BYTES.get(tensor.dtype) ?? 0;
 }
 
-function encodeHeader(path: string, tensors: readonly TensorToWrite[], metadata: Readonly<Record<string, string>>): Uint8Array {
+function encodeHeader(
+  path: string,
+  tensors: readonly TensorToWrite[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
   const entries: [string, unknown][] = Object.keys(metadata).length === 0 ? [] : [["__metadata__", metadata]];
   const names = new Set(["__metadata__"]);
   let at = 0;
   for (const tensor of tensors) {
     const { name, dtype, shape, data } = tensor;
     const where = `tensor ${quote(name)}`;
-    if (names.has(name)) throw inputError(path, "SAFETENSORS_DUPLICATE_NAME", "the name is taken", { where, expected: "distinct names" });
+    if (names.has(name))
+      throw inputError(path, "SAFETENSORS_DUPLICATE_NAME", "the name is taken", { where, expected: "distinct names" });
     names.add(name);
     const bytes = (elementCount(shape) ?? Number.NaN) * itemBytes(tensor);
     if (itemBytes(tensor) === 0)
@@ -61,7 +69,9 @@ function encodeHeader(path: string, tensors: readonly TensorToWrite[], metadata:
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
   const padded = Math.ceil(json.length / 8) * 8;
   if (padded > MAX_HEADER_BYTES)
-    throw inputError(path, "SAFETENSORS_HEADER_TOO_LARGE", `the header takes ${padded} bytes`, { expected: `at most ${MAX_HEADER_BYTES}` });
+    throw inputError(path, "SAFETENSORS_HEADER_TOO_LARGE", `the header takes ${padded} bytes`, {
+      expected: `at most ${MAX_HEADER_BYTES}`,
+    });
   const header = new Uint8Array(8 + padded).fill(0x20);
   new DataView(header.buffer).setBigUint64(0, BigInt(padded), true);
   header.set(json, 8);

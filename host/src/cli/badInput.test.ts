@@ -24,9 +24,14 @@ beforeAll(async () => {
   );
   await writeFile(at("future.syn"), Buffer.concat([pack.subarray(0, 8), Buffer.from([9]), pack.subarray(9)]));
   const { header, blobsOffset } = readPack(pack, "m.syn");
-  const tensors = header.tensors.map((tensor) => (isConstant(tensor) ? { ...tensor, offset: tensor.offset - blobsOffset } : tensor));
+  const tensors = header.tensors.map((tensor) =>
+    isConstant(tensor) ? { ...tensor, offset: tensor.offset - blobsOffset } : tensor,
+  );
   const meta = { ...header.meta, statistics: { action: { mean: "half", std: null } } };
-  await writeFile(at("strange.syn"), writePack({ ...header, tensors, meta }, [{ offset: 0, bytes: pack.subarray(blobsOffset) }]));
+  await writeFile(
+    at("strange.syn"),
+    writePack({ ...header, tensors, meta }, [{ offset: 0, bytes: pack.subarray(blobsOffset) }]),
+  );
   const entries = header.entries.map((entry) => (entry.name === "predict" ? { ...entry, name: "rollout" } : entry));
   await writeFile(
     at("named.syn"),
@@ -64,23 +69,43 @@ const TABLE: readonly (readonly [command: string, code: string, says: RegExp])[]
   ["run @/m.syn classify", "ENTRY_UNKNOWN", /no entry "classify"; expected encode, predict, rollout/],
   ["run @/m.syn encode", "INPUT_MISSING", /needs image .* expected a picture, or --image <file>/],
   ["run @/m.syn encode @/missing.jpg", "FILE_ENOENT", /missing\.jpg: no such file; expected a JPEG or PNG picture/],
-  ["run @/m.syn encode @/short.rgb", "IMAGE_RAW_SIZE", /short\.rgb: raw RGB of 3 bytes; expected 2352 bytes \(28 x 28 x 3\)/],
+  [
+    "run @/m.syn encode @/short.rgb",
+    "IMAGE_RAW_SIZE",
+    /short\.rgb: raw RGB of 3 bytes; expected 2352 bytes \(28 x 28 x 3\)/,
+  ],
   ["run @/m.syn encode @/photo.jpg", "IMAGE_UNREADABLE", /photo\.jpg: the picture cannot be decoded/],
-  ["run @/m.syn encode @/short.json", "IMAGE_FORMAT", /short\.json: the bytes are no JPEG and no PNG; expected a whole JPEG or PNG/],
+  [
+    "run @/m.syn encode @/short.json",
+    "IMAGE_FORMAT",
+    /short\.json: the bytes are no JPEG and no PNG; expected a whole JPEG or PNG/,
+  ],
   ["run @/m.syn encode @/drawing.svg", "IMAGE_FORMAT", /drawing\.svg/],
   ["run @/m.syn encode @/gif.jpg", "IMAGE_FORMAT", /gif\.jpg/],
   ["run @/m.syn encode @/picture.webp", "IMAGE_FORMAT", /picture\.webp/],
-  ["run @/m.syn predict --latent @/short.json --actions @/short.json", "ROWS_LATENT", /short\.json at \$\[0\]: 2 numbers; expected 32/],
+  [
+    "run @/m.syn predict --latent @/short.json --actions @/short.json",
+    "ROWS_LATENT",
+    /short\.json at \$\[0\]: 2 numbers; expected 32/,
+  ],
   ["run @/m.syn encode @/photo.jpg --actions @/short.json", "INPUT_UNUSED", /no input for --actions/],
   ["run @/m.syn encode --input nothing=@/short.json", "INPUT_MISSING|INPUT_UNUSED", /entry encode/],
   [`run @/m.syn rollout --image ${CAT}`, "INPUT_MISSING", /rollout needs actions; expected --actions/],
-  [`run @/m.syn rollout --image ${CAT} --actions @/short.json`, "ROWS_ACTION", /short\.json at \$\[0\]: 2 numbers; expected 10/],
+  [
+    `run @/m.syn rollout --image ${CAT} --actions @/short.json`,
+    "ROWS_ACTION",
+    /short\.json at \$\[0\]: 2 numbers; expected 10/,
+  ],
   [`run @/m.syn rollout --image ${CAT} --actions @/words.json`, "ROWS_ACTION", /words\.json at \$\[0\]/],
   [`run @/m.syn rollout --image ${CAT} --actions @/broken.json`, "JSON_SYNTAX", /broken\.json: not JSON/],
   ["run @/m.syn rollout --actions @/short.json", "ROWS_ACTION|INPUT_MISSING", /./],
   // A pack of another writer may have an entry of this name, and that is what runs then.
   ["run @/named.syn rollout", "INPUT_MISSING", /entry rollout needs latents/],
-  ["pack @/missing.safetensors --config configs/lewm-test.json -o @/new.syn", "CHECKPOINT_NOT_FOUND", /missing\.safetensors/],
+  [
+    "pack @/missing.safetensors --config configs/lewm-test.json -o @/new.syn",
+    "CHECKPOINT_NOT_FOUND",
+    /missing\.safetensors/,
+  ],
   ["pack @/m.syn --config configs/lewm-test.json -o @/new.syn", "CHECKPOINT_UNKNOWN_FORMAT", /m\.syn/],
   [
     "pack @/small.safetensors --config configs/lewm-test.json --action-stats @/still.json -o @/new.syn",
@@ -95,8 +120,16 @@ const TABLE: readonly (readonly [command: string, code: string, says: RegExp])[]
   ],
   ["pack @/small.safetensors --config @/short.json -o @/new.syn", "CONFIG_SCHEMA", /short\.json/],
   ["pack @/small.safetensors --config configs/lewm.json -o @/new.syn", "WEIGHT_SHAPE", /has shape .*; expected/],
-  ["pack @/small.safetensors --config configs/lewm-test.json --type i9 -o @/new.syn", "TYPE_UNKNOWN", /"i9".*expected one of f32/],
-  ["pack @/small.safetensors --config configs/lewm-test.json --action-stats @/short.json -o @/new.syn", "STATISTICS_SCHEMA", /short\.json/],
+  [
+    "pack @/small.safetensors --config configs/lewm-test.json --type i9 -o @/new.syn",
+    "TYPE_UNKNOWN",
+    /"i9".*expected one of f32/,
+  ],
+  [
+    "pack @/small.safetensors --config configs/lewm-test.json --action-stats @/short.json -o @/new.syn",
+    "STATISTICS_SCHEMA",
+    /short\.json/,
+  ],
   ["pack @/small.safetensors --config configs/lewm-test.json -o @/nowhere/new.syn", "WRITE_FAILED", /nowhere/],
   [
     "pack @/small.safetensors --config configs/lewm-test.json -o @/./small.safetensors",
@@ -121,7 +154,9 @@ const TABLE: readonly (readonly [command: string, code: string, says: RegExp])[]
 describe("what the user gave is wrong: one line, a code, exit code 2, nothing on stdout, nothing written", () => {
   test.each(TABLE)("%s", { timeout: TIMEOUT_MS }, async (command, errorCode, says) => {
     const before = await readdir(files.folder);
-    const args = command.split(" ").map((word) => word.replace("@", files.folder).replace(/^(configs|samples)/, (name) => repoPath(name)));
+    const args = command
+      .split(" ")
+      .map((word) => word.replace("@", files.folder).replace(/^(configs|samples)/, (name) => repoPath(name)));
     const { code, stdout, stderr } = await runInside(args);
     const [line = "", ...hint] = stderr.trimEnd().split("\n");
     expect(line).toMatch(says);
@@ -136,7 +171,10 @@ test.each([
   ["", /Usage: synapse-host/],
   ["bnch x.syn", /unknown command 'bnch'\n\(Did you mean bench\?\)/],
   ["pack w.safetensors", /required option '--config <file>' not specified/],
-  ["run m.syn encode --engine cuda", /argument 'cuda' is invalid\. Allowed choices are native, wasm, wasm-baseline, rv32/],
+  [
+    "run m.syn encode --engine cuda",
+    /argument 'cuda' is invalid\. Allowed choices are native, wasm, wasm-baseline, rv32/,
+  ],
   ["run m.syn encode --threads 0", /Expected a whole number from 1 to 64/],
   ["run m.syn encode --input photo.jpg", /Expected <port>=<file>/],
   ["compare m.syn w.pt --min-cosine 2", /Expected a number from -1 to 1/],
@@ -153,7 +191,9 @@ test("--verbose and SYNAPSE_DEBUG show the stack, nothing else does", async () =
   expect((await runInside(["inspect", at("cut.syn")], { env: { SYNAPSE_DEBUG: "1" } })).stderr).toContain("    at ");
 });
 
-test("Ctrl-C in the middle of packing exits with 130 and leaves the old file alone", { timeout: TIMEOUT_MS }, async () => {
+test("Ctrl-C in the middle of packing exits with 130 and leaves the old file alone", {
+  timeout: TIMEOUT_MS,
+}, async () => {
   await writeFile(at("old.syn"), "old");
   const before = await readdir(files.folder);
   const result = await runInside(["pack", files.checkpoint, "--config", files.config, "-o", at("old.syn")], {
@@ -166,7 +206,9 @@ test("Ctrl-C in the middle of packing exits with 130 and leaves the old file alo
   expect(await readdir(files.folder)).toEqual(before);
 });
 
-test("colours and progress are for terminals; NO_COLOR and FORCE_COLOR decide otherwise", { timeout: TIMEOUT_MS }, async () => {
+test("colours and progress are for terminals; NO_COLOR and FORCE_COLOR decide otherwise", {
+  timeout: TIMEOUT_MS,
+}, async () => {
   const args = ["pack", files.checkpoint, "--config", files.config, "-o", at("c.syn")];
   const pipe = await runInside(args);
   expect(pipe.stdout + pipe.stderr).not.toContain("\u001b");

@@ -8,8 +8,8 @@ import { headline, joinSections } from "../report/text/style.js";
 import type { CliContext } from "./context.js";
 
 /**
- * Where a simulated board can be reached and how fast a real one would be, with `more` lines, and a QR code for a phone when `qr` and this is a
- * terminal.
+ * Where a simulated board can be reached and how fast a real one would be, with `more` lines, and a QR code for a phone
+ * when `qr` and this is a terminal.
  */
 export async function boardText(
   context: CliContext,
@@ -34,7 +34,9 @@ export async function boardText(
   return joinSections([
     headline(context, parts, running.model.untrained),
     lines,
-    qr && context.stdout.isTTY ? await qrText(running.lanUrl && pageOf(running.lanUrl, running), paint.isColorSupported) : undefined,
+    qr && context.stdout.isTTY
+      ? await qrText(running.lanUrl && pageOf(running.lanUrl, running), paint.isColorSupported)
+      : undefined,
   ]);
 }
 
@@ -46,7 +48,11 @@ function pageOf(url: string, running: RunningBoard): string {
 /** With colours black on white, as every phone reads it; without them in the terminal's own. */
 export async function qrText(url: string | undefined, colors: boolean): Promise<string | undefined> {
   if (!url) return undefined;
-  const code = await qrcode.toString(url, { type: colors ? "terminal" : "utf8", small: true, errorCorrectionLevel: "L" });
+  const code = await qrcode.toString(url, {
+    type: colors ? "terminal" : "utf8",
+    small: true,
+    errorCorrectionLevel: "L",
+  });
   return code.trimEnd();
 }
 

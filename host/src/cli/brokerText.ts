@@ -18,13 +18,19 @@ export async function brokerFields(
   return [
     ["broker", `${paint.cyan(broker.url)}  ${paint.dim(`(${place})`)}`],
     ["for others", broker.lanUrl && paint.cyan(broker.lanUrl)],
-    ["topics", `${first?.topic}/status, telemetry, event/…, cmd/…${boards.length > 1 ? `  (of the first of ${boards.length})` : ""}`],
+    [
+      "topics",
+      `${first?.topic}/status, telemetry, event/…, cmd/…${boards.length > 1 ? `  (of the first of ${boards.length})` : ""}`,
+    ],
     ["commands", first?.token === undefined ? "refused (403 UNCLAIMED) until the board has an owner" : undefined],
     ["listen", listen && paint.cyan(listen)],
   ];
 }
 
-/** Shows everything that boards say, and not what is said to them, which may be pictures; undefined where mosquitto's clients are not installed, or would have to log in. */
+/**
+ * Shows everything that boards say, and not what is said to them, which may be pictures; undefined where mosquitto's
+ * clients are not installed, or would have to log in.
+ */
 export async function listenCommand({ env }: CliContext, { boardUrl }: BoardBroker): Promise<string | undefined> {
   const { protocol, hostname, port, username } = new URL(boardUrl);
   if (protocol !== "mqtt:" || username !== "" || !(await isOnPath("mosquitto_sub", env.PATH))) return undefined;

@@ -44,7 +44,13 @@ describe("pack", () => {
     expect(code).toBe(0);
     expect(stderr).toMatch(/^warning: no statistics of "action"/);
     const report = JSON.parse(stdout);
-    expect(report).toMatchObject({ command: "pack", output: "again.syn", numeric: "exact", untrained: true, goldenCount: 2 });
+    expect(report).toMatchObject({
+      command: "pack",
+      output: "again.syn",
+      numeric: "exact",
+      untrained: true,
+      goldenCount: 2,
+    });
     expect(report.summary.byType.map(({ name }: { name: string }) => name)).toContain("q8_0");
     expect(report.fileBytes).toBe((await readFile(join(files.folder, "again.syn"))).length);
   });
@@ -56,12 +62,23 @@ describe("pack", () => {
 
   test("action statistics change the model and are carried in it", { timeout: TIMEOUT_MS }, async () => {
     await writeFile(join(files.folder, "stats.json"), '{"mean": [0.5, -0.5], "std": [2, 4]}');
-    const report = await json("pack", "small.safetensors", "--config", files.config, "--action-stats", "stats.json", "-o", "stats.syn");
+    const report = await json(
+      "pack",
+      "small.safetensors",
+      "--config",
+      files.config,
+      "--action-stats",
+      "stats.json",
+      "-o",
+      "stats.syn",
+    );
     expect(report.warnings).toEqual([]);
     expect((await json("inspect", "stats.syn")).meta.statistics.action).toEqual({ mean: [0.5, -0.5], std: [2, 4] });
   });
 
-  test("a model that does not fit the board is refused by how much, and nothing is written", { timeout: TIMEOUT_MS }, async () => {
+  test("a model that does not fit the board is refused by how much, and nothing is written", {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     const board = JSON.parse(await readFile(repoPath("boards", "esp32-p4-function-ev.json"), "utf8"));
     board.partitions = [{ name: "model_a", type: "data", subtype: 64, offset: 4325376, size: 65536 }];
     await writeFile(join(files.folder, "tiny.json"), JSON.stringify(board));
@@ -76,7 +93,9 @@ describe("pack", () => {
       "no.syn",
     );
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toMatch(/does not fit .*: [\d.]+ [KM]iB \([\d,]+ bytes\) of flash are missing.*\[MODEL_DOES_NOT_FIT\]/);
+    expect(stderr).toMatch(
+      /does not fit .*: [\d.]+ [KM]iB \([\d,]+ bytes\) of flash are missing.*\[MODEL_DOES_NOT_FIT\]/,
+    );
     expect((await readdir(files.folder)).filter((name) => name.includes("no.syn"))).toEqual([]);
   });
 });
@@ -88,7 +107,9 @@ describe("inspect", () => {
       ["encode", 1],
       ["predict", 3],
     ]);
-    expect(report.entries[0].inputs).toEqual([{ name: "image", kind: "image", type: "u8", shape: [28, 28, 3], dynamic: false }]);
+    expect(report.entries[0].inputs).toEqual([
+      { name: "image", kind: "image", type: "u8", shape: [28, 28, 3], dynamic: false },
+    ]);
     expect(report.untrained).toBe(true);
     expect(report.boards.length).toBeGreaterThan(1);
     for (const { fits, updatableInPlace, slots, lines } of report.boards) {
@@ -106,7 +127,16 @@ describe("inspect", () => {
 
   test("text says untrained and lists ops and tensors when asked", { timeout: TIMEOUT_MS }, async () => {
     const { stdout } = await synapse("inspect", "small.syn", "--ops", "--tensors");
-    for (const text of ["untrained", "Entry points", "Weights", "Program", "Boards", "Ops of predict", "Tensors", "patchify"])
+    for (const text of [
+      "untrained",
+      "Entry points",
+      "Weights",
+      "Program",
+      "Boards",
+      "Ops of predict",
+      "Tensors",
+      "patchify",
+    ])
       expect(stdout).toContain(text);
     // No colours in a pipe.
     expect(stdout).not.toContain("\u001b");
@@ -116,7 +146,9 @@ describe("inspect", () => {
 describe("run", () => {
   test("every build of the runtime gives the same latent", { timeout: TIMEOUT_MS }, async () => {
     const native = await json("run", "small.syn", "encode", CAT, "--threads", "2");
-    expect(native.outputs).toEqual([{ name: "latent", kind: "latent", type: "f32", shape: [1, 32], values: expect.any(Array) }]);
+    expect(native.outputs).toEqual([
+      { name: "latent", kind: "latent", type: "f32", shape: [1, 32], values: expect.any(Array) },
+    ]);
     expect(native.outputs[0].values).toHaveLength(32);
     for (const engine of ["wasm", "wasm-baseline"]) {
       expect((await json("run", "small.syn", "encode", CAT, "--engine", engine)).outputs).toEqual(native.outputs);
@@ -138,17 +170,21 @@ describe("run", () => {
     await sharp(ROCKET).png().toFile(lying);
     const latent = async (photo: string) => (await json("run", "small.syn", "encode", photo)).outputs[0].values;
     const phone = await latent(ROCKET);
-    // Turning before or after scaling rounds differently, which int8 activations amplify; a lying rocket is another picture.
+    // Turning before or after scaling rounds differently, which int8 activations amplify; a lying rocket is another
+    // picture.
     expect(similarity(phone, await latent(upright)).cosine).toBeGreaterThan(0.999);
     expect(similarity(phone, await latent(lying)).cosine).toBeLessThan(0.99);
   });
 
-  test("the answer of one run is the input of the next, and rollout is the same steps in a row", { timeout: TIMEOUT_MS }, async () => {
+  test("the answer of one run is the input of the next, and rollout is the same steps in a row", {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     const [latent] = (await json("run", "small.syn", "encode", CAT)).outputs;
     await writeFile(join(files.folder, "latent.json"), JSON.stringify({ latent: latent.values }));
     const actions = JSON.parse(await readFile(ACTIONS, "utf8"));
     await writeFile(join(files.folder, "one.json"), JSON.stringify([actions[0]]));
-    const [next] = (await json("run", "small.syn", "predict", "--latent", "latent.json", "--actions", "one.json")).outputs;
+    const [next] = (await json("run", "small.syn", "predict", "--latent", "latent.json", "--actions", "one.json"))
+      .outputs;
     const report = await json("run", "small.syn", "rollout", "--image", CAT, "--actions", ACTIONS);
     expect(report).toMatchObject({ command: "rollout", steps: actions.length, historyMax: 3 });
     expect(report.latents).toHaveLength(actions.length + 1);
@@ -167,10 +203,18 @@ describe("run", () => {
 describe("compare", () => {
   const compare = (...options: string[]) => ["compare", "small.syn", "small.safetensors", ...options];
 
-  test("int8 is near f32 in every row, and bars on the centred figures decide the exit code", { timeout: TIMEOUT_MS }, async () => {
+  test("int8 is near f32 in every row, and bars on the centred figures decide the exit code", {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     const pictures = ["--images", repoPath("samples")];
     const report = await json(...compare(...pictures, "--min-centred", "0.9"));
-    expect(report.rows.map(({ what }: { what: string }) => what)).toEqual(["encode", "predict", "rollout 10", "rollout 20", "rollout 50"]);
+    expect(report.rows.map(({ what }: { what: string }) => what)).toEqual([
+      "encode",
+      "predict",
+      "rollout 10",
+      "rollout 20",
+      "rollout 50",
+    ]);
     for (const row of report.rows) {
       expect(row.cosineWorst).toBeGreaterThan(0.99);
       expect(row.centredCosineWorst).toBeGreaterThan(0.97);
@@ -195,7 +239,9 @@ describe("compare", () => {
     }
   });
 
-  test("one picture has no centred cosine: without a bar it says so, with one it is wrong input", { timeout: TIMEOUT_MS }, async () => {
+  test("one picture has no centred cosine: without a bar it says so, with one it is wrong input", {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     const { rows } = await json(...compare("--images", CAT));
     expect(rows[0]).toMatchObject({ what: "encode", count: 1, centredCosineWorst: null, relativeErrorWorst: null });
     const { code, stderr } = await synapse(...compare("--images", CAT, "--min-cosine", "0"));
@@ -205,15 +251,27 @@ describe("compare", () => {
 
   test("an f32 pack against itself is as good as equal", { timeout: TIMEOUT_MS }, async () => {
     await json("pack", "small.safetensors", "--config", files.config, "--type", "f32", "-o", "f32.syn");
-    const report = await json("compare", "f32.syn", "small.safetensors", "--images", repoPath("samples"), "--actions", ACTIONS);
+    const report = await json(
+      "compare",
+      "f32.syn",
+      "small.safetensors",
+      "--images",
+      repoPath("samples"),
+      "--actions",
+      ACTIONS,
+    );
     // Ten actions allow a rollout of ten steps only.
     expect(report.rows.map(({ what }: { what: string }) => what)).toEqual(["encode", "predict", "rollout 10"]);
     for (const row of report.rows) expect(row.centredCosineWorst).toBeGreaterThan(0.999999);
   });
 
-  test("reads an evaluation set: subfolders in order, the episodes that judge, evenly spread", { timeout: TIMEOUT_MS }, async () => {
+  test("reads an evaluation set: subfolders in order, the episodes that judge, evenly spread", {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     const set = evaluationSet("lewm-tworoom-small");
-    const judging = (await evaluationFiles("lewm-tworoom-small")).filter((name) => /^test-\d+.frame-\d+\.png$/.test(name)).length;
+    const judging = (await evaluationFiles("lewm-tworoom-small")).filter((name) =>
+      /^test-\d+.frame-\d+\.png$/.test(name),
+    ).length;
     expect(judging).toBeGreaterThan(100);
     const some = await json(...compare("--images", set, "--images-max", "10"));
     expect(some.rows[0]).toMatchObject({ count: 10, inputs: `10 of ${judging} pictures` });
@@ -229,7 +287,14 @@ describe("compare", () => {
     test("finds what a model's folder has, and packs what is not packed", { timeout: TIMEOUT_MS }, async () => {
       const config = join(model, "synapse.json");
       await json("pack", weights, "--config", config, "--type", "i4", "--no-golden", "-o", "lewm-tworoom-small.syn");
-      const named = await json("compare", "lewm-tworoom-small.syn", weights, "--images", evaluationSet("lewm-tworoom-small"), ...few);
+      const named = await json(
+        "compare",
+        "lewm-tworoom-small.syn",
+        weights,
+        "--images",
+        evaluationSet("lewm-tworoom-small"),
+        ...few,
+      );
       expect(named.rows[0]).toMatchObject({ what: "encode", count: 6 });
       expect(await json("compare", "--eval", model, "--type", "i4", ...few)).toEqual(named);
       expect(await json("compare", "lewm-tworoom-small.syn", "--eval", model, ...few)).toEqual(named);
@@ -239,7 +304,10 @@ describe("compare", () => {
       await cp(join(files.folder, "lewm-tworoom-small.syn"), join(own, "lewm-tworoom-small.syn"));
       expect(await json("compare", "--eval", `${own}/`, ...few)).toEqual(named);
       const { code, stderr } = await synapse("compare", "--eval", own, "--type", "i8", ...few);
-      expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(/is packed already.*\[MODEL_FOLDER\]/) });
+      expect({ code, stderr }).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/is packed already.*\[MODEL_FOLDER\]/),
+      });
     });
 
     test("says what a folder lacks, and what the command line does", { timeout: TIMEOUT_MS }, async () => {
@@ -251,10 +319,14 @@ describe("compare", () => {
         /^2 error: .*samples.*has no evaluation set.*eval\.zip or eval \[MODEL_FOLDER\]/,
       );
       expect(await said("--eval", join(files.folder, "nowhere"))).toMatch(/^2 .*no such file.*\[FILE_ENOENT\]/);
-      expect(await said("--eval", model, "--images", CAT)).toMatch(/^2 .*'--eval <folder>' cannot be used with option '--images <folder>'/);
+      expect(await said("--eval", model, "--images", CAT)).toMatch(
+        /^2 .*'--eval <folder>' cannot be used with option '--images <folder>'/,
+      );
       expect(await said()).toBe("2 error: missing required argument 'model'");
       expect(await said("small.syn")).toBe("2 error: missing required argument 'checkpoint'");
-      expect(await said(...compare().slice(1), "--type", "i8")).toMatch(/^2 .*'--type <types>' needs '--eval <folder>'/);
+      expect(await said(...compare().slice(1), "--type", "i8")).toMatch(
+        /^2 .*'--type <types>' needs '--eval <folder>'/,
+      );
     });
   });
 
@@ -289,7 +361,10 @@ test("bench measures every entry, profiles every op and labels its estimate", { 
   for (const entry of report.entries) {
     expect(entry.latencyMsP50).toBeGreaterThan(0);
     expect(entry.ops.reduce((sum: number, { share }: { share: number }) => sum + share, 0)).toBeCloseTo(1, 6);
-    expect(entry.boardEstimate).toMatchObject({ label: "estimate", vectorMisfit: [expect.any(Number), expect.any(Number)] });
+    expect(entry.boardEstimate).toMatchObject({
+      label: "estimate",
+      vectorMisfit: [expect.any(Number), expect.any(Number)],
+    });
     for (const key of ["builtLatencyMs", "vectorLatencyMs"]) {
       const ofOps = entry.ops.reduce((sum: number, op: Record<string, number>) => sum + (op[key] as number), 0);
       expect(ofOps).toBeCloseTo(entry.boardEstimate[key], 9);
@@ -310,10 +385,26 @@ test("engines lists all four builds", { timeout: TIMEOUT_MS }, async () => {
 
 test("sim serves the model until Ctrl-C, and then ends with 0", { timeout: TIMEOUT_MS }, async () => {
   const { document, stop } = await startProgram(
-    ["sim", "--board", "waveshare-esp32-p4-wifi6", "--model", "small.syn", "--port", "0", "--host", "127.0.0.1", "--open"],
+    [
+      "sim",
+      "--board",
+      "waveshare-esp32-p4-wifi6",
+      "--model",
+      "small.syn",
+      "--port",
+      "0",
+      "--host",
+      "127.0.0.1",
+      "--open",
+    ],
     files.folder,
   );
-  expect(document).toMatchObject({ command: "sim", lanUrl: null, board: "waveshare-esp32-p4-wifi6", model: { untrained: true } });
+  expect(document).toMatchObject({
+    command: "sim",
+    lanUrl: null,
+    board: "waveshare-esp32-p4-wifi6",
+    model: { untrained: true },
+  });
   expect(document).toMatchObject({
     updatableInPlace: true,
     slots: [{ slot: "model_a", availableBytes: 19_136_512, fits: true }, { fits: true }],

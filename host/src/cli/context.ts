@@ -22,7 +22,12 @@ export interface CliContext {
   readonly width: number;
 }
 
-export function createContext(stdout: TextStream, stderr: TextStream, env: CliContext["env"], signal: AbortSignal): CliContext {
+export function createContext(
+  stdout: TextStream,
+  stderr: TextStream,
+  env: CliContext["env"],
+  signal: AbortSignal,
+): CliContext {
   return {
     stdout,
     stderr,
@@ -37,7 +42,8 @@ export function createContext(stdout: TextStream, stderr: TextStream, env: CliCo
 /** Colours on terminals only; NO_COLOR (no-color.org) turns them off, FORCE_COLOR on, or off when it is 0. */
 export function wantsColor(stream: TextStream, env: CliContext["env"]): boolean {
   if (env.NO_COLOR) return false;
-  if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "") return env.FORCE_COLOR !== "0" && env.FORCE_COLOR !== "false";
+  if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "")
+    return env.FORCE_COLOR !== "0" && env.FORCE_COLOR !== "false";
   return stream.isTTY === true && env.TERM !== "dumb";
 }
 
@@ -46,10 +52,14 @@ export function print(context: CliContext, text: string): void {
   context.stdout.write(`${text}\n`);
 }
 
-/** Prints the whole answer of a command as one JSON document. Numbers that JSON cannot say (NaN, infinities) become null. */
+/**
+ * Prints the whole answer of a command as one JSON document. Numbers that JSON cannot say (NaN, infinities) become
+ * null.
+ */
 export function printJson(context: CliContext, document: unknown): void {
   const replacer = (_key: string, value: unknown) => {
-    if (value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint8Array) return Array.from(value);
+    if (value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint8Array)
+      return Array.from(value);
     return typeof value === "bigint" ? Number(value) : value;
   };
   context.stdout.write(`${JSON.stringify(document, replacer, 2)}\n`);

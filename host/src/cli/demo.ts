@@ -41,8 +41,9 @@ interface EncodeAnswer {
 }
 
 /**
- * `npm start`: packs the trained model, starts a simulated board and its broker, sends the board a photo over HTTP and again over MQTT, shows the
- * answer and what the model makes of a walk in the world that it knows, and serves until Ctrl-C.
+ * `npm start`: packs the trained model, starts a simulated board and its broker, sends the board a photo over HTTP and
+ * again over MQTT, shows the answer and what the model makes of a walk in the world that it knows, and serves until
+ * Ctrl-C.
  */
 export async function runDemo(context: CliContext, options: DemoOptions): Promise<number> {
   try {
@@ -123,7 +124,11 @@ async function withBoard(
 /** Works without any program that is not here. */
 const fleetCommand = ({ url }: BoardBroker): string => `node examples/mqtt-fleet/index.mjs ${url} ${PHOTO.join("/")}`;
 
-async function encodePhoto(url: string, photo: string, signal: AbortSignal): Promise<EncodeAnswer & { httpMs: number }> {
+async function encodePhoto(
+  url: string,
+  photo: string,
+  signal: AbortSignal,
+): Promise<EncodeAnswer & { httpMs: number }> {
   const body = await readFile(photo);
   const start = performance.now();
   const response = await fetch(url, { method: "POST", headers: { "content-type": "image/jpeg" }, body, signal });
@@ -133,7 +138,12 @@ async function encodePhoto(url: string, photo: string, signal: AbortSignal): Pro
 }
 
 /** What the board answers to the same photo as a command on its broker. */
-async function encodeOverMqtt(broker: BoardBroker, running: RunningBoard, photo: string, signal: AbortSignal): Promise<Float32Array> {
+async function encodeOverMqtt(
+  broker: BoardBroker,
+  running: RunningBoard,
+  photo: string,
+  signal: AbortSignal,
+): Promise<Float32Array> {
   const connection = await mqtt.connectAsync(broker.boardUrl);
   try {
     const client = new SynapseMqttClient({ connection, device: running.topic.slice("synapse/".length) });

@@ -22,11 +22,19 @@ const HINTS: Readonly<Record<string, string>> = {
   OUT_OF_MEMORY: "`synapse-host inspect` shows what the model needs",
   BUILD_MISSING: "`npm run build` makes every build of the runtime",
   ADDON_MISSING: "--engine wasm needs no addon; without --engine it is taken by itself",
-  QEMU_MISSING: "it is in the package qemu-system-misc (Debian, Ubuntu) or qemu (Homebrew); --engine native needs nothing",
+  QEMU_MISSING:
+    "it is in the package qemu-system-misc (Debian, Ubuntu) or qemu (Homebrew); --engine native needs nothing",
 };
 
 /** Errors of an engine that are no fault of what the user gave. */
-const ENGINE_FAILURES: ReadonlySet<string> = new Set(["ADDON_MISSING", "BUILD", "BUILD_MISSING", "TRAP", "STOPPED", "TIMEOUT"]);
+const ENGINE_FAILURES: ReadonlySet<string> = new Set([
+  "ADDON_MISSING",
+  "BUILD",
+  "BUILD_MISSING",
+  "TRAP",
+  "STOPPED",
+  "TIMEOUT",
+]);
 
 /** Thrown to end a command with an exit code when everything has been said already. */
 export class ExitRequest extends Error {
@@ -41,15 +49,25 @@ export function reportOf(error: unknown, interrupted: boolean): ErrorReport {
   if (interrupted) return { exitCode: EXIT.interrupted, message: "interrupted", code: undefined, hint: undefined };
   if (error instanceof InputError || error instanceof EngineError) {
     const failure = error instanceof EngineError && ENGINE_FAILURES.has(error.code);
-    return { exitCode: failure ? EXIT.failure : EXIT.input, message: error.message, code: error.code, hint: HINTS[error.code] };
+    return {
+      exitCode: failure ? EXIT.failure : EXIT.input,
+      message: error.message,
+      code: error.code,
+      hint: HINTS[error.code],
+    };
   }
   const message = error instanceof Error ? error.message : String(error);
-  return { exitCode: EXIT.failure, message: `internal error: ${message}`, code: undefined, hint: "run it with --verbose to see where" };
+  return {
+    exitCode: EXIT.failure,
+    message: `internal error: ${message}`,
+    code: undefined,
+    hint: "run it with --verbose to see where",
+  };
 }
 
 /**
- * Prints an error as `error: <message> [CODE]` and a hint on stderr; with `verbose` the stack too. With `json` a program that reads stdout finds the same
- * there as a document. Answers the exit code.
+ * Prints an error as `error: <message> [CODE]` and a hint on stderr; with `verbose` the stack too. With `json` a
+ * program that reads stdout finds the same there as a document. Answers the exit code.
  */
 export function printError(
   context: CliContext,
@@ -62,16 +80,27 @@ export function printError(
     // Commander has printed its own message, or the help that was asked for, already.
     if (error.exitCode === 0) return EXIT.ok;
     const message = error.message.replace(/^error: /, "");
-    if (json) printJson(context, errorDocument(command, { code: "USAGE", message, expected: "what --help of the command describes" }));
+    if (json)
+      printJson(
+        context,
+        errorDocument(command, { code: "USAGE", message, expected: "what --help of the command describes" }),
+      );
     return EXIT.input;
   }
   const { paintError } = context;
   const { exitCode, message, code, hint } = reportOf(error, context.signal.aborted);
-  const label = exitCode === EXIT.interrupted ? paintError.yellow("interrupted") : `${paintError.red("error:")} ${printable(message)}`;
+  const label =
+    exitCode === EXIT.interrupted
+      ? paintError.yellow("interrupted")
+      : `${paintError.red("error:")} ${printable(message)}`;
   context.stderr.write(`${label}${code ? paintError.dim(` [${code}]`) : ""}\n`);
   if (hint && !verbose) context.stderr.write(`${paintError.dim("hint:")} ${hint}\n`);
   if (verbose && error instanceof Error && error.stack) context.stderr.write(`${paintError.dim(error.stack)}\n`);
-  if (json) printJson(context, errorDocument(command, { code: code ?? fallbackCode(exitCode), message, hint, ...placeOf(error) }));
+  if (json)
+    printJson(
+      context,
+      errorDocument(command, { code: code ?? fallbackCode(exitCode), message, hint, ...placeOf(error) }),
+    );
   return exitCode;
 }
 
@@ -97,6 +126,12 @@ interface ErrorParts {
 
 /** All keys are there in every document; what does not apply is null. */
 function errorDocument(command: string | null, { code, message, file, at, expected, hint, details }: ErrorParts) {
-  const absent = { file: file ?? null, at: at ?? null, expected: expected ?? null, hint: hint ?? null, details: details ?? null };
+  const absent = {
+    file: file ?? null,
+    at: at ?? null,
+    expected: expected ?? null,
+    hint: hint ?? null,
+    details: details ?? null,
+  };
   return { command, error: { code, message, ...absent } };
 }

@@ -72,7 +72,13 @@ test("mqtt-fleet", async () => {
       ["02:00:00:00:00:0b", "unclaimed"],
       ["02:00:00:00:00:0c", "open"],
     ] as const) {
-      const each = await SimulatedBoard.create({ board: file, model, deviceId, deviceName: `board ${deviceId.at(-1)}`, access });
+      const each = await SimulatedBoard.create({
+        board: file,
+        model,
+        deviceId,
+        deviceName: `board ${deviceId.at(-1)}`,
+        access,
+      });
       boards.push(each);
       links.push(new BrokerLink(each, { fallbackUrl: broker.url }));
     }
@@ -129,19 +135,27 @@ describe("whatever file and address they are given", () => {
   };
 
   test.each(pictureExamples)("%s takes PNG frames, whatever they are called", async (name) => {
-    for (const frame of ["frame.png", "frame.jpg"]) expect(await run(name, ...callOf(name, inFolder(frame)))).not.toContain("error");
+    for (const frame of ["frame.png", "frame.jpg"])
+      expect(await run(name, ...callOf(name, inFolder(frame)))).not.toContain("error");
   });
 
-  test.each([...pictureExamples, "mqtt-fleet"])("%s says in one line that a file is no picture, or not there", async (name) => {
-    const url = name === "mqtt-fleet" ? "mqtt://127.0.0.1:1" : server.url;
-    for (const file of [path("README.md"), inFolder("empty.png")])
-      expect(await refusal(url, name, ...callOf(name, file))).toBe(
-        `2 error: ${file} is not a picture that a board reads; expected a JPEG or PNG file [PICTURE_TYPE]\n`,
+  test.each([...pictureExamples, "mqtt-fleet"])(
+    "%s says in one line that a file is no picture, or not there",
+    async (name) => {
+      const url = name === "mqtt-fleet" ? "mqtt://127.0.0.1:1" : server.url;
+      for (const file of [path("README.md"), inFolder("empty.png")])
+        expect(await refusal(url, name, ...callOf(name, file))).toBe(
+          `2 error: ${file} is not a picture that a board reads; expected a JPEG or PNG file [PICTURE_TYPE]\n`,
+        );
+      const missing = inFolder("missing.png");
+      expect(await refusal(url, name, ...callOf(name, missing))).toBe(
+        `2 error: ${missing} cannot be read; expected a file [ENOENT]\n`,
       );
-    const missing = inFolder("missing.png");
-    expect(await refusal(url, name, ...callOf(name, missing))).toBe(`2 error: ${missing} cannot be read; expected a file [ENOENT]\n`);
-    expect(await refusal(url, name, ...callOf(name, folder))).toBe(`2 error: ${folder} cannot be read; expected a file [EISDIR]\n`);
-  });
+      expect(await refusal(url, name, ...callOf(name, folder))).toBe(
+        `2 error: ${folder} cannot be read; expected a file [EISDIR]\n`,
+      );
+    },
+  );
 
   test.each(pictureExamples)("%s says in one line what the board makes of half a picture", async (name) => {
     expect(await refusal(server.url, name, ...callOf(name, inFolder("cut.png")))).toMatch(
@@ -165,12 +179,16 @@ describe("whatever file and address they are given", () => {
   test.each([...pictureExamples, "update-model", "mqtt-fleet"])(
     "%s says in one line what is missing, and that nobody answers",
     async (name) => {
-      expect(await refusal(server.url, name)).toMatch(/^2 error: an argument is missing; expected node index\.mjs \S+:\/\/.*\[USAGE\]\n$/);
+      expect(await refusal(server.url, name)).toMatch(
+        /^2 error: an argument is missing; expected node index\.mjs \S+:\/\/.*\[USAGE\]\n$/,
+      );
       expect(await refusal("nowhere", name, ...callOf(name, path("samples/cat.jpg")))).toMatch(
         /^2 error: nowhere is not an address; expected \S+ \[ADDRESS\]\n$/,
       );
       const nobody = name === "mqtt-fleet" ? "mqtt://127.0.0.1:1" : "http://127.0.0.1:1";
-      expect(await refusal(nobody, name, ...callOf(name, path("samples/cat.jpg")))).toMatch(/^1 error: .* \[BoardUnreachable\]\n$/);
+      expect(await refusal(nobody, name, ...callOf(name, path("samples/cat.jpg")))).toMatch(
+        /^1 error: .* \[BoardUnreachable\]\n$/,
+      );
     },
   );
 });

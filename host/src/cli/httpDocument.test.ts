@@ -125,7 +125,10 @@ describe.skipIf(!hasTools)("the commands of docs/http.md, from top to bottom", (
   });
 
   test("end with the updated model running from the slot that was free, and the new firmware", async () => {
-    const device = (await (await fetch(`${base}/v1/device`)).json()) as { slots: { slot: string; active: boolean }[]; firmware: object };
+    const device = (await (await fetch(`${base}/v1/device`)).json()) as {
+      slots: { slot: string; active: boolean }[];
+      firmware: object;
+    };
     expect(device.slots.find(({ active }) => active)?.slot).toBe("model_a");
     expect(device).toMatchObject({ claimed: true, firmware: { version: "2.0.0" } });
   });

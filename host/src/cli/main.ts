@@ -31,7 +31,8 @@ export async function runProcess(): Promise<void> {
   // Nobody reads what is said there; the work goes on.
   process.stderr.on("error", () => undefined);
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    // `synapse-host inspect x.syn | head` closes the pipe early; that is no failure. A full disk behind stdout is one like that of any file.
+    // `synapse-host inspect x.syn | head` closes the pipe early; that is no failure. A full disk behind stdout is one
+    // like that of any file.
     if (error.code === "EPIPE") process.exit(EXIT.ok);
     process.exit(printError(context, writeFailed("stdout", error), { verbose: false, json: false, command: null }));
   });

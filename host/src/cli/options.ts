@@ -25,7 +25,9 @@ export function addCommonOptions(command: Command): Command {
 export function addEngineOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--engine <name>", "build of the runtime (default: native, or wasm where there is no addon)").choices(ENGINE_NAMES),
+      new Option("--engine <name>", "build of the runtime (default: native, or wasm where there is no addon)").choices(
+        ENGINE_NAMES,
+      ),
     )
     .option("--threads <n>", "threads that one run may use", integerOption(1, 64), 1);
 }
@@ -41,7 +43,11 @@ export function addBarOptions(command: Command): Command {
   return command
     .option("--min-centred <x>", "leave with exit code 1 when a worst centred cosine is below", numberOption(-1, 1))
     .option("--min-cosine <x>", "the same bar by its older name: of the centred cosine", numberOption(-1, 1))
-    .option("--max-relative-error <x>", "leave with exit code 1 when a worst relative error is above", numberOption(0, 1e9));
+    .option(
+      "--max-relative-error <x>",
+      "leave with exit code 1 when a worst relative error is above",
+      numberOption(0, 1e9),
+    );
 }
 
 /** The bars that were asked for; of the two names of one bar the higher counts. */

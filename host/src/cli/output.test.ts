@@ -20,10 +20,22 @@ afterAll(() => files.remove());
 describe("--json says what is wrong on stdout too", () => {
   const failing: readonly (readonly [readonly string[], Record<string, unknown>])[] = [
     [["inspect", "missing.syn"], { command: "inspect", error: { code: "FILE_ENOENT", file: "missing.syn", at: null } }],
-    [["inspect"], { command: "inspect", error: { code: "USAGE", message: expect.stringContaining("missing required argument 'model'") } }],
-    [["inspect", PACK, "--nonsense"], { command: "inspect", error: { code: "USAGE", message: expect.stringContaining("--nonsense") } }],
+    [
+      ["inspect"],
+      {
+        command: "inspect",
+        error: { code: "USAGE", message: expect.stringContaining("missing required argument 'model'") },
+      },
+    ],
+    [
+      ["inspect", PACK, "--nonsense"],
+      { command: "inspect", error: { code: "USAGE", message: expect.stringContaining("--nonsense") } },
+    ],
     [["nonsense"], { command: null, error: { code: "USAGE" } }],
-    [["run", PACK, "predict", "--latent", "missing.json"], { command: "run", error: { code: "INPUT_MISSING", file: "command line" } }],
+    [
+      ["run", PACK, "predict", "--latent", "missing.json"],
+      { command: "run", error: { code: "INPUT_MISSING", file: "command line" } },
+    ],
     [["bench", PACK, "--threads", "0"], { command: "bench", error: { code: "USAGE" } }],
   ];
   test.each(failing)("%j", async (args, expected) => {
@@ -31,7 +43,15 @@ describe("--json says what is wrong on stdout too", () => {
     expect(code).toBe(2);
     const document = JSON.parse(stdout);
     expect(document).toMatchObject(expected);
-    expect(Object.keys(document.error).sort()).toEqual(["at", "code", "details", "expected", "file", "hint", "message"]);
+    expect(Object.keys(document.error).sort()).toEqual([
+      "at",
+      "code",
+      "details",
+      "expected",
+      "file",
+      "hint",
+      "message",
+    ]);
     expect(stderr).toMatch(/error: /);
   });
 
@@ -56,13 +76,29 @@ describe("--json says what is wrong on stdout too", () => {
   test("lists are whole, where the message names the first", async () => {
     const checkpoint = await openCheckpoint(files.checkpoint);
     const tensors = await Promise.all(
-      [...checkpoint.tensors].map(async ([name, tensor]) => ({ name, dtype: "F32", shape: tensor.shape, data: await tensor.readF32() })),
+      [...checkpoint.tensors].map(async ([name, tensor]) => ({
+        name,
+        dtype: "F32",
+        shape: tensor.shape,
+        data: await tensor.readF32(),
+      })),
     );
     await checkpoint.close();
     const extra = Array.from({ length: 12 }, (_, i) => `left.over.${i}`);
     const path = join(files.folder, "extra.safetensors");
-    await writeSafetensors(path, [...tensors, ...extra.map((name) => ({ name, dtype: "F32", shape: [1], data: Float32Array.of(1) }))]);
-    const { stdout, stderr } = await runInside(["pack", path, "--config", files.config, "-o", join(files.folder, "extra.syn"), "--json"]);
+    await writeSafetensors(path, [
+      ...tensors,
+      ...extra.map((name) => ({ name, dtype: "F32", shape: [1], data: Float32Array.of(1) })),
+    ]);
+    const { stdout, stderr } = await runInside([
+      "pack",
+      path,
+      "--config",
+      files.config,
+      "-o",
+      join(files.folder, "extra.syn"),
+      "--json",
+    ]);
     const { error } = JSON.parse(stdout);
     expect(error.code).toBe("WEIGHT_EXTRA");
     expect(error.details.tensors.sort()).toEqual(extra.sort());
@@ -72,8 +108,14 @@ describe("--json says what is wrong on stdout too", () => {
 });
 
 describe("a pipe that is closed early", () => {
-  /** Runs the program with the read ends of the named streams closed at once, and answers its exit code and what it said on the other. */
-  function runClosed(args: readonly string[], closed: readonly ("stdout" | "stderr")[]): Promise<{ code: number | null; rest: string }> {
+  /**
+   * Runs the program with the read ends of the named streams closed at once, and answers its exit code and what it said
+   * on the other.
+   */
+  function runClosed(
+    args: readonly string[],
+    closed: readonly ("stdout" | "stderr")[],
+  ): Promise<{ code: number | null; rest: string }> {
     return new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [repoPath("host", "bin", "synapse-host.js"), ...args], { cwd: repoPath() });
       let rest = "";
@@ -119,7 +161,10 @@ describe.skipIf(process.platform === "win32")("-o names what is no file", () => 
   /** Runs a line of the shell in the folder of test files: `synapse` is the program. */
   function shell(line: string): { status: number | null; stdout: Buffer; stderr: string } {
     const script = `synapse() { "${process.execPath}" "${repoPath("host", "bin", "synapse-host.js")}" "$@"; }; ${line}`;
-    const { status, stdout, stderr } = spawnSync("sh", ["-c", script, "sh", ...pack()], { cwd: files.folder, maxBuffer: 1 << 26 });
+    const { status, stdout, stderr } = spawnSync("sh", ["-c", script, "sh", ...pack()], {
+      cwd: files.folder,
+      maxBuffer: 1 << 26,
+    });
     return { status, stdout, stderr: stderr.toString() };
   }
 
@@ -133,12 +178,16 @@ describe.skipIf(process.platform === "win32")("-o names what is no file", () => 
       expect(stderr).toMatch(/sha256/);
     }
     shell('echo before > all.bin; synapse "$@" -o - >> all.bin');
-    expect((await readFile(join(files.folder, "all.bin"))).equals(Buffer.concat([Buffer.from("before\n"), plain]))).toBe(true);
+    expect(
+      (await readFile(join(files.folder, "all.bin"))).equals(Buffer.concat([Buffer.from("before\n"), plain])),
+    ).toBe(true);
     expect(existsSync(join(files.folder, "-"))).toBe(false);
   });
 
   test("a FIFO gets the pack, and stays", { timeout: 60_000 }, async () => {
-    const { status, stdout, stderr } = shell('mkfifo pipe; cat pipe & synapse "$@" -o pipe >/dev/null && wait && test -p pipe');
+    const { status, stdout, stderr } = shell(
+      'mkfifo pipe; cat pipe & synapse "$@" -o pipe >/dev/null && wait && test -p pipe',
+    );
     expect(status, stderr).toBe(0);
     expect(stdout.subarray(1, 4).toString()).toBe("SYN");
   });
@@ -146,7 +195,10 @@ describe.skipIf(process.platform === "win32")("-o names what is no file", () => 
   test("a document and a file do not share stdout", async () => {
     const { code, stdout } = await runInside(pack("-o", "-", "--json"));
     expect(code).toBe(2);
-    expect(JSON.parse(stdout).error).toMatchObject({ code: "OUTPUT_IS_STDOUT", expected: expect.stringContaining("-o") });
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: "OUTPUT_IS_STDOUT",
+      expected: expect.stringContaining("-o"),
+    });
   });
 });
 

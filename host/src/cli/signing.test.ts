@@ -66,7 +66,9 @@ describe("sign and verify", () => {
   });
 
   test("say what is wrong with a key or a file, and write nothing", { timeout: TIMEOUT_MS }, async () => {
-    expect(await refused("verify", "m.syn", "--key", "update.pub.pem")).toMatch(/m\.syn: the pack is not signed.*\[SIGNATURE_MISSING\]/);
+    expect(await refused("verify", "m.syn", "--key", "update.pub.pem")).toMatch(
+      /m\.syn: the pack is not signed.*\[SIGNATURE_MISSING\]/,
+    );
     expect(await refused("verify", "signed.syn", "--key", "other.pub.pem")).toMatch(/\[SIGNATURE_KEY_UNKNOWN\]/);
     expect(await refused("verify", "signed.syn", "--key", "update.pem")).toMatch(
       /update\.pem: not such a key; expected .*the \.pub\.pem \[KEY_INVALID\]/,
@@ -76,15 +78,32 @@ describe("sign and verify", () => {
     );
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "secp384r1" });
     await writeFile(at("p384.pem"), privateKey.export({ type: "pkcs8", format: "pem" }));
-    expect(await refused("sign", "m.syn", "--key", "p384.pem", "-o", "no.syn")).toMatch(/a key of another kind \(secp384r1\).*P-256/);
+    expect(await refused("sign", "m.syn", "--key", "p384.pem", "-o", "no.syn")).toMatch(
+      /a key of another kind \(secp384r1\).*P-256/,
+    );
     expect(await refused("sign", "update.pem", "--key", "update.pem", "-o", "no.syn")).toMatch(/\[PACK_/);
-    expect(await refused("sign", "m.syn", "--key", "m.syn", "-o", "no.syn")).toMatch(/\[(KEY_INVALID|FILE_TOO_LARGE)\]/);
+    expect(await refused("sign", "m.syn", "--key", "m.syn", "-o", "no.syn")).toMatch(
+      /\[(KEY_INVALID|FILE_TOO_LARGE)\]/,
+    );
     expect(await readdir(folder)).not.toContain("no.syn");
   });
 });
 
-test("a board with an update key takes the signed model from a client, and no other", { timeout: TIMEOUT_MS }, async () => {
-  const args = ["--board", "waveshare-esp32-p4-wifi6", "--model", "m.syn", "--port", "0", "--host", "127.0.0.1", "--no-mdns", "--open"];
+test("a board with an update key takes the signed model from a client, and no other", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const args = [
+    "--board",
+    "waveshare-esp32-p4-wifi6",
+    "--model",
+    "m.syn",
+    "--port",
+    "0",
+    "--host",
+    "127.0.0.1",
+    "--no-mdns",
+    "--open",
+  ];
   const { document, stop } = await startProgram(["sim", ...args, "--update-key", "update.pub.pem"], folder);
   try {
     const client = new SynapseClient({ url: String(document.url), token: String(document.token) });
@@ -92,7 +111,10 @@ test("a board with an update key takes the signed model from a client, and no ot
       code: "SIGNATURE_MISSING",
       status: 422,
     });
-    expect(await client.uploadModel("model_b", await readFile(at("signed.syn")))).toMatchObject({ state: "VALID", signed: true });
+    expect(await client.uploadModel("model_b", await readFile(at("signed.syn")))).toMatchObject({
+      state: "VALID",
+      signed: true,
+    });
     expect(await client.activateModel("model_b")).toMatchObject({ active: true });
   } finally {
     await stop();

@@ -29,7 +29,9 @@ class Program {
   async until(found: (text: string) => boolean): Promise<string> {
     while (!found(this.stdout)) {
       const more = new Promise((resolve) => this.child.stdout?.once("data", resolve));
-      const over = this.ended.then((code) => Promise.reject(new Error(`the program ended with ${code}: ${this.stdout}${this.stderr}`)));
+      const over = this.ended.then((code) =>
+        Promise.reject(new Error(`the program ended with ${code}: ${this.stdout}${this.stderr}`)),
+      );
       await Promise.race([more, over]);
     }
     return this.stdout;
@@ -65,7 +67,14 @@ interface Started {
 
 /** `synapse-host sim` as a user starts it, once it has said where it is. */
 async function startSim(...more: string[]): Promise<{ program: Program; document: Started }> {
-  const args = ["--board", "waveshare-esp32-p4-wifi6", "--model", repoPath("sim", "fixtures", "lewm-test.syn"), "--port", "0"];
+  const args = [
+    "--board",
+    "waveshare-esp32-p4-wifi6",
+    "--model",
+    repoPath("sim", "fixtures", "lewm-test.syn"),
+    "--port",
+    "0",
+  ];
   const program = new Program(process.execPath, [
     repoPath("host", "bin", "synapse-host.js"),
     ...["sim", ...args, "--host", "127.0.0.1", "--json", ...more],
@@ -80,7 +89,11 @@ async function online(client: SynapseMqttClient): Promise<void> {
 
 test("boards of --serve-broker are on a broker of their own process, and gone with it", async () => {
   const { program, document } = await startSim("--open", "--count", "2", "--serve-broker", "0");
-  expect(document.broker).toEqual({ url: expect.stringMatching(/^mqtt:\/\/127\.0\.0\.1:\d+$/), lanUrl: null, embedded: true });
+  expect(document.broker).toEqual({
+    url: expect.stringMatching(/^mqtt:\/\/127\.0\.0\.1:\d+$/),
+    lanUrl: null,
+    embedded: true,
+  });
   expect(document.boards?.map(({ topic }) => topic)).toEqual([BASE, "synapse/020000000002"]);
   const connection = await mqtt.connectAsync(document.broker.url);
   try {
@@ -116,7 +129,11 @@ test("a board without an owner is on its broker, and refuses commands", async ()
     const client = new SynapseMqttClient({ connection, device: "02:00:00:00:00:01" });
     await online(client);
     await expect(client.selftest()).rejects.toMatchObject({ status: 403, code: "UNCLAIMED" });
-    await fetch(`${document.url}/v1/claim`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+    await fetch(`${document.url}/v1/claim`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}",
+    });
     expect(await client.selftest()).toMatchObject({ passed: true });
   } finally {
     await connection.endAsync(true);
@@ -139,14 +156,18 @@ test("two brokers at once, and what is no broker, are wrong input", async () => 
     expect(await program.ended).toBe(2);
     return program.stderr;
   };
-  expect(await refused("--broker", "mqtt://a", "--serve-broker")).toContain("cannot be used with option '--serve-broker [port]'");
+  expect(await refused("--broker", "mqtt://a", "--serve-broker")).toContain(
+    "cannot be used with option '--serve-broker [port]'",
+  );
   expect(await refused("--broker", "http://a")).toContain("[BROKER_URL]");
   expect(await refused("--browser", "--serve-broker")).toContain("cannot be used with option");
 });
 
 const programs = hasMosquitto() && hasCurl();
 if (!programs) {
-  console.warn("mosquitto or curl is not installed: sim is not tested with them (apt-get install mosquitto mosquitto-clients curl)");
+  console.warn(
+    "mosquitto or curl is not installed: sim is not tested with them (apt-get install mosquitto mosquitto-clients curl)",
+  );
 }
 describe.skipIf(!programs && !process.env.CI)("with mosquitto's programs and curl", () => {
   test("a board says that it is there, answers commands of MQTT 5 and HTTP alike, and is away after Ctrl-C", async () => {
@@ -155,11 +176,19 @@ describe.skipIf(!programs && !process.env.CI)("with mosquitto's programs and cur
     try {
       const { program, document } = await startSim("--open", "--broker", broker.url);
       expect(document.broker).toEqual({ url: broker.url, lanUrl: null, embedded: false });
-      expect(await statusAt(common)).toMatchObject({ state: "online", id: "02:00:00:00:00:01", model: { name: "lewm-test" } });
+      expect(await statusAt(common)).toMatchObject({
+        state: "online",
+        id: "02:00:00:00:00:01",
+        model: { name: "lewm-test" },
+      });
 
       const answers = await listen([...common, "-V", "mqttv5"], "panel/answers", "%D|%C|%P|%p");
       const command = ["-t", `${BASE}/cmd/encode`, "-V", "mqttv5", "-q", "1", "-f", CAT];
-      const properties = ["response-topic panel/answers", "correlation-data cat-1", "user-property accept application/json"];
+      const properties = [
+        "response-topic panel/answers",
+        "correlation-data cat-1",
+        "user-property accept application/json",
+      ];
       const given = properties.flatMap((property) => ["-D", "publish", ...property.split(" ")]);
       await new Program("mosquitto_pub", [...common, ...command, ...given]).output();
       const line = (await answers.output()).split("\n").find((text) => text.startsWith("cat-1|"));
@@ -201,7 +230,10 @@ async function statusAt(common: readonly string[]): Promise<unknown> {
   return JSON.parse(await new Program("mosquitto_sub", [...common, "-t", `${BASE}/status`, "-C", "1"]).output());
 }
 
-/** mosquitto_sub for one message, once it is subscribed: it does not say so, but prints the retained message of the topic after that. */
+/**
+ * mosquitto_sub for one message, once it is subscribed: it does not say so, but prints the retained message of the
+ * topic after that.
+ */
 async function listen(common: readonly string[], topic: string, format: string): Promise<Program> {
   await new Program("mosquitto_pub", [...common, "-q", "1", "-r", "-t", "panel/ready", "-m", "ready"]).output();
   const program = new Program("mosquitto_sub", [...common, "-t", topic, "-t", "panel/ready", "-C", "2", "-F", format]);

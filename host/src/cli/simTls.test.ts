@@ -40,7 +40,10 @@ test.each([
 
 test.each([
   [["--tls-cert", "server.pem"], /--tls-cert and --tls-key: there is a certificate without its key.*\[TLS_HALF\]/],
-  [["--broker-key", "client.key.pem"], /--broker-cert and --broker-key: there is a key without its certificate.*\[TLS_HALF\]/],
+  [
+    ["--broker-key", "client.key.pem"],
+    /--broker-cert and --broker-key: there is a key without its certificate.*\[TLS_HALF\]/,
+  ],
   [
     ["--tls-cert", "server.pem", "--tls-key", "client.key.pem"],
     /^error: server\.pem and client\.key\.pem: key values mismatch; .*\[TLS_INVALID\]/,

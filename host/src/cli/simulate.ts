@@ -64,15 +64,31 @@ export async function simulate(context: CliContext, options: SimOptions): Promis
       ...(options.updateKey === undefined ? {} : { updateKeys: options.updateKey }),
     };
     boards = await startBoards(
-      { board, model, engine, host, port, access: options.open ? "open" : "unclaimed", mdns, log, tls, brokerTls, ...on },
+      {
+        board,
+        model,
+        engine,
+        host,
+        port,
+        access: options.open ? "open" : "unclaimed",
+        mdns,
+        log,
+        tls,
+        brokerTls,
+        ...on,
+      },
       count,
     );
     const [running] = boards as [RunningBoard, ...RunningBoard[]];
     const times = await boardTimes(model, board);
-    if (options.json) printJson(context, { ...document(boards, board.id, running.engine, broker), boardEstimates: estimates(times) });
+    if (options.json)
+      printJson(context, { ...document(boards, board.id, running.engine, broker), boardEstimates: estimates(times) });
     else {
       const lines = broker && (await brokerFields(context, broker, boards));
-      const text = joinSections([await boardText(context, running, times, options.qr && count === 1, lines), others(boards)]);
+      const text = joinSections([
+        await boardText(context, running, times, options.qr && count === 1, lines),
+        others(boards),
+      ]);
       print(context, `${text}\n\n${context.paint.dim("Ctrl-C stops it.")}`);
     }
     await untilInterrupted(context.signal);
@@ -119,7 +135,12 @@ async function simInBrowser(
 }
 
 /** What `--json` prints: the first board, all of them when there are more, and the broker when there is one. */
-function document(boards: readonly RunningBoard[], board: string, engine: BoardEngine, broker: BoardBroker | undefined): object {
+function document(
+  boards: readonly RunningBoard[],
+  board: string,
+  engine: BoardEngine,
+  broker: BoardBroker | undefined,
+): object {
   const addresses = boards.map(({ url, lanUrl, token, topic }, i) => ({
     id: deviceIdOf(i),
     url,
@@ -147,5 +168,7 @@ const slotsDocument = (slots: readonly SlotFit[]) => ({ slots, updatableInPlace:
 const estimates = (times: readonly BoardTime[]) => times.map(({ entry, estimate }) => ({ entry, ...estimate }));
 
 function others(boards: readonly RunningBoard[]): string | undefined {
-  return boards.length === 1 ? undefined : `${boards.length} boards, the last at ${boards.at(-1)?.url}/ (--json lists them all)`;
+  return boards.length === 1
+    ? undefined
+    : `${boards.length} boards, the last at ${boards.at(-1)?.url}/ (--json lists them all)`;
 }

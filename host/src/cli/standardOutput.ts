@@ -9,7 +9,8 @@ export interface OutputPlace {
 }
 
 /**
- * The file that `-o` names; `-` is stdout. Throws InputError `OUTPUT_IS_STDOUT` when `json` asks for a document there too.
+ * The file that `-o` names; `-` is stdout. Throws InputError `OUTPUT_IS_STDOUT` when `json` asks for a document there
+ * too.
  */
 export function outputPlace(context: CliContext, output: string | undefined, json: boolean | undefined): OutputPlace {
   const path = output === "-" ? "/dev/stdout" : output;

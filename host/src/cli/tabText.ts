@@ -19,7 +19,10 @@ export async function tabText(
     [
       ["page", paint.cyan(`${url}/`)],
       ["for a phone", lanUrl && paint.cyan(`${lanUrl}/`)],
-      ["board", "runs in the tab that opens the page, and sends nothing anywhere; a reload is a fresh board from the factory"],
+      [
+        "board",
+        "runs in the tab that opens the page, and sends nothing anywhere; a reload is a fresh board from the factory",
+      ],
       ["slots", slotFitText(slots)],
       ...boardTimesFields(times),
     ],

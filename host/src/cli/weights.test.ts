@@ -70,14 +70,24 @@ test("an average beside the raw weights is named, and --state-dict takes it", as
   // The pack remembers which it was, so that comparing finds the same.
   const compared = await runInside(["compare", at("out.syn"), join(FIXTURES, "ema.pt"), "--json"]);
   expect(JSON.parse(compared.stdout).rows[0].maxAbsError).toBe(0);
-  const other = await runInside(["compare", at("out.syn"), join(FIXTURES, "ema.pt"), "--state-dict", "model", "--json"]);
+  const other = await runInside([
+    "compare",
+    at("out.syn"),
+    join(FIXTURES, "ema.pt"),
+    "--state-dict",
+    "model",
+    "--json",
+  ]);
   expect(JSON.parse(other.stdout).rows[0].maxAbsError).toBeGreaterThan(0.1);
 });
 
 test("a dict that is not there is named with those that are", async () => {
   const { code, document } = await pack(join(FIXTURES, "ema.pt"), "--state-dict", "average");
   expect(code).toBe(2);
-  expect(document.error).toMatchObject({ code: "STATE_DICT_UNKNOWN", expected: '"model", "ema", or "" for the whole file' });
+  expect(document.error).toMatchObject({
+    code: "STATE_DICT_UNKNOWN",
+    expected: '"model", "ema", or "" for the whole file',
+  });
 });
 
 test("what Python objects stand beside the weights does not matter, nor in which format of torch they are", async () => {
@@ -130,7 +140,12 @@ test("a batch norm's missing tensor is found in the config by its own place", as
   const config = {
     name: "normed",
     entries: {
-      go: { rowsMax: 1, inputs: { x: { kind: "tensor", width: 2 } }, steps: [{ part: "m", x: "x", as: "y" }], outputs: { y: "tensor" } },
+      go: {
+        rowsMax: 1,
+        inputs: { x: { kind: "tensor", width: 2 } },
+        steps: [{ part: "m", x: "x", as: "y" }],
+        outputs: { y: "tensor" },
+      },
     },
     parts: {
       m: {
@@ -144,13 +159,30 @@ test("a batch norm's missing tensor is found in the config by its own place", as
     },
   };
   await writeFile(at("normed.json"), JSON.stringify(config));
-  const { stderr } = await runInside(["pack", join(FIXTURES, "ema.pt"), "--config", at("normed.json"), "-o", at("x.syn")]);
+  const { stderr } = await runInside([
+    "pack",
+    join(FIXTURES, "ema.pt"),
+    "--config",
+    at("normed.json"),
+    "-o",
+    at("x.syn"),
+  ]);
   expect(stderr).toMatch(/normed\.json parts\.m\.layers\[1\]\.weights: the checkpoint has no tensor "bn\.weight"/);
 });
 
 test("the report says from which dict the weights are, and of a file without dicts nothing", async () => {
   const line = async (file: string, ...rest: string[]) => {
-    const { stdout } = await runInside(["pack", file, "--config", at("linear.json"), "--type", "f32", "-o", at("out.syn"), ...rest]);
+    const { stdout } = await runInside([
+      "pack",
+      file,
+      "--config",
+      at("linear.json"),
+      "--type",
+      "f32",
+      "-o",
+      at("out.syn"),
+      ...rest,
+    ]);
     return stdout.split("\n").find((text) => text.includes("  from "));
   };
   expect(await line(join(FIXTURES, "ema.pt"))).toMatch(/ema\.pt \(torch, dict "model"\), /);

@@ -93,7 +93,9 @@ describe("compile", () => {
 
   it("is exact unless every linear layer is f32, and computes attention as its projections are stored", async () => {
     const attention = (opened: Awaited<ReturnType<typeof pack>>) =>
-      new Set(opened.header.entries.flatMap(({ ops }) => ops.flatMap((op) => (op.op === "attention" ? [op.compute] : []))));
+      new Set(
+        opened.header.entries.flatMap(({ ops }) => ops.flatMap((op) => (op.op === "attention" ? [op.compute] : []))),
+      );
     const reference = await pack("f32");
     expect(reference.header.numeric).toBe("reference");
     expect([...attention(reference)]).toEqual(["f32"]);
@@ -122,7 +124,12 @@ describe("compile", () => {
 
   it("counts its progress up to the number of constants", async () => {
     const seen: number[] = [];
-    const { report } = await compile({ checkpoint, config, fastBytes: 8192, onProgress: ({ done }) => seen.push(done) });
+    const { report } = await compile({
+      checkpoint,
+      config,
+      fastBytes: 8192,
+      onProgress: ({ done }) => seen.push(done),
+    });
     expect(seen).toEqual(Array.from({ length: report.tensors.length + 1 }, (_, i) => i));
   });
 
@@ -142,7 +149,12 @@ describe("compile", () => {
     );
     expect([...renamed.keys()].filter((name) => !checkpoint.tensors.has(name)).length).toBe(2 * 16);
     const first = await compile({ checkpoint, config, types: "i8", fastBytes: 8192 });
-    const second = await compile({ checkpoint: { path: "renamed", tensors: renamed }, config, types: "i8", fastBytes: 8192 });
+    const second = await compile({
+      checkpoint: { path: "renamed", tensors: renamed },
+      config,
+      types: "i8",
+      fastBytes: 8192,
+    });
     expect(Buffer.compare(first.bytes, second.bytes)).toBe(0);
   });
 
@@ -151,9 +163,21 @@ describe("compile", () => {
     for (const part of ["query", "key", "value"]) {
       const name = `encoder.encoder.layer.0.attention.attention.${part}.weight`;
       // Scales of 2^-6 and numbers counting up: nothing that an encoder would choose by itself.
-      const rows = Uint8Array.from({ length: 32 * 34 }, (_, i) => (i % 34 === 0 ? 0 : i % 34 === 1 ? 0x24 : (i * 7) & 63));
-      const values = Float32Array.from({ length: 1024 }, (_, i) => (rows[Math.floor(i / 32) * 34 + 2 + (i % 32)] as number) / 64);
-      blocks.set(name, { name, dtype: "Q8_0", shape: [32, 32], bytes: rows.length, read: async () => rows, readF32: async () => values });
+      const rows = Uint8Array.from({ length: 32 * 34 }, (_, i) =>
+        i % 34 === 0 ? 0 : i % 34 === 1 ? 0x24 : (i * 7) & 63,
+      );
+      const values = Float32Array.from(
+        { length: 1024 },
+        (_, i) => (rows[Math.floor(i / 32) * 34 + 2 + (i % 32)] as number) / 64,
+      );
+      blocks.set(name, {
+        name,
+        dtype: "Q8_0",
+        shape: [32, 32],
+        bytes: rows.length,
+        read: async () => rows,
+        readF32: async () => values,
+      });
     }
     const { report, bytes } = await compile({
       checkpoint: { path: "blocks.gguf", tensors: blocks },
@@ -162,7 +186,10 @@ describe("compile", () => {
       fastBytes: 8192,
     });
     const name = "encoder.layers.0.attention.qkv.weight";
-    expect(report.tensors.find((tensor) => tensor.name === name)).toMatchObject({ repacked: true, snrDb: Number.POSITIVE_INFINITY });
+    expect(report.tensors.find((tensor) => tensor.name === name)).toMatchObject({
+      repacked: true,
+      snrDb: Number.POSITIVE_INFINITY,
+    });
     expect(report.tensors.filter(({ repacked }) => repacked).length).toBe(1);
     const opened = readPack(bytes, "test.syn");
     const decoded = opened.decode(opened.header.tensors.findIndex((tensor) => tensor.name === name));
@@ -175,7 +202,11 @@ describe("compile", () => {
     const wide = {
       name: "wide",
       entries: {
-        run: { inputs: { x: { kind: "action", width } }, steps: [{ part: "mlp", x: "x", as: "y" }], outputs: { y: "tensor" } },
+        run: {
+          inputs: { x: { kind: "action", width } },
+          steps: [{ part: "mlp", x: "x", as: "y" }],
+          outputs: { y: "tensor" },
+        },
       },
       parts: {
         mlp: {
@@ -200,7 +231,9 @@ describe("compile", () => {
       const session = await model.createSession();
       const [output] = await session.run("run", [new Uint8Array(x.map((value) => value + mean).buffer)], 1);
       await session.close().then(() => model.close());
-      const expected = Array.from({ length: out }, (_, n) => x.reduce((sum, value, k) => sum + value * (w[n * width + k] as number), 0));
+      const expected = Array.from({ length: out }, (_, n) =>
+        x.reduce((sum, value, k) => sum + value * (w[n * width + k] as number), 0),
+      );
       expect(largest(new Float32Array((output as Uint8Array).slice().buffer), expected)).toBeLessThan(0.01);
     } finally {
       await engine.close();
@@ -213,7 +246,11 @@ describe("compile", () => {
     const gated = {
       name: "gated",
       entries: {
-        run: { inputs: { x: { kind: "tensor", width } }, steps: [{ part: "p", x: "x", as: "y" }], outputs: { y: "tensor" } },
+        run: {
+          inputs: { x: { kind: "tensor", width } },
+          steps: [{ part: "p", x: "x", as: "y" }],
+          outputs: { y: "tensor" },
+        },
       },
       parts: {
         p: {
@@ -235,11 +272,22 @@ describe("compile", () => {
       ...Object.fromEntries(["q", "k", "v", "o"].map((name) => [`0.${name}.weight`, plain])),
       "0.d.weight": { values: seededNormals(4, width * hidden), shape: [width, hidden] },
     });
-    const blocks = Uint8Array.from({ length: 2 * hidden * 34 }, (_, i) => (i % 34 === 0 ? 0 : i % 34 === 1 ? 0x24 : (i * 7) & 63));
+    const blocks = Uint8Array.from({ length: 2 * hidden * 34 }, (_, i) =>
+      i % 34 === 0 ? 0 : i % 34 === 1 ? 0x24 : (i * 7) & 63,
+    );
     const values = toF32("Q8_0", blocks.slice(), path, "0.gu.weight");
     const fused = { dtype: "Q8_0", shape: [2 * hidden, width], bytes: blocks.length, read: async () => blocks.slice() };
-    const all = new Map(tensors).set("0.gu.weight", { name: "0.gu.weight", ...fused, readF32: async () => values.slice() });
-    const { bytes } = await compile({ checkpoint: { path, tensors: all }, config: gated, types: "f32,*gu.weight=q8_0", fastBytes: 8192 });
+    const all = new Map(tensors).set("0.gu.weight", {
+      name: "0.gu.weight",
+      ...fused,
+      readF32: async () => values.slice(),
+    });
+    const { bytes } = await compile({
+      checkpoint: { path, tensors: all },
+      config: gated,
+      types: "f32,*gu.weight=q8_0",
+      fastBytes: 8192,
+    });
     const opened = readPack(bytes, "gated.syn");
     const decoded = (name: string) =>
       opened.decode(opened.header.tensors.findIndex((tensor) => tensor.name === `p.layers.0.ffn.${name}.weight`));
@@ -268,7 +316,11 @@ describe("compile", () => {
     try {
       const model = await engine.openModel(bytes);
       const session = await model.createSession();
-      const [output] = await session.run("run", [new Uint8Array(new Float32Array(width * rowsMax).fill(1).buffer)], rowsMax);
+      const [output] = await session.run(
+        "run",
+        [new Uint8Array(new Float32Array(width * rowsMax).fill(1).buffer)],
+        rowsMax,
+      );
       const sums = new Float32Array((output as Uint8Array).slice().buffer);
       await session.close().then(() => model.close());
       expect(sums.every((sum) => Math.abs(sum - width / 2) < 1)).toBe(true);
@@ -279,9 +331,17 @@ describe("compile", () => {
 
   it("refuses what the header has no room for before it reads a weight", async () => {
     const unread = new Map(
-      [...checkpoint.tensors].map(([name, tensor]) => [name, { ...tensor, readF32: () => Promise.reject(new Error("was read")) }]),
+      [...checkpoint.tensors].map(([name, tensor]) => [
+        name,
+        { ...tensor, readF32: () => Promise.reject(new Error("was read")) },
+      ]),
     );
-    const named = compile({ checkpoint: { path: "unread", tensors: unread }, config, fastBytes: 8192, name: "x".repeat(64) });
+    const named = compile({
+      checkpoint: { path: "unread", tensors: unread },
+      config,
+      fastBytes: 8192,
+      name: "x".repeat(64),
+    });
     await expect(named).rejects.toMatchObject({ code: "PACK_HEADER", where: "name" });
   });
 
@@ -289,7 +349,9 @@ describe("compile", () => {
     const long = compile({ checkpoint, config, fastBytes: 8192, name: "x".repeat(64) });
     await expect(long).rejects.toMatchObject({ code: "PACK_HEADER", where: "name" });
     const deep = Array.from({ length: 20 }).reduce<object>((inner) => ({ inner }), {});
-    await expect(compile({ checkpoint, config, fastBytes: 8192, meta: { deep } })).rejects.toMatchObject({ code: "PACK_CBOR" });
+    await expect(compile({ checkpoint, config, fastBytes: 8192, meta: { deep } })).rejects.toMatchObject({
+      code: "PACK_CBOR",
+    });
   });
 
   it("refuses weights that are not finite, and says which", async () => {
@@ -298,7 +360,9 @@ describe("compile", () => {
     const broken = new Map(checkpoint.tensors);
     if (good === undefined) throw new Error("no such tensor");
     broken.set(name, { ...good, readF32: async () => (await good.readF32()).fill(Number.NaN, 7, 8) });
-    await expect(compile({ checkpoint: { path: "broken.pt", tensors: broken }, config, fastBytes: 8192 })).rejects.toMatchObject({
+    await expect(
+      compile({ checkpoint: { path: "broken.pt", tensors: broken }, config, fastBytes: 8192 }),
+    ).rejects.toMatchObject({
       code: "WEIGHT_NOT_FINITE",
       source: "broken.pt",
       where: `tensor "${name}", element 7`,
@@ -311,7 +375,10 @@ describe("what would run but compute something else is refused", () => {
   const changed = (name: string, change: (value: number) => number) => {
     const good = checkpoint.tensors.get(name);
     if (good === undefined) throw new Error("no such tensor");
-    const tensors = new Map(checkpoint.tensors).set(name, { ...good, readF32: async () => (await good.readF32()).map(change) });
+    const tensors = new Map(checkpoint.tensors).set(name, {
+      ...good,
+      readF32: async () => (await good.readF32()).map(change),
+    });
     return { path: "changed.pt", tensors };
   };
   const query = "encoder.encoder.layer.0.attention.attention.query.weight";
@@ -347,13 +414,19 @@ describe("what would run but compute something else is refused", () => {
         throw new Error("was read");
       };
       const tensors = new Map(
-        names.map((name) => [name, { name, dtype: "F32", shape: [n, n], bytes: n * n * 4, read, readF32: read }] as const),
+        names.map(
+          (name) => [name, { name, dtype: "F32", shape: [n, n], bytes: n * n * 4, read, readF32: read }] as const,
+        ),
       );
       const linear = (_: unknown, i: number) => ({ kind: "linear", out: n, bias: false, weights: `w${i}` });
       const config = {
         name: "large",
         entries: {
-          run: { inputs: { x: { kind: "tensor", width: n } }, steps: [{ part: "mlp", x: "x", as: "y" }], outputs: { y: "tensor" } },
+          run: {
+            inputs: { x: { kind: "tensor", width: n } },
+            steps: [{ part: "mlp", x: "x", as: "y" }],
+            outputs: { y: "tensor" },
+          },
         },
         parts: { mlp: { kind: "mlp", width: n, layers: Array.from({ length: layers }, linear) } },
       };
@@ -364,7 +437,10 @@ describe("what would run but compute something else is refused", () => {
       source: "large.gguf",
       where: expect.stringContaining("mlp.0.weight"),
     });
-    await expect(large(46_000, 3)).rejects.toMatchObject({ code: "PACK_TOO_LARGE", where: expect.stringContaining("mlp.2.weight") });
+    await expect(large(46_000, 3)).rejects.toMatchObject({
+      code: "PACK_TOO_LARGE",
+      where: expect.stringContaining("mlp.2.weight"),
+    });
     await expect(large(46_000, 1)).rejects.toThrow("was read");
   });
 
@@ -445,7 +521,10 @@ describe("self-test vectors", () => {
       const readF32 = async () => (await good.readF32()).fill(3e38);
       const tensors = new Map(checkpoint.tensors).set(name, { ...good, readF32 });
       const { bytes } = await compile({ checkpoint: { path: "huge.pt", tensors }, config, types, fastBytes: 8192 });
-      await expect(addGolden(bytes, engine)).rejects.toMatchObject({ code: "GOLDEN_NOT_FINITE", where: "entry encode, output latent" });
+      await expect(addGolden(bytes, engine)).rejects.toMatchObject({
+        code: "GOLDEN_NOT_FINITE",
+        where: "entry encode, output latent",
+      });
     } finally {
       await engine.close();
     }
@@ -464,6 +543,8 @@ describe("self-test vectors", () => {
 
 function repackHeader(file: Uint8Array, golden: GoldenHeader[]): Uint8Array {
   const { header, blobsOffset } = readPack(file, "test.syn");
-  const tensors = header.tensors.map((tensor) => (isConstant(tensor) ? { ...tensor, offset: tensor.offset - blobsOffset } : tensor));
+  const tensors = header.tensors.map((tensor) =>
+    isConstant(tensor) ? { ...tensor, offset: tensor.offset - blobsOffset } : tensor,
+  );
   return writePack({ ...header, tensors, golden }, [{ offset: 0, bytes: file.subarray(blobsOffset) }]);
 }

@@ -95,8 +95,9 @@ export interface Compiled {
 export const DEFAULT_GENERATOR = `synapse-host ${VERSION}`;
 
 /**
- * Compiles a checkpoint into a `.syn` file: lowers the config to a program, stores weights in the types asked for, plans memory. The same
- * input gives the same bytes. Rejects with InputErrors of codes `CONFIG_*`, `WEIGHT_*`, `TYPE_*` and `PACK_*`.
+ * Compiles a checkpoint into a `.syn` file: lowers the config to a program, stores weights in the types asked for,
+ * plans memory. The same input gives the same bytes. Rejects with InputErrors of codes `CONFIG_*`, `WEIGHT_*`, `TYPE_*`
+ * and `PACK_*`.
  */
 export async function compile(options: CompileOptions): Promise<Compiled> {
   const { checkpoint, configSource = "config", types = "i8" } = options;
@@ -148,7 +149,10 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   };
 }
 
-/** Where each constant's bytes will be. What no file can hold is refused here, before anything of it is read and encoded. */
+/**
+ * Where each constant's bytes will be. What no file can hold is refused here, before anything of it is read and
+ * encoded.
+ */
 function placeConstants(constants: readonly Constant[], source: string): Map<Constant, ConstantPlace> {
   const places = new Map<Constant, ConstantPlace>();
   let end = 0;
@@ -196,14 +200,21 @@ function packMeta(
     ...(config.licence === undefined ? {} : { licence: config.licence }),
     ...(Object.keys(known).length === 0 ? {} : { statistics: known }),
     ...(actions === undefined ? {} : { actions }),
-    attention: program.entries.some(({ ops }) => ops.some((op) => op.op === "attention" && op.compute === "i8")) ? "i8" : "f32",
+    attention: program.entries.some(({ ops }) => ops.some((op) => op.op === "attention" && op.compute === "i8"))
+      ? "i8"
+      : "f32",
     ...extra,
   };
 }
 
 /** What a failed allocation means to whoever packs; any other error as it is. */
 function outOfMemory(error: unknown, { name, shape }: Constant, source: string): unknown {
-  if (!(error instanceof RangeError && /^Array buffer allocation|^Invalid (typed array|array buffer) length/.test(error.message)))
+  if (
+    !(
+      error instanceof RangeError &&
+      /^Array buffer allocation|^Invalid (typed array|array buffer) length/.test(error.message)
+    )
+  )
     return error;
   return new InputError({
     code: "TENSOR_OUT_OF_MEMORY",
@@ -214,7 +225,10 @@ function outOfMemory(error: unknown, { name, shape }: Constant, source: string):
   });
 }
 
-/** Below this signal to noise a tensor is lost: zeros in its place would have 0 dB, and even three bits keep 15 dB of ordinary weights. */
+/**
+ * Below this signal to noise a tensor is lost: zeros in its place would have 0 dB, and even three bits keep 15 dB of
+ * ordinary weights.
+ */
 const LOST_DB = 1;
 
 /** Encodes one constant and measures what was lost. */
@@ -248,12 +262,23 @@ async function store(constant: Constant, source: string): Promise<{ bytes: Uint8
     values.forEach((value, i) => {
       view.setFloat32(i * 4, value, true);
     });
-    return { bytes, report: { ...known, linear: false, bytes: bytes.length, snrDb: Number.POSITIVE_INFINITY, cosine: 1, repacked: false } };
+    return {
+      bytes,
+      report: {
+        ...known,
+        linear: false,
+        bytes: bytes.length,
+        snrDb: Number.POSITIVE_INFINITY,
+        cosine: 1,
+        repacked: false,
+      },
+    };
   }
   const [n, k] = constant.shape as [number, number];
   const type = storageTypes[constant.type];
   const blocks = await constant.loadBlocks?.();
-  const bytes = blocks !== undefined && type.repack !== undefined ? type.repack(blocks, n, k) : type.encode(values, n, k);
+  const bytes =
+    blocks !== undefined && type.repack !== undefined ? type.repack(blocks, n, k) : type.encode(values, n, k);
   const kept = fidelity(values, type.decode(bytes, n, k));
   if (!(kept.snrDb > LOST_DB)) throw outOfRange(constant, values, source);
   return { bytes, report: { ...known, linear: true, bytes: bytes.length, ...kept, repacked: blocks !== undefined } };
@@ -285,7 +310,10 @@ export function fidelity(values: Float32Array, stored: Float32Array): { snrDb: n
     noise += (a - b) * (a - b);
   }
   if (noise === 0) return { snrDb: Number.POSITIVE_INFINITY, cosine: 1 };
-  return { snrDb: 10 * Math.log10(signal / noise), cosine: signal === 0 || power === 0 ? 0 : product / Math.sqrt(signal * power) };
+  return {
+    snrDb: 10 * Math.log10(signal / noise),
+    cosine: signal === 0 || power === 0 ? 0 : product / Math.sqrt(signal * power),
+  };
 }
 
 /** Number of ops of each name in a program, for reports. */

@@ -53,9 +53,9 @@ export interface PackRequest extends WeightChoice {
 }
 
 /**
- * Compiles a checkpoint, adds golden vectors, checks the result with the runtime and writes it, in this order: a file that appears is whole
- * and valid. Rejects with InputErrors, `METADATA_CONTRADICTS` when the metadata beside the weights say otherwise than the config,
- * `MODEL_DOES_NOT_FIT` when a board was named that cannot hold the model.
+ * Compiles a checkpoint, adds golden vectors, checks the result with the runtime and writes it, in this order: a file
+ * that appears is whole and valid. Rejects with InputErrors, `METADATA_CONTRADICTS` when the metadata beside the
+ * weights say otherwise than the config, `MODEL_DOES_NOT_FIT` when a board was named that cannot hold the model.
  */
 export async function packCheckpoint(request: PackRequest): Promise<PackReport> {
   const start = performance.now();
@@ -114,7 +114,9 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
       sha256,
       goldenCount: header.golden?.length ?? 0,
       summary: summarisePack(header),
-      fallbacks: report.tensors.flatMap(({ name, type, fallback }) => (fallback ? [{ tensor: name, type, reason: fallback }] : [])),
+      fallbacks: report.tensors.flatMap(({ name, type, fallback }) =>
+        fallback ? [{ tensor: name, type, reason: fallback }] : [],
+      ),
       metadata,
       boards,
       elapsedMs: performance.now() - start,
@@ -153,7 +155,10 @@ async function withGolden(bytes: Uint8Array): Promise<Uint8Array> {
   }
 }
 
-/** Opens the pack with the runtime and holds its needs against `board`, which must hold it, or all known boards, which need not. */
+/**
+ * Opens the pack with the runtime and holds its needs against `board`, which must hold it, or all known boards, which
+ * need not.
+ */
 async function validate(packed: Uint8Array, source: string, board: Board | undefined): Promise<BoardFit[]> {
   const opened = await openModelBytes(packed, source, "wasm");
   try {
@@ -171,7 +176,9 @@ async function validate(packed: Uint8Array, source: string, board: Board | undef
 function requireFit({ board, fits, lines }: BoardFit, source: string): void {
   if (fits) return;
   const short = lines.filter(({ neededBytes, availableBytes }) => neededBytes > availableBytes);
-  const parts = short.map(({ memory, neededBytes, availableBytes }) => `${bytesInFull(neededBytes - availableBytes)} of ${memory}`);
+  const parts = short.map(
+    ({ memory, neededBytes, availableBytes }) => `${bytesInFull(neededBytes - availableBytes)} of ${memory}`,
+  );
   throw new InputError({
     code: "MODEL_DOES_NOT_FIT",
     source,
@@ -199,5 +206,8 @@ async function verifyWritten(output: string, selfTest: boolean): Promise<void> {
 function warningsOf(statistics: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(statistics)
     .filter(([, value]) => value === null)
-    .map(([name]) => `no statistics of "${name}" were given (--action-stats), so the model takes values that are standardised already`);
+    .map(
+      ([name]) =>
+        `no statistics of "${name}" were given (--action-stats), so the model takes values that are standardised already`,
+    );
 }

@@ -41,21 +41,36 @@ test("a config that agrees packs, and the answer says what was held against what
   const { code, stdout } = await pack("opt", "right.json", "--json");
   expect(code).toBe(0);
   const { metadata, warnings } = JSON.parse(stdout);
-  expect(metadata).toMatchObject({ sources: ["config.json"], parts: ["body"], contradictions: [], ignoredBecause: null });
+  expect(metadata).toMatchObject({
+    sources: ["config.json"],
+    parts: ["body"],
+    contradictions: [],
+    ignoredBecause: null,
+  });
   expect(metadata.checked).toContain("where positions begin");
   expect(metadata.unchecked).toEqual([]);
   expect(warnings).toEqual([]);
-  expect((await pack("opt", "right.json")).stdout).toMatch(/metadata {2}.*config\.json and parts\.body agree in .*causal attention/);
+  expect((await pack("opt", "right.json")).stdout).toMatch(
+    /metadata {2}.*config\.json and parts\.body agree in .*causal attention/,
+  );
 });
 
 test("who is sure says why, and the reason and what it was about are in the answer", async () => {
-  const { code, stdout, stderr } = await pack("opt", "wrong.json", "--ignore-metadata", "trained without the offset", "--json");
+  const { code, stdout, stderr } = await pack(
+    "opt",
+    "wrong.json",
+    "--ignore-metadata",
+    "trained without the offset",
+    "--json",
+  );
   expect(code).toBe(0);
   expect(JSON.parse(stdout).metadata).toMatchObject({
     ignoredBecause: "trained without the offset",
     contradictions: [{ what: "where positions begin" }],
   });
-  expect(stderr).toMatch(/^warning: ignored \(trained without the offset\): where positions begin: config\.json .*, but .*wrong\.json/);
+  expect(stderr).toMatch(
+    /^warning: ignored \(trained without the offset\): where positions begin: config\.json .*, but .*wrong\.json/,
+  );
 });
 
 test("without metadata the answer says that nothing was checked; an unreadable file is no reason to refuse", async () => {
@@ -86,27 +101,47 @@ test("of a GGUF its own key/values count, and no config.json beside it", async (
   });
   await expect(checkMetadata(gguf(2), config, "c.json", undefined)).rejects.toMatchObject({
     code: "METADATA_CONTRADICTS",
-    message: expect.stringContaining("heads: gpt2.attention.head_count 2 (2), but c.json parts.body.attention.heads (4)"),
+    message: expect.stringContaining(
+      "heads: gpt2.attention.head_count 2 (2), but c.json parts.body.attention.heads (4)",
+    ),
   });
 });
 
 test("how pictures are normalised stands in preprocessor_config.json, of the part that takes them", async () => {
   await mkdir(at("vit"));
   const config = parseConfig(JSON.parse(await readFile(repoPath("configs", "lewm-test.json"), "utf8")), "c.json");
-  const checkpoint = { path: at("vit"), format: "safetensors" as const, metadata: { config: { model_type: "vit", hidden_size: 32 } } };
-  const processor = { do_rescale: true, rescale_factor: 1 / 255, image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] };
+  const checkpoint = {
+    path: at("vit"),
+    format: "safetensors" as const,
+    metadata: { config: { model_type: "vit", hidden_size: 32 } },
+  };
+  const processor = {
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    image_mean: [0.485, 0.456, 0.406],
+    image_std: [0.229, 0.224, 0.225],
+  };
   await writeFile(at("vit/preprocessor_config.json"), JSON.stringify(processor));
   const checked = await checkMetadata(checkpoint, config, "c.json", undefined);
-  expect(checked).toMatchObject({ sources: ["preprocessor_config.json", "config.json"], parts: ["encoder"], contradictions: [] });
+  expect(checked).toMatchObject({
+    sources: ["preprocessor_config.json", "config.json"],
+    parts: ["encoder"],
+    contradictions: [],
+  });
   expect(checked.checked).toEqual(expect.arrayContaining(["image mean", "image deviation", "width"]));
   await writeFile(at("vit/preprocessor_config.json"), JSON.stringify({ ...processor, image_mean: [0.5, 0.5, 0.5] }));
   await expect(checkMetadata(checkpoint, config, "c.json", undefined)).rejects.toMatchObject({
-    message: expect.stringMatching(/image mean: preprocessor_config\.json image_mean .* c\.json parts\.encoder\.embedding\.mean/),
+    message: expect.stringMatching(
+      /image mean: preprocessor_config\.json image_mean .* c\.json parts\.encoder\.embedding\.mean/,
+    ),
   });
 });
 
 describe("which parts metadata are of", () => {
-  /** LeWM's parts, and an encoder of the same form beside its own; a `predictor` is there that no `config.json` of an encoder describes. */
+  /**
+   * LeWM's parts, and an encoder of the same form beside its own; a `predictor` is there that no `config.json` of an
+   * encoder describes.
+   */
   async function twoEncoders(eps: number) {
     const config = JSON.parse(await readFile(repoPath("configs", "lewm-test.json"), "utf8"));
     const { encoder } = config.parts;
@@ -125,10 +160,14 @@ describe("which parts metadata are of", () => {
     const said = { hidden_size: encoder.width, num_hidden_layers: encoder.layers, layer_norm_eps: 1e-12 };
     const checked = await checkMetadata(checkpoint(said), config, "c.json", undefined);
     expect(checked.parts).toEqual(["encoder", "target_encoder"]);
-    expect(checked.unchecked.at(-1)).toMatch(/^parts\.projector, .*parts\.predictor.*, of which the metadata say nothing$/);
+    expect(checked.unchecked.at(-1)).toMatch(
+      /^parts\.projector, .*parts\.predictor.*, of which the metadata say nothing$/,
+    );
     const wrong = (await twoEncoders(1e-5)).config;
     await expect(checkMetadata(checkpoint(said), wrong, "c.json", undefined)).rejects.toMatchObject({
-      message: expect.stringMatching(/epsilon of norms: config\.json layer_norm_eps 1e-12 .* c\.json parts\.target_encoder\.norm\.eps/),
+      message: expect.stringMatching(
+        /epsilon of norms: config\.json layer_norm_eps 1e-12 .* c\.json parts\.target_encoder\.norm\.eps/,
+      ),
     });
   });
 
@@ -139,7 +178,9 @@ describe("which parts metadata are of", () => {
     const text = { model_type: "llama", hidden_size: predictor.width, num_hidden_layers: predictor.layers };
     const towers = { model_type: "clip", vision_config: { model_type: "vit" }, text_config: text };
     await expect(checkMetadata(checkpoint(towers), config, "c.json", undefined)).rejects.toMatchObject({
-      message: expect.stringMatching(/positions: config\.json text_config model_type "llama" .* c\.json parts\.predictor\.position/),
+      message: expect.stringMatching(
+        /positions: config\.json text_config model_type "llama" .* c\.json parts\.predictor\.position/,
+      ),
     });
   });
 });
@@ -177,7 +218,11 @@ describe("how pictures come to a model", () => {
         "what is seen of a picture: p.json size shortest_edge 32 keeps its shape, where the runtime stretches the whole of it to the model's size",
       ],
     ],
-    ["by a filter that is not named", size, ["the filter that pictures are resized by: p.json names none, the runtime has a bilinear one"]],
+    [
+      "by a filter that is not named",
+      size,
+      ["the filter that pictures are resized by: p.json names none, the runtime has a bilinear one"],
+    ],
   ];
   test.each(notes)("%s", (_, keys, unknown) => {
     expect(preprocessorFacts({ ...pixels, ...keys }, "p.json").unknown).toEqual(unknown);
@@ -185,7 +230,10 @@ describe("how pictures come to a model", () => {
 
   test("blue first is refused, since a config has red first", async () => {
     await mkdir(at("bgr"));
-    await writeFile(at("bgr/preprocessor_config.json"), JSON.stringify({ do_resize: false, do_flip_channel_order: true }));
+    await writeFile(
+      at("bgr/preprocessor_config.json"),
+      JSON.stringify({ do_resize: false, do_flip_channel_order: true }),
+    );
     const config = parseConfig(JSON.parse(await readFile(repoPath("configs", "lewm-test.json"), "utf8")), "c.json");
     const checkpoint = { path: at("bgr"), format: "safetensors" as const, metadata: { config: { model_type: "vit" } } };
     await expect(checkMetadata(checkpoint, config, "c.json", undefined)).rejects.toMatchObject({

@@ -16,9 +16,9 @@ const PREPROCESSOR = "preprocessor_config.json";
 const BYTES_MAX = 16_000_000;
 
 /**
- * Holds a config against what is said of the model beside its weights: `config.json` and `preprocessor_config.json` of a Hugging Face folder, or
- * of the folder that a file is in, or the key/values of a GGUF. Rejects with an InputError `METADATA_CONTRADICTS` that names both sides, unless
- * `ignoreBecause` says why that is right.
+ * Holds a config against what is said of the model beside its weights: `config.json` and `preprocessor_config.json` of
+ * a Hugging Face folder, or of the folder that a file is in, or the key/values of a GGUF. Rejects with an InputError
+ * `METADATA_CONTRADICTS` that names both sides, unless `ignoreBecause` says why that is right.
  */
 export async function checkMetadata(
   checkpoint: Pick<Checkpoint, "path" | "format" | "metadata">,
@@ -30,7 +30,9 @@ export async function checkMetadata(
   const { sources, reads, rowReads } = await readFacts(checkpoint, parts.pictures.length > 0);
   const unknown = [...reads, ...rowReads].flatMap((read) => read.unknown);
   const held =
-    sources.length === 0 ? [] : [...holdAll(reads, mainParts(parts), configSource), ...holdOthers(rowReads, parts.rows, configSource)];
+    sources.length === 0
+      ? []
+      : [...holdAll(reads, mainParts(parts), configSource), ...holdOthers(rowReads, parts.rows, configSource)];
   const names = held.map(({ name }) => name);
   const contradictions = held.flatMap((check) => check.contradictions);
   if (contradictions.length > 0 && ignoreBecause === undefined) throw contradicts(checkpoint.path, contradictions);
@@ -59,7 +61,11 @@ const factsOf = (reads: readonly ReadFacts[]): ModelFacts => Object.assign({}, .
 /** Holds metadata against every part that has the size they say; where none has, against the one that comes closest. */
 function holdAll(reads: readonly ReadFacts[], parts: readonly DescribedPart[], configSource: string): Held[] {
   const facts = factsOf(reads);
-  const checks = parts.map(({ name, part, rows }) => ({ name, part, ...checkPart(facts, name, part, configSource, rows) }));
+  const checks = parts.map(({ name, part, rows }) => ({
+    name,
+    part,
+    ...checkPart(facts, name, part, configSource, rows),
+  }));
   const described = checks.filter(({ part }) => hasSizeOf(facts, part));
   if (described.length > 0) return described;
   return checks.sort((a, b) => a.contradictions.length - b.contradictions.length).slice(0, 1);
@@ -77,7 +83,9 @@ function hasSizeOf({ width, layers }: ModelFacts, part: DescribedPart["part"]): 
 }
 
 function undescribed(names: readonly string[]): string[] {
-  return names.length === 0 ? [] : [`${names.map((name) => `parts.${name}`).join(", ")}, of which the metadata say nothing`];
+  return names.length === 0
+    ? []
+    : [`${names.map((name) => `parts.${name}`).join(", ")}, of which the metadata say nothing`];
 }
 
 function contradicts(source: string, contradictions: readonly Contradiction[]): InputError {
@@ -112,7 +120,8 @@ async function readFacts(
   // What preprocesses pictures belongs to a Hugging Face model; a file of that name elsewhere says nothing.
   if (!isHuggingFaceConfig(whole)) return { sources, reads, rowReads };
   const preprocessor = pictures ? await readBeside(join(folder, PREPROCESSOR), reads) : undefined;
-  // Of an image size that both name the model's own counts: positions are stretched to the one that pictures are usually cut to.
+  // Of an image size that both name the model's own counts: positions are stretched to the one that pictures are
+  // usually cut to.
   if (typeof preprocessor === "object" && preprocessor !== null)
     add(PREPROCESSOR, preprocessorFacts(preprocessor as Record<string, unknown>, PREPROCESSOR));
   add(CONFIG, huggingFaceFacts(whole, pictures, CONFIG));
@@ -132,7 +141,8 @@ async function readBeside(path: string, reads: ReadFacts[]): Promise<unknown> {
     return await readJsonInput(path, "a JSON file", BYTES_MAX);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    if (error.code !== "FILE_ENOENT") reads.push({ facts: {}, unknown: [`what ${path} says: it cannot be read [${error.code}]`] });
+    if (error.code !== "FILE_ENOENT")
+      reads.push({ facts: {}, unknown: [`what ${path} says: it cannot be read [${error.code}]`] });
     return undefined;
   }
 }

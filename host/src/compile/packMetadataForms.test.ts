@@ -8,14 +8,19 @@ import { writeSeededCheckpoint } from "../parity/seededCheckpoint.js";
 const [WIDTH, HEADS, HIDDEN, ROWS, SEED] = [16, 2, 32, 6, 1];
 type Json = Readonly<Record<string, unknown>>;
 
-/** Of a decoder as GPT-2 names its tensors: fused query, key and value, and square `c_proj`, whose shape says nothing. */
+/**
+ * Of a decoder as GPT-2 names its tensors: fused query, key and value, and square `c_proj`, whose shape says nothing.
+ */
 const SHAPES = new Map<string, readonly number[]>([
   ["wpe.weight", [ROWS, WIDTH]],
   ["h.0.attn.c_attn.weight", [3 * WIDTH, WIDTH]],
   ["h.0.attn.c_proj.weight", [WIDTH, WIDTH]],
   ["h.0.mlp.c_fc.weight", [HIDDEN, WIDTH]],
   ["h.0.mlp.c_proj.weight", [WIDTH, HIDDEN]],
-  ...["ln_1.weight", "ln_1.bias", "ln_2.weight", "ln_2.bias"].map((name): [string, number[]] => [`h.0.${name}`, [WIDTH]]),
+  ...["ln_1.weight", "ln_1.bias", "ln_2.weight", "ln_2.bias"].map((name): [string, number[]] => [
+    `h.0.${name}`,
+    [WIDTH],
+  ]),
 ]);
 /** As Conv1D keeps them, [in, out]. */
 const TURNED = new Map([...SHAPES].map(([name, shape]) => [name, name.includes(".c_") ? [...shape].reverse() : shape]));
@@ -27,7 +32,12 @@ const METADATA = {
   layer_norm_epsilon: 1e-5,
   activation_function: "gelu",
 };
-const metadata = (type: string, more: Json = {}): Json => ({ ...METADATA, model_type: type, num_attention_heads: HEADS, ...more });
+const metadata = (type: string, more: Json = {}): Json => ({
+  ...METADATA,
+  model_type: type,
+  num_attention_heads: HEADS,
+  ...more,
+});
 
 const plain = (name: string): unknown => `h.{i}.${name}`;
 const conv1d = (name: string): unknown => ({ weight: `h.{i}.${name}.weight`, transposed: true });
@@ -86,8 +96,15 @@ async function pack(stored: "plain" | "turned", said: Json, body: Json, ignore: 
     outputs: { hidden: "tensor" },
   };
   await writeFile(join(folder, stored, "config.json"), JSON.stringify(said));
-  await writeFile(join(folder, "c.json"), JSON.stringify({ name: "tiny", entries: { run: entry }, parts: { body }, ignore }));
-  const [weights, config, out] = [join(folder, stored, "model.safetensors"), join(folder, "c.json"), join(folder, "tiny.syn")];
+  await writeFile(
+    join(folder, "c.json"),
+    JSON.stringify({ name: "tiny", entries: { run: entry }, parts: { body }, ignore }),
+  );
+  const [weights, config, out] = [
+    join(folder, stored, "model.safetensors"),
+    join(folder, "c.json"),
+    join(folder, "tiny.syn"),
+  ];
   const { code, stdout } = await runInside(["pack", weights, "--config", config, "--type", "f32", "-o", out, "--json"]);
   return { code, ...JSON.parse(stdout) };
 }
@@ -220,12 +237,21 @@ const refused: [string, "plain" | "turned", Json, Json, string, string][] = [
   ...(
     [
       [{ attn_logit_softcapping: 30 }, "scores that are capped softly: config.json attn_logit_softcapping 30"],
-      [{ residual_multiplier: 0.22 }, "a factor on what each half of a block adds: config.json residual_multiplier 0.22"],
+      [
+        { residual_multiplier: 0.22 },
+        "a factor on what each half of a block adds: config.json residual_multiplier 0.22",
+      ],
       [{ clip_qkv: 8 }, "queries, keys and values that are clipped: config.json clip_qkv 8"],
       [{ qk_layernorm: true }, "norms of queries and keys: config.json qk_layernorm true"],
       [{ attn_config: { qk_ln: true } }, "norms of queries and keys: config.json attn_config qk_ln true"],
-      [{ attention_type: "block_sparse" }, 'attention to some blocks of rows: config.json attention_type "block_sparse"'],
-      [{ layer_types: ["full_attention", "mamba"] }, 'layers of kind "mamba": config.json layer_types ["full_attention","mamba"]'],
+      [
+        { attention_type: "block_sparse" },
+        'attention to some blocks of rows: config.json attention_type "block_sparse"',
+      ],
+      [
+        { layer_types: ["full_attention", "mamba"] },
+        'layers of kind "mamba": config.json layer_types ["full_attention","mamba"]',
+      ],
       [{ num_local_experts: 4 }, "experts of which rows choose: config.json num_local_experts 4"],
     ] as const
   ).map(([keys, theirs]): (typeof refused)[number] => [
@@ -249,11 +275,23 @@ describe("what a config says otherwise, or cannot say, is refused with both plac
 
 const agreed: [string, "plain" | "turned", Json, Json, readonly string[]][] = [
   ["a Conv1D", "turned", metadata("gpt2"), gpt2, []],
-  ["a factor that the config says", "turned", metadata("gpt2", { scale_attn_weights: false }), part({ scale: 1 }, conv1d), []],
+  [
+    "a factor that the config says",
+    "turned",
+    metadata("gpt2", { scale_attn_weights: false }),
+    part({ scale: 1 }, conv1d),
+    [],
+  ],
   [
     "a window of as many rows as a run has",
     "plain",
-    { ...METADATA, model_type: "gpt_neo", num_heads: HEADS, attention_types: [[["global", "local"], 1]], window_size: ROWS },
+    {
+      ...METADATA,
+      model_type: "gpt_neo",
+      num_heads: HEADS,
+      attention_types: [[["global", "local"], 1]],
+      window_size: ROWS,
+    },
     part({ scale: 1 }),
     ["layout of the fused query, key and value"],
   ],

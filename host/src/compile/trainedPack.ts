@@ -15,7 +15,10 @@ export interface TrainedPackRequest {
   readonly onProgress?: (done: number, total: number, label: string) => void;
 }
 
-/** The path of an int8 pack of a trained model's folder (`models/<name>`), made once. It takes actions in the environment's units. */
+/**
+ * The path of an int8 pack of a trained model's folder (`models/<name>`), made once. It takes actions in the
+ * environment's units.
+ */
 export async function trainedPack(request: TrainedPackRequest, model: string): Promise<string> {
   const name = basename(model);
   const path = join(request.folder, `${name}.syn`);

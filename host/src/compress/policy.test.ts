@@ -25,9 +25,15 @@ describe("--type", () => {
   });
 
   it("falls back where the default does not fit, and says why", () => {
-    expect(chooseType(parseTypePolicy("i4"), ["patch"], 588, "--type")).toEqual({ type: "i8", fallback: expect.stringContaining("588") });
+    expect(chooseType(parseTypePolicy("i4"), ["patch"], 588, "--type")).toEqual({
+      type: "i8",
+      fallback: expect.stringContaining("588"),
+    });
     expect(chooseType(parseTypePolicy("q4_k"), ["qkv"], 192, "--type").type).toBe("i8");
-    expect(chooseType(parseTypePolicy("i8"), ["action"], 10, "--type")).toEqual({ type: "f32", fallback: expect.stringContaining("10") });
+    expect(chooseType(parseTypePolicy("i8"), ["action"], 10, "--type")).toEqual({
+      type: "f32",
+      fallback: expect.stringContaining("10"),
+    });
     expect(chooseType(parseTypePolicy("f16"), ["action"], 10, "--type")).toEqual({ type: "f16" });
   });
 

@@ -3,7 +3,10 @@ import { type StorageTypeName, storageTypeNames } from "../format/types.js";
 import { storageTypes } from "./types/index.js";
 import { checkConstraint } from "./types/storageType.js";
 
-/** Rows shorter than this are a few hundred bytes, which int8 would not make smaller and whose inputs (raw actions) it would coarsen. */
+/**
+ * Rows shorter than this are a few hundred bytes, which int8 would not make smaller and whose inputs (raw actions) it
+ * would coarsen.
+ */
 export const TINY_K = 32;
 
 export interface TypeRule {
@@ -11,7 +14,9 @@ export interface TypeRule {
   readonly type: StorageTypeName;
 }
 
-/** Which storage type each linear weight gets: the first rule whose pattern matches one of its names, else the default. */
+/**
+ * Which storage type each linear weight gets: the first rule whose pattern matches one of its names, else the default.
+ */
 export interface TypePolicy {
   readonly default: StorageTypeName;
   readonly rules: readonly TypeRule[];
@@ -24,8 +29,8 @@ export interface TypeChoice {
 }
 
 /**
- * Parses `--type`: a default type and rules, e.g. `i8`, `i8,encoder.*=q8_0,*.adaLN*=f16`. `*` matches any characters, `?` one.
- * Without a default it is `i8`. Throws `TYPE_UNKNOWN` or `TYPE_SYNTAX`.
+ * Parses `--type`: a default type and rules, e.g. `i8`, `i8,encoder.*=q8_0,*.adaLN*=f16`. `*` matches any characters,
+ * `?` one. Without a default it is `i8`. Throws `TYPE_UNKNOWN` or `TYPE_SYNTAX`.
  */
 export function parseTypePolicy(text: string, source = "--type"): TypePolicy {
   const rules: TypeRule[] = [];
@@ -89,11 +94,18 @@ export function globMatches(pattern: string, name: string): boolean {
 }
 
 /**
- * The storage type of a linear weight `[n, k]`. `names` are its name in the pack and the checkpoint tensors it is made of.
- * A rule's type must fit the shape (`TYPE_CONSTRAINT`); the default falls back to i8 where it does not fit, and to f32 for tiny rows and where
- * `rawInputs` are standardised in the layer itself: their means may be many deviations, of which int8 would leave nothing.
+ * The storage type of a linear weight `[n, k]`. `names` are its name in the pack and the checkpoint tensors it is made
+ * of. A rule's type must fit the shape (`TYPE_CONSTRAINT`); the default falls back to i8 where it does not fit, and to
+ * f32 for tiny rows and where `rawInputs` are standardised in the layer itself: their means may be many deviations, of
+ * which int8 would leave nothing.
  */
-export function chooseType(policy: TypePolicy, names: readonly string[], k: number, source: string, rawInputs = false): TypeChoice {
+export function chooseType(
+  policy: TypePolicy,
+  names: readonly string[],
+  k: number,
+  source: string,
+  rawInputs = false,
+): TypeChoice {
   const rule = policy.rules.find(({ pattern }) => names.some((name) => globMatches(pattern, name)));
   if (rule !== undefined) {
     checkConstraint(storageTypes[rule.type], k, source, `${names[0]} (rule "${rule.pattern}=${rule.type}")`);
@@ -101,8 +113,10 @@ export function chooseType(policy: TypePolicy, names: readonly string[], k: numb
   }
   const type = storageTypes[policy.default];
   if (k < TINY_K && type.integer) return { type: "f32", fallback: `rows of ${k} weights, fewer than ${TINY_K}` };
-  if (rawInputs && type.integer) return { type: "f32", fallback: "inputs as they come, which are standardised in the layer" };
-  if (k % type.kMultiple !== 0) return { type: "i8", fallback: `rows of ${k} weights, not a multiple of ${type.kMultiple}` };
+  if (rawInputs && type.integer)
+    return { type: "f32", fallback: "inputs as they come, which are standardised in the layer" };
+  if (k % type.kMultiple !== 0)
+    return { type: "i8", fallback: `rows of ${k} weights, not a multiple of ${type.kMultiple}` };
   return { type: policy.default };
 }
 

@@ -36,8 +36,18 @@ test("a pack without units and bounds says nothing of its actions", async () => 
 });
 
 test.each([
-  ["bounds that do not repeat to a row", { bounds: { min: [0, 0, 0], max: [1, 1, 1] } }, "CONFIG_ACTIONS", /rows of 10/],
-  ["a min above its max", { bounds: { min: [0, 2], max: [1, 1] } }, "CONFIG_SCHEMA", /actions\.bounds.*a min is above its max/],
+  [
+    "bounds that do not repeat to a row",
+    { bounds: { min: [0, 0, 0], max: [1, 1, 1] } },
+    "CONFIG_ACTIONS",
+    /rows of 10/,
+  ],
+  [
+    "a min above its max",
+    { bounds: { min: [0, 2], max: [1, 1] } },
+    "CONFIG_SCHEMA",
+    /actions\.bounds.*a min is above its max/,
+  ],
   ["lists of two lengths", { bounds: { min: [0], max: [1, 1] } }, "CONFIG_SCHEMA", /differ in length/],
   ["units of nothing", { units: "" }, "CONFIG_SCHEMA", /actions\.units/],
   ["another key", { bound: { min: [0], max: [1] } }, "CONFIG_SCHEMA", /unknown key "bound"/],

@@ -8,5 +8,11 @@ export function configError(
   message: string,
   expected?: string,
 ): InputError {
-  return new InputError({ code, source: configSource, where, message, ...(expected === undefined ? {} : { expected }) });
+  return new InputError({
+    code,
+    source: configSource,
+    where,
+    message,
+    ...(expected === undefined ? {} : { expected }),
+  });
 }

@@ -6,8 +6,8 @@ const SAID_ALOUD: ReadonlySet<string> = new Set(["name", "kind", "description", 
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Remembers which keys of a parsed config were read. A key that is valid by its form and that nothing reads has no effect, so whoever wrote
- * it expects another model than the one that is made.
+ * Remembers which keys of a parsed config were read. A key that is valid by its form and that nothing reads has no
+ * effect, so whoever wrote it expects another model than the one that is made.
  */
 export class ConfigReads<Config extends object> {
   /** The config; reading through it is what counts as a read. */
@@ -26,7 +26,10 @@ export class ConfigReads<Config extends object> {
     this.config = this.wrap(parsed) as Config;
   }
 
-  /** Throws `CONFIG_UNUSED` with the JSON path of the first key below `sections` (the whole config when absent) that nothing has read. */
+  /**
+   * Throws `CONFIG_UNUSED` with the JSON path of the first key below `sections` (the whole config when absent) that
+   * nothing has read.
+   */
   requireAllRead(sections?: readonly string[]): void {
     const [given, parsed] = [this.given as Json, this.parsed as unknown as Json];
     const unused = (sections ?? Object.keys(given))
@@ -72,5 +75,11 @@ export class ConfigReads<Config extends object> {
 
 /** The error for a key that nothing reads. */
 export function unusedKey(lowering: { readonly configSource: string }, where: string, message = "has no effect here") {
-  return configError(lowering, "CONFIG_UNUSED", where, message, "the key removed, or the option that uses it switched on");
+  return configError(
+    lowering,
+    "CONFIG_UNUSED",
+    where,
+    message,
+    "the key removed, or the option that uses it switched on",
+  );
 }

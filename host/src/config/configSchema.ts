@@ -21,7 +21,11 @@ const linearTensors = z.strictObject({
   transposed: z.boolean().default(false),
 });
 const everyText = (value: unknown): string[] =>
-  typeof value === "string" ? [value] : typeof value === "object" && value !== null ? Object.values(value).flatMap(everyText) : [];
+  typeof value === "string"
+    ? [value]
+    : typeof value === "object" && value !== null
+      ? Object.values(value).flatMap(everyText)
+      : [];
 const perLayer = [
   (value: unknown) => everyText(value).every((text) => text.includes("{i}")),
   { error: 'has no "{i}" for the layer\'s number' },
@@ -33,7 +37,12 @@ const layerLinear = z.union([key, linearTensors]).refine(...perLayer);
 const act = z.enum(activationFunctions);
 
 const norm = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("layer_norm"), eps, affine: z.boolean().default(true), bias: z.boolean().default(true) }),
+  z.strictObject({
+    kind: z.literal("layer_norm"),
+    eps,
+    affine: z.boolean().default(true),
+    bias: z.boolean().default(true),
+  }),
   z.strictObject({ kind: z.literal("rms_norm"), eps, affine: z.boolean().default(true) }),
   z.strictObject({ kind: z.literal("none") }),
 ]);
@@ -77,7 +86,10 @@ const layerWeights = z.strictObject({
   layerScale2: layerKey.optional(),
 });
 
-/** Keys of modules (`.weight` and `.bias` are added) and, for classToken, registers, position and layer scales, of the tensor itself. */
+/**
+ * Keys of modules (`.weight` and `.bias` are added) and, for classToken, registers, position and layer scales, of the
+ * tensor itself.
+ */
 const transformerWeights = z.strictObject({
   patch: key.optional(),
   classToken: key.optional(),
@@ -117,7 +129,9 @@ const transformer = z.strictObject({
   attention,
   ffn,
   layerScale: z.boolean().default(false),
-  /** adaLN-zero (DiT, arXiv 2212.09748): shift, scale and gate of each half of a block from act of the conditioning row. */
+  /**
+   * adaLN-zero (DiT, arXiv 2212.09748): shift, scale and gate of each half of a block from act of the conditioning row.
+   */
   conditioning: z
     .strictObject({
       kind: z.literal("adaln_zero"),
@@ -140,7 +154,12 @@ const transformer = z.strictObject({
 export type TransformerConfig = z.infer<typeof transformer>;
 
 const mlpLayer = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("linear"), out: size, bias: z.boolean().default(true), weights: z.union([key, linearTensors]) }),
+  z.strictObject({
+    kind: z.literal("linear"),
+    out: size,
+    bias: z.boolean().default(true),
+    weights: z.union([key, linearTensors]),
+  }),
   /** Folded into the linear layer before it. */
   z.strictObject({ kind: z.literal("batch_norm"), eps, affine: z.boolean().default(true), weights: key }),
   z.strictObject({
@@ -198,7 +217,9 @@ const statistics = z.strictObject({
         .max(3e38)
         .refine((value) => value > 0, {
           error: (issue) => `a standard deviation of ${issue.input} cannot be divided by`,
-          params: { expected: "more than 0; 1 for a value that never changes, which leaves it its distance from the mean" },
+          params: {
+            expected: "more than 0; 1 for a value that never changes, which leaves it its distance from the mean",
+          },
         }),
     )
     .min(1)
@@ -223,7 +244,10 @@ export const actionSpaceSchema = z.strictObject({
   units: z
     .string()
     .min(1)
-    .refine((text) => Buffer.byteLength(text) <= 63, { error: "has more than 63 bytes", params: { expected: "at most 63 bytes" } })
+    .refine((text) => Buffer.byteLength(text) <= 63, {
+      error: "has more than 63 bytes",
+      params: { expected: "at most 63 bytes" },
+    })
     .optional(),
   bounds: bounds.optional(),
 });

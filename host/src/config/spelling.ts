@@ -2,7 +2,8 @@
 export function editDistance(a: string, b: string, limit: number): number {
   const over = limit + 1;
   if (Math.abs(a.length - b.length) > limit) return over;
-  // Only lengths within the limit of each other can be so near: the rest of the table, which is most of it for long names, stays "more".
+  // Only lengths within the limit of each other can be so near: the rest of the table, which is most of it for long
+  // names, stays "more".
   let previous = new Uint16Array(b.length + 2).map((_, j) => Math.min(j, over));
   let row = new Uint16Array(b.length + 2).fill(over);
   for (let i = 1; i <= a.length; i++) {
@@ -12,7 +13,12 @@ export function editDistance(a: string, b: string, limit: number): number {
     let least = row[from - 1] as number;
     for (let j = from; j <= to; j++) {
       const cost = a.charCodeAt(i - 1) === b.charCodeAt(j - 1) ? 0 : 1;
-      const value = Math.min((previous[j] as number) + 1, (row[j - 1] as number) + 1, (previous[j - 1] as number) + cost, over);
+      const value = Math.min(
+        (previous[j] as number) + 1,
+        (row[j - 1] as number) + 1,
+        (previous[j - 1] as number) + cost,
+        over,
+      );
       row[j] = value;
       if (value < least) least = value;
     }
@@ -31,7 +37,9 @@ export function nearestNames(wanted: readonly string[], names: Iterable<string>,
     if (looked++ === 4096) break;
     const text = name.slice(0, 200);
     const limit = 24;
-    const distance = Math.min(...wanted.map((want) => (text.endsWith(want) || want.endsWith(text) ? 1 : editDistance(want, text, limit))));
+    const distance = Math.min(
+      ...wanted.map((want) => (text.endsWith(want) || want.endsWith(text) ? 1 : editDistance(want, text, limit))),
+    );
     if (distance <= limit) scored.push({ name, distance });
   }
   return scored

@@ -41,10 +41,15 @@ async function readAll(file: string): Promise<Map<string, Uint8Array>> {
 describe("a file inside of an archive", () => {
   test("is named as if the archive were a folder", async () => {
     await written(SMALL);
-    expect(await archivePath(join(path, "test-00", "frame-00.png"))).toEqual({ archive: path, member: "test-00/frame-00.png" });
+    expect(await archivePath(join(path, "test-00", "frame-00.png"))).toEqual({
+      archive: path,
+      member: "test-00/frame-00.png",
+    });
     expect(await archivePath(`${path}//test-00/`)).toEqual({ archive: path, member: "test-00" });
     expect(await archivePath(path)).toEqual({ archive: path, member: "" });
-    expect(new TextDecoder().decode(await readInput(join(path, "test-00/frame-00.png"), "a frame", BYTES_MAX))).toBe("a frame");
+    expect(new TextDecoder().decode(await readInput(join(path, "test-00/frame-00.png"), "a frame", BYTES_MAX))).toBe(
+      "a frame",
+    );
   });
 
   test("is none where a folder has such a name, or nothing has", async () => {
@@ -54,7 +59,9 @@ describe("a file inside of an archive", () => {
     expect(await archivePath(join(real, "a.png"))).toBeUndefined();
     expect(new TextDecoder().decode(await readInput(join(real, "a.png"), "a frame", BYTES_MAX))).toBe("real");
     expect(await archivePath(join(folder, "nothing.zip", "a.png"))).toBeUndefined();
-    await expect(readInput(join(folder, "nothing.zip", "a.png"), "a frame", BYTES_MAX)).rejects.toMatchObject({ code: "FILE_ENOENT" });
+    await expect(readInput(join(folder, "nothing.zip", "a.png"), "a frame", BYTES_MAX)).rejects.toMatchObject({
+      code: "FILE_ENOENT",
+    });
   });
 
   test("that is not there, a folder or too large is a typed error that says what would be right", async () => {
@@ -68,29 +75,44 @@ describe("a file inside of an archive", () => {
     });
     await expect(read("test-00")).rejects.toMatchObject({ code: "ARCHIVE_MEMBER", expected: "a frame" });
     await expect(read("../set.zip")).rejects.toMatchObject({ code: "ARCHIVE_MEMBER" });
-    await expect(read("test-00/frame-00.png", 6)).rejects.toMatchObject({ code: "FILE_TOO_LARGE", expected: "a frame of at most 6 bytes" });
+    await expect(read("test-00/frame-00.png", 6)).rejects.toMatchObject({
+      code: "FILE_TOO_LARGE",
+      expected: "a frame of at most 6 bytes",
+    });
   });
 });
 
-test.each(["../outside.png", "/etc/passwd", "a/../../b.png", "a//b.png", "./a.png", "a\\b.png", "a\0.png", "..", "a\n.png"])(
-  "the name %j is refused",
-  async (name) => {
-    await expect(Archive.open(await written([...SMALL, { name, data: text("x") }]))).rejects.toMatchObject({
-      code: "ARCHIVE_NAME",
-      source: path,
-      where: `entry ${JSON.stringify(name)}`,
-    });
-  },
-);
+test.each([
+  "../outside.png",
+  "/etc/passwd",
+  "a/../../b.png",
+  "a//b.png",
+  "./a.png",
+  "a\\b.png",
+  "a\0.png",
+  "..",
+  "a\n.png",
+])("the name %j is refused", async (name) => {
+  await expect(Archive.open(await written([...SMALL, { name, data: text("x") }]))).rejects.toMatchObject({
+    code: "ARCHIVE_NAME",
+    source: path,
+    where: `entry ${JSON.stringify(name)}`,
+  });
+});
 
 test("folders, and what macOS adds beside files, are no files of it", async () => {
   const extra = ["test-00/", "__MACOSX/test-00/._frame-00.png"].map((name) => ({ name, data: text("") }));
-  expect([...(await readAll(await written([...extra, ...SMALL]))).keys()]).toEqual(["test-00/episode.json", "test-00/frame-00.png"]);
+  expect([...(await readAll(await written([...extra, ...SMALL]))).keys()]).toEqual([
+    "test-00/episode.json",
+    "test-00/frame-00.png",
+  ]);
 });
 
 test("a bomb is refused before it is inflated, whatever it claims to be", async () => {
   const data = new Uint8Array(BYTES_MAX + 1);
-  await expect(readAll(await written([{ name: "a.png", data, deflate: true }]))).rejects.toMatchObject({ code: "FILE_TOO_LARGE" });
+  await expect(readAll(await written([{ name: "a.png", data, deflate: true }]))).rejects.toMatchObject({
+    code: "FILE_TOO_LARGE",
+  });
   await expect(readAll(await written([{ name: "a.png", data, deflate: true, claims: 10 }]))).rejects.toMatchObject({
     code: "ZIP_BAD_DEFLATE",
   });
@@ -113,7 +135,10 @@ test("a directory that would fill the memory is refused before it is read", asyn
 test("any damage ends in what was packed or in a typed error about the archive", { timeout: 60_000 }, async () => {
   const whole = zipBytes(SMALL);
   const contents = await readAll(await written(SMALL));
-  const damage = fc.array(fc.record({ at: fc.nat({ max: whole.length - 1 }), byte: fc.nat({ max: 255 }) }), { minLength: 1, maxLength: 4 });
+  const damage = fc.array(fc.record({ at: fc.nat({ max: whole.length - 1 }), byte: fc.nat({ max: 255 }) }), {
+    minLength: 1,
+    maxLength: 4,
+  });
   const length = fc.oneof(fc.constant(whole.length), fc.nat({ max: whole.length }));
   await fc.assert(
     fc.asyncProperty(damage, length, async (changes, end) => {

@@ -14,8 +14,8 @@ export interface ArchivePath {
 }
 
 /**
- * Takes a path apart that goes on behind a zip archive, as if that were a folder. Undefined where no part of it is a file that ends in `.zip`: whatever
- * a real folder holds is what the path says.
+ * Takes a path apart that goes on behind a zip archive, as if that were a folder. Undefined where no part of it is a
+ * file that ends in `.zip`: whatever a real folder holds is what the path says.
  */
 export async function archivePath(path: string): Promise<ArchivePath | undefined> {
   const text = sep === "/" ? path : path.replaceAll(sep, "/");
@@ -47,7 +47,10 @@ export class Archive {
     this.names = names;
   }
 
-  /** Rejects with an InputError `ZIP_*`, `ARCHIVE_NAME` for a name that no file in a folder could have, or an error of the file system. */
+  /**
+   * Rejects with an InputError `ZIP_*`, `ARCHIVE_NAME` for a name that no file in a folder could have, or an error of
+   * the file system.
+   */
   static async open(path: string): Promise<Archive> {
     await access(path, constants.R_OK);
     const file = await FileSource.open(path);
@@ -86,7 +89,9 @@ export class Archive {
     if (entry !== undefined) return entry;
     const folder = this.names.some((other) => other.startsWith(`${name}/`));
     const expected =
-      folder || this.names.length === 0 ? what : `one of ${this.names.length} files, such as ${quote(this.names[0] as string)}`;
+      folder || this.names.length === 0
+        ? what
+        : `one of ${this.names.length} files, such as ${quote(this.names[0] as string)}`;
     throw inputError(this.path, "ARCHIVE_MEMBER", folder ? "is a folder" : "there is no such file in it", {
       where: `entry ${quote(name)}`,
       expected,
@@ -94,13 +99,22 @@ export class Archive {
   }
 }
 
-/** Whether a name is that of a file rather than of a folder. Throws an InputError for one that leads anywhere else, though nothing here follows it. */
+/**
+ * Whether a name is that of a file rather than of a folder. Throws an InputError for one that leads anywhere else,
+ * though nothing here follows it.
+ */
 function isFile(path: string, name: string): boolean {
   const parts = (name.endsWith("/") ? name.slice(0, -1) : name).split("/");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
   if (parts.some((part) => part === "" || part === "." || part === "..") || /[\\\u0000-\u001f\u007f]/.test(name)) {
     const expected = "relative names without .. and with / between folders";
-    throw new InputError({ code: "ARCHIVE_NAME", source: path, where: `entry ${quote(name)}`, message: "is no name of a file", expected });
+    throw new InputError({
+      code: "ARCHIVE_NAME",
+      source: path,
+      where: `entry ${quote(name)}`,
+      message: "is no name of a file",
+      expected,
+    });
   }
   // What macOS adds beside each file.
   return !name.endsWith("/") && parts[0] !== "__MACOSX";

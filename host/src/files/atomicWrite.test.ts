@@ -1,5 +1,17 @@
 import { execFileSync } from "node:child_process";
-import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -46,7 +58,10 @@ describe("a file is replaced as a whole", () => {
       await atomicWrite(at(name), "long");
       expect(await readFile(at(name), "utf8")).toBe("long");
     }
-    await expect(atomicWrite(at("n".repeat(256)), "x")).rejects.toMatchObject({ code: "WRITE_FAILED", expected: /255 bytes/ });
+    await expect(atomicWrite(at("n".repeat(256)), "x")).rejects.toMatchObject({
+      code: "WRITE_FAILED",
+      expected: /255 bytes/,
+    });
   });
 });
 
@@ -107,7 +122,11 @@ describe("a place that cannot be written is WRITE_FAILED, and nothing is left th
       ["missing/model.syn", /folder that exists/],
       ["file/model.syn", /a part of the path is a file/],
     ] as const) {
-      await expect(atomicWrite(at(name), "x"), name).rejects.toMatchObject({ code: "WRITE_FAILED", source: at(name), expected });
+      await expect(atomicWrite(at(name), "x"), name).rejects.toMatchObject({
+        code: "WRITE_FAILED",
+        source: at(name),
+        expected,
+      });
     }
     expect((await readdir(folder)).sort()).toEqual(["file", "taken"]);
     expect(await readFile(at("file"), "utf8")).toBe("kept");

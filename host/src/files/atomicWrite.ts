@@ -3,7 +3,10 @@ import { access, constants, type FileHandle, lstat, open, readlink, rename, rm, 
 import { dirname, join, resolve } from "node:path";
 import { writeFailed } from "./writeFailed.js";
 
-/** Names of streams that are open already. What they lead to may be a file of the shell's (`> out.syn`), which is written on in its place. */
+/**
+ * Names of streams that are open already. What they lead to may be a file of the shell's (`> out.syn`), which is
+ * written on in its place.
+ */
 const OPEN_STREAM = /^\/dev\/(stdout|stderr|fd\/\d+)$|^\/proc\/self\/fd\/\d+$/;
 
 /** Whether a path names a stream that this process has open, such as its stdout. */
@@ -15,16 +18,20 @@ export function isOpenStream(path: string): boolean {
 const LINKS_MAX = 40;
 
 /**
- * Writes a file so that its name holds either what it held before or all of `bytes`: a temporary file in the same folder is written, flushed
- * and renamed, and removed if any of that fails. A symbolic link stays one, and the file that it leads to is written; what is no regular file
- * (a device, a FIFO, `/dev/stdout`) is written into, since it cannot be replaced. A file that is overwritten keeps its mode, and its owner where that may be
- * set. Throws InputError `WRITE_FAILED` when the place cannot be written.
+ * Writes a file so that its name holds either what it held before or all of `bytes`: a temporary file in the same
+ * folder is written, flushed and renamed, and removed if any of that fails. A symbolic link stays one, and the file
+ * that it leads to is written; what is no regular file (a device, a FIFO, `/dev/stdout`) is written into, since it
+ * cannot be replaced. A file that is overwritten keeps its mode, and its owner where that may be set. Throws InputError
+ * `WRITE_FAILED` when the place cannot be written.
  */
 export async function atomicWrite(path: string, bytes: Uint8Array | string): Promise<void> {
   return atomicWriteWith(path, (file) => file.writeFile(bytes));
 }
 
-/** As `atomicWrite`, of what `write` puts into the file piece by piece. Its errors that are no failures of the file system pass as they are. */
+/**
+ * As `atomicWrite`, of what `write` puts into the file piece by piece. Its errors that are no failures of the file
+ * system pass as they are.
+ */
 export async function atomicWriteWith(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   try {
     if (isOpenStream(path)) return await writeInto(path, write);
@@ -95,7 +102,10 @@ async function replace(
 }
 
 /** Owner first: setting it takes bits of the mode away. */
-async function likeBefore(file: FileHandle, old: { readonly mode: number; readonly uid: number; readonly gid: number }): Promise<void> {
+async function likeBefore(
+  file: FileHandle,
+  old: { readonly mode: number; readonly uid: number; readonly gid: number },
+): Promise<void> {
   // Only root may give files away; anybody else's new file is their own.
   await file.chown(old.uid, old.gid).catch(() => undefined);
   await file.chmod(old.mode & 0o7777);

@@ -14,7 +14,9 @@ export function unreadable(path: string, error: unknown): Error {
     return inputError(path, "CHECKPOINT_NOT_FOUND", "no such file or folder", { expected: "the path of a checkpoint" });
   }
   if (code === undefined) return error as Error;
-  return inputError(path, "CHECKPOINT_UNREADABLE", `cannot be read (${code})`, { expected: "a file this user may read" });
+  return inputError(path, "CHECKPOINT_UNREADABLE", `cannot be read (${code})`, {
+    expected: "a file this user may read",
+  });
 }
 
 /** True for a folder, false for anything else that exists. @throws InputError when there is nothing at `path` */
@@ -26,7 +28,9 @@ export async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-/** A regular file of known size, read by position. Every read is checked against the size before anything is allocated. */
+/**
+ * A regular file of known size, read by position. Every read is checked against the size before anything is allocated.
+ */
 export class FileSource {
   readonly path: string;
   readonly size: number;
@@ -43,7 +47,8 @@ export class FileSource {
     try {
       // Opening a FIFO would wait for a writer, so the kind is looked at first.
       const before = await stat(path);
-      if (!before.isFile()) throw inputError(path, "CHECKPOINT_NOT_A_FILE", "not a regular file", { expected: "a checkpoint file" });
+      if (!before.isFile())
+        throw inputError(path, "CHECKPOINT_NOT_A_FILE", "not a regular file", { expected: "a checkpoint file" });
       handle = await open(path, "r");
       const { size } = await handle.stat();
       return new FileSource(path, size, handle);
@@ -84,16 +89,32 @@ export class FileSource {
   }
 
   #checked(offset: number, length: number): FileHandle {
-    if (this.#handle === undefined) throw inputError(this.path, "CHECKPOINT_CLOSED", "the checkpoint was closed before this read");
-    if (!(Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset <= this.size - length)) {
-      throw inputError(this.path, "CHECKPOINT_TRUNCATED", `${length} bytes are needed, the file has ${this.size} bytes`, {
-        where: `byte ${offset}`,
-      });
+    if (this.#handle === undefined)
+      throw inputError(this.path, "CHECKPOINT_CLOSED", "the checkpoint was closed before this read");
+    if (
+      !(
+        Number.isSafeInteger(offset) &&
+        Number.isSafeInteger(length) &&
+        offset >= 0 &&
+        length >= 0 &&
+        offset <= this.size - length
+      )
+    ) {
+      throw inputError(
+        this.path,
+        "CHECKPOINT_TRUNCATED",
+        `${length} bytes are needed, the file has ${this.size} bytes`,
+        {
+          where: `byte ${offset}`,
+        },
+      );
     }
     return this.#handle;
   }
 
   #shrunk(offset: number): Error {
-    return inputError(this.path, "CHECKPOINT_TRUNCATED", "the file became shorter while it was open", { where: `byte ${offset}` });
+    return inputError(this.path, "CHECKPOINT_TRUNCATED", "the file became shorter while it was open", {
+      where: `byte ${offset}`,
+    });
   }
 }

@@ -1,7 +1,12 @@
 import { InputError } from "synapse-engine/errors";
 
 /** An InputError about `source`, with its place and what would be right when they can be said. */
-export function inputError(source: string, code: string, message: string, details: { where?: string; expected?: string } = {}): InputError {
+export function inputError(
+  source: string,
+  code: string,
+  message: string,
+  details: { where?: string; expected?: string } = {},
+): InputError {
   return new InputError({ code, source, message, ...details });
 }
 

@@ -16,14 +16,15 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads a whole file that the user named, one inside of a zip archive (`eval.zip/test-00/frame-00.png`) too. Rejects with an InputError of code
- * `FILE_<errno>`, `FILE_KIND` (a folder, a device) or `FILE_TOO_LARGE` before reading anything that is larger than `bytesMax`; for archives also
- * `ZIP_*` and `ARCHIVE_*`.
+ * Reads a whole file that the user named, one inside of a zip archive (`eval.zip/test-00/frame-00.png`) too. Rejects
+ * with an InputError of code `FILE_<errno>`, `FILE_KIND` (a folder, a device) or `FILE_TOO_LARGE` before reading
+ * anything that is larger than `bytesMax`; for archives also `ZIP_*` and `ARCHIVE_*`.
  */
 export async function readInput(path: string, what: string, bytesMax: number): Promise<Uint8Array> {
   try {
     const inside = await archivePath(path);
-    if (inside !== undefined && inside.member !== "") return await readMember(inside.archive, inside.member, what, bytesMax);
+    if (inside !== undefined && inside.member !== "")
+      return await readMember(inside.archive, inside.member, what, bytesMax);
     // Looked at before opening: opening a named pipe would wait for a writer.
     const { size } = await regularFile(path, what);
     if (size > bytesMax) throw tooLarge(path, what, size, bytesMax);
@@ -74,8 +75,8 @@ export function fileError(path: string, what: string, error: NodeJS.ErrnoExcepti
 }
 
 /**
- * Parses a JSON file. Rejects with an InputError `JSON_SYNTAX` with the parser's place, or `JSON_DUPLICATE_KEY`: of two values for one key the parser
- * would take the last without a word.
+ * Parses a JSON file. Rejects with an InputError `JSON_SYNTAX` with the parser's place, or `JSON_DUPLICATE_KEY`: of two
+ * values for one key the parser would take the last without a word.
  */
 export async function readJsonInput(path: string, what: string, bytesMax: number): Promise<unknown> {
   const bytes = await readInput(path, what, bytesMax);
@@ -85,7 +86,12 @@ export async function readJsonInput(path: string, what: string, bytesMax: number
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     value = JSON.parse(text);
   } catch (error) {
-    throw new InputError({ code: "JSON_SYNTAX", source: path, message: `not JSON: ${(error as Error).message}`, expected: what });
+    throw new InputError({
+      code: "JSON_SYNTAX",
+      source: path,
+      message: `not JSON: ${(error as Error).message}`,
+      expected: what,
+    });
   }
   const duplicate = findDuplicateKey(text);
   if (duplicate === undefined) return value;

@@ -2,8 +2,8 @@ import { stat } from "node:fs/promises";
 import { InputError } from "synapse-engine/errors";
 
 /**
- * Rejects with InputError `OUTPUT_IS_INPUT` when `output` is one of the files that it is made from, under whatever name: a trained model or a key
- * written over is lost.
+ * Rejects with InputError `OUTPUT_IS_INPUT` when `output` is one of the files that it is made from, under whatever
+ * name: a trained model or a key written over is lost.
  */
 export async function requireOtherFile(output: string, inputs: readonly (string | undefined)[]): Promise<void> {
   const identity = async (path: string) => {

@@ -1,7 +1,10 @@
 import { InputError } from "synapse-engine/errors";
 import type { z } from "zod";
 
-/** Turns the first issue of a failed zod parse into an InputError. `document` is where the keys of such a value are told. */
+/**
+ * Turns the first issue of a failed zod parse into an InputError. `document` is where the keys of such a value are
+ * told.
+ */
 export function schemaError(code: string, error: z.ZodError, source: string, document = "docs/config.md"): InputError {
   const issue = deepest(error.issues[0] as z.core.$ZodIssue);
   const more = error.issues.length - 1;
@@ -18,7 +21,8 @@ export function schemaError(code: string, error: z.ZodError, source: string, doc
 /** A JSON path as people write it: `parts.encoder.layers[0].act`. */
 export function pathText(path: readonly PropertyKey[]): string {
   let text = "";
-  for (const step of path) text += typeof step === "number" ? `[${step}]` : text === "" ? String(step) : `.${String(step)}`;
+  for (const step of path)
+    text += typeof step === "number" ? `[${step}]` : text === "" ? String(step) : `.${String(step)}`;
   return text === "" ? "the top level" : text;
 }
 
@@ -42,7 +46,10 @@ function describe(issue: z.core.$ZodIssue, document: string): { message: string;
         ? { message: "is missing", expected: typeText(issue.expected) }
         : { message: `${given} is of the wrong type`, expected: typeText(issue.expected) };
     case "invalid_value":
-      return { message: `${given} is not allowed`, expected: `one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}` };
+      return {
+        message: `${given} is not allowed`,
+        expected: `one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}`,
+      };
     case "too_small":
       return {
         message: `${given} is too small`,
@@ -65,7 +72,10 @@ function describe(issue: z.core.$ZodIssue, document: string): { message: string;
     case "invalid_key":
       return { message: "has a name that is not allowed", expected: issue.issues[0]?.message ?? "another name" };
     case "custom":
-      return { message: issue.message, ...(typeof issue.params?.expected === "string" ? { expected: issue.params.expected } : {}) };
+      return {
+        message: issue.message,
+        ...(typeof issue.params?.expected === "string" ? { expected: issue.params.expected } : {}),
+      };
     default:
       return { message: issue.message };
   }
@@ -97,7 +107,9 @@ function discriminatorText({ input }: z.core.$ZodIssueInvalidUnion, key: string)
 
 function optionsOf(issue: z.core.$ZodIssueInvalidUnion): { expected: string } | Record<string, never> {
   const options = (issue as unknown as { options?: readonly unknown[] }).options;
-  return options === undefined ? {} : { expected: `one of ${options.map((option) => JSON.stringify(option)).join(", ")}` };
+  return options === undefined
+    ? {}
+    : { expected: `one of ${options.map((option) => JSON.stringify(option)).join(", ")}` };
 }
 
 function show(input: unknown): string {

@@ -1,8 +1,8 @@
 import { inputError, quote } from "./inputError.js";
 
 /**
- * Parses UTF-8 JSON whose root must be an object, and refuses keys that occur twice in one object: readers disagree on which of the two counts,
- * which is how a file can show one tensor to a checker and another to a loader.
+ * Parses UTF-8 JSON whose root must be an object, and refuses keys that occur twice in one object: readers disagree on
+ * which of the two counts, which is how a file can show one tensor to a checker and another to a loader.
  * @throws InputError `${code}_NOT_UTF8`, `${code}_NOT_JSON`, `${code}_NOT_AN_OBJECT` or `${code}_DUPLICATE_KEY`
  */
 export function parseJsonObject(bytes: Uint8Array, source: string, code: string): Record<string, unknown> {
@@ -16,7 +16,9 @@ export function parseJsonObject(bytes: Uint8Array, source: string, code: string)
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw inputError(source, `${code}_NOT_JSON`, `the JSON does not parse: ${(error as Error).message}`, { expected: "a JSON object" });
+    throw inputError(source, `${code}_NOT_JSON`, `the JSON does not parse: ${(error as Error).message}`, {
+      expected: "a JSON object",
+    });
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw inputError(source, `${code}_NOT_AN_OBJECT`, "the JSON is not an object", { expected: "a JSON object" });
@@ -34,7 +36,10 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The first key that an object of `text` has twice. Walks JSON that is known to parse, with one set of keys for each open object; iterative, so depth costs no stack. */
+/**
+ * The first key that an object of `text` has twice. Walks JSON that is known to parse, with one set of keys for each
+ * open object; iterative, so depth costs no stack.
+ */
 export function findDuplicateKey(text: string): { key: string; at: number } | undefined {
   const open: (Set<string> | undefined)[] = [];
   let keyNext = false;

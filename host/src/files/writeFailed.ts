@@ -16,12 +16,13 @@ const EXPECTED: Readonly<Record<string, string>> = {
 };
 
 /**
- * A failure to write as InputError `WRITE_FAILED`, naming the file and what would be right. What the file system did not say (an error with a
- * code of its own, a fault of the program) is answered as it is.
+ * A failure to write as InputError `WRITE_FAILED`, naming the file and what would be right. What the file system did
+ * not say (an error with a code of its own, a fault of the program) is answered as it is.
  */
 export function writeFailed(path: string, error: unknown): unknown {
   const { code, syscall } = error as NodeJS.ErrnoException;
-  if (error instanceof InputError || typeof code !== "string" || (syscall === undefined && code !== "ELOOP")) return error;
+  if (error instanceof InputError || typeof code !== "string" || (syscall === undefined && code !== "ELOOP"))
+    return error;
   return new InputError({
     code: "WRITE_FAILED",
     source: path,

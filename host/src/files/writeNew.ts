@@ -2,8 +2,8 @@ import { open, rm } from "node:fs/promises";
 import { writeFailed } from "./writeFailed.js";
 
 /**
- * Writes a file that is not there yet, all of it or nothing. Answers false, and writes nothing, when something has that name, a symbolic link
- * that leads nowhere included. Throws InputError `WRITE_FAILED` when the place cannot be written.
+ * Writes a file that is not there yet, all of it or nothing. Answers false, and writes nothing, when something has that
+ * name, a symbolic link that leads nowhere included. Throws InputError `WRITE_FAILED` when the place cannot be written.
  */
 export async function writeNew(path: string, bytes: Uint8Array | string, mode: number): Promise<boolean> {
   let created = false;

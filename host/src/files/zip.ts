@@ -13,7 +13,8 @@ const ENTRY_BYTES = 46;
 const LOCAL_BYTES = 30;
 const STORED = 0;
 const DEFLATED = 8;
-// DEFLATE can expand about a thousandfold; weights hardly shrink, so what claims more than this is refused before it is inflated.
+// DEFLATE can expand about a thousandfold; weights hardly shrink, so what claims more than this is refused before it is
+// inflated.
 const INFLATED_BYTES_FREE = 1 << 26;
 const INFLATION_MAX = 20;
 /** Of a directory, which is held in memory: some 200,000 names. */
@@ -32,8 +33,8 @@ export interface ZipEntry {
 }
 
 /**
- * A zip archive's central directory, zip64 included, and positioned reads of its members; stored members are read without touching the rest.
- * Specification: APPNOTE.TXT 6.3.10, sections 4.3 to 4.5.
+ * A zip archive's central directory, zip64 included, and positioned reads of its members; stored members are read
+ * without touching the rest. Specification: APPNOTE.TXT 6.3.10, sections 4.3 to 4.5.
  */
 export class ZipArchive {
   readonly file: FileSource;
@@ -64,7 +65,10 @@ export class ZipArchive {
     const fail = (code: string, message: string, expected?: string) =>
       inputError(this.file.path, code, message, expected === undefined ? { where } : { where, expected });
     if (offset + length > entry.bytes)
-      throw fail("ZIP_OUT_OF_ENTRY", `bytes ${offset} to ${offset + length} of an entry of ${entry.bytes} are asked for`);
+      throw fail(
+        "ZIP_OUT_OF_ENTRY",
+        `bytes ${offset} to ${offset + length} of an entry of ${entry.bytes} are asked for`,
+      );
     const data = await this.#dataOffset(entry, fail);
     if (entry.method === STORED) return this.file.readAt(data + offset, length);
     if (entry.bytes > Math.max(INFLATED_BYTES_FREE, entry.storedBytes * INFLATION_MAX)) {
@@ -76,21 +80,33 @@ export class ZipArchive {
     }
     let content: Uint8Array;
     try {
-      content = await inflate(await this.file.readAt(data, entry.storedBytes), { maxOutputLength: Math.max(1, entry.bytes) });
+      content = await inflate(await this.file.readAt(data, entry.storedBytes), {
+        maxOutputLength: Math.max(1, entry.bytes),
+      });
     } catch (error) {
       throw fail("ZIP_BAD_DEFLATE", `the compressed data is damaged (${(error as Error).message})`);
     }
-    if (content.length !== entry.bytes) throw fail("ZIP_BAD_DEFLATE", `it inflates to ${content.length} bytes`, `${entry.bytes} bytes`);
+    if (content.length !== entry.bytes)
+      throw fail("ZIP_BAD_DEFLATE", `it inflates to ${content.length} bytes`, `${entry.bytes} bytes`);
     return Uint8Array.from(content.subarray(offset, offset + length));
   }
 
-  /** Where an entry's data begins: behind its local header, whose variable part may differ in length from the directory's. */
-  async #dataOffset(entry: ZipEntry, fail: (code: string, message: string, expected?: string) => Error): Promise<number> {
-    if (entry.headerOffset > this.#directoryOffset - LOCAL_BYTES) throw fail("ZIP_BAD_ENTRY", "its header lies outside the entries");
+  /**
+   * Where an entry's data begins: behind its local header, whose variable part may differ in length from the
+   * directory's.
+   */
+  async #dataOffset(
+    entry: ZipEntry,
+    fail: (code: string, message: string, expected?: string) => Error,
+  ): Promise<number> {
+    if (entry.headerOffset > this.#directoryOffset - LOCAL_BYTES)
+      throw fail("ZIP_BAD_ENTRY", "its header lies outside the entries");
     const header = new DataView((await this.file.readAt(entry.headerOffset, LOCAL_BYTES)).buffer);
-    if (header.getUint32(0, true) !== 0x04034b50) throw fail("ZIP_BAD_ENTRY", `there is no entry header at byte ${entry.headerOffset}`);
+    if (header.getUint32(0, true) !== 0x04034b50)
+      throw fail("ZIP_BAD_ENTRY", `there is no entry header at byte ${entry.headerOffset}`);
     const data = entry.headerOffset + LOCAL_BYTES + header.getUint16(26, true) + header.getUint16(28, true);
-    if (data + entry.storedBytes > this.#directoryOffset) throw fail("ZIP_BAD_ENTRY", "its data runs into the directory");
+    if (data + entry.storedBytes > this.#directoryOffset)
+      throw fail("ZIP_BAD_ENTRY", "its data runs into the directory");
     return data;
   }
 }
@@ -106,18 +122,28 @@ async function findDirectory(file: FileSource): Promise<Directory> {
   const tail = new DataView((await file.readAt(file.size - tailBytes, tailBytes)).buffer);
   let at = tailBytes - END_BYTES;
   // The comment's length must lead exactly to the end, or a signature inside a comment would count.
-  while (at >= 0 && !(tail.getUint32(at, true) === 0x06054b50 && at + END_BYTES + tail.getUint16(at + 20, true) === tailBytes)) at--;
-  // Bytes behind the zip, as some tools append them, are no comment. Then the last record counts that has the directory's beginning where it says.
+  while (
+    at >= 0 &&
+    !(tail.getUint32(at, true) === 0x06054b50 && at + END_BYTES + tail.getUint16(at + 20, true) === tailBytes)
+  )
+    at--;
+  // Bytes behind the zip, as some tools append them, are no comment. Then the last record counts that has the
+  // directory's beginning where it says.
   if (at < 0) {
     at = tailBytes - END_BYTES;
     while (at >= 0 && !(await isEnd(file, tail, at, file.size - tailBytes))) at--;
   }
   if (at < 0)
-    throw inputError(file.path, "ZIP_NO_DIRECTORY", "the end of the zip's central directory is missing", { expected: "a complete file" });
+    throw inputError(file.path, "ZIP_NO_DIRECTORY", "the end of the zip's central directory is missing", {
+      expected: "a complete file",
+    });
   const endOffset = file.size - tailBytes + at;
   const where = `byte ${endOffset}`;
   if (tail.getUint16(at + 4, true) !== 0 || tail.getUint16(at + 6, true) !== 0) {
-    throw inputError(file.path, "ZIP_MULTIPLE_DISKS", "the archive is split over several files", { where, expected: "one file" });
+    throw inputError(file.path, "ZIP_MULTIPLE_DISKS", "the archive is split over several files", {
+      where,
+      expected: "one file",
+    });
   }
   const count = tail.getUint16(at + 10, true);
   const bytes = tail.getUint32(at + 12, true);
@@ -125,22 +151,36 @@ async function findDirectory(file: FileSource): Promise<Directory> {
   const wide = count === 0xffff || bytes === 0xffffffff || offset === 0xffffffff;
   const directory = (wide ? await findDirectory64(file, endOffset) : undefined) ?? { offset, bytes, count };
   if (directory.offset + directory.bytes > endOffset) {
-    throw inputError(file.path, "ZIP_BAD_DIRECTORY", `the directory claims ${directory.bytes} bytes from ${directory.offset}`, {
-      where,
-      expected: `an end before ${endOffset}`,
-    });
+    throw inputError(
+      file.path,
+      "ZIP_BAD_DIRECTORY",
+      `the directory claims ${directory.bytes} bytes from ${directory.offset}`,
+      {
+        where,
+        expected: `an end before ${endOffset}`,
+      },
+    );
   }
   if (directory.count * ENTRY_BYTES > directory.bytes) {
-    throw inputError(file.path, "ZIP_BAD_DIRECTORY", `the directory claims ${directory.count} entries in ${directory.bytes} bytes`, {
-      where,
-    });
+    throw inputError(
+      file.path,
+      "ZIP_BAD_DIRECTORY",
+      `the directory claims ${directory.count} entries in ${directory.bytes} bytes`,
+      {
+        where,
+      },
+    );
   }
   return directory;
 }
 
-/** Whether an end record at `at` of the file's tail has room for its comment, and a directory's first entry or nothing where it points. */
+/**
+ * Whether an end record at `at` of the file's tail has room for its comment, and a directory's first entry or nothing
+ * where it points.
+ */
 async function isEnd(file: FileSource, tail: DataView, at: number, tailOffset: number): Promise<boolean> {
-  if (tail.getUint32(at, true) !== 0x06054b50 || at + END_BYTES + tail.getUint16(at + 20, true) > tail.byteLength) return false;
+  if (tail.getUint32(at, true) !== 0x06054b50 || at + END_BYTES + tail.getUint16(at + 20, true) > tail.byteLength)
+    return false;
   const offset = tail.getUint32(at + 16, true);
   if (offset === 0xffffffff || tail.getUint16(at + 10, true) === 0) return true;
   if (offset + 4 > tailOffset + at) return false;
@@ -152,7 +192,8 @@ async function findDirectory64(file: FileSource, endOffset: number): Promise<Dir
   const locator = new DataView((await file.readAt(endOffset - LOCATOR_BYTES, LOCATOR_BYTES)).buffer);
   if (locator.getUint32(0, true) !== 0x07064b50) return undefined;
   const at = locator.getBigUint64(8, true);
-  const bad = (message: string) => inputError(file.path, "ZIP_BAD_DIRECTORY", message, { where: `byte ${endOffset - LOCATOR_BYTES}` });
+  const bad = (message: string) =>
+    inputError(file.path, "ZIP_BAD_DIRECTORY", message, { where: `byte ${endOffset - LOCATOR_BYTES}` });
   if (at > BigInt(endOffset - LOCATOR_BYTES - END64_BYTES)) throw bad("the zip64 end record lies outside the file");
   const end = new DataView((await file.readAt(Number(at), END64_BYTES)).buffer);
   if (end.getUint32(0, true) !== 0x06064b50) throw bad(`there is no zip64 end record at byte ${at}`);
@@ -183,7 +224,11 @@ function readDirectory(source: string, bytes: Uint8Array<ArrayBuffer>, directory
       throw fail("ZIP_ENCRYPTED", `${quote(name)} is encrypted`, "an archive without encryption");
     const method = view.getUint16(at + 10, true);
     if (method !== STORED && method !== DEFLATED)
-      throw fail("ZIP_UNKNOWN_METHOD", `${quote(name)} is compressed by method ${method}`, "stored (0) or deflated (8)");
+      throw fail(
+        "ZIP_UNKNOWN_METHOD",
+        `${quote(name)} is compressed by method ${method}`,
+        "stored (0) or deflated (8)",
+      );
     const narrow = {
       bytes: view.getUint32(at + 24, true),
       storedBytes: view.getUint32(at + 20, true),
@@ -202,7 +247,10 @@ function readDirectory(source: string, bytes: Uint8Array<ArrayBuffer>, directory
 
 type Sizes = Pick<ZipEntry, "bytes" | "storedBytes" | "headerOffset">;
 
-/** Takes the fields that do not fit 32 bits from the zip64 extra field, which holds only those, in this order. Undefined when it is damaged. */
+/**
+ * Takes the fields that do not fit 32 bits from the zip64 extra field, which holds only those, in this order. Undefined
+ * when it is damaged.
+ */
 function widen(view: DataView, start: number, length: number, narrow: Sizes): Sizes | undefined {
   const keys = (["bytes", "storedBytes", "headerOffset"] as const).filter((key) => narrow[key] === 0xffffffff);
   if (keys.length === 0) return narrow;

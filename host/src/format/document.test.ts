@@ -37,7 +37,13 @@ function typeRow(name: StorageTypeName): string[] {
   const bits = (panelBytes(name, 1 << 16) * 8) / (2 ** 16 * 16);
   const [first, ...rest] = panel as readonly [PanelPiece, ...PanelPiece[]];
   const needs = k_multiple === 1 ? "" : `K % ${k_multiple} = 0`;
-  return [String(bits), needs, described(first) + rest.map(describedRest).join(""), row_scales ? "`[Np] f32` scale" : "", ""];
+  return [
+    String(bits),
+    needs,
+    described(first) + rest.map(describedRest).join(""),
+    row_scales ? "`[Np] f32` scale" : "",
+    "",
+  ];
 }
 
 /** The keys that a cell names, with those after "optional" marked. */

@@ -24,7 +24,15 @@ describe("the fuzzer's dictionary", () => {
     const dictionary = readFileSync(new URL("../../../kernels/fuzz/syn.dict", import.meta.url), "utf8");
     const { types, ops, numeric, port_kinds, regions, activation_functions } = format;
     const keys = Object.values(ops).flatMap(({ keys }) => Object.keys(keys));
-    const names = [...Object.keys(types), ...Object.keys(ops), ...keys, ...numeric, ...port_kinds, ...regions, ...activation_functions];
+    const names = [
+      ...Object.keys(types),
+      ...Object.keys(ops),
+      ...keys,
+      ...numeric,
+      ...port_kinds,
+      ...regions,
+      ...activation_functions,
+    ];
     const entry = (name: string) => `"\\x${(0x60 + name.length).toString(16)}${name}"`;
     expect(names.filter((name) => !dictionary.includes(entry(name)))).toEqual([]);
   });

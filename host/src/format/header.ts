@@ -11,9 +11,9 @@ const index = z
   .min(0)
   .max(limits.tensors_max - 1);
 const text = (min: number, max: number) =>
-  z
-    .string()
-    .refine((value) => Buffer.byteLength(value) >= min && Buffer.byteLength(value) <= max, { error: `must have ${min} to ${max} bytes` });
+  z.string().refine((value) => Buffer.byteLength(value) >= min && Buffer.byteLength(value) <= max, {
+    error: `must have ${min} to ${max} bytes`,
+  });
 const name = text(1, limits.port_name_bytes_max);
 const shape = z.array(z.int().min(1).max(limits.dimension_max)).min(1).max(limits.rank_max);
 const tensorName = text(0, limits.tensor_name_bytes_max);
@@ -32,7 +32,9 @@ export type ConstantHeader = z.infer<typeof constant>;
 export type ActivationHeader = z.infer<typeof activation>;
 export type TensorHeader = ConstantHeader | ActivationHeader;
 
-/** A tensor with a region is an activation. Choosing by the key keeps error messages about the keys of the right kind. */
+/**
+ * A tensor with a region is an activation. Choosing by the key keeps error messages about the keys of the right kind.
+ */
 const tensor: z.ZodType<TensorHeader> = z.unknown().transform((value, context): TensorHeader => {
   const isActivation = typeof value === "object" && value !== null && "region" in value;
   const result = (isActivation ? activation : constant).safeParse(value, { reportInput: true });
@@ -90,7 +92,10 @@ function opSchema(name: OpName) {
 }
 
 type OpSchema = ReturnType<typeof opSchema>;
-const op = z.discriminatedUnion("op", opNames.map(opSchema) as [OpSchema, ...OpSchema[]]) as z.ZodType as z.ZodType<OpHeader>;
+const op = z.discriminatedUnion(
+  "op",
+  opNames.map(opSchema) as [OpSchema, ...OpSchema[]],
+) as z.ZodType as z.ZodType<OpHeader>;
 
 const entry = z.strictObject({
   name,

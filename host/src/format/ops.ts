@@ -24,7 +24,10 @@ interface KeyTraits {
 }
 
 /** An op with a value of `Values[meaning]` under each of its keys. */
-export type OpWith<Name extends OpName, Values extends Record<Exclude<KeyMeaning, "name">, unknown>> = Name extends OpName
+export type OpWith<
+  Name extends OpName,
+  Values extends Record<Exclude<KeyMeaning, "name">, unknown>,
+> = Name extends OpName
   ? { readonly op: Name } & { readonly [Key in RequiredKeys<Name>]: Value<Ops[Name]["keys"][Key], Values> } & {
       readonly [Key in OptionalKeys<Name>]?: Value<Ops[Name]["keys"][Key], Values>;
     }
@@ -53,7 +56,9 @@ const NO_TENSOR: ReadonlySet<KeyMeaning> = new Set(["count", "number", "numbers"
 /** The keys of an op that name tensors, those that it reads first, and how it uses them. */
 export function operandKeys(name: OpName): [key: string, use: OperandUse][] {
   const order = (use: OperandUse) => ["out", "scratch"].indexOf(use);
-  const keys = opKeys(name).flatMap(([key, { is }]): [string, OperandUse][] => (NO_TENSOR.has(is) ? [] : [[key, is as OperandUse]]));
+  const keys = opKeys(name).flatMap(([key, { is }]): [string, OperandUse][] =>
+    NO_TENSOR.has(is) ? [] : [[key, is as OperandUse]],
+  );
   return keys.sort(([, a], [, b]) => order(a) - order(b));
 }
 

@@ -8,7 +8,9 @@ import { storageTypeNames } from "./types.js";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const CONTRIBUTING = readFileSync(join(ROOT, "CONTRIBUTING.md"), "utf8");
 
-/** Tests and what only they and the fuzzer use, records of measurements, trained models, and documents but the format's. */
+/**
+ * Tests and what only they and the fuzzer use, records of measurements, trained models, and documents but the format's.
+ */
 const OTHERS = [
   /\.test\.ts$/,
   /_test\.zig$/,

@@ -16,7 +16,10 @@ export interface PackSignature {
   readonly value: Uint8Array;
 }
 
-/** A file divided into the pack and what is said to sign it; whatever is neither stays with the pack, for its reader to judge. */
+/**
+ * A file divided into the pack and what is said to sign it; whatever is neither stays with the pack, for its reader to
+ * judge.
+ */
 export function splitSignature(file: Uint8Array): { readonly pack: Uint8Array; readonly signature?: PackSignature } {
   if (file.length < PREFIX_BYTES || MAGIC.some((byte, i) => file[i] !== byte)) return { pack: file };
   const packBytes = new DataView(file.buffer, file.byteOffset).getUint32(16, true);

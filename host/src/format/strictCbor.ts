@@ -13,13 +13,15 @@ export class CborError extends Error {
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Decodes one CBOR item that fills `bytes`: RFC 8949 with definite lengths, text keys, no tags, no duplicate keys, bounded nesting. Throws
- * CborError. Memory is bounded by the input, since an array or map cannot have more items than bytes left.
+ * Decodes one CBOR item that fills `bytes`: RFC 8949 with definite lengths, text keys, no tags, no duplicate keys,
+ * bounded nesting. Throws CborError. Memory is bounded by the input, since an array or map cannot have more items than
+ * bytes left.
  */
 export function decodeStrictCbor(bytes: Uint8Array, nestingMax: number): unknown {
   const decoder = new StrictDecoder(bytes, nestingMax);
   const value = decoder.item(0);
-  if (decoder.at !== bytes.length) throw new CborError(decoder.at, `${bytes.length - decoder.at} bytes follow the header's map`);
+  if (decoder.at !== bytes.length)
+    throw new CborError(decoder.at, `${bytes.length - decoder.at} bytes follow the header's map`);
   return value;
 }
 
@@ -62,7 +64,8 @@ class StrictDecoder {
 
   private take(count: number): number {
     const from = this.at;
-    if (count > this.bytes.length - from) throw new CborError(from, `${count} bytes are needed where ${this.bytes.length - from} are left`);
+    if (count > this.bytes.length - from)
+      throw new CborError(from, `${count} bytes are needed where ${this.bytes.length - from} are left`);
     this.at = from + count;
     return from;
   }
@@ -122,7 +125,12 @@ class StrictDecoder {
       if (typeof key !== "string") throw new CborError(keyAt, "a key that is not a text");
       if (Object.hasOwn(map, key)) throw new CborError(keyAt, `the key "${key.slice(0, 60)}" a second time`);
       // A key "__proto__" must become a plain property too.
-      Object.defineProperty(map, key, { value: this.item(depth + 1), enumerable: true, configurable: true, writable: true });
+      Object.defineProperty(map, key, {
+        value: this.item(depth + 1),
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
     }
     return map;
   }

@@ -36,7 +36,9 @@ export interface WeightTraits {
 
 const names = Object.keys(format.types) as (keyof Types)[];
 export const storageTypeNames = names.filter((name): name is StorageTypeName => "products" in format.types[name]);
-export const activationTypeNames = names.filter((name): name is ActivationTypeName => "activation_bytes" in format.types[name]);
+export const activationTypeNames = names.filter(
+  (name): name is ActivationTypeName => "activation_bytes" in format.types[name],
+);
 
 /** Outputs that lie side by side in a panel. */
 export const PANEL = format.panel_width;

@@ -19,7 +19,12 @@ const EPS = 1e-2;
 const acts = ["none", "gelu", "gelu_tanh", "quick_gelu", "silu", "relu", "sigmoid", "tanh"] as const;
 const act = fc.constantFrom(...acts);
 const norm: fc.Arbitrary<NormSpec> = fc.oneof(
-  fc.record({ kind: fc.constant("layer_norm" as const), eps: fc.constant(EPS), affine: fc.boolean(), bias: fc.boolean() }),
+  fc.record({
+    kind: fc.constant("layer_norm" as const),
+    eps: fc.constant(EPS),
+    affine: fc.boolean(),
+    bias: fc.boolean(),
+  }),
   fc.record({ kind: fc.constant("rms_norm" as const), eps: fc.constant(EPS), affine: fc.boolean() }),
   fc.constant({ kind: "none" as const }),
 );
@@ -89,8 +94,10 @@ class Weights {
   }
 }
 
-const add = (a: Rows, b: Rows): Rows => a.map((row, r) => row.map((value, c) => value + (b[b.length === 1 ? 0 : r]?.[c] as number)));
-const times = (a: Rows, b: Rows): Rows => a.map((row, r) => row.map((value, c) => value * (b[b.length === 1 ? 0 : r]?.[c] as number)));
+const add = (a: Rows, b: Rows): Rows =>
+  a.map((row, r) => row.map((value, c) => value + (b[b.length === 1 ? 0 : r]?.[c] as number)));
+const times = (a: Rows, b: Rows): Rows =>
+  a.map((row, r) => row.map((value, c) => value * (b[b.length === 1 ? 0 : r]?.[c] as number)));
 const columns = (a: Rows, start: number, count: number): Rows => a.map((row) => row.slice(start, start + count));
 const rowsOf = (values: ArrayLike<number>, width: number): Rows =>
   Array.from({ length: values.length / width }, (_, r) => Array.from(values).slice(r * width, (r + 1) * width));
@@ -100,11 +107,18 @@ function linear(weights: Weights, name: string, x: Rows, n: number, bias: boolea
   const w = weights.get(`${name}.weight`, [n, k], 0, 1 / Math.sqrt(k));
   const b = bias ? weights.get(`${name}.bias`, [n]) : undefined;
   return x.map((row) =>
-    Array.from({ length: n }, (_, i) => row.reduce((sum, value, j) => sum + value * (w[i * k + j] as number), b?.[i] ?? 0)),
+    Array.from({ length: n }, (_, i) =>
+      row.reduce((sum, value, j) => sum + value * (w[i * k + j] as number), b?.[i] ?? 0),
+    ),
   );
 }
 
-function normalise(weights: Weights, name: string, x: Rows, { kind, eps = EPS, affine = false, bias = true }: NormSpec): Rows {
+function normalise(
+  weights: Weights,
+  name: string,
+  x: Rows,
+  { kind, eps = EPS, affine = false, bias = true }: NormSpec,
+): Rows {
   if (kind === "none") return x;
   const width = (x[0] as number[]).length;
   const gamma = affine ? weights.get(`${name}.weight`, [width], 1) : undefined;
@@ -133,7 +147,10 @@ function attend(s: Spec, q: Rows, k: Rows, v: Rows): Rows {
       const top = Math.max(...scores);
       const e = scores.map((score) => Math.exp(score - top));
       const total = e.reduce((sum, value) => sum + value, 0);
-      return Array.from({ length: d }, (_, i) => e.reduce((sum, value, t) => sum + value * (v[t]?.[kv + i] as number), 0) / total);
+      return Array.from(
+        { length: d },
+        (_, i) => e.reduce((sum, value, t) => sum + value * (v[t]?.[kv + i] as number), 0) / total,
+      );
     }).flat(),
   );
 }
@@ -141,7 +158,8 @@ function attend(s: Spec, q: Rows, k: Rows, v: Rows): Rows {
 function block(s: Spec, weights: Weights, i: number, x: Rows, condition: Rows | undefined): Rows {
   const inner = s.kvHeads * s.group * s.headDim;
   const kvInner = s.kvHeads * s.headDim;
-  const chunks = s.gates === "adaln" ? linear(weights, `${i}.mod`, condition as Rows, 6 * s.width, s.conditionBias) : undefined;
+  const chunks =
+    s.gates === "adaln" ? linear(weights, `${i}.mod`, condition as Rows, 6 * s.width, s.conditionBias) : undefined;
   const chunk = (at: number) => (chunks === undefined ? undefined : columns(chunks, at * s.width, s.width));
   const gateOf = (half: number) =>
     s.gates === "layerScale" ? [Array.from(weights.get(`${i}.ls${half + 1}`, [s.width], 1))] : chunk(half * 3 + 2);
@@ -183,7 +201,10 @@ function block(s: Spec, weights: Weights, i: number, x: Rows, condition: Rows | 
     const both = linear(weights, `${i}.gateUp`, w, 2 * s.hidden, s.ffnBias);
     hidden = times(columns(both, s.hidden, s.hidden), mapped(columns(both, 0, s.hidden), s.act));
   } else
-    hidden = times(linear(weights, `${i}.up`, w, s.hidden, s.ffnBias), mapped(linear(weights, `${i}.gate`, w, s.hidden, s.ffnBias), s.act));
+    hidden = times(
+      linear(weights, `${i}.up`, w, s.hidden, s.ffnBias),
+      mapped(linear(weights, `${i}.gate`, w, s.hidden, s.ffnBias), s.act),
+    );
   return add(h, gated(1, linear(weights, `${i}.down`, hidden, s.width, s.ffnBias)));
 }
 
@@ -255,7 +276,11 @@ function configOf(s: Spec): unknown {
   const affine = s.norm.kind !== "none" && s.norm.affine;
   const step = (x: string, as: string) => ({ part: "body", x, as, ...(adaln ? { condition: "condition" } : {}) });
   const again = s.twice && !s.image;
-  const steps = [step("x", "first"), ...(again ? [step("first", "body")] : []), { part: "head", x: again ? "body" : "first", as: "head" }];
+  const steps = [
+    step("x", "first"),
+    ...(again ? [step("first", "body")] : []),
+    { part: "head", x: again ? "body" : "first", as: "head" },
+  ];
   return {
     name: "any",
     entries: {
@@ -304,7 +329,15 @@ function configOf(s: Spec): unknown {
           ? { kind: "gated", hidden: s.hidden, act: s.act, bias: s.ffnBias, fused: s.fusedFfn }
           : { kind: "mlp", hidden: s.hidden, act: s.act, bias: s.ffnBias },
         ...(adaln
-          ? { conditioning: { kind: "adaln_zero", width: s.conditionWidth, act: s.conditionAct, bias: s.conditionBias, norm: plainNorm } }
+          ? {
+              conditioning: {
+                kind: "adaln_zero",
+                width: s.conditionWidth,
+                act: s.conditionAct,
+                bias: s.conditionBias,
+                norm: plainNorm,
+              },
+            }
           : {}),
         layerScale: s.gates === "layerScale",
         select: s.image ? s.select : "all",
@@ -318,7 +351,11 @@ function configOf(s: Spec): unknown {
             ...(affine ? { norm1: "{i}.n1", norm2: "{i}.n2" } : {}),
             ...(s.fusedQkv ? { qkv: "{i}.qkv" } : { q: "{i}.q", k: "{i}.k", v: "{i}.v" }),
             out: "{i}.o",
-            ...(!s.gated ? { up: "{i}.up" } : s.fusedFfn ? { gateUp: "{i}.gateUp" } : { gate: "{i}.gate", up: "{i}.up" }),
+            ...(!s.gated
+              ? { up: "{i}.up" }
+              : s.fusedFfn
+                ? { gateUp: "{i}.gateUp" }
+                : { gate: "{i}.gate", up: "{i}.up" }),
             down: "{i}.down",
             ...(adaln ? { modulation: "{i}.mod" } : {}),
             ...(s.gates === "layerScale" ? { layerScale1: "{i}.ls1", layerScale2: "{i}.ls2" } : {}),
@@ -387,7 +424,11 @@ describe("any model", () => {
   });
   afterAll(() => engine.close());
 
-  async function run(bytes: Uint8Array, inputs: readonly (Uint8Array | Float32Array)[], rows: number): Promise<Float32Array[]> {
+  async function run(
+    bytes: Uint8Array,
+    inputs: readonly (Uint8Array | Float32Array)[],
+    rows: number,
+  ): Promise<Float32Array[]> {
     const model = await engine.openModel(bytes);
     const session = await model.createSession();
     const ports = inputs.map((input) => new Uint8Array(input.slice().buffer));

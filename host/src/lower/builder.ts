@@ -3,7 +3,15 @@ import { storageTypes } from "../compress/types/index.js";
 import { limits } from "../format/limits.js";
 import type { ActivationFunction } from "../format/ops.js";
 import { activationBytes, type StorageTypeName } from "../format/types.js";
-import { type Activation, type Constant, elements, type Op, type OpOf, type Storage, type Tensor } from "../program/program.js";
+import {
+  type Activation,
+  type Constant,
+  elements,
+  type Op,
+  type OpOf,
+  type Storage,
+  type Tensor,
+} from "../program/program.js";
 import { attentionScratchBytes, linearScratchBytes } from "../program/scratch.js";
 
 export interface WeightSpec {
@@ -82,10 +90,23 @@ export class EntryBuilder {
   }
 
   /** A plain f32 constant; the same name gives the same constant. */
-  vector(name: string, shape: readonly number[], sources: readonly string[], load: () => Promise<Float32Array>): Constant {
+  vector(
+    name: string,
+    shape: readonly number[],
+    sources: readonly string[],
+    load: () => Promise<Float32Array>,
+  ): Constant {
     const known = this.context.vectors.get(name);
     if (known !== undefined) return known;
-    const constant: Constant = { kind: "constant", name: clip(name), type: "f32", shape, layout: "plain", sources, load };
+    const constant: Constant = {
+      kind: "constant",
+      name: clip(name),
+      type: "f32",
+      shape,
+      layout: "plain",
+      sources,
+      load,
+    };
     this.context.vectors.set(name, constant);
     return constant;
   }
@@ -131,9 +152,23 @@ export class EntryBuilder {
     return out;
   }
 
-  norm(name: string, op: "layer_norm" | "rms_norm", x: Activation, eps: number, gamma?: Constant, beta?: Constant): Activation {
+  norm(
+    name: string,
+    op: "layer_norm" | "rms_norm",
+    x: Activation,
+    eps: number,
+    gamma?: Constant,
+    beta?: Constant,
+  ): Activation {
     const out = this.like(name, x);
-    this.ops.push({ op, x, out, eps, ...(gamma === undefined ? {} : { gamma }), ...(beta === undefined ? {} : { beta }) });
+    this.ops.push({
+      op,
+      x,
+      out,
+      eps,
+      ...(gamma === undefined ? {} : { gamma }),
+      ...(beta === undefined ? {} : { beta }),
+    });
     return out;
   }
 
@@ -166,7 +201,10 @@ export class EntryBuilder {
     return out;
   }
 
-  /** `weightType` is the storage type of the layer's own projections: attention computes in int8 where they do, unless the caller said otherwise. */
+  /**
+   * `weightType` is the storage type of the layer's own projections: attention computes in int8 where they do, unless
+   * the caller said otherwise.
+   */
   attention(
     name: string,
     operands: Pick<OpOf<"attention">, "q" | "k" | "v" | "heads" | "kv_heads" | "scale" | "causal">,

@@ -9,7 +9,12 @@ import { lower } from "./lower.js";
 const CONFIG = {
   name: "two",
   entries: {
-    go: { rowsMax: 1, inputs: { x: { kind: "tensor", width: 4 } }, steps: [{ part: "m", x: "x", as: "y" }], outputs: { y: "tensor" } },
+    go: {
+      rowsMax: 1,
+      inputs: { x: { kind: "tensor", width: 4 } },
+      steps: [{ part: "m", x: "x", as: "y" }],
+      outputs: { y: "tensor" },
+    },
   },
   parts: {
     m: {
@@ -27,7 +32,10 @@ const SHAPES = { "encoder.fc.weight": [3, 4], "encoder.fc.bias": [3], "head.fc.w
 function tensors(rename: (name: string) => string = (name) => name): Map<string, CheckpointTensor> {
   const never = () => Promise.reject(new Error("no data is read"));
   return new Map(
-    Object.entries(SHAPES).map(([name, shape]) => [rename(name), { name, dtype: "F32", shape, bytes: 4, read: never, readF32: never }]),
+    Object.entries(SHAPES).map(([name, shape]) => [
+      rename(name),
+      { name, dtype: "F32", shape, bytes: 4, read: never, readF32: never },
+    ]),
   );
 }
 
@@ -35,7 +43,10 @@ function checkpoint(
   names: ReadonlyMap<string, CheckpointTensor>,
   dicts?: Record<string, ReadonlyMap<string, CheckpointTensor>>,
 ): Checkpoint {
-  const stateDict = dicts === undefined ? {} : { stateDicts: new Map(Object.entries(dicts)), stateDict: Object.keys(dicts)[0] as string };
+  const stateDict =
+    dicts === undefined
+      ? {}
+      : { stateDicts: new Map(Object.entries(dicts)), stateDict: Object.keys(dicts)[0] as string };
   return { path: "test.pt", format: "torch", tensors: names, metadata: {}, close: async () => {}, ...stateDict };
 }
 
@@ -45,16 +56,23 @@ const named = (of: Checkpoint, choice = {}) => [...fit(of, choice).checkpoint.te
 const NAMES = Object.keys(SHAPES).sort();
 
 describe("prefixes", () => {
-  test.each(["module.", "_orig_mod.", "model.", "net.", "module._orig_mod.", "_orig_mod.module.model.", "a.b.c.", "student.backbone."])(
-    "%s before every name is found and taken away",
-    (prefix) => {
-      const found = fit(checkpoint(tensors((name) => `${prefix}${name}`)));
-      expect([...found.checkpoint.tensors.keys()].sort()).toEqual(NAMES);
-    },
-  );
+  test.each([
+    "module.",
+    "_orig_mod.",
+    "model.",
+    "net.",
+    "module._orig_mod.",
+    "_orig_mod.module.model.",
+    "a.b.c.",
+    "student.backbone.",
+  ])("%s before every name is found and taken away", (prefix) => {
+    const found = fit(checkpoint(tensors((name) => `${prefix}${name}`)));
+    expect([...found.checkpoint.tensors.keys()].sort()).toEqual(NAMES);
+  });
 
   test("wrappers' words inside names are taken away too", () => {
-    const inside = (name: string) => name.replace("fc", "_orig_mod.fc").replace("head", "module.head._fsdp_wrapped_module");
+    const inside = (name: string) =>
+      name.replace("fc", "_orig_mod.fc").replace("head", "module.head._fsdp_wrapped_module");
     expect(named(checkpoint(tensors(inside)))).toEqual(NAMES);
   });
 
@@ -70,7 +88,9 @@ describe("prefixes", () => {
     expect(weights.prefix).toBe("net.");
     expect(weightNotes(weights)).toEqual(['names in the checkpoint begin with "net.", which the config leaves out']);
     const wrapped = fit(checkpoint(tensors((name) => `module.${name}`))).weights;
-    expect(weightNotes(wrapped)).toEqual(['names in the checkpoint contain "module", of a wrapper, which was taken out']);
+    expect(weightNotes(wrapped)).toEqual([
+      'names in the checkpoint contain "module", of a wrapper, which was taken out',
+    ]);
   });
 
   test("beside other things, as Lightning saves them, the names that fit are found", () => {
@@ -98,7 +118,8 @@ describe("prefixes", () => {
     const changed = parseConfig(wider, "wider.json");
     const { checkpoint: found } = fitCheckpoint(of, changed, "wider.json");
     expect([...found.tensors.keys()].sort()).toEqual(NAMES);
-    const lowered = () => lower({ config: changed, configSource: "wider.json", checkpoint: found, policy: parseTypePolicy("f32") });
+    const lowered = () =>
+      lower({ config: changed, configSource: "wider.json", checkpoint: found, policy: parseTypePolicy("f32") });
     expect(lowered).toThrow(expect.objectContaining({ code: "WEIGHT_SHAPE" }));
   });
 
@@ -144,7 +165,10 @@ describe("many names", () => {
   // Names with many beginnings, under which a part of the config is found.
   const many = (count: number) =>
     new CountedMap<CheckpointTensor>(
-      Array.from({ length: count }, (_, i) => [`a${i % 30}.b${i % 7}.c.d.${i < 30 ? "encoder.fc.weight" : `w${i}`}`, one] as const),
+      Array.from(
+        { length: count },
+        (_, i) => [`a${i % 30}.b${i % 7}.c.d.${i < 30 ? "encoder.fc.weight" : `w${i}`}`, one] as const,
+      ),
     );
   const steps = (of: Checkpoint) => {
     CountedMap.steps = 0;
@@ -173,8 +197,15 @@ describe("dicts of a torch file", () => {
   test("the usual one is taken, and that another fits as well is said", () => {
     const { checkpoint: found, weights } = fit(checkpoint(raw, { model: raw, ema, "": whole }));
     expect(found.tensors).toBe(raw);
-    expect(weights).toEqual({ stateDict: "model", prefix: "", wrappers: [], left: [{ stateDict: "ema", tensors: 4, fits: true }] });
-    expect(weightNotes(weights)).toEqual(['weights are those under "model"; "ema" would fit as well: --state-dict chooses']);
+    expect(weights).toEqual({
+      stateDict: "model",
+      prefix: "",
+      wrappers: [],
+      left: [{ stateDict: "ema", tensors: 4, fits: true }],
+    });
+    expect(weightNotes(weights)).toEqual([
+      'weights are those under "model"; "ema" would fit as well: --state-dict chooses',
+    ]);
   });
 
   test("--state-dict chooses, by a dotted path; one that is not there is named with those that are", () => {
@@ -186,10 +217,15 @@ describe("dicts of a torch file", () => {
   });
 
   test("--state-dict says of the whole file that it is that", () => {
-    const all = new Map([...raw].flatMap(([name, tensor]) => ["student", "teacher"].map((dict) => [`${dict}.${name}`, tensor] as const)));
+    const all = new Map(
+      [...raw].flatMap(([name, tensor]) => ["student", "teacher"].map((dict) => [`${dict}.${name}`, tensor] as const)),
+    );
     const of = { ...checkpoint(all, { student: raw, teacher: ema, "": all }), stateDict: "" };
     expect(() => fit(of, { stateDict: "ema" })).toThrow(
-      expect.objectContaining({ code: "STATE_DICT_UNKNOWN", expected: '"student", "teacher", or "" for the whole file' }),
+      expect.objectContaining({
+        code: "STATE_DICT_UNKNOWN",
+        expected: '"student", "teacher", or "" for the whole file',
+      }),
     );
     expect(() => fit(checkpoint(raw, { "": raw }), { stateDict: "ema" })).toThrow(
       expect.objectContaining({ code: "STATE_DICT_UNKNOWN", expected: '"" for the whole file' }),
@@ -197,7 +233,9 @@ describe("dicts of a torch file", () => {
   });
 
   test("of several that fit and of which none is the usual one, none is taken silently", () => {
-    const all = new Map([...raw].flatMap(([name, tensor]) => ["student", "teacher"].map((dict) => [`${dict}.${name}`, tensor] as const)));
+    const all = new Map(
+      [...raw].flatMap(([name, tensor]) => ["student", "teacher"].map((dict) => [`${dict}.${name}`, tensor] as const)),
+    );
     const of = { ...checkpoint(all, { student: raw, teacher: ema, "": all }), stateDict: "" };
     expect(() => fit(of)).toThrow(
       expect.objectContaining({
@@ -229,7 +267,12 @@ describe("dicts of a torch file", () => {
     const dicts = Object.fromEntries(
       Array.from({ length: 256 }, (_, d) => [
         `d${d}`,
-        new Map(Array.from({ length: 100 }, (_, i) => [`p${d}.q${i}.r.weight`, raw.get("head.fc.weight") as CheckpointTensor])),
+        new Map(
+          Array.from({ length: 100 }, (_, i) => [
+            `p${d}.q${i}.r.weight`,
+            raw.get("head.fc.weight") as CheckpointTensor,
+          ]),
+        ),
       ]),
     );
     const { weights } = fit({ ...checkpoint(dicts.d0 as typeof raw, dicts), stateDict: "d0" });
@@ -246,7 +289,11 @@ describe("dicts of a torch file", () => {
 
   test("parts beside each other are one checkpoint, with the dicts' names before theirs", () => {
     const part = (name: string) =>
-      new Map([...raw].filter(([key]) => key.startsWith(`${name}.`)).map(([key, tensor]) => [key.slice(name.length + 1), tensor]));
+      new Map(
+        [...raw]
+          .filter(([key]) => key.startsWith(`${name}.`))
+          .map(([key, tensor]) => [key.slice(name.length + 1), tensor]),
+      );
     const of = checkpoint(part("encoder"), { encoder: part("encoder"), head: part("head"), "": raw });
     const { weights } = fit(of);
     expect(weights).toEqual({ stateDict: "", insteadOf: "encoder", prefix: "", wrappers: [], left: [] });

@@ -29,8 +29,16 @@ export interface WeightsReport {
 
 type Tensors = ReadonlyMap<string, CheckpointTensor>;
 
-/** Words that wrappers put into names wherever they wrap: torch.compile, (Distributed)DataParallel, FSDP, activation checkpointing. */
-const WRAPPER_WORDS: ReadonlySet<string> = new Set(["_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"]);
+/**
+ * Words that wrappers put into names wherever they wrap: torch.compile, (Distributed)DataParallel, FSDP, activation
+ * checkpointing.
+ */
+const WRAPPER_WORDS: ReadonlySet<string> = new Set([
+  "_orig_mod",
+  "module",
+  "_fsdp_wrapped_module",
+  "_checkpoint_wrapped_module",
+]);
 const HAS_WRAPPER_WORD = new RegExp(`(^|\\.)(${[...WRAPPER_WORDS].join("|")})(\\.|$)`);
 /** How training code calls the averages of weights that are often the better ones. */
 const AVERAGE = /(^|[._])(ema|swa|averaged?|shadow)([._]|$)/i;
@@ -38,10 +46,12 @@ const PREFIX_SEGMENTS_MAX = 4;
 const PREFIXES_MAX = 24;
 
 /**
- * The checkpoint as a config can be filled from it: the state_dict among those of a torch file, and the prefix of all names, with which every key
- * of the config is found. The usual dict and names as they are come first, so that a checkpoint that fits as it is stays as it is; where nothing
- * fits it is answered unchanged, or without what all its names begin with when all are found then, and lowering says what is wrong. Throws InputError `STATE_DICT_UNKNOWN` or `PREFIX_UNKNOWN` for a choice that is not there,
- * `STATE_DICT_AMBIGUOUS` or `PREFIX_AMBIGUOUS` where the user has to choose.
+ * The checkpoint as a config can be filled from it: the state_dict among those of a torch file, and the prefix of all
+ * names, with which every key of the config is found. The usual dict and names as they are come first, so that a
+ * checkpoint that fits as it is stays as it is; where nothing fits it is answered unchanged, or without what all its
+ * names begin with when all are found then, and lowering says what is wrong. Throws InputError `STATE_DICT_UNKNOWN` or
+ * `PREFIX_UNKNOWN` for a choice that is not there, `STATE_DICT_AMBIGUOUS` or `PREFIX_AMBIGUOUS` where the user has to
+ * choose.
  */
 export function fitCheckpoint(
   checkpoint: Checkpoint,
@@ -51,10 +61,17 @@ export function fitCheckpoint(
 ): { readonly checkpoint: Checkpoint; readonly weights: WeightsReport } {
   const fits = (tensors: Tensors) => fillable({ path: checkpoint.path, tensors }, config, configSource);
   const dicts = candidates(checkpoint, choice.stateDict);
-  const found = choice.prefix === undefined ? search(dicts, fits) : withPrefix(checkpoint.path, dicts, choice.prefix, fits);
+  const found =
+    choice.prefix === undefined ? search(dicts, fits) : withPrefix(checkpoint.path, dicts, choice.prefix, fits);
   const [first] = dicts as [[string | null, Tensors]];
   if (found !== undefined && found.rivals.length > 0)
-    throw ambiguous(checkpoint.path, "PREFIX_AMBIGUOUS", "names that begin with", [found.prefix, ...found.rivals], "--prefix");
+    throw ambiguous(
+      checkpoint.path,
+      "PREFIX_AMBIGUOUS",
+      "names that begin with",
+      [found.prefix, ...found.rivals],
+      "--prefix",
+    );
   const near = found === undefined ? nearest(first[1], fits) : undefined;
   const { stateDict, prefix, wrappers, tensors } = found ?? {
     stateDict: first[0],
@@ -76,7 +93,13 @@ export function fitCheckpoint(
   return { checkpoint: { ...checkpoint, tensors }, weights };
 }
 
-function ambiguous(source: string, code: string, what: string, candidates: readonly string[], option: string): InputError {
+function ambiguous(
+  source: string,
+  code: string,
+  what: string,
+  candidates: readonly string[],
+  option: string,
+): InputError {
   return new InputError({
     code,
     source,
@@ -118,8 +141,14 @@ interface Renamed {
 /** `rivals`: other prefixes of the same dict with which the config is filled just as exactly. */
 type Found = Renamed & { readonly stateDict: string | null; readonly rivals: readonly string[] };
 
-/** All dicts with their names as they are, then with prefixes taken away; with tensors to spare only where nothing fits exactly. */
-function search(dicts: readonly (readonly [string | null, Tensors])[], fits: (tensors: Tensors) => Fit): Found | undefined {
+/**
+ * All dicts with their names as they are, then with prefixes taken away; with tensors to spare only where nothing fits
+ * exactly.
+ */
+function search(
+  dicts: readonly (readonly [string | null, Tensors])[],
+  fits: (tensors: Tensors) => Fit,
+): Found | undefined {
   let loose: Found | undefined;
   for (const renamed of [false, true]) {
     for (const [stateDict, tensors] of dicts) {
@@ -137,7 +166,10 @@ function search(dicts: readonly (readonly [string | null, Tensors])[], fits: (te
   return undefined;
 }
 
-/** Other names with which nothing is missing, for a config that is wrong in something else: to say that, and not that every tensor is missing. */
+/**
+ * Other names with which nothing is missing, for a config that is wrong in something else: to say that, and not that
+ * every tensor is missing.
+ */
 function nearest(tensors: Tensors, fits: (tensors: Tensors) => Fit): Renamed | undefined {
   if (fits(tensors) === "near") return undefined;
   const bare = [...(unwrapped(tensors)?.tensors ?? tensors).keys()];
@@ -195,7 +227,10 @@ function beginnings(tensors: Tensors): ReadonlySet<string> {
   return prefixes;
 }
 
-/** The same tensors without wrappers' words in their names, or undefined when none has any or two would be called the same. */
+/**
+ * The same tensors without wrappers' words in their names, or undefined when none has any or two would be called the
+ * same.
+ */
 function unwrapped(tensors: Tensors): Renamed | undefined {
   if (![...tensors.keys()].some((name) => HAS_WRAPPER_WORD.test(name))) return undefined;
   const wrappers = new Set<string>();
@@ -214,8 +249,8 @@ function unwrapped(tensors: Tensors): Renamed | undefined {
 }
 
 /**
- * Names that begin with the prefix lose it; what has another name keeps it, unless one is called so now. A name is looked up as it was: a file
- * may have names by the hundred thousand, and most prefixes are tried in vain.
+ * Names that begin with the prefix lose it; what has another name keeps it, unless one is called so now. A name is
+ * looked up as it was: a file may have names by the hundred thousand, and most prefixes are tried in vain.
  */
 class WithoutPrefix implements ReadonlyMap<string, CheckpointTensor> {
   readonly #tensors: Tensors;
@@ -228,7 +263,9 @@ class WithoutPrefix implements ReadonlyMap<string, CheckpointTensor> {
   }
 
   get(name: string): CheckpointTensor | undefined {
-    return this.#tensors.get(this.#prefix + name) ?? (name.startsWith(this.#prefix) ? undefined : this.#tensors.get(name));
+    return (
+      this.#tensors.get(this.#prefix + name) ?? (name.startsWith(this.#prefix) ? undefined : this.#tensors.get(name))
+    );
   }
 
   has(name: string): boolean {
@@ -275,8 +312,8 @@ function cut(tensors: Tensors, prefix: string): Tensors {
 type Fit = "exact" | "loose" | "near" | "none";
 
 /**
- * Whether lowering finds every tensor, in its shape; `loose` when the checkpoint has tensors that the config does not use, `near` when it is not for a
- * tensor's want that lowering fails.
+ * Whether lowering finds every tensor, in its shape; `loose` when the checkpoint has tensors that the config does not
+ * use, `near` when it is not for a tensor's want that lowering fails.
  */
 function fillable(checkpoint: Pick<Checkpoint, "path" | "tensors">, config: ModelConfig, configSource: string): Fit {
   try {
@@ -309,19 +346,31 @@ function leftOut(checkpoint: Checkpoint, taken: string | null, fits: (tensors: T
 export function weightNotes({ stateDict, insteadOf, prefix, wrappers, left }: WeightsReport): string[] {
   const notes: string[] = [];
   if (wrappers.length > 0)
-    notes.push(`names in the checkpoint contain ${wrappers.map(quote).join(" and ")}, of a wrapper, which was taken out`);
+    notes.push(
+      `names in the checkpoint contain ${wrappers.map(quote).join(" and ")}, of a wrapper, which was taken out`,
+    );
   if (prefix !== "") notes.push(`names in the checkpoint begin with ${quote(prefix)}, which the config leaves out`);
   if (stateDict !== null && insteadOf !== undefined) {
     const others =
-      insteadOf === "" ? "the file as a whole does not fit the config" : `those under ${quote(insteadOf)} do not fit the config`;
-    notes.push(`weights are ${stateDict === "" ? "those of the whole file" : `those under ${quote(stateDict)}`}: ${others}`);
+      insteadOf === ""
+        ? "the file as a whole does not fit the config"
+        : `those under ${quote(insteadOf)} do not fit the config`;
+    notes.push(
+      `weights are ${stateDict === "" ? "those of the whole file" : `those under ${quote(stateDict)}`}: ${others}`,
+    );
   }
-  const averages = left.filter(({ stateDict: path, fits }) => !fits && AVERAGE.test(path)).map(({ stateDict: path }) => quote(path));
+  const averages = left
+    .filter(({ stateDict: path, fits }) => !fits && AVERAGE.test(path))
+    .map(({ stateDict: path }) => quote(path));
   if (stateDict !== null && averages.length > 0)
-    notes.push(`${averages.join(", ")}, by the name an average of the weights, was left: its names or shapes are not the config's`);
+    notes.push(
+      `${averages.join(", ")}, by the name an average of the weights, was left: its names or shapes are not the config's`,
+    );
   const also = left.filter(({ fits }) => fits).map(({ stateDict: path }) => quote(path));
   if (stateDict !== null && also.length > 0) {
-    notes.push(`weights are those under ${quote(stateDict)}; ${also.join(", ")} would fit as well: --state-dict chooses`);
+    notes.push(
+      `weights are those under ${quote(stateDict)}; ${also.join(", ")} would fit as well: --state-dict chooses`,
+    );
   }
   return notes;
 }

@@ -12,20 +12,31 @@ import { seededCheckpoint } from "../parity/seededCheckpoint.js";
 import type { Op, Program } from "../program/program.js";
 import { lower } from "./lower.js";
 
-const read = (name: string) => JSON.parse(readFileSync(new URL(`../../../configs/${name}.json`, import.meta.url), "utf8"));
+const read = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../../../configs/${name}.json`, import.meta.url), "utf8"));
 
 // biome-ignore lint/suspicious/noExplicitAny: tests break configs in every way, also in ways their type forbids.
 type Json = any;
 type Shapes = Map<string, readonly number[]>;
 
-function lowerWith(edit: (config: Json) => void = () => {}, types = "i8", editShapes: (shapes: Shapes) => void = () => {}): Program {
+function lowerWith(
+  edit: (config: Json) => void = () => {},
+  types = "i8",
+  editShapes: (shapes: Shapes) => void = () => {},
+): Program {
   const config = read("lewm-test");
   edit(config);
   const shapes: Shapes = new Map(lewmShapes(LEWM_SMALL));
   editShapes(shapes);
   const checkpoint = seededCheckpoint(shapes, 1);
   const reads = new ConfigReads(config, parseConfig(config, "c.json"), "c.json");
-  const { program } = lower({ config: reads.config, reads, configSource: "c.json", checkpoint, policy: parseTypePolicy(types) });
+  const { program } = lower({
+    config: reads.config,
+    reads,
+    configSource: "c.json",
+    checkpoint,
+    policy: parseTypePolicy(types),
+  });
   reads.requireAllRead();
   return program;
 }
@@ -60,12 +71,15 @@ describe("the program of LeWM", () => {
     expect(encode?.inputs.map(({ name, kind, tensor }) => [name, kind, tensor.type, tensor.shape])).toEqual([
       ["image", "image", "u8", [28, 28, 3]],
     ]);
-    expect(encode?.outputs.map(({ name, kind, tensor }) => [name, kind, tensor.shape])).toEqual([["latent", "latent", [1, 32]]]);
+    expect(encode?.outputs.map(({ name, kind, tensor }) => [name, kind, tensor.shape])).toEqual([
+      ["latent", "latent", [1, 32]],
+    ]);
     expect(encode?.rowsMax).toBe(1);
   });
 
   it("predict: positions, adaLN with two norms before each half, pred_proj", () => {
-    const block = "linear layer_norm modulate layer_norm linear attention linear layer_norm modulate layer_norm linear linear";
+    const block =
+      "linear layer_norm modulate layer_norm linear attention linear layer_norm modulate layer_norm linear linear";
     expect(names(predict?.ops ?? [])).toBe(`linear linear linear add act ${block} ${block} layer_norm linear linear`);
     expect(predict?.rowsMax).toBe(3);
     expect(predict?.inputs.every(({ tensor }) => tensor.dynamic && tensor.shape[0] === 3)).toBe(true);
@@ -74,25 +88,36 @@ describe("the program of LeWM", () => {
   it("reads query, key, value, shift, scale and gate in place, as columns of one tensor", () => {
     const attention = predict?.ops.find(({ op }) => op === "attention");
     if (attention?.op !== "attention") throw new Error("no attention");
-    expect([attention.q, attention.k, attention.v].map(({ byteOffset, stride, storage }) => [byteOffset, stride, storage])).toEqual(
-      [0, 256, 512].map((byteOffset) => [byteOffset, 192, attention.q.storage]),
-    );
+    expect(
+      [attention.q, attention.k, attention.v].map(({ byteOffset, stride, storage }) => [byteOffset, stride, storage]),
+    ).toEqual([0, 256, 512].map((byteOffset) => [byteOffset, 192, attention.q.storage]));
     expect(attention).toMatchObject({ heads: 4, kv_heads: 4, scale: 0.25, causal: true, compute: "i8" });
     const modulates = predict?.ops.filter(({ op }) => op === "modulate") as Extract<Op, { op: "modulate" }>[];
     const places = modulates
       .slice(0, 2)
-      .map(({ shift, scale }) => [shift, scale].map((tensor) => (tensor.kind === "activation" ? tensor.byteOffset / 4 : "constant")));
+      .map(({ shift, scale }) =>
+        [shift, scale].map((tensor) => (tensor.kind === "activation" ? tensor.byteOffset / 4 : "constant")),
+      );
     expect(places).toEqual([
       [0, 32],
       [96, 128],
     ]);
-    const gated = predict?.ops.filter((op) => op.op === "linear" && op.gate !== undefined) as Extract<Op, { op: "linear" }>[];
-    expect(gated.slice(0, 2).map(({ gate }) => (gate?.kind === "activation" ? gate.byteOffset / 4 : "constant"))).toEqual([64, 160]);
+    const gated = predict?.ops.filter((op) => op.op === "linear" && op.gate !== undefined) as Extract<
+      Op,
+      { op: "linear" }
+    >[];
+    expect(
+      gated.slice(0, 2).map(({ gate }) => (gate?.kind === "activation" ? gate.byteOffset / 4 : "constant")),
+    ).toEqual([64, 160]);
   });
 
   it("uses the epsilons of the reference, which differ by place", () => {
     const epsilons = (entry: typeof encode) =>
-      new Set(entry?.ops.flatMap((op) => (op.op === "layer_norm" ? [`${op.eps} ${op.gamma === undefined ? "plain" : "affine"}`] : [])));
+      new Set(
+        entry?.ops.flatMap((op) =>
+          op.op === "layer_norm" ? [`${op.eps} ${op.gamma === undefined ? "plain" : "affine"}`] : [],
+        ),
+      );
     expect(epsilons(encode)).toEqual(new Set(["1e-12 affine"]));
     expect(epsilons(predict)).toEqual(new Set(["0.000001 plain", "0.00001 affine"]));
   });
@@ -128,14 +153,24 @@ describe("other architectures are a JSON file", () => {
     }
     shapes.set("classifier.weight", [1000, 192]).set("classifier.bias", [1000]);
     const config = parseConfig(read("vit-tiny-classifier"), "vit");
-    const { program } = lower({ config, configSource: "vit", checkpoint: seededCheckpoint(shapes, 1), policy: parseTypePolicy("i4") });
+    const { program } = lower({
+      config,
+      configSource: "vit",
+      checkpoint: seededCheckpoint(shapes, 1),
+      policy: parseTypePolicy("i4"),
+    });
     expect(program.entries[0]?.outputs[0]?.tensor.shape).toEqual([1, 1000]);
   });
 });
 
 describe("mistakes in a config are named with their place", () => {
   const cases: [string, (config: Json) => void, string, RegExp][] = [
-    ["an unknown key", (c) => (c.parts.encoder.rope = true), "CONFIG_SCHEMA", /parts\.encoder: unknown key "rope"|parts\.encoder.*"rope"/],
+    [
+      "an unknown key",
+      (c) => (c.parts.encoder.rope = true),
+      "CONFIG_SCHEMA",
+      /parts\.encoder: unknown key "rope"|parts\.encoder.*"rope"/,
+    ],
     ["a missing key", (c) => delete c.parts.encoder.width, "CONFIG_SCHEMA", /parts\.encoder\.width.*missing.*number/],
     [
       "a position that no op can run",
@@ -173,7 +208,12 @@ describe("mistakes in a config are named with their place", () => {
       "CONFIG_SCHEMA",
       /parts\.projector\.layers\[2\]\.act.*"swish".*"silu"/,
     ],
-    ["a pattern without {i}", (c) => (c.parts.encoder.weights.layer.q = "q"), "CONFIG_SCHEMA", /parts\.encoder\.weights\.layer\.q.*\{i\}/],
+    [
+      "a pattern without {i}",
+      (c) => (c.parts.encoder.weights.layer.q = "q"),
+      "CONFIG_SCHEMA",
+      /parts\.encoder\.weights\.layer\.q.*\{i\}/,
+    ],
     ["not an object", (c) => (c.parts = []), "CONFIG_SCHEMA", /parts/],
     [
       "a step of an unknown part",
@@ -187,9 +227,19 @@ describe("mistakes in a config are named with their place", () => {
       "CONFIG_NAME",
       /entries\.encode\.steps\[1\]\.x.*"token".*class_token/,
     ],
-    ["an output that nothing computes", (c) => (c.entries.encode.outputs = { z: "latent" }), "CONFIG_NAME", /entries\.encode\.outputs\.z/],
+    [
+      "an output that nothing computes",
+      (c) => (c.entries.encode.outputs = { z: "latent" }),
+      "CONFIG_NAME",
+      /entries\.encode\.outputs\.z/,
+    ],
     ["no outputs", (c) => (c.entries.encode.outputs = {}), "CONFIG_PORTS", /entries\.encode\.outputs.*1 to 16/],
-    ["a width that does not follow", (c) => (c.parts.projector.width = 48), "CONFIG_WIDTH", /parts\.projector.*\[1, 32\].*rows of 48/],
+    [
+      "a width that does not follow",
+      (c) => (c.parts.projector.width = 48),
+      "CONFIG_WIDTH",
+      /parts\.projector.*\[1, 32\].*rows of 48/,
+    ],
     [
       "an image that patches do not divide",
       (c) => (c.parts.encoder.embedding.image = [28, 30]),
@@ -208,7 +258,12 @@ describe("mistakes in a config are named with their place", () => {
       /parts\.other\.embedding\.image.*14 x 14.*"image" has 28 x 28/,
     ],
     ["rows of an image", (c) => (c.entries.encode.rowsMax = 3), "CONFIG_ROWS", /entries\.encode\.rowsMax/],
-    ["more tokens than attention takes", (c) => (c.parts.encoder.embedding.image = [700, 700]), "CONFIG_TOKENS", /10001 tokens.*4096/],
+    [
+      "more tokens than attention takes",
+      (c) => (c.parts.encoder.embedding.image = [700, 700]),
+      "CONFIG_TOKENS",
+      /10001 tokens.*4096/,
+    ],
     [
       "more entries than a file may have",
       (c) => {
@@ -217,7 +272,12 @@ describe("mistakes in a config are named with their place", () => {
       "CONFIG_ENTRIES",
       /entries has 34.*1 to 32|has 34 entries.*1 to 32/,
     ],
-    ["heads that do not divide", (c) => (c.parts.encoder.attention.kvHeads = 3), "CONFIG_HEADS", /parts\.encoder\.attention\.kvHeads/],
+    [
+      "heads that do not divide",
+      (c) => (c.parts.encoder.attention.kvHeads = 3),
+      "CONFIG_HEADS",
+      /parts\.encoder\.attention\.kvHeads/,
+    ],
     [
       "a condition that is not given",
       (c) => delete c.entries.predict.steps[1].condition,
@@ -249,7 +309,12 @@ describe("mistakes in a config are named with their place", () => {
       "CONFIG_STATISTICS",
       /statistics\.action.*3 means.*rows of 10/,
     ],
-    ["a deviation of zero", (c) => (c.statistics.action = { mean: [1], std: [0] }), "CONFIG_SCHEMA", /statistics\.action/],
+    [
+      "a deviation of zero",
+      (c) => (c.statistics.action = { mean: [1], std: [0] }),
+      "CONFIG_SCHEMA",
+      /statistics\.action/,
+    ],
     [
       "more rows than positions",
       (c) => Object.assign(c.parts.predictor, { positions: 2 }),
@@ -266,7 +331,10 @@ describe("mistakes in a config are named with their place", () => {
 
   const unused: [string, (config: Json) => void][] = [
     ["entries.encode.inputs.latents", (c) => (c.entries.encode.inputs.latents = { kind: "latent", width: 32 })],
-    ["entries.encode.steps[2]", (c) => c.entries.encode.steps.push({ part: "projector", x: "class_token", as: "again" })],
+    [
+      "entries.encode.steps[2]",
+      (c) => c.entries.encode.steps.push({ part: "projector", x: "class_token", as: "again" }),
+    ],
     ["parts.spare", (c) => (c.parts.spare = c.parts.projector)],
     ["statistics.pixels", (c) => (c.statistics.pixels = { mean: [0], std: [1] })],
     ["statistics.pixels", (c) => (c.statistics.pixels = null)],
@@ -275,7 +343,10 @@ describe("mistakes in a config are named with their place", () => {
     ["parts.encoder.firstPosition", (c) => (c.parts.encoder.firstPosition = 1)],
     ["parts.predictor.positions", (c) => deposition(Object.assign(c.parts.predictor, { positions: 3 }))],
     ["parts.encoder.norm.bias", (c) => Object.assign(c.parts.encoder.norm, { affine: false, bias: false })],
-    ["parts.predictor.finalNorm.bias", (c) => Object.assign(c.parts.predictor.finalNorm, { affine: false, bias: true })],
+    [
+      "parts.predictor.finalNorm.bias",
+      (c) => Object.assign(c.parts.predictor.finalNorm, { affine: false, bias: true }),
+    ],
     ["parts.encoder.weights.position", (c) => (c.parts.encoder.position = "none")],
     ["parts.encoder.weights.registers", (c) => (c.parts.encoder.weights.registers = "r")],
     ["parts.encoder.weights.layer.gate", (c) => (c.parts.encoder.weights.layer.gate = "{i}")],
@@ -291,12 +362,18 @@ describe("mistakes in a config are named with their place", () => {
     ["parts.encoder.weights.layer.modulation", (c) => (c.parts.encoder.weights.layer.modulation = "{i}")],
     ["parts.predictor.weights.patch", (c) => (c.parts.predictor.weights.patch = "p")],
     ["parts.predictor.weights.layer.q", (c) => (c.parts.predictor.weights.layer.q = "{i}")],
-    ["parts.projector.layers[4].bias", (c) => c.parts.projector.layers.push({ kind: "layer_norm", eps: 0, affine: false, bias: true })],
+    [
+      "parts.projector.layers[4].bias",
+      (c) => c.parts.projector.layers.push({ kind: "layer_norm", eps: 0, affine: false, bias: true }),
+    ],
     [
       "parts.projector.layers[4].weights",
       (c) => c.parts.projector.layers.push({ kind: "layer_norm", eps: 0, affine: false, weights: "n" }),
     ],
-    ["parts.projector.layers[4].weights", (c) => c.parts.projector.layers.push({ kind: "rms_norm", eps: 0, affine: false, weights: "n" })],
+    [
+      "parts.projector.layers[4].weights",
+      (c) => c.parts.projector.layers.push({ kind: "rms_norm", eps: 0, affine: false, weights: "n" }),
+    ],
   ];
   it.each(unused)("%s has no effect, and is refused rather than ignored", (where, edit) => {
     expect(errorOf(() => lowerWith(edit))).toMatchObject({ code: "CONFIG_UNUSED", source: "c.json", where });
@@ -315,9 +392,14 @@ describe("mistakes in a config are named with their place", () => {
     set(config, most);
     parseConfig(config, "c.json");
     set(config, most + 1);
-    expect(errorOf(() => parseConfig(config, "c.json"))).toMatchObject({ code: "CONFIG_SCHEMA", expected: `at most ${most}` });
+    expect(errorOf(() => parseConfig(config, "c.json"))).toMatchObject({
+      code: "CONFIG_SCHEMA",
+      expected: `at most ${most}`,
+    });
     const documents = readFileSync(new URL("../../../docs/config.md", import.meta.url), "utf8");
-    const naming = documents.split("\n").filter((line) => line.includes(`\`${key}\``) && line.includes(most.toLocaleString("en-US")));
+    const naming = documents
+      .split("\n")
+      .filter((line) => line.includes(`\`${key}\``) && line.includes(most.toLocaleString("en-US")));
     expect(naming).not.toEqual([]);
   });
 
@@ -392,9 +474,13 @@ describe("a checkpoint that does not fit is named with what would", () => {
   });
 
   it("a tensor of another shape: both shapes", () => {
-    const error = errorOf(() => lowerWith(undefined, undefined, (shapes) => shapes.set("projector.net.0.weight", [32, 64])));
+    const error = errorOf(() =>
+      lowerWith(undefined, undefined, (shapes) => shapes.set("projector.net.0.weight", [32, 64])),
+    );
     expect(error.code).toBe("WEIGHT_SHAPE");
-    expect(error.message).toMatch(/parts\.projector\.layers\[0\].*projector\.net\.0\.weight.*\[32, 64\].*expected \[64, 32\]/);
+    expect(error.message).toMatch(
+      /parts\.projector\.layers\[0\].*projector\.net\.0\.weight.*\[32, 64\].*expected \[64, 32\]/,
+    );
   });
 
   it("integers where weights belong, as an int8 checkpoint has them", () => {
@@ -443,28 +529,35 @@ describe("any config", () => {
 
   it("gives a program or an InputError", () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.constantFrom(...all), fc.option(replacement)), { minLength: 1, maxLength: 3 }), (changes) => {
-        const edit = (config: Json) => {
-          for (const [path, value] of changes) {
-            const parent = path.slice(0, -1).reduce((inner, key) => inner?.[key], config);
-            const key = path.at(-1) as string;
-            if (typeof parent !== "object" || parent === null) continue;
-            if (value === null) delete parent[key];
-            else parent[key] = value;
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom(...all), fc.option(replacement)), { minLength: 1, maxLength: 3 }),
+        (changes) => {
+          const edit = (config: Json) => {
+            for (const [path, value] of changes) {
+              const parent = path.slice(0, -1).reduce((inner, key) => inner?.[key], config);
+              const key = path.at(-1) as string;
+              if (typeof parent !== "object" || parent === null) continue;
+              if (value === null) delete parent[key];
+              else parent[key] = value;
+            }
+          };
+          try {
+            lowerWith(edit);
+          } catch (error) {
+            expect(error).toBeInstanceOf(InputError);
           }
-        };
-        try {
-          lowerWith(edit);
-        } catch (error) {
-          expect(error).toBeInstanceOf(InputError);
-        }
-      }),
+        },
+      ),
       { numRuns: 400 },
     );
   });
 
   it("may name things as every object names its own", () => {
-    expect(errorOf(() => lowerWith((config) => (config.entries.encode.steps[1].part = "constructor"))).code).toBe("CONFIG_NAME");
-    expect(errorOf(() => lowerWith((config) => (config.entries.encode.outputs = { toString: "latent" }))).code).toBe("CONFIG_NAME");
+    expect(errorOf(() => lowerWith((config) => (config.entries.encode.steps[1].part = "constructor"))).code).toBe(
+      "CONFIG_NAME",
+    );
+    expect(errorOf(() => lowerWith((config) => (config.entries.encode.outputs = { toString: "latent" }))).code).toBe(
+      "CONFIG_NAME",
+    );
   });
 });

@@ -41,7 +41,10 @@ export interface Lowered {
   readonly statistics: Readonly<Record<string, Statistics | null>>;
 }
 
-/** Turns a config and the names and shapes of a checkpoint into a program. Reads no weights. Throws InputErrors of codes `CONFIG_*`, `WEIGHT_*`, `TYPE_*`. */
+/**
+ * Turns a config and the names and shapes of a checkpoint into a program. Reads no weights. Throws InputErrors of codes
+ * `CONFIG_*`, `WEIGHT_*`, `TYPE_*`.
+ */
 export function lower(options: LowerOptions): Lowered {
   const { config, configSource, checkpoint, policy, policySource = "--type" } = options;
   const weights = new WeightSource(checkpoint, configSource, options.suggestNames);
@@ -55,7 +58,13 @@ export function lower(options: LowerOptions): Lowered {
   };
   const entryCount = Object.keys(config.entries).length;
   if (entryCount === 0 || entryCount > limits.entries_max)
-    throw configError({ configSource }, "CONFIG_ENTRIES", "entries", `has ${entryCount} entries`, `1 to ${limits.entries_max}`);
+    throw configError(
+      { configSource },
+      "CONFIG_ENTRIES",
+      "entries",
+      `has ${entryCount} entries`,
+      `1 to ${limits.entries_max}`,
+    );
   const standardized = new Set<string>();
   const entries = Object.entries(config.entries).map(([name, entry]) => {
     if (name === ROLLOUT)
@@ -67,12 +76,20 @@ export function lower(options: LowerOptions): Lowered {
         "another name",
       );
     const builder = new EntryBuilder(context);
-    const lowering: Lowering = { builder, weights, configSource, checkpointSource: checkpoint.path, statistics, standardized };
+    const lowering: Lowering = {
+      builder,
+      weights,
+      configSource,
+      checkpointSource: checkpoint.path,
+      statistics,
+      standardized,
+    };
     return lowerEntry(lowering, config, name, entry);
   });
   options.reads?.requireAllRead(["entries", "parts"]);
   for (const name of statistics.keys()) {
-    if (!standardized.has(name)) throw unusedKey({ configSource }, `statistics.${name}`, 'is named by no "standardize" layer');
+    if (!standardized.has(name))
+      throw unusedKey({ configSource }, `statistics.${name}`, 'is named by no "standardize" layer');
   }
   weights.checkAllUsed(config.ignore);
   checkRules(policy, policySource, context);
@@ -141,14 +158,32 @@ function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry
     };
     const part = own(config.parts, step.part);
     if (part === undefined)
-      throw configError(lowering, "CONFIG_NAME", `${where}.part`, `there is no part "${step.part}"`, Object.keys(config.parts).join(", "));
+      throw configError(
+        lowering,
+        "CONFIG_NAME",
+        `${where}.part`,
+        `there is no part "${step.part}"`,
+        Object.keys(config.parts).join(", "),
+      );
     if (values.has(step.as))
-      throw configError(lowering, "CONFIG_NAME", `${where}.as`, `"${step.as}" is already an input or a result`, "another name");
+      throw configError(
+        lowering,
+        "CONFIG_NAME",
+        `${where}.as`,
+        `"${step.as}" is already an input or a result`,
+        "another name",
+      );
     const condition = step.condition === undefined ? undefined : value("condition", step.condition);
     values.set(step.as, lowerPart(lowering, step.part, part, value("x", step.x), condition));
     const { length } = lowering.builder.ops;
     if (length > limits.ops_max)
-      throw configError(lowering, "CONFIG_OPS", where, `brings the entry to ${length} ops`, `at most ${limits.ops_max}`);
+      throw configError(
+        lowering,
+        "CONFIG_OPS",
+        where,
+        `brings the entry to ${length} ops`,
+        `at most ${limits.ops_max}`,
+      );
   });
   const outputs = Object.entries(entry.outputs).map(([output, kind]): Port => {
     const tensor = values.get(output);
@@ -169,7 +204,11 @@ function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry
   if (idle !== undefined) throw unusedKey(lowering, `${path}.inputs.${idle}`, "is taken by no step");
   const vain = entry.steps.findIndex((step) => !used.has(step.as));
   if (vain >= 0)
-    throw unusedKey(lowering, `${path}.steps[${vain}]`, `gives "${entry.steps[vain]?.as}", which no later step takes and no output names`);
+    throw unusedKey(
+      lowering,
+      `${path}.steps[${vain}]`,
+      `gives "${entry.steps[vain]?.as}", which no later step takes and no output names`,
+    );
   if (entry.rowsMax !== undefined && inputs.every(({ tensor }) => !tensor.dynamic)) {
     throw configError(
       lowering,
@@ -187,9 +226,16 @@ function own<Value>(record: Readonly<Record<string, Value>>, key: string): Value
   return Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
-function lowerPart(lowering: Lowering, name: string, part: PartConfig, x: Activation, condition: Activation | undefined): Activation {
+function lowerPart(
+  lowering: Lowering,
+  name: string,
+  part: PartConfig,
+  x: Activation,
+  condition: Activation | undefined,
+): Activation {
   if (part.kind === "transformer") return lowerTransformer(lowering, name, part, x, condition);
-  if (condition !== undefined) throw configError(lowering, "CONFIG_CONDITION", `parts.${name}`, "an mlp takes no condition");
+  if (condition !== undefined)
+    throw configError(lowering, "CONFIG_CONDITION", `parts.${name}`, "an mlp takes no condition");
   return lowerMlp(lowering, name, part, x);
 }
 
@@ -206,7 +252,12 @@ function lowerInput(lowering: Lowering, config: ModelConfig, path: string, name:
     const [height, width] = part.embedding.image;
     return { name, kind: "image", tensor: builder.tensor(name, "u8", [height, width, 3], false) };
   }
-  throw configError(lowering, "CONFIG_INPUT", `${path}.inputs.${name}`, "no step gives this image to a part that embeds patches");
+  throw configError(
+    lowering,
+    "CONFIG_INPUT",
+    `${path}.inputs.${name}`,
+    "no step gives this image to a part that embeds patches",
+  );
 }
 
 function checkPorts(lowering: Lowering, path: string, inputs: readonly Port[], outputs: readonly Port[]): void {

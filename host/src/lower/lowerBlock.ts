@@ -42,7 +42,10 @@ export function lowerBlock(
   const attended = lowerAttention(lowering, name, config, weights, u, keep);
   const { heads, headDim, outBias } = config.attention;
   const out = projection(weights, "out", config.width, heads * headDim, outBias);
-  const middle = linear(lowering, `${name}.attention.out`, attended, [out], { gate: kept(first.gate), residual: kept(x) });
+  const middle = linear(lowering, `${name}.attention.out`, attended, [out], {
+    gate: kept(first.gate),
+    residual: kept(x),
+  });
 
   const halfway: Modulation = {
     ...second,
@@ -62,7 +65,8 @@ function lowerModulation(
 ): [Modulation, Modulation] {
   const { width } = config;
   if (config.layerScale) {
-    const gate = (key: string) => stackedVector(lowering, `${name}.${key}`, [wholeTensor(weights.find(key, "", [width]))]);
+    const gate = (key: string) =>
+      stackedVector(lowering, `${name}.${key}`, [wholeTensor(weights.find(key, "", [width]))]);
     return [{ gate: gate("layerScale1") }, { gate: gate("layerScale2") }];
   }
   if (config.conditioning === undefined || condition === undefined) return [{}, {}];
@@ -156,13 +160,24 @@ function lowerFfn(
 ): Activation {
   const { ffn, width } = config;
   const hidden =
-    ffn.kind === "mlp" ? lowerMlpHidden(lowering, name, ffn, weights, v, width) : lowerGatedHidden(lowering, name, ffn, weights, v, width);
+    ffn.kind === "mlp"
+      ? lowerMlpHidden(lowering, name, ffn, weights, v, width)
+      : lowerGatedHidden(lowering, name, ffn, weights, v, width);
   const down = projection(weights, "down", width, ffn.hidden, ffn.bias);
   return linear(lowering, `${name}.ffn.down`, hidden, [down], { gate, residual });
 }
 
-function lowerMlpHidden(lowering: Lowering, name: string, ffn: FfnConfig, weights: PartWeights, v: Activation, width: number): Activation {
-  return linear(lowering, `${name}.ffn.up`, v, [projection(weights, "up", ffn.hidden, width, ffn.bias)], { act: ffn.act });
+function lowerMlpHidden(
+  lowering: Lowering,
+  name: string,
+  ffn: FfnConfig,
+  weights: PartWeights,
+  v: Activation,
+  width: number,
+): Activation {
+  return linear(lowering, `${name}.ffn.up`, v, [projection(weights, "up", ffn.hidden, width, ffn.bias)], {
+    act: ffn.act,
+  });
 }
 
 function lowerGatedHidden(
@@ -174,8 +189,10 @@ function lowerGatedHidden(
   width: number,
 ): Activation {
   const fused = ffn.fused ? projection(weights, "gateUp", 2 * ffn.hidden, width, ffn.bias) : undefined;
-  const gate = fused === undefined ? projection(weights, "gate", ffn.hidden, width, ffn.bias) : slice(fused, 0, ffn.hidden);
-  const up = fused === undefined ? projection(weights, "up", ffn.hidden, width, ffn.bias) : slice(fused, ffn.hidden, ffn.hidden);
+  const gate =
+    fused === undefined ? projection(weights, "gate", ffn.hidden, width, ffn.bias) : slice(fused, 0, ffn.hidden);
+  const up =
+    fused === undefined ? projection(weights, "up", ffn.hidden, width, ffn.bias) : slice(fused, ffn.hidden, ffn.hidden);
   const opened = linear(lowering, `${name}.ffn.gate`, v, [gate], { act: ffn.act });
   return linear(lowering, `${name}.ffn.up`, v, [up], { gate: opened });
 }
@@ -195,7 +212,13 @@ interface Fused {
   readonly residual?: Tensor | undefined;
 }
 
-function linear(lowering: Lowering, name: string, x: Activation, projections: readonly Projection[], fused: Fused = {}): Activation {
+function linear(
+  lowering: Lowering,
+  name: string,
+  x: Activation,
+  projections: readonly Projection[],
+  fused: Fused = {},
+): Activation {
   return linearWithWeight(lowering, name, x, projections, fused)[0];
 }
 

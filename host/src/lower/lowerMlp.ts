@@ -7,7 +7,10 @@ import { type FoundTensor, loadFinite } from "./weightSource.js";
 
 type Layer<Kind extends MlpLayerConfig["kind"]> = Extract<MlpLayerConfig, { kind: Kind }>;
 
-/** Lowers an MLP part. Standardisation and BatchNorm are folded into the linear layer beside them, activations fused into it. */
+/**
+ * Lowers an MLP part. Standardisation and BatchNorm are folded into the linear layer beside them, activations fused
+ * into it.
+ */
 export function lowerMlp(lowering: Lowering, name: string, config: MlpConfig, input: Activation): Activation {
   const { builder } = lowering;
   checkWidth(lowering, `parts.${name}`, input, config.width);
@@ -23,7 +26,12 @@ export function lowerMlp(lowering: Lowering, name: string, config: MlpConfig, in
         break;
       }
       case "batch_norm":
-        throw configError(lowering, "CONFIG_ORDER", where, '"batch_norm" must stand right after a linear layer, into which it is folded');
+        throw configError(
+          lowering,
+          "CONFIG_ORDER",
+          where,
+          '"batch_norm" must stand right after a linear layer, into which it is folded',
+        );
       case "act":
         x = builder.act(layerName, x, layer.act);
         break;
@@ -33,15 +41,20 @@ export function lowerMlp(lowering: Lowering, name: string, config: MlpConfig, in
         break;
       case "linear": {
         const before = config.layers[i - 1];
-        const norm = config.layers[i + 1]?.kind === "batch_norm" ? (config.layers[i + 1] as Layer<"batch_norm">) : undefined;
+        const norm =
+          config.layers[i + 1]?.kind === "batch_norm" ? (config.layers[i + 1] as Layer<"batch_norm">) : undefined;
         const after = config.layers[norm === undefined ? i + 1 : i + 2];
         const statistics =
           before?.kind === "standardize"
             ? statisticsOf(lowering, `parts.${name}.layers[${i - 1}].statistics`, before.statistics, x)
             : undefined;
-        const batchNorm = norm === undefined ? undefined : findBatchNorm(lowering, `parts.${name}.layers[${i + 1}]`, norm, layer.out);
+        const batchNorm =
+          norm === undefined ? undefined : findBatchNorm(lowering, `parts.${name}.layers[${i + 1}]`, norm, layer.out);
         const folded = foldLinear(lowering, layerName, where, layer, x.shape[1] as number, statistics, batchNorm);
-        x = builder.linear(layerName, x, folded.weight, { bias: folded.bias, ...(after?.kind === "act" ? { act: after.act } : {}) });
+        x = builder.linear(layerName, x, folded.weight, {
+          bias: folded.bias,
+          ...(after?.kind === "act" ? { act: after.act } : {}),
+        });
         i += (norm === undefined ? 0 : 1) + (after?.kind === "act" ? 1 : 0);
         break;
       }
@@ -79,7 +92,8 @@ function statisticsOf(lowering: Lowering, where: string, name: string, x: Activa
       `as many of both, a divisor of ${width}`,
     );
   }
-  const repeat = (values: readonly number[]) => Array.from({ length: width }, (_, i) => values[i % values.length] as number);
+  const repeat = (values: readonly number[]) =>
+    Array.from({ length: width }, (_, i) => values[i % values.length] as number);
   return { mean: repeat(mean), std: repeat(std) };
 }
 
@@ -157,7 +171,15 @@ interface Fold {
   readonly source: string;
 }
 
-async function foldValues({ weight, bias, norm, statistics, n, k, source }: Fold): Promise<{ weight: Float32Array; bias: Float32Array }> {
+async function foldValues({
+  weight,
+  bias,
+  norm,
+  statistics,
+  n,
+  k,
+  source,
+}: Fold): Promise<{ weight: Float32Array; bias: Float32Array }> {
   const load = (found: FoundTensor) => loadFinite(found, source);
   const w = Float64Array.from(await load(weight));
   const b = bias === undefined ? new Float64Array(n) : Float64Array.from(await load(bias));

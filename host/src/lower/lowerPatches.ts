@@ -15,7 +15,10 @@ type PatchesConfig = Extract<TransformerConfig["embedding"], { kind: "patches" }
 /** Rows of the tokens: class token, registers, then the patches row by row. */
 export function tokenLayout(config: PatchesConfig): { prefix: number; patches: number } {
   const [height, width] = config.image;
-  return { prefix: (config.classToken ? 1 : 0) + config.registers, patches: (height / config.patch) * (width / config.patch) };
+  return {
+    prefix: (config.classToken ? 1 : 0) + config.registers,
+    patches: (height / config.patch) * (width / config.patch),
+  };
 }
 
 /** Cuts the image in patches, projects them beside the class token and registers, and adds positions on the way. */
@@ -35,7 +38,8 @@ export function lowerPatches(
   const { prefix, patches } = tokenLayout(embedding);
 
   const classToken = embedding.classToken ? weights.find("classToken", "", [1, 1, width]) : undefined;
-  const registers = embedding.registers > 0 ? weights.find("registers", "", [1, embedding.registers, width]) : undefined;
+  const registers =
+    embedding.registers > 0 ? weights.find("registers", "", [1, embedding.registers, width]) : undefined;
   const positioned = patches + (embedding.classToken ? 1 : 0);
   const position = config.position === "learned" ? weights.find("position", "", [1, positioned, width]) : undefined;
   const projection = weights.find("patch", ".weight", [width, CHANNELS, patch, patch]);
@@ -71,7 +75,10 @@ export function lowerPatches(
   return tokens;
 }
 
-/** The class token with its position, then the registers, which have none (Dinov2WithRegisters inserts them after positions are added). */
+/**
+ * The class token with its position, then the registers, which have none (Dinov2WithRegisters inserts them after
+ * positions are added).
+ */
 async function prefixRows(
   classToken: FoundTensor | undefined,
   registers: FoundTensor | undefined,
@@ -99,7 +106,13 @@ function checkImage(
   image: Activation,
 ): void {
   if (image.type !== "u8")
-    throw configError(lowering, "CONFIG_INPUT", path, `takes an image, but is given "${image.name}"`, 'an input of kind "image"');
+    throw configError(
+      lowering,
+      "CONFIG_INPUT",
+      path,
+      `takes an image, but is given "${image.name}"`,
+      'an input of kind "image"',
+    );
   // An image that several parts take has the size of the first of them.
   const [ownHeight, ownWidth] = image.shape as [number, number, number];
   if (ownHeight !== height || ownWidth !== width) {

@@ -23,15 +23,32 @@ export function lowerTransformer(
   checkConfig(lowering, path, config);
   const weights = new PartWeights(lowering.weights, lowering.configSource, `${path}.weights`, config.weights);
   let h =
-    config.embedding.kind === "patches" ? lowerPatches(lowering, name, config, weights, x) : lowerRows(lowering, name, config, weights, x);
+    config.embedding.kind === "patches"
+      ? lowerPatches(lowering, name, config, weights, x)
+      : lowerRows(lowering, name, config, weights, x);
 
   const conditioning = lowerCondition(lowering, name, config, h, condition);
   const keep = selectedRows(lowering, path, config, h);
-  // Rows that are dropped after the last block are needed there as keys and values only. Causal attention needs a query for each key.
+  // Rows that are dropped after the last block are needed there as keys and values only. Causal attention needs a query
+  // for each key.
   const last = config.attention.causal ? undefined : keep;
   for (let i = 0; i < config.layers; i++) {
-    const layer = new PartWeights(lowering.weights, lowering.configSource, `${path}.weights.layer`, config.weights.layer, i);
-    h = lowerBlock(lowering, `${name}.layers.${i}`, config, layer, h, conditioning, i === config.layers - 1 ? last : undefined);
+    const layer = new PartWeights(
+      lowering.weights,
+      lowering.configSource,
+      `${path}.weights.layer`,
+      config.weights.layer,
+      i,
+    );
+    h = lowerBlock(
+      lowering,
+      `${name}.layers.${i}`,
+      config,
+      layer,
+      h,
+      conditioning,
+      i === config.layers - 1 ? last : undefined,
+    );
   }
   if (keep !== undefined && last === undefined) h = builder.rows(h, keep.start, keep.count);
   const out = lowerNorm(lowering, `${name}.norm`, weights, "finalNorm", config.finalNorm, h);
@@ -74,12 +91,24 @@ function checkConfig(lowering: Lowering, path: string, config: TransformerConfig
     );
   }
   if (config.embedding.kind === "rows" && config.select !== "all") {
-    throw configError(lowering, "CONFIG_SELECT", `${path}.select`, `"${config.select}" needs an embedding of patches`, '"all"');
+    throw configError(
+      lowering,
+      "CONFIG_SELECT",
+      `${path}.select`,
+      `"${config.select}" needs an embedding of patches`,
+      '"all"',
+    );
   }
 }
 
 /** Rows of numbers as they are, with positions added. */
-function lowerRows(lowering: Lowering, name: string, config: TransformerConfig, weights: PartWeights, x: Activation): Activation {
+function lowerRows(
+  lowering: Lowering,
+  name: string,
+  config: TransformerConfig,
+  weights: PartWeights,
+  x: Activation,
+): Activation {
   checkWidth(lowering, `parts.${name}`, x, config.width);
   if (config.position === "none") return x;
   const rows = x.shape[0] as number;
@@ -96,8 +125,11 @@ function lowerRows(lowering: Lowering, name: string, config: TransformerConfig, 
     );
   }
   const found = weights.find("position", "", [1, positions, config.width]);
-  const table = lowering.builder.vector(`${name}.position[${first}:${end}]`, [rows, config.width], [found.tensor.name], async () =>
-    (await loadFinite(found, lowering.checkpointSource)).slice(first * config.width, end * config.width),
+  const table = lowering.builder.vector(
+    `${name}.position[${first}:${end}]`,
+    [rows, config.width],
+    [found.tensor.name],
+    async () => (await loadFinite(found, lowering.checkpointSource)).slice(first * config.width, end * config.width),
   );
   return lowering.builder.binary(`${name}.embedding`, "add", x, table);
 }
@@ -113,7 +145,12 @@ function lowerCondition(
   const path = `parts.${name}.conditioning`;
   if (config.conditioning === undefined) {
     if (condition === undefined) return undefined;
-    throw configError(lowering, "CONFIG_CONDITION", path, `is absent, but an entry gives the part the condition "${condition.name}"`);
+    throw configError(
+      lowering,
+      "CONFIG_CONDITION",
+      path,
+      `is absent, but an entry gives the part the condition "${condition.name}"`,
+    );
   }
   if (condition === undefined)
     throw configError(
@@ -134,13 +171,21 @@ function lowerCondition(
       "as many rows, or one",
     );
   }
-  return config.conditioning.act === "none" ? condition : lowering.builder.act(`${name}.condition`, condition, config.conditioning.act);
+  return config.conditioning.act === "none"
+    ? condition
+    : lowering.builder.act(`${name}.condition`, condition, config.conditioning.act);
 }
 
-function selectedRows(lowering: Lowering, path: string, config: TransformerConfig, h: Activation): RowRange | undefined {
+function selectedRows(
+  lowering: Lowering,
+  path: string,
+  config: TransformerConfig,
+  h: Activation,
+): RowRange | undefined {
   if (config.select === "all" || config.embedding.kind !== "patches") return undefined;
   const { prefix } = tokenLayout(config.embedding);
-  if (config.select === "patches") return prefix === 0 ? undefined : { start: prefix, count: (h.shape[0] as number) - prefix };
+  if (config.select === "patches")
+    return prefix === 0 ? undefined : { start: prefix, count: (h.shape[0] as number) - prefix };
   if (!config.embedding.classToken) {
     throw configError(
       lowering,

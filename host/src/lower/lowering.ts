@@ -21,7 +21,13 @@ export interface Lowering {
 export function checkWidth(lowering: Lowering, where: string, x: Activation, width: number): void {
   const columns = x.shape[1];
   if (x.shape.length === 2 && columns === width) return;
-  throw configError(lowering, "CONFIG_WIDTH", where, `gets "${x.name}" of shape [${x.shape.join(", ")}]`, `rows of ${width} values`);
+  throw configError(
+    lowering,
+    "CONFIG_WIDTH",
+    where,
+    `gets "${x.name}" of shape [${x.shape.join(", ")}]`,
+    `rows of ${width} values`,
+  );
 }
 
 /** A vector made of pieces of checkpoint tensors, one after the other. */

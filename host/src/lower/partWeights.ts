@@ -32,7 +32,13 @@ export class PartWeights {
   private readonly configSource: string;
   private readonly layer: number | undefined;
 
-  constructor(source: WeightSource, configSource: string, path: string, keys: Readonly<Record<string, unknown>>, layer?: number) {
+  constructor(
+    source: WeightSource,
+    configSource: string,
+    path: string,
+    keys: Readonly<Record<string, unknown>>,
+    layer?: number,
+  ) {
     this.source = source;
     this.configSource = configSource;
     this.path = path;
@@ -44,7 +50,8 @@ export class PartWeights {
   find(key: string, suffix: string, shape: readonly number[]): FoundTensor {
     const given = this.keys[key] as Spellings | LinearTensors | undefined;
     const named = given !== undefined && isLinearTensors(given) ? given : undefined;
-    const spellings = named === undefined ? (given as Spellings | undefined) : suffix === ".bias" ? named.bias : named.weight;
+    const spellings =
+      named === undefined ? (given as Spellings | undefined) : suffix === ".bias" ? named.bias : named.weight;
     if (spellings === undefined) {
       throw new InputError({
         code: "CONFIG_WEIGHTS",
@@ -67,7 +74,10 @@ function isLinearTensors(given: Spellings | LinearTensors): given is LinearTenso
   return typeof given === "object" && !Array.isArray(given);
 }
 
-/** A matrix that is stored [in, out], read as [out, in]. What is stored in blocks along its rows cannot be turned as it is. */
+/**
+ * A matrix that is stored [in, out], read as [out, in]. What is stored in blocks along its rows cannot be turned as it
+ * is.
+ */
 function transposed(found: FoundTensor, shape: readonly number[]): FoundTensor {
   const [n, k] = shape as [number, number];
   const readF32 = async () => {
@@ -109,7 +119,8 @@ export async function stackRows(slices: readonly RowSlice[], k: number, source: 
 }
 
 async function stackBlocks(slices: readonly RowSlice[], type: StorageTypeName): Promise<Uint8Array | undefined> {
-  if (storageTypes[type].repack === undefined || slices.some(({ found }) => found.tensor.dtype.toLowerCase() !== type)) return undefined;
+  if (storageTypes[type].repack === undefined || slices.some(({ found }) => found.tensor.dtype.toLowerCase() !== type))
+    return undefined;
   const pieces: Uint8Array[] = [];
   for (const { found, start, rows } of slices) {
     const bytes = await found.tensor.read();

@@ -54,7 +54,11 @@ const TORCH_ENCODER = config({
   },
 });
 
-const conv1d = (module: string) => ({ weight: `h.{i}.${module}.weight`, bias: `h.{i}.${module}.bias`, transposed: true });
+const conv1d = (module: string) => ({
+  weight: `h.{i}.${module}.weight`,
+  bias: `h.{i}.${module}.bias`,
+  transposed: true,
+});
 const GPT2 = config({
   position: "learned",
   attention: { heads: 2, headDim: 8, causal: true, qkv: "fused", qkvBias: true, outBias: true },
@@ -102,10 +106,17 @@ test("what such a name lacks is said with the name", async () => {
   const weights = (without.parts.layers as unknown as { weights: { layer: Record<string, unknown> } }).weights;
   weights.layer.qkv = { weight: "layers.{i}.self_attn.in_proj_weight" };
   const pack = (of: unknown) => compile({ checkpoint, config: of, types: "f32", fastBytes: 1 << 16 });
-  await expect(pack(without)).rejects.toMatchObject({ code: "CONFIG_WEIGHTS", where: "parts.layers.weights.layer.qkv.bias" });
+  await expect(pack(without)).rejects.toMatchObject({
+    code: "CONFIG_WEIGHTS",
+    where: "parts.layers.weights.layer.qkv.bias",
+  });
   weights.layer.qkv = { weight: "in_proj_weight", bias: "in_proj_bias" };
   await expect(pack(without)).rejects.toMatchObject({ code: "CONFIG_SCHEMA", message: expect.stringContaining("{i}") });
-  weights.layer.qkv = { weight: "layers.{i}.self_attn.in_proj_weight", bias: "layers.{i}.self_attn.in_proj_bias", transposed: true };
+  weights.layer.qkv = {
+    weight: "layers.{i}.self_attn.in_proj_weight",
+    bias: "layers.{i}.self_attn.in_proj_bias",
+    transposed: true,
+  };
   await expect(pack(without)).rejects.toMatchObject({ code: "WEIGHT_SHAPE", expected: "[16, 48]" });
   await checkpoint.close();
 });

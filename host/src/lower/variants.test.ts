@@ -75,7 +75,10 @@ function baseConfig() {
         },
         position: "learned",
         norm: { kind: "layer_norm", eps: 1e-6 } as Record<string, unknown>,
-        attention: { heads: 4, kvHeads: 2, headDim: 4, qkv: "separate", qkvBias: true, outBias: true } as Record<string, unknown>,
+        attention: { heads: 4, kvHeads: 2, headDim: 4, qkv: "separate", qkvBias: true, outBias: true } as Record<
+          string,
+          unknown
+        >,
         ffn: { kind: "gated", hidden: HIDDEN, act: "silu", bias: true, fused: false } as Record<string, unknown>,
         finalNorm: { kind: "layer_norm", eps: 1e-6 } as Record<string, unknown>,
         select: "all",
@@ -155,7 +158,10 @@ describe("two forms of the same model give the same numbers", () => {
         const { shape, values } = tensors[name] as Tensors[string];
         const head = values.length / 2;
         const [first, second] = [values.subarray(0, head), values.subarray(head)];
-        tensors[name] = { shape: [16, ...shape.slice(1)], values: Float32Array.from([...first, ...first, ...second, ...second]) };
+        tensors[name] = {
+          shape: [16, ...shape.slice(1)],
+          values: Float32Array.from([...first, ...first, ...second, ...second]),
+        };
       }
     }
     expectClose(await runTokens(tensors, config), await runTokens(baseTensors(), baseConfig()));
@@ -209,7 +215,10 @@ describe("two forms of the same model give the same numbers", () => {
   });
 
   it.each([0, 1024, 1 << 20])("a fast region of %i bytes changes nothing", async (fastBytes) => {
-    expectClose(await runTokens(baseTensors(), baseConfig(), fastBytes), await runTokens(baseTensors(), baseConfig(), 3000));
+    expectClose(
+      await runTokens(baseTensors(), baseConfig(), fastBytes),
+      await runTokens(baseTensors(), baseConfig(), 3000),
+    );
   });
 
   it("registers take part: other registers, other tokens", async () => {

@@ -10,16 +10,27 @@ const FIXTURES = join(import.meta.dirname ?? __dirname, "..", "checkpoint", "fix
 /** E4M3: 1, 1.5, -2 and 0.5 are 0x38, 0x3c, 0xc0 and 0x30. */
 const E4M3 = new Map([1, 1.5, -2, 0.5].map((value, i) => [value, [0x38, 0x3c, 0xc0, 0x30][i] as number]));
 
-function tensor(name: string, dtype: string, shape: readonly number[], values: readonly number[]): [string, CheckpointTensor] {
+function tensor(
+  name: string,
+  dtype: string,
+  shape: readonly number[],
+  values: readonly number[],
+): [string, CheckpointTensor] {
   const data =
-    dtype === "F32" ? new Uint8Array(Float32Array.from(values).buffer) : Uint8Array.from(values, (value) => E4M3.get(value) ?? value);
+    dtype === "F32"
+      ? new Uint8Array(Float32Array.from(values).buffer)
+      : Uint8Array.from(values, (value) => E4M3.get(value) ?? value);
   const read = async () => data.slice();
-  return [name, { name, dtype, shape, bytes: data.length, read, readF32: async () => toF32(dtype, await read(), "test", name) }];
+  return [
+    name,
+    { name, dtype, shape, bytes: data.length, read, readF32: async () => toF32(dtype, await read(), "test", name) },
+  ];
 }
 
 const WEIGHTS = [1, 1.5, -2, 0.5, 1, 1.5];
 const weight = (name = "fc.weight", dtype = "F8_E4M3") => tensor(name, dtype, [3, 2], WEIGHTS);
-const scale = (name: string, shape: readonly number[], values: readonly number[], dtype = "F32") => tensor(name, dtype, shape, values);
+const scale = (name: string, shape: readonly number[], values: readonly number[], dtype = "F32") =>
+  tensor(name, dtype, shape, values);
 const source = (...tensors: [string, CheckpointTensor][]) =>
   new WeightSource({ path: "w.safetensors", tensors: new Map(tensors) }, "c.json");
 const read = async (of: WeightSource, name = "fc.weight", shape: readonly number[] = [3, 2]) => [
@@ -69,7 +80,10 @@ describe("the scale of 8-bit floats", () => {
 
   test("for each row of a convolution, with the dimensions of 1 or without", async () => {
     for (const shape of [[3], [3, 1], [3, 1, 1, 1]]) {
-      const of = source(tensor("conv.weight", "F8_E4M3", [3, 1, 2, 1], WEIGHTS), scale("conv.weight_scale", shape, [1, 2, 4]));
+      const of = source(
+        tensor("conv.weight", "F8_E4M3", [3, 1, 2, 1], WEIGHTS),
+        scale("conv.weight_scale", shape, [1, 2, 4]),
+      );
       expect(await read(of, "conv.weight", [3, 1, 2, 1])).toEqual([1, 1.5, -4, 1, 4, 6]);
     }
   });
@@ -77,7 +91,10 @@ describe("the scale of 8-bit floats", () => {
   test("for squares of 128, of which the last are cut off, and for 32 of a row, as powers of two", async () => {
     const [rows, columns] = [200, 130];
     const ones = tensor("fc.weight", "F8_E4M3", [rows, columns], Array(rows * columns).fill(1));
-    const squares = await read(source(ones, scale("fc.weight_scale_inv", [2, 2], [1, 2, 4, 8])), "fc.weight", [rows, columns]);
+    const squares = await read(source(ones, scale("fc.weight_scale_inv", [2, 2], [1, 2, 4, 8])), "fc.weight", [
+      rows,
+      columns,
+    ]);
     for (const [row, column, value] of [
       [0, 0, 1],
       [127, 127, 1],
@@ -87,12 +104,19 @@ describe("the scale of 8-bit floats", () => {
     ] as const)
       expect(squares[row * columns + column], `${row}, ${column}`).toBe(value);
     const wide = tensor("fc.weight", "F8_E4M3", [2, 64], Array(128).fill(1.5));
-    const blocks = await read(source(wide, scale("fc.weight_scale", [2, 2], [127, 128, 126, 130], "F8_E8M0")), "fc.weight", [2, 64]);
+    const blocks = await read(
+      source(wide, scale("fc.weight_scale", [2, 2], [127, 128, 126, 130], "F8_E8M0")),
+      "fc.weight",
+      [2, 64],
+    );
     expect([blocks[0], blocks[31], blocks[32], blocks[64], blocks[127]]).toEqual([1.5, 1.5, 3, 0.75, 12]);
   });
 
   test("of activations has nothing to do with the weights", async () => {
-    const of = source(weight(), ...["input_scale", "scale_input", "output_scale"].map((name) => scale(`fc.${name}`, [], [8])));
+    const of = source(
+      weight(),
+      ...["input_scale", "scale_input", "output_scale"].map((name) => scale(`fc.${name}`, [], [8])),
+    );
     expect(await read(of)).toEqual(WEIGHTS);
     of.checkAllUsed([]);
   });
@@ -110,15 +134,33 @@ describe("the scale of 8-bit floats", () => {
       [scale("fc.weight_scale", [], [1]), scale("fc.scale_weight", [], [1])],
       /"fc\.weight_scale" and "fc\.scale_weight" both/,
     ],
-    ["a second factor", [scale("fc.weight_scale", [], [1]), scale("fc.weight_scale_2", [], [1])], /"fc\.weight_scale_2" beside it/],
-    ["a zero point", [scale("fc.weight_scale", [], [1]), scale("fc.weight_zero_point", [], [1])], /"fc\.weight_zero_point" beside it/],
-    ["a shape that divides nothing", [scale("fc.weight_scale", [2, 2], [1, 2, 3, 4])], /\[2, 2\] does not divide its shape \[3, 2\]/],
+    [
+      "a second factor",
+      [scale("fc.weight_scale", [], [1]), scale("fc.weight_scale_2", [], [1])],
+      /"fc\.weight_scale_2" beside it/,
+    ],
+    [
+      "a zero point",
+      [scale("fc.weight_scale", [], [1]), scale("fc.weight_zero_point", [], [1])],
+      /"fc\.weight_zero_point" beside it/,
+    ],
+    [
+      "a shape that divides nothing",
+      [scale("fc.weight_scale", [2, 2], [1, 2, 3, 4])],
+      /\[2, 2\] does not divide its shape \[3, 2\]/,
+    ],
     ["a vector of another length", [scale("fc.weight_scale", [5], [1, 2, 3, 4, 5])], /\[5\] does not divide/],
     ["nothing", [scale("fc.weight_scale", [0], [])], /\[0\] does not divide/],
     ["integers", [tensor("fc.weight_scale", "U8", [1], [127])], /holds integers \(U8\)/],
   ] as const)("is refused by its name where it is %s, whatever is ignored", (_what, tensors, message) => {
-    expect(() => source(weight(), ...(tensors as unknown as [string, CheckpointTensor][])).find("w", ["fc.weight"], [3, 2])).toThrow(
-      expect.objectContaining({ code: "WEIGHT_SCALE", where: 'tensor "fc.weight"', message: expect.stringMatching(message) }),
+    expect(() =>
+      source(weight(), ...(tensors as unknown as [string, CheckpointTensor][])).find("w", ["fc.weight"], [3, 2]),
+    ).toThrow(
+      expect.objectContaining({
+        code: "WEIGHT_SCALE",
+        where: 'tensor "fc.weight"',
+        message: expect.stringMatching(message),
+      }),
     );
   });
 
@@ -141,8 +183,11 @@ describe("the scale of 8-bit floats", () => {
   ] as const)("is refused where it may be of %s: nothing says how long its blocks are", (_what, shape, scales) => {
     const count = (sizes: readonly number[]) => sizes.reduce((product, size) => product * size, 1);
     const weights = tensor("fc.weight", "F8_E4M3", shape, Array(count(shape)).fill(1));
-    const found = () => source(weights, scale("fc.weight_scale", scales, Array(count(scales)).fill(2))).find("w", ["fc.weight"], shape);
-    expect(found).toThrow(expect.objectContaining({ code: "WEIGHT_SCALE", message: expect.stringContaining("does not divide") }));
+    const found = () =>
+      source(weights, scale("fc.weight_scale", scales, Array(count(scales)).fill(2))).find("w", ["fc.weight"], shape);
+    expect(found).toThrow(
+      expect.objectContaining({ code: "WEIGHT_SCALE", message: expect.stringContaining("does not divide") }),
+    );
   });
 
   test.each([

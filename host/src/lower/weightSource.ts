@@ -5,7 +5,10 @@ import { nearestNames } from "../config/spelling.js";
 import { elements } from "../program/program.js";
 import { WeightScales } from "./weightScales.js";
 
-/** A checkpoint tensor that was found under one of its spellings. `name` is the first spelling, whichever the checkpoint uses. */
+/**
+ * A checkpoint tensor that was found under one of its spellings. `name` is the first spelling, whichever the checkpoint
+ * uses.
+ */
 export interface FoundTensor {
   readonly name: string;
   readonly tensor: CheckpointTensor;
@@ -33,9 +36,9 @@ export class WeightSource {
   }
 
   /**
-   * The tensor under the first spelling that exists. `where` is the config's JSON path. Dimensions of 1 are not compared, so that a
-   * convolution of kernel 1 is a linear layer and `[1, 1, n]` a vector. 8-bit floats come multiplied with their scales. Throws `WEIGHT_MISSING`, `WEIGHT_SHAPE`, `WEIGHT_DTYPE`
-   * or `WEIGHT_SCALE`.
+   * The tensor under the first spelling that exists. `where` is the config's JSON path. Dimensions of 1 are not
+   * compared, so that a convolution of kernel 1 is a linear layer and `[1, 1, n]` a vector. 8-bit floats come
+   * multiplied with their scales. Throws `WEIGHT_MISSING`, `WEIGHT_SHAPE`, `WEIGHT_DTYPE` or `WEIGHT_SCALE`.
    */
   find(where: string, spellings: readonly string[], shape: readonly number[]): FoundTensor {
     const { tensors, path } = this.checkpoint;
@@ -75,7 +78,10 @@ export class WeightSource {
     return { name: spellings[0] as string, tensor: scaled.tensor, shape };
   }
 
-  /** Throws `WEIGHT_EXTRA` when the checkpoint holds tensors that no part of the config reads and no pattern of `ignore` covers. */
+  /**
+   * Throws `WEIGHT_EXTRA` when the checkpoint holds tensors that no part of the config reads and no pattern of `ignore`
+   * covers.
+   */
   checkAllUsed(ignore: readonly string[]): void {
     const extra = [...this.checkpoint.tensors.keys()].filter(
       (name) => !this.used.has(name) && !ignore.some((pattern) => globMatches(pattern, name)),
@@ -121,7 +127,9 @@ async function storedValue(tensor: CheckpointTensor, index: number): Promise<num
   return Number.isFinite(value) ? value : undefined;
 }
 
-/** What all names have in common at their beginning, in whole words: most likely a prefix that the config leaves out. */
+/**
+ * What all names have in common at their beginning, in whole words: most likely a prefix that the config leaves out.
+ */
 function beginning(names: Iterable<string>): string {
   let common: string[] | undefined;
   for (const name of names) {

@@ -5,7 +5,10 @@ import { defined, type Fact, type ModelFacts, type QkvLayout, type ScoreFactor }
 /** Layers of `layer_types` and `attention_types` that do not see all rows. */
 const LOCAL = /sliding|local|chunked|window/;
 
-/** How rows attend to each other, by the keys of a Hugging Face configuration and, where they say nothing, by its architecture. */
+/**
+ * How rows attend to each other, by the keys of a Hugging Face configuration and, where they say nothing, by its
+ * architecture.
+ */
 export function attentionFacts(architecture: Architecture | undefined, read: Keys, type: string): ModelFacts {
   const by = <Value>(value: Value | undefined): Fact<Value> | undefined =>
     architecture === undefined || value === undefined ? undefined : { value, place: `${read.at} model_type "${type}"` };
@@ -45,7 +48,8 @@ function rowsInSightOf(read: Keys, unsaid: number | undefined): Fact<number> | u
   if (window !== undefined && read.flag("use_bidirectional_attention")?.value === true)
     return { value: Math.floor(window.value / 2) + 1, place: window.place };
   if (window !== undefined) return window;
-  if (read.isNull("sliding_window")) return { value: Number.POSITIVE_INFINITY, place: `${read.at} sliding_window null` };
+  if (read.isNull("sliding_window"))
+    return { value: Number.POSITIVE_INFINITY, place: `${read.at} sliding_window null` };
   // Layers see a window whose size is the class's.
   return layers && { value: unsaid ?? 1, place: layers.place };
 }

@@ -10,12 +10,21 @@ interface Meaning {
 
 /** Factors, which do nothing at 1. */
 const FACTORS: readonly Meaning[] = [
-  { keys: ["residual_multiplier", "residual_scale", "scale_depth", "scale_resid"], what: "a factor on what each half of a block adds" },
-  { keys: ["key_multiplier", "attention_in_multiplier", "attention_out_multiplier"], what: "a factor within attention" },
+  {
+    keys: ["residual_multiplier", "residual_scale", "scale_depth", "scale_resid"],
+    what: "a factor on what each half of a block adds",
+  },
+  {
+    keys: ["key_multiplier", "attention_in_multiplier", "attention_out_multiplier"],
+    what: "a factor within attention",
+  },
 ];
 /** Bounds and counts, which do nothing when they are absent or 0. */
 const AMOUNTS: readonly Meaning[] = [
-  { keys: ["attn_logit_softcapping", "attn_logit_softcap", "attention_logit_cap"], what: "scores that are capped softly" },
+  {
+    keys: ["attn_logit_softcapping", "attn_logit_softcap", "attention_logit_cap"],
+    what: "scores that are capped softly",
+  },
   { keys: ["clip_qkv", "qkv_clip"], what: "queries, keys and values that are clipped" },
 ];
 const SWITCHES: readonly Meaning[] = [
@@ -28,7 +37,11 @@ const SWITCHES: readonly Meaning[] = [
 const EXPERTS = ["num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"];
 
 /** What a model does that no config can say: by its architecture, and by keys whatever its architecture is. */
-export function beyondFacts(architecture: Architecture | undefined, read: Keys, type: string): readonly Fact<string>[] | undefined {
+export function beyondFacts(
+  architecture: Architecture | undefined,
+  read: Keys,
+  type: string,
+): readonly Fact<string>[] | undefined {
   const scopes = [read, read.inner("attn_config")].flatMap((scope) => scope ?? []);
   const found = [
     ...(architecture?.beyond ?? []).map((value) => ({ value, place: `${read.at} model_type "${type}"` })),
@@ -74,7 +87,9 @@ function meant<Value>(
 /** BigBird's and its kin's attention to blocks of rows. */
 function sparse(read: Keys): Fact<string>[] {
   const kind = read.text("attention_type");
-  return kind !== undefined && /sparse/.test(kind.value) ? [{ value: "attention to some blocks of rows", place: kind.place }] : [];
+  return kind !== undefined && /sparse/.test(kind.value)
+    ? [{ value: "attention to some blocks of rows", place: kind.place }]
+    : [];
 }
 
 /** Layers that are no attention: state spaces, convolutions, recurrences. */
@@ -86,7 +101,10 @@ function otherLayers(read: Keys): Fact<string>[] {
     : [{ value: `layers of kind ${JSON.stringify(other.slice(0, 40))}`, place: layers.place }];
 }
 
-/** What has been done to rows before they come to a part that takes them as they are: whoever makes the rows has to do it too. */
+/**
+ * What has been done to rows before they come to a part that takes them as they are: whoever makes the rows has to do
+ * it too.
+ */
 export function rowsNote(place: string, does: string): string {
   return `what rows are: ${place} ${does} before the first block, which the part leaves to whoever gives it rows`;
 }
@@ -99,6 +117,8 @@ export function rowsNotes(read: Keys, width: Fact<number> | undefined): string[]
   return [
     ...(scaled?.value === true ? [rowsNote(scaled.place, "multiplies embeddings by the root of their width")] : []),
     ...(factor !== undefined && factor.value !== 1 ? [rowsNote(factor.place, "multiplies embeddings")] : []),
-    ...(narrow !== undefined && width !== undefined && narrow.value !== width.value ? [rowsNote(narrow.place, "projects embeddings")] : []),
+    ...(narrow !== undefined && width !== undefined && narrow.value !== width.value
+      ? [rowsNote(narrow.place, "projects embeddings")]
+      : []),
   ];
 }

@@ -9,7 +9,8 @@ import { ggufFacts } from "./ggufFacts.js";
 import { huggingFaceFacts, isHuggingFaceConfig, preprocessorFacts } from "./huggingFaceFacts.js";
 import type { ReadFacts } from "./modelFacts.js";
 
-const read = (name: string) => JSON.parse(readFileSync(new URL(`../../../configs/${name}.json`, import.meta.url), "utf8"));
+const read = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../../../configs/${name}.json`, import.meta.url), "utf8"));
 type Json = Record<string, unknown>;
 
 function check(config: ModelConfig, ...reads: ReadFacts[]): MetadataCheck {
@@ -93,7 +94,14 @@ describe("a ViT of Hugging Face", () => {
     ["width of a head", { head_dim: 32 }, {}, () => {}, "head_dim 32", ".attention.headDim (64)"],
     ["width", { hidden_size: 384, head_dim: 64 }, {}, () => {}, "hidden_size 384", ".width (192)"],
     ["layers", { num_hidden_layers: 24 }, {}, () => {}, "num_hidden_layers 24", ".layers (12)"],
-    ["width of the feed-forward", { intermediate_size: 1024 }, {}, () => {}, "intermediate_size 1024", ".ffn.hidden (768)"],
+    [
+      "width of the feed-forward",
+      { intermediate_size: 1024 },
+      {},
+      () => {},
+      "intermediate_size 1024",
+      ".ffn.hidden (768)",
+    ],
     ["activation", { hidden_act: "gelu_new" }, {}, () => {}, 'hidden_act "gelu_new" (gelu_tanh)', ".ffn.act (gelu)"],
     ["epsilon of norms", { layer_norm_eps: 1e-6 }, {}, () => {}, "layer_norm_eps 0.000001", ".norm.eps (1e-12)"],
     ["patch size", { patch_size: 14 }, {}, () => {}, "patch_size 14", ".embedding.patch (16)"],
@@ -114,9 +122,23 @@ describe("a ViT of Hugging Face", () => {
       ".embedding.mean ([0.5, 0.5, 0.5])",
     ],
     ["image deviation", {}, { image_std: 0.25 }, () => {}, "image_std 0.25 ([0.25, 0.25, 0.25])", ".embedding.std"],
-    ["causal attention", {}, {}, (part: { attention: Json }) => (part.attention.causal = true), "(false)", ".attention.causal (true)"],
+    [
+      "causal attention",
+      {},
+      {},
+      (part: { attention: Json }) => (part.attention.causal = true),
+      "(false)",
+      ".attention.causal (true)",
+    ],
     ["registers", { num_register_tokens: 4 }, {}, () => {}, "num_register_tokens 4", ".embedding.registers (0)"],
-    ["heads of keys and values", { num_key_value_heads: 1 }, {}, () => {}, "num_key_value_heads 1", ".attention.kvHeads (3)"],
+    [
+      "heads of keys and values",
+      { num_key_value_heads: 1 },
+      {},
+      () => {},
+      "num_key_value_heads 1",
+      ".attention.kvHeads (3)",
+    ],
   ];
   test.each(cases)("%s that differs is named with both places", (what, metadata, pixels, edit, theirs, ours) => {
     const { contradictions } = checkVit(metadata, pixels, edit as (part: Json) => void);
@@ -130,7 +152,9 @@ describe("a ViT of Hugging Face", () => {
   test("the size that pictures are cut to counts where the model does not say its own", () => {
     expect(checkVit({}, { do_center_crop: true, crop_size: 160 }).contradictions).toEqual([]);
     const { contradictions } = checkVit({ image_size: undefined }, { do_center_crop: true, crop_size: 160 });
-    expect(contradictions.map(({ metadata }) => metadata)).toEqual(["preprocessor_config.json crop_size 160 ([160, 160])"]);
+    expect(contradictions.map(({ metadata }) => metadata)).toEqual([
+      "preprocessor_config.json crop_size 160 ([160, 160])",
+    ]);
   });
 
   test("a window that no key names is that of the architecture", () => {
@@ -148,11 +172,14 @@ describe("a ViT of Hugging Face", () => {
   });
 
   test("of an architecture that is not known, keys say where norms stand and what is causal", () => {
-    const facts = (keys: Json) => huggingFaceFacts({ model_type: "model_of_tomorrow", ...keys }, false, "config.json").facts;
+    const facts = (keys: Json) =>
+      huggingFaceFacts({ model_type: "model_of_tomorrow", ...keys }, false, "config.json").facts;
     expect(facts({ do_stable_layer_norm: false }).normPlacement?.value).toBe("post");
     expect(facts({ norm_first: true }).normPlacement?.value).toBe("pre");
     expect(facts({ is_decoder: true }).causal?.value).toBe(true);
-    expect(facts({})).toEqual({ architecture: { value: "model_of_tomorrow", place: 'config.json model_type "model_of_tomorrow"' } });
+    expect(facts({})).toEqual({
+      architecture: { value: "model_of_tomorrow", place: 'config.json model_type "model_of_tomorrow"' },
+    });
   });
 
   test.each([
@@ -160,7 +187,9 @@ describe("a ViT of Hugging Face", () => {
     ["gelu_accurate", "gelu_tanh"],
     ["gelu_python_tanh", "gelu_tanh"],
   ])("the spelling %s is the function %s", (spelling, act) => {
-    expect(huggingFaceFacts({ model_type: "gpt2", hidden_act: spelling }, true, "config.json").facts.activation?.value).toEqual([act]);
+    expect(
+      huggingFaceFacts({ model_type: "gpt2", hidden_act: spelling }, true, "config.json").facts.activation?.value,
+    ).toEqual([act]);
   });
 
   test("a gated feed-forward has its own activation and width, whatever the others are", () => {
@@ -177,7 +206,11 @@ describe("a ViT of Hugging Face", () => {
   test("what is not said or not understood is named and is no contradiction", () => {
     const { layer_norm_eps: _eps, hidden_act: _act, ...less } = VIT;
     const config = parseConfig(read("vit-tiny-classifier"), "c.json");
-    const unknown = huggingFaceFacts({ ...less, model_type: "vit_of_tomorrow", hidden_act: "xielu" }, true, "config.json");
+    const unknown = huggingFaceFacts(
+      { ...less, model_type: "vit_of_tomorrow", hidden_act: "xielu" },
+      true,
+      "config.json",
+    );
     const { contradictions, unchecked } = check(config, unknown);
     expect(contradictions).toEqual([]);
     expect(unchecked).toEqual([
@@ -196,13 +229,20 @@ describe("a ViT of Hugging Face", () => {
       'what config.json model_type "vit_of_tomorrow" says of norms, positions and attention',
       'the activation: config.json hidden_act "xielu" is none that a config has',
     ]);
-    const unscaled = preprocessorFacts({ ...VIT_PIXELS, rescale_factor: 1 / 127.5, size: { shortest_edge: 224 } }, "p.json");
+    const unscaled = preprocessorFacts(
+      { ...VIT_PIXELS, rescale_factor: 1 / 127.5, size: { shortest_edge: 224 } },
+      "p.json",
+    );
     expect(unscaled.facts).toEqual({});
     expect(unscaled.unknown).toHaveLength(4);
   });
 
   test("of two towers the one that takes pictures counts", () => {
-    const clip = { model_type: "clip", vision_config: { ...VIT, model_type: "clip_vision_model" }, text_config: { hidden_size: 7 } };
+    const clip = {
+      model_type: "clip",
+      vision_config: { ...VIT, model_type: "clip_vision_model" },
+      text_config: { hidden_size: 7 },
+    };
     expect(huggingFaceFacts(clip, true, "config.json").facts.width).toEqual({
       value: 192,
       place: "config.json vision_config hidden_size 192",
@@ -211,7 +251,8 @@ describe("a ViT of Hugging Face", () => {
   });
 
   test("a file that has no model_type is none of Hugging Face", () => {
-    for (const other of [{ name: "lewm" }, [], null, "vit", { model_type: 3 }]) expect(isHuggingFaceConfig(other)).toBe(false);
+    for (const other of [{ name: "lewm" }, [], null, "vit", { model_type: 3 }])
+      expect(isHuggingFaceConfig(other)).toBe(false);
   });
 });
 
@@ -241,12 +282,15 @@ describe("models that a wrong config packs without a word", () => {
 
   test("BERT: its norms stand after the halves, and its positions are learned", () => {
     const bert = bertSmall();
-    const { contradictions } = check(parseConfig(bert.config(), "c.json"), huggingFaceFacts(bert.metadata, false, "config.json"));
+    const { contradictions } = check(
+      parseConfig(bert.config(), "c.json"),
+      huggingFaceFacts(bert.metadata, false, "config.json"),
+    );
     expect(contradictions.map(({ what }) => what)).toEqual(["norm placement", "positions"]);
     const decoder = huggingFaceFacts({ ...bert.metadata, is_decoder: true }, false, "config.json");
-    expect(check(parseConfig(bert.config(), "c.json"), decoder).contradictions.map(({ metadata }) => metadata)).toContain(
-      "config.json is_decoder true (true)",
-    );
+    expect(
+      check(parseConfig(bert.config(), "c.json"), decoder).contradictions.map(({ metadata }) => metadata),
+    ).toContain("config.json is_decoder true (true)");
   });
 });
 
@@ -272,8 +316,16 @@ describe("a GGUF", () => {
   });
 
   test("rotary positions, gated feed-forward and rms norms of a llama", () => {
-    const { contradictions } = check(config(), ggufFacts({ "general.architecture": "llama", "llama.rope.dimension_count": 8 }));
-    expect(contradictions.map(({ what }) => what)).toEqual(["positions", "kind of norm", "kind of the final norm", "gated feed-forward"]);
+    const { contradictions } = check(
+      config(),
+      ggufFacts({ "general.architecture": "llama", "llama.rope.dimension_count": 8 }),
+    );
+    expect(contradictions.map(({ what }) => what)).toEqual([
+      "positions",
+      "kind of norm",
+      "kind of the final norm",
+      "gated feed-forward",
+    ]);
   });
 
   const gguf = (keys: Json, architecture = "gpt2") =>
@@ -284,11 +336,19 @@ describe("a GGUF", () => {
 
   test.each([
     [{ "attention.scale": 0.5 }, "factor on the scores", "gpt2.attention.scale 0.5 (0.5)"],
-    [{ "attention.sliding_window": 5 }, "windows of attention", "gpt2.attention.sliding_window 5 (some layers see no further than 5 rows)"],
+    [
+      { "attention.sliding_window": 5 },
+      "windows of attention",
+      "gpt2.attention.sliding_window 5 (some layers see no further than 5 rows)",
+    ],
     [{ attn_logit_softcapping: 30 }, "scores that are capped softly", "gpt2.attn_logit_softcapping 30"],
     [{ "attention.clamp_kqv": 8 }, "queries, keys and values that are clipped", "gpt2.attention.clamp_kqv 8"],
     [{ residual_scale: 0.22 }, "a factor on what each half of a block adds", "gpt2.residual_scale 0.22"],
-    [{ use_parallel_residual: true }, "norm placement", "gpt2.use_parallel_residual true (attention and feed-forward side by side)"],
+    [
+      { use_parallel_residual: true },
+      "norm placement",
+      "gpt2.use_parallel_residual true (attention and feed-forward side by side)",
+    ],
   ] as const)("%o is held against the config", (keys, what, theirs) => {
     const { contradictions } = check(config(), gguf(keys));
     expect(contradictions.map((found) => [found.what, found.metadata])).toEqual([[what, theirs]]);

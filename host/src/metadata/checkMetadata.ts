@@ -60,9 +60,16 @@ const OF_NOTE = {
 const OF_PICTURES = { mean: "image mean", std: "image deviation" } as const;
 
 /**
- * Holds the facts against one transformer part. `source` is the config's file, `rows` the most rows of a run among which the part attends.
+ * Holds the facts against one transformer part. `source` is the config's file, `rows` the most rows of a run among
+ * which the part attends.
  */
-export function checkPart(facts: ModelFacts, name: string, part: TransformerConfig, source: string, rows: number): MetadataCheck {
+export function checkPart(
+  facts: ModelFacts,
+  name: string,
+  part: TransformerConfig,
+  source: string,
+  rows: number,
+): MetadataCheck {
   const check = new Check(facts, `parts.${name}`, source);
   const { ffn, norm } = part;
   const affects = norm.kind !== "none";
@@ -73,7 +80,8 @@ export function checkPart(facts: ModelFacts, name: string, part: TransformerConf
     check.one("norm", "kind of norm", norm.kind, ".norm.kind");
     checkEps(check, norm, ".norm.eps");
   }
-  if (part.finalNorm.kind !== "none") check.one("norm", "kind of the final norm", part.finalNorm.kind, ".finalNorm.kind");
+  if (part.finalNorm.kind !== "none")
+    check.one("norm", "kind of the final norm", part.finalNorm.kind, ".finalNorm.kind");
   checkEps(check, part.finalNorm, ".finalNorm.eps");
   check.one("width", "width", part.width, ".width");
   check.one("layers", "layers", part.layers, ".layers");
@@ -96,7 +104,11 @@ export function checkPart(facts: ModelFacts, name: string, part: TransformerConf
   const unchecked = Object.entries(noted)
     .filter(([key]) => facts[key as keyof ModelFacts] === undefined && matters(key as keyof typeof noted, part))
     .map(([, what]) => what);
-  return { checked: [...new Set(check.checked)], contradictions: check.contradictions, unchecked: [...unchecked, ...notes] };
+  return {
+    checked: [...new Set(check.checked)],
+    contradictions: check.contradictions,
+    unchecked: [...unchecked, ...notes],
+  };
 }
 
 function matters(key: keyof typeof OF_NOTE | keyof typeof OF_PICTURES, part: TransformerConfig): boolean {
@@ -116,7 +128,13 @@ function checkAttention(check: Check, { attention }: TransformerConfig, rows: nu
   check.sight(rows);
   // Of one head, or one in all, the layouts are the same.
   if (attention.qkv === "fused" && heads > 1)
-    check.one("qkvLayout", "layout of the fused query, key and value", "blocks", ".attention.qkv", (value) => LAYOUTS[value]);
+    check.one(
+      "qkvLayout",
+      "layout of the fused query, key and value",
+      "blocks",
+      ".attention.qkv",
+      (value) => LAYOUTS[value],
+    );
 }
 
 /** Each linear layer by itself: of a square weight no shape says which way round it is stored. */
@@ -143,7 +161,8 @@ function linearWeights({ width, attention, ffn, weights: { layer } }: Transforme
   return Object.entries(outputs).flatMap(([key, size]) => {
     const given = layer[key as keyof typeof outputs];
     if (given === undefined) return [];
-    const transposed = typeof given === "object" && !Array.isArray(given) && (given as { transposed: boolean }).transposed;
+    const transposed =
+      typeof given === "object" && !Array.isArray(given) && (given as { transposed: boolean }).transposed;
     return [{ key, transposed, square: size === width }];
   });
 }
@@ -188,7 +207,13 @@ class Check {
     this.source = source;
   }
 
-  one<Key extends Compared>(key: Key, what: string, own: ValueOf<Key>, path: string, show: (value: ValueOf<Key>) => string = String): void {
+  one<Key extends Compared>(
+    key: Key,
+    what: string,
+    own: ValueOf<Key>,
+    path: string,
+    show: (value: ValueOf<Key>) => string = String,
+  ): void {
     this.compare(key, what, own, path, (value) => value === own, show);
   }
 
@@ -244,7 +269,11 @@ class Check {
   /** What no config can say cannot agree. */
   beyond(): void {
     for (const { value, place } of this.facts.beyond ?? [])
-      this.contradictions.push({ what: value, metadata: place, config: `${this.source} ${this.part}, which has no such thing` });
+      this.contradictions.push({
+        what: value,
+        metadata: place,
+        config: `${this.source} ${this.part}, which has no such thing`,
+      });
   }
 
   private compare<Key extends Compared, Own>(

@@ -10,7 +10,10 @@ export interface DescribedPart {
 }
 
 /** The transformer parts, those that take pictures and those that take rows. */
-export function transformerParts(config: ModelConfig): { readonly pictures: DescribedPart[]; readonly rows: DescribedPart[] } {
+export function transformerParts(config: ModelConfig): {
+  readonly pictures: DescribedPart[];
+  readonly rows: DescribedPart[];
+} {
   const parts = Object.entries(config.parts).flatMap(([name, part]): DescribedPart[] =>
     part.kind === "transformer" ? [{ name, part, rows: rowsOf(config, name, part) }] : [],
   );

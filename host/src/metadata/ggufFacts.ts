@@ -4,7 +4,10 @@ import { defined, type Fact, type ModelFacts, type ReadFacts, type ScoreFactor }
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** What multiplies these weights takes them in this order alone, so the converter has turned what was stored the other way round. */
+/**
+ * What multiplies these weights takes them in this order alone, so the converter has turned what was stored the other
+ * way round.
+ */
 const TURNED = { value: false, place: "GGUF" } as const;
 
 /** The facts of a GGUF's key/values. Specification: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
@@ -16,7 +19,8 @@ export function ggufFacts(values: Values): ReadFacts {
 
 function languageFacts(values: Values, name: string): ReadFacts {
   const place = `general.architecture "${name}"`;
-  const by = <Value>(value: Value | undefined): Fact<Value> | undefined => (value === undefined ? undefined : { value, place });
+  const by = <Value>(value: Value | undefined): Fact<Value> | undefined =>
+    value === undefined ? undefined : { value, place };
   const architecture = ggufArchitectureOf(name);
   const number = numbersOf(values, name);
   const causal = values[`${name}.attention.causal`];
@@ -29,12 +33,17 @@ function languageFacts(values: Values, name: string): ReadFacts {
     firstPosition: architecture?.positions === "learned" ? by(0) : undefined,
     // The converter has added the 1.
     norm: by(architecture?.norm === "rms_norm_plus_one" ? "rms_norm" : architecture?.norm),
-    causal: typeof causal === "boolean" ? { value: causal, place: `${name}.attention.causal ${causal}` } : by(architecture?.causal),
+    causal:
+      typeof causal === "boolean"
+        ? { value: causal, place: `${name}.attention.causal ${causal}` }
+        : by(architecture?.causal),
     gatedFfn: by(architecture?.gated),
     eps: number("attention.layer_norm_epsilon") ?? number("attention.layer_norm_rms_epsilon"),
     ...sizes(number),
-    scoreFactor: scoreFactorOf(number) ?? by<ScoreFactor>(architecture && { factor: architecture.scoreFactor ?? "head" }),
-    rowsInSight: windowOf(number, architecture) ?? by(architecture && (architecture.window ?? Number.POSITIVE_INFINITY)),
+    scoreFactor:
+      scoreFactorOf(number) ?? by<ScoreFactor>(architecture && { factor: architecture.scoreFactor ?? "head" }),
+    rowsInSight:
+      windowOf(number, architecture) ?? by(architecture && (architecture.window ?? Number.POSITIVE_INFINITY)),
     // The converter has put fused tensors in order.
     qkvLayout: by(architecture && ("blocks" as const)),
     transposed: TURNED,
@@ -68,7 +77,10 @@ function windowOf(number: NumberOf, architecture: Architecture | undefined): Fac
   if (window === undefined) return undefined;
   if (window.value === 0) return { value: Number.POSITIVE_INFINITY, place: window.place };
   // Where rows see both sides, the window has half of it on each.
-  return { value: architecture?.causal === false ? Math.floor(window.value / 2) + 1 : window.value, place: window.place };
+  return {
+    value: architecture?.causal === false ? Math.floor(window.value / 2) + 1 : window.value,
+    place: window.place,
+  };
 }
 
 /** What no config can say, by keys that change numbers without a tensor. */
@@ -80,7 +92,11 @@ const BEYOND = [
   ["attention.max_alibi_bias", 0, "biases of attention by distance (ALiBi)"],
 ] as const;
 
-function beyondOf(number: NumberOf, architecture: Architecture | undefined, place: string): readonly Fact<string>[] | undefined {
+function beyondOf(
+  number: NumberOf,
+  architecture: Architecture | undefined,
+  place: string,
+): readonly Fact<string>[] | undefined {
   const found = [
     ...(architecture?.beyond ?? []).map((value) => ({ value, place })),
     ...BEYOND.flatMap(([key, neutral, value]) => {
@@ -91,12 +107,16 @@ function beyondOf(number: NumberOf, architecture: Architecture | undefined, plac
   return found.length === 0 ? undefined : found;
 }
 
-/** A vision tower (`mmproj`): pre-norm, with learned positions, in all models that the format was made for but those with rope. */
+/**
+ * A vision tower (`mmproj`): pre-norm, with learned positions, in all models that the format was made for but those
+ * with rope.
+ */
 function visionFacts(values: Values): ReadFacts {
   const number = numbersOf(values, "clip.vision");
   const channels = (key: string): Fact<readonly number[]> | undefined => {
     const value = values[`clip.vision.${key}`];
-    const list = ArrayBuffer.isView(value) || Array.isArray(value) ? Array.from(value as unknown as ArrayLike<number>) : [];
+    const list =
+      ArrayBuffer.isView(value) || Array.isArray(value) ? Array.from(value as unknown as ArrayLike<number>) : [];
     return list.length === 3 ? { value: list, place: `clip.vision.${key} [${list.join(", ")}]` } : undefined;
   };
   const side = number("image_size");
@@ -111,7 +131,10 @@ function visionFacts(values: Values): ReadFacts {
     mean: channels("image_mean"),
     std: channels("image_std"),
   });
-  return { facts, unknown: ['norm placement and positions: a GGUF of architecture "clip" does not say which vision tower it is'] };
+  return {
+    facts,
+    unknown: ['norm placement and positions: a GGUF of architecture "clip" does not say which vision tower it is'],
+  };
 }
 
 /** The format knows one GELU for both forms, and a third where it says nothing. */

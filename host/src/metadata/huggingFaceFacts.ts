@@ -30,7 +30,9 @@ const SWIGLU = (place: string): Fact<readonly ActivationFunction[]> => ({ value:
 /** Configurations of models of several towers: the one that takes pictures, and the one that takes rows. */
 const TOWERS = { pictures: ["vision_config"], rows: ["text_config"] } as const;
 
-/** A Hugging Face `config.json` is told by its `model_type`; other files of that name say nothing that is understood. */
+/**
+ * A Hugging Face `config.json` is told by its `model_type`; other files of that name say nothing that is understood.
+ */
 export function isHuggingFaceConfig(config: unknown): config is Json {
   return typeof config === "object" && config !== null && typeof (config as Json).model_type === "string";
 }
@@ -41,8 +43,9 @@ export function hasRowTower(config: Json): boolean {
 }
 
 /**
- * The facts of a Hugging Face `config.json`. Of a model of several towers those of the one that is wanted. Keys that are absent have a default
- * that is the class's and not written down: it is known where the table of architectures has it.
+ * The facts of a Hugging Face `config.json`. Of a model of several towers those of the one that is wanted. Keys that
+ * are absent have a default that is the class's and not written down: it is known where the table of architectures has
+ * it.
  */
 export function huggingFaceFacts(whole: Json, pictures: boolean, file: string): ReadFacts {
   const tower = TOWERS[pictures ? "pictures" : "rows"].find((key) => isObject(whole[key]));
@@ -52,11 +55,22 @@ export function huggingFaceFacts(whole: Json, pictures: boolean, file: string): 
   const architecture = architectureOf(type);
   const read = new Keys(config, at);
   const width = read.size("hidden_size", "d_model", "n_embd", "n_embed", "embed_dim", "dim");
-  const heads = read.size("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads", "decoder_attention_heads");
+  const heads = read.size(
+    "num_attention_heads",
+    "n_head",
+    "n_heads",
+    "num_heads",
+    "encoder_attention_heads",
+    "decoder_attention_heads",
+  );
   const act = read.text("hidden_act", "activation_function", "hidden_activation", "activation", "afn");
   const known = act && Object.hasOwn(ACTIVATIONS, act.value) ? ACTIVATIONS[act.value] : undefined;
   const swiglu = read.flag("use_swiglu_ffn");
-  const activation = swiglu?.value ? SWIGLU(swiglu.place) : act && known ? { value: [known], place: act.place } : undefined;
+  const activation = swiglu?.value
+    ? SWIGLU(swiglu.place)
+    : act && known
+      ? { value: [known], place: act.place }
+      : undefined;
   const unknown = [
     ...(architecture === undefined ? [`what ${at} model_type "${type}" says of norms, positions and attention`] : []),
     ...(act && !activation ? [`the activation: ${act.place} is none that a config has`] : []),
@@ -69,7 +83,14 @@ export function huggingFaceFacts(whole: Json, pictures: boolean, file: string): 
     beyond: beyondFacts(architecture, read, type),
     eps:
       epsOf(architecture, at, type) ??
-      read.number("layer_norm_eps", "layer_norm_epsilon", "rms_norm_eps", "layernorm_epsilon", "norm_eps", "norm_epsilon"),
+      read.number(
+        "layer_norm_eps",
+        "layer_norm_epsilon",
+        "rms_norm_eps",
+        "layernorm_epsilon",
+        "norm_eps",
+        "norm_epsilon",
+      ),
     activation,
     width,
     layers: read.size("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers"),
@@ -96,7 +117,11 @@ function towerType(whole: Json, config: Json, pictures: boolean): string {
 
 function ofArchitecture(architecture: Architecture | undefined, config: Json, at: string, type: string): ModelFacts {
   if (architecture === undefined) {
-    return defined({ normPlacement: placementOf(undefined, new Keys(config, at)), causal: causalOf(config, at), ...ropeOf(config, at) });
+    return defined({
+      normPlacement: placementOf(undefined, new Keys(config, at)),
+      causal: causalOf(config, at),
+      ...ropeOf(config, at),
+    });
   }
   const by = <Value>(value: Value | undefined): Fact<Value> | undefined =>
     value === undefined ? undefined : { value, place: `${at} model_type "${type}"` };
@@ -108,7 +133,9 @@ function ofArchitecture(architecture: Architecture | undefined, config: Json, at
   return defined({
     normPlacement: placement,
     positions: by(architecture.positions),
-    firstPosition: ["learned", "table"].includes(architecture.positions) ? by(architecture.firstPosition ?? 0) : undefined,
+    firstPosition: ["learned", "table"].includes(architecture.positions)
+      ? by(architecture.firstPosition ?? 0)
+      : undefined,
     norm: by(architecture.norm),
     causal: causalOf(config, at) ?? by(architecture.causal),
     gatedFfn: gated,
@@ -130,8 +157,10 @@ function causalOf(config: Json, at: string): Fact<boolean> | undefined {
   // A decoder's blocks attend to the encoder's rows as well, which no config can say.
   if (config.is_encoder_decoder === true)
     return { value: false, place: `${at} is_encoder_decoder true, of whose halves a config can say the encoder` };
-  if (config.use_bidirectional_attention === true) return { value: false, place: `${at} use_bidirectional_attention true` };
-  for (const key of ["is_decoder", "is_causal"]) if (config[key] === true) return { value: true, place: `${at} ${key} true` };
+  if (config.use_bidirectional_attention === true)
+    return { value: false, place: `${at} use_bidirectional_attention true` };
+  for (const key of ["is_decoder", "is_causal"])
+    if (config[key] === true) return { value: true, place: `${at} ${key} true` };
   return undefined;
 }
 
@@ -142,7 +171,8 @@ function kvHeadsOf(read: Keys, type: string, heads: Fact<number> | undefined): F
     if (many.value) return { value: 1, place: many.place };
     return heads && { value: heads.value, place: `${many.place} and ${heads.place}` };
   }
-  const given = read.size("num_key_value_heads", "num_kv_heads", "n_head_kv") ?? read.inner("attn_config")?.size("kv_n_heads");
+  const given =
+    read.size("num_key_value_heads", "num_kv_heads", "n_head_kv") ?? read.inner("attn_config")?.size("kv_n_heads");
   if (given !== undefined || type !== "gpt_bigcode") return given;
   return { value: 1, place: `${read.at} model_type "${type}"` };
 }
@@ -150,27 +180,42 @@ function kvHeadsOf(read: Keys, type: string, heads: Fact<number> | undefined): F
 /** Rotary positions can be told without knowing the architecture. */
 function ropeOf(config: Json, at: string): ModelFacts {
   for (const key of ["rope_theta", "rope_parameters", "rope_scaling", "rotary_dim", "rotary_pct"]) {
-    if (config[key] !== undefined && config[key] !== null) return { positions: { value: "rope", place: `${at} ${key}` } };
+    if (config[key] !== undefined && config[key] !== null)
+      return { positions: { value: "rope", place: `${at} ${key}` } };
   }
   const { position_embedding_type: kind } = config;
   if (config.alibi === true) return { positions: { value: "alibi", place: `${at} alibi true` } };
-  if (kind === "rotary" || kind === "rope") return { positions: { value: "rope", place: `${at} position_embedding_type "${kind}"` } };
+  if (kind === "rotary" || kind === "rope")
+    return { positions: { value: "rope", place: `${at} position_embedding_type "${kind}"` } };
   if (typeof kind === "string" && kind.startsWith("relative"))
-    return { positions: { value: "relative", place: `${at} position_embedding_type ${JSON.stringify(kind.slice(0, 40))}` } };
+    return {
+      positions: { value: "relative", place: `${at} position_embedding_type ${JSON.stringify(kind.slice(0, 40))}` },
+    };
   return {};
 }
 
 function hiddenOf(read: Keys, config: Json, width: Fact<number> | undefined): Fact<number> | undefined {
   // DistilBERT calls its width `dim`; elsewhere `hidden_dim` may be the width.
   const distilled = config.dim === undefined ? [] : ["hidden_dim"];
-  const given = read.size("intermediate_size", "ffn_dim", "n_inner", "d_ff", "encoder_ffn_dim", "decoder_ffn_dim", ...distilled);
+  const given = read.size(
+    "intermediate_size",
+    "ffn_dim",
+    "n_inner",
+    "d_ff",
+    "encoder_ffn_dim",
+    "decoder_ffn_dim",
+    ...distilled,
+  );
   const ratio = read.number("mlp_ratio");
   const swiglu = read.flag("use_swiglu_ffn");
   if (width === undefined || ratio === undefined) return swiglu?.value ? undefined : given;
   const hidden = Math.floor(width.value * ratio.value);
   // Two thirds of it, so that a gate beside it costs nothing, in steps of eight.
   if (swiglu?.value)
-    return { value: 8 * Math.ceil(Math.floor((hidden * 2) / 3) / 8), place: `${swiglu.place}, ${width.place} and ${ratio.place}` };
+    return {
+      value: 8 * Math.ceil(Math.floor((hidden * 2) / 3) / 8),
+      place: `${swiglu.place}, ${width.place} and ${ratio.place}`,
+    };
   return given ?? { value: hidden, place: `${width.place} times ${ratio.place}` };
 }
 
@@ -188,17 +233,21 @@ function resizeNotes(config: Json, read: Keys, file: string): string[] {
   const ours = "where the runtime stretches the whole of it to the model's size";
   const filter = read.whole("resample");
   const notes: string[] = [];
-  if (filter === undefined) notes.push(`the filter that pictures are resized by: ${file} names none, the runtime has a bilinear one`);
+  if (filter === undefined)
+    notes.push(`the filter that pictures are resized by: ${file} names none, the runtime has a bilinear one`);
   else if (filter.value !== BILINEAR)
     notes.push(
       `how pictures are resized: ${filter.place} (${FILTERS[filter.value] ?? "unknown"}), where the runtime has a bilinear filter`,
     );
   const cut =
-    config.do_center_crop === true ? (read.named("crop_size", "crop_pct") ?? `${file} do_center_crop true`) : read.named("crop_pct");
+    config.do_center_crop === true
+      ? (read.named("crop_size", "crop_pct") ?? `${file} do_center_crop true`)
+      : read.named("crop_pct");
   if (cut !== undefined) notes.push(`what is seen of a picture: ${cut} cuts out its middle, ${ours}`);
   const size = read.inner("size");
   const edge = size?.named("shortest_edge", "longest_edge", "max_height");
-  if (edge !== undefined && cut === undefined) notes.push(`what is seen of a picture: ${edge} keeps its shape, ${ours}`);
+  if (edge !== undefined && cut === undefined)
+    notes.push(`what is seen of a picture: ${edge} keeps its shape, ${ours}`);
   const pad = config.do_pad === true ? `${file} do_pad true` : undefined;
   if (pad !== undefined) notes.push(`what is seen of a picture: ${pad} lays it on a larger one, ${ours}`);
   return notes;

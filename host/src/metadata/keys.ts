@@ -13,10 +13,14 @@ export class Keys {
   }
 
   size(...keys: string[]): Fact<number> | undefined {
-    return this.first(keys, (value) => (Number.isInteger(value) && (value as number) > 0 ? (value as number) : undefined));
+    return this.first(keys, (value) =>
+      Number.isInteger(value) && (value as number) > 0 ? (value as number) : undefined,
+    );
   }
   whole(...keys: string[]): Fact<number> | undefined {
-    return this.first(keys, (value) => (Number.isInteger(value) && (value as number) >= 0 ? (value as number) : undefined));
+    return this.first(keys, (value) =>
+      Number.isInteger(value) && (value as number) >= 0 ? (value as number) : undefined,
+    );
   }
   number(...keys: string[]): Fact<number> | undefined {
     return this.first(keys, (value) => (typeof value === "number" ? value : undefined));
@@ -27,7 +31,9 @@ export class Keys {
   }
   texts(...keys: string[]): Fact<readonly string[]> | undefined {
     return this.first(keys, (value) =>
-      Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "string") ? (value as string[]) : undefined,
+      Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "string")
+        ? (value as string[])
+        : undefined,
     );
   }
   sizes(key: string): Fact<readonly number[]> | undefined {
@@ -59,7 +65,9 @@ export class Keys {
   channels(key: string): Fact<readonly number[]> | undefined {
     return this.first([key], (value) => {
       const list = typeof value === "number" ? [value, value, value] : value;
-      return Array.isArray(list) && list.length === 3 && list.every((item) => typeof item === "number") ? (list as number[]) : undefined;
+      return Array.isArray(list) && list.length === 3 && list.every((item) => typeof item === "number")
+        ? (list as number[])
+        : undefined;
     });
   }
   /** A side, two sides, or an object of height and width. */

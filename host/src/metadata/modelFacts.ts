@@ -9,17 +9,24 @@ export interface Fact<Value> {
 
 /** Where a block normalises: before its halves, after them, both, or before two halves that run side by side. */
 export type NormPlacement = "pre" | "post" | "both" | "parallel";
-/** How rows learn their place. `table`: positions that are stored or computed, and added once. `constant`: each row gets the same. */
+/**
+ * How rows learn their place. `table`: positions that are stored or computed, and added once. `constant`: each row gets
+ * the same.
+ */
 export type PositionKind = "learned" | "table" | "rope" | "relative" | "alibi" | "constant" | "none";
 /** `rms_norm_plus_one`: multiplied by 1 + weight. */
 export type NormKind = "layer_norm" | "rms_norm" | "rms_norm_plus_one";
 
 /**
- * The order of the rows of a fused query, key and value. `blocks`: all of q, then k, then v; `heads`: those of the first head, then those of the
- * second; `groups`: the queries that share a key, that key, its value, and so on; `blocks_qvk`: in parts, of which each has q, v and k.
+ * The order of the rows of a fused query, key and value. `blocks`: all of q, then k, then v; `heads`: those of the
+ * first head, then those of the second; `groups`: the queries that share a key, that key, its value, and so on;
+ * `blocks_qvk`: in parts, of which each has q, v and k.
  */
 export type QkvLayout = "blocks" | "heads" | "groups" | "blocks_qvk";
-/** The factor on the scores before softmax: a number, or 1 / sqrt(width of a head); `byLayer`: divided by the layer's number from 1 as well. */
+/**
+ * The factor on the scores before softmax: a number, or 1 / sqrt(width of a head); `byLayer`: divided by the layer's
+ * number from 1 as well.
+ */
 export interface ScoreFactor {
   readonly factor: number | "head";
   readonly byLayer?: boolean;

@@ -1,8 +1,15 @@
-import { type Engine, type EngineName, openFastestEngine, openNativeEngine, openRv32Engine, openWasmEngine } from "synapse-engine";
+import {
+  type Engine,
+  type EngineName,
+  openFastestEngine,
+  openNativeEngine,
+  openRv32Engine,
+  openWasmEngine,
+} from "synapse-engine";
 
 /**
- * Opens one build of the runtime, or the fastest that this machine has when no name is given. Rejects with an EngineError (`ADDON_MISSING`,
- * `BUILD_MISSING`, `QEMU_MISSING`, ...) when it cannot run here.
+ * Opens one build of the runtime, or the fastest that this machine has when no name is given. Rejects with an
+ * EngineError (`ADDON_MISSING`, `BUILD_MISSING`, `QEMU_MISSING`, ...) when it cannot run here.
  */
 export async function openEngine(name: EngineName | undefined): Promise<Engine> {
   switch (name) {

@@ -16,14 +16,20 @@ export interface OpenedModel {
   close(): Promise<void>;
 }
 
-/** Reads and opens the pack at `path`. Rejects with an InputError that names the file, the byte and what is wrong there. */
+/**
+ * Reads and opens the pack at `path`. Rejects with an InputError that names the file, the byte and what is wrong there.
+ */
 export async function openModelFile(path: string, engineName: EngineName | undefined): Promise<OpenedModel> {
   const file = await readInput(path, "a .syn file", PACK_BYTES_MAX);
   return openModelBytes(file, path, engineName);
 }
 
 /** As `openModelFile`, for a pack that is in memory already; `source` names it in errors. */
-export async function openModelBytes(file: Uint8Array, source: string, engineName: EngineName | undefined): Promise<OpenedModel> {
+export async function openModelBytes(
+  file: Uint8Array,
+  source: string,
+  engineName: EngineName | undefined,
+): Promise<OpenedModel> {
   const engine = await openEngine(engineName);
   try {
     const start = performance.now();
@@ -47,8 +53,8 @@ function packError(error: EngineError, source: string): InputError {
 }
 
 /**
- * True for made-up weights: their outputs mean nothing, and whoever shows one says so. Takes the `meta` of a pack or the metadata of a
- * checkpoint, where every value is text.
+ * True for made-up weights: their outputs mean nothing, and whoever shows one says so. Takes the `meta` of a pack or
+ * the metadata of a checkpoint, where every value is text.
  */
 export function isUntrained(meta: Readonly<Record<string, unknown>>): boolean {
   return meta.untrained === true || meta.untrained === "true";

@@ -1,4 +1,12 @@
-import type { ActivationHeader, ConstantHeader, EntryHeader, OpHeader, PackHeader, PortHeader, TensorHeader } from "../format/header.js";
+import type {
+  ActivationHeader,
+  ConstantHeader,
+  EntryHeader,
+  OpHeader,
+  PackHeader,
+  PortHeader,
+  TensorHeader,
+} from "../format/header.js";
 import type { Placement, Plan } from "../plan/plan.js";
 import type { Activation, Constant, Entry, Op, Port, Program, Tensor } from "../program/program.js";
 import { constantsOf } from "../program/program.js";
@@ -16,7 +24,12 @@ export interface PackIdentity {
 }
 
 /** The header of a planned program: tensors numbered, ops with numbers for operands. */
-export function emitHeader(program: Program, plan: Plan, places: ReadonlyMap<Constant, ConstantPlace>, identity: PackIdentity): PackHeader {
+export function emitHeader(
+  program: Program,
+  plan: Plan,
+  places: ReadonlyMap<Constant, ConstantPlace>,
+  identity: PackIdentity,
+): PackHeader {
   const numbering = new Numbering(plan, places);
   for (const constant of constantsOf(program)) numbering.number(constant);
   const entries = program.entries.map((entry) => emitEntry(entry, numbering));

@@ -17,11 +17,17 @@ const FIRST_SEED = 0x5eed0001;
 
 /** One vector an entry, at its full number of rows. */
 export function defaultGolden(entries: readonly Pick<EntryInfo, "name" | "rowsMax">[]): GoldenSpec[] {
-  return entries.slice(0, limits.goldens_max).map(({ name, rowsMax }, i) => ({ entry: name, rows: rowsMax, seed: FIRST_SEED + i }));
+  return entries
+    .slice(0, limits.goldens_max)
+    .map(({ name, rowsMax }, i) => ({ entry: name, rows: rowsMax, seed: FIRST_SEED + i }));
 }
 
 /** The inputs that a self-test vector stands for: one xorshift32 sequence through all inputs (docs/format.md). */
-export function goldenInputs(ports: readonly Pick<PortInfo, "type" | "shape" | "dynamic">[], rows: number, seed: number): Uint8Array[] {
+export function goldenInputs(
+  ports: readonly Pick<PortInfo, "type" | "shape" | "dynamic">[],
+  rows: number,
+  seed: number,
+): Uint8Array[] {
   let state = seed >>> 0;
   const next = () => {
     state = (state ^ (state << 13)) >>> 0;
@@ -42,9 +48,10 @@ export function goldenInputs(ports: readonly Pick<PortInfo, "type" | "shape" | "
 }
 
 /**
- * Runs each vector on an engine and answers the pack with their digests in its header, in place of those it had, and without a signature, which would
- * be wrong for it. Packs that are not `exact` are run too, and answered as they are, since their outputs differ between builds. Throws InputError `GOLDEN_NOT_FINITE` when a run gives numbers
- * that are not finite, whose bits are up to the machine.
+ * Runs each vector on an engine and answers the pack with their digests in its header, in place of those it had, and
+ * without a signature, which would be wrong for it. Packs that are not `exact` are run too, and answered as they are,
+ * since their outputs differ between builds. Throws InputError `GOLDEN_NOT_FINITE` when a run gives numbers that are
+ * not finite, whose bits are up to the machine.
  */
 export async function addGolden(pack: Uint8Array, engine: Engine, specs?: readonly GoldenSpec[]): Promise<Uint8Array> {
   const { header, blobsOffset, fileBytes } = readPack(pack, "pack");
@@ -66,14 +73,20 @@ export async function addGolden(pack: Uint8Array, engine: Engine, specs?: readon
       }
     }
     if (header.numeric !== "exact") return pack;
-    const tensors = header.tensors.map((tensor) => (isConstant(tensor) ? { ...tensor, offset: tensor.offset - blobsOffset } : tensor));
+    const tensors = header.tensors.map((tensor) =>
+      isConstant(tensor) ? { ...tensor, offset: tensor.offset - blobsOffset } : tensor,
+    );
     return writePack({ ...header, tensors, golden }, [{ offset: 0, bytes: pack.subarray(blobsOffset, fileBytes) }]);
   } finally {
     await model.close();
   }
 }
 
-function requireFinite(entry: string, ports: readonly Pick<PortInfo, "name" | "type">[], outputs: readonly Uint8Array[]): void {
+function requireFinite(
+  entry: string,
+  ports: readonly Pick<PortInfo, "name" | "type">[],
+  outputs: readonly Uint8Array[],
+): void {
   ports.forEach(({ name, type }, i) => {
     if (type !== "f32") return;
     const bad = new Float32Array((outputs[i] as Uint8Array).slice().buffer).find((value) => !Number.isFinite(value));

@@ -11,9 +11,10 @@ interface Matrix {
 }
 
 /**
- * Runs an entry of a pack with plain loops in double precision, on real regions at the planned offsets: the meaning of docs/format.md's table of
- * ops without the int8 arithmetic. An oracle for the runtime, for lowering, and for memory plans: regions start as NaN and every op overwrites its
- * scratch with NaN, so that a plan which lets two live tensors share bytes does not stay hidden.
+ * Runs an entry of a pack with plain loops in double precision, on real regions at the planned offsets: the meaning of
+ * docs/format.md's table of ops without the int8 arithmetic. An oracle for the runtime, for lowering, and for memory
+ * plans: regions start as NaN and every op overwrites its scratch with NaN, so that a plan which lets two live tensors
+ * share bytes does not stay hidden.
  */
 export class Interpreter {
   private readonly pack: ReadPack;
@@ -63,7 +64,8 @@ export class Interpreter {
     const matrix = this.matrix(tensor, rows);
     if (values.length !== matrix.rows * matrix.columns)
       throw new RangeError(`an input has ${values.length} values, expected ${matrix.rows * matrix.columns}`);
-    for (let i = 0; i < values.length; i++) matrix.set(Math.floor(i / matrix.columns), i % matrix.columns, values[i] as number);
+    for (let i = 0; i < values.length; i++)
+      matrix.set(Math.floor(i / matrix.columns), i % matrix.columns, values[i] as number);
   }
 
   /** A tensor as a matrix: all dimensions but the last are rows. */
@@ -90,7 +92,9 @@ export class Interpreter {
       rows: leading.reduce((product, dimension, i) => product * (i === 0 && tensor.dynamic ? rows : dimension), 1),
       columns,
       get: (row, column) =>
-        type === "u8" ? view.getUint8(offset + row * stride + column) : view.getFloat32(offset + (row * stride + column) * 4, true),
+        type === "u8"
+          ? view.getUint8(offset + row * stride + column)
+          : view.getFloat32(offset + (row * stride + column) * 4, true),
       set: (row, column, value) => {
         if (type === "u8") view.setUint8(offset + row * stride + column, value);
         else view.setFloat32(offset + (row * stride + column) * 4, value, true);
@@ -122,7 +126,15 @@ export class Interpreter {
         this.patchify(op, at(op.x), out);
         break;
       case "linear":
-        linear(at(op.x), at(op.w), out, maybe(op.bias), maybe(op.gate), maybe(op.residual), activation(op.act ?? "none"));
+        linear(
+          at(op.x),
+          at(op.w),
+          out,
+          maybe(op.bias),
+          maybe(op.gate),
+          maybe(op.residual),
+          activation(op.act ?? "none"),
+        );
         break;
       case "layer_norm":
         norm(at(op.x), out, op.eps, true, maybe(op.gamma), maybe(op.beta));
@@ -158,7 +170,11 @@ export class Interpreter {
   }
 
   private patchify(op: Extract<OpHeader, { op: "patchify" }>, x: Matrix, out: Matrix): void {
-    const [height, width, channels] = (this.pack.header.tensors[op.x] as ActivationHeader).shape as [number, number, number];
+    const [height, width, channels] = (this.pack.header.tensors[op.x] as ActivationHeader).shape as [
+      number,
+      number,
+      number,
+    ];
     const { patch } = op;
     const across = width / patch;
     for (let row = 0; row < (height / patch) * across; row++) {
@@ -166,7 +182,11 @@ export class Interpreter {
         const channel = Math.floor(column / (patch * patch));
         const y = Math.floor(row / across) * patch + (Math.floor(column / patch) % patch);
         const px = (row % across) * patch + (column % patch);
-        out.set(row, column, x.get(y * width + px, channel) * (op.scale[channel] as number) + (op.shift[channel] as number));
+        out.set(
+          row,
+          column,
+          x.get(y * width + px, channel) * (op.scale[channel] as number) + (op.shift[channel] as number),
+        );
       }
     }
   }
@@ -203,7 +223,14 @@ function linear(
   }
 }
 
-function norm(x: Matrix, out: Matrix, eps: number, centred: boolean, gamma: Matrix | undefined, beta: Matrix | undefined): void {
+function norm(
+  x: Matrix,
+  out: Matrix,
+  eps: number,
+  centred: boolean,
+  gamma: Matrix | undefined,
+  beta: Matrix | undefined,
+): void {
   const count = x.columns;
   for (let row = 0; row < out.rows; row++) {
     const values = Array.from({ length: count }, (_, column) => x.get(row, column));
@@ -264,7 +291,10 @@ export function activation(name: string): (value: number) => number {
   }
 }
 
-/** The error function to about 1e-15: its series near 0, a continued fraction of erfc beyond (Abramowitz and Stegun 7.1.6, 7.1.14). */
+/**
+ * The error function to about 1e-15: its series near 0, a continued fraction of erfc beyond (Abramowitz and
+ * Stegun 7.1.6, 7.1.14).
+ */
 export function erf(x: number): number {
   const magnitude = Math.abs(x);
   if (magnitude < 2.5) {

@@ -65,9 +65,13 @@ describe("a written pack", () => {
     const pack = readPack(bytes, "test.syn");
     const source = seededCheckpoint(LEWM_SMALL, 3);
     const at = (name: string) => pack.header.tensors.findIndex((tensor) => tensor.name === name);
-    expect(pack.decode(at("encoder.norm.weight"))).toEqual(await source.tensors.get("encoder.layernorm.weight")?.readF32());
+    expect(pack.decode(at("encoder.norm.weight"))).toEqual(
+      await source.tensors.get("encoder.layernorm.weight")?.readF32(),
+    );
     expect(pack.isPanels(at("encoder.layers.0.ffn.up.weight"))).toBe(true);
-    expect(pack.decode(at("action_encoder.2.weight"))).toEqual(await source.tensors.get("action_encoder.embed.0.weight")?.readF32());
+    expect(pack.decode(at("action_encoder.2.weight"))).toEqual(
+      await source.tensors.get("action_encoder.embed.0.weight")?.readF32(),
+    );
   });
 
   it("is plain CBOR that any decoder reads, without tags or records", () => {
@@ -108,7 +112,8 @@ describe("a damaged pack is refused", () => {
   });
 
   it("with the code of what is wrong", () => {
-    const prefix = (edit: (copy: Uint8Array, view: DataView) => void) => codeOf(() => readPack(resealed(edit), "test.syn"));
+    const prefix = (edit: (copy: Uint8Array, view: DataView) => void) =>
+      codeOf(() => readPack(resealed(edit), "test.syn"));
     expect(codeOf(() => readPack(new Uint8Array(0), "x"))).toBe("PACK_TRUNCATED");
     expect(codeOf(() => readPack(bytes.subarray(0, 63), "x"))).toBe("PACK_TRUNCATED");
     expect(codeOf(() => readPack(bytes.subarray(0, bytes.length - 1), "x"))).toBe("PACK_TRUNCATED");
@@ -125,7 +130,12 @@ describe("a damaged pack is refused", () => {
   const headers: [string, (header: Record<string, never> & PackHeader) => void, string, RegExp][] = [
     ["an unknown key", (h) => Object.assign(h, { extra: 1 }), "PACK_HEADER", /extra.*docs\/format\.md/],
     ["a missing key", (h) => Reflect.deleteProperty(h, "regions"), "PACK_HEADER", /regions/],
-    ["an unknown op", (h) => Object.assign(h.entries[0]?.ops[0] ?? {}, { op: "rope" }), "PACK_HEADER", /entries\[0\]\.ops\[0\]/],
+    [
+      "an unknown op",
+      (h) => Object.assign(h.entries[0]?.ops[0] ?? {}, { op: "rope" }),
+      "PACK_HEADER",
+      /entries\[0\]\.ops\[0\]/,
+    ],
     [
       "a tensor that is not there",
       (h) => Object.assign(h.entries[0]?.ops[1] ?? {}, { x: 9999 }),
@@ -138,18 +148,48 @@ describe("a damaged pack is refused", () => {
       "PACK_OP",
       /entries\[0\]\.ops\[1\]\.out/,
     ],
-    ["a constant beyond the file", (h) => Object.assign(h.tensors[0] ?? {}, { offset: 64 << 20 }), "PACK_TENSOR", /tensors\[0\].*beyond/],
-    ["a constant at an odd place", (h) => Object.assign(h.tensors[0] ?? {}, { offset: 4 }), "PACK_TENSOR", /tensors\[0\].*multiple of 64/],
-    ["a constant of the wrong size", (h) => Object.assign(h.tensors[0] ?? {}, { bytes: 3 }), "PACK_TENSOR", /tensors\[0\].*3 bytes/],
+    [
+      "a constant beyond the file",
+      (h) => Object.assign(h.tensors[0] ?? {}, { offset: 64 << 20 }),
+      "PACK_TENSOR",
+      /tensors\[0\].*beyond/,
+    ],
+    [
+      "a constant at an odd place",
+      (h) => Object.assign(h.tensors[0] ?? {}, { offset: 4 }),
+      "PACK_TENSOR",
+      /tensors\[0\].*multiple of 64/,
+    ],
+    [
+      "a constant of the wrong size",
+      (h) => Object.assign(h.tensors[0] ?? {}, { bytes: 3 }),
+      "PACK_TENSOR",
+      /tensors\[0\].*3 bytes/,
+    ],
     [
       "a shape too large to count",
       (h) => Object.assign(h.tensors[0] ?? {}, { shape: [1 << 24, 1 << 24, 1 << 24, 1 << 24] }),
       "PACK_TENSOR",
       /too many elements/,
     ],
-    ["an empty dimension", (h) => Object.assign(h.tensors[0] ?? {}, { shape: [0] }), "PACK_HEADER", /tensors\[0\]\.shape/],
-    ["an activation beyond its region", (h) => Object.assign(h.tensors.at(-1) ?? {}, { offset: 1 << 28 }), "PACK_TENSOR", /region/],
-    ["a port that is a constant", (h) => Object.assign(h.entries[0]?.outputs[0] ?? {}, { tensor: 0 }), "PACK_PORT", /outputs\[0\]/],
+    [
+      "an empty dimension",
+      (h) => Object.assign(h.tensors[0] ?? {}, { shape: [0] }),
+      "PACK_HEADER",
+      /tensors\[0\]\.shape/,
+    ],
+    [
+      "an activation beyond its region",
+      (h) => Object.assign(h.tensors.at(-1) ?? {}, { offset: 1 << 28 }),
+      "PACK_TENSOR",
+      /region/,
+    ],
+    [
+      "a port that is a constant",
+      (h) => Object.assign(h.entries[0]?.outputs[0] ?? {}, { tensor: 0 }),
+      "PACK_PORT",
+      /outputs\[0\]/,
+    ],
   ];
   it.each(headers)("%s", (_, edit, code, message) => {
     const pack = reheaded(edit as (header: PackHeader) => void);
@@ -267,7 +307,9 @@ describe("self-test inputs", () => {
     );
     // xorshift32 from 1: 270369, 67634689, 2647435461, 307599695.
     expect([...(image as Uint8Array)]).toEqual([270369, 67634689, 2647435461].map((value) => value >>> 24));
-    expect(new Float32Array((row as Uint8Array).slice().buffer)).toEqual(Float32Array.of((307599695 >>> 8) * 2 ** -23 - 1));
+    expect(new Float32Array((row as Uint8Array).slice().buffer)).toEqual(
+      Float32Array.of((307599695 >>> 8) * 2 ** -23 - 1),
+    );
   });
 });
 

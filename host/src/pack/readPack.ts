@@ -1,6 +1,13 @@
 import { InputError } from "synapse-engine/errors";
 import { storageTypes } from "../compress/types/index.js";
-import { type ActivationHeader, type ConstantHeader, checkHeader, isConstant, type OpHeader, type PackHeader } from "../format/header.js";
+import {
+  type ActivationHeader,
+  type ConstantHeader,
+  checkHeader,
+  isConstant,
+  type OpHeader,
+  type PackHeader,
+} from "../format/header.js";
 import { ALIGNMENT, MAGIC, PREFIX_BYTES, SHA256_OFFSET, VERSION_MAJOR, VERSION_MINOR } from "../format/layout.js";
 import { limits } from "../format/limits.js";
 import { type OperandUse, operandKeys } from "../format/ops.js";
@@ -30,8 +37,9 @@ export interface ReadPack {
 }
 
 /**
- * Reads and checks a `.syn` file, of which a signature may follow (signPack.ts checks those): prefix, digest, header, every offset, size and operand number. `source` names it in messages. Throws
- * InputError of a code `PACK_*`. The runtime's own check is stricter about the shapes of ops.
+ * Reads and checks a `.syn` file, of which a signature may follow (signPack.ts checks those): prefix, digest, header,
+ * every offset, size and operand number. `source` names it in messages. Throws InputError of a code `PACK_*`. The
+ * runtime's own check is stricter about the shapes of ops.
  */
 export function readPack(file: Uint8Array, source: string): ReadPack {
   const { pack: bytes, signature } = splitSignature(file);
@@ -75,7 +83,13 @@ export function readPack(file: Uint8Array, source: string): ReadPack {
   };
 }
 
-function packError(source: string, code: string, where: string | undefined, message: string, expected?: string): InputError {
+function packError(
+  source: string,
+  code: string,
+  where: string | undefined,
+  message: string,
+  expected?: string,
+): InputError {
   return new InputError({
     code,
     source,
@@ -114,14 +128,29 @@ function checkPrefix(bytes: Uint8Array, source: string): { headerBytes: number; 
   if (fileBytes < blobsOffset)
     throw fail("PACK_PREFIX", 16, `a file of ${fileBytes} bytes would end before its blobs`, `at least ${blobsOffset}`);
   if (fileBytes > bytes.length)
-    throw fail("PACK_TRUNCATED", bytes.length, `the file has ${bytes.length} bytes`, `${fileBytes}, as its prefix says`);
+    throw fail(
+      "PACK_TRUNCATED",
+      bytes.length,
+      `the file has ${bytes.length} bytes`,
+      `${fileBytes}, as its prefix says`,
+    );
   if (fileBytes < bytes.length)
-    throw fail("PACK_PREFIX", fileBytes, `${bytes.length - fileBytes} bytes follow the end of the file`, `${fileBytes} bytes`);
+    throw fail(
+      "PACK_PREFIX",
+      fileBytes,
+      `${bytes.length - fileBytes} bytes follow the end of the file`,
+      `${fileBytes} bytes`,
+    );
   if (view.getUint32(24, true) !== 0 || view.getUint32(28, true) !== 0)
     throw fail("PACK_PREFIX", 24, "the reserved bytes are not zero", "0");
   const digest = packDigest(bytes);
   if (digest.some((byte, i) => bytes[SHA256_OFFSET + i] !== byte)) {
-    throw fail("PACK_DIGEST", SHA256_OFFSET, "the bytes are not those that were packed: the SHA-256 differs", "an undamaged copy");
+    throw fail(
+      "PACK_DIGEST",
+      SHA256_OFFSET,
+      "the bytes are not those that were packed: the SHA-256 differs",
+      "an undamaged copy",
+    );
   }
   return { headerBytes, blobsOffset };
 }
@@ -132,12 +161,21 @@ function decodeHeader(bytes: Uint8Array, source: string): PackHeader {
     value = decodeStrictCbor(bytes, limits.cbor_depth_max);
   } catch (error) {
     if (!(error instanceof CborError)) throw error;
-    throw packError(source, "PACK_CBOR", `byte ${PREFIX_BYTES + error.offset}`, error.message, "a header as docs/format.md describes");
+    throw packError(
+      source,
+      "PACK_CBOR",
+      `byte ${PREFIX_BYTES + error.offset}`,
+      error.message,
+      "a header as docs/format.md describes",
+    );
   }
   return checkHeader(value, source);
 }
 
-/** Checks that operands and ports exist and are of the right kind; answers the tensors that are weights of linear layers. */
+/**
+ * Checks that operands and ports exist and are of the right kind; answers the tensors that are weights of linear
+ * layers.
+ */
 function checkOps(header: PackHeader, source: string): Set<number> {
   const weights = new Set<number>();
   const others = new Set<number>();
@@ -147,7 +185,13 @@ function checkOps(header: PackHeader, source: string): Set<number> {
       for (const [key, i, use] of operandNumbers(op)) {
         const tensor = header.tensors[i];
         if (tensor === undefined)
-          throw packError(source, "PACK_OP", `${where}.${key}`, `there is no tensor ${i}`, `0 to ${header.tensors.length - 1}`);
+          throw packError(
+            source,
+            "PACK_OP",
+            `${where}.${key}`,
+            `there is no tensor ${i}`,
+            `0 to ${header.tensors.length - 1}`,
+          );
         const mustBeConstant = use === "weight" || use === "vector";
         const mustBeActivation = !mustBeConstant && use !== "operand";
         if (isConstant(tensor) ? mustBeActivation : mustBeConstant) {
@@ -183,7 +227,13 @@ function checkOps(header: PackHeader, source: string): Set<number> {
   });
   for (const i of weights) {
     if (others.has(i))
-      throw packError(source, "PACK_TENSOR", `tensors[${i}]`, "is a linear weight and used elementwise too", "one of the two");
+      throw packError(
+        source,
+        "PACK_TENSOR",
+        `tensors[${i}]`,
+        "is a linear weight and used elementwise too",
+        "one of the two",
+      );
   }
   return weights;
 }
@@ -206,9 +256,12 @@ function checkConstant(
   source: string,
 ): void {
   const { type, shape, offset, bytes } = tensor;
-  const fail = (message: string, expected?: string) => packError(source, "PACK_TENSOR", where, `"${tensor.name}": ${message}`, expected);
-  if (offset < blobsOffset || offset % ALIGNMENT !== 0) throw fail(`offset ${offset}`, `a multiple of ${ALIGNMENT} from ${blobsOffset}`);
-  if (offset + bytes > fileBytes) throw fail(`${bytes} bytes at ${offset} reach beyond the file`, `an end at ${fileBytes} or before`);
+  const fail = (message: string, expected?: string) =>
+    packError(source, "PACK_TENSOR", where, `"${tensor.name}": ${message}`, expected);
+  if (offset < blobsOffset || offset % ALIGNMENT !== 0)
+    throw fail(`offset ${offset}`, `a multiple of ${ALIGNMENT} from ${blobsOffset}`);
+  if (offset + bytes > fileBytes)
+    throw fail(`${bytes} bytes at ${offset} reach beyond the file`, `an end at ${fileBytes} or before`);
   if (panels) {
     const [n, k] = shape;
     if (shape.length !== 2 || n === undefined || k === undefined)
@@ -225,13 +278,18 @@ function checkConstant(
 
 function checkActivation(tensor: ActivationHeader, header: PackHeader, where: string, source: string): void {
   const { shape, offset, region, stride, type } = tensor;
-  const fail = (message: string, expected?: string) => packError(source, "PACK_TENSOR", where, `"${tensor.name}": ${message}`, expected);
+  const fail = (message: string, expected?: string) =>
+    packError(source, "PACK_TENSOR", where, `"${tensor.name}": ${message}`, expected);
   if (offset % 4 !== 0) throw fail(`offset ${offset}`, "a multiple of 4");
   const columns = shape[1];
   if (stride !== undefined && (shape.length !== 2 || columns === undefined || stride < columns)) {
-    throw fail(`stride ${stride} for shape [${shape.join(", ")}]`, "two dimensions and a stride of at least the columns");
+    throw fail(
+      `stride ${stride} for shape [${shape.join(", ")}]`,
+      "two dimensions and a stride of at least the columns",
+    );
   }
   const span = stride === undefined ? elements(shape) : ((shape[0] as number) - 1) * stride + (columns as number);
   const end = offset + span * activationBytes(type);
-  if (end > header.regions[region]) throw fail(`ends at byte ${end} of region ${region}`, `${header.regions[region]} or before`);
+  if (end > header.regions[region])
+    throw fail(`ends at byte ${end} of region ${region}`, `${header.regions[region]} or before`);
 }

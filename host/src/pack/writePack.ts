@@ -21,7 +21,10 @@ const encoder = new Encoder({ useRecords: false, variableMapSize: true, tagUint8
  */
 export function writePack(header: PackHeader, blobs: readonly Blob[], source = "pack"): Uint8Array<ArrayBuffer> {
   const { headerBytes, blobsOffset } = layHeader(header, source);
-  const fileBytes = blobs.reduce((end, blob) => Math.max(end, blobsOffset + blob.offset + blob.bytes.length), blobsOffset);
+  const fileBytes = blobs.reduce(
+    (end, blob) => Math.max(end, blobsOffset + blob.offset + blob.bytes.length),
+    blobsOffset,
+  );
   if (fileBytes > limits.file_bytes_max)
     throw tooLarge(source, `the file would have ${fileBytes} bytes`, "at most 4,294,967,295: smaller types");
   const file = new Uint8Array(fileBytes);
@@ -43,12 +46,17 @@ export function packDigest(file: Uint8Array): Uint8Array {
   return createHash("sha256").update(file.subarray(0, SHA256_OFFSET)).update(file.subarray(PREFIX_BYTES)).digest();
 }
 
-/** Offsets depend on the header's length and it on their digits: from below, the smallest blobs offset that agrees with itself is found. */
+/**
+ * Offsets depend on the header's length and it on their digits: from below, the smallest blobs offset that agrees with
+ * itself is found.
+ */
 function layHeader(header: PackHeader, source: string): { headerBytes: Uint8Array; blobsOffset: number } {
   let blobsOffset = 0;
   for (;;) {
     const at = blobsOffset;
-    const tensors = header.tensors.map((tensor) => (isConstant(tensor) ? { ...tensor, offset: tensor.offset + at } : tensor));
+    const tensors = header.tensors.map((tensor) =>
+      isConstant(tensor) ? { ...tensor, offset: tensor.offset + at } : tensor,
+    );
     const headerBytes = encoder.encode(inOrder({ ...header, tensors }));
     if (headerBytes.length > limits.header_bytes_max) {
       throw tooLarge(

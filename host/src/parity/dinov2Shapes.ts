@@ -15,7 +15,8 @@ export function dinov2Shapes(dimensions: VitDimensions): Shapes {
   for (let i = 0; i < layers; i++) {
     const layer = `encoder.layer.${i}`;
     addModule(shapes, `${layer}.norm1`, [width]);
-    for (const part of ["query", "key", "value"]) addModule(shapes, `${layer}.attention.attention.${part}`, [width, width]);
+    for (const part of ["query", "key", "value"])
+      addModule(shapes, `${layer}.attention.attention.${part}`, [width, width]);
     addModule(shapes, `${layer}.attention.output.dense`, [width, width]);
     shapes.set(`${layer}.layer_scale1.lambda1`, [width]);
     addModule(shapes, `${layer}.norm2`, [width]);

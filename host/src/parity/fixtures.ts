@@ -40,9 +40,13 @@ export function loadFixture<Dimensions>(name: string): Fixture<Dimensions> {
     dimensions: index.dimensions as Dimensions,
     array(key) {
       const entry = index.arrays[key];
-      if (entry === undefined) throw new Error(`fixture ${name} has no array '${key}'; it has ${Object.keys(index.arrays).join(", ")}`);
+      if (entry === undefined)
+        throw new Error(`fixture ${name} has no array '${key}'; it has ${Object.keys(index.arrays).join(", ")}`);
       const bytes = entry.shape.reduce((product, size) => product * size, 4);
-      return { shape: entry.shape, values: new Float32Array(Uint8Array.from(blob.subarray(entry.offset, entry.offset + bytes)).buffer) };
+      return {
+        shape: entry.shape,
+        values: new Float32Array(Uint8Array.from(blob.subarray(entry.offset, entry.offset + bytes)).buffer),
+      };
     },
   };
 }

@@ -5,4 +5,9 @@ export { lewmEncoderOnnx, writeLewmEncoderOnnx } from "./onnxEncoder.js";
 export { seededActions, seededImage } from "./seeded.js";
 export { seededCheckpoint, seededValues, writeSeededCheckpoint } from "./seededCheckpoint.js";
 export type { Shapes } from "./shapes.js";
-export { VIT_TINY_CLASSIFIER, type VitClassifierDimensions, type VitDimensions, vitClassifierShapes } from "./vitShapes.js";
+export {
+  VIT_TINY_CLASSIFIER,
+  type VitClassifierDimensions,
+  type VitDimensions,
+  vitClassifierShapes,
+} from "./vitShapes.js";

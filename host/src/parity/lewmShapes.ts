@@ -61,7 +61,8 @@ export const LEWM_SMALL: LewmDimensions = {
 
 /** The state_dict of LeWM (arXiv 2603.19312), with the keys of the published checkpoints. */
 export function lewmShapes(dimensions: LewmDimensions): Shapes {
-  const { image, patch, width, encoderLayers, encoderMlp, actionIn, actionSmoothed, actionHidden, projectorHidden } = dimensions;
+  const { image, patch, width, encoderLayers, encoderMlp, actionIn, actionSmoothed, actionHidden, projectorHidden } =
+    dimensions;
   const shapes = new Map<string, readonly number[]>();
   addVitEncoder(shapes, "encoder", { image, patch, width, layers: encoderLayers, mlp: encoderMlp });
   addPredictor(shapes, dimensions);

@@ -106,7 +106,11 @@ function attention(width: number, heads: number) {
 
 type Described = Pick<Misread, "metadata"> & { readonly part: Readonly<Record<string, unknown>> };
 
-function misread(name: string, ignore: readonly string[], describe: (dimensions: MisreadDimensions) => Described): Misread {
+function misread(
+  name: string,
+  ignore: readonly string[],
+  describe: (dimensions: MisreadDimensions) => Described,
+): Misread {
   const fixture: Fixture<MisreadDimensions> = loadFixture(name);
   const { seed, dimensions } = fixture;
   const { width, layers, rows, samples, shapes } = dimensions;

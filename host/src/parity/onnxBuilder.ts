@@ -1,12 +1,21 @@
-import { type Chunks, modelProto, nodeProto, type OnnxAttribute, type OnnxType, type OnnxValue, tensorProto } from "./onnxProto.js";
+import {
+  type Chunks,
+  modelProto,
+  nodeProto,
+  type OnnxAttribute,
+  type OnnxType,
+  type OnnxValue,
+  tensorProto,
+} from "./onnxProto.js";
 
 /** Opset 20 has LayerNormalization and Gelu as single operators; IR 9 goes with it. */
 const OPSET = 20;
 const IR_VERSION = 9;
 
 /**
- * How linear layers compute. `int8` is the form that onnxruntime's `quantize_dynamic(per_channel=True)` gives: activations to uint8 with one
- * scale a tensor at run time, weights to symmetric int8 with one scale a column, products summed in int32.
+ * How linear layers compute. `int8` is the form that onnxruntime's `quantize_dynamic(per_channel=True)` gives:
+ * activations to uint8 with one scale a tensor at run time, weights to symmetric int8 with one scale a column, products
+ * summed in int32.
  */
 export type OnnxLinearType = "f32" | "int8";
 
@@ -37,13 +46,21 @@ export class OnnxBuilder {
   }
 
   /** A node with one output, which is named like the node. */
-  node(op: string, name: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}): string {
+  node(
+    op: string,
+    name: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>> = {},
+  ): string {
     this.#nodes.push(nodeProto(op, name, inputs, [name], attributes));
     return name;
   }
 
   reshape(name: string, x: string, shape: readonly number[]): string {
-    return this.node("Reshape", name, [x, this.constant(`${name}.shape`, "int64", [shape.length], BigInt64Array.from(shape, BigInt))]);
+    return this.node("Reshape", name, [
+      x,
+      this.constant(`${name}.shape`, "int64", [shape.length], BigInt64Array.from(shape, BigInt)),
+    ]);
   }
 
   transpose(name: string, x: string, perm: readonly number[]): string {
@@ -51,7 +68,10 @@ export class OnnxBuilder {
   }
 
   layerNorm(name: string, x: string, gamma: Float32Array, beta: Float32Array, epsilon: number): string {
-    const constants = [this.floats(`${name}.weight`, [gamma.length], gamma), this.floats(`${name}.bias`, [beta.length], beta)];
+    const constants = [
+      this.floats(`${name}.weight`, [gamma.length], gamma),
+      this.floats(`${name}.bias`, [beta.length], beta),
+    ];
     return this.node("LayerNormalization", name, [x, ...constants], { axis: 2, epsilon: { float: epsilon } });
   }
 
@@ -60,13 +80,16 @@ export class OnnxBuilder {
     const outputs = bias.length;
     const inputs = weight.length / outputs;
     const product =
-      this.#linearType === "f32" ? this.#matMul(name, x, weight, inputs, outputs) : this.#matMulInteger(name, x, weight, inputs, outputs);
+      this.#linearType === "f32"
+        ? this.#matMul(name, x, weight, inputs, outputs)
+        : this.#matMulInteger(name, x, weight, inputs, outputs);
     return this.node("Add", name, [product, this.floats(`${name}.bias`, [outputs], bias)]);
   }
 
   #matMul(name: string, x: string, weight: Float32Array, inputs: number, outputs: number): string {
     const columns = new Float32Array(weight.length);
-    for (let n = 0; n < outputs; n++) for (let k = 0; k < inputs; k++) columns[k * outputs + n] = weight[n * inputs + k] as number;
+    for (let n = 0; n < outputs; n++)
+      for (let k = 0; k < inputs; k++) columns[k * outputs + n] = weight[n * inputs + k] as number;
     return this.node("MatMul", `${name}.product`, [x, this.floats(`${name}.weight`, [inputs, outputs], columns)]);
   }
 
@@ -80,7 +103,10 @@ export class OnnxBuilder {
       this.constant(`${name}.weight_zero_point`, "int8", [outputs], new Int8Array(outputs)),
     ]);
     const cast = this.node("Cast", `${name}.sum_f32`, [sum], { to: 1 });
-    const scaleBoth = this.node("Mul", `${name}.scale`, [scale, this.floats(`${name}.weight_scale`, [outputs], scales)]);
+    const scaleBoth = this.node("Mul", `${name}.scale`, [
+      scale,
+      this.floats(`${name}.weight_scale`, [outputs], scales),
+    ]);
     return this.node("Mul", `${name}.product`, [cast, scaleBoth]);
   }
 
@@ -96,12 +122,23 @@ export class OnnxBuilder {
 
   /** The bytes of a `.onnx` file. */
   build(name: string, inputs: readonly OnnxValue[], outputs: readonly OnnxValue[]): Uint8Array {
-    return modelProto({ name, nodes: this.#nodes, initializers: this.#initializers, inputs, outputs }, IR_VERSION, OPSET);
+    return modelProto(
+      { name, nodes: this.#nodes, initializers: this.#initializers, inputs, outputs },
+      IR_VERSION,
+      OPSET,
+    );
   }
 }
 
-/** Symmetric int8 with one scale an output: the largest magnitude becomes 127, ties round to even. `columns` is `[inputs, outputs]`. */
-function quantizeColumns(weight: Float32Array, inputs: number, outputs: number): { columns: Int8Array; scales: Float32Array } {
+/**
+ * Symmetric int8 with one scale an output: the largest magnitude becomes 127, ties round to even. `columns` is
+ * `[inputs, outputs]`.
+ */
+function quantizeColumns(
+  weight: Float32Array,
+  inputs: number,
+  outputs: number,
+): { columns: Int8Array; scales: Float32Array } {
   const columns = new Int8Array(weight.length);
   const scales = new Float32Array(outputs);
   for (let n = 0; n < outputs; n++) {

@@ -3,7 +3,10 @@ import { LEWM_SMALL } from "./lewmShapes.js";
 import { lewmEncoderOnnx } from "./onnxEncoder.js";
 import { seededCheckpoint } from "./seededCheckpoint.js";
 
-/** Field number -> every value of it, length-delimited fields as bytes: enough protocol buffers to look at a graph from outside. */
+/**
+ * Field number -> every value of it, length-delimited fields as bytes: enough protocol buffers to look at a graph from
+ * outside.
+ */
 function decode(message: Uint8Array): Map<number, (Uint8Array | number)[]> {
   const fields = new Map<number, (Uint8Array | number)[]>();
   let at = 0;
@@ -31,8 +34,10 @@ function decode(message: Uint8Array): Map<number, (Uint8Array | number)[]> {
   return fields;
 }
 
-const messages = (fields: Map<number, (Uint8Array | number)[]>, field: number): Map<number, (Uint8Array | number)[]>[] =>
-  (fields.get(field) ?? []).map((value) => decode(value as Uint8Array));
+const messages = (
+  fields: Map<number, (Uint8Array | number)[]>,
+  field: number,
+): Map<number, (Uint8Array | number)[]>[] => (fields.get(field) ?? []).map((value) => decode(value as Uint8Array));
 const texts = (fields: Map<number, (Uint8Array | number)[]>, field: number): string[] =>
   (fields.get(field) ?? []).map((value) => new TextDecoder().decode(value as Uint8Array));
 
@@ -41,7 +46,10 @@ interface DecodedGraph {
   readonly outputs: readonly string[];
   /** Values that a node reads and nothing before it made. */
   readonly undefinedInputs: readonly string[];
-  readonly initializers: ReadonlyMap<string, { readonly dims: readonly number[]; readonly dataType: number; readonly raw: Uint8Array }>;
+  readonly initializers: ReadonlyMap<
+    string,
+    { readonly dims: readonly number[]; readonly dataType: number; readonly raw: Uint8Array }
+  >;
 }
 
 function decodeModel(file: Uint8Array): DecodedGraph {
@@ -50,7 +58,11 @@ function decodeModel(file: Uint8Array): DecodedGraph {
   const initializers = new Map(
     messages(graph, 5).map((tensor) => [
       texts(tensor, 8)[0] as string,
-      { dims: (tensor.get(1) ?? []) as number[], dataType: tensor.get(2)?.[0] as number, raw: tensor.get(9)?.[0] as Uint8Array },
+      {
+        dims: (tensor.get(1) ?? []) as number[],
+        dataType: tensor.get(2)?.[0] as number,
+        raw: tensor.get(9)?.[0] as Uint8Array,
+      },
     ]),
   );
   const known = new Set([...initializers.keys(), ...messages(graph, 11).flatMap((input) => texts(input, 1))]);
@@ -62,7 +74,12 @@ function decodeModel(file: Uint8Array): DecodedGraph {
     undefinedInputs.push(...texts(node, 1).filter((input) => !known.has(input)));
     for (const output of texts(node, 2)) known.add(output);
   }
-  return { opCounts, undefinedInputs, initializers, outputs: messages(graph, 12).flatMap((output) => texts(output, 1)) };
+  return {
+    opCounts,
+    undefinedInputs,
+    initializers,
+    outputs: messages(graph, 12).flatMap((output) => texts(output, 1)),
+  };
 }
 
 const BYTES_OF_TYPE: Readonly<Record<number, number>> = { 1: 4, 3: 1, 7: 8 };
@@ -70,14 +87,19 @@ const BYTES_OF_TYPE: Readonly<Record<number, number>> = { 1: 4, 3: 1, 7: 8 };
 const LINEARS = 6 * LEWM_SMALL.encoderLayers + 3;
 
 describe("the encoder as an ONNX graph", () => {
-  it.each(["f32", "int8"] as const)("defines every value before it is read and sizes every constant (%s)", async (linearType) => {
-    const graph = decodeModel(await lewmEncoderOnnx(seededCheckpoint(LEWM_SMALL, 1), LEWM_SMALL, linearType));
-    expect(graph.undefinedInputs).toEqual([]);
-    expect(graph.outputs).toEqual(["class_token", "latent"]);
-    for (const [name, { dims, dataType, raw }] of graph.initializers) {
-      expect(raw.length, name).toBe(dims.reduce((product, size) => product * size, BYTES_OF_TYPE[dataType] ?? Number.NaN));
-    }
-  });
+  it.each(["f32", "int8"] as const)(
+    "defines every value before it is read and sizes every constant (%s)",
+    async (linearType) => {
+      const graph = decodeModel(await lewmEncoderOnnx(seededCheckpoint(LEWM_SMALL, 1), LEWM_SMALL, linearType));
+      expect(graph.undefinedInputs).toEqual([]);
+      expect(graph.outputs).toEqual(["class_token", "latent"]);
+      for (const [name, { dims, dataType, raw }] of graph.initializers) {
+        expect(raw.length, name).toBe(
+          dims.reduce((product, size) => product * size, BYTES_OF_TYPE[dataType] ?? Number.NaN),
+        );
+      }
+    },
+  );
 
   it("computes linear layers as matrix products in f32 and as quantised ones in int8", async () => {
     const f32 = decodeModel(await lewmEncoderOnnx(seededCheckpoint(LEWM_SMALL, 1), LEWM_SMALL, "f32"));

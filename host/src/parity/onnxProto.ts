@@ -95,7 +95,12 @@ export function nodeProto(
 /** TensorProto: dims 1, data_type 2, name 8, raw_data 9 (little-endian, row-major). */
 export function tensorProto({ name, type, shape }: OnnxValue, data: ArrayBufferView): Chunks {
   const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return [...shape.flatMap((size) => integer(1, size)), ...integer(2, ONNX_TYPE[type]), ...text(8, name), ...bytes(9, raw)];
+  return [
+    ...shape.flatMap((size) => integer(1, size)),
+    ...integer(2, ONNX_TYPE[type]),
+    ...text(8, name),
+    ...bytes(9, raw),
+  ];
 }
 
 /** ValueInfoProto: name 1, type 2 > tensor_type 1 > elem_type 1, shape 2 > dim 1 > dim_value 1. */
@@ -112,7 +117,10 @@ export interface OnnxGraph {
   readonly outputs: readonly OnnxValue[];
 }
 
-/** ModelProto: ir_version 1, producer_name 2, graph 7, opset_import 8 > version 2. GraphProto: node 1, name 2, initializer 5, input 11, output 12. */
+/**
+ * ModelProto: ir_version 1, producer_name 2, graph 7, opset_import 8 > version 2. GraphProto: node 1, name 2,
+ * initializer 5, input 11, output 12.
+ */
 export function modelProto(graph: OnnxGraph, irVersion: number, opset: number): Uint8Array {
   const body = [
     ...graph.nodes.flatMap((node) => bytes(1, ...node)),
@@ -121,5 +129,10 @@ export function modelProto(graph: OnnxGraph, irVersion: number, opset: number): 
     ...graph.inputs.flatMap((input) => bytes(11, ...valueInfo(input))),
     ...graph.outputs.flatMap((output) => bytes(12, ...valueInfo(output))),
   ];
-  return concatenate([...integer(1, irVersion), ...text(2, "synapse-host"), ...bytes(7, ...body), ...bytes(8, ...integer(2, opset))]);
+  return concatenate([
+    ...integer(1, irVersion),
+    ...text(2, "synapse-host"),
+    ...bytes(7, ...body),
+    ...bytes(8, ...integer(2, opset)),
+  ]);
 }

@@ -15,11 +15,15 @@ import type { Shapes } from "./shapes.js";
 import { type VitClassifierDimensions, type VitDimensions, vitClassifierShapes } from "./vitShapes.js";
 
 /**
- * Latents have a standard deviation near 1. What is promised is 1e-4. PyTorch's own f32 is 3e-6 off its f64, so a fifth of that leaves room
- * for another order of additions, and a LayerNorm epsilon of 1e-5 in place of 1e-12 (off by 4e-5) still shows.
+ * Latents have a standard deviation near 1. What is promised is 1e-4. PyTorch's own f32 is 3e-6 off its f64, so a fifth
+ * of that leaves room for another order of additions, and a LayerNorm epsilon of 1e-5 in place of 1e-12 (off by 4e-5)
+ * still shows.
  */
 const F32_ERROR_MAX = 2e-5;
-/** What int8 has to reach: the worst cosine, the worst after the mean of PyTorch's outputs is taken away, and the worst error over their variance. */
+/**
+ * What int8 has to reach: the worst cosine, the worst after the mean of PyTorch's outputs is taken away, and the worst
+ * error over their variance.
+ */
 interface I8Bars {
   readonly cosine: number;
   readonly centred: number;
@@ -143,7 +147,9 @@ describe.each(LEWM_CASES)("$fixture against PyTorch, $types on $engine", ({ fixt
     it("encodes a photograph", async () => {
       const pixels = await decodeImage(fixtureBytes("coffee-224.png"), { width: 224, height: 224 });
       const outputs = await run(model, "encode", [pixels]);
-      expectNear("class token of a photograph", types, [pair(outputs.class_token, row(fixture.array("photo_class_token"), 0))]);
+      expectNear("class token of a photograph", types, [
+        pair(outputs.class_token, row(fixture.array("photo_class_token"), 0)),
+      ]);
       expectNear("latent of a photograph", types, [pair(outputs.latent, row(fixture.array("photo_latent"), 0))]);
     }, 60_000);
   }
@@ -158,7 +164,9 @@ describe.each(LEWM_CASES)("$fixture against PyTorch, $types on $engine", ({ fixt
       const expected = fixture.array(`predict_${frames}`);
       for (let i = 0; i < frames; i++) {
         predictions.push(pair(outputs.prediction?.slice(i * width, (i + 1) * width), row(expected, i)));
-        embeddings.push(pair(outputs.action_embedding?.slice(i * width, (i + 1) * width), row(fixture.array("action_embeddings"), i)));
+        embeddings.push(
+          pair(outputs.action_embedding?.slice(i * width, (i + 1) * width), row(fixture.array("action_embeddings"), i)),
+        );
       }
     }
     expectNear("predictions", types, predictions);
@@ -169,7 +177,12 @@ describe.each(LEWM_CASES)("$fixture against PyTorch, $types on $engine", ({ fixt
     const expected = fixture.array("rollout");
     const steps = expected.shape[0] as number;
     const actions = rows(seededActions("actions", seed, steps, dimensions.actionIn), steps, dimensions.actionIn);
-    const predicted = await rollout(model.session, worldModelOf(model.opened.model.info, config), row(latents, 0), actions);
+    const predicted = await rollout(
+      model.session,
+      worldModelOf(model.opened.model.info, config),
+      row(latents, 0),
+      actions,
+    );
     expect(predicted).toHaveLength(steps + 1);
     const pairs = predicted.slice(1).map((latent, step) => pair(latent, row(expected, step)));
     const listed = [1, 2, 3, 5, 10, 20, 30, 40, 50].map((step) => {
@@ -187,7 +200,12 @@ const VISION_CASES: ReadonlyArray<{
   array: string;
   shapes: (dimensions: VitClassifierDimensions) => Shapes;
 }> = [
-  { config: "dinov2-test.json", fixture: "dinov2-small", array: "tokens", shapes: (dimensions: VitDimensions) => dinov2Shapes(dimensions) },
+  {
+    config: "dinov2-test.json",
+    fixture: "dinov2-small",
+    array: "tokens",
+    shapes: (dimensions: VitDimensions) => dinov2Shapes(dimensions),
+  },
   { config: "vit-tiny-classifier.json", fixture: "vit-tiny-classifier", array: "logits", shapes: vitClassifierShapes },
 ];
 
@@ -203,7 +221,9 @@ describe.each(VISION_CASES)("$config against PyTorch", ({ config, fixture: name,
         const [entry] = model.opened.model.info.entries;
         const pairs: SamplePair[] = [];
         for (let i = 0; i < (expected.shape[0] as number); i++) {
-          const [output] = await model.session.run(entry?.name ?? "", [seededImage(`image.${i}`, seed, dimensions.image)]);
+          const [output] = await model.session.run(entry?.name ?? "", [
+            seededImage(`image.${i}`, seed, dimensions.image),
+          ]);
           pairs.push(pair(floatsOf(output as Uint8Array), row(expected, i)));
         }
         expectNear(`${array} of seeded pictures`, types, pairs);

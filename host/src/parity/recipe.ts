@@ -1,12 +1,12 @@
 import type { Distribution } from "./seeded.js";
 
 /**
- * How each tensor of a state_dict is filled, by its name. Patterns are tried in order, the first that is found decides. The same table stands
- * in oracle/seeded.py.
+ * How each tensor of a state_dict is filled, by its name. Patterns are tried in order, the first that is found decides.
+ * The same table stands in oracle/seeded.py.
  *
- * The numbers make an untrained network behave like a trained one: queries and keys are large enough for attention to be far from uniform, a
- * few LayerNorm channels are several times the others (the outliers that make int8 activations hard), nothing is zero that training would
- * move, and latents come out with a standard deviation near 1.
+ * The numbers make an untrained network behave like a trained one: queries and keys are large enough for attention to
+ * be far from uniform, a few LayerNorm channels are several times the others (the outliers that make int8 activations
+ * hard), nothing is zero that training would move, and latents come out with a standard deviation near 1.
  */
 const RECIPE: ReadonlyArray<readonly [RegExp, Distribution]> = [
   [/running_mean$/, { std: 0.3 }],

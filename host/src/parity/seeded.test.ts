@@ -14,7 +14,10 @@ interface Twin {
   readonly seed: number;
   readonly words: readonly number[];
   readonly models: Readonly<
-    Record<"lewmTrue" | "lewmSmall" | "dinov2Small" | "vitTinyClassifier", { tensors: number; values: number; sha256: string }>
+    Record<
+      "lewmTrue" | "lewmSmall" | "dinov2Small" | "vitTinyClassifier",
+      { tensors: number; values: number; sha256: string }
+    >
   >;
   readonly lewmSmallTensors: Readonly<Record<string, { shape: readonly number[]; sha256: string }>>;
   readonly images: Readonly<Record<string, string>>;
@@ -23,7 +26,9 @@ interface Twin {
 
 const twin = fixtureJson("twin.json") as Twin;
 
-async function describeCheckpoint(checkpoint: Checkpoint): Promise<{ tensors: number; values: number; sha256: string }> {
+async function describeCheckpoint(
+  checkpoint: Checkpoint,
+): Promise<{ tensors: number; values: number; sha256: string }> {
   const parts: (Uint8Array | string)[] = [];
   let values = 0;
   for (const name of [...checkpoint.tensors.keys()].sort()) {
@@ -62,7 +67,9 @@ describe("numbers that Python and TypeScript generate alike", () => {
 
   it("makes the other models", async () => {
     expect(await describeCheckpoint(seededCheckpoint(LEWM_SMALL, twin.seed))).toEqual(twin.models.lewmSmall);
-    expect(await describeCheckpoint(seededCheckpoint(dinov2Shapes(DINOV2_SMALL), twin.seed))).toEqual(twin.models.dinov2Small);
+    expect(await describeCheckpoint(seededCheckpoint(dinov2Shapes(DINOV2_SMALL), twin.seed))).toEqual(
+      twin.models.dinov2Small,
+    );
     expect(await describeCheckpoint(seededCheckpoint(vitClassifierShapes(VIT_TINY_CLASSIFIER), twin.seed))).toEqual(
       twin.models.vitTinyClassifier,
     );

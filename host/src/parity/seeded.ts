@@ -1,9 +1,9 @@
 /**
  * Seeded numbers that TypeScript and Python agree on bit for bit (the twin is oracle/seeded.py).
  *
- * A stream is named by a seed and a text. Element i of a stream depends on nothing but the two keys made from them and on i, so tensors can
- * be made in any order. Everything is unsigned 32-bit arithmetic, then one float64 multiply, one float64 add and one rounding to float32: no
- * math library is involved, which is what makes the bits equal everywhere.
+ * A stream is named by a seed and a text. Element i of a stream depends on nothing but the two keys made from them and
+ * on i, so tensors can be made in any order. Everything is unsigned 32-bit arithmetic, then one float64 multiply, one
+ * float64 add and one rounding to float32: no math library is involved, which is what makes the bits equal everywhere.
  *
  * The mixer is `lowbias32` of Chris Wellons (https://nullprogram.com/blog/2018/07/31/, public domain); names are hashed by FNV-1a.
  */
@@ -47,7 +47,8 @@ export class Stream {
   readonly #keyB: number;
 
   constructor(name: string, seed: number) {
-    if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) throw new RangeError(`seed ${seed} is not an integer in 0..2^32-1`);
+    if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
+      throw new RangeError(`seed ${seed} is not an integer in 0..2^32-1`);
     const bytes = new TextEncoder().encode(name);
     this.#keyA = mix(fnv1a(bytes, FNV_BASIS_A ^ mix(seed)));
     this.#keyB = mix(fnv1a(bytes, FNV_BASIS_B ^ mix(seed ^ 0x9e3779b9)));
@@ -60,7 +61,13 @@ export class Stream {
 }
 
 /** `count` values; fan in is the number of inputs that each output of a weight sums over. */
-export function seededNormal(name: string, seed: number, count: number, distribution: Distribution, fanIn = 1): Float32Array {
+export function seededNormal(
+  name: string,
+  seed: number,
+  count: number,
+  distribution: Distribution,
+  fanIn = 1,
+): Float32Array {
   const stream = new Stream(name, seed);
   const { mean = 0, gain = 0, outlierOneIn = 0, outlierScale = 1 } = distribution;
   const std = gain > 0 ? gain / Math.sqrt(fanIn) : (distribution.std ?? 0);
@@ -82,9 +89,13 @@ export function seededActions(name: string, seed: number, steps: number, width: 
   return seededNormal(name, seed, steps * width, { std: 1 });
 }
 
-/** An RGB picture `[size, size, 3]`: two octaves of value noise, interpolated in integers, plus pixel noise of +-12. Size 1..1024. */
+/**
+ * An RGB picture `[size, size, 3]`: two octaves of value noise, interpolated in integers, plus pixel noise of +-12.
+ * Size 1..1024.
+ */
 export function seededImage(name: string, seed: number, size: number): Uint8Array {
-  if (!Number.isInteger(size) || size < 1 || size > 1024) throw new RangeError(`size ${size} is not an integer in 1..1024`);
+  if (!Number.isInteger(size) || size < 1 || size > 1024)
+    throw new RangeError(`size ${size} is not an integer in 1..1024`);
   const out = new Uint8Array(size * size * 3);
   for (let channel = 0; channel < 3; channel++) {
     const coarse = octave(`${name}.${channel}.coarse`, seed, size, 3);

@@ -8,8 +8,9 @@ import type { Shapes } from "./shapes.js";
 const BATCHES_TRACKED = 1000n;
 
 /**
- * A checkpoint of made-up weights, equal bit for bit to what oracle/seeded.py makes for the same names, shapes and seed. Nothing is generated
- * before a tensor is read, and nothing is kept afterwards. Takes the dimensions of a LeWM, or the names and shapes of any state_dict.
+ * A checkpoint of made-up weights, equal bit for bit to what oracle/seeded.py makes for the same names, shapes and
+ * seed. Nothing is generated before a tensor is read, and nothing is kept afterwards. Takes the dimensions of a LeWM,
+ * or the names and shapes of any state_dict.
  */
 export function seededCheckpoint(source: LewmDimensions | Shapes, seed: number): Checkpoint {
   const shapes = source instanceof Map ? (source as Shapes) : lewmShapes(source as LewmDimensions);
@@ -25,10 +26,15 @@ export function seededCheckpoint(source: LewmDimensions | Shapes, seed: number):
 }
 
 /**
- * Writes a seeded checkpoint as a safetensors file, which appears complete or not at all. Holds all of its values in memory at once.
+ * Writes a seeded checkpoint as a safetensors file, which appears complete or not at all. Holds all of its values in
+ * memory at once.
  * @throws InputError when the path cannot be written
  */
-export async function writeSeededCheckpoint(path: string, source: LewmDimensions | Shapes, seed: number): Promise<void> {
+export async function writeSeededCheckpoint(
+  path: string,
+  source: LewmDimensions | Shapes,
+  seed: number,
+): Promise<void> {
   const { tensors, metadata } = seededCheckpoint(source, seed);
   const filled = [];
   for (const { name, dtype, shape, read } of tensors.values()) filled.push({ name, dtype, shape, data: await read() });

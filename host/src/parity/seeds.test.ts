@@ -42,17 +42,21 @@ async function compared(seed: number): Promise<ComparisonRow[]> {
   }
 }
 
-test.each(SEEDS)("int8 keeps what README.md promises with the weights of seed %i", { timeout: 300_000 }, async (seed) => {
-  const rows = await compared(seed);
-  for (const [what, { cosine, centred, relativeError }] of Object.entries(PROMISED)) {
-    const row = rows.find((candidate) => candidate.what === what);
-    if (row === undefined) throw new Error(`nothing was compared of ${what}`);
-    expect(row.count).toBe(what === "encode" ? PICTURES : PICTURES * LEWM_TRUE.historyFrames);
-    expect(row.cosineWorst, `${what}: cosine`).toBeGreaterThanOrEqual(cosine);
-    expect(row.centredCosineWorst, `${what}: centred cosine`).toBeGreaterThanOrEqual(centred);
-    expect(row.relativeErrorWorst, `${what}: error over variance`).toBeLessThanOrEqual(relativeError);
-  }
-});
+test.each(SEEDS)(
+  "int8 keeps what README.md promises with the weights of seed %i",
+  { timeout: 300_000 },
+  async (seed) => {
+    const rows = await compared(seed);
+    for (const [what, { cosine, centred, relativeError }] of Object.entries(PROMISED)) {
+      const row = rows.find((candidate) => candidate.what === what);
+      if (row === undefined) throw new Error(`nothing was compared of ${what}`);
+      expect(row.count).toBe(what === "encode" ? PICTURES : PICTURES * LEWM_TRUE.historyFrames);
+      expect(row.cosineWorst, `${what}: cosine`).toBeGreaterThanOrEqual(cosine);
+      expect(row.centredCosineWorst, `${what}: centred cosine`).toBeGreaterThanOrEqual(centred);
+      expect(row.relativeErrorWorst, `${what}: error over variance`).toBeLessThanOrEqual(relativeError);
+    }
+  },
+);
 
 test("README.md promises these figures of these seeds and pictures", () => {
   const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");

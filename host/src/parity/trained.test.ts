@@ -20,21 +20,33 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** A trained model as a user packs it. */
 function pack(model: string, type: string): string {
   const output = join(folder, `${model}-${type}.syn`);
-  const [weights, config] = ["model.safetensors", "synapse.json"].map((name) => join(MODELS, model, name)) as [string, string];
+  const [weights, config] = ["model.safetensors", "synapse.json"].map((name) => join(MODELS, model, name)) as [
+    string,
+    string,
+  ];
   const args = ["pack", weights, "--config", config, "--type", type, "-o", output];
-  const packed = spawnSync(process.execPath, [join(ROOT, "host", "bin", "synapse-host.js"), ...args], { encoding: "utf8" });
+  const packed = spawnSync(process.execPath, [join(ROOT, "host", "bin", "synapse-host.js"), ...args], {
+    encoding: "utf8",
+  });
   if (packed.status !== 0) throw new Error(packed.stderr);
   return output;
 }
 
 const EPISODES = ["test-00", "test-07", "test-14", "test-21"];
 
-/** The latents of `encode` (a frame's file to its latent) beside those that PyTorch computed when the model was exported. */
-async function figures(model: string, encode: (file: string) => Promise<readonly number[]>): Promise<SimilaritySummary> {
+/**
+ * The latents of `encode` (a frame's file to its latent) beside those that PyTorch computed when the model was
+ * exported.
+ */
+async function figures(
+  model: string,
+  encode: (file: string) => Promise<readonly number[]>,
+): Promise<SimilaritySummary> {
   const pairs: SamplePair[] = [];
   for (const episode of EPISODES) {
     const { latents } = await readEpisode(model, episode);
-    for (const [i, expected] of latents.entries()) pairs.push({ actual: await encode(framePath(model, episode, i)), expected });
+    for (const [i, expected] of latents.entries())
+      pairs.push({ actual: await encode(framePath(model, episode, i)), expected });
   }
   return summarise(pairs);
 }
@@ -44,7 +56,10 @@ const MODELS_SHIPPED = ["lewm-tworoom", "lewm-tworoom-small"];
 test.each(MODELS_SHIPPED)("%s in f32 gives the latents that PyTorch gave for its held-out episodes", async (model) => {
   const file = pack(model, "f32");
   const found = await figures(model, async (image) => {
-    const { outputs } = await runEntry({ file, engine: "native", threads: 1, inputs: { image, byName: new Map() } }, "encode");
+    const { outputs } = await runEntry(
+      { file, engine: "native", threads: 1, inputs: { image, byName: new Map() } },
+      "encode",
+    );
     return Array.from(outputs[0]?.values ?? []);
   });
   expect(found.centredCosineWorst).toBeGreaterThan(0.999999);

@@ -25,8 +25,15 @@ export const VIT_TINY_CLASSIFIER: VitClassifierDimensions = {
   classes: 1000,
 };
 
-/** The state_dict of Hugging Face `ViTModel` without pooler, each name behind `prefix` and a dot, in the spelling of the published checkpoints. */
-export function addVitEncoder(shapes: Map<string, readonly number[]>, prefix: string, dimensions: Omit<VitDimensions, "heads">): void {
+/**
+ * The state_dict of Hugging Face `ViTModel` without pooler, each name behind `prefix` and a dot, in the spelling of the
+ * published checkpoints.
+ */
+export function addVitEncoder(
+  shapes: Map<string, readonly number[]>,
+  prefix: string,
+  dimensions: Omit<VitDimensions, "heads">,
+): void {
   const { image, patch, width, layers, mlp } = dimensions;
   shapes.set(`${prefix}.embeddings.cls_token`, [1, 1, width]);
   shapes.set(`${prefix}.embeddings.position_embeddings`, [1, (image / patch) ** 2 + 1, width]);
@@ -34,7 +41,8 @@ export function addVitEncoder(shapes: Map<string, readonly number[]>, prefix: st
   for (let i = 0; i < layers; i++) {
     const layer = `${prefix}.encoder.layer.${i}`;
     addModule(shapes, `${layer}.layernorm_before`, [width]);
-    for (const part of ["query", "key", "value"]) addModule(shapes, `${layer}.attention.attention.${part}`, [width, width]);
+    for (const part of ["query", "key", "value"])
+      addModule(shapes, `${layer}.attention.attention.${part}`, [width, width]);
     addModule(shapes, `${layer}.attention.output.dense`, [width, width]);
     addModule(shapes, `${layer}.layernorm_after`, [width]);
     addModule(shapes, `${layer}.intermediate.dense`, [mlp, width]);

@@ -3,7 +3,10 @@ import { type Activation, type Entry, operands, type Program, type Storage } fro
 import { storageLifetimes, wholeStorage } from "./lifetimes.js";
 import { type Placement, type Plan, STORAGE_ALIGNMENT } from "./plan.js";
 
-/** What is wrong with a plan: storages outside their region, or two that need the same bytes at the same time. Empty for a right plan. */
+/**
+ * What is wrong with a plan: storages outside their region, or two that need the same bytes at the same time. Empty for
+ * a right plan.
+ */
 export function checkPlan(program: Program, plan: Plan): string[] {
   return program.entries.flatMap((entry) => checkEntry(entry, plan));
 }
@@ -58,5 +61,10 @@ function handedOver(entry: Entry, from: Placed, to: Placed): boolean {
     ({ key, tensor }) => key !== "out" && tensor.kind === "activation" && tensor.storage === from.storage,
   );
   const [reader] = readers;
-  return reader !== undefined && readers.length === 1 && reader.key === inPlaceKey(op.op) && wholeStorage(reader.tensor as Activation);
+  return (
+    reader !== undefined &&
+    readers.length === 1 &&
+    reader.key === inPlaceKey(op.op) &&
+    wholeStorage(reader.tensor as Activation)
+  );
 }

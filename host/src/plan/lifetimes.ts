@@ -22,7 +22,14 @@ export function storageLifetimes(entry: Entry): Map<Storage, Group> {
     const { storage } = tensor;
     const group = groups.get(storage);
     if (group === undefined) {
-      groups.set(storage, { storages: [storage], bytes: storage.bytes, role: storage.role, first: at, last: at, traffic });
+      groups.set(storage, {
+        storages: [storage],
+        bytes: storage.bytes,
+        role: storage.role,
+        first: at,
+        last: at,
+        traffic,
+      });
     } else {
       group.first = Math.min(group.first, at);
       group.last = Math.max(group.last, at);
@@ -31,7 +38,8 @@ export function storageLifetimes(entry: Entry): Map<Storage, Group> {
   };
   for (const { tensor } of entry.inputs) touch(tensor, -1, 0);
   entry.ops.forEach((op, at) => {
-    for (const { key, tensor } of operands(op)) if (tensor.kind === "activation") touch(tensor, at, tensorBytes(tensor) * passes(op, key));
+    for (const { key, tensor } of operands(op))
+      if (tensor.kind === "activation") touch(tensor, at, tensorBytes(tensor) * passes(op, key));
   });
   for (const { tensor } of entry.outputs) touch(tensor, entry.ops.length, 0);
   return groups;
@@ -41,7 +49,10 @@ function tensorBytes(tensor: Activation): number {
   return tensor.shape.reduce((product, dimension) => product * dimension, tensor.type === "u8" ? 1 : 4);
 }
 
-/** How often an op goes over an operand: a linear layer reads its rows once a panel of 16 outputs, attention its keys once a tile of 16 queries. */
+/**
+ * How often an op goes over an operand: a linear layer reads its rows once a panel of 16 outputs, attention its keys
+ * once a tile of 16 queries.
+ */
 function passes(op: Op, key: string): number {
   if (op.op === "linear") {
     const panels = Math.ceil((op.w.shape[0] as number) / 16);
@@ -56,7 +67,10 @@ function passes(op: Op, key: string): number {
   return 1;
 }
 
-/** Joins storages where an op may work in place: its operand dies there, and its result begins there and has the same bytes. */
+/**
+ * Joins storages where an op may work in place: its operand dies there, and its result begins there and has the same
+ * bytes.
+ */
 export function joinInPlace(entry: Entry, lifetimes: ReadonlyMap<Storage, Group>): Group[] {
   const groupOf = new Map(lifetimes);
   entry.ops.forEach((op, at) => {
@@ -69,7 +83,9 @@ export function joinInPlace(entry: Entry, lifetimes: ReadonlyMap<Storage, Group>
     const to = groupOf.get(out.storage) as Group;
     if (from === to || from.last !== at || to.first !== at || from.bytes !== to.bytes) return;
     // The op must not read the same bytes a second time through another operand.
-    const others = all.filter((other) => other.key !== key && other.key !== "out" && other.tensor.kind === "activation");
+    const others = all.filter(
+      (other) => other.key !== key && other.key !== "out" && other.tensor.kind === "activation",
+    );
     if (others.some((other) => groupOf.get((other.tensor as Activation).storage) === from)) return;
     from.storages.push(...to.storages);
     from.last = to.last;

@@ -67,12 +67,27 @@ const randomProgram = fc
       } else if (kind === "wide") {
         const result = fresh(`q${i}`, rows, columns);
         ops.push({ op: "copy", x: pick(b), out });
-        ops.push({ op: "attention", q: out, k: x, v: y, out: result, heads: 1, kv_heads: 1, scale: 1, causal: false, compute: "f32" });
+        ops.push({
+          op: "attention",
+          q: out,
+          k: x,
+          v: y,
+          out: result,
+          heads: 1,
+          kv_heads: 1,
+          scale: 1,
+          causal: false,
+          compute: "f32",
+        });
         values.push(result);
       } else {
         // Two ops that each write half of the rows of one storage, as class token and patches do.
         const half = Math.max(1, Math.floor((x.shape[0] as number) / 2));
-        const part = (start: number, count: number): Activation => ({ ...out, shape: [count, columns], byteOffset: start * columns * 4 });
+        const part = (start: number, count: number): Activation => ({
+          ...out,
+          shape: [count, columns],
+          byteOffset: start * columns * 4,
+        });
         ops.push({ op: "copy", x, out: part(0, half) });
         ops.push({ op: "copy", x: y, out: part(half, (x.shape[0] as number) - half || 1) });
       }
@@ -108,7 +123,11 @@ describe("the memory plan", () => {
         const plan = planMemory(program, fastBytes);
         const [entry] = program.entries;
         // Each row of 32 bytes remembers which storage wrote it last.
-        const owner = { fast: new Map<number, Storage>(), slow: new Map<number, Storage>(), state: new Map<number, Storage>() };
+        const owner = {
+          fast: new Map<number, Storage>(),
+          slow: new Map<number, Storage>(),
+          state: new Map<number, Storage>(),
+        };
         const rowsOf = function* ({ storage, byteOffset, shape, type }: Activation) {
           const place = plan.placements.get(storage);
           if (place === undefined) throw new Error(`${storage.name} has no place`);
@@ -122,12 +141,15 @@ describe("the memory plan", () => {
         const read = (tensor: Activation) => {
           for (const [region, at] of rowsOf(tensor)) {
             const writer = region.get(at);
-            if (writer !== undefined && writer !== tensor.storage) lost.push(`${tensor.storage.name} overwritten by ${writer.name}`);
+            if (writer !== undefined && writer !== tensor.storage)
+              lost.push(`${tensor.storage.name} overwritten by ${writer.name}`);
           }
         };
         for (const { tensor } of entry?.inputs ?? []) write(tensor);
         for (const op of entry?.ops ?? []) {
-          const tensors = operands(op).flatMap(({ tensor, access }) => (tensor.kind === "activation" ? [{ tensor, access }] : []));
+          const tensors = operands(op).flatMap(({ tensor, access }) =>
+            tensor.kind === "activation" ? [{ tensor, access }] : [],
+          );
           for (const { tensor, access } of tensors) if (access === "read") read(tensor);
           for (const { tensor, access } of tensors) if (access === "scratch") write(tensor);
           for (const { tensor, access } of tensors) if (access === "write") write(tensor);
@@ -150,7 +172,9 @@ describe("the memory plan", () => {
     };
     const regions = { fast: 256, slow: 0, state: 0 };
     const at = (offsets: Record<string, number>) =>
-      new Map([a, b, c].map(({ storage }) => [storage, { region: "fast" as const, offset: offsets[storage.name] as number }]));
+      new Map(
+        [a, b, c].map(({ storage }) => [storage, { region: "fast" as const, offset: offsets[storage.name] as number }]),
+      );
     expect(checkPlan(program, { regions, placements: at({ a: 0, b: 128, c: 0 }), entries: [] })).toEqual([]);
     expect(checkPlan(program, { regions, placements: at({ a: 0, b: 128, c: 128 }), entries: [] })).toEqual([
       expect.stringContaining("b and c share bytes"),
@@ -175,14 +199,23 @@ describe("the memory plan", () => {
       values.push(out);
     }
     const port = (tensor: Activation) => ({ name: "p", kind: "tensor" as const, tensor });
-    const entry = { name: "e", rowsMax: 1, inputs: values.slice(0, 1).map(port), outputs: values.slice(-1).map(port), ops };
+    const entry = {
+      name: "e",
+      rowsMax: 1,
+      inputs: values.slice(0, 1).map(port),
+      outputs: values.slice(-1).map(port),
+      ops,
+    };
     const plan = planMemory({ name: "long", numeric: "exact", entries: Array.from({ length: 4 }, () => entry) }, 640);
     expect(plan.regions.fast).toBe(640);
     expect(plan.regions.fast + plan.regions.slow).toBeLessThan(1024);
   });
 
   describe("of the true LeWM", () => {
-    const config = parseConfig(JSON.parse(readFileSync(new URL("../../../configs/lewm.json", import.meta.url), "utf8")), "lewm.json");
+    const config = parseConfig(
+      JSON.parse(readFileSync(new URL("../../../configs/lewm.json", import.meta.url), "utf8")),
+      "lewm.json",
+    );
     const { program } = lower({
       config,
       configSource: "lewm.json",
@@ -195,7 +228,9 @@ describe("the memory plan", () => {
       const [entry] = plan.entries;
       const ops = program.entries[0]?.ops.length ?? 0;
       const alive = Array.from({ length: ops }, (_, at) =>
-        (entry?.buffers ?? []).filter(({ firstOp, lastOp }) => firstOp <= at && at <= lastOp).reduce((sum, { bytes }) => sum + bytes, 0),
+        (entry?.buffers ?? [])
+          .filter(({ firstOp, lastOp }) => firstOp <= at && at <= lastOp)
+          .reduce((sum, { bytes }) => sum + bytes, 0),
       );
       expect(plan.regions.fast).toBe(0);
       expect(plan.regions.slow).toBeLessThanOrEqual(Math.max(...alive) * 1.05);

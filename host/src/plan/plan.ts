@@ -41,8 +41,9 @@ export interface Plan {
 }
 
 /**
- * Gives every storage of a program a place: at most `fastBytes` of region `fast`, to which what is moved most per byte goes first, the rest in
- * `slow`. Storages whose lifetimes overlap never share bytes. Greedy best fit over lifetimes, after Pisarchyk and Lee, arXiv 2001.03288.
+ * Gives every storage of a program a place: at most `fastBytes` of region `fast`, to which what is moved most per byte
+ * goes first, the rest in `slow`. Storages whose lifetimes overlap never share bytes. Greedy best fit over lifetimes,
+ * after Pisarchyk and Lee, arXiv 2001.03288.
  */
 export function planMemory(program: Program, fastBytes: number): Plan {
   const placements = new Map<Storage, Placement>();
@@ -65,7 +66,15 @@ function planEntry(entry: Entry, fastBytes: number, placements: Map<Storage, Pla
     for (const [group, offset] of placed) {
       for (const storage of group.storages) placements.set(storage, { region, offset });
       const names = group.storages.map(({ name }) => name);
-      buffers.push({ names, role: group.role, bytes: group.bytes, region, offset, firstOp: group.first, lastOp: group.last });
+      buffers.push({
+        names,
+        role: group.role,
+        bytes: group.bytes,
+        region,
+        offset,
+        firstOp: group.first,
+        lastOp: group.last,
+      });
     }
   }
   buffers.sort((a, b) => a.firstOp - b.firstOp || a.lastOp - b.lastOp || a.offset - b.offset);
@@ -89,11 +98,15 @@ interface Placed {
   readonly end: number;
 }
 
-/** Puts each group in the smallest gap that it fits among those alive at the same time; `rest` did not fit below the limit. */
+/**
+ * Puts each group in the smallest gap that it fits among those alive at the same time; `rest` did not fit below the
+ * limit.
+ */
 function place(groups: readonly Group[], limit: number): Placed {
   const placed = new Map<Group, number>();
   const rest: Group[] = [];
-  // The groups placed so far, by the op they are in use at: programs of thousands of ops hold most of them for a few ops only.
+  // The groups placed so far, by the op they are in use at: programs of thousands of ops hold most of them for a few
+  // ops only.
   const inUse = new Map<number, Group[]>();
   for (const group of groups) {
     const alive = new Set<Group>();

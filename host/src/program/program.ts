@@ -1,7 +1,10 @@
 import { type OpName, type OpWith, operandKeys, type PortKind } from "../format/ops.js";
 import type { ActivationTypeName, StorageTypeName } from "../format/types.js";
 
-/** Bytes of the file: a linear layer's weight in panels, or plain f32. Values are read from the checkpoint only when they are packed. */
+/**
+ * Bytes of the file: a linear layer's weight in panels, or plain f32. Values are read from the checkpoint only when
+ * they are packed.
+ */
 export interface Constant {
   readonly kind: "constant";
   readonly name: string;

@@ -8,6 +8,13 @@ export function linearScratchBytes(type: StorageTypeName, m: number, k: number):
 }
 
 /** Bytes of scratch of attention with m queries and t keys. */
-export function attentionScratchBytes(compute: "f32" | "i8", m: number, t: number, heads: number, kvHeads: number, dim: number): number {
+export function attentionScratchBytes(
+  compute: "f32" | "i8",
+  m: number,
+  t: number,
+  heads: number,
+  kvHeads: number,
+  dim: number,
+): number {
   return scratchBytes("attention", { rows: m, keys: t, heads, kv_heads: kvHeads, dim, int8: compute === "i8" });
 }

@@ -1,6 +1,9 @@
 import type { ActionSpace } from "../config/configSchema.js";
 
-/** What to warn of in rows of actions that the model's pack gives bounds for: as a board does in `warnings` of its answers. */
+/**
+ * What to warn of in rows of actions that the model's pack gives bounds for: as a board does in `warnings` of its
+ * answers.
+ */
 export function actionWarnings(space: ActionSpace | undefined, rows: readonly Float32Array[]): string[] {
   const { bounds, units } = space ?? {};
   if (bounds === undefined) return [];

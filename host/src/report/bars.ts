@@ -1,7 +1,10 @@
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
 const LEVELS = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"] as const;
 
-/** A horizontal bar of `fraction` (0..1) of `width` columns, in steps of an eighth of a column; at least a sliver when above zero. */
+/**
+ * A horizontal bar of `fraction` (0..1) of `width` columns, in steps of an eighth of a column; at least a sliver when
+ * above zero.
+ */
 export function bar(fraction: number, width: number): string {
   const limited = Number.isFinite(fraction) ? Math.min(Math.max(fraction, 0), 1) : 0;
   const eighths = Math.max(Math.round(limited * width * 8), limited > 0 ? 1 : 0);
@@ -12,10 +15,15 @@ export function bar(fraction: number, width: number): string {
 export type PaintGlyph = (glyph: string, value: number) => string;
 
 /**
- * Values as block glyphs, lowest `▁` to highest `█`, in lines of at most `width` columns of equal length. When `linesMax` lines of
- * `width` cannot hold all values, neighbours are averaged. A value that is not finite shows as `?`.
+ * Values as block glyphs, lowest `▁` to highest `█`, in lines of at most `width` columns of equal length. When
+ * `linesMax` lines of `width` cannot hold all values, neighbours are averaged. A value that is not finite shows as `?`.
  */
-export function sparkLines(values: ArrayLike<number>, width: number, linesMax: number, paint: PaintGlyph = (glyph) => glyph): string[] {
+export function sparkLines(
+  values: ArrayLike<number>,
+  width: number,
+  linesMax: number,
+  paint: PaintGlyph = (glyph) => glyph,
+): string[] {
   const pooled = pool(values, Math.max(1, Math.min(values.length, width * linesMax)));
   const finite = pooled.filter(Number.isFinite);
   const low = finite.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);

@@ -2,7 +2,13 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { readPack } from "../pack/readPack.js";
 import { type OpCase, opPack } from "../testing/opPack.js";
-import { type BoardEstimate, CYCLES_PER_INSTRUCTION, estimateBoardTime, instructionsOf, REFERENCE_BOARD } from "./boardEstimate.js";
+import {
+  type BoardEstimate,
+  CYCLES_PER_INSTRUCTION,
+  estimateBoardTime,
+  instructionsOf,
+  REFERENCE_BOARD,
+} from "./boardEstimate.js";
 import { entryWork, type OpWork } from "./kernelWork.js";
 import { vectorCycles } from "./vectorSpeed.js";
 
@@ -42,21 +48,34 @@ test("cores share what parallel_for hands out, and nothing else", () => {
   expect(estimateOf(layer(257), TWO_CORES).builtCoresBusy).toBeGreaterThan(1.95);
   expect(estimateOf(layer(1), TWO_CORES).builtLatencyMs).toBeCloseTo(estimateOf(layer(1)).builtLatencyMs, 12);
   // Three heads are three chunks: one core has two of them.
-  const heads = (count: number): OpCase => ({ op: "attention", compute: "i8", m: 64, heads: count, dim: 64, causal: false });
+  const heads = (count: number): OpCase => ({
+    op: "attention",
+    compute: "i8",
+    m: 64,
+    heads: count,
+    dim: 64,
+    causal: false,
+  });
   expect(estimateOf(heads(3), TWO_CORES).builtCoresBusy).toBeCloseTo(1.5, 1);
   expect(estimateOf(heads(4), TWO_CORES).builtCoresBusy).toBeGreaterThan(1.95);
   // No published figure says what a second core gives vector kernels.
   expect(estimateOf(layer(257), TWO_CORES).vectorLatencyMs).toBe(estimateOf(layer(257)).vectorLatencyMs);
 });
 
-test.each(["f16", "f32"] as const)("%s weights are timed as the scalar code that they are, with vector kernels too", (type) => {
-  const estimate = estimateOf(layer(64, type));
-  expect(estimate.vectorComputeMs).toBeCloseTo(estimate.builtComputeMs, 9);
-  expect(estimate.vectorComputeMs).toBeGreaterThan(10 * estimateOf(layer(64)).vectorComputeMs);
-});
+test.each(["f16", "f32"] as const)(
+  "%s weights are timed as the scalar code that they are, with vector kernels too",
+  (type) => {
+    const estimate = estimateOf(layer(64, type));
+    expect(estimate.vectorComputeMs).toBeCloseTo(estimate.builtComputeMs, 9);
+    expect(estimate.vectorComputeMs).toBeGreaterThan(10 * estimateOf(layer(64)).vectorComputeMs);
+  },
+);
 
 test("the small model's encode takes longer as built than vector kernels would", () => {
-  const { header } = readPack(readFileSync(new URL("../../../sim/fixtures/lewm-test.syn", import.meta.url)), "lewm-test.syn");
+  const { header } = readPack(
+    readFileSync(new URL("../../../sim/fixtures/lewm-test.syn", import.meta.url)),
+    "lewm-test.syn",
+  );
   for (const { name } of header.entries) {
     const estimate = estimateBoardTime(entryWork(header, name), TWO_CORES);
     expect(estimate).toMatchObject({ label: "estimate", cyclesPerInstruction: 1 });

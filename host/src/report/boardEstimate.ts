@@ -1,19 +1,22 @@
 /**
- * What a model costs on an ESP32-P4, from counted work alone. Nothing here was measured on a board by this project, so every use of a result says
- * "estimate". There are two, and they are kept apart: what the library that is built costs (scalar code: it has no vector kernels for the chip),
- * and what vector kernels at the published speed of others would give (vectorSpeed.ts).
+ * What a model costs on an ESP32-P4, from counted work alone. Nothing here was measured on a board by this project, so
+ * every use of a result says "estimate". There are two, and they are kept apart: what the library that is built costs
+ * (scalar code: it has no vector kernels for the chip), and what vector kernels at the published speed of others would
+ * give (vectorSpeed.ts).
  *
  *     built = instructions of the busiest core * CYCLES_PER_INSTRUCTION / clock + weight bytes / bandwidth
  *
- * Instructions come from a table that is counted under emulation (instructionCosts.ts), and fall to the cores as `parallel_for` hands out parts.
+ * Instructions come from a table that is counted under emulation (instructionCosts.ts), and fall to the cores as
+ * `parallel_for` hands out parts.
  */
 import { INSTRUCTION_COSTS } from "./instructionCosts.js";
 import type { OpWork, Piece } from "./kernelWork.js";
 import { PSRAM_BYTES_PER_SECOND, vectorCycles, vectorMisfit } from "./vectorSpeed.js";
 
 /**
- * Assumed: the core retires at most one instruction a cycle, so this is the least that is possible, and a board is slower. Loads that wait, taken
- * branches and chains of floats cost more; no published figure says how much for code like this, so no factor is made up.
+ * Assumed: the core retires at most one instruction a cycle, so this is the least that is possible, and a board is
+ * slower. Loads that wait, taken branches and chains of floats cost more; no published figure says how much for code
+ * like this, so no factor is made up.
  */
 export const CYCLES_PER_INSTRUCTION = 1;
 
@@ -43,7 +46,10 @@ export interface BoardEstimate {
   readonly vectorLatencyMs: number;
   readonly vectorComputeMs: number;
   readonly vectorWeightReadMs: number;
-  /** Smallest and largest relative error of the vector figures' model over the published workloads it was fitted to, e.g. -0.3 and 0.2. */
+  /**
+   * Smallest and largest relative error of the vector figures' model over the published workloads it was fitted to,
+   * e.g. -0.3 and 0.2.
+   */
   readonly vectorMisfit: readonly [low: number, high: number];
 }
 
@@ -59,7 +65,10 @@ export function estimateBoardTime(work: readonly OpWork[], board: BoardSpeed): B
   for (const op of work) {
     const instructions = instructionsOf(op);
     total.instructions += instructions;
-    total.longest += op.pieces.reduce((sum, piece) => sum + pieceInstructions(piece) * longestShare(piece, board.cores), 0);
+    total.longest += op.pieces.reduce(
+      (sum, piece) => sum + pieceInstructions(piece) * longestShare(piece, board.cores),
+      0,
+    );
     // The vector unit has no floats.
     total.vectorCycles += op.floats ? instructions * CYCLES_PER_INSTRUCTION : vectorCycles(op);
     total.weightBytes += op.weightBytes;
@@ -91,7 +100,8 @@ export function instructionsOf({ pieces }: OpWork): number {
 function pieceInstructions({ terms }: Piece): number {
   return terms.reduce((sum, [kind, count]) => {
     const cost = INSTRUCTION_COSTS[kind];
-    if (cost === undefined) throw new RangeError(`no cost of ${kind}: scripts/count-instructions.mjs has to measure it`);
+    if (cost === undefined)
+      throw new RangeError(`no cost of ${kind}: scripts/count-instructions.mjs has to measure it`);
     return sum + count * cost;
   }, 0);
 }

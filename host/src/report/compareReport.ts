@@ -55,7 +55,9 @@ export function isMeasurable(row: SimilaritySummary, { minCentredCosine, maxRela
 /** A row passes when its worst figures reach the bars; what is undefined or NaN never does. */
 export function passes(row: SimilaritySummary, { minCentredCosine, maxRelativeError }: SimilarityBars): boolean {
   const { centredCosineWorst, relativeErrorWorst } = row;
-  const near = minCentredCosine === undefined || (centredCosineWorst !== null && centredCosineWorst >= minCentredCosine);
-  const exact = maxRelativeError === undefined || (relativeErrorWorst !== null && relativeErrorWorst <= maxRelativeError);
+  const near =
+    minCentredCosine === undefined || (centredCosineWorst !== null && centredCosineWorst >= minCentredCosine);
+  const exact =
+    maxRelativeError === undefined || (relativeErrorWorst !== null && relativeErrorWorst <= maxRelativeError);
   return near && exact;
 }

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { formatBytes, formatCount, formatMilliseconds, formatPercent, formatShape, formatValue, plural } from "./format.js";
+import {
+  formatBytes,
+  formatCount,
+  formatMilliseconds,
+  formatPercent,
+  formatShape,
+  formatValue,
+  plural,
+} from "./format.js";
 
 test.each([
   [0, "0 B"],

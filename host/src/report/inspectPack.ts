@@ -91,7 +91,15 @@ export interface InspectedFile {
 }
 
 /** Everything that `inspect` says of a pack. The header has been validated: indices of tensors are in range. */
-export function inspectPack({ file, fileBytes, sha256, signedBy, validatedBy, header, boards }: InspectedFile): InspectReport {
+export function inspectPack({
+  file,
+  fileBytes,
+  sha256,
+  signedBy,
+  validatedBy,
+  header,
+  boards,
+}: InspectedFile): InspectReport {
   const { entries: programs, regions, ...weights } = summarisePack(header);
   const port = ({ name, kind, tensor }: InspectedEntry["inputs"][number]): InspectedPort => {
     const { type, shape, dynamic } = header.tensors[tensor] as InspectedTensor;

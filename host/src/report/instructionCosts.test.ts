@@ -33,7 +33,9 @@ describe.skipIf(qemuMissing() !== undefined)("counted again on the emulated core
     expect(counted.length).toBe(work.length);
     const far = work.flatMap((op, i) => {
       const error = instructionsOf(op) / (counted[i] as number) - 1;
-      return Math.abs(error) <= OP_TOLERANCE ? [] : [`${JSON.stringify(HELD_OUT_CASES[i])}: ${(100 * error).toFixed(1)} %`];
+      return Math.abs(error) <= OP_TOLERANCE
+        ? []
+        : [`${JSON.stringify(HELD_OUT_CASES[i])}: ${(100 * error).toFixed(1)} %`];
     });
     expect(far).toEqual([]);
   });

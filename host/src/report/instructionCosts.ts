@@ -1,6 +1,6 @@
 /**
- * Instructions of one unit of each kind of work (kernelWork.ts), counted on the emulated RV32IMAFC core, which runs what the chip's library runs.
- * Made by scripts/count-instructions.mjs; a test counts again.
+ * Instructions of one unit of each kind of work (kernelWork.ts), counted on the emulated RV32IMAFC core, which runs
+ * what the chip's library runs. Made by scripts/count-instructions.mjs; a test counts again.
  */
 export const INSTRUCTION_COSTS: Readonly<Record<string, number>> = {
   "act.gelu": 78.43,

@@ -1,6 +1,7 @@
 /**
- * What the runtime does for one op, as counts of a few kinds of work (`kernels/src/ops`, `compute`). What each kind costs in instructions of the
- * chip's library is measured and stands in instructionCosts.ts; the split into parts is that of `parallel_for`.
+ * What the runtime does for one op, as counts of a few kinds of work (`kernels/src/ops`, `compute`). What each kind
+ * costs in instructions of the chip's library is measured and stands in instructionCosts.ts; the split into parts is
+ * that of `parallel_for`.
  */
 
 import type { ConstantHeader, OpHeader, PackHeader, TensorHeader } from "../format/header.js";
@@ -69,7 +70,9 @@ function opWork(op: OpHeader, tensors: readonly TensorHeader[], fused: boolean):
       return attentionWork(op, matrix(tensor(op.q)), matrix(tensor(op.k)), fused, work);
     case "layer_norm":
     case "rms_norm": {
-      const vectors = [op.gamma, op.op === "layer_norm" ? op.beta : undefined].filter((index) => index !== undefined).length;
+      const vectors = [op.gamma, op.op === "layer_norm" ? op.beta : undefined].filter(
+        (index) => index !== undefined,
+      ).length;
       const terms = [
         [`${op.op}.row`, rows],
         [`${op.op}.value`, wide],
@@ -157,7 +160,13 @@ function linearWork(
 
 type Matrix = readonly [rows: number, columns: number];
 
-function attentionWork(op: Extract<OpHeader, { op: "attention" }>, q: Matrix, k: Matrix, fused: boolean, work: Work): OpWork {
+function attentionWork(
+  op: Extract<OpHeader, { op: "attention" }>,
+  q: Matrix,
+  k: Matrix,
+  fused: boolean,
+  work: Work,
+): OpWork {
   const [rows, width] = q;
   const [keys] = k;
   const { heads, kv_heads: kvHeads } = op;

@@ -16,5 +16,7 @@ export interface MetadataReport {
 
 /** A warning for each contradiction that the user had ignored. */
 export function metadataWarnings({ contradictions, ignoredBecause }: MetadataReport): string[] {
-  return contradictions.map(({ what, metadata, config }) => `ignored (${ignoredBecause}): ${what}: ${metadata}, but ${config}`);
+  return contradictions.map(
+    ({ what, metadata, config }) => `ignored (${ignoredBecause}): ${what}: ${metadata}, but ${config}`,
+  );
 }

@@ -38,14 +38,23 @@ export interface PackSummary {
   readonly bitsPerValue: number;
   readonly byType: readonly SizeRow[];
   readonly byLayer: readonly SizeRow[];
-  readonly entries: readonly { readonly name: string; readonly ops: number; readonly opCounts: Readonly<Record<string, number>> }[];
+  readonly entries: readonly {
+    readonly name: string;
+    readonly ops: number;
+    readonly opCounts: Readonly<Record<string, number>>;
+  }[];
   readonly regions: SummaryHeader["regions"];
 }
 
-/** Sizes of a pack by type and by layer, and how many ops of each kind its programs have. Bytes named by several tensors count once. */
+/**
+ * Sizes of a pack by type and by layer, and how many ops of each kind its programs have. Bytes named by several tensors
+ * count once.
+ */
 export function summarisePack(header: SummaryHeader): PackSummary {
   const seen = new Set<number>();
-  const constants = header.tensors.filter((tensor) => tensor.region === undefined && !seen.has(tensor.offset) && seen.add(tensor.offset));
+  const constants = header.tensors.filter(
+    (tensor) => tensor.region === undefined && !seen.has(tensor.offset) && seen.add(tensor.offset),
+  );
   const bytes = constants.reduce((sum, tensor) => sum + (tensor.bytes ?? 0), 0);
   const values = constants.reduce((sum, tensor) => sum + valuesOf(tensor), 0);
   return {

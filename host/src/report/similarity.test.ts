@@ -10,14 +10,18 @@ interface Case {
   readonly expected: readonly (readonly (number | "NaN")[])[];
   readonly actual: readonly (readonly (number | "NaN")[])[];
   /** Mean and worst. */
-  readonly figures: Readonly<Record<"cosine" | "centredCosine" | "relativeError", readonly [number | "NaN", number | "NaN"] | null>>;
+  readonly figures: Readonly<
+    Record<"cosine" | "centredCosine" | "relativeError", readonly [number | "NaN", number | "NaN"] | null>
+  >;
 }
 
 /** Held against training/diagnostics.py too, by training/tests/test_diagnostics.py. */
 const CASES = JSON.parse(readFileSync(new URL("similarity.cases.json", import.meta.url), "utf8")) as Case[];
 
 test.each(CASES)("$what", ({ expected, actual, figures }) => {
-  const vectors = actual.map((vector, index) => pair(vector.map(Number), (expected[index] as readonly number[]).map(Number)));
+  const vectors = actual.map((vector, index) =>
+    pair(vector.map(Number), (expected[index] as readonly number[]).map(Number)),
+  );
   const summary = summarise(vectors) as SimilaritySummary & Record<string, number | null>;
   for (const [name, want] of Object.entries(figures)) {
     for (const [kind, index] of [["Mean", 0] as const, ["Worst", 1] as const]) {
@@ -53,7 +57,10 @@ test("cosine ignores length, keeps its sign, and the largest error does neither"
 
 const pair = (actual: number[], expected: number[]) => ({ actual, expected });
 /** The angle between two vectors of the plane, in turns of a full circle. */
-const at = (turns: number, length = 1) => [length * Math.cos(2 * Math.PI * turns), length * Math.sin(2 * Math.PI * turns)];
+const at = (turns: number, length = 1) => [
+  length * Math.cos(2 * Math.PI * turns),
+  length * Math.sin(2 * Math.PI * turns),
+];
 
 test("not-a-number never hides behind good samples", () => {
   for (const bad of [pair([Number.NaN, 1], [1, 1]), pair([1, 1], [Number.NaN, 1])]) {
@@ -89,7 +96,8 @@ test("centred figures see what a large common part hides", () => {
   expect(summary.cosineWorst).toBeGreaterThan(0.99995);
   expect(summary.centredCosineWorst).toBeCloseTo(Math.cos(Math.PI / 3), 9);
   expect(summary.centredCosineMean).toBeCloseTo((3 + Math.cos(Math.PI / 3)) / 4, 9);
-  // Four unit vectors of the plane: each column has 2 / (n - 1) of variance. Two of them a sixth of a circle apart are 1 apart.
+  // Four unit vectors of the plane: each column has 2 / (n - 1) of variance. Two of them a sixth of a circle apart are
+  // 1 apart.
   expect(summary.relativeErrorWorst).toBeCloseTo(0.5 / (2 / 3), 9);
   expect(summary.relativeErrorMean).toBeCloseTo(0.5 / (2 / 3) / 4, 9);
 });
@@ -111,7 +119,9 @@ test("of one sample, or of equal ones that are answered by others, there is no c
 
 test("what matches perfectly passes every bar, and one sample is no measure", () => {
   const bars = { minCentredCosine: 1, maxRelativeError: 0 };
-  for (const { what, expected, actual } of CASES.filter((each) => JSON.stringify(each.expected) === JSON.stringify(each.actual))) {
+  for (const { what, expected, actual } of CASES.filter(
+    (each) => JSON.stringify(each.expected) === JSON.stringify(each.actual),
+  )) {
     const samples = actual.map((vector, index) => pair(vector as number[], expected[index] as number[]));
     const row = { ...summarise(samples), what: "encode", inputs: "", against: "expected" as const };
     expect(isMeasurable(row, bars), what).toBe(samples.length > 1);
@@ -128,7 +138,12 @@ test("vectors of different lengths are refused", () => {
 
 test("median and p90 lie between the values", () => {
   expect(quantile([4, 1, 3, 2], 0.5)).toBe(2.5);
-  expect(summariseLatency([10, 20, 30])).toEqual({ runs: 3, latencyMsMin: 10, latencyMsP50: 20, latencyMsP90: expect.closeTo(28, 9) });
+  expect(summariseLatency([10, 20, 30])).toEqual({
+    runs: 3,
+    latencyMsMin: 10,
+    latencyMsP50: 20,
+    latencyMsP90: expect.closeTo(28, 9),
+  });
 });
 
 test("figures of a latent", () => {

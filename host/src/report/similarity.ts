@@ -1,12 +1,14 @@
 /**
- * What the words of these figures mean, here and in training/diagnostics.py; docs/verify.md says it to users, and similarity.cases.json holds
- * both programs to it. Squares below `ROUNDING_SHARE` of a vector's own squares are the rounding of f32, and no difference.
+ * What the words of these figures mean, here and in training/diagnostics.py; docs/verify.md says it to users, and
+ * similarity.cases.json holds both programs to it. Squares below `ROUNDING_SHARE` of a vector's own squares are the
+ * rounding of f32, and no difference.
  *
  * - A pair that is equal has a cosine of 1 from wherever it is seen, and an error of 0.
- * - A pair that is not, and whose expected vector lies where the cosine is taken from (the origin, or the mean of all), has no cosine and enters
- *   neither mean nor worst. Its error counts. Where it is the actual vector that lies there, the cosine is 0.
- * - Where the expected vectors are all the same there is no variance: the centred figures are those of equal pairs where all pairs are
- *   equal, and none otherwise.
+ * - A pair that is not, and whose expected vector lies where the cosine is taken from (the origin, or the mean of all),
+ *   has no cosine and enters neither mean nor worst. Its error counts. Where it is the actual vector that lies there,
+ *   the cosine is 0.
+ * - Where the expected vectors are all the same there is no variance: the centred figures are those of equal pairs
+ *   where all pairs are equal, and none otherwise.
  * - A value that is not finite makes every figure NaN that its sample enters.
  */
 const ROUNDING_SHARE = 1e-12;
@@ -28,7 +30,9 @@ export function similarity(actual: ArrayLike<number>, expected: ArrayLike<number
   return { cosine: cosineAbout(actual, expected, undefined), maxAbsError };
 }
 
-/** What a model gave and what it should have given, for one input. Pairs that are summarised together have one length. */
+/**
+ * What a model gave and what it should have given, for one input. Pairs that are summarised together have one length.
+ */
 export interface SamplePair {
   readonly actual: ArrayLike<number>;
   readonly expected: ArrayLike<number>;
@@ -41,13 +45,16 @@ export interface SimilaritySummary {
   readonly cosineMean: number | null;
   readonly cosineWorst: number | null;
   /**
-   * Cosine after the mean of the expected vectors is taken from both. What all outputs of a model have in common says nothing about its
-   * inputs, and is most of the plain cosine. Null where there is no such thing: of fewer than two samples, or of expected vectors that are
-   * all the same while the actual ones are others.
+   * Cosine after the mean of the expected vectors is taken from both. What all outputs of a model have in common says
+   * nothing about its inputs, and is most of the plain cosine. Null where there is no such thing: of fewer than two
+   * samples, or of expected vectors that are all the same while the actual ones are others.
    */
   readonly centredCosineMean: number | null;
   readonly centredCosineWorst: number | null;
-  /** Mean squared error of a sample over the variance of the expected vectors (over samples, mean of the columns). Null as above. */
+  /**
+   * Mean squared error of a sample over the variance of the expected vectors (over samples, mean of the columns). Null
+   * as above.
+   */
   readonly relativeErrorMean: number | null;
   readonly relativeErrorWorst: number | null;
   readonly maxAbsError: number;
@@ -90,7 +97,8 @@ function spread(vectors: readonly ArrayLike<number>[]): { centre: Float64Array; 
   const centre = new Float64Array(width);
   for (const vector of vectors) {
     requireSameLength(vector, centre);
-    for (let index = 0; index < width; index++) centre[index] = (centre[index] as number) + (vector[index] as number) / vectors.length;
+    for (let index = 0; index < width; index++)
+      centre[index] = (centre[index] as number) + (vector[index] as number) / vectors.length;
   }
   let squares = 0;
   let deviations = 0;
@@ -100,11 +108,19 @@ function spread(vectors: readonly ArrayLike<number>[]): { centre: Float64Array; 
       deviations += ((vector[index] as number) - (centre[index] as number)) ** 2;
     }
   }
-  return { centre, variance: deviations / (width * (vectors.length - 1)), meanSquare: squares / (width * vectors.length) };
+  return {
+    centre,
+    variance: deviations / (width * (vectors.length - 1)),
+    meanSquare: squares / (width * vectors.length),
+  };
 }
 
 /** The cosine of two vectors as seen from `centre`, or from the origin; undefined where there is none. */
-function cosineAbout(actual: ArrayLike<number>, expected: ArrayLike<number>, centre: Float64Array | undefined): number | undefined {
+function cosineAbout(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  centre: Float64Array | undefined,
+): number | undefined {
   const own = { actual: 0, expected: 0 };
   const seen = { actual: 0, expected: 0, dot: 0 };
   let error = 0;
@@ -138,7 +154,8 @@ function isEqual({ actual, expected }: SamplePair): boolean {
 
 function meanSquaredError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let squares = 0;
-  for (let index = 0; index < actual.length; index++) squares += ((actual[index] as number) - (expected[index] as number)) ** 2;
+  for (let index = 0; index < actual.length; index++)
+    squares += ((actual[index] as number) - (expected[index] as number)) ** 2;
   return squares / actual.length;
 }
 
@@ -160,5 +177,6 @@ function isDefined(value: number | undefined): value is number {
 }
 
 function requireSameLength(actual: ArrayLike<number>, expected: ArrayLike<number>): void {
-  if (actual.length !== expected.length) throw new RangeError(`vectors of ${actual.length} and ${expected.length} values`);
+  if (actual.length !== expected.length)
+    throw new RangeError(`vectors of ${actual.length} and ${expected.length} values`);
 }

@@ -20,7 +20,9 @@ test("a model that fits the larger slot alone runs, and is said not to be updata
       { slot: "model_b", availableBytes: 9_043_968, fits: false },
     ],
   });
-  expect(slotFitText(large.slots)).toBe("fits only slot model_a (18.3 MiB): not updatable in place, slot model_b (8.63 MiB) is too small");
+  expect(slotFitText(large.slots)).toBe(
+    "fits only slot model_a (18.3 MiB): not updatable in place, slot model_b (8.63 MiB) is too small",
+  );
 });
 
 test("up to the smaller slot's last byte both hold it, and beyond the larger one's none does", async () => {

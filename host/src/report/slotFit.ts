@@ -29,7 +29,9 @@ export function updatableInPlace(slots: readonly SlotFit[]): boolean {
   return slots.length >= 2 && slots.every(({ fits }) => fits);
 }
 
-/** `fits both slots`, `fits only slot model_a (18.3 MiB): not updatable in place, slot model_b (8.63 MiB) is too small`. */
+/**
+ * `fits both slots`, `fits only slot model_a (18.3 MiB): not updatable in place, slot model_b (8.63 MiB) is too small`.
+ */
 export function slotFitText(slots: readonly SlotFit[]): string {
   if (updatableInPlace(slots)) return "fits both slots";
   const held = slots.filter(({ fits }) => fits).map(named);

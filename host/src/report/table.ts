@@ -24,7 +24,10 @@ const BORDERLESS = {
   middle: "  ",
 };
 
-/** Rows under titles, two spaces between columns, no rules: reads well in a terminal, in a log and pasted into a message. */
+/**
+ * Rows under titles, two spaces between columns, no rules: reads well in a terminal, in a log and pasted into a
+ * message.
+ */
 export function renderTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -48,7 +51,9 @@ export function renderFields(fields: readonly Field[], paintLabel = (label: stri
   const present = fields.filter((field): field is readonly [string, string] => field[1] !== undefined);
   const width = Math.max(0, ...present.map(([label]) => label.length));
   return present
-    .map(([label, value]) => `  ${label === "" ? "" : paintLabel(label)}${" ".repeat(width - label.length + 2)}${value}`)
+    .map(
+      ([label, value]) => `  ${label === "" ? "" : paintLabel(label)}${" ".repeat(width - label.length + 2)}${value}`,
+    )
     .join("\n");
 }
 

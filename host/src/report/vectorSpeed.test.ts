@@ -33,9 +33,11 @@ test("the constants are the least-squares fit to the published speeds", () => {
 
 test("the newest published figures are the ones that count, each with its clock and silicon", () => {
   const latency = (name: string) => REFERENCE_WORKLOADS.find((each) => each.name.startsWith(name))?.latencyMs;
-  expect([latency("MobileNetV2 224"), latency("vector by matrix, 1024x256"), latency("vector by matrix, 512x384")]).toEqual([
-    164.6, 0.28, 0.211,
-  ]);
+  expect([
+    latency("MobileNetV2 224"),
+    latency("vector by matrix, 1024x256"),
+    latency("vector by matrix, 512x384"),
+  ]).toEqual([164.6, 0.28, 0.211]);
   for (const { cpuHz, silicon, source } of REFERENCE_WORKLOADS) {
     expect(cpuHz).toBe(360e6);
     expect(silicon).not.toBe("");

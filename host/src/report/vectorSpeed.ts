@@ -1,11 +1,13 @@
 /**
- * What vector kernels would take on one core of an ESP32-P4, at the speed of those that others published. This library has none for the chip.
+ * What vector kernels would take on one core of an ESP32-P4, at the speed of those that others published. This library
+ * has none for the chip.
  *
  *     cycles = MACs / macsPerCycle + weights * cyclesPerWeight + activation elements * cyclesPerElement
  *
- * and the streaming of weights from PSRAM. The three constants minimise the squared relative error over REFERENCE_WORKLOADS. What is not in the
- * published workloads is not in the model: exponentials and erf cost extra. Published two-core figures of the newest kernels were not found, and
- * those of older ones do not carry over, so nothing is credited for a second core.
+ * and the streaming of weights from PSRAM. The three constants minimise the squared relative error over
+ * REFERENCE_WORKLOADS. What is not in the published workloads is not in the model: exponentials and erf cost extra.
+ * Published two-core figures of the newest kernels were not found, and those of older ones do not carry over, so
+ * nothing is credited for a second core.
  */
 
 export interface VectorWork {
@@ -19,7 +21,10 @@ export interface ReferenceWorkload extends VectorWork {
   readonly name: string;
   /** Who published it, and in which release. */
   readonly source: string;
-  /** Clock of the core; where the publisher does not state it, ESP-IDF's default for chips before revision 3, and `clockStated` is false. */
+  /**
+   * Clock of the core; where the publisher does not state it, ESP-IDF's default for chips before revision 3, and
+   * `clockStated` is false.
+   */
   readonly cpuHz: number;
   readonly clockStated: boolean;
   readonly silicon: string;
@@ -31,9 +36,10 @@ export interface ReferenceWorkload extends VectorWork {
 const NOT_STATED = { cpuHz: 360e6, clockStated: false, silicon: "ESP32-P4, revision not stated" } as const;
 
 /**
- * Published int8 speeds on one core. MACs, weights (a byte each) and elements are counted from the networks' published architectures (MobileNetV2, arXiv
- * 1801.04381; MobileFaceNet, arXiv 1804.07573): every layer reads its input and writes its output once. Where a later release is known it is the
- * one that counts: MobileNetV2 took 327.9 ms in imagenet_cls 0.4.0.
+ * Published int8 speeds on one core. MACs, weights (a byte each) and elements are counted from the networks' published
+ * architectures (MobileNetV2, arXiv
+ * 1801.04381; MobileFaceNet, arXiv 1804.07573): every layer reads its input and writes its output once. Where a later
+ * release is known it is the one that counts: MobileNetV2 took 327.9 ms in imagenet_cls 0.4.0.
  */
 export const REFERENCE_WORKLOADS: readonly ReferenceWorkload[] = [
   {
@@ -117,7 +123,11 @@ export function vectorCycles({ macs, weights, activationElements }: VectorWork):
 }
 
 /** Relative error of the model on each published workload; positive when the model is slower than the board. */
-export function referenceMisfits(): readonly { readonly name: string; readonly source: string; readonly relativeError: number }[] {
+export function referenceMisfits(): readonly {
+  readonly name: string;
+  readonly source: string;
+  readonly relativeError: number;
+}[] {
   return REFERENCE_WORKLOADS.map((workload) => {
     const streaming = workload.weightsIn === "psram" ? workload.weights / PSRAM_BYTES_PER_SECOND : 0;
     const predictedMs = 1000 * (vectorCycles(workload) / workload.cpuHz + streaming);

@@ -17,7 +17,10 @@ export interface BenchOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Runs `entry` on seeded inputs of its largest size and measures every run by itself; the profile is of the measured runs only. */
+/**
+ * Runs `entry` on seeded inputs of its largest size and measures every run by itself; the profile is of the measured
+ * runs only.
+ */
 export async function benchEntry(session: Session, entry: EntryInfo, options: BenchOptions): Promise<EntryBench> {
   const inputs = seededInputs(entry, entry.rowsMax, options.seed);
   const latencies: number[] = [];
@@ -52,7 +55,10 @@ function opEstimate(work: OpWork | undefined, board: BoardSpeed): Pick<OpCost, "
   return { builtLatencyMs, vectorLatencyMs };
 }
 
-function costsOf(profile: readonly OpProfile[], engine: EngineName): Omit<OpCost, "builtLatencyMs" | "vectorLatencyMs">[] {
+function costsOf(
+  profile: readonly OpProfile[],
+  engine: EngineName,
+): Omit<OpCost, "builtLatencyMs" | "vectorLatencyMs">[] {
   const ticksTotal = profile.reduce((sum, { ticks }) => sum + ticks, 0);
   return profile.map(({ op, name, runs, ticks, macs, weightBytes, activationBytes }) => {
     const perRun = Math.max(runs, 1);

@@ -43,10 +43,21 @@ export async function benchPack(file: string, options: BenchPackOptions): Promis
       const session = await opened.model.createSession({ threads: options.threads });
       try {
         const onProgress = (done: number, total: number) => options.onProgress?.(done, total, entry.name);
-        const shared = { engine: opened.engine.name, runs: options.runs, warmups: options.warmups, seed: options.seed, onProgress };
+        const shared = {
+          engine: opened.engine.name,
+          runs: options.runs,
+          warmups: options.warmups,
+          seed: options.seed,
+          onProgress,
+        };
         const signal = options.signal ? { signal: options.signal } : {};
         measured.push(
-          await benchEntry(session, entry, { ...shared, ...signal, board: options.board.speed, work: entryWork(header, entry.name) }),
+          await benchEntry(session, entry, {
+            ...shared,
+            ...signal,
+            board: options.board.speed,
+            work: entryWork(header, entry.name),
+          }),
         );
       } finally {
         await session.close();

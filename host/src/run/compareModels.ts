@@ -32,10 +32,11 @@ export interface ComparisonInputs {
 const SEEDED_RUNS = 8;
 
 /**
- * Holds `candidate` against `reference`, two models of the same entries. Every entry that takes a picture runs on all pictures, every
- * other on seeded inputs. Of a world model, `predict` starts from the reference's latents, so that it shows the error of one step alone;
- * a rollout of n steps starts from each model's own encoding and is compared at its last latent, so that it shows what accumulates.
- * Throws InputError `COMPARE_SHAPES` when the two models differ in entries or ports.
+ * Holds `candidate` against `reference`, two models of the same entries. Every entry that takes a picture runs on all
+ * pictures, every other on seeded inputs. Of a world model, `predict` starts from the reference's latents, so that it
+ * shows the error of one step alone; a rollout of n steps starts from each model's own encoding and is compared at its
+ * last latent, so that it shows what accumulates. Throws InputError `COMPARE_SHAPES` when the two models differ in
+ * entries or ports.
  */
 export async function compareModels(
   candidate: ComparedModel,
@@ -43,7 +44,9 @@ export async function compareModels(
   inputs: ComparisonInputs,
 ): Promise<ComparisonRow[]> {
   requireSameEntries(candidate, reference);
-  const world = candidate.info.entries.some(({ name }) => name === "predict") ? worldModelOf(candidate.info, candidate.source) : undefined;
+  const world = candidate.info.entries.some(({ name }) => name === "predict")
+    ? worldModelOf(candidate.info, candidate.source)
+    : undefined;
   const rows: ComparisonRow[] = [];
   for (const entry of candidate.info.entries) {
     if (entry.name === world?.predict.name) continue;
@@ -68,7 +71,8 @@ async function compareEntry(
     const given = pictured
       ? [await (inputs.images[index] as ComparisonInputs["images"][number]).decode(entry.inputs[0] as PortInfo)]
       : seededInputs(entry, entry.rowsMax, inputs.seed + index);
-    const values = (outputs: readonly Uint8Array[]) => entry.outputs.map((port, at) => valuesOf(port, outputs[at] as Uint8Array));
+    const values = (outputs: readonly Uint8Array[]) =>
+      entry.outputs.map((port, at) => valuesOf(port, outputs[at] as Uint8Array));
     const actual = values(await candidate.session.run(entry.name, given, entry.rowsMax));
     const expected = values(await reference.session.run(entry.name, given, entry.rowsMax));
     pairs.add(actual, expected, entry.rowsMax);
@@ -79,7 +83,9 @@ async function compareEntry(
 }
 
 function picturesText({ imagesFound }: ComparisonInputs, count: number): string {
-  return imagesFound !== undefined && imagesFound > count ? `${count} of ${imagesFound} pictures` : plural(count, "picture");
+  return imagesFound !== undefined && imagesFound > count
+    ? `${count} of ${imagesFound} pictures`
+    : plural(count, "picture");
 }
 
 async function compareRollouts(
@@ -144,7 +150,8 @@ async function startLatents(
 }
 
 function requireSameEntries(candidate: ComparedModel, reference: ComparedModel): void {
-  const ports = (list: readonly PortInfo[]) => list.map(({ name, type, shape }) => `${name} ${type} [${shape.join(",")}]`).join(", ");
+  const ports = (list: readonly PortInfo[]) =>
+    list.map(({ name, type, shape }) => `${name} ${type} [${shape.join(",")}]`).join(", ");
   const signature = ({ name, inputs, outputs }: EntryInfo) => `${name}(${ports(inputs)}) -> ${ports(outputs)}`;
   for (const entry of candidate.info.entries) {
     const other = reference.info.entries.find(({ name }) => name === entry.name);

@@ -11,7 +11,13 @@ import { schemaError } from "../files/schemaError.js";
 import { fitCheckpoint, type WeightChoice } from "../lower/fitCheckpoint.js";
 import { isUntrained, type OpenedModel, openModelBytes, openModelFile } from "../open/openModelFile.js";
 import { readPack } from "../pack/readPack.js";
-import { type CompareReport, type ComparisonRow, passes, SAME_CONFIG, type SimilarityBars } from "../report/compareReport.js";
+import {
+  type CompareReport,
+  type ComparisonRow,
+  passes,
+  SAME_CONFIG,
+  type SimilarityBars,
+} from "../report/compareReport.js";
 import { type ComparedModel, type ComparisonInputs, compareModels } from "./compareModels.js";
 import { decodeImagePort } from "./entryInputs.js";
 import { openPictures, type Pictures } from "./pictures.js";
@@ -49,10 +55,14 @@ export interface ComparePackOptions extends WeightChoice {
 }
 
 /**
- * Packs `checkpoint` as f32 in memory with the configuration of the pack at `file` and compares the two on the same inputs. Rejects with an
- * InputError `COMPARE_SAMPLES` when there are bars and too few inputs to tell.
+ * Packs `checkpoint` as f32 in memory with the configuration of the pack at `file` and compares the two on the same
+ * inputs. Rejects with an InputError `COMPARE_SAMPLES` when there are bars and too few inputs to tell.
  */
-export async function comparePack(file: string, checkpoint: string, options: ComparePackOptions): Promise<CompareReport> {
+export async function comparePack(
+  file: string,
+  checkpoint: string,
+  options: ComparePackOptions,
+): Promise<CompareReport> {
   const opened = await openModelFile(file, options.engine);
   try {
     const expected = options.expected === undefined ? [] : await compareExpected(opened, options.expected, options);
@@ -103,11 +113,16 @@ async function compareOn(
   checkpoint: string,
   options: ComparePackOptions,
 ): Promise<ComparisonRow[]> {
-  const world = opened.model.info.entries.some(({ name }) => name === "predict") ? worldModelOf(opened.model.info, file) : undefined;
+  const world = opened.model.info.entries.some(({ name }) => name === "predict")
+    ? worldModelOf(opened.model.info, file)
+    : undefined;
   const actions = options.actions && world ? await readActions(options.actions, world.actionSize) : undefined;
   const { signal, onProgress, seed } = options;
   const inputs: ComparisonInputs = {
-    images: pictures.chosen.map(({ name, read }) => ({ name, decode: async (port) => decodeImagePort(port, await read(), name) })),
+    images: pictures.chosen.map(({ name, read }) => ({
+      name,
+      decode: async (port) => decodeImagePort(port, await read(), name),
+    })),
     imagesFound: pictures.found,
     actions,
     horizons: HORIZONS,
@@ -118,12 +133,24 @@ async function compareOn(
   return withSessions(opened, file, reference, checkpoint, options.threads, (a, b) => compareModels(a, b, inputs));
 }
 
-async function openReference(opened: OpenedModel, file: string, checkpointPath: string, options: ComparePackOptions): Promise<OpenedModel> {
-  const config = options.config ? await readJsonInput(options.config, "a model's configuration", CONFIG_BYTES_MAX) : configOf(opened, file);
+async function openReference(
+  opened: OpenedModel,
+  file: string,
+  checkpointPath: string,
+  options: ComparePackOptions,
+): Promise<OpenedModel> {
+  const config = options.config
+    ? await readJsonInput(options.config, "a model's configuration", CONFIG_BYTES_MAX)
+    : configOf(opened, file);
   const configSource = options.config ?? `${file} meta.config`;
   const whole = await openCheckpoint(checkpointPath);
   try {
-    const { checkpoint } = fitCheckpoint(whole, parseConfig(config, configSource), configSource, choiceOf(opened, whole, options));
+    const { checkpoint } = fitCheckpoint(
+      whole,
+      parseConfig(config, configSource),
+      configSource,
+      choiceOf(opened, whole, options),
+    );
     const statistics = statisticsOf(opened, file);
     const { bytes } = await compile({
       checkpoint,
@@ -146,7 +173,11 @@ async function openReference(opened: OpenedModel, file: string, checkpointPath: 
 }
 
 /** The weights that the pack was made of, unless others are asked for. */
-function choiceOf(opened: OpenedModel, checkpoint: Checkpoint, { stateDict, prefix }: ComparePackOptions): WeightChoice {
+function choiceOf(
+  opened: OpenedModel,
+  checkpoint: Checkpoint,
+  { stateDict, prefix }: ComparePackOptions,
+): WeightChoice {
   if (stateDict !== undefined || prefix !== undefined) return { stateDict, prefix };
   const { data } = packWeights.safeParse(opened.model.info.meta.weights);
   if (data === undefined) return {};

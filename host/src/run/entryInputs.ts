@@ -21,11 +21,17 @@ export interface EntryInputs {
   readonly sources: readonly { readonly port: string; readonly kind: PortInfo["kind"]; readonly file: string }[];
 }
 
-const OPTION_OF_KIND = { image: "image", action: "actions", latent: "latent", tokens: undefined, tensor: undefined } as const;
+const OPTION_OF_KIND = {
+  image: "image",
+  action: "actions",
+  latent: "latent",
+  tokens: undefined,
+  tensor: undefined,
+} as const;
 
 /**
- * Reads and checks the inputs of `entry`: pictures are decoded and scaled to the port's size, everything else is JSON rows. Rejects with
- * an InputError `INPUT_MISSING`, `INPUT_UNUSED`, `INPUT_ROWS`, or that of the file which is wrong.
+ * Reads and checks the inputs of `entry`: pictures are decoded and scaled to the port's size, everything else is JSON
+ * rows. Rejects with an InputError `INPUT_MISSING`, `INPUT_UNUSED`, `INPUT_ROWS`, or that of the file which is wrong.
  */
 export async function readEntryInputs(entry: EntryInfo, files: InputFiles): Promise<EntryInputs> {
   const chosen = entry.inputs.map((port) => ({ port, file: fileFor(entry, port, files) }));
@@ -33,7 +39,8 @@ export async function readEntryInputs(entry: EntryInfo, files: InputFiles): Prom
   const inputs: Uint8Array[] = [];
   let rows: { count: number; port: string } | undefined;
   for (const { port, file } of chosen) {
-    const bytes = port.kind === "image" ? await readImagePort(port, file) : await readRowsPort(port, file, entry.rowsMax);
+    const bytes =
+      port.kind === "image" ? await readImagePort(port, file) : await readRowsPort(port, file, entry.rowsMax);
     if (port.dynamic) {
       const count = (bytes.byteLength * (port.shape[0] as number)) / port.bytesMax;
       if (rows && rows.count !== count) {
@@ -104,7 +111,11 @@ function fileFor(entry: EntryInfo, port: PortInfo, files: InputFiles): string {
   const option = OPTION_OF_KIND[port.kind];
   const file = files.byName.get(port.name) ?? (option && files[option]);
   if (file) return file;
-  const how = option ? (option === "image" ? "a picture, or --image <file>" : `--${option} <file>`) : `--input ${port.name}=<file>`;
+  const how = option
+    ? option === "image"
+      ? "a picture, or --image <file>"
+      : `--${option} <file>`
+    : `--input ${port.name}=<file>`;
   const message = `entry ${entry.name} needs ${port.name} (${port.kind}, ${port.type} [${port.shape.join(", ")}])`;
   throw new InputError({ code: "INPUT_MISSING", source: "command line", message, expected: how });
 }

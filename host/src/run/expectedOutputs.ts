@@ -20,8 +20,8 @@ const FORM = '"<entry>.<number>.<input or output>", such as "encode.0.image" (do
 type Saved = ReadonlyMap<string, CheckpointTensor>;
 
 /**
- * Reads inputs and outputs that were saved from another implementation: tensors named `<entry>.<number>.<port>` in a safetensors file. Answers the
- * samples of each entry. Rejects with InputErrors `EXPECTED_*`, or that of the reader.
+ * Reads inputs and outputs that were saved from another implementation: tensors named `<entry>.<number>.<port>` in a
+ * safetensors file. Answers the samples of each entry. Rejects with InputErrors `EXPECTED_*`, or that of the reader.
  */
 export async function readExpectedOutputs(path: string, info: ModelInfo): Promise<ExpectedSample[]> {
   const checkpoint = await openCheckpoint(path);
@@ -36,7 +36,11 @@ export async function readExpectedOutputs(path: string, info: ModelInfo): Promis
   }
 }
 
-function grouped(path: string, tensors: Saved, info: ModelInfo): Map<EntryInfo, Map<number, Map<string, CheckpointTensor>>> {
+function grouped(
+  path: string,
+  tensors: Saved,
+  info: ModelInfo,
+): Map<EntryInfo, Map<number, Map<string, CheckpointTensor>>> {
   const fail = (where: string, message: string, expected: string) =>
     new InputError({ code: "EXPECTED_NAME", source: path, where, message, expected });
   if (tensors.size === 0 || tensors.size > TENSORS_MAX)
@@ -45,10 +49,15 @@ function grouped(path: string, tensors: Saved, info: ModelInfo): Map<EntryInfo, 
   for (const [name, tensor] of tensors) {
     const where = `tensor ${JSON.stringify(name.slice(0, 200))}`;
     const [, entryName, number, portName] = /^([^.]+)\.(\d{1,6})\.([^.]+)$/.exec(name) ?? [];
-    if (entryName === undefined || portName === undefined) throw fail(where, "has another name than samples have", FORM);
+    if (entryName === undefined || portName === undefined)
+      throw fail(where, "has another name than samples have", FORM);
     const entry = info.entries.find((candidate) => candidate.name === entryName);
     if (entry === undefined)
-      throw fail(where, "is of an entry that the model does not have", info.entries.map((known) => known.name).join(", "));
+      throw fail(
+        where,
+        "is of an entry that the model does not have",
+        info.entries.map((known) => known.name).join(", "),
+      );
     const ports = [...entry.inputs, ...entry.outputs].map((port) => port.name);
     if (!ports.includes(portName)) throw fail(where, `is no input or output of ${entryName}`, ports.join(", "));
     const samples = groups.get(entry) ?? new Map<number, Map<string, CheckpointTensor>>();
@@ -62,8 +71,15 @@ async function readSample(path: string, entry: EntryInfo, number: number, saved:
   const sample = `${entry.name}.${number}`;
   const missing = entry.inputs.find(({ name }) => !saved.has(name));
   const missed = (what: string, expected: string) =>
-    new InputError({ code: "EXPECTED_MISSING", source: path, where: `sample ${sample}`, message: `has no ${what}`, expected });
-  if (missing) throw missed(`tensor "${sample}.${missing.name}"`, `every input of ${entry.name}: ${shapeText(missing)}`);
+    new InputError({
+      code: "EXPECTED_MISSING",
+      source: path,
+      where: `sample ${sample}`,
+      message: `has no ${what}`,
+      expected,
+    });
+  if (missing)
+    throw missed(`tensor "${sample}.${missing.name}"`, `every input of ${entry.name}: ${shapeText(missing)}`);
   if (!entry.outputs.some(({ name }) => saved.has(name)))
     throw missed("output", entry.outputs.map(({ name }) => `"${sample}.${name}"`).join(" or "));
   const rows = rowsOf(path, entry, sample, saved);
@@ -98,7 +114,8 @@ function requireShape(path: string, port: PortInfo, { name, shape }: CheckpointT
   const squeeze = (dimensions: readonly number[]) => dimensions.filter((size) => size !== 1).join();
   const expected = port.dynamic ? [rows, ...port.shape.slice(1)] : port.shape;
   if (squeeze(shape) === squeeze(expected)) return;
-  const what = port.kind === "image" ? "rows from the top, red, green and blue last, at the model's size" : `${rows} rows`;
+  const what =
+    port.kind === "image" ? "rows from the top, red, green and blue last, at the model's size" : `${rows} rows`;
   throw shapeError(path, name, shape, `[${expected.join(", ")}]: ${what}`);
 }
 

@@ -15,7 +15,10 @@ const CONFIG = "synapse.json";
 const EVALUATION_SETS = ["eval.zip", "eval"];
 
 export interface CompareFolderOptions extends Omit<ComparePackOptions, "images"> {
-  /** The packed model; when absent the one in the folder, and where there is none, the checkpoint is packed for this comparison alone. */
+  /**
+   * The packed model; when absent the one in the folder, and where there is none, the checkpoint is packed for this
+   * comparison alone.
+   */
   readonly model?: string;
   /** When absent the one in the folder. */
   readonly checkpoint?: string;
@@ -24,8 +27,9 @@ export interface CompareFolderOptions extends Omit<ComparePackOptions, "images">
 }
 
 /**
- * Compares the model of a folder as `models/*` are: a checkpoint, its configuration `synapse.json`, an evaluation set `eval.zip` (or a folder `eval`),
- * and perhaps a pack. Rejects with an InputError `MODEL_FOLDER` when something is missing that nothing else names.
+ * Compares the model of a folder as `models/*` are: a checkpoint, its configuration `synapse.json`, an evaluation set
+ * `eval.zip` (or a folder `eval`), and perhaps a pack. Rejects with an InputError `MODEL_FOLDER` when something is
+ * missing that nothing else names.
  */
 export async function compareFolder(
   folder: string,
@@ -43,15 +47,30 @@ export async function compareFolder(
   if (packed !== undefined) {
     if (types === undefined) return comparePack(packed, weights, { ...options, images });
     const message = `${basename(packed)} is packed already`;
-    throw new InputError({ code: "MODEL_FOLDER", source: packed, message, expected: "no --type, or a folder without a pack" });
+    throw new InputError({
+      code: "MODEL_FOLDER",
+      source: packed,
+      message,
+      expected: "no --type, or a folder without a pack",
+    });
   }
-  const config = options.config ?? join(folder, named(folder, names, [CONFIG], "has no configuration to pack the checkpoint with"));
+  const config =
+    options.config ?? join(folder, named(folder, names, [CONFIG], "has no configuration to pack the checkpoint with"));
   const scratch = await mkdtemp(join(tmpdir(), "synapse-compare-"));
   try {
     const output = join(scratch, `${basename(resolve(folder))}${PACK}`);
     const { signal, onProgress, stateDict, prefix } = options;
     const callbacks = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
-    await packCheckpoint({ checkpoint: weights, config, types, stateDict, prefix, golden: false, output, ...callbacks });
+    await packCheckpoint({
+      checkpoint: weights,
+      config,
+      types,
+      stateDict,
+      prefix,
+      golden: false,
+      output,
+      ...callbacks,
+    });
     return await comparePack(output, weights, { ...options, images });
   } finally {
     await rm(scratch, { recursive: true, force: true });
@@ -78,11 +97,18 @@ function named(folder: string, names: readonly string[], wanted: readonly string
 }
 
 /** The one file of its kind, or the one of several with the usual name. */
-function only(folder: string, names: readonly string[], fits: (name: string) => boolean, what: string, usual?: string): string {
+function only(
+  folder: string,
+  names: readonly string[],
+  fits: (name: string) => boolean,
+  what: string,
+  usual?: string,
+): string {
   const found = names.filter(fits);
   const one = found.length === 1 ? found[0] : found.find((name) => name === usual);
   if (one !== undefined) return one;
-  const message = found.length === 0 ? `has no file that is ${what}` : `has several files that may be ${what}: ${found.join(", ")}`;
+  const message =
+    found.length === 0 ? `has no file that is ${what}` : `has several files that may be ${what}: ${found.join(", ")}`;
   const expected = usual ?? "one, or its name on the command line";
   throw new InputError({ code: "MODEL_FOLDER", source: folder, message, expected });
 }

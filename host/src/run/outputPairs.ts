@@ -2,7 +2,9 @@ import type { EntryInfo, PortInfo } from "synapse-engine";
 import type { SamplePair } from "../report/similarity.js";
 import { floatsOf } from "./seededInputs.js";
 
-/** Samples of every output of an entry, over many runs. Rows of an output that may have fewer are samples of their own. */
+/**
+ * Samples of every output of an entry, over many runs. Rows of an output that may have fewer are samples of their own.
+ */
 export class OutputPairs {
   private readonly pairs: ReadonlyMap<string, { readonly port: PortInfo; readonly samples: SamplePair[] }>;
 
@@ -12,15 +14,23 @@ export class OutputPairs {
     this.pairs = new Map(entry.outputs.map((port) => [name(port), { port, samples: [] }]));
   }
 
-  /** Adds one run of `rows` rows; an output that one of the two does not have is left out. Both are in the order of the entry's outputs. */
-  add(actual: readonly (ArrayLike<number> | undefined)[], expected: readonly (ArrayLike<number> | undefined)[], rows: number): void {
+  /**
+   * Adds one run of `rows` rows; an output that one of the two does not have is left out. Both are in the order of the
+   * entry's outputs.
+   */
+  add(
+    actual: readonly (ArrayLike<number> | undefined)[],
+    expected: readonly (ArrayLike<number> | undefined)[],
+    rows: number,
+  ): void {
     let index = 0;
     for (const { port, samples } of this.pairs.values()) {
       const [own, other] = [actual[index], expected[index]];
       index += 1;
       if (own === undefined || other === undefined) continue;
       const count = port.dynamic ? rows : 1;
-      for (let row = 0; row < count; row++) samples.push({ actual: part(own, row, count), expected: part(other, row, count) });
+      for (let row = 0; row < count; row++)
+        samples.push({ actual: part(own, row, count), expected: part(other, row, count) });
     }
   }
 

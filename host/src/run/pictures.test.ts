@@ -33,7 +33,8 @@ const inArchive: Make = async (...names) => {
 async function listed(path: string, most = 100) {
   const pictures = await openPictures(path, most);
   try {
-    for (const { name, read } of pictures.chosen) expect(new TextDecoder().decode(await read())).toBe(`of ${relative(path, name)}`);
+    for (const { name, read } of pictures.chosen)
+      expect(new TextDecoder().decode(await read())).toBe(`of ${relative(path, name)}`);
     return { files: pictures.chosen.map(({ name }) => relative(path, name)), found: pictures.found };
   } finally {
     await pictures.close();

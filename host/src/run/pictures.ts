@@ -25,9 +25,10 @@ export interface Pictures {
 }
 
 /**
- * The pictures below a folder or in a zip archive, subfolders included, in the order of their paths, or the one picture named. Of more than `most` those
- * are taken that lie evenly spread in that order, the first among them. Of an evaluation set with episodes `test-NN` only these count: the
- * others were there to choose by. Rejects with an InputError `FILE_*`, `ZIP_*`, `ARCHIVE_*` or `NO_PICTURES`.
+ * The pictures below a folder or in a zip archive, subfolders included, in the order of their paths, or the one picture
+ * named. Of more than `most` those are taken that lie evenly spread in that order, the first among them. Of an
+ * evaluation set with episodes `test-NN` only these count: the others were there to choose by. Rejects with an
+ * InputError `FILE_*`, `ZIP_*`, `ARCHIVE_*` or `NO_PICTURES`.
  */
 export async function openPictures(path: string, most: number): Promise<Pictures> {
   const inside = await archivePath(path);
@@ -43,7 +44,10 @@ async function picturesInside(path: string, file: string, member: string, most: 
   });
   try {
     const { files, found } = choose(path, namesBelow(archive, member), most);
-    const chosen = files.map((name) => ({ name: `${file}/${name}`, read: () => archive.read(name, PICTURE, PICTURE_BYTES_MAX) }));
+    const chosen = files.map((name) => ({
+      name: `${file}/${name}`,
+      read: () => archive.read(name, PICTURE, PICTURE_BYTES_MAX),
+    }));
     return { chosen, found, close: () => archive.close() };
   } catch (error) {
     await archive.close();
@@ -57,7 +61,11 @@ function namesBelow(archive: Archive, member: string): readonly string[] {
   return pictureNames(archive.names.filter((name) => name.startsWith(`${member}/`)));
 }
 
-function choose(path: string, all: readonly string[], most: number): { readonly files: readonly string[]; readonly found: number } {
+function choose(
+  path: string,
+  all: readonly string[],
+  most: number,
+): { readonly files: readonly string[]; readonly found: number } {
   if (all.length === 0) {
     const expected = "files that end in .jpg, .jpeg or .png";
     throw new InputError({ code: "NO_PICTURES", source: path, message: "holds no pictures", expected });
@@ -71,7 +79,9 @@ async function below(path: string): Promise<readonly string[]> {
   try {
     if (!(await stat(path)).isDirectory()) return [path];
     // Links to folders are not followed: one could lead back.
-    const found = (await readdir(path, { recursive: true, withFileTypes: true })).filter((entry) => !entry.isDirectory());
+    const found = (await readdir(path, { recursive: true, withFileTypes: true })).filter(
+      (entry) => !entry.isDirectory(),
+    );
     return pictureNames(found.map((entry) => join(entry.parentPath ?? entry.path, entry.name)).sort());
   } catch (error) {
     throw fileError(path, "a folder of pictures", error as NodeJS.ErrnoException);
@@ -80,6 +90,10 @@ async function below(path: string): Promise<readonly string[]> {
 
 /** Those of `files` that are pictures; beside episodes that judge, only theirs. */
 function pictureNames(files: readonly string[]): string[] {
-  const judging = new Set(files.filter((file) => basename(file) === EPISODE && JUDGING.test(basename(dirname(file)))).map(dirname));
-  return files.filter((file) => PICTURES.has(extname(file).toLowerCase()) && (judging.size === 0 || judging.has(dirname(file))));
+  const judging = new Set(
+    files.filter((file) => basename(file) === EPISODE && JUDGING.test(basename(dirname(file)))).map(dirname),
+  );
+  return files.filter(
+    (file) => PICTURES.has(extname(file).toLowerCase()) && (judging.size === 0 || judging.has(dirname(file))),
+  );
 }

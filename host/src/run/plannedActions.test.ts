@@ -18,7 +18,11 @@ const folder = mkdtempSync(join(tmpdir(), "synapse-plan-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What a board with this model answers to each request, in order. */
-async function ask(model: Uint8Array, engine: BoardEngine, requests: readonly (readonly [target: string, body?: unknown])[]) {
+async function ask(
+  model: Uint8Array,
+  engine: BoardEngine,
+  requests: readonly (readonly [target: string, body?: unknown])[],
+) {
   const board = await SimulatedBoard.create({ board: await findBoard(BOARD), model, engine });
   try {
     const answers = [];

@@ -19,13 +19,24 @@ const predict: EntryInfo = {
   inputs: [port("action", 1), port("latent", 2)],
   outputs: [port("latent", 2)],
 };
-const info = (entries: EntryInfo[]): ModelInfo => ({ name: "m", exact: true, fileBytes: 0, sha256: "", goldenCount: 0, entries, meta: {} });
+const info = (entries: EntryInfo[]): ModelInfo => ({
+  name: "m",
+  exact: true,
+  fileBytes: 0,
+  sha256: "",
+  goldenCount: 0,
+  entries,
+  meta: {},
+});
 
 /** A predictor whose next latent is (frames seen, sum of all it was given), which shows what it was given. */
 function recordingSession(seen: number[]): Session {
   const run = async (_entry: string, [actions, latents]: readonly Uint8Array[], rows = 1) => {
     seen.push(rows);
-    const sum = [...floatsOf(actions as Uint8Array), ...floatsOf(latents as Uint8Array)].reduce((total, value) => total + value, 0);
+    const sum = [...floatsOf(actions as Uint8Array), ...floatsOf(latents as Uint8Array)].reduce(
+      (total, value) => total + value,
+      0,
+    );
     const output = new Float32Array(rows * 2);
     output.set([rows, sum], (rows - 1) * 2);
     return [bytesOf(output)];
@@ -36,7 +47,12 @@ function recordingSession(seen: number[]): Session {
 test("a rollout gives the predictor at most its history, newest last, and answers the start and one latent an action", async () => {
   const seen: number[] = [];
   const actions = [1, 10, 100, 1000].map((value) => Float32Array.of(value));
-  const latents = await rollout(recordingSession(seen), worldModelOf(info([predict]), "m.syn"), Float32Array.of(0, 0.5), actions);
+  const latents = await rollout(
+    recordingSession(seen),
+    worldModelOf(info([predict]), "m.syn"),
+    Float32Array.of(0, 0.5),
+    actions,
+  );
   expect(seen).toEqual([1, 2, 3, 3]);
   expect(latents.map((latent) => Array.from(latent))).toEqual([
     [0, 0.5],
@@ -55,7 +71,9 @@ test("a shorter history can be asked for, and an aborted rollout stops", async (
   await rollout(recordingSession(seen), world, Float32Array.of(0, 0), actions, { historyMax: 1 });
   expect(seen).toEqual([1, 1, 1]);
   const signal = AbortSignal.abort(new Error("stop"));
-  await expect(rollout(recordingSession(seen), world, Float32Array.of(0, 0), actions, { signal })).rejects.toThrow("stop");
+  await expect(rollout(recordingSession(seen), world, Float32Array.of(0, 0), actions, { signal })).rejects.toThrow(
+    "stop",
+  );
 });
 
 test.each([

@@ -14,7 +14,10 @@ export interface WorldModel {
   readonly historyMax: number;
 }
 
-/** Finds the world model in a pack by its port kinds. Throws InputError `NOT_A_WORLD_MODEL` when `predict` is missing or of another shape. */
+/**
+ * Finds the world model in a pack by its port kinds. Throws InputError `NOT_A_WORLD_MODEL` when `predict` is missing or
+ * of another shape.
+ */
 export function worldModelOf(info: ModelInfo, source: string): WorldModel {
   const fail = (message: string) =>
     new InputError({
@@ -31,11 +34,21 @@ export function worldModelOf(info: ModelInfo, source: string): WorldModel {
   const latent = predict.inputs[latentInput];
   const action = predict.inputs[actionInput];
   const output = predict.outputs[0];
-  if (!latent || !action || !output || predict.inputs.length !== 2) throw fail("its inputs are not one latent and one action");
+  if (!latent || !action || !output || predict.inputs.length !== 2)
+    throw fail("its inputs are not one latent and one action");
   const latentSize = columnsOf(latent);
-  if (columnsOf(output) !== latentSize || output.type !== "f32") throw fail("its output is not a latent of the input's size");
+  if (columnsOf(output) !== latentSize || output.type !== "f32")
+    throw fail("its output is not a latent of the input's size");
   const encode = info.entries.find(({ name }) => name === "encode");
-  return { encode, predict, latentInput, actionInput, latentSize, actionSize: columnsOf(action), historyMax: predict.rowsMax };
+  return {
+    encode,
+    predict,
+    latentInput,
+    actionInput,
+    latentSize,
+    actionSize: columnsOf(action),
+    historyMax: predict.rowsMax,
+  };
 }
 
 function columnsOf(port: PortInfo): number {
@@ -52,8 +65,8 @@ export interface RolloutOptions {
 
 /**
  * Predicts a trajectory: `start` is the latent of the first frame, `actions[t]` the action taken at frame t. Answers
- * `actions.length + 1` latents, the start first. The predictor sees the last `historyMax` latents with the action taken at each; its last
- * row is the next latent, which joins the history (LeWM, arXiv 2603.19312).
+ * `actions.length + 1` latents, the start first. The predictor sees the last `historyMax` latents with the action taken
+ * at each; its last row is the next latent, which joins the history (LeWM, arXiv 2603.19312).
  */
 export async function rollout(
   session: Session,
@@ -73,7 +86,10 @@ export async function rollout(
   return latents;
 }
 
-/** One predicted step: the latent that follows the last of `history`. `history` and `actions` are 1 to `historyMax` frames each. */
+/**
+ * One predicted step: the latent that follows the last of `history`. `history` and `actions` are 1 to `historyMax`
+ * frames each.
+ */
 export async function predictNext(
   session: Session,
   world: WorldModel,

@@ -12,8 +12,9 @@ export interface RowsSpec {
 }
 
 /**
- * Rows of numbers from JSON: `[[..], ..]`, one row `[..]`, or an object that holds either under `<noun>s` or `<noun>`. Every number is
- * finite in f32 and every row has `columns` of them. Throws InputError `ROWS_<NOUN>` with the JSON path of what is wrong.
+ * Rows of numbers from JSON: `[[..], ..]`, one row `[..]`, or an object that holds either under `<noun>s` or `<noun>`.
+ * Every number is finite in f32 and every row has `columns` of them. Throws InputError `ROWS_<NOUN>` with the JSON path
+ * of what is wrong.
  */
 export function parseRows(document: unknown, spec: RowsSpec): Float32Array[] {
   const { value, path } = unwrap(document, spec.noun);
@@ -56,6 +57,7 @@ function describe(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
   if (typeof value === "object") return "an object";
-  if (typeof value === "string") return `the text ${JSON.stringify(value.length > 24 ? `${value.slice(0, 24)}…` : value)}`;
+  if (typeof value === "string")
+    return `the text ${JSON.stringify(value.length > 24 ? `${value.slice(0, 24)}…` : value)}`;
   return String(value);
 }

@@ -48,7 +48,12 @@ export async function runRollout(request: RunRequest, onStep?: OnStep): Promise<
   return withSession(request, (opened, session) => rolloutIn(opened, session, request, onStep));
 }
 
-async function entryIn(opened: OpenedModel, session: Session, request: RunRequest, entryName: string): Promise<RunReport> {
+async function entryIn(
+  opened: OpenedModel,
+  session: Session,
+  request: RunRequest,
+  entryName: string,
+): Promise<RunReport> {
   const entry = findEntry(opened, request.file, entryName);
   const inputStart = performance.now();
   const given = await readEntryInputs(entry, request.inputs);
@@ -65,13 +70,20 @@ async function entryIn(opened: OpenedModel, session: Session, request: RunReques
     inputs: given.sources,
     outputs: entry.outputs.map((port, index) => outputReport(port, outputs[index] as Uint8Array, given.rows)),
     warnings: entry.inputs.flatMap(({ kind }, index) =>
-      kind === "action" ? actionWarnings(boundsOf(opened.model.info.meta), rowsOf(given.inputs[index] as Uint8Array, given.rows)) : [],
+      kind === "action"
+        ? actionWarnings(boundsOf(opened.model.info.meta), rowsOf(given.inputs[index] as Uint8Array, given.rows))
+        : [],
     ),
     timing: { openMs: opened.openMs, inputMs: runStart - inputStart, runMs: end - runStart },
   };
 }
 
-async function rolloutIn(opened: OpenedModel, session: Session, request: RunRequest, onStep?: OnStep): Promise<RolloutReport> {
+async function rolloutIn(
+  opened: OpenedModel,
+  session: Session,
+  request: RunRequest,
+  onStep?: OnStep,
+): Promise<RolloutReport> {
   const world = worldModelOf(opened.model.info, request.file);
   const inputStart = performance.now();
   const actionsFile = request.inputs.actions;
@@ -92,7 +104,9 @@ async function rolloutIn(opened: OpenedModel, session: Session, request: RunRequ
     historyMax: world.historyMax,
     inputs: [...start.sources, { port: "actions", kind: "action", file: actionsFile }],
     latents,
-    stepDistances: latents.map((latent, step) => (step === 0 ? 0 : latentDistance(latent, latents[step - 1] as Float32Array))),
+    stepDistances: latents.map((latent, step) =>
+      step === 0 ? 0 : latentDistance(latent, latents[step - 1] as Float32Array),
+    ),
     startDistances: latents.map((latent) => latentDistance(latent, start.latent)),
     warnings: actionWarnings(boundsOf(opened.model.info.meta), actions),
     timing: { openMs: opened.openMs, inputMs: runStart - inputStart, runMs, stepMsMean: runMs / actions.length },
@@ -102,7 +116,13 @@ async function rolloutIn(opened: OpenedModel, session: Session, request: RunRequ
 /** Rows of actions from a JSON file, each of `actionSize` numbers one row a step. */
 export async function readActions(file: string, actionSize: number): Promise<Float32Array[]> {
   const document = await readJsonInput(file, "a JSON file of actions", JSON_BYTES_MAX);
-  return parseRows(document, { source: file, noun: "action", columns: actionSize, rowsMin: 1, rowsMax: ROLLOUT_STEPS_MAX });
+  return parseRows(document, {
+    source: file,
+    noun: "action",
+    columns: actionSize,
+    rowsMin: 1,
+    rowsMax: ROLLOUT_STEPS_MAX,
+  });
 }
 
 async function startOf(
@@ -113,17 +133,27 @@ async function startOf(
 ): Promise<{ latent: Float32Array; sources: EntryInputs["sources"] }> {
   if (files.latent) {
     const document = await readJsonInput(files.latent, "a JSON file of a latent", JSON_BYTES_MAX);
-    const [latent] = parseRows(document, { source: files.latent, noun: "latent", columns: world.latentSize, rowsMin: 1, rowsMax: 1 });
+    const [latent] = parseRows(document, {
+      source: files.latent,
+      noun: "latent",
+      columns: world.latentSize,
+      rowsMin: 1,
+      rowsMax: 1,
+    });
     return { latent: latent as Float32Array, sources: [{ port: "latent", kind: "latent", file: files.latent }] };
   }
   if (!files.image) throw missing("rollout needs a start", "--image <picture> or --latent <file>");
-  if (!world.encode) throw missing(`${source} has no entry encode, so a rollout cannot start from a picture`, "--latent <file>");
+  if (!world.encode)
+    throw missing(`${source} has no entry encode, so a rollout cannot start from a picture`, "--latent <file>");
   const given = await readEntryInputs(world.encode, { image: files.image, byName: new Map() });
   const [latent] = await session.run(world.encode.name, given.inputs, given.rows);
   return { latent: floatsOf(latent as Uint8Array), sources: given.sources };
 }
 
-async function withSession<Answer>(request: RunRequest, use: (opened: OpenedModel, session: Session) => Promise<Answer>): Promise<Answer> {
+async function withSession<Answer>(
+  request: RunRequest,
+  use: (opened: OpenedModel, session: Session) => Promise<Answer>,
+): Promise<Answer> {
   const opened = await openModelFile(request.file, request.engine);
   try {
     const session = await opened.model.createSession({ threads: request.threads });

@@ -13,7 +13,10 @@ export function seededRows(rows: number, columns: number, seed: number): Float32
   return Array.from({ length: rows }, (_, row) => values.slice(row * columns, (row + 1) * columns));
 }
 
-/** The bytes of a typed array, without copying. Every machine that runs Node is little-endian, as the runtime's tensors are. */
+/**
+ * The bytes of a typed array, without copying. Every machine that runs Node is little-endian, as the runtime's tensors
+ * are.
+ */
 export function bytesOf(values: Float32Array | Int32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

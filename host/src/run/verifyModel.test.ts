@@ -42,7 +42,10 @@ const f32 = (name: string, shape: number[], values: ArrayLike<number>): TensorTo
   data: bytesOf(Float32Array.from(values)),
 });
 
-/** The first frames of held-out episodes with the latents that PyTorch gave when the model was exported, as docs/verify.md saves them. */
+/**
+ * The first frames of held-out episodes with the latents that PyTorch gave when the model was exported, as
+ * docs/verify.md saves them.
+ */
 async function storedSamples(): Promise<TensorToWrite[]> {
   const files = (await evaluationFiles(NAME)).filter((name) => /^test-.*\/episode\.json$/.test(name));
   const tensors: TensorToWrite[] = [];
@@ -60,28 +63,42 @@ async function storedSamples(): Promise<TensorToWrite[]> {
 }
 
 describe("the trained model against PyTorch's own outputs", () => {
-  test("stored ones: f32 is equal but for rounding, int8 reaches the bar, and a bar above it is not reached", TIMEOUT, async () => {
-    await writeSafetensors(at("stored.safetensors"), await storedSamples());
-    const verify = (model: string, ...options: string[]) =>
-      runInside(["verify-model", at(model), "--expected", at("stored.safetensors"), ...options]);
-    const exact = JSON.parse((await verify("f32.syn", "--json")).stdout);
-    expect(exact).toMatchObject({ command: "verify-model", pass: true, reference: null, bars: { minCentredCosine: 0.98 }, notSeen: null });
-    expect(exact.rows).toMatchObject([{ what: "encode", against: "expected", inputs: "25 saved samples", count: 25 }]);
-    expect(exact.rows[0].centredCosineWorst).toBeGreaterThan(0.9999);
-    const packed = await verify("i8.syn");
-    expect(packed.code).toBe(0);
-    expect(packed.stdout).toContain("bar: worst centred cosine at least 0.98: reached by every row");
-    const above = await verify("i8.syn", "--min-centred", "0.9999");
-    expect(above.code).toBe(1);
-    expect(above.stdout).toMatch(/encode .* below/);
-  });
+  test(
+    "stored ones: f32 is equal but for rounding, int8 reaches the bar, and a bar above it is not reached",
+    TIMEOUT,
+    async () => {
+      await writeSafetensors(at("stored.safetensors"), await storedSamples());
+      const verify = (model: string, ...options: string[]) =>
+        runInside(["verify-model", at(model), "--expected", at("stored.safetensors"), ...options]);
+      const exact = JSON.parse((await verify("f32.syn", "--json")).stdout);
+      expect(exact).toMatchObject({
+        command: "verify-model",
+        pass: true,
+        reference: null,
+        bars: { minCentredCosine: 0.98 },
+        notSeen: null,
+      });
+      expect(exact.rows).toMatchObject([
+        { what: "encode", against: "expected", inputs: "25 saved samples", count: 25 },
+      ]);
+      expect(exact.rows[0].centredCosineWorst).toBeGreaterThan(0.9999);
+      const packed = await verify("i8.syn");
+      expect(packed.code).toBe(0);
+      expect(packed.stdout).toContain("bar: worst centred cosine at least 0.98: reached by every row");
+      const above = await verify("i8.syn", "--min-centred", "0.9999");
+      expect(above.code).toBe(1);
+      expect(above.stdout).toMatch(/encode .* below/);
+    },
+  );
 
   test.skipIf(!existsSync(PYTHON))("saved by the very lines of docs/verify.md", TIMEOUT, async () => {
     const [, lines = ""] = /```python\n([\s\S]*?)```/.exec(await readFile(repoPath("docs", "verify.md"), "utf8")) ?? [];
     for (const name of ["models", "training"]) await symlink(repoPath(name), at(name));
     const saved = spawnSync(PYTHON, ["-c", lines], { cwd: folder, encoding: "utf8" });
     expect(saved.stderr).toBe("");
-    const { rows } = JSON.parse(await done("verify-model", at("f32.syn"), "--expected", at("outputs.safetensors"), "--json"));
+    const { rows } = JSON.parse(
+      await done("verify-model", at("f32.syn"), "--expected", at("outputs.safetensors"), "--json"),
+    );
     expect(rows).toMatchObject([{ what: "encode", count: 25 }]);
     expect(rows[0].maxAbsError).toBeLessThan(1e-4);
   });
@@ -90,19 +107,23 @@ describe("the trained model against PyTorch's own outputs", () => {
     await writeSafetensors(at("stored.safetensors"), await storedSamples());
     const args = ["compare", at("i8.syn"), "--eval", MODEL, "--images-max", "4"];
     const report = JSON.parse(await done(...args, "--expected", at("stored.safetensors"), "--json"));
-    expect(report.rows.map((row: { against: string }) => row.against)).toEqual([...Array(5).fill("checkpoint"), "expected"]);
+    expect(report.rows.map((row: { against: string }) => row.against)).toEqual([
+      ...Array(5).fill("checkpoint"),
+      "expected",
+    ]);
     expect(report).toMatchObject({ expected: "stored.safetensors", notSeen: null });
   });
 });
 
 /** Packs a model of oracle/misread.py in f32; answers its path and that of PyTorch's outputs. */
-async function prepared(model: Misread, name: string, config: unknown): Promise<{ checkpoint: string; pack: string; expected: string }> {
-  const [checkpoint, configFile, pack, expected] = ["safetensors", "json", "syn", "expected"].map((kind) => at(`${name}.${kind}`)) as [
-    string,
-    string,
-    string,
-    string,
-  ];
+async function prepared(
+  model: Misread,
+  name: string,
+  config: unknown,
+): Promise<{ checkpoint: string; pack: string; expected: string }> {
+  const [checkpoint, configFile, pack, expected] = ["safetensors", "json", "syn", "expected"].map((kind) =>
+    at(`${name}.${kind}`),
+  ) as [string, string, string, string];
   await writeSeededCheckpoint(checkpoint, model.shapes, model.seed);
   await writeFile(configFile, JSON.stringify(config));
   await done("pack", checkpoint, "--config", configFile, "--type", "f32", "-o", pack);
@@ -113,7 +134,10 @@ async function prepared(model: Misread, name: string, config: unknown): Promise<
           0,
           shape.reduce((product, size) => product * size),
         );
-      return [f32(`run.${first + index}.rows`, shape, values(rows)), f32(`run.${first + index}.hidden`, shape, values(hidden))];
+      return [
+        f32(`run.${first + index}.rows`, shape, values(rows)),
+        f32(`run.${first + index}.hidden`, shape, values(hidden)),
+      ];
     });
   const tensors = samples([1, model.rows, model.width], 0);
   // What comes later changes nothing of the first rows where attention is causal: runs of fewer rows.
@@ -140,7 +164,9 @@ describe("a config that is wrong and runs: compare cannot see it, PyTorch's outp
   test("OPT with its positions where they are is right", TIMEOUT, async () => {
     const opt = optSmall();
     const { pack, expected } = await prepared(opt, "opt-right", opt.config({ firstPosition: 2 }));
-    const { rows } = JSON.parse(await done("verify-model", pack, "--expected", expected, "--min-centred", "0.99999", "--json"));
+    const { rows } = JSON.parse(
+      await done("verify-model", pack, "--expected", expected, "--min-centred", "0.99999", "--json"),
+    );
     expect(rows).toMatchObject([{ what: "run", inputs: "16 saved samples", count: 8 * 6 + 8 * 2 }]);
     expect(rows[0].maxAbsError).toBeLessThan(2e-5);
   });
@@ -153,13 +179,34 @@ describe("a file of samples that is wrong is refused with its place", () => {
     shape,
     data: new Uint8Array(shape.reduce((product, size) => product * size, dtype === "U8" ? 1 : 4)),
   });
-  const rows = (name: string, count: number, width: number) => f32(name, [count, width], new Float32Array(count * width));
+  const rows = (name: string, count: number, width: number) =>
+    f32(name, [count, width], new Float32Array(count * width));
   const cases: [string, TensorToWrite[], string, RegExp][] = [
     ["nothing", [], "EXPECTED_NAME", /holds 0 tensors/],
-    ["another name", [image("image")], "EXPECTED_NAME", /tensor "image".*expected "<entry>\.<number>\.<input or output>"/],
-    ["an unknown entry", [image("classify.0.image")], "EXPECTED_NAME", /entry that the model does not have; expected encode, predict/],
-    ["an unknown port", [image("encode.0.picture")], "EXPECTED_NAME", /no input or output of encode; expected image, latent/],
-    ["no input", [rows("encode.0.latent", 1, 96)], "EXPECTED_MISSING", /sample encode\.0: has no tensor "encode\.0\.image"/],
+    [
+      "another name",
+      [image("image")],
+      "EXPECTED_NAME",
+      /tensor "image".*expected "<entry>\.<number>\.<input or output>"/,
+    ],
+    [
+      "an unknown entry",
+      [image("classify.0.image")],
+      "EXPECTED_NAME",
+      /entry that the model does not have; expected encode, predict/,
+    ],
+    [
+      "an unknown port",
+      [image("encode.0.picture")],
+      "EXPECTED_NAME",
+      /no input or output of encode; expected image, latent/,
+    ],
+    [
+      "no input",
+      [rows("encode.0.latent", 1, 96)],
+      "EXPECTED_MISSING",
+      /sample encode\.0: has no tensor "encode\.0\.image"/,
+    ],
     ["no output", [image("encode.0.image")], "EXPECTED_MISSING", /has no output; expected "encode\.0\.latent"/],
     [
       "channels first",
@@ -167,14 +214,24 @@ describe("a file of samples that is wrong is refused with its place", () => {
       "EXPECTED_SHAPE",
       /\[3, 56, 56\]; expected \[56, 56, 3\].*blue last/,
     ],
-    ["another size", [image("encode.0.image", [28, 28, 3]), rows("encode.0.latent", 1, 96)], "EXPECTED_SHAPE", /at the model's size/],
+    [
+      "another size",
+      [image("encode.0.image", [28, 28, 3]), rows("encode.0.latent", 1, 96)],
+      "EXPECTED_SHAPE",
+      /at the model's size/,
+    ],
     [
       "normalised pixels",
       [image("encode.0.image", [56, 56, 3], "F32"), rows("encode.0.latent", 1, 96)],
       "EXPECTED_DTYPE",
       /is F32; expected U8/,
     ],
-    ["another width", [image("encode.0.image"), rows("encode.0.latent", 1, 95)], "EXPECTED_SHAPE", /"encode\.0\.latent".*\[1, 95\]/],
+    [
+      "another width",
+      [image("encode.0.image"), rows("encode.0.latent", 1, 95)],
+      "EXPECTED_SHAPE",
+      /"encode\.0\.latent".*\[1, 95\]/,
+    ],
     [
       "too many rows",
       [rows("predict.0.latents", 4, 96), rows("predict.0.actions", 4, 10), rows("predict.0.prediction", 4, 96)],
@@ -189,7 +246,12 @@ describe("a file of samples that is wrong is refused with its place", () => {
     ],
     [
       "outputs that are all the same, and not the model's",
-      [image("encode.0.image"), rows("encode.0.latent", 1, 96), image("encode.1.image"), rows("encode.1.latent", 1, 96)],
+      [
+        image("encode.0.image"),
+        rows("encode.0.latent", 1, 96),
+        image("encode.1.image"),
+        rows("encode.1.latent", 1, 96),
+      ],
       "COMPARE_SAMPLES",
       /at encode: the expected outputs of all 2 samples are the same, and the model gives others \(by up to \d/,
     ],

@@ -2,7 +2,13 @@ import { basename } from "node:path";
 import type { EngineName, EntryInfo, Session } from "synapse-engine";
 import { InputError } from "synapse-engine/errors";
 import { isUntrained, type OpenedModel, openModelFile } from "../open/openModelFile.js";
-import { type CompareReport, type ComparisonRow, isMeasurable, passes, type SimilarityBars } from "../report/compareReport.js";
+import {
+  type CompareReport,
+  type ComparisonRow,
+  isMeasurable,
+  passes,
+  type SimilarityBars,
+} from "../report/compareReport.js";
 import { plural } from "../report/format.js";
 import { summarise } from "../report/similarity.js";
 import { type ExpectedSample, readExpectedOutputs } from "./expectedOutputs.js";
@@ -17,7 +23,9 @@ export interface VerifyModelOptions {
   readonly onProgress?: (done: number, total: number, label: string) => void;
 }
 
-/** Runs the pack at `file` on the inputs that were saved in `expected`, and holds its outputs against those beside them. */
+/**
+ * Runs the pack at `file` on the inputs that were saved in `expected`, and holds its outputs against those beside them.
+ */
 export async function verifyModel(file: string, expected: string, options: VerifyModelOptions): Promise<CompareReport> {
   const opened = await openModelFile(file, options.engine);
   try {
@@ -40,7 +48,11 @@ export async function verifyModel(file: string, expected: string, options: Verif
 }
 
 /** One row for every output of which samples were saved. */
-export async function compareExpected(opened: OpenedModel, expected: string, options: VerifyModelOptions): Promise<ComparisonRow[]> {
+export async function compareExpected(
+  opened: OpenedModel,
+  expected: string,
+  options: VerifyModelOptions,
+): Promise<ComparisonRow[]> {
   const samples = await readExpectedOutputs(expected, opened.model.info);
   const session = await opened.model.createSession({ threads: options.threads });
   try {
@@ -74,12 +86,18 @@ async function compareSamples(
     );
   }
   onProgress?.(samples.length, samples.length, entry.name);
-  return pairs
-    .all()
-    .map(([what, made]) => ({ what, inputs: plural(samples.length, "saved sample"), against: "expected", ...summarise(made) }));
+  return pairs.all().map(([what, made]) => ({
+    what,
+    inputs: plural(samples.length, "saved sample"),
+    against: "expected",
+    ...summarise(made),
+  }));
 }
 
-/** Throws `COMPARE_SAMPLES` where a bar is on a figure that a row does not have: such a check must neither pass nor fail. */
+/**
+ * Throws `COMPARE_SAMPLES` where a bar is on a figure that a row does not have: such a check must neither pass nor
+ * fail.
+ */
 export function requireMeasurable(rows: readonly ComparisonRow[], bars: SimilarityBars, source: string): void {
   const unknown = rows.find((row) => !isMeasurable(row, bars));
   if (unknown === undefined) return;

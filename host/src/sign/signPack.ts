@@ -7,7 +7,10 @@ import { readPack } from "../pack/readPack.js";
 /** What is signed: that this is a pack's digest, and the digest. */
 const MESSAGE_HEAD = Buffer.from("synapse-model-signature-v1\0", "latin1");
 
-/** The pack followed by its signature by `key`; a signature that the file has already is replaced. Throws InputError `PACK_*` for what is no pack. */
+/**
+ * The pack followed by its signature by `key`; a signature that the file has already is replaced. Throws InputError
+ * `PACK_*` for what is no pack.
+ */
 export function signPack(file: Uint8Array, key: KeyObject, source: string): Uint8Array {
   const { pack } = splitSignature(file);
   readPack(pack, source);
@@ -16,18 +19,24 @@ export function signPack(file: Uint8Array, key: KeyObject, source: string): Uint
 }
 
 /**
- * The id of the key that signed the pack, out of `keys` (public ones). Throws InputError `PACK_*` for what is no pack, and `SIGNATURE_MISSING`, `SIGNATURE_KEY_UNKNOWN` or
- * `SIGNATURE_WRONG` where a board with these keys answers so.
+ * The id of the key that signed the pack, out of `keys` (public ones). Throws InputError `PACK_*` for what is no pack,
+ * and `SIGNATURE_MISSING`, `SIGNATURE_KEY_UNKNOWN` or `SIGNATURE_WRONG` where a board with these keys answers so.
  */
 export function verifyPack(file: Uint8Array, keys: readonly KeyObject[], source: string): string {
   const { pack, signature } = splitSignature(file);
   readPack(pack, source);
   const known = new Map(keys.map((key) => [updateKeyId(updateKeyPoint(key)), key]));
   const expected = `a signature by key ${[...known.keys()].join(" or ")}`;
-  if (signature === undefined) throw new InputError({ code: "SIGNATURE_MISSING", source, message: "the pack is not signed", expected });
+  if (signature === undefined)
+    throw new InputError({ code: "SIGNATURE_MISSING", source, message: "the pack is not signed", expected });
   const key = known.get(signature.keyId);
   if (key === undefined)
-    throw new InputError({ code: "SIGNATURE_KEY_UNKNOWN", source, message: `the pack is signed by key ${signature.keyId}`, expected });
+    throw new InputError({
+      code: "SIGNATURE_KEY_UNKNOWN",
+      source,
+      message: `the pack is signed by key ${signature.keyId}`,
+      expected,
+    });
   if (!verify("sha256", messageOf(pack), { key, dsaEncoding: "ieee-p1363" }, signature.value))
     throw new InputError({
       code: "SIGNATURE_WRONG",

@@ -14,7 +14,10 @@ export interface CreatedKey {
   readonly publicFile: string;
 }
 
-/** A new key for signing packs: `name`.pem, readable for its owner alone, and `name`.pub.pem. Rejects with InputError `FILE_EXISTS` instead of writing over one. */
+/**
+ * A new key for signing packs: `name`.pem, readable for its owner alone, and `name`.pub.pem. Rejects with InputError
+ * `FILE_EXISTS` instead of writing over one.
+ */
 export async function createUpdateKey(name: string): Promise<CreatedKey> {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: CURVE });
   const [privateFile, publicFile] = [`${name}.pem`, `${name}.pub.pem`];
@@ -52,7 +55,9 @@ async function readKey(path: string, expected: string, parse: (pem: string) => K
     throw invalid("not such a key");
   }
   if (key.asymmetricKeyDetails?.namedCurve === CURVE) return key;
-  throw invalid(`a key of another kind (${key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? "unknown"})`);
+  throw invalid(
+    `a key of another kind (${key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? "unknown"})`,
+  );
 }
 
 async function writeNewKey(path: string, text: string, mode: number): Promise<void> {

@@ -1,7 +1,10 @@
 import { openRv32Engine } from "synapse-engine";
 import { seededInputs } from "../run/seededInputs.js";
 
-/** Instructions that the emulated core retires for each op of an entry, at its largest number of rows and on seeded inputs. Needs QEMU. */
+/**
+ * Instructions that the emulated core retires for each op of an entry, at its largest number of rows and on seeded
+ * inputs. Needs QEMU.
+ */
 export async function countInstructions(pack: Uint8Array, entryName: string): Promise<number[]> {
   const engine = await openRv32Engine();
   try {

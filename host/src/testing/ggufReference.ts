@@ -3,12 +3,15 @@ import { f16Value } from "../format/float16.js";
 const u16 = (b: Uint8Array, at: number) => (b[at] as number) | ((b[at + 1] as number) << 8);
 const i8 = (value: number) => (value << 24) >> 24;
 
-/** One row of GGUF blocks, following ggml-quants.c loop by loop, as a second opinion on the formulas of docs/format.md. */
+/**
+ * One row of GGUF blocks, following ggml-quants.c loop by loop, as a second opinion on the formulas of docs/format.md.
+ */
 export function dequantizeRow(type: "q8_0" | "q4_0" | "q4_k" | "q6_k", blocks: Uint8Array, k: number): Float32Array {
   const y: number[] = [];
   const at = (i: number) => blocks[i] as number;
   if (type === "q8_0") {
-    for (let b = 0; b < k / 32; b++) for (let j = 0; j < 32; j++) y.push(i8(at(b * 34 + 2 + j)) * f16Value(u16(blocks, b * 34)));
+    for (let b = 0; b < k / 32; b++)
+      for (let j = 0; j < 32; j++) y.push(i8(at(b * 34 + 2 + j)) * f16Value(u16(blocks, b * 34)));
   } else if (type === "q4_0") {
     for (let b = 0; b < k / 32; b++) {
       for (let j = 0; j < 16; j++) y.push(((at(b * 18 + 2 + j) & 15) - 8) * f16Value(u16(blocks, b * 18)));

@@ -20,8 +20,8 @@ const MEAN = [0.485, 0.456, 0.406];
 const STD = [0.229, 0.224, 0.225];
 
 /**
- * LeWM (arXiv 2603.19312) written straight from its definition on the checkpoint's tensors, in double precision: no folding, no fusing, no
- * skipped rows. The oracle for configs, lowering and packs.
+ * LeWM (arXiv 2603.19312) written straight from its definition on the checkpoint's tensors, in double precision: no
+ * folding, no fusing, no skipped rows. The oracle for configs, lowering and packs.
  */
 export class LewmForward {
   private readonly weights: ReadonlyMap<string, Float32Array>;
@@ -49,7 +49,9 @@ export class LewmForward {
       for (let channel = 0; channel < 3; channel++) {
         for (let y = 0; y < patch; y++) {
           for (let x = 0; x < patch; x++) {
-            const pixel = pixels[((Math.floor(p / across) * patch + y) * image + (p % across) * patch + x) * 3 + channel] as number;
+            const pixel = pixels[
+              ((Math.floor(p / across) * patch + y) * image + (p % across) * patch + x) * 3 + channel
+            ] as number;
             row.push((pixel / 255 - (MEAN[channel] as number)) / (STD[channel] as number));
           }
         }
@@ -62,11 +64,9 @@ export class LewmForward {
     for (let i = 0; i < encoderLayers; i++) {
       const layer = `encoder.encoder.layer.${i}`;
       const u = this.norm(`${layer}.layernorm_before`, x, 1e-12);
-      const [q, k, v] = ["query", "key", "value"].map((name) => this.linear(`${layer}.attention.attention.${name}`, u, width)) as [
-        Rows,
-        Rows,
-        Rows,
-      ];
+      const [q, k, v] = ["query", "key", "value"].map((name) =>
+        this.linear(`${layer}.attention.attention.${name}`, u, width),
+      ) as [Rows, Rows, Rows];
       x = sum(x, this.linear(`${layer}.attention.output.dense`, attend(q, k, v, encoderHeads, false), width));
       const hidden = this.linear(`${layer}.intermediate.dense`, this.norm(`${layer}.layernorm_after`, x, 1e-12));
       x = sum(x, this.linear(`${layer}.output.dense`, map(hidden, gelu), width));
@@ -94,15 +94,28 @@ export class LewmForward {
       const modulation = this.linear(`${layer}.adaLN_modulation.1`, condition, 6 * width);
       const chunk = (n: number) => modulation.map((row) => row.slice(n * width, (n + 1) * width));
       const modulated = (rows: Rows, shift: Rows, scale: Rows) =>
-        plainNorm(rows, 1e-6).map((row, t) => row.map((value, c) => value * (1 + (scale[t]?.[c] as number)) + (shift[t]?.[c] as number)));
-      const gated = (rows: Rows, gate: Rows) => rows.map((row, t) => row.map((value, c) => value * (gate[t]?.[c] as number)));
+        plainNorm(rows, 1e-6).map((row, t) =>
+          row.map((value, c) => value * (1 + (scale[t]?.[c] as number)) + (shift[t]?.[c] as number)),
+        );
+      const gated = (rows: Rows, gate: Rows) =>
+        rows.map((row, t) => row.map((value, c) => value * (gate[t]?.[c] as number)));
 
-      const qkv = this.linear(`${layer}.attn.to_qkv`, this.norm(`${layer}.attn.norm`, modulated(x, chunk(0), chunk(1)), 1e-5));
+      const qkv = this.linear(
+        `${layer}.attn.to_qkv`,
+        this.norm(`${layer}.attn.norm`, modulated(x, chunk(0), chunk(1)), 1e-5),
+      );
       const inner = (qkv[0] as number[]).length / 3;
-      const [q, k, v] = [0, 1, 2].map((n) => qkv.map((row) => row.slice(n * inner, (n + 1) * inner))) as [Rows, Rows, Rows];
+      const [q, k, v] = [0, 1, 2].map((n) => qkv.map((row) => row.slice(n * inner, (n + 1) * inner))) as [
+        Rows,
+        Rows,
+        Rows,
+      ];
       x = sum(x, gated(this.linear(`${layer}.attn.to_out.0`, attend(q, k, v, predictorHeads, true), width), chunk(2)));
 
-      const hidden = this.linear(`${layer}.mlp.net.1`, this.norm(`${layer}.mlp.net.0`, modulated(x, chunk(3), chunk(4)), 1e-5));
+      const hidden = this.linear(
+        `${layer}.mlp.net.1`,
+        this.norm(`${layer}.mlp.net.0`, modulated(x, chunk(3), chunk(4)), 1e-5),
+      );
       x = sum(x, gated(this.linear(`${layer}.mlp.net.4`, map(hidden, gelu), width), chunk(5)));
     }
     return this.projector("pred_proj", this.norm("predictor.transformer.norm", x, 1e-5));
@@ -112,7 +125,8 @@ export class LewmForward {
     const [mean, variance] = [this.get(`${name}.net.1.running_mean`), this.get(`${name}.net.1.running_var`)];
     const [gamma, beta] = [this.get(`${name}.net.1.weight`), this.get(`${name}.net.1.bias`)];
     const normalise = (value: number, c: number) =>
-      ((value - (mean[c] as number)) / Math.sqrt((variance[c] as number) + 1e-5)) * (gamma[c] as number) + (beta[c] as number);
+      ((value - (mean[c] as number)) / Math.sqrt((variance[c] as number) + 1e-5)) * (gamma[c] as number) +
+      (beta[c] as number);
     return this.linear(
       `${name}.net.3`,
       this.linear(`${name}.net.0`, x).map((row) => row.map((value, c) => gelu(normalise(value, c)))),
@@ -131,7 +145,9 @@ export class LewmForward {
     const k = (x[0] as number[]).length;
     const n = outputs ?? weight.length / k;
     return x.map((row) =>
-      Array.from({ length: n }, (_, o) => row.reduce((total, value, c) => total + value * (weight[o * k + c] as number), bias?.[o] ?? 0)),
+      Array.from({ length: n }, (_, o) =>
+        row.reduce((total, value, c) => total + value * (weight[o * k + c] as number), bias?.[o] ?? 0),
+      ),
     );
   }
 
@@ -157,7 +173,11 @@ function attend(q: Rows, k: Rows, v: Rows, heads: number, causal: boolean): Rows
       const visible = causal ? t + 1 : k.length;
       const exponentials = k
         .slice(0, visible)
-        .map((key) => Math.exp(part(query).reduce((total, value, d) => total + value * (part(key)[d] as number), 0) / Math.sqrt(dim)));
+        .map((key) =>
+          Math.exp(
+            part(query).reduce((total, value, d) => total + value * (part(key)[d] as number), 0) / Math.sqrt(dim),
+          ),
+        );
       const total = exponentials.reduce((a, b) => a + b, 0);
       return Array.from({ length: dim }, (_, d) =>
         exponentials.reduce((a, weight, s) => a + (weight / total) * (v[s]?.[head * dim + d] as number), 0),

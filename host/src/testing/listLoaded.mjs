@@ -1,4 +1,5 @@
-// Preloaded with --import: writes the URL of every module that a program loads into the file that LOADED_MODULES names, a line each.
+// Preloaded with --import: writes the URL of every module that a program loads into the file that LOADED_MODULES names,
+// a line each.
 import { appendFileSync } from "node:fs";
 import { register } from "node:module";
 import { isMainThread } from "node:worker_threads";

@@ -52,7 +52,9 @@ const ROWS = [
 
 /** What is measured for the table of costs, with f32 sums as models of exact numbers have them. */
 export const EXACT_CASES: readonly OpCase[] = [
-  ...storageTypeNames.flatMap((type) => [...SHAPES, ...(weightTraits(type).k_multiple === 1 ? NARROW : [])].map(linear(type))),
+  ...storageTypeNames.flatMap((type) =>
+    [...SHAPES, ...(weightTraits(type).k_multiple === 1 ? NARROW : [])].map(linear(type)),
+  ),
   ...activationFunctions
     .filter((act) => act !== "none")
     .flatMap((act): OpCase[] => [
@@ -63,7 +65,9 @@ export const EXACT_CASES: readonly OpCase[] = [
   { op: "linear", type: "i8", m: 16, n: 64, k: 32, bias: true },
   { op: "linear", type: "i8", m: 16, n: 64, k: 32, bias: true, residual: true },
   { op: "linear", type: "f32", m: 16, n: 64, k: 32, bias: true },
-  ...(["i8", "f32"] as const).flatMap((compute) => ATTENTION.map((shape): OpCase => ({ op: "attention", compute, ...shape }))),
+  ...(["i8", "f32"] as const).flatMap((compute) =>
+    ATTENTION.map((shape): OpCase => ({ op: "attention", compute, ...shape })),
+  ),
   ...ROWS.flatMap(([m, n]): OpCase[] => [
     { op: "layer_norm", m, n },
     { op: "layer_norm", m, n, gamma: true, beta: true },

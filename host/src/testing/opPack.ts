@@ -28,7 +28,13 @@ export type OpCase =
       readonly dim: number;
       readonly causal: boolean;
     }
-  | { readonly op: "layer_norm" | "rms_norm"; readonly m: number; readonly n: number; readonly gamma?: boolean; readonly beta?: boolean }
+  | {
+      readonly op: "layer_norm" | "rms_norm";
+      readonly m: number;
+      readonly n: number;
+      readonly gamma?: boolean;
+      readonly beta?: boolean;
+    }
   | { readonly op: "add" | "mul" | "modulate" | "copy"; readonly m: number; readonly n: number }
   | { readonly op: "act"; readonly m: number; readonly n: number; readonly act: Op<"act">["act"] }
   | { readonly op: "patchify"; readonly side: number; readonly patch: number };
@@ -51,7 +57,13 @@ class OpTensors {
 
   constructor(pixels: number) {
     this.#pixels = pixels;
-    this.image = this.#add({ name: "image", type: "u8", shape: [pixels, pixels, 3], offset: INPUT_BYTES, region: "slow" });
+    this.image = this.#add({
+      name: "image",
+      type: "u8",
+      shape: [pixels, pixels, 3],
+      offset: INPUT_BYTES,
+      region: "slow",
+    });
     this.input = this.#add({ name: "x", type: "f32", shape: [1, INPUT_ELEMENTS], offset: 0, region: "slow" });
     this.#outputOffset = roundUp(INPUT_BYTES + pixels * pixels * 3, 64);
     this.#scratchOffset = this.#outputOffset + INPUT_BYTES;
@@ -78,7 +90,9 @@ class OpTensors {
   scratch(bytes: number): { readonly scratch?: number } {
     if (bytes === 0) return {};
     this.slowBytes = Math.max(this.slowBytes, this.#scratchOffset + bytes);
-    return { scratch: this.#add({ name: "s", type: "u8", shape: [bytes], offset: this.#scratchOffset, region: "slow" }) };
+    return {
+      scratch: this.#add({ name: "s", type: "u8", shape: [bytes], offset: this.#scratchOffset, region: "slow" }),
+    };
   }
 
   weight(type: StorageTypeName, n: number, k: number): number {
@@ -130,7 +144,10 @@ function opOf(each: OpCase, at: OpTensors): OpHeader {
   }
 }
 
-function attentionOf({ m, heads, dim, causal, compute }: Extract<OpCase, { op: "attention" }>, at: OpTensors): OpHeader {
+function attentionOf(
+  { m, heads, dim, causal, compute }: Extract<OpCase, { op: "attention" }>,
+  at: OpTensors,
+): OpHeader {
   const row = () => at.rows(m, heads * dim);
   return {
     op: "attention",

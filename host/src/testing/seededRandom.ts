@@ -14,5 +14,8 @@ export function seededRandom(seed: number): () => number {
 export function seededNormals(seed: number, count: number, deviation = 1): Float32Array {
   const random = seededRandom(seed);
   const unit = () => (random() + 1) / 2;
-  return Float32Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(unit() + 1e-12)) * Math.cos(2 * Math.PI * unit()) * deviation);
+  return Float32Array.from(
+    { length: count },
+    () => Math.sqrt(-2 * Math.log(unit() + 1e-12)) * Math.cos(2 * Math.PI * unit()) * deviation,
+  );
 }

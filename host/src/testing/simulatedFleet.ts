@@ -39,8 +39,15 @@ export interface FleetReport {
   readonly digest: string;
 }
 
-/** Two ends of a connection; what is written to one arrives at the other, in order and later, unless the connection breaks. */
-function connection(deliver: (action: () => void, after: number) => void, latency: () => number, lost: () => boolean): [Duplex, Duplex] {
+/**
+ * Two ends of a connection; what is written to one arrives at the other, in order and later, unless the connection
+ * breaks.
+ */
+function connection(
+  deliver: (action: () => void, after: number) => void,
+  latency: () => number,
+  lost: () => boolean,
+): [Duplex, Duplex] {
   const ends: Duplex[] = [];
   const arrival = [0, 0];
   let broken = false;
@@ -77,8 +84,8 @@ function connection(deliver: (action: () => void, after: number) => void, latenc
 }
 
 /**
- * Many boards, one broker and one operator in one thread, on a clock of their own: real device cores, the real broker and the real clients, over
- * connections that break. The same seed does the same, to the microsecond.
+ * Many boards, one broker and one operator in one thread, on a clock of their own: real device cores, the real broker
+ * and the real clients, over connections that break. The same seed does the same, to the microsecond.
  */
 export async function simulateFleet(options: FleetOptions): Promise<FleetReport> {
   const signed = seededRandom(options.seed);
@@ -135,7 +142,12 @@ export async function simulateFleet(options: FleetOptions): Promise<FleetReport>
       broker = started;
     });
     await run(() => broker !== undefined);
-    operator = new mqtt.MqttClient(() => open(0), { protocolVersion: 4, clientId: "operator", clean: true, keepalive: 0 });
+    operator = new mqtt.MqttClient(() => open(0), {
+      protocolVersion: 4,
+      clientId: "operator",
+      clean: true,
+      keepalive: 0,
+    });
     const online = new Set<string>();
     operator.on("message", (topic, payload) => {
       note(`${topic} ${createHash("sha256").update(payload).digest("hex").slice(0, 16)}`);
@@ -148,7 +160,13 @@ export async function simulateFleet(options: FleetOptions): Promise<FleetReport>
     await run(() => subscribed);
     for (let index = 0; index < options.boards; index++) {
       boards.push(await SimulatedBoard.create({ board: file, model, deviceId: idOf(index), clock }));
-      links.push(new BrokerLink(boards[index] as SimulatedBoard, { fallbackUrl: "mqtt://broker", open: () => open(options.loss), random }));
+      links.push(
+        new BrokerLink(boards[index] as SimulatedBoard, {
+          fallbackUrl: "mqtt://broker",
+          open: () => open(options.loss),
+          random,
+        }),
+      );
     }
     await run(() => online.size === options.boards);
 
@@ -156,7 +174,8 @@ export async function simulateFleet(options: FleetOptions): Promise<FleetReport>
     const failures: string[] = [];
     let asked = 0;
     let settled = 0;
-    const waitFor = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+    const waitFor = (milliseconds: number): Promise<void> =>
+      new Promise((resolve) => setTimeout(resolve, milliseconds));
     for (const index of boards.keys()) {
       const device = idOf(index);
       const client = new SynapseMqttClient({
@@ -211,7 +230,10 @@ export async function simulateFleet(options: FleetOptions): Promise<FleetReport>
     const retained = await retainedStatuses(() => new mqtt.MqttClient(() => open(0), OBSERVER), options.boards, run);
     let statusesWrong = 0;
     for (const [index, board] of boards.entries()) {
-      const status = JSON.parse(retained.get(`synapse/${topicId(idOf(index))}/status`) ?? "{}") as { state?: string; name?: string };
+      const status = JSON.parse(retained.get(`synapse/${topicId(idOf(index))}/status`) ?? "{}") as {
+        state?: string;
+        name?: string;
+      };
       const { body } = await board.handle({ method: "GET", target: "/v1/device" });
       const { name } = JSON.parse(new TextDecoder().decode(body)) as { name: string };
       statusesWrong += Number(status.state !== "online" || status.name !== name);
@@ -271,9 +293,13 @@ async function countersOf(board: SimulatedBoard): Promise<{ ran: number; duplica
   const { body } = await board.handle({ method: "GET", target: "/v1/metrics" });
   const text = new TextDecoder().decode(body);
   let ran = 0;
-  for (const [, count] of text.matchAll(/^synapse_requests_total\{[^}]*route="\/v1\/(?:predict|selftest)",status="200"\} (\d+)$/gm))
+  for (const [, count] of text.matchAll(
+    /^synapse_requests_total\{[^}]*route="\/v1\/(?:predict|selftest)",status="200"\} (\d+)$/gm,
+  ))
     ran += Number(count);
-  for (const [, count] of text.matchAll(/^synapse_requests_total\{method="PUT",route="\/v1\/settings",status="200"\} (\d+)$/gm))
+  for (const [, count] of text.matchAll(
+    /^synapse_requests_total\{method="PUT",route="\/v1\/settings",status="200"\} (\d+)$/gm,
+  ))
     ran += Number(count);
   const duplicates = Number(/^synapse_mqtt_messages_total\{kind="duplicates"\} (\d+)$/m.exec(text)?.[1] ?? Number.NaN);
   return { ran, duplicates };

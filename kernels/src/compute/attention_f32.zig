@@ -37,11 +37,25 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
     for (begin..end) |index| {
         const first = index % blocks * rows_per_part;
         const last = @min(first + rows_per_part, args.q.rows);
-        if (machine.has_fma and args.fused) block(true, args, index / blocks, first, last, scratch) else block(false, args, index / blocks, first, last, scratch);
+        if (machine.has_fma and args.fused) block(true, args, index / blocks, first, last, scratch) else block(
+            false,
+            args,
+            index / blocks,
+            first,
+            last,
+            scratch,
+        );
     }
 }
 
-fn block(comptime fused: bool, args: *const Args, head: usize, first: usize, last: usize, scratch: [*]align(64) u8) void {
+fn block(
+    comptime fused: bool,
+    args: *const Args,
+    head: usize,
+    first: usize,
+    last: usize,
+    scratch: [*]align(64) u8,
+) void {
     const dim: usize = args.dim;
     const kv_column = head / args.heads_per_kv * dim;
     const keys: usize = if (args.causal) last else args.k.rows;
@@ -59,11 +73,31 @@ fn block(comptime fused: bool, args: *const Args, head: usize, first: usize, las
         }
     }
     var r = first;
-    while (r + tile_rows <= last) : (r += tile_rows) rowsTile(tile_rows, fused, args, head, r, keys, transposed, scores, padded);
+    while (r + tile_rows <= last) : (r += tile_rows) rowsTile(
+        tile_rows,
+        fused,
+        args,
+        head,
+        r,
+        keys,
+        transposed,
+        scores,
+        padded,
+    );
     while (r < last) : (r += 1) rowsTile(1, fused, args, head, r, keys, transposed, scores, padded);
 }
 
-inline fn rowsTile(comptime rows: usize, comptime fused: bool, args: *const Args, head: usize, first: usize, keys: usize, transposed: [*]const f32, scores: [*]f32, padded: usize) void {
+inline fn rowsTile(
+    comptime rows: usize,
+    comptime fused: bool,
+    args: *const Args,
+    head: usize,
+    first: usize,
+    keys: usize,
+    transposed: [*]const f32,
+    scores: [*]f32,
+    padded: usize,
+) void {
     const dim: usize = args.dim;
     const kv_column = head / args.heads_per_kv * dim;
     const q = args.q.row(first) + head * dim;
@@ -80,10 +114,14 @@ inline fn rowsTile(comptime rows: usize, comptime fused: bool, args: *const Args
     var d: usize = 0;
     while (d < dim) : (d += 16) {
         const count = @min(dim - d, 16);
-        // The last columns of a head that is no multiple of 16 wide would be read past the row; they are done one by one.
+        // The last columns of a head that is no multiple of 16 wide would be read past the row; they are done one by
+        // one.
         if (count == 16) {
             const tile = floatTile(rows, fused, scores, padded, args.v.data + kv_column + d, args.v.stride, keys);
-            inline for (0..rows) |r| vector.store(args.out.row(first + r) + head * dim + d, tile[r] / @as(V, @splat(sums[r])));
+            inline for (0..rows) |r| vector.store(
+                args.out.row(first + r) + head * dim + d,
+                tile[r] / @as(V, @splat(sums[r])),
+            );
         } else inline for (0..rows) |r| {
             for (d..dim) |column| {
                 var total: f32 = 0;

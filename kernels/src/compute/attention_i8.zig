@@ -1,5 +1,5 @@
-//! Attention in int8: rows of q and k, columns of v and the probabilities are quantised, products are summed in int32. The exponentials are
-//! quantised before they are summed, so the probabilities add up to one exactly.
+//! Attention in int8: rows of q and k, columns of v and the probabilities are quantised, products are summed in int32.
+//! The exponentials are quantised before they are summed, so the probabilities add up to one exactly.
 
 const vector = @import("../vector.zig");
 const machine = @import("../isa/machine.zig");
@@ -47,7 +47,10 @@ pub fn threadBytes(keys: usize, dim: usize) usize {
     const keys_padded = storage.roundUp(keys, 16);
     const rows = machine.tile_rows_max;
     // Scores, probabilities, and both widened inputs; corrections of the key panels.
-    return storage.roundUp(rows * keys_padded * 5 + rows * (dim_padded + keys_padded) * machine.widened_bytes_max + keys_padded * 4, 64) + 256;
+    return storage.roundUp(
+        rows * keys_padded * 5 + rows * (dim_padded + keys_padded) * machine.widened_bytes_max + keys_padded * 4,
+        64,
+    ) + 256;
 }
 
 /// Parts: query heads, then key heads, then value heads.
@@ -55,14 +58,24 @@ pub fn quantizePart(context: *const anyopaque, begin: u32, end: u32, scratch: [*
     _ = scratch;
     const args: *const Args = @ptrCast(@alignCast(context));
     for (begin..end) |index| {
-        if (index < args.heads) quantizeQueries(args, index) else if (index < args.heads + args.kv_heads) quantizeKeys(args, index - args.heads) else quantizeValues(args, index - args.heads - args.kv_heads);
+        if (index < args.heads) quantizeQueries(args, index) else if (index < args.heads + args.kv_heads) quantizeKeys(
+            args,
+            index - args.heads,
+        ) else quantizeValues(
+            args,
+            index - args.heads - args.kv_heads,
+        );
     }
 }
 
 fn quantizeQueries(args: *const Args, head: usize) void {
     const out = args.q_int8 + head * args.q.rows * args.dim_padded;
     for (0..args.q.rows) |r| {
-        args.q_scales[head * args.q.rows + r] = quantize.row(args.q.row(r) + head * args.dim, args.dim, out + r * args.dim_padded);
+        args.q_scales[head * args.q.rows + r] = quantize.row(
+            args.q.row(r) + head * args.dim,
+            args.dim,
+            out + r * args.dim_padded,
+        );
     }
 }
 
@@ -154,7 +167,12 @@ inline fn rowsTile(comptime rows: usize, args: *const Args, head: usize, first: 
     const kv = head / (args.heads / args.kv_heads);
     const keys: usize = if (args.causal) first + rows else args.k.rows;
     const keys_used: usize = @intCast(storage.roundUp(keys, 16));
-    const q: machine.Tile = .{ .x = args.q_int8 + (head * args.q.rows + first) * dim, .x_stride = dim, .widened = s.widened_q, .widened_stride = dim };
+    const q: machine.Tile = .{
+        .x = args.q_int8 + (head * args.q.rows + first) * dim,
+        .x_stride = dim,
+        .widened = s.widened_q,
+        .widened_stride = dim,
+    };
     machine.integer.widen(rows, q, dim);
     const key_panels = args.k_panels + kv * padded * dim;
     var t: usize = 0;
@@ -172,7 +190,12 @@ inline fn rowsTile(comptime rows: usize, args: *const Args, head: usize, first: 
         const seen = if (args.causal) first + r + 1 else keys;
         sums[r] = @floatFromInt(probabilities(s.scores + r * padded, seen, keys_used, s.probabilities + r * padded));
     }
-    const p: machine.Tile = .{ .x = s.probabilities, .x_stride = padded, .widened = s.widened_p, .widened_stride = padded };
+    const p: machine.Tile = .{
+        .x = s.probabilities,
+        .x_stride = padded,
+        .widened = s.widened_p,
+        .widened_stride = padded,
+    };
     machine.integer.widen(rows, p, keys_used);
     var d: usize = 0;
     while (d < args.dim) : (d += 16) {
@@ -181,12 +204,17 @@ inline fn rowsTile(comptime rows: usize, args: *const Args, head: usize, first: 
         const v_scale = vector.load(args.v_scales + kv * dim + d);
         inline for (0..rows) |r| {
             const exact: V = @floatFromInt(acc[r]);
-            norm.storeLanes(args.out.row(first + r) + head * args.dim + d, exact * v_scale / @as(V, @splat(sums[r])), n);
+            norm.storeLanes(
+                args.out.row(first + r) + head * args.dim + d,
+                exact * v_scale / @as(V, @splat(sums[r])),
+                n,
+            );
         }
     }
 }
 
-/// round(127 exp(score - maximum)) of the first `seen` scores, zero up to `keys`; no offset, they are not negative. Returns their sum.
+/// round(127 exp(score - maximum)) of the first `seen` scores, zero up to `keys`; no offset, they are not negative.
+/// Returns their sum.
 inline fn probabilities(scores: [*]const f32, seen: usize, keys: usize, out: [*]u8) i32 {
     const shift: V = @splat(softmax.maximum(scores, seen));
     var total: @Vector(16, i32) = @splat(0);
@@ -194,7 +222,11 @@ inline fn probabilities(scores: [*]const f32, seen: usize, keys: usize, out: [*]
     while (i < keys) : (i += 16) {
         var value: @Vector(16, i32) = @splat(0);
         if (i < seen) {
-            value = vector.roundToInt(vector.clamp(math.exp(vector.load(scores + i) - shift) * @as(V, @splat(127)), 0, 127));
+            value = vector.roundToInt(vector.clamp(
+                math.exp(vector.load(scores + i) - shift) * @as(V, @splat(127)),
+                0,
+                127,
+            ));
             if (i + 16 > seen) {
                 var lanes: [16]i32 = value;
                 for (seen - i..16) |lane| lanes[lane] = 0;

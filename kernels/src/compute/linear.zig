@@ -43,11 +43,18 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
                 .none => unreachable,
                 .floats => {
                     const weights = panels.expandFloat(kind, stored, args.k, scratch);
-                    if (machine.has_fma and args.fused) floatPanel(true, args, p, weights) else floatPanel(false, args, p, weights);
+                    if (machine.has_fma and
+                        args.fused) floatPanel(true, args, p, weights) else floatPanel(false, args, p, weights);
                 },
                 .integers => {
                     const panel = panels.expandInteger(kind, stored, args.k_padded, scratch);
-                    integerPanel(comptime storage.factorLength(kind), comptime storage.hasMinimum(kind), args, p, &panel);
+                    integerPanel(
+                        comptime storage.factorLength(kind),
+                        comptime storage.hasMinimum(kind),
+                        args,
+                        p,
+                        &panel,
+                    );
                 },
             },
         }
@@ -77,14 +84,25 @@ fn floatPanel(comptime fused: bool, args: *const Args, p: usize, weights: [*]con
 }
 
 /// All rows times one panel. `block` weights along K share a scale, or 0 when a whole row does.
-fn integerPanel(comptime block: u32, comptime minimum: bool, args: *const Args, p: usize, panel: *const panels.IntegerPanel) void {
+fn integerPanel(
+    comptime block: u32,
+    comptime minimum: bool,
+    args: *const Args,
+    p: usize,
+    panel: *const panels.IntegerPanel,
+) void {
     const context = .{ args, p, panel };
     const best = if (block == 0) machine.integer.tile_rows else machine.integer.tile_rows_blocked;
     forTiles(best, args.x.rows, context, struct {
         inline fn body(comptime rows: usize, first: usize, c: @TypeOf(context)) void {
             const a = c[0];
             const length: usize = a.k_padded;
-            const tile: machine.Tile = .{ .x = a.x_int8 + first * length, .x_stride = length, .widened = c[2].widened, .widened_stride = length };
+            const tile: machine.Tile = .{
+                .x = a.x_int8 + first * length,
+                .x_stride = length,
+                .widened = c[2].widened,
+                .widened_stride = length,
+            };
             machine.integer.widen(rows, tile, length);
             var y: [rows]V = @splat(@splat(0));
             if (block == 0) {
@@ -96,7 +114,13 @@ fn integerPanel(comptime block: u32, comptime minimum: bool, args: *const Args, 
                 }
             } else {
                 for (0..length / block) |b| {
-                    const acc = machine.integer.dotTile(rows, tile, b * block, @alignCast(c[2].weights + b * block * 16), block);
+                    const acc = machine.integer.dotTile(
+                        rows,
+                        tile,
+                        b * block,
+                        @alignCast(c[2].weights + b * block * 16),
+                        block,
+                    );
                     const scale: V = c[2].scales[b];
                     inline for (0..rows) |r| {
                         const exact: V = @floatFromInt(acc[r] -% c[2].corrections[b]);
@@ -114,7 +138,8 @@ fn integerPanel(comptime block: u32, comptime minimum: bool, args: *const Args, 
     }.body);
 }
 
-/// bias, activation, gate, residual, store: sixteen outputs of a few rows. Out of line, so that it stands in the program once.
+/// bias, activation, gate, residual, store: sixteen outputs of a few rows. Out of line, so that it stands in the
+/// program once.
 noinline fn finish(args: *const Args, p: usize, first_row: usize, products: []V) void {
     const first = p * 16;
     const n = @min(args.out.cols - first, 16);

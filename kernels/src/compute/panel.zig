@@ -30,7 +30,14 @@ pub const Layout = struct {
         if (storage.products(kind) == .integers) at += blocks * 64;
         const widened = at;
         if (storage.products(kind) == .integers) at += machine.tile_rows_max * k * machine.widened_bytes_max;
-        return .{ .weights = weights, .scales = scales, .minima = minima, .corrections = corrections, .widened = widened, .end = storage.roundUp(at, 64) };
+        return .{
+            .weights = weights,
+            .scales = scales,
+            .minima = minima,
+            .corrections = corrections,
+            .widened = widened,
+            .end = storage.roundUp(at, 64),
+        };
     }
 };
 
@@ -55,7 +62,12 @@ pub const IntegerPanel = struct {
 };
 
 /// `bytes` is the panel as stored, `k` its reduction length padded to 16.
-pub fn expandInteger(comptime kind: storage.Type, bytes: [*]align(16) const u8, k: usize, scratch: [*]align(64) u8) IntegerPanel {
+pub fn expandInteger(
+    comptime kind: storage.Type,
+    bytes: [*]align(16) const u8,
+    k: usize,
+    scratch: [*]align(64) u8,
+) IntegerPanel {
     const layout: Layout = .of(kind, k);
     const target: [*]align(16) [16]i8 = @ptrCast(@alignCast(scratch + layout.weights));
     const out: Expanded = .{
@@ -74,7 +86,13 @@ pub fn expandInteger(comptime kind: storage.Type, bytes: [*]align(16) const u8, 
     } else for (0..k / block) |b| {
         corrections[b] = machine.integer.correction(@alignCast(weights + b * block * 16), block);
     }
-    return .{ .weights = weights, .scales = out.scales, .minima = out.minima, .corrections = corrections, .widened = @alignCast(scratch + layout.widened) };
+    return .{
+        .weights = weights,
+        .scales = out.scales,
+        .minima = out.minima,
+        .corrections = corrections,
+        .widened = @alignCast(scratch + layout.widened),
+    };
 }
 
 /// Brings `[k][16]` int8 into the machine's order, in place. `k` is a multiple of 4.
@@ -83,7 +101,12 @@ pub inline fn permute(weights: [*]align(16) i8, k: usize) void {
 }
 
 /// A panel of f32 weights `[k][16]`.
-pub inline fn expandFloat(comptime kind: storage.Type, bytes: [*]align(16) const u8, k: usize, scratch: [*]align(64) u8) [*]const f32 {
+pub inline fn expandFloat(
+    comptime kind: storage.Type,
+    bytes: [*]align(16) const u8,
+    k: usize,
+    scratch: [*]align(64) u8,
+) [*]const f32 {
     if (comptime storage.traits(kind).as_stored) return @ptrCast(bytes);
     const out: [*]f32 = @ptrCast(scratch);
     storage.file(kind).expand(bytes, k, out);

@@ -14,7 +14,8 @@ pub const Args = extern struct {
     k_padded: u32,
     out: [*]u8,
     scales: [*]f32,
-    /// Sums of the int8 values over each `sum_length` columns, `[rows][k / sum_length]`, for types with a minimum; or null.
+    /// Sums of the int8 values over each `sum_length` columns, `[rows][k / sum_length]`, for types with a minimum; or
+    /// null.
     sums: ?[*]i32,
 };
 
@@ -28,21 +29,26 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
         if (args.sums) |sums| {
             for (0..args.k / sum_length) |block| {
                 var total: i32 = 0;
-                for (out[block * sum_length ..][0..sum_length]) |value| total += @as(i32, @as(i8, @bitCast(value -% machine.integer.activation_offset)));
+                for (out[block * sum_length ..][0..sum_length]) |value| total += @as(
+                    i32,
+                    @as(i8, @bitCast(value -% machine.integer.activation_offset)),
+                );
                 sums[r * (args.k / sum_length) + block] = total;
             }
         }
     }
 }
 
-/// Steps of the scale in a unit, at most: for numbers below 2^-121 the quotient would be infinite, and infinity times zero is no zero.
+/// Steps of the scale in a unit, at most: for numbers below 2^-121 the quotient would be infinite, and infinity times
+/// zero is no zero.
 pub const inverse_max = std.math.floatMax(f32);
 
 inline fn lesser(a: f32, b: f32) f32 {
     return if (a < b) a else b;
 }
 
-/// Quantises one row of `k` values to `out`, padded to a multiple of 16 with zeros, and returns its scale: maximum magnitude / 127.
+/// Quantises one row of `k` values to `out`, padded to a multiple of 16 with zeros, and returns its scale: maximum
+/// magnitude / 127.
 pub inline fn row(x: [*]const f32, k: usize, out: [*]u8) f32 {
     const tail = k % vector.lanes;
     const whole = k - tail;

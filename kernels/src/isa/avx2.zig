@@ -1,4 +1,5 @@
-//! AVX2: `vpmaddwd` on widened int8. `vpmaddubsw` would be twice as fast and is not used because it saturates: the result must be exact.
+//! AVX2: `vpmaddwd` on widened int8. `vpmaddubsw` would be twice as fast and is not used because it saturates: the
+//! result must be exact.
 
 const Half = @Vector(16, i16);
 const Acc = @Vector(8, i32);

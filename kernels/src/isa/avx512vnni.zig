@@ -1,5 +1,6 @@
-//! AVX-512 VNNI: `vpdpbusd` multiplies unsigned activations by signed weights, four along K into each of sixteen int32 lanes.
-//! Activations are stored with 128 added; 128 times the sum of the weights is subtracted at the end. int32 wraps, so the result is exact.
+//! AVX-512 VNNI: `vpdpbusd` multiplies unsigned activations by signed weights, four along K into each of sixteen int32
+//! lanes. Activations are stored with 128 added; 128 times the sum of the weights is subtracted at the end. int32
+//! wraps, so the result is exact.
 
 const Tile = @import("tile.zig").Tile;
 

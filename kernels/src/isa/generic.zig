@@ -1,7 +1,8 @@
 //! The definition of the integer inner loop, and its scalar implementation: what every other machine is compared with.
 //!
-//! A panel is `[k][16]` int8 weights. A machine may permute it once (`prepare`), 64 bytes at a time, into the order its instructions want;
-//! and it may store activations with an offset (`activation_offset`) that `Panel.corrections` takes out again.
+//! A panel is `[k][16]` int8 weights. A machine may permute it once (`prepare`), 64 bytes at a time, into the order its
+//! instructions want; and it may store activations with an offset (`activation_offset`) that `Panel.corrections` takes
+//! out again.
 
 const Tile = @import("tile.zig").Tile;
 
@@ -39,8 +40,8 @@ pub inline fn dotTile(
     k: usize,
 ) [rows]@Vector(16, i32) {
     const signed: [*]const i8 = @ptrCast(tile.x + k_first);
-    // Compilers compute all products of a step before they add them: eight sums and eight products stay in the registers of a 32-register
-    // core beside the weights they need, sixteen of each would be kept on the stack.
+    // Compilers compute all products of a step before they add them: eight sums and eight products stay in the
+    // registers of a 32-register core beside the weights they need, sixteen of each would be kept on the stack.
     const columns: usize = @max(8 / rows, 2);
     var acc: [rows][16]i32 = undefined;
     inline for (0..16 / columns) |part| {

@@ -1,5 +1,5 @@
-//! The machine this compilation is for, chosen by the compiler's target. On x86 the kernels are compiled several times and one set is
-//! chosen when the program starts (`dispatch.zig`).
+//! The machine this compilation is for, chosen by the compiler's target. On x86 the kernels are compiled several times
+//! and one set is chosen when the program starts (`dispatch.zig`).
 
 const builtin = @import("builtin");
 
@@ -31,7 +31,8 @@ const description = switch (kind) {
 pub const name: [:0]const u8 = description.name;
 /// Rows of activations that one call of the f32 inner loop handles best.
 pub const tile_rows_f32 = description.tile_rows_f32;
-/// Outputs that the f32 inner loop sums at once: where there are no vectors, as many sums as stay in registers beside the weights they need.
+/// Outputs that the f32 inner loop sums at once: where there are no vectors, as many sums as stay in registers beside
+/// the weights they need.
 pub const columns_f32 = if (kind == .generic) 8 else 16;
 
 /// Whether f32 vectors are instructions and not sixteen times the same scalar code.

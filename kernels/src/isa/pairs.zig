@@ -1,5 +1,6 @@
-//! Machines that multiply pairs of int16 and add them into int32 (AVX2 `vpmaddwd`, WebAssembly `i32x4.dot_i16x8_s`): exact for int8 inputs.
-//! Weights lie in pairs along K, `[k/2][16][2]` int8, and are widened as they are loaded; activations are widened once for a tile of rows.
+//! Machines that multiply pairs of int16 and add them into int32 (AVX2 `vpmaddwd`, WebAssembly `i32x4.dot_i16x8_s`):
+//! exact for int8 inputs. Weights lie in pairs along K, `[k/2][16][2]` int8, and are widened as they are loaded;
+//! activations are widened once for a tile of rows.
 
 const Tile = @import("tile.zig").Tile;
 
@@ -39,11 +40,20 @@ pub fn Pairs(comptime lanes: usize, comptime rows_best: usize, comptime madd: an
             const out: [*]align(16) [16]i16 = @ptrCast(tile.widened);
             for (0..rows) |r| {
                 const row: [*]const i8 = @ptrCast(tile.x + r * tile.x_stride);
-                for (0..k / 16) |i| out[r * tile.widened_stride / 16 + i] = @as(@Vector(16, i16), @as(@Vector(16, i8), row[i * 16 ..][0..16].*));
+                for (0..k / 16) |i| out[r * tile.widened_stride / 16 + i] = @as(
+                    @Vector(16, i16),
+                    @as(@Vector(16, i8), row[i * 16 ..][0..16].*),
+                );
             }
         }
 
-        pub inline fn dotTile(comptime rows: usize, tile: Tile, k_first: usize, panel: [*]align(16) const i8, k: usize) [rows]@Vector(16, i32) {
+        pub inline fn dotTile(
+            comptime rows: usize,
+            tile: Tile,
+            k_first: usize,
+            panel: [*]align(16) const i8,
+            k: usize,
+        ) [rows]@Vector(16, i32) {
             const pairs: [*]align(4) const i32 = @ptrCast(@alignCast(tile.widened + 2 * k_first));
             var acc: [rows][groups]Acc = @splat(@splat(@splat(0)));
             for (0..k / 2) |i| {

@@ -66,15 +66,24 @@ pub fn validate(p: *const Params, v: *const Validator) Error!void {
     const k = try v.matrix("k", p.k);
     const values = try v.matrix("v", p.v);
     const out = try v.matrix("out", p.out);
-    if (p.heads == 0 or p.kv_heads == 0 or p.heads % p.kv_heads != 0) return v.fail("{d} heads cannot share {d} key/value heads", .{ p.heads, p.kv_heads });
+    if (p.heads == 0 or p.kv_heads == 0 or p.heads % p.kv_heads != 0) return v.fail(
+        "{d} heads cannot share {d} key/value heads",
+        .{ p.heads, p.kv_heads },
+    );
     if (q.cols % p.heads != 0) return v.fail("q has {d} columns, not a multiple of {d} heads", .{ q.cols, p.heads });
     const dim = q.cols / p.heads;
     if (dim > limits.head_dim_max) return v.fail("heads of {d}, at most {d}", .{ dim, limits.head_dim_max });
     if (k.cols != p.kv_heads * dim) return v.fail("k has {d} columns, expected {d}", .{ k.cols, p.kv_heads * dim });
-    if (k.rows > limits.attention_keys_max) return v.fail("{d} keys, at most {d}", .{ k.rows, limits.attention_keys_max });
+    if (k.rows > limits.attention_keys_max) return v.fail(
+        "{d} keys, at most {d}",
+        .{ k.rows, limits.attention_keys_max },
+    );
     try v.same("v", values, k.rows, k.cols, k.dynamic);
     try v.same("out", out, q.rows, q.cols, q.dynamic);
-    if (p.causal and (q.rows != k.rows or q.dynamic != k.dynamic)) return v.fail("causal with {d} rows and {d} keys, expected the same", .{ q.rows, k.rows });
+    if (p.causal and (q.rows != k.rows or q.dynamic != k.dynamic)) return v.fail(
+        "causal with {d} rows and {d} keys, expected the same",
+        .{ q.rows, k.rows },
+    );
     try v.scratch(p.scratch, scratchOf(p, q.rows, k.rows, dim).end);
     try v.apart(p.out, &.{ p.q, p.k, p.v });
     if (p.scratch) |scratch| try v.apart(scratch, &.{ p.q, p.k, p.v, p.out });
@@ -106,7 +115,11 @@ fn macs(p: *const Params, tensors: []const Tensor, rows: u32) u64 {
 
 /// In multiply-accumulates, the softmax of every score included, for a run of `rows` dynamic rows. Saturates.
 pub fn work(p: *const Params, tensors: []const Tensor, rows: u32) u64 {
-    const scores = runtime.product(tensors[p.q].rowsIn(rows), tensors[p.k].rowsIn(rows), @as(u64, p.heads) * runtime.element_work);
+    const scores = runtime.product(
+        tensors[p.q].rowsIn(rows),
+        tensors[p.k].rowsIn(rows),
+        @as(u64, p.heads) * runtime.element_work,
+    );
     return macs(p, tensors, rows) +| scores;
 }
 

@@ -28,7 +28,17 @@ fn Binary(comptime kind: compute.Kind) type {
         pub const work = outWork(Params);
 
         pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
-            return elementwise(r, .{ .kind = kind, .act = .none, .x = r.matrix(p.a), .out = r.matrix(p.out), .b = r.broadcast(p.b), .c = .{} });
+            return elementwise(
+                r,
+                .{
+                    .kind = kind,
+                    .act = .none,
+                    .x = r.matrix(p.a),
+                    .out = r.matrix(p.out),
+                    .b = r.broadcast(p.b),
+                    .c = .{},
+                },
+            );
         }
     };
 }
@@ -51,7 +61,17 @@ pub const Modulate = struct {
     pub const work = outWork(Params);
 
     pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
-        return elementwise(r, .{ .kind = .modulate, .act = .none, .x = r.matrix(p.x), .out = r.matrix(p.out), .b = r.broadcast(p.shift), .c = r.broadcast(p.scale) });
+        return elementwise(
+            r,
+            .{
+                .kind = .modulate,
+                .act = .none,
+                .x = r.matrix(p.x),
+                .out = r.matrix(p.out),
+                .b = r.broadcast(p.shift),
+                .c = r.broadcast(p.scale),
+            },
+        );
     }
 };
 
@@ -70,7 +90,10 @@ pub const Act = struct {
     pub const work = outWork(Params);
 
     pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
-        return elementwise(r, .{ .kind = .act, .act = p.act, .x = r.matrix(p.x), .out = r.matrix(p.out), .b = .{}, .c = .{} });
+        return elementwise(
+            r,
+            .{ .kind = .act, .act = p.act, .x = r.matrix(p.x), .out = r.matrix(p.out), .b = .{}, .c = .{} },
+        );
     }
 };
 
@@ -83,7 +106,18 @@ pub const Copy = struct {
         const out = try v.matrix("out", p.out);
         const x = try v.matrixOrConstant("x", p.x);
         // A constant has no rows of its own in a run: out decides.
-        try v.same("x", .{ .rows = x.rows, .cols = x.cols, .dynamic = if (x.constant) out.dynamic else x.dynamic, .constant = x.constant }, out.rows, out.cols, out.dynamic);
+        try v.same(
+            "x",
+            .{
+                .rows = x.rows,
+                .cols = x.cols,
+                .dynamic = if (x.constant) out.dynamic else x.dynamic,
+                .constant = x.constant,
+            },
+            out.rows,
+            out.cols,
+            out.dynamic,
+        );
         try v.apart(p.out, &.{p.x});
     }
 

@@ -56,7 +56,12 @@ fn Norm(comptime kind: enum { layer_norm, rms_norm }) type {
                 .beta = if (kind == .layer_norm) r.vector(p.beta) else null,
                 .eps = p.eps,
             };
-            r.parallel.run(if (kind == .layer_norm) r.kernels.layer_norm else r.kernels.rms_norm, &args, args.x.rows, 32);
+            r.parallel.run(
+                if (kind == .layer_norm) r.kernels.layer_norm else r.kernels.rms_norm,
+                &args,
+                args.x.rows,
+                32,
+            );
             return .{ .activation_bytes = 2 * runtime.matrixBytes(args.x) };
         }
     };

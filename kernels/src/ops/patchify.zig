@@ -19,15 +19,30 @@ pub const in_place = null;
 
 pub fn validate(p: *const Params, v: *const Validator) Error!void {
     const image = try v.tensor("x", p.x);
-    if (image.place == .constant or image.type != .u8 or image.rank != 3 or image.dynamic) return v.fail("x must be a u8 activation [H, W, C]", .{});
+    if (image.place == .constant or image.type != .u8 or image.rank != 3 or image.dynamic) return v.fail(
+        "x must be a u8 activation [H, W, C]",
+        .{},
+    );
     const height = image.shape[0];
     const width = image.shape[1];
     const channels = image.shape[2];
     if (channels > limits.channels_max) return v.fail("{d} channels, at most {d}", .{ channels, limits.channels_max });
-    if (p.scale.count != channels or p.shift.count != channels) return v.fail("scale and shift have {d} and {d} numbers, expected {d}", .{ p.scale.count, p.shift.count, channels });
-    if (p.patch == 0 or height % p.patch != 0 or width % p.patch != 0) return v.fail("an image of {d} x {d} is not made of patches of {d}", .{ width, height, p.patch });
+    if (p.scale.count != channels or p.shift.count != channels) return v.fail(
+        "scale and shift have {d} and {d} numbers, expected {d}",
+        .{ p.scale.count, p.shift.count, channels },
+    );
+    if (p.patch == 0 or height % p.patch != 0 or width % p.patch != 0) return v.fail(
+        "an image of {d} x {d} is not made of patches of {d}",
+        .{ width, height, p.patch },
+    );
     // patch is at most the height, so these products stay below the element limit.
-    try v.same("out", try v.matrix("out", p.out), (height / p.patch) * (width / p.patch), channels * p.patch * p.patch, false);
+    try v.same(
+        "out",
+        try v.matrix("out", p.out),
+        (height / p.patch) * (width / p.patch),
+        channels * p.patch * p.patch,
+        false,
+    );
     try v.apart(p.out, &.{p.x});
 }
 

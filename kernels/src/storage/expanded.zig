@@ -1,4 +1,5 @@
-//! What every integer storage type expands to before the inner loop: int8 weights `[K][16]`, and for block types the f32 factors of each block.
+//! What every integer storage type expands to before the inner loop: int8 weights `[K][16]`, and for block types the
+//! f32 factors of each block.
 
 /// Memory of one panel. `scales` and `minima` are used by block types only: `[K / block_k][16]`.
 pub const Expanded = struct {
@@ -7,7 +8,8 @@ pub const Expanded = struct {
     minima: [*][16]f32,
 };
 
-/// f16 to f32 in integer arithmetic, exact for every value: chips and builds without f16 hardware must not call a library for it.
+/// f16 to f32 in integer arithmetic, exact for every value: chips and builds without f16 hardware must not call a
+/// library for it.
 pub fn scaleOf(value: f16) f32 {
     const bits: u16 = @bitCast(value);
     const sign = @as(u32, bits & 0x8000) << 16;

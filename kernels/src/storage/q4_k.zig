@@ -1,5 +1,5 @@
-//! GGUF `Q4_K` for 16 outputs side by side: super-blocks of 256 along K, eight sub-blocks of 32 with 6-bit scale and minimum.
-//! w = d * s * nibble - dmin * m. 4.5 bits a weight.
+//! GGUF `Q4_K` for 16 outputs side by side: super-blocks of 256 along K, eight sub-blocks of 32 with 6-bit scale and
+//! minimum. w = d * s * nibble - dmin * m. 4.5 bits a weight.
 
 const Expanded = @import("expanded.zig").Expanded;
 const Traits = @import("traits.zig").Traits;
@@ -30,7 +30,10 @@ pub fn expand(bytes: [*]const u8, k: usize, out: Expanded) void {
         for (0..4) |c| {
             for (0..32) |j| {
                 const packed_row: @Vector(16, u8) = block.q[32 * c + j];
-                out.weights[b * 256 + 64 * c + j] = @as(@Vector(16, i8), @bitCast(packed_row & @as(@Vector(16, u8), @splat(15))));
+                out.weights[b * 256 + 64 * c + j] = @as(
+                    @Vector(16, i8),
+                    @bitCast(packed_row & @as(@Vector(16, u8), @splat(15))),
+                );
                 out.weights[b * 256 + 64 * c + 32 + j] = @as(@Vector(16, i8), @bitCast(packed_row >> @splat(4)));
             }
         }

@@ -65,7 +65,8 @@ export class Block {
     else if (kind === "number" || kind === "signed" || kind === "boolean") view.setUint32(at, Number(value), true);
     else if (kind === "word") view.setUint32(at, (this.#manifest.enums[type] ?? []).indexOf(value as string), true);
     else if (kind === "text") this.#many(view, at, second, encoder.encode(value as string));
-    else if (kind === "bytes" || (kind === "bytes_or_none" && value !== undefined)) this.#many(view, at, second, value as Uint8Array);
+    else if (kind === "bytes" || (kind === "bytes_or_none" && value !== undefined))
+      this.#many(view, at, second, value as Uint8Array);
     else if (kind === "pairs") this.#pairs(view, at, second, value as Pairs);
     else if (kind === "object") {
       const layout = layoutOf(this.#manifest, type);
@@ -105,7 +106,8 @@ export class Block {
 /** The values of a struct's fields; bytes are copies, but for those that are to be filled in. */
 export function readFields(manifest: AbiManifest, layout: Layout, memory: ArrayBuffer, base: number): unknown[] {
   const view = new DataView(memory, base);
-  const bytes = (at: number, countAt: number) => new Uint8Array(memory, view.getUint32(at, true), view.getUint32(countAt, true));
+  const bytes = (at: number, countAt: number) =>
+    new Uint8Array(memory, view.getUint32(at, true), view.getUint32(countAt, true));
   return layout.fields.map(([, kind, at, second, type]) => {
     if (kind === "number") return second === 8 ? Number(view.getBigUint64(at, true)) : view.getUint32(at, true);
     if (kind === "signed") return view.getInt32(at, true);
@@ -120,7 +122,12 @@ export function readFields(manifest: AbiManifest, layout: Layout, memory: ArrayB
   });
 }
 
-export function readStruct(manifest: AbiManifest, name: string, memory: ArrayBuffer, base: number): Record<string, unknown> {
+export function readStruct(
+  manifest: AbiManifest,
+  name: string,
+  memory: ArrayBuffer,
+  base: number,
+): Record<string, unknown> {
   const layout = layoutOf(manifest, name);
   const values = readFields(manifest, layout, memory, base);
   return Object.fromEntries(layout.fields.map(([field], index) => [field, values[index]]));
@@ -128,7 +135,8 @@ export function readStruct(manifest: AbiManifest, name: string, memory: ArrayBuf
 
 function readPairs(memory: ArrayBuffer, base: number, count: number): [string, string][] {
   const words = new DataView(memory, base, count * 4 * POINTER_BYTES);
-  const text = (at: number) => decoder.decode(new Uint8Array(memory, words.getUint32(at, true), words.getUint32(at + POINTER_BYTES, true)));
+  const text = (at: number) =>
+    decoder.decode(new Uint8Array(memory, words.getUint32(at, true), words.getUint32(at + POINTER_BYTES, true)));
   return Array.from({ length: count }, (_, index) => {
     const at = index * 4 * POINTER_BYTES;
     return [text(at), text(at + 2 * POINTER_BYTES)];

@@ -17,7 +17,8 @@ strangersSuite("wasm");
 boardSuite("native");
 boardSuite("wasm");
 for (const engine of ["native", "wasm"] as const) {
-  describe(`the ${engine} board`, () => pictureSuite(() => SimulatedBoard.create({ board: testBoard(), model: MODEL, engine })));
+  describe(`the ${engine} board`, () =>
+    pictureSuite(() => SimulatedBoard.create({ board: testBoard(), model: MODEL, engine })));
 }
 updateSuite("native");
 updateSuite("wasm");
@@ -37,7 +38,13 @@ test("a board whose core has trapped is gone from its broker, too", async () => 
   });
   const told: string[] = [];
   const tell = (what: string) => () => void told.push(what);
-  const network = { up: tell("up"), down: tell("down"), lost: tell("lost"), settingsChanged: tell("settings"), subscribe: () => undefined };
+  const network = {
+    up: tell("up"),
+    down: tell("down"),
+    lost: tell("lost"),
+    settingsChanged: tell("settings"),
+    subscribe: () => undefined,
+  };
   board.attach({ ...network, publish: () => true, leave: async () => undefined });
   trap(new Error("unreachable"));
   expect(told).toEqual(["up", "down"]);
@@ -47,7 +54,9 @@ test("a board whose core has trapped is gone from its broker, too", async () => 
 
 test("both builds plan the same, byte for byte", async () => {
   const picture = (name: string) => ({ image: Buffer.from(sample(name)).toString("base64"), type: "image/jpeg" });
-  const body = new TextEncoder().encode(JSON.stringify({ start: picture("cat.jpg"), goal: picture("coffee.jpg"), horizon: 4, seed: 42 }));
+  const body = new TextEncoder().encode(
+    JSON.stringify({ start: picture("cat.jpg"), goal: picture("coffee.jpg"), horizon: 4, seed: 42 }),
+  );
   const plans = await Promise.all(
     (["native", "wasm"] as const).map(async (engine) => {
       const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });

@@ -16,15 +16,16 @@ export interface BoardOptions {
   readonly deviceId?: string;
   readonly deviceName?: string;
   /**
-   * `open` (unless given): the board has an owner already, whose token is `ownerToken`, and lets everybody read and infer. `unclaimed`: as it
-   * comes from the factory.
+   * `open` (unless given): the board has an owner already, whose token is `ownerToken`, and lets everybody read and
+   * infer. `unclaimed`: as it comes from the factory.
    */
   readonly access?: "open" | "unclaimed";
   /** Of what cuts of power leave in the flash; 1 unless given. */
   readonly flashSeed?: number;
   /**
-   * Public keys whose holders may give the board models: uncompressed points on P-256 (65 bytes), at most 4. With any, uploads have to be signed by one
-   * of them; the model that the board starts with comes from the factory and need not be.
+   * Public keys whose holders may give the board models: uncompressed points on P-256 (65 bytes), at most 4. With any,
+   * uploads have to be signed by one of them; the model that the board starts with comes from the factory and need not
+   * be.
    */
   readonly updateKeys?: readonly Uint8Array[];
   readonly log?: (level: LogLevel, text: string) => void;
@@ -83,11 +84,15 @@ export function coreOptionsOf(options: BoardOptions, engine: BoardEngine): CoreO
 }
 
 function checkedKeys(keys: readonly Uint8Array[]): string[] {
-  if (keys.length <= UPDATE_KEYS_MAX && keys.every((key) => key.length === UPDATE_KEY_BYTES && key[0] === 4)) return keys.map(hexOf);
+  if (keys.length <= UPDATE_KEYS_MAX && keys.every((key) => key.length === UPDATE_KEY_BYTES && key[0] === 4))
+    return keys.map(hexOf);
   throw new InputError({
     code: "UPDATE_KEYS_INVALID",
     source: "updateKeys",
-    message: keys.length > UPDATE_KEYS_MAX ? `${keys.length} update keys are too many` : "an update key is not an uncompressed point",
+    message:
+      keys.length > UPDATE_KEYS_MAX
+        ? `${keys.length} update keys are too many`
+        : "an update key is not an uncompressed point",
     expected: `at most ${UPDATE_KEYS_MAX} keys, each ${UPDATE_KEY_BYTES} bytes beginning with 4`,
   });
 }
@@ -95,7 +100,8 @@ function checkedKeys(keys: readonly Uint8Array[]): string[] {
 export function loadError(failure: LoadFailure, options: BoardOptions): InputError {
   const source = options.modelSource ?? "model";
   if (failure.kind === "model") return new InputError({ code: "MODEL_INVALID", source, message: failure.message });
-  if (failure.kind === "core") return new InputError({ code: "BOARD_TOO_SMALL", source: options.board.id, message: failure.message });
+  if (failure.kind === "core")
+    return new InputError({ code: "BOARD_TOO_SMALL", source: options.board.id, message: failure.message });
   return new InputError({
     code: failure.region === "fast" ? "MODEL_EXCEEDS_SRAM" : "MODEL_EXCEEDS_PSRAM",
     source,

@@ -28,27 +28,56 @@ function refusal(text: string): InputError {
 }
 
 describe("board files", () => {
-  it.each(readdirSync(BOARDS))("%s is valid, and has room for a model of 8 MiB, for a second one, and twice for the firmware", (name) => {
-    const board = parseBoard(readFileSync(new URL(name, BOARDS), "utf8"), name);
-    const { slots, firmware } = corePartitions(board);
-    expect(Math.max(...slots.map(({ size }) => size))).toBeGreaterThanOrEqual(8 << 20);
-    // Engine and core take 0.8 MB (docs/esp32p4-library.md); the rest is for what ESP-IDF brings, whose size is not known here.
-    for (const { size } of firmware?.places ?? []) expect(size).toBeGreaterThanOrEqual(2.5 * (1 << 20));
-    expect(firmware?.places.length).toBe(2);
-  });
+  it.each(readdirSync(BOARDS))(
+    "%s is valid, and has room for a model of 8 MiB, for a second one, and twice for the firmware",
+    (name) => {
+      const board = parseBoard(readFileSync(new URL(name, BOARDS), "utf8"), name);
+      const { slots, firmware } = corePartitions(board);
+      expect(Math.max(...slots.map(({ size }) => size))).toBeGreaterThanOrEqual(8 << 20);
+      // Engine and core take 0.8 MB (docs/esp32p4-library.md); the rest is for what ESP-IDF brings, whose size is not
+      // known here.
+      for (const { size } of firmware?.places ?? []) expect(size).toBeGreaterThanOrEqual(2.5 * (1 << 20));
+      expect(firmware?.places.length).toBe(2);
+    },
+  );
 
   it.each([
     ["psram is missing", edited(["psram"], undefined), "BOARD_INVALID", "psram"],
     ["a size is text", edited(["sram", "freeBytes"], "512000"), "BOARD_INVALID", "sram.freeBytes"],
     ["an unknown cache size", edited(["sram", "cacheBytes"], 1000), "BOARD_INVALID", "sram.cacheBytes"],
-    ["more is reserved than exists", edited(["psram", "reservedBytes"], 33554432), "BOARD_INVALID", "psram.reservedBytes"],
-    ["a partition's name is too long", edited(["partitions", 1, "name"], "a-name-of-sixteen"), "BOARD_INVALID", "partitions[1].name"],
+    [
+      "more is reserved than exists",
+      edited(["psram", "reservedBytes"], 33554432),
+      "BOARD_INVALID",
+      "psram.reservedBytes",
+    ],
+    [
+      "a partition's name is too long",
+      edited(["partitions", 1, "name"], "a-name-of-sixteen"),
+      "BOARD_INVALID",
+      "partitions[1].name",
+    ],
     ["two partitions share a name", edited(["partitions", 1, "name"], "nvs"), "BOARD_PARTITIONS", "partitions[1].name"],
-    ["an app is not aligned to 64 KiB", edited(["partitions", 5, "offset"], 135168), "BOARD_PARTITIONS", "partitions[5].offset"],
+    [
+      "an app is not aligned to 64 KiB",
+      edited(["partitions", 5, "offset"], 135168),
+      "BOARD_PARTITIONS",
+      "partitions[5].offset",
+    ],
     ["a size is not whole sectors", edited(["partitions", 0, "size"], 24577), "BOARD_PARTITIONS", "partitions[0].size"],
-    ["a partition lies over the bootloader", edited(["partitions", 0, "offset"], 4096), "BOARD_PARTITIONS", "partitions[0].offset"],
+    [
+      "a partition lies over the bootloader",
+      edited(["partitions", 0, "offset"], 4096),
+      "BOARD_PARTITIONS",
+      "partitions[0].offset",
+    ],
     ["partitions overlap", edited(["partitions", 1, "offset"], 36864), "BOARD_PARTITIONS", "partitions[1].offset"],
-    ["a partition ends behind the flash", edited(["flash", "bytes"], 16777216), "BOARD_PARTITIONS", "partitions[7].size"],
+    [
+      "a partition ends behind the flash",
+      edited(["flash", "bytes"], 16777216),
+      "BOARD_PARTITIONS",
+      "partitions[7].size",
+    ],
   ])("%s: the error names the place", (_title, text, code, where) => {
     expect(refusal(text)).toMatchObject({ code, where, source: "board.json" });
   });

@@ -24,7 +24,10 @@ const boardSchema = z.strictObject({
   name,
   chip: z.literal("ESP32-P4"),
   chipRevision: z.strictObject({ major: z.int().min(0).max(99), minor: z.int().min(0).max(99) }),
-  /** `modelGmacMax`: thousand millions of multiply-accumulates that a model may take in a run; the core's own bound unless given. */
+  /**
+   * `modelGmacMax`: thousand millions of multiply-accumulates that a model may take in a run; the core's own bound
+   * unless given.
+   */
   cpu: z.strictObject({
     cores: z.int().min(1).max(2),
     mhz: z.int().min(40).max(1000),
@@ -66,8 +69,9 @@ function jsonPath(path: readonly PropertyKey[]): string {
 }
 
 /**
- * Reads a board file's text. `source` names it in errors. Throws an InputError that names the JSON path: `BOARD_JSON` when it is not JSON,
- * `BOARD_INVALID` when a value is missing, unknown or out of range, `BOARD_PARTITIONS` when the partition table cannot exist.
+ * Reads a board file's text. `source` names it in errors. Throws an InputError that names the JSON path: `BOARD_JSON`
+ * when it is not JSON, `BOARD_INVALID` when a value is missing, unknown or out of range, `BOARD_PARTITIONS` when the
+ * partition table cannot exist.
  */
 export function parseBoard(text: string, source: string): Board {
   let json: unknown;
@@ -80,7 +84,12 @@ export function parseBoard(text: string, source: string): Board {
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const where = jsonPath(issue?.path ?? []);
-    throw new InputError({ code: "BOARD_INVALID", source, message: issue?.message ?? "invalid", ...(where === "" ? {} : { where }) });
+    throw new InputError({
+      code: "BOARD_INVALID",
+      source,
+      message: issue?.message ?? "invalid",
+      ...(where === "" ? {} : { where }),
+    });
   }
   checkMemory(parsed.data, source);
   checkPartitions(parsed.data, source);
@@ -107,15 +116,27 @@ function checkPartitions(board: Board, source: string): void {
     if (names.has(partition.name)) fail(index, "name", `"${partition.name}" appears twice`, "a name of its own");
     names.add(partition.name);
     const alignment = partition.type === "app" ? APP_ALIGNMENT_BYTES : SECTOR_BYTES;
-    if (partition.offset % alignment !== 0) fail(index, "offset", `${partition.offset} is not aligned`, `a multiple of ${alignment}`);
-    if (partition.size % SECTOR_BYTES !== 0) fail(index, "size", `${partition.size} is not whole sectors`, `a multiple of ${SECTOR_BYTES}`);
+    if (partition.offset % alignment !== 0)
+      fail(index, "offset", `${partition.offset} is not aligned`, `a multiple of ${alignment}`);
+    if (partition.size % SECTOR_BYTES !== 0)
+      fail(index, "size", `${partition.size} is not whole sectors`, `a multiple of ${SECTOR_BYTES}`);
     if (partition.offset < FIRST_PARTITION_OFFSET) {
-      fail(index, "offset", `${partition.offset} lies over the bootloader or the partition table`, `at least ${FIRST_PARTITION_OFFSET}`);
+      fail(
+        index,
+        "offset",
+        `${partition.offset} lies over the bootloader or the partition table`,
+        `at least ${FIRST_PARTITION_OFFSET}`,
+      );
     }
     const end = partition.offset + partition.size;
     if (end > board.flash.bytes) {
       const excess = end - board.flash.bytes;
-      fail(index, "size", `the partition ends ${excess} bytes behind the flash`, `at most ${partition.size - excess} bytes at this offset`);
+      fail(
+        index,
+        "size",
+        `the partition ends ${excess} bytes behind the flash`,
+        `at most ${partition.size - excess} bytes at this offset`,
+      );
     }
     board.partitions.slice(0, index).forEach((other) => {
       if (partition.offset < other.offset + other.size && other.offset < end) {

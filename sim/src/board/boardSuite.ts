@@ -42,7 +42,12 @@ export function answersSuite(engine: BoardEngine, start: () => Promise<Answering
     });
     afterAll(() => board?.close());
 
-    const post = (target: string, type: string, body: Uint8Array, accept = "application/json"): Promise<BoardResponse> =>
+    const post = (
+      target: string,
+      type: string,
+      body: Uint8Array,
+      accept = "application/json",
+    ): Promise<BoardResponse> =>
       board.handle({ method: "POST", target, headers: { "content-type": type, accept }, body });
     const latentOf = async (name: string): Promise<number[]> =>
       jsonOf(await post("/v1/encode", "image/jpeg", sample(name))).latent as number[];
@@ -67,13 +72,21 @@ export function answersSuite(engine: BoardEngine, start: () => Promise<Answering
     it("encodes a JPEG to the same latent in every form of answer", async () => {
       const asJson = await post("/v1/encode", "image/jpeg", sample("coffee.jpg"));
       expect(asJson.status).toBe(200);
-      const { latent, model, timing } = jsonOf(asJson) as { latent: number[]; model: unknown; timing: Record<string, number> };
+      const { latent, model, timing } = jsonOf(asJson) as {
+        latent: number[];
+        model: unknown;
+        timing: Record<string, number>;
+      };
       expect(latent).toHaveLength(LATENT);
       expect(model).toMatchObject({ name: "lewm-test", untrained: true });
       expect(Object.keys(timing)).toEqual(["receive_us", "decode_us", "queue_us", "inference_us", "total_us"]);
-      const asBase64 = jsonOf(await post("/v1/encode?latent=base64", "image/jpeg", sample("coffee.jpg"))).latent as string;
-      const asCbor = decode((await post("/v1/encode", "image/jpeg", sample("coffee.jpg"), "application/cbor")).body).latent as number[];
-      expect([...new Float32Array(Uint8Array.from(Buffer.from(asBase64, "base64")).buffer)]).toEqual(latent.map(Math.fround));
+      const asBase64 = jsonOf(await post("/v1/encode?latent=base64", "image/jpeg", sample("coffee.jpg")))
+        .latent as string;
+      const asCbor = decode((await post("/v1/encode", "image/jpeg", sample("coffee.jpg"), "application/cbor")).body)
+        .latent as number[];
+      expect([...new Float32Array(Uint8Array.from(Buffer.from(asBase64, "base64")).buffer)]).toEqual(
+        latent.map(Math.fround),
+      );
       expect(asCbor).toEqual(latent.map(Math.fround));
     });
 
@@ -87,7 +100,9 @@ export function answersSuite(engine: BoardEngine, start: () => Promise<Answering
     it("rolls out what it predicts, from a latent and from a picture", async () => {
       const start = await latentOf("cat.jpg");
       const plan = actions(5);
-      const fromLatent = jsonOf(await post("/v1/rollout", "application/json", json({ start: { latent: start }, actions: plan })));
+      const fromLatent = jsonOf(
+        await post("/v1/rollout", "application/json", json({ start: { latent: start }, actions: plan })),
+      );
       const trajectory = fromLatent.trajectory as number[][];
       expect(trajectory).toHaveLength(6);
       expect(trajectory[0]).toEqual(start);
@@ -97,7 +112,11 @@ export function answersSuite(engine: BoardEngine, start: () => Promise<Answering
       );
       expect(fromImage.trajectory).toEqual(trajectory);
       const last = jsonOf(
-        await post("/v1/predict", "application/json", json({ history: trajectory.slice(2, 5), actions: plan.slice(2, 5) })),
+        await post(
+          "/v1/predict",
+          "application/json",
+          json({ history: trajectory.slice(2, 5), actions: plan.slice(2, 5) }),
+        ),
       );
       expect(last.latent).toEqual(trajectory[5]);
     });
@@ -108,26 +127,47 @@ export function answersSuite(engine: BoardEngine, start: () => Promise<Answering
       const cborBody = encode({ start: { latent: start }, actions: plan.map((row) => Float32Array.from(row)) });
       const cbor = jsonOf(await post("/v1/rollout", "application/cbor", cborBody));
       const rounded = plan.map((row) => row.map(Math.fround));
-      const plain = jsonOf(await post("/v1/rollout", "application/json", json({ start: { latent: [...start] }, actions: rounded })));
+      const plain = jsonOf(
+        await post("/v1/rollout", "application/json", json({ start: { latent: [...start] }, actions: rounded })),
+      );
       expect(cbor.trajectory).toEqual(plain.trajectory);
     });
 
     it("rolls out a thousand steps, and not one more", async () => {
       const start = await latentOf("cat.jpg");
-      const long = await post("/v1/rollout?latent=base64", "application/json", json({ start: { latent: start }, actions: actions(1000) }));
+      const long = await post(
+        "/v1/rollout?latent=base64",
+        "application/json",
+        json({ start: { latent: start }, actions: actions(1000) }),
+      );
       expect(jsonOf(long).trajectory).toHaveLength(1001);
-      const longer = await post("/v1/rollout", "application/json", json({ start: { latent: start }, actions: actions(1001) }));
+      const longer = await post(
+        "/v1/rollout",
+        "application/json",
+        json({ start: { latent: start }, actions: actions(1001) }),
+      );
       expect([longer.status, jsonOf(longer).field]).toEqual([422, "actions"]);
     });
 
     it("is not surprised by what it predicted, and is by something else", async () => {
       const [action] = actions(1);
-      const observe = async (body: object) => jsonOf(await post("/v1/observe", "application/json", json({ stream: "film", ...body })));
+      const observe = async (body: object) =>
+        jsonOf(await post("/v1/observe", "application/json", json({ stream: "film", ...body })));
       const image = Buffer.from(sample("cat.jpg")).toString("base64");
       const first = await observe({ image, type: "image/jpeg", reset: true });
-      expect(first).toMatchObject({ stream: "film", frame: 1, surprise: null, count: 0, mean: null, deviation: null, evicted: null });
+      expect(first).toMatchObject({
+        stream: "film",
+        frame: 1,
+        surprise: null,
+        count: 0,
+        mean: null,
+        deviation: null,
+        evicted: null,
+      });
       expect(first.latent).toEqual(await latentOf("cat.jpg"));
-      const predicted = jsonOf(await post("/v1/predict", "application/json", json({ history: [first.latent], actions: [action] }))).latent;
+      const predicted = jsonOf(
+        await post("/v1/predict", "application/json", json({ history: [first.latent], actions: [action] })),
+      ).latent;
       expect(await observe({ latent: predicted, action })).toMatchObject({ frame: 2, surprise: 0, count: 1, mean: 0 });
       const other = await observe({ latent: await latentOf("rocket-portrait.jpg"), action });
       expect(other.surprise).toBeGreaterThan(0);
@@ -168,7 +208,10 @@ export function answersSuite(engine: BoardEngine, start: () => Promise<Answering
       expect(text).toMatch(/^synapse_resets_total\{last_reason="power-on"\} 0$/m);
       const log = jsonOf(await board.handle({ method: "GET", target: "/v1/log" })) as { entries: { text: string }[] };
       expect(log.entries.map((entry) => entry.text)).toContain("model loaded");
-      const selfTest = jsonOf(await board.handle({ method: "POST", target: "/v1/selftest" })) as { passed: boolean; vectors: unknown[] };
+      const selfTest = jsonOf(await board.handle({ method: "POST", target: "/v1/selftest" })) as {
+        passed: boolean;
+        vectors: unknown[];
+      };
       expect(selfTest.passed).toBe(true);
       expect(selfTest.vectors.length).toBeGreaterThan(0);
     });
@@ -178,9 +221,30 @@ export function answersSuite(engine: BoardEngine, start: () => Promise<Answering
       ["a text that calls itself a JPEG", "/v1/encode", "image/jpeg", json("hello"), 422, "IMAGE_UNREADABLE"],
       ["an unknown type", "/v1/encode", "image/webp", json(""), 415, "CONTENT_TYPE"],
       ["a body that is too long", "/v1/encode", "image/jpeg", new Uint8Array(2097153), 413, "BODY_TOO_LARGE"],
-      ["too few numbers", "/v1/predict", "application/json", json({ history: [[1]], actions: [[1]] }), 422, "BODY_INVALID"],
-      ["half a JSON", "/v1/predict", "application/json", new TextEncoder().encode('{"history":'), 400, "BODY_MALFORMED"],
-      ["half a CBOR", "/v1/predict", "application/cbor", encode({ history: [1] }).subarray(0, 5), 400, "BODY_MALFORMED"],
+      [
+        "too few numbers",
+        "/v1/predict",
+        "application/json",
+        json({ history: [[1]], actions: [[1]] }),
+        422,
+        "BODY_INVALID",
+      ],
+      [
+        "half a JSON",
+        "/v1/predict",
+        "application/json",
+        new TextEncoder().encode('{"history":'),
+        400,
+        "BODY_MALFORMED",
+      ],
+      [
+        "half a CBOR",
+        "/v1/predict",
+        "application/cbor",
+        encode({ history: [1] }).subarray(0, 5),
+        400,
+        "BODY_MALFORMED",
+      ],
       ["an unknown key", "/v1/predict", "application/json", json({ hstory: [] }), 422, "BODY_INVALID"],
     ])("explains %s", async (_title, target, type, body, status, code) => {
       const response = await post(target, type, body);
@@ -192,7 +256,9 @@ export function answersSuite(engine: BoardEngine, start: () => Promise<Answering
     });
 
     it("answers every one of many requests at once, or says that it is full", async () => {
-      const responses = await Promise.all(Array.from({ length: 12 }, () => post("/v1/encode", "image/jpeg", sample("cat.jpg"))));
+      const responses = await Promise.all(
+        Array.from({ length: 12 }, () => post("/v1/encode", "image/jpeg", sample("cat.jpg"))),
+      );
       const answered = responses.filter(({ status }) => status === 200);
       const refused = responses.filter(({ status }) => status !== 200);
       // One client's share without the owner's token, of the board's four places.
@@ -214,7 +280,8 @@ export function boardSuite(engine: BoardEngine): void {
     answersSuite(engine, create);
 
     it("refuses a model that does not fit, and says by how many bytes", async () => {
-      const createEdited = (edit: (board: Board) => void) => SimulatedBoard.create({ board: testBoard(edit), model: MODEL, engine });
+      const createEdited = (edit: (board: Board) => void) =>
+        SimulatedBoard.create({ board: testBoard(edit), model: MODEL, engine });
       // Just enough for the core itself: what it says that it needs when there is nothing.
       const tooSmall = await createEdited((edited) => {
         edited.psram.reservedBytes = edited.psram.bytes - 64;
@@ -249,7 +316,9 @@ export function boardSuite(engine: BoardEngine): void {
     it("refuses a damaged model with the runtime's words", async () => {
       const damaged = Uint8Array.from(MODEL);
       damaged[damaged.length >> 1] = (damaged[damaged.length >> 1] ?? 0) ^ 1;
-      await expect(SimulatedBoard.create({ board: testBoard(), model: damaged, modelSource: "x.syn", engine })).rejects.toMatchObject({
+      await expect(
+        SimulatedBoard.create({ board: testBoard(), model: damaged, modelSource: "x.syn", engine }),
+      ).rejects.toMatchObject({
         code: "MODEL_INVALID",
         source: "x.syn",
       });
@@ -279,9 +348,15 @@ export function boardSuite(engine: BoardEngine): void {
 
       it("takes it, runs it when told to, and still does after a reset", async () => {
         const uploaded = await ask("PUT", "/v1/models/model_b", MODEL);
-        expect([uploaded.status, jsonOf(uploaded)]).toMatchObject([201, { slot: "model_b", state: "VALID", active: false }]);
+        expect([uploaded.status, jsonOf(uploaded)]).toMatchObject([
+          201,
+          { slot: "model_b", state: "VALID", active: false },
+        ]);
         const activated = await ask("POST", "/v1/models/model_b/activate");
-        expect([activated.status, jsonOf(activated)]).toMatchObject([200, { slot: "model_b", state: "VALID", active: true }]);
+        expect([activated.status, jsonOf(activated)]).toMatchObject([
+          200,
+          { slot: "model_b", state: "VALID", active: true },
+        ]);
         expect(jsonOf(activated).vectors_passed).toBeGreaterThan(0);
         expect(await encodes()).toEqual([200, latent]);
         await other.reset("software");
@@ -319,26 +394,29 @@ export function boardSuite(engine: BoardEngine): void {
         expect([rest.status, jsonOf(rest).state]).toEqual([201, "VALID"]);
       });
 
-      it.each(POWER_CUTS)("comes back from a cut of power (%s) in the middle of an upload, and takes the model then", async (cut) => {
-        const operations = other.flashOperations;
-        other.cutPower(20, cut);
-        await expect(ask("PUT", "/v1/models/model_b", MODEL)).rejects.toThrow("lost its power");
-        expect(other.flashOperations).toBe(operations + 21);
-        expect(other.running).toBe(false);
-        await expect(ask("GET", "/v1/device")).rejects.toThrow("no power");
-        await other.reset();
-        expect(jsonOf(await ask("GET", "/v1/device"))).toMatchObject({
-          reset: { reason: "power-on", count: 1 },
-          slots: [
-            { slot: "model_a", state: "VALID", active: true },
-            { slot: "model_b", state: "BROKEN", detail: "the upload ended early" },
-          ],
-        });
-        expect(await encodes()).toEqual([200, latent]);
-        expect((await ask("PUT", "/v1/models/model_b", MODEL)).status).toBe(201);
-        expect((await ask("POST", "/v1/models/model_b/activate")).status).toBe(200);
-        expect(await encodes()).toEqual([200, latent]);
-      });
+      it.each(POWER_CUTS)(
+        "comes back from a cut of power (%s) in the middle of an upload, and takes the model then",
+        async (cut) => {
+          const operations = other.flashOperations;
+          other.cutPower(20, cut);
+          await expect(ask("PUT", "/v1/models/model_b", MODEL)).rejects.toThrow("lost its power");
+          expect(other.flashOperations).toBe(operations + 21);
+          expect(other.running).toBe(false);
+          await expect(ask("GET", "/v1/device")).rejects.toThrow("no power");
+          await other.reset();
+          expect(jsonOf(await ask("GET", "/v1/device"))).toMatchObject({
+            reset: { reason: "power-on", count: 1 },
+            slots: [
+              { slot: "model_a", state: "VALID", active: true },
+              { slot: "model_b", state: "BROKEN", detail: "the upload ended early" },
+            ],
+          });
+          expect(await encodes()).toEqual([200, latent]);
+          expect((await ask("PUT", "/v1/models/model_b", MODEL)).status).toBe(201);
+          expect((await ask("POST", "/v1/models/model_b/activate")).status).toBe(200);
+          expect(await encodes()).toEqual([200, latent]);
+        },
+      );
 
       it("is reset in the middle of inference", async () => {
         const answer = ask("POST", "/v1/encode", sample("cat.jpg"), { "content-type": "image/jpeg" });
@@ -350,7 +428,9 @@ export function boardSuite(engine: BoardEngine): void {
 
       it("is reset twice at once in the middle of inference", async () => {
         const frame = { latent: Array(LATENT).fill(0.5) };
-        const answer = ask("POST", "/v1/plan", json({ start: frame, goal: frame }), { "content-type": "application/json" });
+        const answer = ask("POST", "/v1/plan", json({ start: frame, goal: frame }), {
+          "content-type": "application/json",
+        });
         const lost = expect(answer).rejects.toThrow("was reset");
         await Promise.all([other.reset("watchdog"), other.reset("brownout")]);
         await lost;
@@ -406,7 +486,13 @@ export function boardSuite(engine: BoardEngine): void {
         let stops = 0;
         const asked = new Promise<void>((resolve) => {
           const nothing = () => undefined;
-          const network = { publish: () => true, subscribe: nothing, settingsChanged: nothing, up: nothing, lost: nothing };
+          const network = {
+            publish: () => true,
+            subscribe: nothing,
+            settingsChanged: nothing,
+            up: nothing,
+            lost: nothing,
+          };
           other.attach({
             ...network,
             down: () => void stops++,
@@ -419,11 +505,12 @@ export function boardSuite(engine: BoardEngine): void {
         expect((await ask("POST", "/v1/reboot")).status).toBe(202);
         await asked;
         other.cutPower(0, "dropped");
-        await expect(ask("PUT", "/v1/settings", json({ name: "x" }), { "content-type": "application/json" })).rejects.toThrow(
-          "lost its power",
-        );
+        await expect(
+          ask("PUT", "/v1/settings", json({ name: "x" }), { "content-type": "application/json" }),
+        ).rejects.toThrow("lost its power");
         left();
-        // All that was waiting for the goodbye goes on before this does. A board that starts itself anew stops once more.
+        // All that was waiting for the goodbye goes on before this does. A board that starts itself anew stops once
+        // more.
         await new Promise((resolve) => setImmediate(resolve));
         expect([other.running, stops]).toEqual([false, 1]);
         await other.reset();
@@ -442,8 +529,16 @@ export function boardSuite(engine: BoardEngine): void {
       afterEach(() => fresh.close());
 
       const ask = async (method: string, target: string, body?: object, token?: string) => {
-        const headers = { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
-        const answer = await fresh.handle({ method, target, headers, ...(body === undefined ? {} : { body: json(body) }) });
+        const headers = {
+          "content-type": "application/json",
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        };
+        const answer = await fresh.handle({
+          method,
+          target,
+          headers,
+          ...(body === undefined ? {} : { body: json(body) }),
+        });
         return { status: answer.status, ...jsonOf(answer) } as Record<string, unknown>;
       };
 
@@ -476,7 +571,10 @@ export function boardSuite(engine: BoardEngine): void {
       it("reboots when its owner says so", async () => {
         const { token } = await ask("POST", "/v1/claim", {});
         expect(await ask("POST", "/v1/reboot")).toMatchObject({ status: 401 });
-        expect(await ask("POST", "/v1/reboot", undefined, token as string)).toMatchObject({ status: 202, rebooting: true });
+        expect(await ask("POST", "/v1/reboot", undefined, token as string)).toMatchObject({
+          status: 202,
+          rebooting: true,
+        });
         await expect
           .poll(async () => ask("GET", "/v1/device", undefined, token as string).catch(() => undefined))
           .toMatchObject({ reset: { reason: "software", count: 1 } });

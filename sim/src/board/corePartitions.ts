@@ -15,7 +15,10 @@ export interface CorePartitions {
   /** Which model is active. */
   readonly records: Partition;
   readonly settings: Partition;
-  /** Where the firmware lies, twice, and which one starts; undefined on a board that is only updated over its serial port. */
+  /**
+   * Where the firmware lies, twice, and which one starts; undefined on a board that is only updated over its serial
+   * port.
+   */
   readonly firmware: { readonly places: readonly [Partition, Partition]; readonly record: Partition } | undefined;
 }
 
@@ -27,12 +30,16 @@ export function modelPartitions(board: Board): Partition[] {
 }
 
 function firmwarePartitions(board: Board): CorePartitions["firmware"] {
-  const find = (type: string, subtype: string) => board.partitions.find((each) => each.type === type && each.subtype === subtype);
+  const find = (type: string, subtype: string) =>
+    board.partitions.find((each) => each.type === type && each.subtype === subtype);
   const [first, second, record] = [find("app", "ota_0"), find("app", "ota_1"), find("data", "ota")];
   return first && second && record ? { places: [first, second], record } : undefined;
 }
 
-/** What the device core needs of the flash. Throws an InputError with code `BOARD_LACKS_PARTITION` that says what to add to the board file. */
+/**
+ * What the device core needs of the flash. Throws an InputError with code `BOARD_LACKS_PARTITION` that says what to add
+ * to the board file.
+ */
 export function corePartitions(board: Board): CorePartitions {
   const find = (use: keyof typeof SUBTYPES, what: string): Partition => {
     const found = board.partitions.find(({ type, subtype }) => type === "data" && subtype === SUBTYPES[use]);

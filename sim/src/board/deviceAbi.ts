@@ -1,6 +1,6 @@
 /**
- * Made by scripts/make-device-types.mjs from the device's ABI, as the simulated board was compiled with it; changes belong
- * there: in core/port.zig, or in sim/device/board.zig. What each event and each function means stands in
+ * Made by scripts/make-device-types.mjs from the device's ABI, as the simulated board was compiled with it; changes
+ * belong there: in core/port.zig, or in sim/device/board.zig. What each event and each function means stands in
  * include/synapse_device.h.
  */
 
@@ -74,7 +74,13 @@ export interface ErrorInfo {
 
 /** What the world tells the core. */
 export interface DeviceEvents {
-  requestHead(request: number, method: string, target: string, client: string, headers: readonly (readonly [string, string])[]): void;
+  requestHead(
+    request: number,
+    method: string,
+    target: string,
+    client: string,
+    headers: readonly (readonly [string, string])[],
+  ): void;
   bodyChunk(request: number, bytes: Uint8Array): void;
   requestEnd(request: number): void;
   requestClosed(request: number): void;

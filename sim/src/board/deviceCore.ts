@@ -13,8 +13,8 @@ export {
 } from "./deviceAbi.js";
 
 /**
- * What a core asks of the board around it. Byte arrays are the receiver's to keep. Time, chance and work are the business of the
- * core's build.
+ * What a core asks of the board around it. Byte arrays are the receiver's to keep. Time, chance and work are the
+ * business of the core's build.
  */
 export interface CorePort extends Omit<DevicePort, "ticksUs" | "random" | "startWork"> {
   /** The core has ended in a trap; no call reaches it any more. */
@@ -79,7 +79,10 @@ export interface LoadFailure {
   readonly message: string;
 }
 
-/** The device core of one board, in one of its builds: it is told events, answers queries, and runs on a simulated board. */
+/**
+ * The device core of one board, in one of its builds: it is told events, answers queries, and runs on a simulated
+ * board.
+ */
 export interface DeviceCore extends Omit<DeviceEvents, "work" | "workDone" | "tick">, BoardQueries, BoardControls {}
 
 export interface BoardControls {
@@ -97,12 +100,13 @@ export interface BoardControls {
 }
 
 /**
- * Resolves when no call of a core is under way. Whoever hears of something from inside one may end or restart the board, and the call would go on in
- * memory that is no longer its own.
+ * Resolves when no call of a core is under way. Whoever hears of something from inside one may end or restart the
+ * board, and the call would go on in memory that is no longer its own.
  */
 export const outsideCalls = (): Promise<void> => Promise.resolve();
 
-export const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+export const hexOf = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** Result codes of include/synapse_device.h. */
 const RESULT_OUT_OF_MEMORY = -2;

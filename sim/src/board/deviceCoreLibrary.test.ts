@@ -20,7 +20,8 @@ describe("the device core's library for the ESP32-P4", () => {
     for (const object of device()) {
       expect([object.machine, object.flags]).toEqual([EM_RISCV, EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_SINGLE]);
       for (const { name, allocated, bytes } of object.sections) {
-        if (name !== "" && (bytes > 0 || !allocated)) expect(matches(name, allocated ? taking : others), name).toBe(true);
+        if (name !== "" && (bytes > 0 || !allocated))
+          expect(matches(name, allocated ? taking : others), name).toBe(true);
       }
     }
   });
@@ -28,16 +29,18 @@ describe("the device core's library for the ESP32-P4", () => {
   test("needs the documented symbols, and functions that the engine offers", () => {
     const engine = objects().flatMap((object) => object.symbols.filter(({ defined, global }) => defined && global));
     const known = new Set([...engine.map(({ name }) => name), ...listed("Symbols the device core needs")]);
-    const own = new Set(device().flatMap((object) => object.symbols.filter(({ defined }) => defined).map(({ name }) => name)));
+    const own = new Set(
+      device().flatMap((object) => object.symbols.filter(({ defined }) => defined).map(({ name }) => name)),
+    );
     const needed = device().flatMap((object) => object.symbols.filter(({ name, defined }) => name !== "" && !defined));
     expect(needed.map(({ name }) => name).filter((name) => !known.has(name) && !own.has(name))).toEqual([]);
   });
 
   test("offers the functions of synapse_device.h and no other global name", () => {
     const text = readFileSync(new URL("firmware/components/synapse/include/synapse_device.h", root), "utf8");
-    const declared = [...text.matchAll(/^(?:synapse_device_result|synapse_device_text|uint32_t|void) (synapse_device_\w+)\(/gm)].map(
-      (match) => match[1] ?? "",
-    );
+    const declared = [
+      ...text.matchAll(/^(?:synapse_device_result|synapse_device_text|uint32_t|void) (synapse_device_\w+)\(/gm),
+    ].map((match) => match[1] ?? "");
     expect(declared.length).toBeGreaterThan(12);
     const offered = device().flatMap((object) => object.symbols.filter(({ defined, global }) => defined && global));
     expect(offered.map(({ name }) => name).sort()).toEqual(declared.sort());

@@ -43,7 +43,10 @@ async function listening(server: Server): Promise<string> {
 }
 
 test("a download that is taken back before it has begun asks for no file and tells nothing", async () => {
-  for (const takeBack of [(downloads: Downloads) => downloads.cancel(1), (downloads: Downloads) => downloads.forgetAll()]) {
+  for (const takeBack of [
+    (downloads: Downloads) => downloads.cancel(1),
+    (downloads: Downloads) => downloads.forgetAll(),
+  ]) {
     const happened: string[] = [];
     const events = {
       head: () => void happened.push("head"),
@@ -64,7 +67,11 @@ test("a download that is taken back before it has begun asks for no file and tel
 });
 
 test("a file is told with its status, length and type", async () => {
-  expect(await download(files.url)).toEqual({ head: [200, 6, "application/octet-stream"], text: "a file", result: "whole" });
+  expect(await download(files.url)).toEqual({
+    head: [200, 6, "application/octet-stream"],
+    text: "a file",
+    result: "whole",
+  });
   files.claimedBytes = "";
   files.mediaType = "text/html";
   expect(await download(files.url)).toEqual({ head: [200, 0, "text/html"], text: "a file", result: "whole" });
@@ -130,7 +137,8 @@ test("where there is no file, the reason is told", async () => {
 });
 
 test("failures of Node's network are told apart by their codes", () => {
-  const failed = (code: string, message = "") => new TypeError("fetch failed", { cause: Object.assign(new Error(message), { code }) });
+  const failed = (code: string, message = "") =>
+    new TypeError("fetch failed", { cause: Object.assign(new Error(message), { code }) });
   const cases: readonly (readonly [string, FetchResult])[] = [
     ["ENOTFOUND", "name"],
     ["EAI_AGAIN", "name"],
@@ -146,9 +154,11 @@ test("failures of Node's network are told apart by their codes", () => {
     ["ECONNRESET", "broken"],
   ];
   for (const [code, result] of cases) expect([code, fetchFailure(failed(code))]).toEqual([code, result]);
-  expect(fetchFailure(failed("ECONNRESET", "Client network socket disconnected before secure TLS connection was established"))).toBe(
-    "broken",
-  );
+  expect(
+    fetchFailure(
+      failed("ECONNRESET", "Client network socket disconnected before secure TLS connection was established"),
+    ),
+  ).toBe("broken");
   expect(fetchFailure(new TypeError("Failed to fetch"))).toBe("broken");
   expect(fetchFailure("no error")).toBe("broken");
 });

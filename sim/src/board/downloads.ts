@@ -38,7 +38,8 @@ async function fetchFollowing(fetchFile: FetchFile, url: string, headers: Record
   let at = addressOf(url, undefined, "address");
   const { origin, username, password } = at;
   const credentials = new TextEncoder().encode(`${decoded(username)}:${decoded(password)}`);
-  const authorization = username + password === "" ? {} : { authorization: `Basic ${btoa(String.fromCharCode(...credentials))}` };
+  const authorization =
+    username + password === "" ? {} : { authorization: `Basic ${btoa(String.fromCharCode(...credentials))}` };
   for (;;) {
     at.username = "";
     at.password = "";
@@ -107,7 +108,13 @@ export class Downloads {
     for (const download of [...this.#running.keys()]) this.cancel(download);
   }
 
-  async #run(download: number, url: string, fromByte: number, abort: AbortController, connected: Promise<boolean>): Promise<void> {
+  async #run(
+    download: number,
+    url: string,
+    fromByte: number,
+    abort: AbortController,
+    connected: Promise<boolean>,
+  ): Promise<void> {
     const running = () => this.#running.get(download) === abort;
     let result: FetchResult = "broken";
     try {
@@ -139,7 +146,9 @@ function lengthOf(header: string | null): number {
 }
 
 /** Not every browser's streams can be iterated. */
-async function* piecesOf(body: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+async function* piecesOf(
+  body: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array> | null,
+): AsyncGenerator<Uint8Array> {
   if (body === null) return;
   if (Symbol.asyncIterator in body) return yield* body as AsyncIterable<Uint8Array>;
   const reader = (body as ReadableStream<Uint8Array>).getReader();

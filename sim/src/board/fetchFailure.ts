@@ -1,6 +1,8 @@
 import type { FetchResult } from "./deviceCore.js";
 
-/** Codes of Node and of its HTTP client, by what they mean to a board. What is not listed is a connection that broke. */
+/**
+ * Codes of Node and of its HTTP client, by what they mean to a board. What is not listed is a connection that broke.
+ */
 const BY_CODE: Readonly<Record<string, FetchResult>> = {
   ENOTFOUND: "name",
   EAI_AGAIN: "name",
@@ -20,7 +22,9 @@ const BY_CODE: Readonly<Record<string, FetchResult>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "certificate",
 };
 
-/** As OpenSSL names what is wrong with a certificate: https://docs.openssl.org/master/man1/openssl-verification-options/ */
+/**
+ * As OpenSSL names what is wrong with a certificate: https://docs.openssl.org/master/man1/openssl-verification-options/
+ */
 const CERTIFICATE_CODES =
   /^(CERT_|CRL_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH)/;
 
@@ -43,7 +47,8 @@ export function fetchFailure(error: unknown): FetchResult {
       const known = BY_CODE[code];
       if (known !== undefined) return known;
       if (CERTIFICATE_CODES.test(code)) return "certificate";
-      // A connection that is reset before TLS is there may have met a server that restarts: it broke, and another try may do.
+      // A connection that is reset before TLS is there may have met a server that restarts: it broke, and another try
+      // may do.
       if (/^(ERR_SSL_|ERR_TLS_|EPROTO$)/.test(code)) return "tls";
     }
     // Fetch refuses ports of other protocols.

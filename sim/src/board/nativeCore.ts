@@ -32,21 +32,26 @@ interface Addon {
 }
 
 /**
- * The device core in the Node addon. Inference runs on a thread of its own, so requests are answered meanwhile; but with a clock other than the
- * machine's, on the calling thread when the clock says so.
+ * The device core in the Node addon. Inference runs on a thread of its own, so requests are answered meanwhile; but
+ * with a clock other than the machine's, on the calling thread when the clock says so.
  */
 export function createNativeCore(options: CoreOptions, port: CorePort, clock: BoardClock = realClock): DeviceCore {
   const addon = boardAddon() as Addon;
   const board = new NativeBoard(addon, options, port, clock);
   // A core that was closed hears nothing.
-  const events = onBoard<DeviceEvents>(addon.events, (call, given) => (board.closed ? undefined : call(board.handle, ...given)));
+  const events = onBoard<DeviceEvents>(addon.events, (call, given) =>
+    board.closed ? undefined : call(board.handle, ...given),
+  );
   const queries = onBoard<BoardQueries>(addon.queries, (call) => call(board.handle));
   // The board reads the clock itself when it ticks.
   const { tick: _, ...heard } = events;
   return Object.assign(board, heard, queries);
 }
 
-function onBoard<Of>(functions: OnBoard<Of>, run: (call: OnBoard<Of>[keyof Of], given: readonly unknown[]) => unknown): Of {
+function onBoard<Of>(
+  functions: OnBoard<Of>,
+  run: (call: OnBoard<Of>[keyof Of], given: readonly unknown[]) => unknown,
+): Of {
   const bound = Object.entries(functions).map(([name, call]) => [
     name,
     (...given: readonly unknown[]) => run(call as OnBoard<Of>[keyof Of], given),
@@ -68,8 +73,14 @@ class NativeBoard implements BoardControls {
       random: (out) => void getRandomValues(out),
       startWork: () => void clock.after(0, () => this.#work()),
     };
-    const calls = Object.assign(Object.create(port), own, { restarted: (result: number) => this.#tellRestarted(result) });
-    this.handle = addon.boardCreate(new TextEncoder().encode(JSON.stringify(options)), calls, clock === realClock ? 0 : 1);
+    const calls = Object.assign(Object.create(port), own, {
+      restarted: (result: number) => this.#tellRestarted(result),
+    });
+    this.handle = addon.boardCreate(
+      new TextEncoder().encode(JSON.stringify(options)),
+      calls,
+      clock === realClock ? 0 : 1,
+    );
   }
 
   #work(): void {

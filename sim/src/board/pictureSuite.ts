@@ -22,7 +22,11 @@ export function pictureSuite(start: () => Promise<AnsweringBoard>): void {
       form.append("image", new Blob([Uint8Array.from(sample("coffee.jpg"))], { type: "image/jpeg" }), "coffee.jpg");
       const send = async (files: FormData) => {
         const request = new Request("http://board/", { method: "POST", body: files });
-        return post("/v1/encode", request.headers.get("content-type") ?? "", new Uint8Array(await request.arrayBuffer()));
+        return post(
+          "/v1/encode",
+          request.headers.get("content-type") ?? "",
+          new Uint8Array(await request.arrayBuffer()),
+        );
       };
       expect(jsonOf(await send(form)).latent).toEqual(await latentOf("coffee.jpg"));
       const byAnotherName = await post("/v1/encode", "image/jpg", sample("coffee.jpg"));
@@ -32,12 +36,19 @@ export function pictureSuite(start: () => Promise<AnsweringBoard>): void {
     });
 
     it("refuses a small file with a very long picture before it decodes it", async () => {
-      const long = await sharp({ create: { width: 1, height: 1_000_000, channels: 3, background: "#fff" }, limitInputPixels: false })
+      const long = await sharp({
+        create: { width: 1, height: 1_000_000, channels: 3, background: "#fff" },
+        limitInputPixels: false,
+      })
         .png()
         .toBuffer();
       expect(long.length).toBeLessThan(32_000);
       const problem = jsonOf(await post("/v1/encode", "image/png", long));
-      expect(problem).toMatchObject({ status: 422, code: "IMAGE_TOO_LARGE", detail: "the picture has 1 x 1000000 pixels" });
+      expect(problem).toMatchObject({
+        status: 422,
+        code: "IMAGE_TOO_LARGE",
+        detail: "the picture has 1 x 1000000 pixels",
+      });
       expect(problem.expected).toMatch(/16384 pixels a side/);
     });
 

@@ -8,7 +8,12 @@ export async function readBoard(path: string): Promise<Board> {
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
-    throw new InputError({ code: "BOARD_UNREADABLE", source: path, message: (cause as Error).message, expected: "a readable board file" });
+    throw new InputError({
+      code: "BOARD_UNREADABLE",
+      source: path,
+      message: (cause as Error).message,
+      expected: "a readable board file",
+    });
   }
   return parseBoard(text, path);
 }

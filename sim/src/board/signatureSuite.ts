@@ -17,7 +17,10 @@ export function signatureSuite(engine: BoardEngine): void {
       board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine, updateKeys });
     };
     const ask = async (method: string, target: string, body?: Uint8Array, type = "application/octet-stream") => {
-      const headers = { authorization: `Bearer ${board.ownerToken}`, ...(body === undefined ? {} : { "content-type": type }) };
+      const headers = {
+        authorization: `Bearer ${board.ownerToken}`,
+        ...(body === undefined ? {} : { "content-type": type }),
+      };
       const answer = await board.handle({ method, target, headers, ...(body === undefined ? {} : { body }) });
       return { status: answer.status, ...jsonOf(answer) } as Record<string, unknown>;
     };
@@ -30,10 +33,22 @@ export function signatureSuite(engine: BoardEngine): void {
 
     it("takes and runs what a key of its signed, also after a reset", async () => {
       await start([pointOf(newUpdateKey().publicKey), pointOf(trusted.publicKey)]);
-      expect(await ask("PUT", "/v1/models/model_b", signedByHand(MODEL, trusted))).toMatchObject({ status: 201, signed: true });
-      expect(await ask("POST", "/v1/models/model_b/activate")).toMatchObject({ status: 200, active: true, signed: true });
+      expect(await ask("PUT", "/v1/models/model_b", signedByHand(MODEL, trusted))).toMatchObject({
+        status: 201,
+        signed: true,
+      });
+      expect(await ask("POST", "/v1/models/model_b/activate")).toMatchObject({
+        status: 200,
+        active: true,
+        signed: true,
+      });
       await board.reset("software");
-      expect(await ask("GET", "/v1/models/model_b")).toMatchObject({ state: "VALID", active: true, signed: true, bytes: MODEL.length });
+      expect(await ask("GET", "/v1/models/model_b")).toMatchObject({
+        state: "VALID",
+        active: true,
+        signed: true,
+        bytes: MODEL.length,
+      });
     });
 
     it("refuses everything else, and says what it wants", async () => {
@@ -49,7 +64,10 @@ export function signatureSuite(engine: BoardEngine): void {
       });
       const wrong = signedByHand(MODEL, { ...trusted, privateKey: stranger.privateKey });
       expect(await put(wrong)).toMatchObject({ status: 422, code: "SIGNATURE_WRONG" });
-      expect(await ask("GET", "/v1/models/model_b")).toMatchObject({ state: "BROKEN", detail: expect.stringContaining("signed") });
+      expect(await ask("GET", "/v1/models/model_b")).toMatchObject({
+        state: "BROKEN",
+        detail: expect.stringContaining("signed"),
+      });
       expect(await ask("POST", "/v1/models/model_b/activate")).toMatchObject({ status: 409, code: "SLOT_NOT_READY" });
     });
 

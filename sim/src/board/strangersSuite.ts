@@ -53,7 +53,9 @@ export function strangersSuite(engine: BoardEngine): void {
       const predict = { history: [row], actions: [Array.from({ length: 10 }, () => 0.1)] };
       expect((await ask("POST", "/v1/predict", predict)).status).toBe(200);
       expect((await ask("PUT", "/v1/settings", { name: "shelf" })).status).toBe(200);
-      const { requests } = jsonOf(await ask("GET", "/v1/requests")) as { requests: { by: string; client: string; state: string }[] };
+      const { requests } = jsonOf(await ask("GET", "/v1/requests")) as {
+        requests: { by: string; client: string; state: string }[];
+      };
       expect(requests.map(({ by, client, state }) => [by, client, state])).toEqual([
         ["stranger", "10.0.0.1", "receiving"],
         ["stranger", "10.0.0.1", "receiving"],
@@ -96,7 +98,11 @@ export function strangersSuite(engine: BoardEngine): void {
       expect((await ask("PUT", "/v1/settings", { open_inference: false })).status).toBe(200);
       expect(await held).toBe(401);
       const begun = new Promise<number>((resolve) => {
-        const headers = { authorization: `Bearer ${board.ownerToken}`, "content-type": "application/json", "content-length": "2" };
+        const headers = {
+          authorization: `Bearer ${board.ownerToken}`,
+          "content-type": "application/json",
+          "content-length": "2",
+        };
         const sink = { head: (status: number) => resolve(status), chunk: () => undefined, end: () => undefined };
         board.open({ method: "POST", target: "/v1/claim", headers }, sink).write(json({}).subarray(0, 1));
       });

@@ -25,9 +25,13 @@ export function updateSuite(engine: BoardEngine): void {
     });
 
     const ask = async (method: string, target: string, body?: Uint8Array | object) => {
-      const bytes = body === undefined || body instanceof Uint8Array ? body : new TextEncoder().encode(JSON.stringify(body));
+      const bytes =
+        body === undefined || body instanceof Uint8Array ? body : new TextEncoder().encode(JSON.stringify(body));
       const type = body instanceof Uint8Array ? "application/octet-stream" : "application/json";
-      const headers = { authorization: `Bearer ${board.ownerToken}`, ...(bytes === undefined ? {} : { "content-type": type }) };
+      const headers = {
+        authorization: `Bearer ${board.ownerToken}`,
+        ...(bytes === undefined ? {} : { "content-type": type }),
+      };
       const answer = await board.handle({ method, target, headers, ...(bytes === undefined ? {} : { body: bytes }) });
       return { status: answer.status, ...jsonOf(answer) } as Record<string, unknown>;
     };
@@ -74,7 +78,10 @@ export function updateSuite(engine: BoardEngine): void {
 
     it("refuses a firmware of another chip or revision before anything is erased, and a damaged one at its end", async () => {
       const operations = board.flashOperations;
-      expect(await ask("POST", "/v1/firmware", makeAppImage({ chipId: 9 }))).toMatchObject({ status: 422, code: "FIRMWARE_CHIP" });
+      expect(await ask("POST", "/v1/firmware", makeAppImage({ chipId: 9 }))).toMatchObject({
+        status: 422,
+        code: "FIRMWARE_CHIP",
+      });
       const newer = await ask("POST", "/v1/firmware", makeAppImage({ revisionMin: 300, revisionMax: 399 }));
       expect(newer).toMatchObject({
         status: 422,
@@ -97,7 +104,9 @@ export function updateSuite(engine: BoardEngine): void {
         await board.reset();
         expect(await firmware()).toMatchObject({ version: FIRMWARE_VERSION, state: "VALID" });
       }
-      expect(await ask("POST", "/v1/firmware?reboot=false", makeAppImage({ version: "2.0.0" }))).toMatchObject({ status: 202 });
+      expect(await ask("POST", "/v1/firmware?reboot=false", makeAppImage({ version: "2.0.0" }))).toMatchObject({
+        status: 202,
+      });
       await board.reset();
       expect(await firmware()).toMatchObject({ version: "2.0.0" });
     });
@@ -113,7 +122,10 @@ export function updateSuite(engine: BoardEngine): void {
 
     it("fetches a firmware and starts it on trial", async () => {
       files.refusals = [503];
-      expect(await announce("firmware", makeAppImage({ version: "3.1.4" }))).toMatchObject({ status: 202, kind: "firmware" });
+      expect(await announce("firmware", makeAppImage({ version: "3.1.4" }))).toMatchObject({
+        status: 202,
+        kind: "firmware",
+      });
       await eventually(async () => {
         if ((await ask("GET", "/v1/updates")).state === "QUEUED") clock.skip(1);
         return (await firmware()).version === "3.1.4";
@@ -191,7 +203,9 @@ export function updateSuite(engine: BoardEngine): void {
     it("waits for its link to come back, and can be told to stop", async () => {
       files.breakAfter = 10_000;
       await announce("model", MODEL, { activate: false });
-      await eventually(async () => files.asked.length > 0 && (await ask("GET", "/v1/updates")).code === "DOWNLOAD_BROKE");
+      await eventually(
+        async () => files.asked.length > 0 && (await ask("GET", "/v1/updates")).code === "DOWNLOAD_BROKE",
+      );
       board.setLink(false);
       // Past the wait before the next try, which finds no way to the server.
       clock.skip(3);

@@ -19,7 +19,10 @@ import {
 import { Downloads, type FetchFile } from "./downloads.js";
 
 /** `width * height * 3` bytes, RGB; rejects with a sentence for the client when the bytes are no whole picture. */
-export type DecodeImage = (bytes: Uint8Array, size: { readonly width: number; readonly height: number }) => Promise<Uint8Array>;
+export type DecodeImage = (
+  bytes: Uint8Array,
+  size: { readonly width: number; readonly height: number },
+) => Promise<Uint8Array>;
 
 /** What a board is made of beyond its options. */
 export interface BoardParts {
@@ -67,7 +70,10 @@ export interface BoardResponse {
 export interface ResponseSink {
   head(status: number, headers: readonly (readonly [string, string])[]): void;
   chunk(bytes: Uint8Array): void;
-  /** `whole` is false when the board was reset, has lost its power or its link, has crashed or was closed, at whatever point: then this is no answer. */
+  /**
+   * `whole` is false when the board was reset, has lost its power or its link, has crashed or was closed, at whatever
+   * point: then this is no answer.
+   */
   end(whole: boolean): void;
 }
 
@@ -83,8 +89,9 @@ const TICK_MS = 500;
 const GOODBYE_MS_MAX = 1_000;
 
 /**
- * A board in software: the device core that the firmware runs, with the memory, flash and partitions of a board file around it. What does
- * not fit a real board does not fit this one. Nothing here needs Node: a browser's tab can be a board.
+ * A board in software: the device core that the firmware runs, with the memory, flash and partitions of a board file
+ * around it. What does not fit a real board does not fit this one. Nothing here needs Node: a browser's tab can be a
+ * board.
  */
 export class VirtualBoard {
   readonly board: Board;
@@ -114,7 +121,8 @@ export class VirtualBoard {
     this.#decodeImage = parts.decodeImage;
     this.#downloads = new Downloads(
       {
-        head: (download, status, length, mediaType) => this.#event((core) => core.fetchHead(download, status, length, mediaType)),
+        head: (download, status, length, mediaType) =>
+          this.#event((core) => core.fetchHead(download, status, length, mediaType)),
         chunk: (download, bytes) => this.#event((core) => core.fetchChunk(download, bytes)),
         end: (download, result) => this.#event((core) => core.fetchEnd(download, result)),
       },
@@ -124,9 +132,9 @@ export class VirtualBoard {
   }
 
   /**
-   * Starts a board with a model in its flash. Throws an InputError that says by how many bytes a model does not fit: code
-   * `MODEL_EXCEEDS_FLASH` (its partition), `MODEL_EXCEEDS_SRAM` or `MODEL_EXCEEDS_PSRAM`; `MODEL_INVALID` when the runtime refuses it;
-   * `BOARD_TOO_SMALL` when the core alone does not fit.
+   * Starts a board with a model in its flash. Throws an InputError that says by how many bytes a model does not fit:
+   * code `MODEL_EXCEEDS_FLASH` (its partition), `MODEL_EXCEEDS_SRAM` or `MODEL_EXCEEDS_PSRAM`; `MODEL_INVALID` when the
+   * runtime refuses it; `BOARD_TOO_SMALL` when the core alone does not fit.
    */
   static async start(options: BoardOptions, engine: BoardEngine, parts: BoardParts): Promise<VirtualBoard> {
     const board = new VirtualBoard(options, engine, parts);
@@ -163,7 +171,12 @@ export class VirtualBoard {
   async #claimOpen(): Promise<void> {
     const ask = async (method: string, target: string, body: object, headers: Record<string, string> = {}) => {
       const bytes = new TextEncoder().encode(JSON.stringify(body));
-      const answer = await this.handle({ method, target, headers: { "content-type": "application/json", ...headers }, body: bytes });
+      const answer = await this.handle({
+        method,
+        target,
+        headers: { "content-type": "application/json", ...headers },
+        body: bytes,
+      });
       if (answer.status >= 300) throw new Error(`${method} ${target} answered ${answer.status}`);
       return JSON.parse(new TextDecoder().decode(answer.body)) as Record<string, unknown>;
     };
@@ -183,15 +196,17 @@ export class VirtualBoard {
   }
 
   /**
-   * Power goes in the middle of the flash operation `after` operations from now, and leaves of it what `cut` says. Clients lose their
-   * connections; the board is silent until `reset`.
+   * Power goes in the middle of the flash operation `after` operations from now, and leaves of it what `cut` says.
+   * Clients lose their connections; the board is silent until `reset`.
    */
   cutPower(after: number, cut: PowerCut): void {
     this.#cutArmed = true;
     this.#core?.cutPower(after, cut);
   }
 
-  /** Resets the board, or gives it its power back: everything but the flash starts anew, requests under way are lost. */
+  /**
+   * Resets the board, or gives it its power back: everything but the flash starts anew, requests under way are lost.
+   */
   async reset(reason: ResetReason = "power-on"): Promise<void> {
     const core = this.#core;
     if (core === undefined || this.#crash) throw this.#crash ?? closed();
@@ -316,7 +331,9 @@ export class VirtualBoard {
     if (!this.#alive()) throw new Error("the board has no power, or is being reset");
     const request = this.#number();
     this.#sinks.set(request, sink);
-    this.#event((core) => core.requestHead(request, head.method, head.target, head.client ?? "", coreHeaders(head.headers ?? {})));
+    this.#event((core) =>
+      core.requestHead(request, head.method, head.target, head.client ?? "", coreHeaders(head.headers ?? {})),
+    );
     return {
       write: (bytes) => this.#event((core) => core.bodyChunk(request, bytes)),
       end: () => this.#event((core) => core.requestEnd(request)),

@@ -1,6 +1,13 @@
 import { type AbiManifest, Block, readFields, readStruct } from "./abiMemory.js";
 import { type BoardClock, realClock } from "./clock.js";
-import { type BoardQueries, CUTS, type DeviceEvents, type DevicePort, type ErrorInfo, RESET_REASONS } from "./deviceAbi.js";
+import {
+  type BoardQueries,
+  CUTS,
+  type DeviceEvents,
+  type DevicePort,
+  type ErrorInfo,
+  RESET_REASONS,
+} from "./deviceAbi.js";
 import {
   type BoardControls,
   type CoreOptions,
@@ -15,7 +22,10 @@ import {
 
 /** The part of the WebAssembly JavaScript interface that is used; browsers and Node have it alike. */
 interface WasmApi {
-  instantiate(bytes: Uint8Array, imports: object): Promise<{ readonly instance: { readonly exports: Record<string, unknown> } }>;
+  instantiate(
+    bytes: Uint8Array,
+    imports: object,
+  ): Promise<{ readonly instance: { readonly exports: Record<string, unknown> } }>;
 }
 interface Globals {
   readonly WebAssembly: WasmApi;
@@ -27,8 +37,9 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * The device core as a WASM module; `bytes` are those of `synapse-board.wasm`. Inference runs on the calling thread, in turns of 20 ms, or
- * 50 ms in the middle of a model's run and the op that it is in then; between turns other requests are served.
+ * The device core as a WASM module; `bytes` are those of `synapse-board.wasm`. Inference runs on the calling thread, in
+ * turns of 20 ms, or 50 ms in the middle of a model's run and the op that it is in then; between turns other requests
+ * are served.
  */
 export async function createWasmCore(
   bytes: Uint8Array,
@@ -37,7 +48,8 @@ export async function createWasmCore(
   clock: BoardClock = realClock,
 ): Promise<DeviceCore> {
   const core = new WasmBoard(port, clock);
-  // Which functions the module asks of its host is in the module itself, so they are found by name when they are called.
+  // Which functions the module asks of its host is in the module itself, so they are found by name when they are
+  // called.
   const imports = new Proxy({}, { get: (_, name) => (at: number) => core.ask(String(name), at) });
   const { instance } = await wasm.instantiate(bytes, { port: imports });
   core.start(instance.exports, options);
@@ -84,8 +96,11 @@ class WasmBoard implements BoardControls {
         return Number(call.apply(this.#calls, given) ?? 0);
       });
     }
-    const created = this.#with(encoder.encode(JSON.stringify(options)), (at, bytes) => this.#call("board_create", at, bytes));
-    if (created !== 0) throw new Error(`the board's core cannot be created (${created === -2 ? "out of memory" : "options refused"})`);
+    const created = this.#with(encoder.encode(JSON.stringify(options)), (at, bytes) =>
+      this.#call("board_create", at, bytes),
+    );
+    if (created !== 0)
+      throw new Error(`the board's core cannot be created (${created === -2 ? "out of memory" : "options refused"})`);
   }
 
   /** A function of the port, with the address of its arguments. */

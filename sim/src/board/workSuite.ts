@@ -24,9 +24,13 @@ export function workSuite(engine: BoardEngine): void {
       board = await SimulatedBoard.create({ board: edited, model, engine });
     };
     const ask = async (method: string, target: string, body?: Uint8Array | object) => {
-      const bytes = body === undefined || body instanceof Uint8Array ? body : new TextEncoder().encode(JSON.stringify(body));
+      const bytes =
+        body === undefined || body instanceof Uint8Array ? body : new TextEncoder().encode(JSON.stringify(body));
       const type = body instanceof Uint8Array ? "application/octet-stream" : "application/json";
-      const headers = { authorization: `Bearer ${board.ownerToken}`, ...(bytes === undefined ? {} : { "content-type": type }) };
+      const headers = {
+        authorization: `Bearer ${board.ownerToken}`,
+        ...(bytes === undefined ? {} : { "content-type": type }),
+      };
       const answer = await board.handle({ method, target, headers, ...(bytes === undefined ? {} : { body: bytes }) });
       return { status: answer.status, ...jsonOf(answer) } as Record<string, unknown>;
     };
@@ -69,18 +73,26 @@ export function workSuite(engine: BoardEngine): void {
         code: "MODEL_TOO_LONG",
         detail: expect.stringContaining("one op of the model"),
       });
-      expect(await ask("PUT", "/v1/settings", { model_gmac_max: 100 })).toMatchObject({ status: 200, model_gmac_max: 100 });
+      expect(await ask("PUT", "/v1/settings", { model_gmac_max: 100 })).toMatchObject({
+        status: 200,
+        model_gmac_max: 100,
+      });
       // Its promised outputs are made up.
       expect(await ask("POST", "/v1/models/model_b/activate")).toMatchObject({ status: 422, code: "SELFTEST_FAILED" });
     });
 
-    it("answers others while it is tried, and a restart in the middle leads back", { timeout: PATIENCE_MS }, async () => {
+    it("answers others while it is tried, and a restart in the middle leads back", {
+      timeout: PATIENCE_MS,
+    }, async () => {
       await start();
       await ask("PUT", "/v1/settings", { model_gmac_max: 0 });
       await ask("PUT", "/v1/models/model_b", ENDLESS);
       begin("POST", "/v1/models/model_b/activate");
       expect(await ask("GET", "/v1/models/model_b")).toMatchObject({ state: "PENDING" });
-      expect(await ask("PUT", "/v1/settings", { name: "still here" })).toMatchObject({ status: 200, name: "still here" });
+      expect(await ask("PUT", "/v1/settings", { name: "still here" })).toMatchObject({
+        status: 200,
+        name: "still here",
+      });
       expect(await ask("POST", "/v1/reboot")).toMatchObject({ status: 202 });
       await eventually(async () => ((await ask("GET", "/v1/device")).reset as { count: number }).count === 1);
       expect(await ask("GET", "/v1/models/model_a")).toMatchObject({ active: true });
@@ -91,7 +103,8 @@ export function workSuite(engine: BoardEngine): void {
       await start(ENDLESS);
       const first = begin("POST", "/v1/selftest");
       const inProgress = async () => ((await ask("GET", "/v1/device")).queue as { in_progress: number }).in_progress;
-      const states = async () => ((await ask("GET", "/v1/requests")).requests as { state: string }[]).map(({ state }) => state);
+      const states = async () =>
+        ((await ask("GET", "/v1/requests")).requests as { state: string }[]).map(({ state }) => state);
       await eventually(async () => (await states()).includes("running"));
       first.close();
       await eventually(async () => (await inProgress()) === 0);

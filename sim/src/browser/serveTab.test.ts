@@ -61,8 +61,15 @@ test("the page's policy allows no script of others and no connection at all", as
 });
 
 test("another model makes another service worker, so that no browser keeps the old one", async () => {
-  const other = await serveTab({ board: { ...testBoard(), name: "other" }, model: MODEL, modelSource: "lewm-test.syn", port: 0 });
-  const [ours, theirs] = await Promise.all([server, other].map(async ({ url }) => (await fetch(`${url}/serviceWorker.js`)).text()));
+  const other = await serveTab({
+    board: { ...testBoard(), name: "other" },
+    model: MODEL,
+    modelSource: "lewm-test.syn",
+    port: 0,
+  });
+  const [ours, theirs] = await Promise.all(
+    [server, other].map(async ({ url }) => (await fetch(`${url}/serviceWorker.js`)).text()),
+  );
   await other.close();
   expect(ours).not.toBe(theirs);
 });
@@ -89,5 +96,7 @@ test("a model that no such board could hold is refused before anything is served
   const board = testBoard((edited) => {
     edited.sram.freeBytes = 16384;
   });
-  await expect(serveTab({ board, model: MODEL, modelSource: "x.syn", port: 0 })).rejects.toMatchObject({ code: "MODEL_EXCEEDS_SRAM" });
+  await expect(serveTab({ board, model: MODEL, modelSource: "x.syn", port: 0 })).rejects.toMatchObject({
+    code: "MODEL_EXCEEDS_SRAM",
+  });
 });

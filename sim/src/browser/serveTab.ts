@@ -9,8 +9,9 @@ export type TabOptions = TabSource & ServeOptions;
 const SILENT_MS_MAX = 30_000;
 
 /**
- * Serves a page that is a whole board: core, runtime and model run in the visitor's tab, and the server sees nothing but the loading of some files.
- * Throws an InputError as `SimulatedBoard.create` does when there could be no such board, `PORT_UNAVAILABLE`, and `TLS_INVALID`.
+ * Serves a page that is a whole board: core, runtime and model run in the visitor's tab, and the server sees nothing
+ * but the loading of some files. Throws an InputError as `SimulatedBoard.create` does when there could be no such
+ * board, `PORT_UNAVAILABLE`, and `TLS_INVALID`.
  */
 export async function serveTab(options: TabOptions): Promise<BoardServer> {
   // What a board refuses is said here, and not in every tab.
@@ -32,7 +33,12 @@ function answer(files: ReadonlyMap<string, TabFile>, request: IncomingMessage, r
   const [path = ""] = (request.url ?? "").split("?", 1);
   const file = files.get(path);
   if (file === undefined) {
-    refuse(response, 404, "Not Found", `the board is in the tab; here are only its files: ${[...files.keys()].join(" ")}`);
+    refuse(
+      response,
+      404,
+      "Not Found",
+      `the board is in the tab; here are only its files: ${[...files.keys()].join(" ")}`,
+    );
   } else if (request.method !== "GET" && request.method !== "HEAD") {
     response.setHeader("allow", "GET, HEAD");
     refuse(response, 405, "Method Not Allowed", "files are only read");

@@ -27,7 +27,11 @@ async function ask(page: Page, { method, target, headers, body }: BoardRequest):
       return { status: answer.status, headers: Object.fromEntries(answer.headers), body: url.slice(url.indexOf(",") + 1) };
     })(${JSON.stringify([target, method, headers ?? {}, body === undefined ? null : base64(body)])})`,
   );
-  const { status, headers: given, body: text } = answer as { status: number; headers: Record<string, string>; body: string };
+  const {
+    status,
+    headers: given,
+    body: text,
+  } = answer as { status: number; headers: Record<string, string>; body: string };
   return { status, headers: given, body: Uint8Array.from(Buffer.from(text, "base64")) };
 }
 
@@ -45,7 +49,9 @@ const onPage = {
     await page.getByRole("img", { name: /ends/ }).waitFor();
   },
   upload: (page: Page, slot: string, buffer: Buffer) =>
-    page.getByLabel(`Upload a model to ${slot}`).setInputFiles({ name: "good.syn", mimeType: "application/octet-stream", buffer }),
+    page
+      .getByLabel(`Upload a model to ${slot}`)
+      .setInputFiles({ name: "good.syn", mimeType: "application/octet-stream", buffer }),
   run: (page: Page, slot: string) => page.getByRole("button", { name: `Run it from ${slot}` }).click(),
   slotRuns: (page: Page, slot: string, model: string) =>
     card(page, "Models")
@@ -91,7 +97,12 @@ describe.skipIf(executable === undefined)("a board in a browser's tab", () => {
 
     beforeAll(async () => {
       const png = await sharp(sample("cat.jpg")).png().toBuffer();
-      request = { method: "POST", target: "/v1/encode?latent=base64", headers: { "content-type": "image/png" }, body: png };
+      request = {
+        method: "POST",
+        target: "/v1/encode?latent=base64",
+        headers: { "content-type": "image/png" },
+        body: png,
+      };
       const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine: "native" });
       native = jsonOf(await board.handle(request)).latent;
       await board.close();
@@ -123,7 +134,10 @@ describe.skipIf(executable === undefined)("a board in a browser's tab", () => {
       body: sample("rocket-portrait.jpg"),
     };
     const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine: "native" });
-    const [ours, theirs] = [jsonOf(await ask(page, request)).latent, jsonOf(await board.handle(request)).latent] as [number[], number[]];
+    const [ours, theirs] = [jsonOf(await ask(page, request)).latent, jsonOf(await board.handle(request)).latent] as [
+      number[],
+      number[],
+    ];
     await board.close();
     const distance = Math.hypot(...ours.map((value, i) => value - (theirs[i] ?? Number.NaN)));
     expect(distance).toBeLessThan(Math.hypot(...theirs) / 20);
@@ -145,7 +159,11 @@ describe.skipIf(executable === undefined)("a board in a browser's tab", () => {
       const after = await reader.read().catch((error) => error.name);
       return [[...text.matchAll(/^event: (\\w+)/gm)].map(([, kind]) => kind), first, after];
     })()`)) as [string[], string, string];
-    expect(seen).toEqual([["progress", "progress", "progress", "result"], expect.stringMatching(/^event: progress\n/), "AbortError"]);
+    expect(seen).toEqual([
+      ["progress", "progress", "progress", "result"],
+      expect.stringMatching(/^event: progress\n/),
+      "AbortError",
+    ]);
     await expect
       .poll(async () => jsonOf(await ask(page, { method: "GET", target: "/v1/device" })))
       .toMatchObject({ queue: { in_progress: 0 } });
@@ -154,13 +172,17 @@ describe.skipIf(executable === undefined)("a board in a browser's tab", () => {
   });
 
   test("a request that was taken back before it began never reaches the board", async () => {
-    const name = await page.evaluate(`board("/v1/device", { signal: AbortSignal.abort() }).catch((error) => error.name)`);
+    const name = await page.evaluate(
+      `board("/v1/device", { signal: AbortSignal.abort() }).catch((error) => error.name)`,
+    );
     expect(name).toBe("AbortError");
   });
 
   test("an upload tells how far it is", async () => {
     const model = fileURLToPath(new URL("../../fixtures/lewm-test.syn", import.meta.url));
-    await page.evaluate(`document.body.append(Object.assign(document.createElement("input"), { type: "file", id: "test-file" }))`);
+    await page.evaluate(
+      `document.body.append(Object.assign(document.createElement("input"), { type: "file", id: "test-file" }))`,
+    );
     await page.locator("#test-file").setInputFiles(model);
     const [status, progress] = (await page.evaluate(`(async () => {
       const progress = [], body = document.querySelector("#test-file").files[0];
@@ -232,9 +254,10 @@ describe.skipIf(executable === undefined)("a board in a browser's tab", () => {
     expect((await ask(page, { method: "DELETE", target: "/v1/claim" })).status).toBeLessThan(300);
     expect((await ask(page, { method: "GET", target: "/v1/models" })).status).toBe(403);
     const body = new TextEncoder().encode("{}");
-    expect((await ask(page, { method: "POST", target: "/v1/claim", headers: { "content-type": "application/json" }, body })).status).toBe(
-      201,
-    );
+    expect(
+      (await ask(page, { method: "POST", target: "/v1/claim", headers: { "content-type": "application/json" }, body }))
+        .status,
+    ).toBe(201);
     expect((await ask(page, { method: "GET", target: "/v1/settings" })).status).toBe(200);
   });
 

@@ -6,7 +6,10 @@ import { EngineError } from "synapse-engine/errors";
 import { boardModule } from "../board/boardBuilds.js";
 import type { Board } from "../board/boardSchema.js";
 
-/** What scripts/bundle-tab.mjs makes. This file is two levels below `sim`'s parts, as source (`src/browser`) and compiled (`dist/browser`). */
+/**
+ * What scripts/bundle-tab.mjs makes. This file is two levels below `sim`'s parts, as source (`src/browser`) and
+ * compiled (`dist/browser`).
+ */
 const BUNDLES = new URL("../../dist/browser/files/", import.meta.url);
 
 /** A board in a browser's tab. */
@@ -35,21 +38,33 @@ export async function tabFiles({ board, model, modelSource }: TabSource): Promis
     readFile(boardModule()),
   ]);
   const files = new Map<string, TabFile>([
-    ["/", file(page, "text/html; charset=utf-8", { "content-security-policy": pagePolicy(page.toString()), "synapse-tab": "1" })],
+    [
+      "/",
+      file(page, "text/html; charset=utf-8", {
+        "content-security-policy": pagePolicy(page.toString()),
+        "synapse-tab": "1",
+      }),
+    ],
     ["/page.js", file(script, JAVASCRIPT)],
     ["/worker.js", file(worker, JAVASCRIPT, { "content-security-policy": WORKER_POLICY })],
     ["/board.wasm", file(core, "application/wasm")],
     ["/board.json", file(Buffer.from(JSON.stringify({ board, modelSource })), "application/json")],
     ["/model.syn", file(model, "application/octet-stream")],
   ]);
-  const version = digest(Buffer.concat([...files.values()].map(({ headers }) => Buffer.from(headers.etag ?? "")))).toString("hex");
+  const version = digest(
+    Buffer.concat([...files.values()].map(({ headers }) => Buffer.from(headers.etag ?? ""))),
+  ).toString("hex");
   const tab = `const TAB = ${JSON.stringify({ version, files: [...files.keys()] })};\n`;
-  return files.set("/serviceWorker.js", file(Buffer.from(tab + serviceWorker), JAVASCRIPT, { "content-security-policy": WORKER_POLICY }));
+  return files.set(
+    "/serviceWorker.js",
+    file(Buffer.from(tab + serviceWorker), JAVASCRIPT, { "content-security-policy": WORKER_POLICY }),
+  );
 }
 
 async function bundle(name: string): Promise<Buffer> {
   const path = new URL(name, BUNDLES);
-  if (!existsSync(path)) throw new EngineError("BUILD_MISSING", `${fileURLToPath(path)} does not exist; \`npm run build\` makes it`);
+  if (!existsSync(path))
+    throw new EngineError("BUILD_MISSING", `${fileURLToPath(path)} does not exist; \`npm run build\` makes it`);
   return readFile(path);
 }
 

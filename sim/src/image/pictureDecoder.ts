@@ -31,9 +31,10 @@ interface Job {
 }
 
 /**
- * Decodes pictures of strangers in processes of their own, so that whatever a picture costs, this process answers meanwhile, and so that a picture which
- * takes too long really ends: neither a thread nor the image library can be stopped in the middle of a scan, a process can. Processes are started when there
- * is something to decode, and used again.
+ * Decodes pictures of strangers in processes of their own, so that whatever a picture costs, this process answers
+ * meanwhile, and so that a picture which takes too long really ends: neither a thread nor the image library can be
+ * stopped in the middle of a scan, a process can. Processes are started when there is something to decode, and used
+ * again.
  */
 export class PictureDecoder {
   readonly #countMax: number;
@@ -56,7 +57,9 @@ export class PictureDecoder {
     return [...this.#busy, ...this.#idle].map(({ pid }) => pid);
   }
 
-  /** As `decodeImage`, whose bytes may change once this has returned. Rejects with a sentence that says what is wrong. */
+  /**
+   * As `decodeImage`, whose bytes may change once this has returned. Rejects with a sentence that says what is wrong.
+   */
   readonly decode: DecodeImage = (bytes, { width, height }) =>
     new Promise((resolve, reject) => {
       this.#waiting.push({ message: { bytes: Uint8Array.from(bytes), width, height }, resolve, reject });
@@ -126,7 +129,11 @@ class Decoder {
   #ended: () => void = () => undefined;
 
   constructor(program: string) {
-    this.#child = fork(program, { execArgv: [], serialization: "advanced", stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    this.#child = fork(program, {
+      execArgv: [],
+      serialization: "advanced",
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
     this.#child.on("message", (answer: FromDecoder) => this.#answered(answer));
     // A process that could not be started, that has ended, or that does not listen any more.
     for (const event of ["error", "exit", "disconnect"]) this.#child.on(event, () => this.#ended());

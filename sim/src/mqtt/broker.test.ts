@@ -27,9 +27,14 @@ class Listener {
     });
   }
 
-  async next(topic: string, matches: (text: string) => boolean = () => true): Promise<{ payload: Buffer; packet: IPublishPacket }> {
+  async next(
+    topic: string,
+    matches: (text: string) => boolean = () => true,
+  ): Promise<{ payload: Buffer; packet: IPublishPacket }> {
     for (;;) {
-      const index = this.messages.findIndex((message) => message.topic === topic && matches(message.payload.toString()));
+      const index = this.messages.findIndex(
+        (message) => message.topic === topic && matches(message.payload.toString()),
+      );
       const [found] = index < 0 ? [] : this.messages.splice(index, 1);
       if (found) return found;
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -97,9 +102,16 @@ function suite(title: string, engine: BoardEngine, start: () => Promise<Broker>,
 
     it("answers commands with what HTTP answers", async () => {
       const http = jsonOf(
-        await board.handle({ method: "POST", target: "/v1/encode", headers: { "content-type": "image/jpeg" }, body: sample("coffee.jpg") }),
+        await board.handle({
+          method: "POST",
+          target: "/v1/encode",
+          headers: { "content-type": "image/jpeg" },
+          body: sample("coffee.jpg"),
+        }),
       );
-      await client.publishAsync(`${BASE}/cmd/encode/e1?accept=application/json`, Buffer.from(sample("coffee.jpg")), { qos: 1 });
+      await client.publishAsync(`${BASE}/cmd/encode/e1?accept=application/json`, Buffer.from(sample("coffee.jpg")), {
+        qos: 1,
+      });
       expect((await heard.json(`${BASE}/res/e1`)).latent).toEqual(http.latent);
       // In CBOR unless something else is asked for.
       await client.publishAsync(`${BASE}/cmd/encode/e2`, Buffer.from(sample("coffee.jpg")), { qos: 1 });
@@ -114,7 +126,11 @@ function suite(title: string, engine: BoardEngine, start: () => Promise<Broker>,
 
     it("tells what was wrong", async () => {
       await client.publishAsync(`${BASE}/cmd/predict/w1`, json({ history: [[1]], actions: [[1]] }), { qos: 1 });
-      expect(await heard.json(`${BASE}/res/w1`)).toMatchObject({ status: 422, code: "BODY_INVALID", field: "history[0]" });
+      expect(await heard.json(`${BASE}/res/w1`)).toMatchObject({
+        status: 422,
+        code: "BODY_INVALID",
+        field: "history[0]",
+      });
       await client.publishAsync(`${BASE}/cmd/fly/w2`, "{}", { qos: 1 });
       // A command that is not one has no id either.
       expect(await heard.json(`${BASE}/res`)).toMatchObject({ status: 404, code: "UNKNOWN_COMMAND" });
@@ -122,7 +138,13 @@ function suite(title: string, engine: BoardEngine, start: () => Promise<Broker>,
 
     it("plans, and tells its progress in messages", async () => {
       const latent = (value: number) => ({ latent: Array(LATENT).fill(value) });
-      const request = { start: latent(0.5), goal: latent(0.25), horizon: 2, budget: { samples: 4, iterations: 2, elites: 2 }, seed: 3 };
+      const request = {
+        start: latent(0.5),
+        goal: latent(0.25),
+        horizon: 2,
+        budget: { samples: 4, iterations: 2, elites: 2 },
+        seed: 3,
+      };
       await client.publishAsync(`${BASE}/cmd/plan/p?accept=text/event-stream`, json(request), { qos: 1 });
       expect(await heard.json(`${BASE}/res/p/progress`)).toMatchObject({ iteration: 1, iterations: 2 });
       expect(await heard.json(`${BASE}/res/p/progress`)).toMatchObject({ iteration: 2 });
@@ -146,7 +168,10 @@ function suite(title: string, engine: BoardEngine, start: () => Promise<Broker>,
     it("is announced to Home Assistant when its owner wants it", async () => {
       await ask("PUT", "/v1/settings", { home_assistant: true, name: "Hall" });
       const config = await heard.json(`homeassistant/device/synapse_${ID}/config`);
-      expect(config).toMatchObject({ device: { name: "Hall", identifiers: [`synapse_${ID}`] }, availability_topic: `${BASE}/status` });
+      expect(config).toMatchObject({
+        device: { name: "Hall", identifiers: [`synapse_${ID}`] },
+        availability_topic: `${BASE}/status`,
+      });
       await ask("PUT", "/v1/settings", { home_assistant: false });
       expect((await heard.next(`homeassistant/device/synapse_${ID}/config`)).payload).toHaveLength(0);
     });
@@ -154,7 +179,10 @@ function suite(title: string, engine: BoardEngine, start: () => Promise<Broker>,
     it("reboots once when told so, and says when it goes and comes", async () => {
       await client.publishAsync(`${BASE}/cmd/reboot/r1`, "{}", { qos: 1 });
       expect(await heard.json(`${BASE}/res/r1`)).toEqual({ rebooting: true });
-      expect(await heard.json(`${BASE}/status`, (text) => text.includes("offline"))).toEqual({ state: "offline", reason: "reboot" });
+      expect(await heard.json(`${BASE}/status`, (text) => text.includes("offline"))).toEqual({
+        state: "offline",
+        reason: "reboot",
+      });
       await heard.json(`${BASE}/event/boot`, (text) => text.includes("software"));
       await heard.json(`${BASE}/status`, (text) => text.includes("online"));
       expect(jsonOf(await ask("GET", "/v1/device")).reset).toEqual({ reason: "software", count: 1 });
@@ -203,7 +231,9 @@ function suite(title: string, engine: BoardEngine, start: () => Promise<Broker>,
         // Commands come in their order.
         await client.publishAsync(`${BASE}/cmd/log/t2?level=warn`, "{}", { qos: 1 });
         const { entries } = (await heard.json(`${BASE}/res/t2`)) as { entries: { text: string }[] };
-        expect(entries.map(({ text }) => text)).toEqual(Array(2).fill(expect.stringContaining("a retained command was not run")));
+        expect(entries.map(({ text }) => text)).toEqual(
+          Array(2).fill(expect.stringContaining("a retained command was not run")),
+        );
         expect(heard.messages.filter(({ topic }) => topic === `${BASE}/res/t1`)).toEqual([]);
       });
 
@@ -385,7 +415,12 @@ describe("connections that are begun", () => {
     const link = new BrokerLink(board, { fallbackUrl: broker.url, reconnectMs: 20 });
     const headers = { "content-type": "application/json", authorization: `Bearer ${board.ownerToken}` };
     const set = (settings: object) =>
-      board.handle({ method: "PUT", target: "/v1/settings", headers, body: new TextEncoder().encode(JSON.stringify(settings)) });
+      board.handle({
+        method: "PUT",
+        target: "/v1/settings",
+        headers,
+        body: new TextEncoder().encode(JSON.stringify(settings)),
+      });
     const client = await mqtt.connectAsync(broker.url);
     const heard = new Listener(client);
     await client.subscribeAsync(`${BASE}/res/#`, { qos: 1 });
@@ -434,7 +469,8 @@ describe("connections that are begun", () => {
 });
 
 const mosquitto = hasMosquitto();
-if (!mosquitto) console.warn("mosquitto is not installed: boards are not tested on it (apt-get install mosquitto mosquitto-clients)");
+if (!mosquitto)
+  console.warn("mosquitto is not installed: boards are not tested on it (apt-get install mosquitto mosquitto-clients)");
 if (mosquitto || process.env.CI) {
   suite("a native board on mosquitto, asked in MQTT 5", "native", () => startMosquitto(), 5);
   suite("a WASM board on mosquitto, asked in MQTT 3.1.1", "wasm", () => startMosquitto(), 4);
@@ -451,7 +487,12 @@ if (mosquitto || process.env.CI) {
         const online = listen(`${BASE}/status`);
         const headers = { "content-type": "application/json", authorization: `Bearer ${board.ownerToken}` };
         const settings = { broker_url: broker.url, broker_username: user.name, broker_password: user.password };
-        await board.handle({ method: "PUT", target: "/v1/settings", headers, body: new TextEncoder().encode(JSON.stringify(settings)) });
+        await board.handle({
+          method: "PUT",
+          target: "/v1/settings",
+          headers,
+          body: new TextEncoder().encode(JSON.stringify(settings)),
+        });
         expect(JSON.parse((await online).stdout)).toMatchObject({ state: "online", model: { name: "lewm-test" } });
         const answered = run("mosquitto_rr", [
           ...["-V", "5", ...common, "-t", `${BASE}/cmd/predict`, "-e", "panel/predicted", "-W", "30", "-m"],
@@ -459,10 +500,16 @@ if (mosquitto || process.env.CI) {
         ]);
         expect(JSON.parse((await answered).stdout)).toMatchObject({ model: { name: "lewm-test" } });
         const plain = listen(`${BASE}/res/+`);
-        // mosquitto_sub has no way to say that it is subscribed, so the board is asked until it has heard; with another id each time, as one is answered once.
+        // mosquitto_sub has no way to say that it is subscribed, so the board is asked until it has heard; with another
+        // id each time, as one is answered once.
         let id = 0;
-        const asking = setInterval(() => void run("mosquitto_pub", [...common, "-t", `${BASE}/cmd/device/${id++}`, "-m", "{}"]), 200);
-        expect(JSON.parse((await plain.finally(() => clearInterval(asking))).stdout)).toMatchObject({ id: "02:00:00:00:00:01" });
+        const asking = setInterval(
+          () => void run("mosquitto_pub", [...common, "-t", `${BASE}/cmd/device/${id++}`, "-m", "{}"]),
+          200,
+        );
+        expect(JSON.parse((await plain.finally(() => clearInterval(asking))).stdout)).toMatchObject({
+          id: "02:00:00:00:00:01",
+        });
       } finally {
         await link.close();
         await board.close();

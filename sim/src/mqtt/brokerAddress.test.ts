@@ -4,7 +4,10 @@ import { brokerAddress, shownAddress } from "./brokerAddress.js";
 
 /** The device core's test reads the same table. */
 const CASES = JSON.parse(
-  readFileSync(new URL("../../../firmware/components/synapse/core/routes/settings/broker_address_cases.json", import.meta.url), "utf8"),
+  readFileSync(
+    new URL("../../../firmware/components/synapse/core/routes/settings/broker_address_cases.json", import.meta.url),
+    "utf8",
+  ),
 ) as { readonly valid: { readonly address: string }[]; readonly invalid: string[] };
 
 test.each(CASES.valid)("$address is an address", ({ address, ...parts }) => {
@@ -16,8 +19,15 @@ test.each(CASES.invalid)("%j is none", (address) => {
 });
 
 test("a wrong address with a password in it is not shown", () => {
-  for (const address of ["mqtt://me:s3cret@b:0", "mqtt://me:s3cret@", "http://me:s3cret@b", "ws://256.1.1.1/?key=s3cret"]) {
-    expect(() => brokerAddress(address)).toThrow(expect.objectContaining({ message: expect.not.stringContaining("s3cret") }));
+  for (const address of [
+    "mqtt://me:s3cret@b:0",
+    "mqtt://me:s3cret@",
+    "http://me:s3cret@b",
+    "ws://256.1.1.1/?key=s3cret",
+  ]) {
+    expect(() => brokerAddress(address)).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining("s3cret") }),
+    );
   }
 });
 

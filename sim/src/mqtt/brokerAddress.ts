@@ -15,16 +15,23 @@ export interface BrokerAddress {
 }
 
 /**
- * Takes apart `mqtt://user:password@host:port`. Throws an InputError with code `BROKER_URL`, which does not show what was given when there is an `@` or a query in it: what stands
- * there may be a password.
+ * Takes apart `mqtt://user:password@host:port`. Throws an InputError with code `BROKER_URL`, which does not show what
+ * was given when there is an `@` or a query in it: what stands there may be a password.
  */
 export function brokerAddress(text: string): BrokerAddress {
   const parsed = VISIBLE.test(text) && URL.canParse(text) ? new URL(text) : undefined;
   // The URL parser would take a port of 0 for one, and drop what it cannot read.
-  const place = /^[a-z]+:\/\/(?:[^/?#]*@)?((?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([1-9][0-9]{0,4}))?)(?=[/?#]|$)/.exec(text);
+  const place =
+    /^[a-z]+:\/\/(?:[^/?#]*@)?((?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([1-9][0-9]{0,4}))?)(?=[/?#]|$)/.exec(text);
   const port = Number(place?.[2] ?? 0);
   const credentials = parsed === undefined ? undefined : decoded(parsed);
-  if (parsed === undefined || place === null || !SCHEMES.has(parsed.protocol) || port > 65_535 || credentials === undefined) {
+  if (
+    parsed === undefined ||
+    place === null ||
+    !SCHEMES.has(parsed.protocol) ||
+    port > 65_535 ||
+    credentials === undefined
+  ) {
     throw new InputError({
       code: "BROKER_URL",
       source: /[@?#]/.test(text) ? "the broker's address" : text,

@@ -13,7 +13,8 @@ describe.each(["native", "wasm"] as const)("what fails between a %s board and it
       const bytes = body === undefined ? {} : { body: new TextEncoder().encode(JSON.stringify(body)) };
       return jsonOf(await board.handle({ method, target, headers, ...bytes })) as Record<string, unknown>;
     };
-    const failure = async () => ((await ask("GET", "/v1/device")).mqtt as { failure: { detail: string; count: number } | null }).failure;
+    const failure = async () =>
+      ((await ask("GET", "/v1/device")).mqtt as { failure: { detail: string; count: number } | null }).failure;
     const away = new BrokerLink(board, {
       fallbackUrl: "mqtt://shelf:s3cret@127.0.0.1:1",
       reconnectMs: 5,
@@ -25,10 +26,16 @@ describe.each(["native", "wasm"] as const)("what fails between a %s board and it
     const log = JSON.stringify(await ask("GET", "/v1/log"));
     expect(log.match(/broker: /g)).toHaveLength(1);
     const broker = await startBroker({ port: 0 });
-    const settings = await ask("PUT", "/v1/settings", { broker_url: broker.url.replace("mqtt://", "mqtt://shelf:s3cret@") });
+    const settings = await ask("PUT", "/v1/settings", {
+      broker_url: broker.url.replace("mqtt://", "mqtt://shelf:s3cret@"),
+    });
     expect(settings).toMatchObject({ broker_url: broker.url, broker_username: "shelf", broker_password: "********" });
     await expect.poll(failure).toBeNull();
-    const everything = [log, ...lines, JSON.stringify([settings, await ask("GET", "/v1/device"), await ask("GET", "/v1/log")])].join();
+    const everything = [
+      log,
+      ...lines,
+      JSON.stringify([settings, await ask("GET", "/v1/device"), await ask("GET", "/v1/log")]),
+    ].join();
     expect(everything).not.toContain("s3cret");
     await away.close();
     await board.close();
@@ -45,10 +52,14 @@ describe.each(["native", "wasm"] as const)("what fails between a %s board and it
     };
     const away = new BrokerLink(board, { log: (_level, text) => void lines.push(text) });
     await set("ws://256.1.1.1/?key=s3cret");
-    await expect.poll(() => lines).toEqual([expect.stringMatching(/^broker: the broker's address: this is no address of a broker/)]);
+    await expect
+      .poll(() => lines)
+      .toEqual([expect.stringMatching(/^broker: the broker's address: this is no address of a broker/)]);
     await set("ws://127.0.0.1:1/mqtt?key=s3cret");
     await expect.poll(() => lines[1]).toMatch(/^broker ws:\/\/127\.0\.0\.1:1\/mqtt\?\*\*\*: .*ECONNREFUSED/);
-    expect(JSON.stringify([lines, jsonOf(await board.handle({ method: "GET", target: "/v1/device", headers }))])).not.toContain("s3cret");
+    expect(
+      JSON.stringify([lines, jsonOf(await board.handle({ method: "GET", target: "/v1/device", headers }))]),
+    ).not.toContain("s3cret");
     await away.close();
     await board.close();
   });

@@ -54,12 +54,21 @@ describe("the waits between tries", () => {
 
 describe("what waits for the broker", () => {
   const message = (topic: string, qos: 0 | 1): OutgoingMessage => ({
-    ...{ topic, payload: new Uint8Array([1]), qos, retain: false, contentType: "", correlation: new Uint8Array(), properties: [] },
+    ...{
+      topic,
+      payload: new Uint8Array([1]),
+      qos,
+      retain: false,
+      contentType: "",
+      correlation: new Uint8Array(),
+      properties: [],
+    },
   });
 
   test("is at most 256 messages; more are refused until the board starts anew", async () => {
     const away = await start({ fallbackUrl: "mqtt://127.0.0.1:1", open: silence });
-    const taken = () => Array.from({ length: 300 }, (_, i) => away.publish(message(`a/${i}`, 1))).filter(Boolean).length;
+    const taken = () =>
+      Array.from({ length: 300 }, (_, i) => away.publish(message(`a/${i}`, 1))).filter(Boolean).length;
     expect(taken()).toBe(256);
     expect(away.publish(message("a", 0))).toBe(false);
     await board?.reset();

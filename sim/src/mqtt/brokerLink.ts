@@ -5,13 +5,18 @@ import type { BoardNetwork, VirtualBoard } from "../board/virtualBoard.js";
 import { reasonOf, secureOptions, type TlsOptions } from "../tls.js";
 import { brokerAddress, shownAddress } from "./brokerAddress.js";
 
-/** As include/synapse_device.h asks: the core remembers more commands than this, so none that comes again runs again. */
+/**
+ * As include/synapse_device.h asks: the core remembers more commands than this, so none that comes again runs again.
+ */
 const UNACKNOWLEDGED_MAX = 16;
 /** Messages that wait for the broker; more are refused, as a board with little memory does. */
 const OUTBOX_MAX = 256;
 /** How long the broker keeps the session of a board that is away. */
 const SESSION_EXPIRY_S = 86_400;
-/** The first wait for another try; each further one is twice as long, and of all a random part is waited, so that a fleet does not come at once. */
+/**
+ * The first wait for another try; each further one is twice as long, and of all a random part is waited, so that a
+ * fleet does not come at once.
+ */
 const RECONNECT_MS = 1_000;
 const RECONNECT_MS_MAX = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -32,8 +37,9 @@ export interface BrokerLinkOptions {
 }
 
 /**
- * Connects a simulated board to the broker that its settings name, as the firmware does: MQTT 5, or 3.1.1 with brokers that have no other, a session that the
- * broker keeps, and the last will. It follows the settings, the board's power and its link.
+ * Connects a simulated board to the broker that its settings name, as the firmware does: MQTT 5, or 3.1.1 with brokers
+ * that have no other, a session that the broker keeps, and the last will. It follows the settings, the board's power
+ * and its link.
  */
 export class BrokerLink implements BoardNetwork {
   #board: VirtualBoard;
@@ -123,7 +129,8 @@ export class BrokerLink implements BoardNetwork {
     if (client === undefined || this.#outbox >= OUTBOX_MAX) return false;
     if (message.qos === 0 && !client.connected) return true;
     if (message.qos === 1 && message.retain) {
-      // It goes out again by itself. On a link that breaks before the broker answers, the status of every connection would else take all the room.
+      // It goes out again by itself. On a link that breaks before the broker answers, the status of every connection
+      // would else take all the room.
       const contents = contentsOf(message);
       if (this.#retained.get(message.topic) === contents) return true;
       this.#retained.set(message.topic, contents);
@@ -137,13 +144,19 @@ export class BrokerLink implements BoardNetwork {
 
   #send(client: MqttClient, message: OutgoingMessage): void {
     const { qos, retain } = message;
-    client.publish(message.topic, Buffer.from(message.payload), { qos, retain, ...this.#properties(message) }, (error) => {
-      if (this.#client !== client) return;
-      // The package drops what it is given while it sends an old connection's messages again, when the new connection breaks too.
-      if (error && qos === 1 && !client.disconnecting) return void this.#held.push(message);
-      this.#outbox--;
-      if (this.#retained.get(message.topic) === contentsOf(message)) this.#retained.delete(message.topic);
-    });
+    client.publish(
+      message.topic,
+      Buffer.from(message.payload),
+      { qos, retain, ...this.#properties(message) },
+      (error) => {
+        if (this.#client !== client) return;
+        // The package drops what it is given while it sends an old connection's messages again, when the new connection
+        // breaks too.
+        if (error && qos === 1 && !client.disconnecting) return void this.#held.push(message);
+        this.#outbox--;
+        if (this.#retained.get(message.topic) === contentsOf(message)) this.#retained.delete(message.topic);
+      },
+    );
   }
 
   #properties(message: OutgoingMessage): object {
@@ -156,7 +169,8 @@ export class BrokerLink implements BoardNetwork {
   }
 
   subscribe(filter: string, on: boolean): void {
-    // Retained as published: otherwise a retained command looks like any other to boards that are there when it is sent. Only MQTT 5 can ask for that.
+    // Retained as published: otherwise a retained command looks like any other to boards that are there when it is
+    // sent. Only MQTT 5 can ask for that.
     const client = this.#client;
     if (!on || client === undefined) return void client?.unsubscribe(filter);
     const connection = this.#connection;
@@ -287,20 +301,25 @@ export class BrokerLink implements BoardNetwork {
   #failed(shown: string, error: Error): void {
     const detail = explain(error);
     this.#board.mqttFailed(detail);
-    if (detail !== this.#lastFailure) this.#log("warn", shown === "" ? `broker: ${detail}` : `broker ${shown}: ${detail}`);
+    if (detail !== this.#lastFailure)
+      this.#log("warn", shown === "" ? `broker: ${detail}` : `broker ${shown}: ${detail}`);
     this.#lastFailure = detail;
   }
 
   #retryLater(client: MqttClient): void {
     clearTimeout(this.#retry);
     if (!this.#board.link) return;
-    const wait = Math.min(RECONNECT_MS_MAX, (this.#options.reconnectMs ?? RECONNECT_MS) * 2 ** Math.min(this.#failures++, 10));
+    const wait = Math.min(
+      RECONNECT_MS_MAX,
+      (this.#options.reconnectMs ?? RECONNECT_MS) * 2 ** Math.min(this.#failures++, 10),
+    );
     const part = 0.5 + (this.#options.random ?? Math.random)() / 2;
     this.#retry = setTimeout(() => this.#reconnect(client), wait * part).unref();
   }
 
   #reconnect(client: MqttClient): void {
-    // Beside a connection that is there, is being made or comes to its end the package would make another, and lose sight of the first.
+    // Beside a connection that is there, is being made or comes to its end the package would make another, and lose
+    // sight of the first.
     if (this.#client !== client || this.#begun) return;
     clearTimeout(this.#retry);
     this.#begun = true;
@@ -346,7 +365,11 @@ function explain(error: Error & { readonly code?: unknown }): string {
 }
 
 function pairsOf(properties: Record<string, string | string[]> | undefined): [string, string][] {
-  return Object.entries(properties ?? {}).map(([name, value]) => [name, Array.isArray(value) ? (value[0] ?? "") : value]);
+  return Object.entries(properties ?? {}).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? (value[0] ?? "") : value,
+  ]);
 }
 
-const addressOf = (session: MqttSession): string => JSON.stringify([session.brokerUrl, session.username, session.password]);
+const addressOf = (session: MqttSession): string =>
+  JSON.stringify([session.brokerUrl, session.username, session.password]);

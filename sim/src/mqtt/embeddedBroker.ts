@@ -20,8 +20,8 @@ export interface EmbeddedBroker {
 }
 
 /**
- * A broker in this process, for simulated boards: MQTT 3.1.1, without users or persistence. Throws an InputError with code `PORT_UNAVAILABLE` when
- * the address cannot be listened on.
+ * A broker in this process, for simulated boards: MQTT 3.1.1, without users or persistence. Throws an InputError with
+ * code `PORT_UNAVAILABLE` when the address cannot be listened on.
  */
 export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroker> {
   const { Aedes } = await import("aedes");
@@ -39,7 +39,12 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
       server.once("error", (error: NodeJS.ErrnoException) => {
         const message = error.code === "EADDRINUSE" ? "another program listens there" : error.message;
         reject(
-          new InputError({ code: "PORT_UNAVAILABLE", source: `${host}:${options.port}`, message, expected: "a free port; 0 takes any" }),
+          new InputError({
+            code: "PORT_UNAVAILABLE",
+            source: `${host}:${options.port}`,
+            message,
+            expected: "a free port; 0 takes any",
+          }),
         );
       });
       server.listen(options.port, host, resolve);

@@ -12,7 +12,9 @@ const rows = REFERENCE.split("\n")
 
 test("the reference names every command of the core with its route, and no other", () => {
   const table = [
-    ...read(`${CORE}/mqtt/commands.zig`).matchAll(/\.name = "(\w+)", \.method = "(\w+)", \.path = "([^"]+)"(?:, \.argument = "(\w+)")?/g),
+    ...read(`${CORE}/mqtt/commands.zig`).matchAll(
+      /\.name = "(\w+)", \.method = "(\w+)", \.path = "([^"]+)"(?:, \.argument = "(\w+)")?/g,
+    ),
   ];
   expect(table.length).toBeGreaterThan(10);
   const commands = table.map(([, name, method, path, argument = "slot"]) => {
@@ -26,8 +28,10 @@ test("the reference names every command of the core with its route, and no other
 });
 
 test("the reference has the bounds of commands", () => {
-  const limit = (name: string): number => Number(new RegExp(`pub const ${name} = (\\d+);`).exec(read(`${CORE}/limits.zig`))?.[1]);
-  const [, spare = ""] = /\[limits\.exchanges_max \+ limits\.tasks_max \+ (\d+)\]Pending/.exec(read(`${CORE}/mqtt/outbox.zig`)) ?? [];
+  const limit = (name: string): number =>
+    Number(new RegExp(`pub const ${name} = (\\d+);`).exec(read(`${CORE}/limits.zig`))?.[1]);
+  const [, spare = ""] =
+    /\[limits\.exchanges_max \+ limits\.tasks_max \+ (\d+)\]Pending/.exec(read(`${CORE}/mqtt/outbox.zig`)) ?? [];
   const tasks = limit("tasks_max");
   expect(REFERENCE).toContain(`what changes the board: ${tasks - 1} of its ${tasks} places`);
   expect(REFERENCE).toContain(`With more than ${limit("exchanges_max") + tasks + Number(spare)} of all kinds`);
@@ -35,12 +39,16 @@ test("the reference has the bounds of commands", () => {
 
 test("the reference names every state of an update", () => {
   const [, states = ""] = /pub const State = enum \{ ([A-Z, ]+) \};/.exec(read(`${CORE}/board/update.zig`)) ?? [];
-  const documented = rows.map(([first]) => /^`([A-Z]+)`$/.exec(first ?? "")?.[1]).filter((state) => state !== undefined);
+  const documented = rows
+    .map(([first]) => /^`([A-Z]+)`$/.exec(first ?? "")?.[1])
+    .filter((state) => state !== undefined);
   expect(["IDLE", ...documented]).toEqual(states.split(", "));
 });
 
 test("the reference has every field of telemetry", () => {
-  const fields = [...read(`${CORE}/mqtt/telemetry.zig`).matchAll(/message\.field\w*\("(\w+)"/g)].map(([, name]) => name);
+  const fields = [...read(`${CORE}/mqtt/telemetry.zig`).matchAll(/message\.field\w*\("(\w+)"/g)].map(
+    ([, name]) => name,
+  );
   expect(fields.length).toBeGreaterThan(10);
   const [, section = ""] = REFERENCE.split("## Telemetry");
   for (const name of fields) expect(section.split("\n## ")[0]).toContain(`\`${name}\``);

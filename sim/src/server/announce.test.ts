@@ -103,7 +103,9 @@ describe.each<BoardEngine>(["native", "wasm"])("a %s board that announces itself
     const name = "wohnzimmer äöü ".repeat(3).trim();
     expect((await ask("PUT", "/v1/settings", new TextEncoder().encode(JSON.stringify({ name })))).status).toBe(200);
     // Cut to what fits beside the place.
-    await expect.poll(listener.facts, SOON).toMatchObject([{ name: expect.stringMatching(/^wohnzimmer äöü wohnzimmer .* \(.+\)$/) }]);
+    await expect
+      .poll(listener.facts, SOON)
+      .toMatchObject([{ name: expect.stringMatching(/^wohnzimmer äöü wohnzimmer .* \(.+\)$/) }]);
     // After so many resets the board starts without a model.
     for (let boot = 0; boot < 6; boot++) await board.reset("watchdog");
     expect(jsonOf(await ask("GET", "/v1/device"))).toMatchObject({ safe_mode: true });
@@ -182,7 +184,10 @@ describe("announcing", () => {
     const blocker = createSocket({ type: "udp4", reuseAddr: false }).bind(mdns.port, "0.0.0.0");
     await once(blocker, "listening");
     const warnings: string[] = [];
-    const announcement = await announceBoard(board, server, { ...mdns, onWarning: (message) => warnings.push(message) });
+    const announcement = await announceBoard(board, server, {
+      ...mdns,
+      onWarning: (message) => warnings.push(message),
+    });
     await expect.poll(() => warnings, SOON).toEqual([expect.stringMatching(/not announced.*EADDRINUSE/)]);
     await expect(discoverBoards({ ...mdns, seconds: 60 })).rejects.toMatchObject({ code: "MDNS_UNAVAILABLE" });
     expect((await fetch(`${server.url}/v1/device`)).status).toBe(200);

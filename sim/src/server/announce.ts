@@ -24,8 +24,9 @@ const LABEL_BYTES_MAX = 63;
 const TEXT_BYTES_MAX = 255;
 
 /**
- * Announces a served board as `_synapse._tcp` by multicast DNS, with id, model, firmware, board, and tls=1 for HTTPS, as TXT, as long as it runs and has its link. Answers
- * undefined when the server listens for this machine alone and no interface is named: nobody else could reach the board.
+ * Announces a served board as `_synapse._tcp` by multicast DNS, with id, model, firmware, board, and tls=1 for HTTPS,
+ * as TXT, as long as it runs and has its link. Answers undefined when the server listens for this machine alone and no
+ * interface is named: nobody else could reach the board.
  */
 export async function announceBoard(
   board: SimulatedBoard,
@@ -55,13 +56,20 @@ async function firmwareOf(board: SimulatedBoard): Promise<string> {
 function serviceOf(board: SimulatedBoard, { port, url }: BoardServer, firmware: string): ServiceConfig | undefined {
   const identity = board.link ? board.identity() : undefined;
   if (identity === undefined) return undefined;
-  // Boards of the same name and identity on several machines and ports, as simulated ones are, do not get in each other's way.
+  // Boards of the same name and identity on several machines and ports, as simulated ones are, do not get in each
+  // other's way.
   const machine = hostname()
     .split(".")[0]
     ?.replaceAll(/[^A-Za-z0-9-]/g, "-")
     .slice(0, 32);
   const place = ` (${machine} ${port})`;
-  const facts = { id: identity.id, model: identity.model, firmware, board: board.board.id, tls: url.startsWith("https:") ? "1" : "" };
+  const facts = {
+    id: identity.id,
+    model: identity.model,
+    firmware,
+    board: board.board.id,
+    tls: url.startsWith("https:") ? "1" : "",
+  };
   const txt = Object.entries(facts)
     .filter(([, value]) => value !== "")
     .map(([key, value]) => [key, cut(value, TEXT_BYTES_MAX - key.length - 1)]);
@@ -119,7 +127,8 @@ class Announcer implements Announcement {
     this.#said = text;
     await this.#withdraw();
     if (wanted === undefined || this.#closed) return;
-    // A socket of its own: with one service, the library takes back what others on the same socket have in common with it.
+    // A socket of its own: with one service, the library takes back what others on the same socket have in common with
+    // it.
     const socket = openMdns(this.#options, (error) => this.#fail(error));
     this.#open = { socket, service: socket.bonjour.publish(wanted) };
   }

@@ -37,7 +37,9 @@ async function start(limits: Partial<ConnectionLimits> = {}, secure = false): Pr
     connections.answered(request.socket);
     response.end(request.url === "/large" ? Buffer.alloc(64 << 20) : "hello");
   };
-  server = secure ? createTlsServer({ key: tls("server.key.pem"), cert: tls("server.pem") }, listener) : createServer(listener);
+  server = secure
+    ? createTlsServer({ key: tls("server.key.pem"), cert: tls("server.pem") }, listener)
+    : createServer(listener);
   server.on("connection", (socket: Socket) => accepted.push(socket));
   const refusal = { title: "Bad Request", status: 400, code: "BAD", detail: "bad", expected: "good" };
   server.on("clientError", (_error, socket) => connections.refuse(socket, refusal));
@@ -105,7 +107,9 @@ test("a head that does not end is answered, and its connection ends though its c
   const client = await open();
   await client.say("GET / HTTP/1.1\r\nhost: x\r\n");
   clock.pass();
-  await client.hears(/^HTTP\/1\.1 408 Request Timeout\r\ncontent-type: application\/problem\+json\r\n[\s\S]*"code":"HEAD_TIMEOUT"/);
+  await client.hears(
+    /^HTTP\/1\.1 408 Request Timeout\r\ncontent-type: application\/problem\+json\r\n[\s\S]*"code":"HEAD_TIMEOUT"/,
+  );
   // What was begun comes to its end, and is not heard.
   await client.say("x: y\r\n\r\n");
   await client.say(HEAD);
@@ -284,7 +288,10 @@ test("under TLS a head is answered in TLS, and what does not finish its handshak
   const plain = await open();
   await plain.say("\x16\x03\x01");
   const secure = connectTls({ port: portOf(), host: "127.0.0.1", rejectUnauthorized: false });
-  const [[other]] = (await Promise.all([once(server, "secureConnection"), once(secure, "secureConnect")])) as [[Socket], unknown];
+  const [[other]] = (await Promise.all([once(server, "secureConnection"), once(secure, "secureConnect")])) as [
+    [Socket],
+    unknown,
+  ];
   const client = new Client(secure, other);
   clients.push(client);
   await client.say("GET / HTTP/1.1\r\n");

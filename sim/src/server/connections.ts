@@ -6,12 +6,18 @@ import { type BoardClock, realClock } from "../board/clock.js";
 import { clientOf } from "./client.js";
 import { type Refusal, refuseConnection } from "./refusal.js";
 
-/** How many connections and requests are open at once, and how long each connection may keep its place without a request in progress. */
+/**
+ * How many connections and requests are open at once, and how long each connection may keep its place without a request
+ * in progress.
+ */
 export interface ConnectionLimits {
   readonly countMax: number;
   /** Of one client: see `clientOf`. */
   readonly perClientMax: number;
-  /** Of one connection, those whose answers have not ended: answers to requests that were sent without waiting lie in memory until those before them were taken. */
+  /**
+   * Of one connection, those whose answers have not ended: answers to requests that were sent without waiting lie in
+   * memory until those before them were taken.
+   */
   readonly requestsMax: number;
   /** From the beginning of a connection to the end of the first request's head; the handshake of TLS counts. */
   readonly headMs: number;
@@ -56,9 +62,10 @@ interface Connection {
 }
 
 /**
- * Keeps silent, slow and many clients from denying a server to others. Connections on which the board has no request to answer give way to new ones: of the client
- * that has most, the longest silent first, then those whose clients have not taken their answers. None outlives its time, whatever its client sends meanwhile. Node's own timeouts are looked at every 30 s only, and end no connection whose client
- * goes on sending.
+ * Keeps silent, slow and many clients from denying a server to others. Connections on which the board has no request to
+ * answer give way to new ones: of the client that has most, the longest silent first, then those whose clients have not
+ * taken their answers. None outlives its time, whatever its client sends meanwhile. Node's own timeouts are looked at
+ * every 30 s only, and end no connection whose client goes on sending.
  */
 export class Connections {
   readonly #limits: ConnectionLimits;
@@ -118,14 +125,16 @@ export class Connections {
 
   #speak(connection: Connection, socket: Socket): void {
     connection.socket = socket;
-    // Node takes its own listener away from a connection that asks for a tunnel, and what then goes wrong with it would end the program.
+    // Node takes its own listener away from a connection that asks for a tunnel, and what then goes wrong with it would
+    // end the program.
     socket.on("error", () => undefined);
     this.#bySocket.set(socket, connection);
   }
 
   /**
-   * Ends the connection of those asked for that has been silent for longest, or else waits for its client, of the client that has most connections: however fast
-   * some open new ones, who has fewer than they keeps them. False when the board has requests of all of them to answer.
+   * Ends the connection of those asked for that has been silent for longest, or else waits for its client, of the
+   * client that has most connections: however fast some open new ones, who has fewer than they keeps them. False when
+   * the board has requests of all of them to answer.
    */
   #giveWay(asked: (connection: Connection) => boolean): boolean {
     const held = new Map<string, number>();
@@ -235,8 +244,8 @@ export class Connections {
   }
 
   /**
-   * A connection that is closed while its client still sends is reset, and the client may never see the answer. So only the board's side is closed at
-   * first, and what still comes is thrown away, until the time is over.
+   * A connection that is closed while its client still sends is reset, and the client may never see the answer. So only
+   * the board's side is closed at first, and what still comes is thrown away, until the time is over.
    */
   linger(socket: Duplex): void {
     const connection = this.#bySocket.get(socket);

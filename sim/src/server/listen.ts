@@ -27,11 +27,16 @@ export interface BoardServer {
   close(): Promise<void>;
 }
 
-/** A server that does not listen yet. Throws an InputError with code `TLS_INVALID` when certificate and key are none, or not one of the other. */
+/**
+ * A server that does not listen yet. Throws an InputError with code `TLS_INVALID` when certificate and key are none, or
+ * not one of the other.
+ */
 export function createHttpServer({ tls }: ServeOptions): Server {
   // Who names no host is told so in `serveRequests`.
   const options = { maxHeaderSize: HEAD_BYTES_MAX, requireHostHeader: false };
-  return tls === undefined ? createServer(options) : createTlsServer({ ...options, ...secureOptions({ identity: tls }) });
+  return tls === undefined
+    ? createServer(options)
+    : createTlsServer({ ...options, ...secureOptions({ identity: tls }) });
 }
 
 /** Gives each client its share of a server's connections, and each connection its time. */
@@ -62,7 +67,14 @@ function bind(server: Server, host: string, port: number): Promise<void> {
     const refuse = (error: NodeJS.ErrnoException) => {
       const taken = error.code === "EADDRINUSE";
       const message = taken ? "another program listens there" : error.message;
-      reject(new InputError({ code: "PORT_UNAVAILABLE", source: `${host}:${port}`, message, expected: "a free port; 0 takes any" }));
+      reject(
+        new InputError({
+          code: "PORT_UNAVAILABLE",
+          source: `${host}:${port}`,
+          message,
+          expected: "a free port; 0 takes any",
+        }),
+      );
     };
     server.once("error", refuse);
     try {

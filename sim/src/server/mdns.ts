@@ -16,11 +16,17 @@ export interface MdnsSocket {
   close(): Promise<void>;
 }
 
-/** Opens a socket for multicast DNS. What goes wrong with it, at whatever time, is told to `onError`, which may hear of it more than once. */
+/**
+ * Opens a socket for multicast DNS. What goes wrong with it, at whatever time, is told to `onError`, which may hear of
+ * it more than once.
+ */
 export function openMdns(options: MdnsOptions, onError: (error: Error) => void): MdnsSocket {
   const { interface: at, port } = options;
   // A socket that is bound to the interface's own address would not hear what is sent to the group's.
-  const socketOptions = { ...(at === undefined ? {} : { interface: at, bind: "0.0.0.0" }), ...(port === undefined ? {} : { port }) };
+  const socketOptions = {
+    ...(at === undefined ? {} : { interface: at, bind: "0.0.0.0" }),
+    ...(port === undefined ? {} : { port }),
+  };
   const bonjour = new Bonjour(socketOptions as Partial<ServiceConfig>, onError);
   // Errors of the socket are events of an emitter that the library does not show, and would end the program.
   const { mdns } = (bonjour as unknown as { readonly server: { readonly mdns: EventEmitter } }).server;

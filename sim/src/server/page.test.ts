@@ -4,7 +4,17 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SimulatedBoard } from "../board/board.js";
 import { MODEL, testBoard } from "../board/boardSuite.js";
-import { button, card, complaintsOf, file, hindrances, launchChromium, ON_A_PHONE, PHONE, widthOf } from "../testing/boardPage.js";
+import {
+  button,
+  card,
+  complaintsOf,
+  file,
+  hindrances,
+  launchChromium,
+  ON_A_PHONE,
+  PHONE,
+  widthOf,
+} from "../testing/boardPage.js";
 import { findChromium } from "../testing/chromium.js";
 import { shortUpload } from "../testing/shortUpload.js";
 import type { BoardServer } from "./listen.js";
@@ -79,17 +89,22 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
     const map = page.getByRole("img", { name: /^Heat map of 32 values/ });
     const colours = await map.evaluate((canvas) => {
       // biome-ignore lint/suspicious/noExplicitAny: runs in the browser, whose types Node does not have.
-      const { width, height, ...rest } = { width: (canvas as any).width, height: (canvas as any).height, canvas: canvas as any };
+      const drawn = canvas as any;
+      const { width, height, ...rest } = { width: drawn.width, height: drawn.height, canvas: drawn };
       const data: Uint8ClampedArray = rest.canvas.getContext("2d").getImageData(0, 0, width, height).data;
       const seen = new Set<number>();
-      for (let i = 0; i < data.length; i += 4) seen.add(((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0));
+      for (let i = 0; i < data.length; i += 4)
+        seen.add(((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0));
       return seen.size;
     });
     expect(colours).toBeGreaterThan(10);
     // A picture stored lying on its side is shown standing.
     const picture = card(page, "Picture").getByRole("img", { name: "rocket-portrait.jpg" });
     // biome-ignore lint/suspicious/noExplicitAny: as above.
-    const [width, height] = await picture.evaluate((img: any): [number, number] => [img.naturalWidth, img.naturalHeight]);
+    const [width, height] = await picture.evaluate((img: any): [number, number] => [
+      img.naturalWidth,
+      img.naturalHeight,
+    ]);
     expect(height).toBeGreaterThan(width);
   });
 
@@ -98,7 +113,9 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
     await latentNote(page, /^\d+\.\d\d away from the one before$/);
     await card(page, "Surprise").getByText(/^\d/).first().waitFor();
     await button(page, "Example picture").tap();
-    await page.getByRole("img", { name: /^Surprise of the last 2 pictures: [\d.]+, [\d.]+\. Mean [\d.]+\.$/ }).waitFor();
+    await page
+      .getByRole("img", { name: /^Surprise of the last 2 pictures: [\d.]+, [\d.]+\. Mean [\d.]+\.$/ })
+      .waitFor();
     await button(page, "Example picture").tap();
     await card(page, "Surprise")
       .getByText(/usual.*: \d+\.\d deviations (above|below) the mean/)
@@ -114,7 +131,9 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
     const paths = page.getByRole("img", { name: "Paths of 2 imagined sequences from the same start." });
     await paths.waitFor();
     expect(await paths.locator("polyline").count()).toBe(2);
-    await page.getByRole("img", { name: /circle: 16 steps, ends [\d.]+ from the start; straight: 9 steps, ends/ }).waitFor();
+    await page
+      .getByRole("img", { name: /circle: 16 steps, ends [\d.]+ from the start; straight: 9 steps, ends/ })
+      .waitFor();
     expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
     // Another picture has no paths yet.
     await button(page, "Example picture").tap();
@@ -141,10 +160,14 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
     await plan.getByLabel("Actions", { exact: true }).fill("3");
     await button(page, "Plan from the picture to the goal").tap();
     await page
-      .getByRole("img", { name: /^Path of 3 imagined steps from the start, and the goal\. It ends [\d.]+ from the goal\.$/ })
+      .getByRole("img", {
+        name: /^Path of 3 imagined steps from the start, and the goal\. It ends [\d.]+ from the goal\.$/,
+      })
       .waitFor();
     expect(await page.getByRole("list", { name: "Actions of the plan" }).getByRole("img").count()).toBe(3);
-    await page.getByRole("img", { name: /^Cost of the best candidate, round by round: [\d.]+, [\d.]+, [\d.]+\.$/ }).waitFor();
+    await page
+      .getByRole("img", { name: /^Cost of the best candidate, round by round: [\d.]+, [\d.]+, [\d.]+\.$/ })
+      .waitFor();
     expect(await widthOf(page)).toBeLessThanOrEqual(PHONE.width);
   });
 
@@ -160,7 +183,11 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
 
   test("live, every frame is answered before the next is sent, until it is stopped", async () => {
     const surprises = async () =>
-      Number(/last (\d+)/.exec((await page.getByRole("img", { name: /^Surprise of the last/ }).getAttribute("aria-label")) ?? "")?.[1]);
+      Number(
+        /last (\d+)/.exec(
+          (await page.getByRole("img", { name: /^Surprise of the last/ }).getAttribute("aria-label")) ?? "",
+        )?.[1],
+      );
     const before = await surprises();
     await button(page, "Live").tap();
     await card(page, "Live")
@@ -197,9 +224,16 @@ interface Held {
   readonly ranges: string[];
 }
 
-/** A board whose answers and uploads can be held in their middle, so that what happens then can be seen without a race. */
+/**
+ * A board whose answers and uploads can be held in their middle, so that what happens then can be seen without a race.
+ */
 function holding(board: SimulatedBoard) {
-  const seen: Held = { planEnded: () => undefined, ranges: [], uploadBytesMax: Number.POSITIVE_INFINITY, holdPlans: false };
+  const seen: Held = {
+    planEnded: () => undefined,
+    ranges: [],
+    uploadBytesMax: Number.POSITIVE_INFINITY,
+    holdPlans: false,
+  };
   const open: SimulatedBoard["open"] = (request, sink) => {
     if (request.target.startsWith("/v1/plan") && seen.holdPlans) {
       let held = false;
@@ -275,7 +309,10 @@ describe.skipIf(executable === undefined)("work under way on the page", () => {
     await page.getByLabel("Go on with the upload to model_b").setInputFiles(file("good.syn", MODEL));
     await card(page, "Models").getByText("model_b holds good.syn").waitFor();
     const whole = `bytes 0-${MODEL.length - 1}/${MODEL.length}`;
-    expect(held.seen.ranges).toEqual([whole, expect.stringMatching(new RegExp(`^bytes [1-9]\\d*-${MODEL.length - 1}/${MODEL.length}$`))]);
+    expect(held.seen.ranges).toEqual([
+      whole,
+      expect.stringMatching(new RegExp(`^bytes [1-9]\\d*-${MODEL.length - 1}/${MODEL.length}$`)),
+    ]);
   });
 });
 
@@ -336,7 +373,9 @@ describe.skipIf(executable === undefined)("the page without a pointer", () => {
     await page.keyboard.press("Enter");
     await page.getByRole("list", { name: "Actions of the plan" }).waitFor();
     // The keyboard is where it was, not at the top of the page.
-    await expect.poll(() => page.evaluate("document.activeElement.textContent")).toBe("Plan from the picture to the goal");
+    await expect
+      .poll(() => page.evaluate("document.activeElement.textContent"))
+      .toBe("Plan from the picture to the goal");
   });
 
   test("nothing hinders who cannot see it, with everything shown", async () => {

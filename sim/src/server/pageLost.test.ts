@@ -70,7 +70,8 @@ describe.skipIf(executable === undefined)("the page of a board that goes away", 
 
   const banner = () => page.getByRole("region", { name: "Connection" });
   const shownPicture = () => card(page, "Picture").locator(".picture > img").getAttribute("src");
-  const latent = () => page.getByRole("img", { name: /^Heat map of 32 values/ }).evaluate((canvas) => canvas.toDataURL());
+  const latent = () =>
+    page.getByRole("img", { name: /^Heat map of 32 values/ }).evaluate((canvas) => canvas.toDataURL());
   const pending = () => card(page, "Picture").getByRole("img", { name: "Not seen by the board yet: example picture" });
 
   test("a picture that is being encoded is shown apart from the one that the latent is of", async () => {
@@ -104,7 +105,9 @@ describe.skipIf(executable === undefined)("the page of a board that goes away", 
       .waitFor();
     await card(page, "Picture").getByText("The board has not seen this one.").waitFor();
     expect([await shownPicture(), await latent()]).toEqual(before);
-    const enabled = await page.locator("button:enabled, input:enabled").evaluateAll((all) => all.map((one) => one.textContent));
+    const enabled = await page
+      .locator("button:enabled, input:enabled")
+      .evaluateAll((all) => all.map((one) => one.textContent));
     expect(enabled).toEqual(["Try now"]);
     await page.getByText("Show the owner’s token").tap();
     expect(await button(page, "Copy the token").isEnabled()).toBe(true);

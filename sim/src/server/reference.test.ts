@@ -62,11 +62,16 @@ test("pictures are as large for the decoders as for the core", () => {
   expect(REFERENCE).toContain(
     `decodes two pictures at once at most, and gives up what takes longer than ${DECODER_LIMITS.decodeMsMax / 1000} s`,
   );
-  expect(REFERENCE).toContain(`${PICTURE_SIDE_MAX.toLocaleString("en-US")} pixels a side and ${PICTURE_PIXELS_MAX / 1e6} megapixels`);
+  expect(REFERENCE).toContain(
+    `${PICTURE_SIDE_MAX.toLocaleString("en-US")} pixels a side and ${PICTURE_PIXELS_MAX / 1e6} megapixels`,
+  );
 });
 
 test("ends of downloads stand in the order of the C header", () => {
   const header = read("firmware/components/synapse/include/synapse_device.h");
-  const named = [...header.matchAll(/SYNAPSE_DEVICE_FETCH_(\w+) = (\d+)/g)].map(([, name, value]) => [name?.toLowerCase(), Number(value)]);
+  const named = [...header.matchAll(/SYNAPSE_DEVICE_FETCH_(\w+) = (\d+)/g)].map(([, name, value]) => [
+    name?.toLowerCase(),
+    Number(value),
+  ]);
   expect(FETCH_RESULTS.map((name, value) => [name, value])).toEqual(named);
 });

@@ -6,7 +6,10 @@ export const HEAD_BYTES_MAX = 8_192;
 
 type OnRequest = (request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean) => void;
 
-/** Gives the requests of a server to `onRequest`, which is to `begin` them, and answers what is none itself: nothing is left to the bare answers of Node. */
+/**
+ * Gives the requests of a server to `onRequest`, which is to `begin` them, and answers what is none itself: nothing is
+ * left to the bare answers of Node.
+ */
 export function serveRequests(server: Server, connections: Connections, onRequest: OnRequest): void {
   const serve = (request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean) => {
     if (namesOneHost(request)) onRequest(request, response, awaitsContinue);

@@ -104,7 +104,8 @@ test("a client that sends on after it was answered can still read the answer", a
 });
 
 test("a client that expects 100-continue is refused before it sends", async () => {
-  const head = "POST /v1/encode HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-type: text/css\r\ncontent-length: 9\r\n\r\n";
+  const head =
+    "POST /v1/encode HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-type: text/css\r\ncontent-length: 9\r\n\r\n";
   expect(await rawExchange(head)).toMatch(/^HTTP\/1\.1 415 /);
 });
 
@@ -132,7 +133,13 @@ test.each([
   ["no host, with a target that has one", "GET http://x/v1/device HTTP/1.1\r\n\r\n", 400, "HEAD_MALFORMED", "host"],
   ["two hosts", "GET /v1/device HTTP/1.1\r\nhost: x\r\nHost: y\r\n\r\n", 400, "HEAD_MALFORMED", "host"],
   ["no host before a body", "POST /v1/encode HTTP/1.1\r\ncontent-length: 9\r\n\r\n", 400, "HEAD_MALFORMED", "host"],
-  ["a tunnel", "CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n\r\n", 405, "METHOD_NOT_ALLOWED", undefined],
+  [
+    "a tunnel",
+    "CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n\r\n",
+    405,
+    "METHOD_NOT_ALLOWED",
+    undefined,
+  ],
   ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "HEAD_MALFORMED", undefined],
   [
     "a body whose pieces are none",
@@ -162,9 +169,11 @@ test("the core knows who asks, and under which name", async () => {
   );
   const headers = { authorization: `Bearer ${board.ownerToken}` };
   const shown = async () =>
-    ((await (await fetch(`${server.url}/v1/requests`, { headers })).json()) as { requests: { by: string; client: string }[] }).requests.map(
-      ({ by, client }) => `${by} ${client.replace("::ffff:", "")}`,
-    );
+    (
+      (await (await fetch(`${server.url}/v1/requests`, { headers })).json()) as {
+        requests: { by: string; client: string }[];
+      }
+    ).requests.map(({ by, client }) => `${by} ${client.replace("::ffff:", "")}`);
   await expect.poll(shown).toEqual(["stranger 127.0.0.1"]);
   slow.destroy();
   await expect.poll(shown).toEqual([]);
@@ -208,10 +217,13 @@ test("a client that leaves in the middle leaves nothing behind", async () => {
   for (let i = 0; i < 8; i++) {
     await new Promise<void>((resolve) => {
       const socket = connect(server.port, "127.0.0.1", () => {
-        socket.write("POST /v1/encode HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\ncontent-length: 1000\r\n\r\nabc", () => {
-          socket.destroy();
-          resolve();
-        });
+        socket.write(
+          "POST /v1/encode HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\ncontent-length: 1000\r\n\r\nabc",
+          () => {
+            socket.destroy();
+            resolve();
+          },
+        );
       });
     });
   }
@@ -229,7 +241,9 @@ test("the API describes itself", async () => {
   const document = (await response.json()) as { openapi: string; paths: object };
   expect(document.openapi).toBe("3.1.0");
   expect(Object.keys(document.paths)).toContain("/v1/plan");
-  const again = await fetch(`${server.url}/openapi.json`, { headers: { "if-none-match": response.headers.get("etag") ?? "" } });
+  const again = await fetch(`${server.url}/openapi.json`, {
+    headers: { "if-none-match": response.headers.get("etag") ?? "" },
+  });
   expect(again.status).toBe(304);
 });
 
@@ -240,7 +254,11 @@ test("progress of a plan arrives while it runs, and a client that leaves stops i
   const leaving = new AbortController();
   const response = await fetch(`${server.url}/v1/plan`, {
     method: "POST",
-    headers: { authorization: `Bearer ${board.ownerToken}`, "content-type": "application/json", accept: "text/event-stream" },
+    headers: {
+      authorization: `Bearer ${board.ownerToken}`,
+      "content-type": "application/json",
+      accept: "text/event-stream",
+    },
     body: JSON.stringify({ start: frame, goal: frame, budget }),
     signal: leaving.signal,
   });
@@ -248,7 +266,11 @@ test("progress of a plan arrives while it runs, and a client that leaves stops i
   expect(new TextDecoder().decode(first?.value)).toMatch(/^event: progress\ndata: \{"iteration":1,/);
   leaving.abort();
   await expect
-    .poll(async () => ((await (await fetch(`${server.url}/v1/device`)).json()) as { queue: { in_progress: number } }).queue.in_progress)
+    .poll(
+      async () =>
+        ((await (await fetch(`${server.url}/v1/device`)).json()) as { queue: { in_progress: number } }).queue
+          .in_progress,
+    )
     .toBe(0);
   const metrics = await (await fetch(`${server.url}/v1/metrics`)).text();
   // Stopped before its end, so no inference of that route was ever answered.
@@ -259,7 +281,11 @@ test("an answer in whose middle the board is reset breaks off", async () => {
   const frame = { latent: Array.from({ length: 32 }, () => 0.5) };
   const response = await fetch(`${server.url}/v1/plan`, {
     method: "POST",
-    headers: { authorization: `Bearer ${board.ownerToken}`, "content-type": "application/json", accept: "text/event-stream" },
+    headers: {
+      authorization: `Bearer ${board.ownerToken}`,
+      "content-type": "application/json",
+      accept: "text/event-stream",
+    },
     body: JSON.stringify({ start: frame, goal: frame, budget: { samples: 300, iterations: 30, elites: 30 } }),
   });
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();

@@ -4,11 +4,15 @@ import type { Connections } from "./connections.js";
 import { type BoardServer, createHttpServer, guardConnections, listen, type ServeOptions } from "./listen.js";
 import { serveRequests } from "./requests.js";
 
-/** A connection on which nothing moves, though a request is in progress. How long a body may take is the core's to say: models may take long. */
+/**
+ * A connection on which nothing moves, though a request is in progress. How long a body may take is the core's to say:
+ * models may take long.
+ */
 const SILENT_MS_MAX = 150_000;
 
 /**
- * Serves a simulated board over HTTP, or HTTPS. Throws an InputError with code `PORT_UNAVAILABLE` when the address cannot be listened on, or `TLS_INVALID`.
+ * Serves a simulated board over HTTP, or HTTPS. Throws an InputError with code `PORT_UNAVAILABLE` when the address
+ * cannot be listened on, or `TLS_INVALID`.
  */
 export async function serveBoard(board: SimulatedBoard, options: ServeOptions): Promise<BoardServer> {
   const server = createHttpServer(options);
@@ -51,7 +55,10 @@ function exchange(
   };
   try {
     const client = request.socket.remoteAddress ?? "";
-    open = board.open({ method: request.method ?? "", target: request.url ?? "", client, headers: flatHeaders(request) }, sink);
+    open = board.open(
+      { method: request.method ?? "", target: request.url ?? "", client, headers: flatHeaders(request) },
+      sink,
+    );
   } catch {
     // The board was closed, or has crashed: what a real one would do is not answer at all.
     return void socket.destroy();

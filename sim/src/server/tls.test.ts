@@ -60,7 +60,9 @@ describe("a board over HTTPS", () => {
   test("answers whoever trusts its authority", async () => {
     const url = await serve(identity("server"));
     expect(url).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
-    expect(await answer((then) => get(`${url}/v1/device`, { ca: AUTHORITY }, then))).toMatch(/^200 \{.*"simulated":true/);
+    expect(await answer((then) => get(`${url}/v1/device`, { ca: AUTHORITY }, then))).toMatch(
+      /^200 \{.*"simulated":true/,
+    );
     await expect(answer((then) => get(`${url}/v1/device`, then))).rejects.toThrow(/self-signed|unable to (get|verify)/);
   });
 
@@ -82,8 +84,9 @@ describe("a board over HTTPS", () => {
     const { port } = new URL(await serve(identity("server")));
     const text = await new Promise<string>((resolve) => {
       let got = "";
-      const socket = connectSecure({ port: Number(port), host: "127.0.0.1", ca: AUTHORITY, servername: "localhost" }, () =>
-        socket.write("nonsense\r\n\r\n"),
+      const socket = connectSecure(
+        { port: Number(port), host: "127.0.0.1", ca: AUTHORITY, servername: "localhost" },
+        () => socket.write("nonsense\r\n\r\n"),
       );
       socket.setEncoding("utf8").on("data", (piece: string) => (got += piece));
       socket.on("close", () => resolve(got));
@@ -101,41 +104,47 @@ describe("a board over HTTPS", () => {
 
 const executable = findChromium();
 
-describe.skipIf(executable === undefined)("the page at an address that is not this machine's name", { timeout: 60_000 }, () => {
-  /** Whether the page at a board's URL offers the live camera to somebody who types another host name. */
-  const offersLive = async (url: string): Promise<boolean> => {
-    const args = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"];
-    const browser = await chromium.launch({
-      executablePath: executable as string,
-      args: [...args, "--host-resolver-rules=MAP board.example 127.0.0.1", "--ignore-certificate-errors"],
+describe.skipIf(executable === undefined)(
+  "the page at an address that is not this machine's name",
+  { timeout: 60_000 },
+  () => {
+    /** Whether the page at a board's URL offers the live camera to somebody who types another host name. */
+    const offersLive = async (url: string): Promise<boolean> => {
+      const args = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"];
+      const browser = await chromium.launch({
+        executablePath: executable as string,
+        args: [...args, "--host-resolver-rules=MAP board.example 127.0.0.1", "--ignore-certificate-errors"],
+      });
+      try {
+        const page = await browser.newPage();
+        await page.goto(`${url.replace("127.0.0.1", "board.example")}/#token=${board?.ownerToken}`);
+        await page.getByRole("region", { name: "Picture", exact: true }).waitFor();
+        const live = page.getByRole("button", { name: "Live" });
+        if ((await live.count()) === 0) return false;
+        await live.click();
+        await page.getByText(/^\d+ frames$/).waitFor();
+        return true;
+      } finally {
+        await browser.close();
+      }
+    };
+
+    test("has the live camera over HTTPS", async () => {
+      expect(await offersLive(await serve(identity("server")))).toBe(true);
     });
-    try {
-      const page = await browser.newPage();
-      await page.goto(`${url.replace("127.0.0.1", "board.example")}/#token=${board?.ownerToken}`);
-      await page.getByRole("region", { name: "Picture", exact: true }).waitFor();
-      const live = page.getByRole("button", { name: "Live" });
-      if ((await live.count()) === 0) return false;
-      await live.click();
-      await page.getByText(/^\d+ frames$/).waitFor();
-      return true;
-    } finally {
-      await browser.close();
-    }
-  };
 
-  test("has the live camera over HTTPS", async () => {
-    expect(await offersLive(await serve(identity("server")))).toBe(true);
-  });
-
-  test("has the file chooser alone over HTTP", async () => {
-    server = await serveBoard(await newBoard(), { port: 0 });
-    expect(await offersLive(server.url)).toBe(false);
-  });
-});
+    test("has the file chooser alone over HTTP", async () => {
+      server = await serveBoard(await newBoard(), { port: 0 });
+      expect(await offersLive(server.url)).toBe(false);
+    });
+  },
+);
 
 describe.skipIf(!hasMosquitto())("a board on a broker that speaks TLS and asks for certificates (mosquitto)", () => {
   const start = () =>
-    startMosquitto({ tls: { certificate: path("server.pem"), key: path("server.key.pem"), clientAuthority: path("authority.pem") } });
+    startMosquitto({
+      tls: { certificate: path("server.pem"), key: path("server.key.pem"), clientAuthority: path("authority.pem") },
+    });
   const linkWith = async (tls: ConstructorParameters<typeof BrokerLink>[1]): Promise<string[]> => {
     const log: string[] = [];
     link = new BrokerLink(await newBoard(), { reconnectMs: 50, log: (_, text) => log.push(text), ...tls });
@@ -160,7 +169,9 @@ describe.skipIf(!hasMosquitto())("a board on a broker that speaks TLS and asks f
     broker = await start();
     const log = await linkWith({ fallbackUrl: broker.url, tls: { identity: identity("client") } });
     await eventually(() => log.some((line) => /self-signed|unable to (get|verify)/.test(line)));
-    expect(log).toContainEqual(expect.stringMatching(/^broker mqtts:.*; expected an authority that is trusted here \(--broker-ca\)$/));
+    expect(log).toContainEqual(
+      expect.stringMatching(/^broker mqtts:.*; expected an authority that is trusted here \(--broker-ca\)$/),
+    );
     expect(link?.connected).toBe(false);
   });
 
@@ -168,7 +179,9 @@ describe.skipIf(!hasMosquitto())("a board on a broker that speaks TLS and asks f
     broker = await start();
     const log = await linkWith({ fallbackUrl: broker.url, tls: { authorities: AUTHORITY } });
     await eventually(() =>
-      log.some((line) => line.endsWith("certificate required; expected a certificate of the board's own (--broker-cert)")),
+      log.some((line) =>
+        line.endsWith("certificate required; expected a certificate of the board's own (--broker-cert)"),
+      ),
     );
     expect(link?.connected).toBe(false);
   });

@@ -11,7 +11,10 @@ export interface AppImageOptions {
   readonly payloadBytes?: number;
 }
 
-/** An application image of ESP-IDF that is right in every respect and holds nothing to run (esp_app_format.h, esp_app_desc.h). */
+/**
+ * An application image of ESP-IDF that is right in every respect and holds nothing to run (esp_app_format.h,
+ * esp_app_desc.h).
+ */
 export function makeAppImage(options: AppImageOptions = {}): Uint8Array {
   const payload = new Uint8Array(options.payloadBytes ?? 100_000).map((_, i) => (i * 167 + 13) & 0xff);
   const header = Buffer.alloc(24);

@@ -47,7 +47,9 @@ export async function hindrances(page: Page): Promise<string[]> {
     }[];
     for (const { id, impact, nodes } of violations) {
       if (impact === "serious" || impact === "critical")
-        found.push(`${colorScheme} ${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("\n")}`);
+        found.push(
+          `${colorScheme} ${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("\n")}`,
+        );
     }
   }
   return found;

@@ -4,8 +4,8 @@ import { delimiter, join } from "node:path";
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /**
- * The path of the browser on this machine, or undefined after saying how to install it. A missing browser is no failure on a developer's machine; on a
- * build server (`CI` is set) the name comes back anyway, so that the tests run and fail.
+ * The path of the browser on this machine, or undefined after saying how to install it. A missing browser is no failure
+ * on a developer's machine; on a build server (`CI` is set) the name comes back anyway, so that the tests run and fail.
  */
 export function findChromium(): string | undefined {
   const folders = (process.env.PATH ?? "").split(delimiter);

@@ -23,7 +23,10 @@ interface Exports {
   core_slow_bytes(threads: number, bodyBytesMax: number, exchangeCount: number): number;
 }
 
-/** What the device core takes of a board's memory at its start, for good and without any model, with pointers as wide as on the chip. */
+/**
+ * What the device core takes of a board's memory at its start, for good and without any model, with pointers as wide as
+ * on the chip.
+ */
 export async function coreMemory(board: Board): Promise<CoreMemory> {
   const nothing = new Proxy({}, { get: () => () => 0 });
   const { instance } = await wasm.instantiate(readFileSync(boardModule()), { port: nothing });

@@ -43,7 +43,8 @@ const PORT_ATTEMPTS = 5;
 
 /** A mosquitto of its own on any free port. */
 export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
-  // The broker cannot choose a port itself, and between two looks at it another test may have taken the one that was free.
+  // The broker cannot choose a port itself, and between two looks at it another test may have taken the one that was
+  // free.
   for (let attempt = 1; ; attempt++) {
     try {
       return await startOn(await freePort(), options);
@@ -56,19 +57,32 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
 async function startOn(port: number, { user, tls }: MosquittoOptions): Promise<Mosquitto> {
   const folder = mkdtempSync(join(tmpdir(), "synapse-mosquitto-"));
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
-  const lines = [`listener ${port} 127.0.0.1`, "persistence false", `allow_anonymous ${user === undefined}`, "max_queued_messages 0"];
+  const lines = [
+    `listener ${port} 127.0.0.1`,
+    "persistence false",
+    `allow_anonymous ${user === undefined}`,
+    "max_queued_messages 0",
+  ];
   if (user !== undefined) {
     const file = join(folder, "passwords");
     execFileSync("mosquitto_passwd", ["-b", "-c", file, user.name, user.password], { env, stdio: "ignore" });
     lines.push(`password_file ${file}`);
   }
   if (tls !== undefined) {
-    lines.push(`certfile ${tls.certificate}`, `keyfile ${tls.key}`, `cafile ${tls.clientAuthority}`, "require_certificate true");
+    lines.push(
+      `certfile ${tls.certificate}`,
+      `keyfile ${tls.key}`,
+      `cafile ${tls.clientAuthority}`,
+      "require_certificate true",
+    );
   }
   // Started by root it would become a user who cannot read the folder.
   if (process.getuid?.() === 0) lines.push("user root");
   writeFileSync(join(folder, "mosquitto.conf"), `${lines.join("\n")}\n`);
-  const child = spawn("mosquitto", ["-c", join(folder, "mosquitto.conf")], { env, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn("mosquitto", ["-c", join(folder, "mosquitto.conf")], {
+    env,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let output = "";
   await new Promise<void>((resolve, reject) => {
     child.stderr.setEncoding("utf8");

@@ -32,7 +32,9 @@ export class SkippingClock implements BoardClock {
 
   skip(seconds: number): void {
     this.#skippedUs += seconds * 1e6;
-    const due = [...this.#timers].filter(({ dueUs }) => dueUs <= this.nowUs()).sort((one, other) => one.dueUs - other.dueUs);
+    const due = [...this.#timers]
+      .filter(({ dueUs }) => dueUs <= this.nowUs())
+      .sort((one, other) => one.dueUs - other.dueUs);
     for (const timer of due) if (this.#timers.has(timer)) timer.fire();
   }
 

@@ -16,28 +16,43 @@ const Result = ports.Result;
 fn configProblem(config: *const ports.Config) ?[]const u8 {
     if (config.size != @sizeOf(ports.Config)) return "config.size is not sizeof(synapse_device_config)";
     if (config.threads < 1 or config.threads > limits.threads_max) return "config.threads is not in 1..64";
-    if (config.body_bytes_max < limits.body_bytes_min or config.body_bytes_max > limits.body_bytes_max) return "config.body_bytes_max is not in 65536..16777216";
-    if (config.exchange_count < 1 or config.exchange_count > limits.exchanges_max) return "config.exchange_count is not in 1..16";
+    if (config.body_bytes_max < limits.body_bytes_min or
+        config.body_bytes_max > limits.body_bytes_max) return "config.body_bytes_max is not in 65536..16777216";
+    if (config.exchange_count < 1 or
+        config.exchange_count > limits.exchanges_max) return "config.exchange_count is not in 1..16";
     return null;
 }
 
 fn flashProblem(config: *const ports.Config, port: *const ports.Port) ?[]const u8 {
     const sizes = [_]u32{ config.slot_bytes[0], config.slot_bytes[1], config.records_bytes, config.settings_bytes };
     if (std.mem.allEqual(u32, &sizes, 0)) return null;
-    if (port.flash_read == null or port.flash_erase == null or port.flash_write == null or port.flash_map == null) return "config gives flash areas and config.port lacks a flash function";
-    for (sizes) |bytes| if (bytes < 2 * sector_bytes or bytes % sector_bytes != 0) return "a flash area is not a multiple of 4096 bytes, or has fewer than 8192";
-    for (config.slot_names) |name| if (name.bytes < 1 or name.bytes > limits.slot_name_bytes_max) return "a slot's name does not have 1 to 32 bytes";
+    if (port.flash_read == null or port.flash_erase == null or port.flash_write == null or
+        port.flash_map == null) return "config gives flash areas and config.port lacks a flash function";
+    for (sizes) |bytes| if (bytes < 2 * sector_bytes or
+        bytes % sector_bytes != 0) return "a flash area is not a multiple of 4096 bytes, or has fewer than 8192";
+    for (config.slot_names) |name| if (name.bytes < 1 or
+        name.bytes > limits.slot_name_bytes_max) return "a slot's name does not have 1 to 32 bytes";
     return null;
 }
 
 fn portProblem(config: *const ports.Config, port: *const ports.Port) ?[]const u8 {
     if ((port.mqtt_publish == null) != (port.mqtt_subscribe == null)) return "config.port has one of mqtt_publish and mqtt_subscribe";
     if ((port.fetch_start == null) != (port.fetch_cancel == null)) return "config.port has one of fetch_start and fetch_cancel";
-    const given = [_]bool{ port.firmware_begin != null, port.firmware_write != null, port.firmware_check != null, port.firmware_activate != null, port.firmware_abort != null, port.firmware_confirm != null };
+    const given = [_]bool{
+        port.firmware_begin != null,
+        port.firmware_write != null,
+        port.firmware_check != null,
+        port.firmware_activate != null,
+        port.firmware_abort != null,
+        port.firmware_confirm != null,
+    };
     for (given) |each| if (each != given[0]) return "config.port has some of the firmware functions and lacks others";
-    if (config.firmware_bytes_max > 0 and !given[0]) return "config.firmware_bytes_max is not 0 and config.port has no firmware functions";
+    if (config.firmware_bytes_max > 0 and
+        !given[0]) return "config.firmware_bytes_max is not 0 and config.port has no firmware functions";
     if (config.update_key_count > update_keys_max) return "config.update_key_count is not in 0..4";
-    if (config.update_key_count > 0 and (config.update_keys == null or port.verify == null)) return "config.update_key_count is not 0, and config.update_keys or config.port->verify is NULL";
+    if (config.update_key_count > 0 and
+        (config.update_keys == null or
+            port.verify == null)) return "config.update_key_count is not 0, and config.update_keys or config.port->verify is NULL";
     return null;
 }
 
@@ -59,7 +74,11 @@ pub export fn synapse_device_api_version() u32 {
     return 1;
 }
 
-pub export fn synapse_device_get_requirements(config: ?*const ports.Config, out_fast_bytes: ?*usize, out_slow_bytes: ?*usize) Result {
+pub export fn synapse_device_get_requirements(
+    config: ?*const ports.Config,
+    out_fast_bytes: ?*usize,
+    out_slow_bytes: ?*usize,
+) Result {
     const given = config orelse return .argument;
     if (configProblem(given) != null) return .argument;
     const needs = Core.requirements(given);
@@ -79,11 +98,18 @@ pub export fn synapse_device_init(config: ?*const ports.Config, out_device: ?*?*
     if (given.fast == null or given.slow == null) return argument(err, "a memory block is NULL");
     const needs = Core.requirements(given);
     const Region = struct { region: ports.Region, needed: u64, given: u64 };
-    for ([_]Region{ .{ .region = .fast, .needed = needs.fast_bytes, .given = given.fast_bytes }, .{ .region = .slow, .needed = needs.slow_bytes, .given = given.slow_bytes } }) |block| {
+    for ([_]Region{
+        .{ .region = .fast, .needed = needs.fast_bytes, .given = given.fast_bytes },
+        .{ .region = .slow, .needed = needs.slow_bytes, .given = given.slow_bytes },
+    }) |block| {
         if (block.needed <= block.given) continue;
         var text: [ports.error_message_bytes_max]u8 = undefined;
         const missing = block.needed - block.given;
-        const message = std.fmt.bufPrint(&text, "the device core does not fit the board's {t} memory: {d} bytes are needed and {d} exist; {d} bytes are missing", .{ block.region, block.needed, block.given, missing }) catch unreachable;
+        const message = std.fmt.bufPrint(
+            &text,
+            "the device core does not fit the board's {t} memory: {d} bytes are needed and {d} exist; {d} bytes are missing",
+            .{ block.region, block.needed, block.given, missing },
+        ) catch unreachable;
         return explain(err, .{
             .code = @backingInt(Result.out_of_memory),
             .region = @backingInt(block.region),
@@ -102,7 +128,13 @@ pub export fn synapse_device_boot(core: ?*Core, err: ?*ports.ErrorInfo) Result {
     return explain(err, self.device.active.load_error, std.mem.sliceTo(&self.device.active.load_error.message, 0));
 }
 
-pub export fn synapse_device_load_model(core: ?*Core, slot: ports.Text, file: ?[*]const u8, file_bytes: usize, err: ?*ports.ErrorInfo) Result {
+pub export fn synapse_device_load_model(
+    core: ?*Core,
+    slot: ports.Text,
+    file: ?[*]const u8,
+    file_bytes: usize,
+    err: ?*ports.ErrorInfo,
+) Result {
     const self = core orelse return argument(err, "device is NULL");
     const start = file orelse return argument(err, "file is NULL");
     if (!std.mem.isAligned(@intFromPtr(start), 64)) return argument(err, "file is not 64-byte aligned");

@@ -82,7 +82,11 @@ test "functions of the header are those of the declaration, with the same argume
         try std.testing.expect(
             comptime same(@TypeOf(@field(c, prefix ++ name)), @typeInfo(@FieldType(events, name)).pointer.child),
         );
-        try expectArguments("void " ++ prefix ++ name ++ "(", "device", std.meta.fieldNames(@FieldType(ports.Event, name)));
+        try expectArguments(
+            "void " ++ prefix ++ name ++ "(",
+            "device",
+            std.meta.fieldNames(@FieldType(ports.Event, name)),
+        );
     }
     inline for (comptime std.meta.declarations(abi)) |name| if (comptime std.mem.startsWith(u8, name, prefix)) {
         errdefer std.debug.print("{s}\n", .{name});

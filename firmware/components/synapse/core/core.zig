@@ -52,7 +52,14 @@ pub const Core = struct {
         return active_model.boot(core.device);
     }
 
-    pub fn requestHead(core: *Core, request: u32, method: []const u8, target: []const u8, client: []const u8, headers: []const ports.Header) void {
+    pub fn requestHead(
+        core: *Core,
+        request: u32,
+        method: []const u8,
+        target: []const u8,
+        client: []const u8,
+        headers: []const ports.Header,
+    ) void {
         intake.begin(core.device, request, .http, method, target, client, headers);
     }
 

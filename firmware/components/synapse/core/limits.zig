@@ -6,12 +6,14 @@ pub const body_bytes_min = 64 << 10;
 pub const body_bytes_max = 16 << 20;
 pub const exchanges_max = 16;
 
-/// After a start from power-off, and after a press of the button, an unclaimed board can be claimed without its code for this long.
+/// After a start from power-off, and after a press of the button, an unclaimed board can be claimed without its code
+/// for this long.
 pub const claim_window_us = 10 * 60 * 1_000_000;
 /// A claim of a board without an owner has to come within this time, and so many of one client may be under way.
 pub const claim_total_us_max = 10 * 1_000_000;
 pub const claims_per_client_max = 2;
-/// Requests at once that change what the board holds, apart from inference, and the longest body of those that keep one.
+/// Requests at once that change what the board holds, apart from inference, and the longest body of those that keep
+/// one.
 pub const tasks_max = 4;
 pub const task_body_bytes = 16 << 10;
 /// Where texts of one request are put together: lists, numbers and addresses of PUT /v1/settings.
@@ -77,8 +79,8 @@ pub const url_bytes_max = 512;
 pub const update_tries_max = 8;
 /// The longest wait between two tries.
 pub const update_wait_s_max = 60;
-/// Whatever the progress: downloads that are begun for one update, bytes that are received in all of them as a multiple of the file's, and the time from the
-/// first one on.
+/// Whatever the progress: downloads that are begun for one update, bytes that are received in all of them as a multiple
+/// of the file's, and the time from the first one on.
 pub const update_downloads_max = 256;
 pub const update_bytes_factor_max = 8;
 pub const update_time_us_max = 24 * 3600 * 1_000_000;
@@ -90,12 +92,13 @@ pub const update_spread_s_max = 86_400;
 
 /// One turn of the worker: long rollouts are cut in turns, so that a request whose client left stops soon.
 pub const work_turn_us = 20_000;
-/// A run of the model is left between two ops after this long, so that a board with one thread serves others meanwhile. Longer than a turn: what is left has to
-/// be begun again.
+/// A run of the model is left between two ops after this long, so that a board with one thread serves others meanwhile.
+/// Longer than a turn: what is left has to be begun again.
 pub const run_turn_us = 50_000;
 
-/// The most thousand million multiply-accumulates of a model's longest run, and of its test vectors together, on a board whose configuration says nothing. Two
-/// cores of an ESP32-P4 take some five minutes for as many with scalar instructions, and about a minute at the published speed of vector instructions.
+/// The most thousand million multiply-accumulates of a model's longest run, and of its test vectors together, on a
+/// board whose configuration says nothing. Two cores of an ESP32-P4 take some five minutes for as many with scalar
+/// instructions, and about a minute at the published speed of vector instructions.
 pub const model_gmac_max_default = 64;
 /// Most that the owner can set.
 pub const model_gmac_max_most = 1_000_000;
@@ -110,7 +113,8 @@ pub const mqtt_topic_bytes_max = 160;
 pub const mqtt_correlation_bytes_max = 64;
 /// Longest identity of a board in topics.
 pub const mqtt_id_bytes_max = 48;
-/// Commands that are remembered, so that one which comes again does not run again. Ports let the broker have far fewer unacknowledged.
+/// Commands that are remembered, so that one which comes again does not run again. Ports let the broker have far fewer
+/// unacknowledged.
 pub const mqtt_duplicates_max = 64;
 /// After this long without anything to send the broker asks whether the board is there.
 pub const mqtt_keepalive_s = 60;

@@ -49,7 +49,10 @@ test "paths match exactly" {
     try std.testing.expect(match.find(&table, "GET", "/v1/models/a/b") == .not_found);
     try std.testing.expectEqualStrings("a", match.find(&table, "POST", "/v1/models/a/activate").found.wildcard);
     try std.testing.expect(match.find(&table, "POST", "/v1/models//activate") == .not_found);
-    try std.testing.expectEqualStrings("GET, HEAD, PUT", match.find(&table, "DELETE", "/v1/models/a").method_not_allowed);
+    try std.testing.expectEqualStrings(
+        "GET, HEAD, PUT",
+        match.find(&table, "DELETE", "/v1/models/a").method_not_allowed,
+    );
     try std.testing.expectEqualStrings("POST, DELETE", match.find(&table, "GET", "/v1/claim").method_not_allowed);
     try std.testing.expect(match.find(&table, "GET", "/v1/device/") == .not_found);
     try std.testing.expectEqualStrings("POST", match.find(&table, "GET", "/v1/encode").method_not_allowed);

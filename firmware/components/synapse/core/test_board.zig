@@ -1,4 +1,5 @@
-//! A board with flash for tests: the port of test_host.zig around simulated flash, with the test model in its first slot, as it comes from the factory.
+//! A board with flash for tests: the port of test_host.zig around simulated flash, with the test model in its first
+//! slot, as it comes from the factory.
 const std = @import("std");
 const abi = @import("abi.zig");
 const empty_image = @import("sim_parts").empty_image;
@@ -50,7 +51,12 @@ pub const Board = struct {
     pub fn put(board: *Board, slot: []const u8, body: []const u8) *hosts.Reply {
         var length: [16]u8 = undefined;
         var target: [64]u8 = undefined;
-        return board.host.ask("PUT", path(&target, slot, ""), &.{ "content-length", std.fmt.bufPrint(&length, "{d}", .{body.len}) catch unreachable }, body);
+        return board.host.ask(
+            "PUT",
+            path(&target, slot, ""),
+            &.{ "content-length", std.fmt.bufPrint(&length, "{d}", .{body.len}) catch unreachable },
+            body,
+        );
     }
 
     /// The head of an upload; its bytes are the test's to send.
@@ -67,7 +73,10 @@ pub const Board = struct {
     fn beginUpload(board: *Board, method: []const u8, target: []const u8, body_bytes: usize) u32 {
         var length: [16]u8 = undefined;
         const headers = [_]ports.Header{
-            .{ .name = .of("content-length"), .value = .of(std.fmt.bufPrint(&length, "{d}", .{body_bytes}) catch unreachable) },
+            .{
+                .name = .of("content-length"),
+                .value = .of(std.fmt.bufPrint(&length, "{d}", .{body_bytes}) catch unreachable),
+            },
             .{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) },
         };
         const request = board.host.next;
@@ -79,7 +88,15 @@ pub const Board = struct {
     /// A part of `whole`, into the second slot.
     pub fn putPart(board: *Board, whole: []const u8, first: usize, end: usize) *hosts.Reply {
         var range: [64]u8 = undefined;
-        return board.host.ask("PUT", "/v1/models/model_b", &.{ "content-range", std.fmt.bufPrint(&range, "bytes {d}-{d}/{d}", .{ first, end - 1, whole.len }) catch unreachable }, whole[first..end]);
+        return board.host.ask(
+            "PUT",
+            "/v1/models/model_b",
+            &.{
+                "content-range",
+                std.fmt.bufPrint(&range, "bytes {d}-{d}/{d}", .{ first, end - 1, whole.len }) catch unreachable,
+            },
+            whole[first..end],
+        );
     }
 
     pub fn activate(board: *Board, slot: []const u8) *hosts.Reply {
@@ -109,7 +126,17 @@ pub const Board = struct {
 
     pub fn post(board: *Board, target: []const u8, image: []const u8) *hosts.Reply {
         var length: [16]u8 = undefined;
-        return board.host.ask("POST", target, &.{ "content-length", std.fmt.bufPrint(&length, "{d}", .{image.len}) catch unreachable, "content-type", "application/octet-stream" }, image);
+        return board.host.ask(
+            "POST",
+            target,
+            &.{
+                "content-length",
+                std.fmt.bufPrint(&length, "{d}", .{image.len}) catch unreachable,
+                "content-type",
+                "application/octet-stream",
+            },
+            image,
+        );
     }
 
     pub fn firmwareIs(board: *Board, version: []const u8, state: []const u8) !void {
@@ -127,7 +154,16 @@ pub const Board = struct {
         std.crypto.hash.sha2.Sha256.hash(of, &digest, .{});
         var target: [64]u8 = undefined;
         var body: [512]u8 = undefined;
-        return board.host.ask("POST", std.fmt.bufPrint(&target, "/v1/updates/{s}", .{kind}) catch unreachable, &.{ "content-type", "application/json" }, std.fmt.bufPrint(&body, "{{\"url\":\"http://files.example/f\",\"bytes\":{d},\"sha256\":\"{x}\"{s}}}", .{ of.len, &digest, extra }) catch unreachable);
+        return board.host.ask(
+            "POST",
+            std.fmt.bufPrint(&target, "/v1/updates/{s}", .{kind}) catch unreachable,
+            &.{ "content-type", "application/json" },
+            std.fmt.bufPrint(
+                &body,
+                "{{\"url\":\"http://files.example/f\",\"bytes\":{d},\"sha256\":\"{x}\"{s}}}",
+                .{ of.len, &digest, extra },
+            ) catch unreachable,
+        );
     }
 
     /// Answers the download that the board has begun, up to `end`.

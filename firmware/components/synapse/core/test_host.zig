@@ -42,7 +42,8 @@ pub const Reply = struct {
     }
 };
 
-/// The areas of the board's flash: records, two slots, settings, two places for the firmware and the record of which one starts.
+/// The areas of the board's flash: records, two slots, settings, two places for the firmware and the record of which
+/// one starts.
 pub const areas = [_]u32{ 2 * 4096, 48 * 4096, 32 * 4096, 4 * 4096, ota_bytes, ota_bytes, 2 * 4096 };
 pub const flash_total = total: {
     var sum: usize = 0;
@@ -64,7 +65,13 @@ pub const Published = struct {
     retain: bool,
 
     fn free(message: *const Published) void {
-        for ([_][]u8{ message.topic, message.payload, message.content_type, message.correlation, message.properties }) |text| allocator.free(text);
+        for ([_][]u8{
+            message.topic,
+            message.payload,
+            message.content_type,
+            message.correlation,
+            message.properties,
+        }) |text| allocator.free(text);
     }
 };
 
@@ -145,7 +152,10 @@ pub const Host = struct {
 
     pub fn startWithModel(host: *Host) !void {
         try host.start();
-        try std.testing.expectEqual(ports.Result.ok, abi.synapse_device_load_model(host.core, .of("model_a"), &model, model.len, null));
+        try std.testing.expectEqual(
+            ports.Result.ok,
+            abi.synapse_device_load_model(host.core, .of("model_a"), &model, model.len, null),
+        );
     }
 
     /// A board with flash, in whatever state it is. The result is the boot's.
@@ -171,7 +181,10 @@ pub const Host = struct {
         var config = host.configuration();
         config.records_bytes, config.slot_bytes[0], config.slot_bytes[1], config.settings_bytes = areas[0..4].*;
         const flash = host.flash.?;
-        host.ota = .{ .places = .{ flash.area(ota_area), flash.area(ota_area + 1) }, .record = flash.area(ota_area + 2) };
+        host.ota = .{
+            .places = .{ flash.area(ota_area), flash.area(ota_area + 1) },
+            .record = flash.area(ota_area + 2),
+        };
         host.ota.boot();
         config.firmware_bytes_max = ota_bytes;
         config.firmware_state = @backingInt(host.ota.state);
@@ -267,7 +280,11 @@ pub const Host = struct {
         host.next += 1;
         var headers: [3]ports.Header = undefined;
         var count: usize = 0;
-        for ([_][2][]const u8{ .{ "Content-Type", content_type }, .{ "accept", accept }, .{ "authorization", host.token[0..host.token_len] } }) |pair| {
+        for ([_][2][]const u8{
+            .{ "Content-Type", content_type },
+            .{ "accept", accept },
+            .{ "authorization", host.token[0..host.token_len] },
+        }) |pair| {
             if (pair[1].len == 0) continue;
             headers[count] = .{ .name = .of(pair[0]), .value = .of(pair[1]) };
             count += 1;
@@ -277,7 +294,14 @@ pub const Host = struct {
     }
 
     /// A whole request, worked off.
-    pub fn send(host: *Host, method: []const u8, target: []const u8, content_type: []const u8, accept: []const u8, body: []const u8) *Reply {
+    pub fn send(
+        host: *Host,
+        method: []const u8,
+        target: []const u8,
+        content_type: []const u8,
+        accept: []const u8,
+        body: []const u8,
+    ) *Reply {
         const request = host.head(method, target, content_type, accept);
         // In two pieces, as bodies come.
         host.core.bodyChunk(request, body[0 .. body.len / 2]);
@@ -298,7 +322,11 @@ pub const Host = struct {
         try std.testing.expectEqual(@as(u32, 201), reply_.status);
         const parsed = try std.json.parseFromSlice(std.json.Value, allocator, reply_.body.items, .{});
         defer parsed.deinit();
-        const text = std.fmt.bufPrint(&host.token, "Bearer {s}", .{parsed.value.object.get("token").?.string}) catch unreachable;
+        const text = std.fmt.bufPrint(
+            &host.token,
+            "Bearer {s}",
+            .{parsed.value.object.get("token").?.string},
+        ) catch unreachable;
         host.token_len = text.len;
     }
 
@@ -318,7 +346,13 @@ pub const Host = struct {
     }
 
     /// A whole request as `begin` begins it, worked off.
-    pub fn ask(host: *Host, method: []const u8, target: []const u8, headers: []const []const u8, body: []const u8) *Reply {
+    pub fn ask(
+        host: *Host,
+        method: []const u8,
+        target: []const u8,
+        headers: []const []const u8,
+        body: []const u8,
+    ) *Reply {
         const request = host.begin(method, target, headers);
         var rest = body;
         while (rest.len > 0) {
@@ -375,12 +409,22 @@ pub const Host = struct {
         @memset(out[0..bytes], of(user).random_byte);
     }
 
-    fn sendHead(user: ?*anyopaque, request: u32, status: u32, headers: [*]const ports.Header, count: usize) callconv(.c) void {
+    fn sendHead(
+        user: ?*anyopaque,
+        request: u32,
+        status: u32,
+        headers: [*]const ports.Header,
+        count: usize,
+    ) callconv(.c) void {
         const given = of(user).reply(request);
         given.status = status;
         given.heads += 1;
         for (headers[0..count]) |header| {
-            const line = std.fmt.bufPrint(given.headers[given.headers_len..], "{s}: {s}\n", .{ header.name.slice(), header.value.slice() }) catch unreachable;
+            const line = std.fmt.bufPrint(
+                given.headers[given.headers_len..],
+                "{s}: {s}\n",
+                .{ header.name.slice(), header.value.slice() },
+            ) catch unreachable;
             given.headers_len += line.len;
         }
     }
@@ -395,7 +439,15 @@ pub const Host = struct {
         of(user).reply(request).ended += 1;
     }
 
-    fn decodeImage(user: ?*anyopaque, job: u32, _: [*]const u8, _: usize, _: ports.Text, width: u32, height: u32) callconv(.c) void {
+    fn decodeImage(
+        user: ?*anyopaque,
+        job: u32,
+        _: [*]const u8,
+        _: usize,
+        _: ports.Text,
+        width: u32,
+        height: u32,
+    ) callconv(.c) void {
         const host = of(user);
         std.debug.assert(width * height * 3 == image_bytes);
         if (host.decode_now) host.decoded(job) else host.pending_decode[job] = true;
@@ -405,7 +457,11 @@ pub const Host = struct {
         const host = of(user);
         if (host.broker_full) return -1;
         var properties: std.ArrayList(u8) = .empty;
-        if (message.properties) |list| for (list[0..message.property_count]) |property| properties.print(allocator, "{s}: {s}\n", .{ property.name.slice(), property.value.slice() }) catch unreachable;
+        if (message.properties) |list| for (list[0..message.property_count]) |property| properties.print(
+            allocator,
+            "{s}: {s}\n",
+            .{ property.name.slice(), property.value.slice() },
+        ) catch unreachable;
         host.published.append(allocator, .{
             .topic = allocator.dupe(u8, message.topic.slice()) catch unreachable,
             .payload = allocator.dupe(u8, message.payload.?[0..message.payload_bytes]) catch unreachable,
@@ -459,7 +515,13 @@ pub const Host = struct {
         return SimFlash.calls.erase(of(user).flash.?, area, offset);
     }
 
-    fn flashWrite(user: ?*anyopaque, area: u32, offset: u32, data: [*]const u8, bytes: usize) callconv(.c) flash_module.Result {
+    fn flashWrite(
+        user: ?*anyopaque,
+        area: u32,
+        offset: u32,
+        data: [*]const u8,
+        bytes: usize,
+    ) callconv(.c) flash_module.Result {
         return SimFlash.calls.write(of(user).flash.?, area, offset, data, bytes);
     }
 

@@ -1,12 +1,12 @@
 /* Synapse device core: what a board is, without sockets, files or clocks.
  *
- * The core is fed events (a request's head, a piece of its body, a decoded image, a tick) and answers through the functions of a port.
- * It never allocates, never blocks and never touches hardware. Events and port calls all happen on one thread, the event side; only
- * synapse_device_work() runs elsewhere, on a worker that the port owns.
+ * The core is fed events (a request's head, a piece of its body, a decoded image, a tick) and answers through the
+ * functions of a port. It never allocates, never blocks and never touches hardware. Events and port calls all happen on
+ * one thread, the event side; only synapse_device_work() runs elsewhere, on a worker that the port owns.
  *
  * Memory: the caller gives two blocks, `fast` (SRAM) and `slow` (PSRAM). The core takes its own share of both first
- * (synapse_device_get_requirements says how much); what is left is what a model may use. A model that needs more is refused, and the error
- * says which region lacks how many bytes.
+ * (synapse_device_get_requirements says how much); what is left is what a model may use. A model that needs more is
+ * refused, and the error says which region lacks how many bytes.
  */
 #ifndef SYNAPSE_DEVICE_H
 #define SYNAPSE_DEVICE_H
@@ -71,7 +71,8 @@ typedef enum synapse_device_flash_result {
   SYNAPSE_DEVICE_FLASH_FAILED = -2, /* the flash did not do it */
 } synapse_device_flash_result;
 
-/* A message of MQTT 5 or 3.1.1, in either direction. Texts that a message does not have are empty, as those that 3.1.1 lacks always are. */
+/* A message of MQTT 5 or 3.1.1, in either direction. Texts that a message does not have are empty, as those that 3.1.1
+ * lacks always are. */
 typedef struct synapse_device_mqtt_message {
   uint32_t size;      /* sizeof(synapse_device_mqtt_message) */
   uint32_t qos;       /* 0 or 1 */
@@ -121,8 +122,9 @@ typedef enum synapse_device_fetch_result {
   SYNAPSE_DEVICE_FETCH_ADDRESS = 10,    /* the address is malformed, or has a port that does not exist */
 } synapse_device_fetch_result;
 
-/* What the core may ask of its surroundings. All functions are called on the event side, but parallel_for and ticks_us, which the worker
- * calls too, as it does flash_read, flash_map, firmware_check and verify. Bytes given to a port function are valid only until it returns, except where said. */
+/* What the core may ask of its surroundings. All functions are called on the event side, but parallel_for and ticks_us,
+ * which the worker calls too, as it does flash_read, flash_map, firmware_check and verify. Bytes given to a port
+ * function are valid only until it returns, except where said. */
 typedef struct synapse_device_port {
   uint32_t size; /* sizeof(synapse_device_port) */
   void *user;    /* first argument of every function */
@@ -130,49 +132,55 @@ typedef struct synapse_device_port {
   uint64_t (*ticks_us)(void *user); /* monotonic */
   void (*random)(void *user, uint8_t *out, size_t bytes);
 
-  /* The answer of a request: one head, any number of chunks, one end. Nothing follows end; a port that gets end while the body is still
-   * arriving discards the rest of the body, or closes the connection. */
+  /* The answer of a request: one head, any number of chunks, one end. Nothing follows end; a port that gets end while
+   * the body is still arriving discards the rest of the body, or closes the connection. */
   void (*send_head)(void *user, uint32_t request, uint32_t status, const synapse_device_header *headers, size_t header_count);
   void (*send_chunk)(void *user, uint32_t request, const uint8_t *bytes, size_t byte_count);
   void (*end)(void *user, uint32_t request);
 
-  /* Decode a JPEG or PNG and resize it to width x height (both axes independently, by a triangle filter that is as wide as the picture shrinks), RGB,
-   * rows from the top. The core gives none with more than 16,384 pixels a side or 50,000,000 in all; what takes a port too long it gives up. The port answers
-   * with synapse_device_image_decoded, from inside this call or later; `bytes` stay valid until then. `job` is the request's number. */
+  /* Decode a JPEG or PNG and resize it to width x height (both axes independently, by a triangle filter that is as wide
+   * as the picture shrinks), RGB, rows from the top. The core gives none with more than 16,384 pixels a side or
+   * 50,000,000 in all; what takes a port too long it gives up. The port answers with synapse_device_image_decoded, from
+   * inside this call or later; `bytes` stay valid until then. `job` is the request's number. */
   void (*decode_image)(void *user, uint32_t job, const uint8_t *bytes, size_t byte_count, synapse_device_text content_type, uint32_t width,
                        uint32_t height);
 
-  /* Call synapse_device_work once on a worker, then synapse_device_work_done on the event side. Neither from inside this call. */
+  /* Call synapse_device_work once on a worker, then synapse_device_work_done on the event side. Neither from inside
+   * this call. */
   void (*start_work)(void *user);
 
   /* As syn_parallel_for of synapse.h, or NULL. */
   void (*parallel_for)(void *user, uint32_t count, void (*task)(void *context, uint32_t index, uint32_t thread), void *context);
 
-  /* The board's flash; all four functions, or NULL for a board without model slots and settings. `area` is a synapse_device_area, offsets
-   * count from its start. Every call returns when the flash has finished; erase clears one sector of 4096 bytes, write programs a multiple of
-   * 32 bytes at a multiple of 32 that was erased before. Reads also come from the worker. The result is a synapse_device_flash_result. */
+  /* The board's flash; all four functions, or NULL for a board without model slots and settings. `area` is a
+   * synapse_device_area, offsets count from its start. Every call returns when the flash has finished; erase clears one
+   * sector of 4096 bytes, write programs a multiple of 32 bytes at a multiple of 32 that was erased before. Reads also
+   * come from the worker. The result is a synapse_device_flash_result. */
   int32_t (*flash_read)(void *user, uint32_t area, uint32_t offset, uint8_t *out, size_t bytes);
   int32_t (*flash_erase)(void *user, uint32_t area, uint32_t offset);
   int32_t (*flash_write)(void *user, uint32_t area, uint32_t offset, const uint8_t *data, size_t bytes);
-  /* Where a model's area can be read as memory, 64-byte aligned; the same place until the next start. NULL: it cannot be mapped. */
+  /* Where a model's area can be read as memory, 64-byte aligned; the same place until the next start. NULL: it cannot
+   * be mapped. */
   const void *(*flash_map)(void *user, uint32_t area);
 
   /* Start the board anew, not before answers that have ended are on their way. NULL: the board cannot. */
   void (*reboot)(void *user);
 
-  /* Both, or NULL for a board without MQTT. publish takes a message over, to be sent when there is a connection (QoS 0: only if there is one now),
-   * and returns 0; anything else says that it has no room. subscribe with `on` 1 subscribes with QoS 1 (and Retain As Published, in MQTT 5), with 0 it
-   * unsubscribes. What is published after a subscribe must not reach the broker before the broker has acknowledged it: a board that says that it is
-   * there must hear commands. A retained message need not be sent while the same one to its topic still waits for its acknowledgement: on a
-   * link that breaks again and again, the status of each connection would else take all the room. */
+  /* Both, or NULL for a board without MQTT. publish takes a message over, to be sent when there is a connection (QoS 0:
+   * only if there is one now), and returns 0; anything else says that it has no room. subscribe with `on` 1 subscribes
+   * with QoS 1 (and Retain As Published, in MQTT 5), with 0 it unsubscribes. What is published after a subscribe must
+   * not reach the broker before the broker has acknowledged it: a board that says that it is there must hear commands.
+   * A retained message need not be sent while the same one to its topic still waits for its acknowledgement: on a link
+   * that breaks again and again, the status of each connection would else take all the room. */
   int32_t (*mqtt_publish)(void *user, const synapse_device_mqtt_message *message);
   void (*mqtt_subscribe)(void *user, synapse_device_text filter, uint32_t on);
   /* Settings have changed, maybe those of Wi-Fi or the broker: read them again, after this call. May be NULL. */
   void (*settings_changed)(void *user);
 
-  /* Updating the firmware: esp_ota_begin and its like. All six, or NULL for a board that cannot. An image is begun, written in pieces of any size, checked
-   * (everything is read back: on the worker), and then activated: the next start runs it, on trial. abort ends an update at any point before activation.
-   * confirm says that the running firmware, which is on trial, is good. 0 is success. */
+  /* Updating the firmware: esp_ota_begin and its like. All six, or NULL for a board that cannot. An image is begun,
+   * written in pieces of any size, checked (everything is read back: on the worker), and then activated: the next start
+   * runs it, on trial. abort ends an update at any point before activation. confirm says that the running firmware,
+   * which is on trial, is good. 0 is success. */
   int32_t (*firmware_begin)(void *user, uint32_t image_bytes);
   int32_t (*firmware_write)(void *user, const uint8_t *data, size_t bytes);
   int32_t (*firmware_check)(void *user);
@@ -180,14 +188,16 @@ typedef struct synapse_device_port {
   void (*firmware_abort)(void *user);
   int32_t (*firmware_confirm)(void *user);
 
-  /* Both, or NULL for a board that fetches nothing. start begins a GET of an http:// or https:// address, from `from_byte` on when that is not 0 (Range);
-   * redirects are followed. The port answers with synapse_device_fetch_head, _chunk and _end, not from inside this call, all with the same number; nothing
-   * follows end, and nothing follows cancel. */
+  /* Both, or NULL for a board that fetches nothing. start begins a GET of an http:// or https:// address, from
+   * `from_byte` on when that is not 0 (Range); redirects are followed. The port answers with synapse_device_fetch_head,
+   * _chunk and _end, not from inside this call, all with the same number; nothing follows end, and nothing follows
+   * cancel. */
   void (*fetch_start)(void *user, uint32_t fetch, synapse_device_text url, uint64_t from_byte);
   void (*fetch_cancel)(void *user, uint32_t fetch);
 
-  /* Whether `signature` (r and s, 32 bytes each, big-endian) is one of the message by the holder of `public_key` (as in synapse_device_config): ECDSA on P-256
-   * with SHA-256 (psa_verify_message takes key and signature in these forms). 0 says yes. On the worker. NULL for a board without update keys. */
+  /* Whether `signature` (r and s, 32 bytes each, big-endian) is one of the message by the holder of `public_key` (as in
+   * synapse_device_config): ECDSA on P-256 with SHA-256 (psa_verify_message takes key and signature in these forms). 0
+   * says yes. On the worker. NULL for a board without update keys. */
   int32_t (*verify)(void *user, const uint8_t public_key[65], const uint8_t *message, size_t bytes, const uint8_t signature[64]);
 
   /* Fills in what is known of the connection. NULL: nothing is. */
@@ -217,8 +227,8 @@ typedef struct synapse_device_config {
   synapse_device_text engine;      /* which build of the runtime: "native", "wasm", "esp32p4" */
   void *fast, *slow;               /* 64-byte aligned */
   size_t fast_bytes, slow_bytes;
-  /* Scratch of the model's threads, 64-byte aligned. NULL: taken from `fast`, as on a board. A simulated board gives it apart, because the
-   * scratch of a host's build (wider vectors, more of it) is not what the chip's build needs. */
+  /* Scratch of the model's threads, 64-byte aligned. NULL: taken from `fast`, as on a board. A simulated board gives it
+   * apart, because the scratch of a host's build (wider vectors, more of it) is not what the chip's build needs. */
   void *scratch;
   size_t scratch_bytes;
   const synapse_device_port *port; /* copied */
@@ -231,12 +241,13 @@ typedef struct synapse_device_config {
   uint32_t firmware_bytes_max; /* largest application image; 0: the firmware cannot be updated */
   uint32_t firmware_state;     /* synapse_device_firmware_state */
   synapse_device_text firmware_version, firmware_project; /* of the application that runs; empty: the core's own */
-  /* Public keys whose holders may give the board models: points on P-256, uncompressed (4, x, y). With none, a model needs no signature. The keys must stay
-   * valid as long as the device. */
+  /* Public keys whose holders may give the board models: points on P-256, uncompressed (4, x, y). With none, a model
+   * needs no signature. The keys must stay valid as long as the device. */
   const uint8_t (*update_keys)[65];
   uint32_t update_key_count; /* 0..4 */
-  /* How much a model that is activated or loaded may have to do, in thousand millions of multiply-accumulates: at most so many in its longest run, and in its
-   * self-test vectors together, and a sixteenth in one op. 0: 64. The owner's setting comes first. */
+  /* How much a model that is activated or loaded may have to do, in thousand millions of multiply-accumulates: at most
+   * so many in its longest run, and in its self-test vectors together, and a sixteenth in one op. 0: 64. The owner's
+   * setting comes first. */
   uint32_t model_gmac_max;
 } synapse_device_config;
 
@@ -244,20 +255,22 @@ typedef struct synapse_device_config {
 synapse_device_result synapse_device_get_requirements(const synapse_device_config *config, size_t *out_fast_bytes, size_t *out_slow_bytes);
 synapse_device_result synapse_device_init(const synapse_device_config *config, synapse_device **out_device, synapse_device_error *error);
 
-/* Boots a board that has flash: reads which model is active, opens it in place, and counts the boot. A model that cannot be run is given up and
- * the other slot's is tried. The result tells of the last one tried: ERROR_MODEL also when no slot holds a model. Whatever it is, the
- * device answers and takes uploads. */
+/* Boots a board that has flash: reads which model is active, opens it in place, and counts the boot. A model that
+ * cannot be run is given up and the other slot's is tried. The result tells of the last one tried: ERROR_MODEL also
+ * when no slot holds a model. Whatever it is, the device answers and takes uploads. */
 synapse_device_result synapse_device_boot(synapse_device *device, synapse_device_error *error);
 
-/* For a board without flash: opens the model and makes it the one that requests run. `file` is 64-byte aligned and stays as it is as long as the device uses it.
- * When it fails the device has no model, keeps answering, and tells why in /v1/device. */
+/* For a board without flash: opens the model and makes it the one that requests run. `file` is 64-byte aligned and
+ * stays as it is as long as the device uses it. When it fails the device has no model, keeps answering, and tells why
+ * in /v1/device. */
 synapse_device_result synapse_device_load_model(synapse_device *device, synapse_device_text slot, const void *file, size_t file_bytes,
                                                 synapse_device_error *error);
 
-/* Events. A request's number is 1 to 0x7fffffff and not used again until its end or, after a request_closed, until its image has been answered.
- * The port need only pass the headers that the core reads: accept, accept-encoding, access-control-request-method, authorization,
- * content-encoding, content-length, content-range, content-type, host, if-none-match, origin. `client` is the address of whoever asks, IPv4 or IPv6 as text
- * without a port; empty when it is not known: all such requests count as those of one client. Events for unknown requests are ignored. */
+/* Events. A request's number is 1 to 0x7fffffff and not used again until its end or, after a request_closed, until its
+ * image has been answered. The port need only pass the headers that the core reads: accept, accept-encoding,
+ * access-control-request-method, authorization, content-encoding, content-length, content-range, content-type, host,
+ * if-none-match, origin. `client` is the address of whoever asks, IPv4 or IPv6 as text without a port; empty when it is
+ * not known: all such requests count as those of one client. Events for unknown requests are ignored. */
 void synapse_device_request_head(synapse_device *device, uint32_t request, synapse_device_text method, synapse_device_text target,
                                  synapse_device_text client, const synapse_device_header *headers, size_t header_count);
 void synapse_device_body_chunk(synapse_device *device, uint32_t request, const uint8_t *bytes, size_t byte_count);
@@ -267,22 +280,26 @@ void synapse_device_request_closed(synapse_device *device, uint32_t request); /*
 void synapse_device_image_decoded(synapse_device *device, uint32_t job, const uint8_t *rgb, size_t byte_count, synapse_device_text message);
 void synapse_device_work(synapse_device *device); /* on the worker */
 void synapse_device_work_done(synapse_device *device);
-/* Somebody holds the board in their hands (a button, a command on the serial console): it can be claimed without its code for ten minutes. */
+/* Somebody holds the board in their hands (a button, a command on the serial console): it can be claimed without its
+ * code for ten minutes. */
 void synapse_device_open_claim(synapse_device *device);
-/* The value of a setting (see routes/settings.zig for the keys), or no bytes: for Wi-Fi and the broker. Valid until the next event. */
+/* The value of a setting (see routes/settings.zig for the keys), or no bytes: for Wi-Fi and the broker. Valid until the
+ * next event. */
 synapse_device_text synapse_device_get_setting(const synapse_device *device, synapse_device_text key);
-/* The board on a broker. The port connects with a session that the broker keeps (Clean Start 0, no more than 16 unacknowledged messages), and says so
- * each time. An incoming message is a request: its number is the port's choice, from the same numbers as those of HTTP requests. Its first bytes come with
- * mqtt_received, further ones with body_chunk, and then request_end, always; or request_closed when the connection broke in between. Acknowledge it after
- * mqtt_received: what it asks for may be a reboot. */
+/* The board on a broker. The port connects with a session that the broker keeps (Clean Start 0, no more than 16
+ * unacknowledged messages), and says so each time. An incoming message is a request: its number is the port's choice,
+ * from the same numbers as those of HTTP requests. Its first bytes come with mqtt_received, further ones with
+ * body_chunk, and then request_end, always; or request_closed when the connection broke in between. Acknowledge it
+ * after mqtt_received: what it asks for may be a reboot. */
 synapse_device_result synapse_device_get_mqtt_session(const synapse_device *device, synapse_device_mqtt_session *out_session);
 void synapse_device_mqtt_connected(synapse_device *device, uint32_t protocol_version); /* 4 is 3.1.1 */
 void synapse_device_mqtt_disconnected(synapse_device *device);
-/* A connection could not be made, was refused, or broke: why, in words for the owner, without a password or the address in front of it. Each time it
- * happens: the core counts, and logs what is new. */
+/* A connection could not be made, was refused, or broke: why, in words for the owner, without a password or the address
+ * in front of it. Each time it happens: the core counts, and logs what is new. */
 void synapse_device_mqtt_failed(synapse_device *device, synapse_device_text detail);
 void synapse_device_mqtt_received(synapse_device *device, uint32_t request, const synapse_device_mqtt_message *message);
-/* The server of a download has answered with this status, after redirects; `length` is that of what it sends, 0 when unknown; `content_type` may be empty. */
+/* The server of a download has answered with this status, after redirects; `length` is that of what it sends, 0 when
+ * unknown; `content_type` may be empty. */
 void synapse_device_fetch_head(synapse_device *device, uint32_t fetch, uint32_t status, uint64_t length, synapse_device_text content_type);
 void synapse_device_fetch_chunk(synapse_device *device, uint32_t fetch, const uint8_t *bytes, size_t byte_count);
 /* The download has ended, or never began: a synapse_device_fetch_result. A port that cannot tell why says BROKEN. */

@@ -1,4 +1,5 @@
-//! minify_json INPUT OUTPUT: the same document without white space, so that what people read in the tree costs less flash.
+//! minify_json INPUT OUTPUT: the same document without white space, so that what people read in the tree costs less
+//! flash.
 const std = @import("std");
 
 const input_bytes_max = 4 << 20;

@@ -33,7 +33,10 @@ export function benchCommand(context: CliContext): Command {
     .addHelpText("after", NOTES);
   addCommonOptions(addEngineOptions(command));
   return command.action(async (model: string, options: BenchOptions) => {
-    const [{ benchPack }, { benchText }] = await Promise.all([import("../../run/benchPack.js"), import("../../report/text/benchText.js")]);
+    const [{ benchPack }, { benchText }] = await Promise.all([
+      import("../../run/benchPack.js"),
+      import("../../report/text/benchText.js"),
+    ]);
     const board = await speedOf(options.board);
     const progress = await createProgress(context, "bench");
     const report = await benchPack(model, {
@@ -42,7 +45,9 @@ export function benchCommand(context: CliContext): Command {
       signal: context.signal,
       onProgress: (done, total, label) => progress.update(done, total, label),
     }).finally(progress.stop);
-    return options.json ? printJson(context, report) : print(context, benchText(context, report, options.profile ?? false));
+    return options.json
+      ? printJson(context, report)
+      : print(context, benchText(context, report, options.profile ?? false));
   });
 }
 

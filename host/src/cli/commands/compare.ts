@@ -52,9 +52,10 @@ export function compareCommand(context: CliContext): Command {
     .argument("[checkpoint]", "the checkpoint that it was packed from")
     .option("--images <folder>", "pictures to encode: a folder with its subfolders, a zip archive, or one file")
     .addOption(
-      new Option("--eval <folder>", "a model's folder with its eval.zip, and whatever of model and checkpoint is not named").conflicts(
-        "images",
-      ),
+      new Option(
+        "--eval <folder>",
+        "a model's folder with its eval.zip, and whatever of model and checkpoint is not named",
+      ).conflicts("images"),
     )
     .option("--type <types>", "storage types to pack with where --eval finds no pack (default: i8)", collect)
     .option("--images-max <n>", "pictures to use at most, evenly spread over all", integerOption(1, 1_000_000), 64)
@@ -67,7 +68,11 @@ export function compareCommand(context: CliContext): Command {
   addBarOptions(command).addHelpText("after", NOTES);
   addCommonOptions(addEngineOptions(command));
   return command.action(
-    async (model: string | undefined, checkpoint: string | undefined, { eval: folder, type, ...given }: CompareOptions) => {
+    async (
+      model: string | undefined,
+      checkpoint: string | undefined,
+      { eval: folder, type, ...given }: CompareOptions,
+    ) => {
       if (folder === undefined) requireNamed(command, model, checkpoint, type);
       const [{ comparePack }, { compareFolder }, { showComparison }] = await Promise.all([
         import("../../run/comparePack.js"),
@@ -92,7 +97,12 @@ export function compareCommand(context: CliContext): Command {
 }
 
 /** What commander says of a command line that lacks what --eval would find. */
-function requireNamed(command: Command, model: string | undefined, checkpoint: string | undefined, type: unknown): void {
+function requireNamed(
+  command: Command,
+  model: string | undefined,
+  checkpoint: string | undefined,
+  type: unknown,
+): void {
   const missing = model === undefined ? "model" : checkpoint === undefined ? "checkpoint" : undefined;
   if (missing !== undefined)
     command.error(`error: missing required argument '${missing}'`, { code: "commander.missingArgument", exitCode: 1 });

@@ -19,8 +19,15 @@ export function discoverCommand(context: CliContext): Command {
     .option("--interface <address>", "IPv4 address of the interface to ask on (default: the system's choice)")
     .addHelpText("after", NOTES);
   return addCommonOptions(command).action(async ({ seconds, interface: at, json }: DiscoverCommandOptions) => {
-    const [{ discoverBoards }, { discoverText }] = await Promise.all([import("synapse-sim"), import("../../report/text/discoverText.js")]);
-    const boards = await discoverBoards({ seconds, signal: context.signal, ...(at === undefined ? {} : { interface: at }) });
+    const [{ discoverBoards }, { discoverText }] = await Promise.all([
+      import("synapse-sim"),
+      import("../../report/text/discoverText.js"),
+    ]);
+    const boards = await discoverBoards({
+      seconds,
+      signal: context.signal,
+      ...(at === undefined ? {} : { interface: at }),
+    });
     if (json) printJson(context, { command: "discover", seconds, boards });
     else if (boards.length === 0) note(context, `no board announced itself within ${seconds} s`);
     else print(context, discoverText(context, boards));

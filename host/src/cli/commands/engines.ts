@@ -6,7 +6,9 @@ import { addCommonOptions } from "../options.js";
 export function enginesCommand(context: CliContext): Command {
   const command = new Command("engines")
     .summary("show which builds of the runtime work here")
-    .description("Show which builds of the runtime work on this machine, the instruction set each uses, and why one does not.");
+    .description(
+      "Show which builds of the runtime work on this machine, the instruction set each uses, and why one does not.",
+    );
   return addCommonOptions(command).action(async (options: { json?: boolean }) => {
     const { listEngines } = await import("../../open/openEngine.js");
     const engines = await listEngines();

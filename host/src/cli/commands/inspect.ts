@@ -11,11 +11,17 @@ interface InspectOptions extends CommonOptions {
 export function inspectCommand(context: CliContext): Command {
   const command = new Command("inspect")
     .summary("show what is in a .syn file and which boards it fits")
-    .description("Validate a packed model and show its entry points, sizes, program, memory plan, and which boards it fits.")
+    .description(
+      "Validate a packed model and show its entry points, sizes, program, memory plan, and which boards it fits.",
+    )
     .argument("<model>", "packed model (.syn)")
     .option("--ops", "list every op")
     .option("--tensors", "list every tensor")
-    .option("--board <file>", "board to check: a file, or its name in boards/; may be repeated (default: all of them)", collect);
+    .option(
+      "--board <file>",
+      "board to check: a file, or its name in boards/; may be repeated (default: all of them)",
+      collect,
+    );
   return addCommonOptions(command).action(async (model: string, options: InspectOptions) => {
     const [{ inspectFile }, { inspectText }] = await Promise.all([
       import("../../run/inspectFile.js"),
@@ -23,6 +29,9 @@ export function inspectCommand(context: CliContext): Command {
     ]);
     const report = await inspectFile(model, options.board);
     if (options.json) return printJson(context, report);
-    return print(context, inspectText(context, report, { ops: options.ops ?? false, tensors: options.tensors ?? false }));
+    return print(
+      context,
+      inspectText(context, report, { ops: options.ops ?? false, tensors: options.tensors ?? false }),
+    );
   });
 }

@@ -42,11 +42,21 @@ export function packCommand(context: CliContext): Command {
     .requiredOption("--config <file>", "architecture and weight map (configs/*.json)")
     .option("--type <types>", "storage type, or pattern=type; may be repeated (default: i8)", collect)
     .option("--board <file>", "plan memory for this board, and refuse a model that does not fit it")
-    .option("--action-stats <file>", "mean and standard deviation of the actions, folded into the model; their bounds and units")
-    .option("--state-dict <path>", "dict of a torch file to take the weights from, dotted (default: the one that fits the config)")
+    .option(
+      "--action-stats <file>",
+      "mean and standard deviation of the actions, folded into the model; their bounds and units",
+    )
+    .option(
+      "--state-dict <path>",
+      "dict of a torch file to take the weights from, dotted (default: the one that fits the config)",
+    )
     .option("--prefix <text>", "what all names begin with and the config leaves out (default: found)")
     .option("--name <name>", "name of the model (default: the config's)")
-    .option("--ignore-metadata <reason>", "why the config is right where config.json or a GGUF's metadata contradict it", reasonOption)
+    .option(
+      "--ignore-metadata <reason>",
+      "why the config is right where config.json or a GGUF's metadata contradict it",
+      reasonOption,
+    )
     .option("--no-golden", "leave out the self-test vectors")
     .option("-o, --output <file>", "where to write; - is stdout (default: <name>.syn)")
     .addHelpText("after", NOTES);
@@ -74,6 +84,7 @@ export function packCommand(context: CliContext): Command {
     }).finally(progress.stop);
     if (!options.json) print(reported, packReportText(reported, report));
     else printJson(context, report);
-    for (const warning of report.warnings) note(context, `${context.paintError.yellow("warning:")} ${printable(warning)}`);
+    for (const warning of report.warnings)
+      note(context, `${context.paintError.yellow("warning:")} ${printable(warning)}`);
   });
 }

@@ -56,7 +56,8 @@ export function runCommand(context: CliContext): Command {
     const report = await runNamed(request, entry, onStep).finally(progress.stop);
     if (options.json) printJson(context, report);
     else print(context, report.command === "rollout" ? rolloutText(context, report) : runText(context, report));
-    for (const warning of report.warnings) note(context, `${context.paintError.yellow("warning:")} ${printable(warning)}`);
+    for (const warning of report.warnings)
+      note(context, `${context.paintError.yellow("warning:")} ${printable(warning)}`);
   });
 }
 

@@ -20,7 +20,9 @@ Example:
 export function signCommand(context: CliContext): Command {
   const command = new Command("sign")
     .summary("sign a .syn file for boards that ask for it")
-    .description("Sign a packed model, so that boards which trust the key take it. A signature that it has already is replaced.")
+    .description(
+      "Sign a packed model, so that boards which trust the key take it. A signature that it has already is replaced.",
+    )
     .argument("<model>", "packed model (.syn)")
     .requiredOption("--key <file>", "private key (PEM), as keygen makes them")
     .option("-o, --output <file>", "where to write; - is stdout (default: the model itself)")

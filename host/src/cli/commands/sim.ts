@@ -29,28 +29,51 @@ Ctrl-C stops it with exit code 0.`;
 export function simCommand(context: CliContext): Command {
   const command = new Command("sim")
     .summary("start a simulated board and serve its page")
-    .description("Start a simulated board: the firmware's device core and runtime behind HTTP, within the memories of a board file.")
+    .description(
+      "Start a simulated board: the firmware's device core and runtime behind HTTP, within the memories of a board file.",
+    )
     .requiredOption("--board <file>", "board to simulate: a file, or its name in boards/")
     .requiredOption("--model <file>", "packed model (.syn)")
     .option("--port <n>", "port to listen on; 0 takes any", integerOption(0, 65535), 8080)
     .option("--host <address>", "address to listen on; 127.0.0.1 for this machine only", "0.0.0.0")
     .addOption(
-      new Option("--engine <name>", "build of core and runtime (default: native, or wasm where there is no addon)").choices([
-        "native",
-        "wasm",
-      ]),
+      new Option(
+        "--engine <name>",
+        "build of core and runtime (default: native, or wasm where there is no addon)",
+      ).choices(["native", "wasm"]),
     )
-    .option("--open", "the board has an owner and lets everybody read and infer; without it, the board waits to be claimed", false)
-    .option("--count <n>", "boards in this process, on as many ports one after the other", integerOption(1, BOARDS_MAX), 1)
+    .option(
+      "--open",
+      "the board has an owner and lets everybody read and infer; without it, the board waits to be claimed",
+      false,
+    )
+    .option(
+      "--count <n>",
+      "boards in this process, on as many ports one after the other",
+      integerOption(1, BOARDS_MAX),
+      1,
+    )
     .addOption(
       new Option("--browser", "serve a page in whose tab the board itself runs")
         .default(false)
-        .conflicts(["engine", "open", "count", "broker", "serveBroker", "updateKey", "brokerCa", "brokerCert", "brokerKey"]),
+        .conflicts([
+          "engine",
+          "open",
+          "count",
+          "broker",
+          "serveBroker",
+          "updateKey",
+          "brokerCa",
+          "brokerCert",
+          "brokerKey",
+        ]),
     )
     .option("--tls-cert <file>", "serve HTTPS, with this certificate (PEM)")
     .option("--tls-key <file>", "the certificate's key (PEM)")
     .addOption(
-      new Option("--broker <url>", "MQTT broker that the boards connect to: mqtt://host:port, or mqtts://").conflicts("serveBroker"),
+      new Option("--broker <url>", "MQTT broker that the boards connect to: mqtt://host:port, or mqtts://").conflicts(
+        "serveBroker",
+      ),
     )
     .option("--broker-ca <file>", "who may vouch for brokers (PEM), instead of the authorities that this machine knows")
     .option("--broker-cert <file>", "the boards' certificate (PEM), for brokers that ask for one")
@@ -60,7 +83,11 @@ export function simCommand(context: CliContext): Command {
       "start a broker (MQTT 3.1.1) in this process and connect the boards to it; at 1883, or the next free port",
       integerOption(0, 65535),
     )
-    .option("--update-key <file>", "take only models that this public key (PEM) signed; may be given up to 4 times", collect)
+    .option(
+      "--update-key <file>",
+      "take only models that this public key (PEM) signed; may be given up to 4 times",
+      collect,
+    )
     .option("--no-mdns", "do not announce the board in the local network")
     .option("--no-qr", "no QR code")
     .addHelpText("after", NOTES);

@@ -1,6 +1,13 @@
 import { Command } from "commander";
 import type { CliContext } from "../context.js";
-import { addBarOptions, addCommonOptions, addEngineOptions, type BarOptions, barsOf, type EngineOptions } from "../options.js";
+import {
+  addBarOptions,
+  addCommonOptions,
+  addEngineOptions,
+  type BarOptions,
+  barsOf,
+  type EngineOptions,
+} from "../options.js";
 import { createProgress } from "../progress.js";
 
 interface VerifyModelOptions extends EngineOptions, BarOptions {
@@ -26,7 +33,10 @@ export function verifyModelCommand(context: CliContext): Command {
   addBarOptions(command).addHelpText("after", NOTES);
   addCommonOptions(addEngineOptions(command));
   return command.action(async (model: string, options: VerifyModelOptions) => {
-    const [{ verifyModel }, { showComparison }] = await Promise.all([import("../../run/verifyModel.js"), import("../comparison.js")]);
+    const [{ verifyModel }, { showComparison }] = await Promise.all([
+      import("../../run/verifyModel.js"),
+      import("../comparison.js"),
+    ]);
     const progress = await createProgress(context, "verify");
     const asked = barsOf(options);
     const report = await verifyModel(model, options.expected, {

@@ -39,8 +39,13 @@ export function repoPath(...parts: readonly string[]): string {
 }
 
 /** Runs the installed program as its own process, in `cwd`. It runs what `npm run build` has compiled. */
-export function runProgram(args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): Promise<CliResult> {
-  if (!existsSync(repoPath("host", "dist", "cli", "main.js"))) throw new Error("host/dist is missing: run `npm run build` first");
+export function runProgram(
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<CliResult> {
+  if (!existsSync(repoPath("host", "dist", "cli", "main.js")))
+    throw new Error("host/dist is missing: run `npm run build` first");
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [PROGRAM, ...args], { cwd, env: { PATH: process.env.PATH, ...env } });
     let stdout = "";
@@ -52,14 +57,17 @@ export function runProgram(args: readonly string[], cwd: string, env: Readonly<R
 }
 
 /**
- * Starts the program with --json and waits for its document; for commands that run until they are stopped. `stop` presses Ctrl-C and answers
- * the exit code.
+ * Starts the program with --json and waits for its document; for commands that run until they are stopped. `stop`
+ * presses Ctrl-C and answers the exit code.
  */
 export async function startProgram(
   args: readonly string[],
   cwd: string,
 ): Promise<{ document: Record<string, unknown>; stop: () => Promise<number | null> }> {
-  const child: ChildProcess = spawn(process.execPath, [PROGRAM, ...args, "--json"], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const child: ChildProcess = spawn(process.execPath, [PROGRAM, ...args, "--json"], {
+    cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
   const document = await new Promise<Record<string, unknown>>((resolve, reject) => {
     let text = "";
@@ -102,9 +110,19 @@ export async function runInside(args: readonly string[], options: InsideOptions 
 }
 
 /** A folder with a small seeded checkpoint; `remove` when done. */
-export async function smallCheckpoint(): Promise<{ folder: string; checkpoint: string; config: string; remove: () => Promise<void> }> {
+export async function smallCheckpoint(): Promise<{
+  folder: string;
+  checkpoint: string;
+  config: string;
+  remove: () => Promise<void>;
+}> {
   const folder = await mkdtemp(join(tmpdir(), "synapse-cli-"));
   const checkpoint = join(folder, "small.safetensors");
   await writeSeededCheckpoint(checkpoint, LEWM_SMALL, 1);
-  return { folder, checkpoint, config: repoPath("configs", "lewm-test.json"), remove: () => rm(folder, { recursive: true, force: true }) };
+  return {
+    folder,
+    checkpoint,
+    config: repoPath("configs", "lewm-test.json"),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
 }

@@ -12,14 +12,16 @@ interface FloatCodec {
 /** Panels `[k][16]` of plain numbers. */
 function floatType(codec: FloatCodec): StorageType {
   const size = codec.elementBytes;
-  const at = (row: number, column: number, k: number) => ((row - (row % PANEL)) * k + column * PANEL + (row % PANEL)) * size;
+  const at = (row: number, column: number, k: number) =>
+    ((row - (row % PANEL)) * k + column * PANEL + (row % PANEL)) * size;
   return storageType(codec.name, {
     encode(weights, n, k) {
       assertLength(weights.length, n * k, "weights");
       const out = new Uint8Array(weightBytes(codec.name, n, k));
       const view = new DataView(out.buffer);
       for (let row = 0; row < n; row++) {
-        for (let column = 0; column < k; column++) codec.write(view, at(row, column, k), weights[row * k + column] as number);
+        for (let column = 0; column < k; column++)
+          codec.write(view, at(row, column, k), weights[row * k + column] as number);
       }
       return out;
     },

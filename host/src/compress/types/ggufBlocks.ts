@@ -1,5 +1,12 @@
 import { f16Bits, f16Value } from "../../format/float16.js";
-import { PANEL, type PanelField, type PanelPiece, type StorageTypeName, weightBytes, weightTraits } from "../../format/types.js";
+import {
+  PANEL,
+  type PanelField,
+  type PanelPiece,
+  type StorageTypeName,
+  weightBytes,
+  weightTraits,
+} from "../../format/types.js";
 import { assertLength, type StorageType, storageType } from "./storageType.js";
 
 /** One of GGUF's block formats: a fixed number of weights of one row in a fixed number of bytes. */
@@ -49,7 +56,8 @@ export function ggufType(codec: BlockCodec): StorageType {
       for (let b = 0; b < blocksPerRow; b++) {
         const from = (row * blocksPerRow + b) * size;
         const to = ((row - lane) * blocksPerRow + b * PANEL) * size;
-        for (let i = 0; i < size; i++) out[to + (position[i] as number) + lane * (width[i] as number)] = blocks[from + i] as number;
+        for (let i = 0; i < size; i++)
+          out[to + (position[i] as number) + lane * (width[i] as number)] = blocks[from + i] as number;
       }
     }
     return out;
@@ -73,7 +81,8 @@ export function ggufType(codec: BlockCodec): StorageType {
         const lane = row % PANEL;
         for (let b = 0; b < blocksPerRow; b++) {
           const from = ((row - lane) * blocksPerRow + b * PANEL) * size;
-          for (let i = 0; i < size; i++) block[i] = stored[from + (position[i] as number) + lane * (width[i] as number)] as number;
+          for (let i = 0; i < size; i++)
+            block[i] = stored[from + (position[i] as number) + lane * (width[i] as number)] as number;
           codec.dequantize(block, 0, weights, row * k + b * blockWeights);
         }
       }
@@ -97,8 +106,8 @@ export function setF16(block: Uint8Array, at: number, bits: number): void {
 }
 
 /**
- * The half that stores a scale. Below 2^-14 halves lie so far apart that the nearest could be a third too small, or zero, and the largest weights
- * would not be reached: there it is the next one away from zero.
+ * The half that stores a scale. Below 2^-14 halves lie so far apart that the nearest could be a third too small, or
+ * zero, and the largest weights would not be reached: there it is the next one away from zero.
  */
 export function scaleBits(value: number): number {
   const bits = f16Bits(value);
@@ -116,7 +125,14 @@ export function signedPeak(x: Float32Array, at: number, count: number): number {
 }
 
 /** Squared error of `x[at..at+count)` against `step` times integers of [low, high]. */
-export function roundingError(x: Float32Array, at: number, count: number, step: number, low: number, high: number): number {
+export function roundingError(
+  x: Float32Array,
+  at: number,
+  count: number,
+  step: number,
+  low: number,
+  high: number,
+): number {
   const inverse = step === 0 ? 0 : 1 / step;
   let error = 0;
   for (let i = at; i < at + count; i++) {

@@ -3,7 +3,10 @@ import { progressiveType } from "./progressive.js";
 
 const LOW_BYTES = 8;
 
-/** 3-bit groups: two low bits of k = j + 8c in bit pair c of byte j of `lo`, the high bit of k = j + 4i in bit i of byte j of `hi`. */
+/**
+ * 3-bit groups: two low bits of k = j + 8c in bit pair c of byte j of `lo`, the high bit of k = j + 4i in bit i of byte
+ * j of `hi`.
+ */
 export const i3 = progressiveType({
   name: "i3",
   low: -4,

@@ -54,7 +54,8 @@ export const i8 = storageType("i8", {
     for (let row = 0; row < n; row++) {
       const scale = scales.getFloat32(row * 4, true);
       let at = (row - (row % PANEL)) * kPadded + (row % PANEL);
-      for (let column = 0; column < k; column++, at += PANEL) weights[row * k + column] = scale * (((stored[at] as number) << 24) >> 24);
+      for (let column = 0; column < k; column++, at += PANEL)
+        weights[row * k + column] = scale * (((stored[at] as number) << 24) >> 24);
     }
     return weights;
   },

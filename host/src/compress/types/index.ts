@@ -10,4 +10,14 @@ import { q8_0 } from "./q8_0.js";
 import type { StorageType } from "./storageType.js";
 
 /** All storage types by name. */
-export const storageTypes: Readonly<Record<StorageTypeName, StorageType>> = { f32, f16, i8, q8_0, q4_0, q4_k, q6_k, i4, i3 };
+export const storageTypes: Readonly<Record<StorageTypeName, StorageType>> = {
+  f32,
+  f16,
+  i8,
+  q8_0,
+  q4_0,
+  q4_k,
+  q6_k,
+  i4,
+  i3,
+};

@@ -1,4 +1,11 @@
-import { PANEL, type PanelPiece, panelBytes, type StorageTypeName, weightBytes, weightTraits } from "../../format/types.js";
+import {
+  PANEL,
+  type PanelPiece,
+  panelBytes,
+  type StorageTypeName,
+  weightBytes,
+  weightTraits,
+} from "../../format/types.js";
 import { maxMagnitude, rowScales } from "./rowScaled.js";
 import { assertLength, type StorageType, storageType } from "./storageType.js";
 
@@ -24,7 +31,10 @@ export function codeMultiplier(code: number): number {
   return code & 8 ? -magnitude : magnitude;
 }
 
-/** Row ranges that are tried, as fractions of the largest magnitude: a smaller range gives finer group scales and clips a few weights. */
+/**
+ * Row ranges that are tried, as fractions of the largest magnitude: a smaller range gives finer group scales and clips
+ * a few weights.
+ */
 const RANGES = [1.08, 1, 0.93, 0.86, 0.79, 0.72];
 
 class RowEncoder {
@@ -140,7 +150,10 @@ function expand(codec: ProgressiveCodec, stored: number, code: number): number {
   return Math.max(-128, Math.min(127, (stored + codec.low) * codeMultiplier(code) * codec.factor));
 }
 
-/** A type of one f32 scale a row, one 4-bit code a group of 32, and numbers that expand to int8 in integers (after QServe's W4A8). */
+/**
+ * A type of one f32 scale a row, one 4-bit code a group of 32, and numbers that expand to int8 in integers (after
+ * QServe's W4A8).
+ */
 export function progressiveType(codec: ProgressiveCodec): StorageType {
   const { name } = codec;
   /** Bytes of a group of sixteen outputs. */
@@ -160,7 +173,11 @@ export function progressiveType(codec: ProgressiveCodec): StorageType {
         scales.setFloat32(row * 4, encoder.encode(weights, row * k), true);
         const at = places(row, k);
         for (let group = 0; group < k / GROUP; group++) {
-          codec.write(encoder.stored.subarray(group * GROUP, (group + 1) * GROUP), out, at.numbers + group * groupBytes);
+          codec.write(
+            encoder.stored.subarray(group * GROUP, (group + 1) * GROUP),
+            out,
+            at.numbers + group * groupBytes,
+          );
           const to = at.scales + (group >> 1) * PANEL;
           out[to] = (out[to] as number) | ((encoder.codes[group] as number) << ((group & 1) * 4));
         }
@@ -178,7 +195,8 @@ export function progressiveType(codec: ProgressiveCodec): StorageType {
         for (let group = 0; group < k / GROUP; group++) {
           codec.read(stored, at.numbers + group * groupBytes, numbers);
           const code = ((stored[at.scales + (group >> 1) * PANEL] as number) >> ((group & 1) * 4)) & 15;
-          for (let i = 0; i < GROUP; i++) weights[row * k + group * GROUP + i] = scale * expand(codec, numbers[i] as number, code);
+          for (let i = 0; i < GROUP; i++)
+            weights[row * k + group * GROUP + i] = scale * expand(codec, numbers[i] as number, code);
         }
       }
       return weights;

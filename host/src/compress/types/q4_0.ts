@@ -1,7 +1,9 @@
 import { f16Value } from "../../format/float16.js";
 import { clamp, f16At, ggufType, roundingError, scaleBits, setF16, signedPeak } from "./ggufBlocks.js";
 
-/** The numbers of steps that the largest weight may take. The side with the extra level (-8) is tried for both signs. */
+/**
+ * The numbers of steps that the largest weight may take. The side with the extra level (-8) is tried for both signs.
+ */
 const RANGES = [-8, -7.6, -7.2, -6.8, -6.4, -8.5, -9, 7, 7.4, 7.8, 8.2];
 
 /** Blocks of 32: w = d * (nibble - 8). */

@@ -69,7 +69,9 @@ export const q6_k = ggufType({
     for (let k = 0; k < 256; k++) {
       const { low, lowShift, high, highShift } = places[k] as ReturnType<typeof place>;
       const scale = ((block[blockAt + SCALES + (k >> 4)] as number) << 24) >> 24;
-      const bits = (((block[blockAt + low] as number) >> lowShift) & 15) | ((((block[blockAt + high] as number) >> highShift) & 3) << 4);
+      const bits =
+        (((block[blockAt + low] as number) >> lowShift) & 15) |
+        ((((block[blockAt + high] as number) >> highShift) & 3) << 4);
       out[at + k] = d * scale * (bits - 32);
     }
   },

@@ -46,7 +46,11 @@ describe("the runtime multiplies by what decode answers", () => {
       fc.asyncProperty(shape, async ({ n, k, kinds, seed }) => {
         const values = new Float32Array(n * k);
         for (let row = 0; row < n; row++)
-          fillRow(values.subarray(row * k, (row + 1) * k), kinds[row % kinds.length] as (typeof rowKinds)[number], seed + row);
+          fillRow(
+            values.subarray(row * k, (row + 1) * k),
+            kinds[row % kinds.length] as (typeof rowKinds)[number],
+            seed + row,
+          );
         const config = {
           name: "one",
           entries: {
@@ -74,7 +78,9 @@ describe("the runtime multiplies by what decode answers", () => {
           const terms = seen.map((value, i) => value * (stored[row * k + i] as number));
           const size = terms.reduce((sum, term) => sum + Math.abs(term), 0);
           const expected = terms.reduce((sum, term) => sum + term, 0);
-          expect(Math.abs((y[row] as number) - expected), `row ${row} of ${n}, ${k} wide`).toBeLessThanOrEqual(1e-5 * size);
+          expect(Math.abs((y[row] as number) - expected), `row ${row} of ${n}, ${k} wide`).toBeLessThanOrEqual(
+            1e-5 * size,
+          );
         }
       }),
       { numRuns: 25 },

@@ -1,7 +1,17 @@
 import { InputError } from "synapse-engine/errors";
-import { PANEL, panelBytes, type StorageTypeName, storageTypeNames, weightBytes, weightTraits } from "../../format/types.js";
+import {
+  PANEL,
+  panelBytes,
+  type StorageTypeName,
+  storageTypeNames,
+  weightBytes,
+  weightTraits,
+} from "../../format/types.js";
 
-/** How numbers become the bytes of a weight `[n, k]` = `[out, in]` of a linear layer, and back (docs/format.md, "Storage types"). */
+/**
+ * How numbers become the bytes of a weight `[n, k]` = `[out, in]` of a linear layer, and back (docs/format.md, "Storage
+ * types").
+ */
 export interface Codec {
   /** Rounds row-major `[n][k]` f32 to this type; the result is the panel layout. */
   encode(weights: Float32Array, n: number, k: number): Uint8Array;
@@ -54,8 +64,11 @@ export function checkConstraint(type: StorageType, k: number, source: string, wh
 /** The types that take rows of `k` weights: integers first, of these those of one scale a row. */
 function typesFor(k: number): StorageTypeName[] {
   const fitting = storageTypeNames.filter((name) => k % weightTraits(name).k_multiple === 0);
-  const rank = (name: StorageTypeName) => Number(!weightTraits(name).row_scales) + 2 * Number(weightTraits(name).products === "floats");
-  return fitting.sort((a, b) => rank(a) - rank(b) || (weightTraits(a).products === "floats" ? panelBytes(a, 1) - panelBytes(b, 1) : 0));
+  const rank = (name: StorageTypeName) =>
+    Number(!weightTraits(name).row_scales) + 2 * Number(weightTraits(name).products === "floats");
+  return fitting.sort(
+    (a, b) => rank(a) - rank(b) || (weightTraits(a).products === "floats" ? panelBytes(a, 1) - panelBytes(b, 1) : 0),
+  );
 }
 
 /** The types that hold numbers of any size, because f32 numbers are their scales or they themselves. */

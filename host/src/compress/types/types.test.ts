@@ -87,7 +87,8 @@ describe.each(storageTypeNames)("%s", (name) => {
 const formula: Partial<Record<StorageTypeName, (b: Uint8Array, n: number, k: number, np: number) => number>> = {
   f32: (b, n, k) => view(b).getFloat32((Math.floor(n / 16) * K * 16 + k * 16 + (n % 16)) * 4, true),
   f16: (b, n, k) => half(b, (Math.floor(n / 16) * K * 16 + k * 16 + (n % 16)) * 2),
-  i8: (b, n, k, np) => view(b).getInt8(Math.floor(n / 16) * K * 16 + k * 16 + (n % 16)) * view(b).getFloat32(K * np + n * 4, true),
+  i8: (b, n, k, np) =>
+    view(b).getInt8(Math.floor(n / 16) * K * 16 + k * 16 + (n % 16)) * view(b).getFloat32(K * np + n * 4, true),
   q8_0: (b, n, k) => {
     const block = (Math.floor(n / 16) * (K / 32) + Math.floor(k / 32)) * 34 * 16;
     return half(b, block + (n % 16) * 2) * view(b).getInt8(block + 32 + (k % 32) * 16 + (n % 16));
@@ -135,7 +136,10 @@ describe("panels lie as docs/format.md says", () => {
     const type = storageTypes[name];
     const bytes = type.encode(weights, N, K);
     const decoded = type.decode(bytes, N, K);
-    const expected = Float32Array.from({ length: N * K }, (_, i) => formula[name]?.(bytes, Math.floor(i / K), i % K, 32) as number);
+    const expected = Float32Array.from(
+      { length: N * K },
+      (_, i) => formula[name]?.(bytes, Math.floor(i / K), i % K, 32) as number,
+    );
     expect(decoded).toEqual(expected);
   });
 
@@ -149,20 +153,30 @@ describe("panels lie as docs/format.md says", () => {
 describe("GGUF blocks", () => {
   const blockTypes = { q8_0: [32, 34], q4_0: [32, 18], q4_k: [256, 144], q6_k: [256, 210] } as const;
 
-  it.each(Object.entries(blockTypes))("%s is taken over without loss, whatever the blocks hold", (name, [blockWeights, blockBytes]) => {
-    const type = storageTypes[name as StorageTypeName];
-    const random = seededRandom(99);
-    const blocks = Uint8Array.from({ length: ((N * K) / blockWeights) * blockBytes }, () => Math.floor((random() + 1) * 128));
-    // Halves made of random bytes may be NaN or infinite: exponent bit 14 is cleared at the places of halves.
-    const halves = { q8_0: [1], q4_0: [1], q4_k: [1, 3], q6_k: [209] }[name as keyof typeof blockTypes];
-    for (let b = 0; b < blocks.length; b += blockBytes) for (const at of halves) blocks[b + at] = (blocks[b + at] as number) & 0xbf;
-    const decoded = type.decode(type.repack?.(blocks, N, K) as Uint8Array, N, K);
-    const rowBytes = (K / blockWeights) * blockBytes;
-    for (let n = 0; n < N; n++) {
-      const expected = dequantizeRow(name as keyof typeof blockTypes, blocks.subarray(n * rowBytes, (n + 1) * rowBytes), K);
-      expect(decoded.subarray(n * K, (n + 1) * K)).toEqual(expected);
-    }
-  });
+  it.each(Object.entries(blockTypes))(
+    "%s is taken over without loss, whatever the blocks hold",
+    (name, [blockWeights, blockBytes]) => {
+      const type = storageTypes[name as StorageTypeName];
+      const random = seededRandom(99);
+      const blocks = Uint8Array.from({ length: ((N * K) / blockWeights) * blockBytes }, () =>
+        Math.floor((random() + 1) * 128),
+      );
+      // Halves made of random bytes may be NaN or infinite: exponent bit 14 is cleared at the places of halves.
+      const halves = { q8_0: [1], q4_0: [1], q4_k: [1, 3], q6_k: [209] }[name as keyof typeof blockTypes];
+      for (let b = 0; b < blocks.length; b += blockBytes)
+        for (const at of halves) blocks[b + at] = (blocks[b + at] as number) & 0xbf;
+      const decoded = type.decode(type.repack?.(blocks, N, K) as Uint8Array, N, K);
+      const rowBytes = (K / blockWeights) * blockBytes;
+      for (let n = 0; n < N; n++) {
+        const expected = dequantizeRow(
+          name as keyof typeof blockTypes,
+          blocks.subarray(n * rowBytes, (n + 1) * rowBytes),
+          K,
+        );
+        expect(decoded.subarray(n * K, (n + 1) * K)).toEqual(expected);
+      }
+    },
+  );
 });
 
 describe("constraints and codes", () => {
@@ -170,12 +184,16 @@ describe("constraints and codes", () => {
     expect(() => checkConstraint(storageTypes.q4_k, 192, "--type", "layer.weight")).toThrow(
       /multiple of 256.*192.*expected i8, i4, i3, q8_0/,
     );
-    expect(() => checkConstraint(storageTypes.i4, 588, "--type", "patch.weight")).toThrow(/multiple of 32.*588.*expected i8, f16 or f32/);
+    expect(() => checkConstraint(storageTypes.i4, 588, "--type", "patch.weight")).toThrow(
+      /multiple of 32.*588.*expected i8, f16 or f32/,
+    );
     expect(() => checkConstraint(storageTypes.i8, 7, "--type", "x")).not.toThrow();
   });
 
   it("group codes stand for 1..8 and -1..-8", () => {
-    expect(Array.from({ length: 16 }, (_, code) => codeMultiplier(code))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, -1, -2, -3, -4, -5, -6, -7, -8]);
+    expect(Array.from({ length: 16 }, (_, code) => codeMultiplier(code))).toEqual([
+      1, 2, 3, 4, 5, 6, 7, 8, -1, -2, -3, -4, -5, -6, -7, -8,
+    ]);
   });
 
   it("rounds to the nearest half, ties to even", () => {
@@ -183,14 +201,18 @@ describe("constraints and codes", () => {
     for (let bits = 0; bits < 0x7c00; bits++) {
       const middle = (f16Value(bits) + (bits === 0x7bff ? 65536 : f16Value(bits + 1))) / 2;
       const even = bits % 2 === 0 ? bits : bits + 1;
-      if (f16Bits(f16Value(bits)) !== bits || f16Bits(middle) !== even || f16Bits(-middle) !== (even | 0x8000)) wrong.push(bits);
+      if (f16Bits(f16Value(bits)) !== bits || f16Bits(middle) !== even || f16Bits(-middle) !== (even | 0x8000))
+        wrong.push(bits);
     }
     expect(wrong).toEqual([]);
     expect(f16Bits(Number.POSITIVE_INFINITY)).toBe(0x7c00);
     expect(f16Value(f16Bits(Number.NaN))).toBeNaN();
     expect(f16Bits(1e-9)).toBe(0);
-    // Half of the smallest subnormal, 2^-24, is a tie that goes to even, which is 0; all above it, to where the next tie is, is that subnormal.
-    expect([2 ** -25, 2 ** -25 * (1 + 2 ** -23), 2 ** -24, 2 ** -24 * 1.25, 2 ** -24 * 1.5].map(f16Bits)).toEqual([0, 1, 1, 1, 2]);
+    // Half of the smallest subnormal, 2^-24, is a tie that goes to even, which is 0; all above it, to where the next
+    // tie is, is that subnormal.
+    expect([2 ** -25, 2 ** -25 * (1 + 2 ** -23), 2 ** -24, 2 ** -24 * 1.25, 2 ** -24 * 1.5].map(f16Bits)).toEqual([
+      0, 1, 1, 1, 2,
+    ]);
     expect([-(2 ** -25), -(2 ** -25) * (1 + 2 ** -23)].map(f16Bits)).toEqual([0x8000, 0x8001]);
   });
 });

@@ -48,7 +48,9 @@ function entriesText(style: TextStyle, entries: readonly EntryBench[]): string {
     (emulated ? instructionsPerMac(entry) : entry.gmacPerSecond).toPrecision(3),
     `${entry.runs}`,
   ]);
-  const remark = emulated ? `\n  ${style.paint.dim("times are the emulator's; instructions are the chip's, without its vector unit")}` : "";
+  const remark = emulated
+    ? `\n  ${style.paint.dim("times are the emulator's; instructions are the chip's, without its vector unit")}`
+    : "";
   return `${renderTable(columns, rows, style.paint.dim)}${remark}`;
 }
 
@@ -77,10 +79,15 @@ function estimateText(style: TextStyle, report: BenchReport): string | undefined
     boardEstimate.builtCoresBusy.toFixed(2),
     `~${formatMilliseconds(boardEstimate.vectorLatencyMs)}`,
   ]);
-  const remarks = [`not measured; as built: ${builtText(first.boardEstimate)}`, `if vectorised: ${vectorText(first.boardEstimate)}`].map(
-    (text) => `  ${style.paint.dim(text)}`,
+  const remarks = [
+    `not measured; as built: ${builtText(first.boardEstimate)}`,
+    `if vectorised: ${vectorText(first.boardEstimate)}`,
+  ].map((text) => `  ${style.paint.dim(text)}`);
+  return section(
+    style,
+    `Estimate for ${report.board ?? "a board"}`,
+    [renderTable(columns, rows, style.paint.dim), ...remarks].join("\n"),
   );
-  return section(style, `Estimate for ${report.board ?? "a board"}`, [renderTable(columns, rows, style.paint.dim), ...remarks].join("\n"));
 }
 
 function profileText(style: TextStyle, entry: EntryBench): string {
@@ -100,7 +107,18 @@ function profileText(style: TextStyle, entry: EntryBench): string {
   ] as const;
   const ops = [...entry.ops].sort((a, b) => b.ticks - a.ticks);
   const most = ops[0]?.share ?? 1;
-  const row = ({ op, name, ticks, share, macs, weightBytes, activationBytes, builtLatencyMs, vectorLatencyMs, ...speed }: OpCost) => [
+  const row = ({
+    op,
+    name,
+    ticks,
+    share,
+    macs,
+    weightBytes,
+    activationBytes,
+    builtLatencyMs,
+    vectorLatencyMs,
+    ...speed
+  }: OpCost) => [
     op,
     name.length > 44 ? `…${name.slice(-43)}` : name,
     instructions ? formatInteger(ticks) : formatMilliseconds(ticks / 1e6),

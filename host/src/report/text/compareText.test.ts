@@ -54,9 +54,14 @@ describe("bars hold for the worst sample", () => {
 
 describe("the text of a comparison", () => {
   test("has the centred figures beside the plain ones, the verdict of each row and of all, and what it does not show", () => {
-    const text = compareText(style, report([row(), row({ what: "predict", centredCosineWorst: 0.95 })], { minCentredCosine: 0.9 }));
+    const text = compareText(
+      style,
+      report([row(), row({ what: "predict", centredCosineWorst: 0.95 })], { minCentredCosine: 0.9 }),
+    );
     expect(text).toMatch(/what +cosine +worst +centred +worst +rel\. error +worst +max error +inputs/);
-    expect(text).toMatch(/encode +0\.999000 +0\.998000 +0\.900000 +0\.800000 +0\.100 +0\.200 +0\.500 +8 pictures +below/);
+    expect(text).toMatch(
+      /encode +0\.999000 +0\.998000 +0\.900000 +0\.800000 +0\.100 +0\.200 +0\.500 +8 pictures +below/,
+    );
     expect(text).toMatch(/predict .* pass/);
     expect(text).toContain("bar: worst centred cosine at least 0.9: not reached");
     expect(text).toMatch(/not seen: .*same configuration.*verify-model/);
@@ -65,7 +70,9 @@ describe("the text of a comparison", () => {
   test("without bars there is no verdict, and what is undefined says why", () => {
     const text = compareText(
       style,
-      report([row({ centredCosineMean: null, centredCosineWorst: null, relativeErrorMean: null, relativeErrorWorst: null })]),
+      report([
+        row({ centredCosineMean: null, centredCosineWorst: null, relativeErrorMean: null, relativeErrorWorst: null }),
+      ]),
     );
     expect(text).toMatch(/encode +0\.999000 +0\.998000 +undefined +undefined +undefined +undefined +0\.500/);
     expect(text).toContain("need two samples that differ");
@@ -73,7 +80,11 @@ describe("the text of a comparison", () => {
   });
 
   test("says of each row what it is held against where that is not one thing", () => {
-    const text = compareText(style, { ...report([row(), row({ against: "expected" })]), expected: "o.safetensors", notSeen: null });
+    const text = compareText(style, {
+      ...report([row(), row({ against: "expected" })]),
+      expected: "o.safetensors",
+      notSeen: null,
+    });
     expect(text).toContain("against w.safetensors in f32 and o.safetensors");
     expect(text).toMatch(/8 pictures +checkpoint\n.* 8 pictures +expected/);
     expect(text).not.toContain("not seen");

@@ -13,7 +13,9 @@ export function compareText(style: TextStyle, compared: CompareReport): string {
   return joinSections([
     headline(style, [report.model, `against ${against.join(" and ")}`, report.engine], report.untrained),
     rowsTable(style, report),
-    undefinedRows ? `  ${style.paint.dim(`${UNDEFINED}: centred figures need two samples that differ, or more`)}` : undefined,
+    undefinedRows
+      ? `  ${style.paint.dim(`${UNDEFINED}: centred figures need two samples that differ, or more`)}`
+      : undefined,
     hasBars(report.bars) ? barsText(style, report) : undefined,
     report.notSeen === null ? undefined : style.paint.dim(`not seen: ${report.notSeen}`),
   ]);
@@ -32,8 +34,12 @@ function rowsTable({ paint }: TextStyle, { rows, bars, reference, expected }: Co
   ];
   const cells = (row: ComparisonRow) => [
     row.what,
-    ...[row.cosineMean, row.cosineWorst, row.centredCosineMean, row.centredCosineWorst].map((value) => orUndefined(value, formatCosine)),
-    ...[row.relativeErrorMean, row.relativeErrorWorst].map((value) => orUndefined(value, (error) => error.toPrecision(3))),
+    ...[row.cosineMean, row.cosineWorst, row.centredCosineMean, row.centredCosineWorst].map((value) =>
+      orUndefined(value, formatCosine),
+    ),
+    ...[row.relativeErrorMean, row.relativeErrorWorst].map((value) =>
+      orUndefined(value, (error) => error.toPrecision(3)),
+    ),
     row.maxAbsError.toPrecision(3),
     row.inputs,
     ...(both ? [row.against] : []),

@@ -42,19 +42,46 @@ it("shows a pack without moving the terminal's cursor, whatever the pack calls t
     })),
     meta: { [`key${evil}`]: evil, nested: { [evil]: [evil] } },
   };
-  const report = inspectPack({ file: `f${evil}`, fileBytes, sha256, signedBy, validatedBy: "wasm", header: renamed, boards: [] });
+  const report = inspectPack({
+    file: `f${evil}`,
+    fileBytes,
+    sha256,
+    signedBy,
+    validatedBy: "wasm",
+    header: renamed,
+    boards: [],
+  });
   const text = inspectText(style, report, { ops: true, tensors: true });
   expect(text).toContain("name [2J 1A");
   expect(text).not.toMatch(CONTROLS);
 });
 
 it("names the slots of a board of which one is too small, once, and says nothing twice of boards that hold the model", () => {
-  const slots = (...fits: boolean[]) => fits.map((held, i) => ({ slot: `model_${"ab"[i]}`, availableBytes: 1 << 20, fits: held }));
+  const slots = (...fits: boolean[]) =>
+    fits.map((held, i) => ({ slot: `model_${"ab"[i]}`, availableBytes: 1 << 20, fits: held }));
   const line = (memory: string, neededBytes: number) => ({ memory, neededBytes, availableBytes: 100 });
   const boards = [
-    { board: "roomy", fits: true, updatableInPlace: true, slots: slots(true, true), lines: [line("flash", 1), line("SRAM", 1)] },
-    { board: "tight", fits: true, updatableInPlace: false, slots: slots(true, false), lines: [line("flash", 1), line("SRAM", 1)] },
-    { board: "no-sram", fits: false, updatableInPlace: false, slots: slots(true, true), lines: [line("flash", 1), line("SRAM", 101)] },
+    {
+      board: "roomy",
+      fits: true,
+      updatableInPlace: true,
+      slots: slots(true, true),
+      lines: [line("flash", 1), line("SRAM", 1)],
+    },
+    {
+      board: "tight",
+      fits: true,
+      updatableInPlace: false,
+      slots: slots(true, false),
+      lines: [line("flash", 1), line("SRAM", 1)],
+    },
+    {
+      board: "no-sram",
+      fits: false,
+      updatableInPlace: false,
+      slots: slots(true, true),
+      lines: [line("flash", 1), line("SRAM", 101)],
+    },
   ];
   const text = boardsText(style, boards);
   expect(text.match(/fits both slots/g)).toHaveLength(1);

@@ -23,7 +23,10 @@ export function inspectText(style: TextStyle, inspected: InspectReport, options:
       ["sha256", report.sha256],
       ["written by", report.generator],
       ["signed", report.signedBy === null ? "no" : `by key ${report.signedBy}; verify checks that`],
-      ["numbers", report.numeric === "exact" ? "exact: the same bytes on every build" : "reference: equal to 1e-5 between builds"],
+      [
+        "numbers",
+        report.numeric === "exact" ? "exact: the same bytes on every build" : "reference: equal to 1e-5 between builds",
+      ],
       ["self-test", report.goldenCount > 0 ? plural(report.goldenCount, "golden vector") : "none"],
       ["validated", `by the ${report.validatedBy} runtime: structure, every op, digest`],
     ],
@@ -43,7 +46,10 @@ export function inspectText(style: TextStyle, inspected: InspectReport, options:
   ]);
 }
 
-/** Whether the model fits each board and both of its slots, and what it needs of each memory, with a bar of how full that gets. */
+/**
+ * Whether the model fits each board and both of its slots, and what it needs of each memory, with a bar of how full
+ * that gets.
+ */
 export function boardsText(style: TextStyle, boards: readonly BoardFit[]): string {
   const { paint } = style;
   const rows = boards.flatMap(({ board, fits, updatableInPlace, lines }) =>
@@ -69,7 +75,8 @@ export function boardsText(style: TextStyle, boards: readonly BoardFit[]): strin
     { title: "has", align: "right" },
     { title: "" },
   ] as const;
-  // Where a slot is too small: which one, and what that means. Of other boards the table has said all, lack of memory included.
+  // Where a slot is too small: which one, and what that means. Of other boards the table has said all, lack of memory
+  // included.
   const short = boards
     .filter(({ slots }) => slots.some(({ fits }) => !fits))
     .map(({ board, slots }): [string, string] => [board, slotFitText(slots)]);
@@ -108,7 +115,10 @@ function opsText(style: TextStyle, entry: string, ops: readonly OpLine[]): strin
     formatShape(shape),
     region ?? "",
     Object.entries(settings)
-      .map(([key, value]) => `${key} ${Array.isArray(value) ? value.map((item) => Number(item).toPrecision(3)).join("/") : value}`)
+      .map(
+        ([key, value]) =>
+          `${key} ${Array.isArray(value) ? value.map((item) => Number(item).toPrecision(3)).join("/") : value}`,
+      )
       .join(", "),
   ]);
   const columns = [

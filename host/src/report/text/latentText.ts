@@ -10,7 +10,9 @@ const FIRST_VALUES = 6;
 export function latentText(style: TextStyle, name: string, values: Float32Array): string {
   const { paint, width } = style;
   const stats = latentStats(values);
-  const strip = sparkLines(values, Math.min(64, width - 14), 4, (glyph, value) => (value >= 0 ? paint.red(glyph) : paint.blue(glyph)));
+  const strip = sparkLines(values, Math.min(64, width - 14), 4, (glyph, value) =>
+    value >= 0 ? paint.red(glyph) : paint.blue(glyph),
+  );
   const first = Array.from(values.subarray(0, FIRST_VALUES), formatValue).join(" ");
   const more = values.length > FIRST_VALUES ? ` … ${formatValue(values.at(-1) as number)}` : "";
   const figures = [
@@ -20,7 +22,10 @@ export function latentText(style: TextStyle, name: string, values: Float32Array)
     ["max", stats.max],
   ] as const;
   const fields: [string, string][] = [
-    [name, `${stats.count} values   ${figures.map(([label, value]) => `${paint.dim(label)} ${formatValue(value).trim()}`).join("   ")}`],
+    [
+      name,
+      `${stats.count} values   ${figures.map(([label, value]) => `${paint.dim(label)} ${formatValue(value).trim()}`).join("   ")}`,
+    ],
     ...strip.map((line): [string, string] => ["", line]),
     ["values", `${first}${more}`],
   ];

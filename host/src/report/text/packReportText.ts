@@ -12,7 +12,10 @@ export function packReportText(style: TextStyle, packed: PackReport): string {
   const report = printableReport(packed);
   const fields = renderFields(
     [
-      ["from", `${report.checkpoint.path} (${report.checkpoint.format}${dictText(report.weights.stateDict)}), ${report.config}`],
+      [
+        "from",
+        `${report.checkpoint.path} (${report.checkpoint.format}${dictText(report.weights.stateDict)}), ${report.config}`,
+      ],
       ["types", [report.types, ...fallbackLines(report.fallbacks)].join("; ")],
       ["metadata", metadataText(report.metadata)],
       ["self-test", report.goldenCount > 0 ? `${plural(report.goldenCount, "golden vector")}, passed` : "none"],
@@ -42,5 +45,7 @@ export function fallbackLines(fallbacks: PackReport["fallbacks"]): string[] {
     const key = `in ${type}: ${reason}`;
     groups.set(key, [...(groups.get(key) ?? []), tensor]);
   }
-  return [...groups].map(([key, tensors]) => `${tensors.length > 1 ? plural(tensors.length, "tensor") : tensors[0]} ${key}`);
+  return [...groups].map(
+    ([key, tensors]) => `${tensors.length > 1 ? plural(tensors.length, "tensor") : tensors[0]} ${key}`,
+  );
 }

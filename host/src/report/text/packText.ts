@@ -14,7 +14,8 @@ export function sizesText(style: TextStyle, summary: PackSummary): string {
   const layers = summary.byLayer.slice(0, LAYERS_SHOWN);
   const rest = summary.byLayer.slice(LAYERS_SHOWN);
   const restBytes = rest.reduce((sum, { bytes }) => sum + bytes, 0);
-  const more = rest.length > 0 ? `\n  ${style.paint.dim(`(${rest.length} more, ${formatBytes(restBytes)}; --json has all)`)}` : "";
+  const more =
+    rest.length > 0 ? `\n  ${style.paint.dim(`(${rest.length} more, ${formatBytes(restBytes)}; --json has all)`)}` : "";
   return section(
     style,
     "Weights",
@@ -64,12 +65,17 @@ export interface PortLine {
 
 export function entriesText(
   style: TextStyle,
-  entries: readonly { readonly name: string; readonly inputs: readonly PortLine[]; readonly outputs: readonly PortLine[] }[],
+  entries: readonly {
+    readonly name: string;
+    readonly inputs: readonly PortLine[];
+    readonly outputs: readonly PortLine[];
+  }[],
 ): string {
   const port = ({ name, kind, type, shape, dynamic }: PortLine) =>
     `${name} ${style.paint.dim(`${kind === "tensor" ? "" : `${kind} `}${type} ${formatShape(shape, dynamic)}`)}`;
   const lines = entries.map(
-    ({ name, inputs, outputs }) => `  ${style.paint.cyan(name)}  ${inputs.map(port).join(", ")}  ->  ${outputs.map(port).join(", ")}`,
+    ({ name, inputs, outputs }) =>
+      `  ${style.paint.cyan(name)}  ${inputs.map(port).join(", ")}  ->  ${outputs.map(port).join(", ")}`,
   );
   return section(style, "Entry points", lines.join("\n"));
 }
@@ -78,7 +84,11 @@ const REGION_USE = { fast: "activations in SRAM", slow: "activations in PSRAM", 
 
 /** What one session needs of each region. */
 export function memoryText(style: TextStyle, regions: PackSummary["regions"]): string {
-  const rows = (["fast", "slow", "state"] as const).map((region) => [region, formatBytes(regions[region]), REGION_USE[region]]);
+  const rows = (["fast", "slow", "state"] as const).map((region) => [
+    region,
+    formatBytes(regions[region]),
+    REGION_USE[region],
+  ]);
   const columns = [{ title: "region" }, { title: "size", align: "right" }, { title: "" }] as const;
   return section(style, "Memory of one session", renderTable(columns, rows, style.paint.dim));
 }

@@ -19,12 +19,16 @@ export function runText(style: TextStyle, run: RunReport): string {
   ]);
 }
 
-/** A rollout as a table of steps: how far the latent moves, and what it looks like. Long ones show first and last steps. */
+/**
+ * A rollout as a table of steps: how far the latent moves, and what it looks like. Long ones show first and last steps.
+ */
 export function rolloutText(style: TextStyle, rollout: RolloutReport): string {
   const report = printableReport(rollout);
   const { model, engine, latents } = report;
   const strip = Math.max(16, Math.min(64, style.width - 44));
-  const shown = latents.map((_, step) => step).filter((step) => step < ROLLOUT_ROWS_MAX - 4 || step >= latents.length - 4);
+  const shown = latents
+    .map((_, step) => step)
+    .filter((step) => step < ROLLOUT_ROWS_MAX - 4 || step >= latents.length - 4);
   const rows = shown.map((step) => [
     step === 0 ? "start" : `${step}`,
     step === 0 ? "" : formatValue(report.stepDistances[step] as number).trim(),
@@ -53,7 +57,10 @@ function outputText(style: TextStyle, output: OutputReport): string {
   const { name, values, shape } = output;
   if (!(values instanceof Float32Array)) {
     const some = Array.from(values.subarray(0, 16)).join(" ");
-    return renderFields([[name, `${output.type} ${formatShape(shape)}   ${some}${values.length > 16 ? " …" : ""}`]], style.paint.dim);
+    return renderFields(
+      [[name, `${output.type} ${formatShape(shape)}   ${some}${values.length > 16 ? " …" : ""}`]],
+      style.paint.dim,
+    );
   }
   const columns = shape.at(-1) as number;
   const rows = values.length / columns;

@@ -5,8 +5,9 @@ import type { DecodeImage } from "../../board/virtualBoard.js";
 const BAND_PIXELS = 1_000_000;
 
 /**
- * As `decodeImage` with the browser's decoder: EXIF orientation applied, colours in sRGB, white behind transparent parts, resized by the same
- * filter. A lossless picture gives the same bytes; JPEG decoders differ by a level here and there.
+ * As `decodeImage` with the browser's decoder: EXIF orientation applied, colours in sRGB, white behind transparent
+ * parts, resized by the same filter. A lossless picture gives the same bytes; JPEG decoders differ by a level here and
+ * there.
  */
 export const decodePicture: DecodeImage = async (bytes, size) => {
   const bitmap = await openPicture(bytes);
@@ -17,7 +18,8 @@ export const decodePicture: DecodeImage = async (bytes, size) => {
     for (let top = 0; top < bitmap.height; top += rowsMax) {
       const rows = Math.min(rowsMax, bitmap.height - top);
       const pixels = readBand(bitmap, top, rows);
-      for (let row = 0; row < rows; row++) resizer.addRow(pixels.subarray(row * bitmap.width * 4, (row + 1) * bitmap.width * 4));
+      for (let row = 0; row < rows; row++)
+        resizer.addRow(pixels.subarray(row * bitmap.width * 4, (row + 1) * bitmap.width * 4));
     }
     return resizer.rgb();
   } finally {

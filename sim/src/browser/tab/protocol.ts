@@ -23,9 +23,15 @@ export interface RequestMessage {
 }
 
 /** From the page: the body in pieces, each sent when the one before was taken; its end; or the client leaves. */
-export type PageMessage = { readonly kind: "body"; readonly bytes: ArrayBuffer } | { readonly kind: "end" } | { readonly kind: "close" };
+export type PageMessage =
+  | { readonly kind: "body"; readonly bytes: ArrayBuffer }
+  | { readonly kind: "end" }
+  | { readonly kind: "close" };
 
-/** From the board: one head, chunks, one end; and in between that a piece of the body was taken. `whole` as of ResponseSink. */
+/**
+ * From the board: one head, chunks, one end; and in between that a piece of the body was taken. `whole` as of
+ * ResponseSink.
+ */
 export type BoardMessage =
   | { readonly kind: "head"; readonly status: number; readonly headers: readonly (readonly [string, string])[] }
   | { readonly kind: "chunk"; readonly bytes: Uint8Array<ArrayBuffer> }

@@ -1,6 +1,10 @@
-// Keeps the page's files for when its server is not there. The server is asked first, so a page is never older than what it serves.
+// Keeps the page's files for when its server is not there. The server is asked first, so a page is never older than
+// what it serves.
 
-/** The server puts this line before the script: it changes with every file, and a changed script is what makes a browser fetch all anew. */
+/**
+ * The server puts this line before the script: it changes with every file, and a changed script is what makes a browser
+ * fetch all anew.
+ */
 declare const TAB: { readonly version: string; readonly files: readonly string[] };
 
 /** The part of a service worker's global scope that is used. */
@@ -23,7 +27,9 @@ const NAME = PREFIX + TAB.version;
 
 async function forget(keep?: string): Promise<void> {
   const names = await scope.caches.keys();
-  await Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== keep).map((name) => scope.caches.delete(name)));
+  await Promise.all(
+    names.filter((name) => name.startsWith(PREFIX) && name !== keep).map((name) => scope.caches.delete(name)),
+  );
 }
 
 async function install(): Promise<void> {

@@ -5,8 +5,8 @@ const due: (() => void)[] = [];
 port1.onmessage = () => due.shift()?.();
 
 /**
- * The machine's time, with turns that follow each other at once: a browser delays timers that set timers by 4 ms each, which would slow
- * inference, one turn of which sets the next.
+ * The machine's time, with turns that follow each other at once: a browser delays timers that set timers by 4 ms each,
+ * which would slow inference, one turn of which sets the next.
  */
 export const tabClock: BoardClock = {
   nowUs: realClock.nowUs,

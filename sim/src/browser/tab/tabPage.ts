@@ -9,4 +9,6 @@ const board = tabTransport(new Worker("worker.js", { type: "module" }));
 mount(document.getElementById("app") as Element, board);
 
 // Where the page is no secure context, it works while its server does.
-navigator.serviceWorker?.register("serviceWorker.js").catch((error: Error) => console.info(`not kept for offline use: ${error.message}`));
+navigator.serviceWorker
+  ?.register("serviceWorker.js")
+  .catch((error: Error) => console.info(`not kept for offline use: ${error.message}`));

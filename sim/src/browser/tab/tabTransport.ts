@@ -6,13 +6,15 @@ const PIECE_BYTES = 65_536;
 const NULL_BODY_STATUSES = [204, 205, 304];
 
 /**
- * A transport to the board in `worker`. The tab is its board's owner: whatever token the page brings, of some other board that this address had
- * before, the board's own goes with every request.
+ * A transport to the board in `worker`. The tab is its board's owner: whatever token the page brings, of some other
+ * board that this address had before, the board's own goes with every request.
  */
 export function tabTransport(worker: Worker): Transport {
   let token = "";
   const running = new Promise<void>((resolve, reject) => {
-    worker.addEventListener("error", (event) => reject(new TypeError(`the board's worker cannot start: ${event.message}`)));
+    worker.addEventListener("error", (event) =>
+      reject(new TypeError(`the board's worker cannot start: ${event.message}`)),
+    );
     worker.addEventListener("message", ({ data }: MessageEvent<StartMessage>) => {
       if (data.kind === "failed") return reject(new TypeError(`the board cannot start: ${data.message}`));
       token = data.ownerToken;
@@ -31,9 +33,15 @@ export function tabTransport(worker: Worker): Transport {
     if (body !== undefined) headers.set("content-length", String(body.size));
     headers.set("authorization", `Bearer ${token}`);
     const method = (init.method ?? "GET").toUpperCase();
-    const answer = await exchange(worker, { method, target: pathname + search, headers: Object.fromEntries(headers) }, body, init);
+    const answer = await exchange(
+      worker,
+      { method, target: pathname + search, headers: Object.fromEntries(headers) },
+      body,
+      init,
+    );
     // The owner has given the board up and claimed it again, or wants another token.
-    if (pathname === "/v1/claim" && answer.status === 201) token = ((await answer.clone().json()) as { token: string }).token;
+    if (pathname === "/v1/claim" && answer.status === 201)
+      token = ((await answer.clone().json()) as { token: string }).token;
     return answer;
   };
   return Object.assign(transport, { isOwner: true });
@@ -49,7 +57,12 @@ function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal | null
 }
 
 /** One request and its answer over a channel of its own. */
-function exchange(worker: Worker, head: RequestMessage, body: Blob | undefined, init: BoardRequestInit): Promise<Response> {
+function exchange(
+  worker: Worker,
+  head: RequestMessage,
+  body: Blob | undefined,
+  init: BoardRequestInit,
+): Promise<Response> {
   const { signal, onUploadProgress } = init;
   if (signal?.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {

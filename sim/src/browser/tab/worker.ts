@@ -1,7 +1,14 @@
 import { type OpenRequest, VirtualBoard } from "../../board/virtualBoard.js";
 import { createWasmCore } from "../../board/wasmCore.js";
 import { decodePicture } from "./decodePicture.js";
-import { type BoardMessage, type PageMessage, type RequestMessage, type StartMessage, TAB_FILES, type TabBoard } from "./protocol.js";
+import {
+  type BoardMessage,
+  type PageMessage,
+  type RequestMessage,
+  type StartMessage,
+  TAB_FILES,
+  type TabBoard,
+} from "./protocol.js";
 import { tabClock } from "./tabClock.js";
 
 /** The part of a worker's global scope that is used. */
@@ -17,7 +24,9 @@ async function file(name: string): Promise<Response> {
   return response;
 }
 
-/** A board from the factory, with the model of the page's server in its flash, which is in memory and goes with the tab. */
+/**
+ * A board from the factory, with the model of the page's server in its flash, which is in memory and goes with the tab.
+ */
 async function startBoard(): Promise<VirtualBoard> {
   const [about, core, model] = await Promise.all([
     file(TAB_FILES.board).then((response) => response.json() as Promise<TabBoard>),

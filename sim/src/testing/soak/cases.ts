@@ -51,15 +51,24 @@ const encoder = new TextEncoder();
 
 const json = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value));
 
-function post(path: string, type: string, body: Uint8Array, headers: Readonly<Record<string, string>> = {}): SoakRequest {
+function post(
+  path: string,
+  type: string,
+  body: Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): SoakRequest {
   return { method: "POST", path, headers: { "content-type": type, ...headers }, body };
 }
 
 /**
- * Requests for the model that `reference` runs, with the answers that it gives while nothing disturbs it. `photo` reads a file of samples/;
- * everything else comes from `seed`.
+ * Requests for the model that `reference` runs, with the answers that it gives while nothing disturbs it. `photo` reads
+ * a file of samples/; everything else comes from `seed`.
  */
-export async function makeCases(reference: SimulatedBoard, photo: (name: string) => Uint8Array, seed: number): Promise<SoakCases> {
+export async function makeCases(
+  reference: SimulatedBoard,
+  photo: (name: string) => Uint8Array,
+  seed: number,
+): Promise<SoakCases> {
   const random = new Xorshift32(seed);
   const model = await modelOf(reference);
   const ask = async (request: SoakRequest): Promise<Record<string, unknown>> => {
@@ -89,12 +98,25 @@ export async function makeCases(reference: SimulatedBoard, photo: (name: string)
     const rollout = json({ start: { latent: latent() }, actions: Array.from({ length: STEPS }, action) });
     good.push(await known("rollout", post("/v1/rollout?latent=base64", JSON_TYPE, rollout), ["trajectory"]));
     const budget = { samples: 4, iterations: 2, elites: 2 };
-    const plan = { start: { latent: latent() }, goal: { latent: latent() }, horizon: 2, budget, seed: random.below(1_000_000) };
-    good.push(await known("plan", post("/v1/plan?latent=base64", JSON_TYPE, json(plan)), ["actions", "trajectory", "cost"]));
+    const plan = {
+      start: { latent: latent() },
+      goal: { latent: latent() },
+      horizon: 2,
+      budget,
+      seed: random.below(1_000_000),
+    };
+    good.push(
+      await known("plan", post("/v1/plan?latent=base64", JSON_TYPE, json(plan)), ["actions", "trajectory", "cost"]),
+    );
   }
   good.push(...(await observations(latents, action, ask)));
   const frame = { latent: latents[0] };
-  const long = { start: frame, goal: { latent: latents[1] }, horizon: 4, budget: { samples: 100, iterations: 10, elites: 10 } };
+  const long = {
+    start: frame,
+    goal: { latent: latents[1] },
+    horizon: 4,
+    budget: { samples: 100, iterations: 10, elites: 10 },
+  };
   return {
     good,
     bad: badCases(pictures[0]?.bytes ?? NOTHING),
@@ -104,9 +126,12 @@ export async function makeCases(reference: SimulatedBoard, photo: (name: string)
 
 async function modelOf(board: SimulatedBoard): Promise<ModelFacts> {
   const { body } = await board.handle({ method: "GET", target: "/v1/device" });
-  const { slots } = JSON.parse(new TextDecoder().decode(body)) as { slots: (ModelFacts & { active: boolean; routes?: string[] })[] };
+  const { slots } = JSON.parse(new TextDecoder().decode(body)) as {
+    slots: (ModelFacts & { active: boolean; routes?: string[] })[];
+  };
   const slot = slots.find(({ active }) => active);
-  if (!slot?.routes?.includes("plan")) throw new Error("the soak needs a world model: one that encodes pictures and predicts from actions");
+  if (!slot?.routes?.includes("plan"))
+    throw new Error("the soak needs a world model: one that encodes pictures and predicts from actions");
   return slot;
 }
 
@@ -123,8 +148,9 @@ async function picturesOf(photo: (name: string) => Uint8Array, { image }: ModelF
 }
 
 /**
- * The first frame of a stream, and the same frame again and again. The board may have forgotten a stream in between, and a client that left does not
- * know whether its frame was seen: the answer says which frame it was, and for that one the rest is known.
+ * The first frame of a stream, and the same frame again and again. The board may have forgotten a stream in between,
+ * and a client that left does not know whether its frame was seen: the answer says which frame it was, and for that one
+ * the rest is known.
  */
 async function observations(
   latents: readonly string[],
@@ -155,7 +181,11 @@ async function observations(
   ];
 }
 
-function differs(answer: Readonly<Record<string, unknown>>, expected: Readonly<Record<string, unknown>>, keys: readonly string[]) {
+function differs(
+  answer: Readonly<Record<string, unknown>>,
+  expected: Readonly<Record<string, unknown>>,
+  keys: readonly string[],
+) {
   const key = keys.find((name) => JSON.stringify(answer[name]) !== JSON.stringify(expected[name]));
   if (key === undefined) return undefined;
   const shown = (value: unknown) => `${JSON.stringify(value)}`.slice(0, 60);
@@ -164,8 +194,14 @@ function differs(answer: Readonly<Record<string, unknown>>, expected: Readonly<R
 
 /** A case each for what docs/http.md names; lengths are right, and what is wrong is what the code says. */
 function badCases(picture: Uint8Array): BadCase[] {
-  const bad = (name: string, request: SoakRequest, status: number, code: string): BadCase => ({ name, request, status, code });
-  const predict = (body: Uint8Array, headers: Readonly<Record<string, string>> = {}) => post("/v1/predict", JSON_TYPE, body, headers);
+  const bad = (name: string, request: SoakRequest, status: number, code: string): BadCase => ({
+    name,
+    request,
+    status,
+    code,
+  });
+  const predict = (body: Uint8Array, headers: Readonly<Record<string, string>> = {}) =>
+    post("/v1/predict", JSON_TYPE, body, headers);
   const get = (path: string, headers: Readonly<Record<string, string>> = {}): SoakRequest => ({
     method: "GET",
     path,
@@ -181,7 +217,12 @@ function badCases(picture: Uint8Array): BadCase[] {
     bad("short rows", predict(json({ history: [[1]], actions: [[1]] })), 422, "BODY_INVALID"),
     bad("an unknown key", predict(json({ hstory: [] })), 422, "BODY_INVALID"),
     bad("a plan of nothing", post("/v1/plan", JSON_TYPE, json({})), 422, "BODY_INVALID"),
-    bad("half a JPEG", post("/v1/encode", "image/jpeg", picture.subarray(0, picture.length >> 1)), 422, "IMAGE_UNREADABLE"),
+    bad(
+      "half a JPEG",
+      post("/v1/encode", "image/jpeg", picture.subarray(0, picture.length >> 1)),
+      422,
+      "IMAGE_UNREADABLE",
+    ),
     bad("pixels of another size", post("/v1/encode", "application/octet-stream", new Uint8Array(7)), 422, "IMAGE_SIZE"),
     bad("an unknown type", post("/v1/encode", "text/css", json("")), 415, "CONTENT_TYPE"),
     bad("a compressed body", predict(json({}), { "content-encoding": "gzip" }), 415, "CONTENT_ENCODING"),

@@ -13,7 +13,10 @@ export interface SoakTarget {
 const IMPATIENCE_MS_MAX = 150;
 const BUSY = [429, 503];
 
-/** One of many clients: sends requests of every kind in an order that its seed decides, one after the other, and says what it saw. */
+/**
+ * One of many clients: sends requests of every kind in an order that its seed decides, one after the other, and says
+ * what it saw.
+ */
 export class SoakClient {
   #target: SoakTarget;
   #cases: SoakCases;
@@ -49,7 +52,12 @@ export class SoakClient {
   async #ask(): Promise<void> {
     const dice = this.#random.below(100);
     if (dice < 50) return this.#good(this.#pick(this.#cases.good), { kind: "whole" });
-    if (dice < 58) return this.#good(this.#pick(this.#cases.good), { kind: "drips", pieces: 5, pauseMs: 10 + this.#random.below(60) });
+    if (dice < 58)
+      return this.#good(this.#pick(this.#cases.good), {
+        kind: "drips",
+        pieces: 5,
+        pauseMs: 10 + this.#random.below(60),
+      });
     if (dice < 78) return this.#bad(this.#pick(this.#cases.bad));
     if (dice < 82) return this.#broken();
     if (dice < 85) return this.#owner();
@@ -62,7 +70,8 @@ export class SoakClient {
     const outcome = await this.#send(one.name, one.request(this.#stream), manner);
     if (outcome === undefined) return;
     const { status, body } = outcome;
-    if (status !== 200) return this.#tally.violation("a right request was refused", `${one.name}: ${status} ${body}`.slice(0, 300));
+    if (status !== 200)
+      return this.#tally.violation("a right request was refused", `${one.name}: ${status} ${body}`.slice(0, 300));
     const answer = parse(body);
     const wrong = answer === undefined ? "no JSON" : one.wrong(answer);
     this.#tally.compared++;
@@ -74,14 +83,22 @@ export class SoakClient {
     if (outcome === undefined) return;
     const said = parse(outcome.body)?.code;
     if (outcome.status === status && said === code) return;
-    this.#tally.violation("a malformed request was answered otherwise", `${name}: ${outcome.status} ${said}, expected ${status} ${code}`);
+    this.#tally.violation(
+      "a malformed request was answered otherwise",
+      `${name}: ${outcome.status} ${said}, expected ${status} ${code}`,
+    );
   }
 
   /** What is no HTTP, and a body that ends before its length. */
   async #broken(): Promise<void> {
     const [name, text, finish, expected] = this.#pick([
       ["no HTTP", "hello\r\n\r\n", false, /^HTTP\/1\.1 400 .*"code":"HEAD_MALFORMED"/s],
-      ["a long head", `GET / HTTP/1.1\r\nx: ${"y".repeat(20_000)}\r\n\r\n`, false, /^HTTP\/1\.1 431 .*"code":"HEAD_TOO_LARGE"/s],
+      [
+        "a long head",
+        `GET / HTTP/1.1\r\nx: ${"y".repeat(20_000)}\r\n\r\n`,
+        false,
+        /^HTTP\/1\.1 431 .*"code":"HEAD_TOO_LARGE"/s,
+      ],
       // Whoever has said that there is nothing more to come gets no answer, or is told so.
       [
         "half a body",
@@ -94,7 +111,8 @@ export class SoakClient {
     try {
       const answer = await rawExchange(this.#target.port, Buffer.from(text), finish);
       this.#tally.count(`malformed ${answer.slice(9, 12) || "closed"}`);
-      if (!expected.test(answer)) this.#tally.violation("a malformed request was answered otherwise", `${name}: ${answer.slice(0, 300)}`);
+      if (!expected.test(answer))
+        this.#tally.violation("a malformed request was answered otherwise", `${name}: ${answer.slice(0, 300)}`);
     } catch (error) {
       this.#tally.violation("no answer", `${name}: ${(error as Error).message}`);
     }
@@ -115,12 +133,19 @@ export class SoakClient {
   }
 
   /** Undefined when there is nothing to compare: the client left, or the board is busy and says when to come back. */
-  async #send(name: string, request: SoakRequest, manner: Manner): Promise<Extract<Outcome, { kind: "answered" }> | undefined> {
+  async #send(
+    name: string,
+    request: SoakRequest,
+    manner: Manner,
+  ): Promise<Extract<Outcome, { kind: "answered" }> | undefined> {
     this.#tally.count(name);
     if (manner.kind === "drips") this.#tally.count("in drips");
     const outcome = await this.#connection.exchange(request, manner);
     if (outcome.kind === "broken") {
-      this.#tally.violation("no answer", `${name} ${request.method} ${request.path} (${manner.kind}): ${outcome.message}`);
+      this.#tally.violation(
+        "no answer",
+        `${name} ${request.method} ${request.path} (${manner.kind}): ${outcome.message}`,
+      );
       return undefined;
     }
     this.#tally.count(`${name} ${outcome.kind === "left" ? "left" : outcome.status}`);

@@ -12,7 +12,12 @@ export type Manner =
   | { readonly kind: "leave-in-answer" };
 
 export type Outcome =
-  | { readonly kind: "answered"; readonly status: number; readonly headers: IncomingMessage["headers"]; readonly body: Buffer }
+  | {
+      readonly kind: "answered";
+      readonly status: number;
+      readonly headers: IncomingMessage["headers"];
+      readonly body: Buffer;
+    }
   | { readonly kind: "left" }
   /** There was no whole answer. */
   | { readonly kind: "broken"; readonly message: string };
@@ -36,7 +41,8 @@ export class SoakConnection {
 
   async exchange(request: SoakRequest, manner: Manner): Promise<Outcome> {
     const outcome = await this.#once(request, manner);
-    // A connection that was idle may be closed at the moment in which it is used again; nothing of the request was heard then.
+    // A connection that was idle may be closed at the moment in which it is used again; nothing of the request was
+    // heard then.
     return outcome === "stale" ? ((await this.#once(request, manner)) as Outcome) : outcome;
   }
 
@@ -62,7 +68,9 @@ export class SoakConnection {
       }, ANSWER_MS_MAX);
       outgoing.on("error", (error: NodeJS.ErrnoException) => {
         if (over) return;
-        end(outgoing.reusedSocket && error.code === "ECONNRESET" ? "stale" : { kind: "broken", message: error.message });
+        end(
+          outgoing.reusedSocket && error.code === "ECONNRESET" ? "stale" : { kind: "broken", message: error.message },
+        );
       });
       outgoing.on("response", (response) => {
         if (manner.kind === "leave-in-answer") return leave();
@@ -72,7 +80,12 @@ export class SoakConnection {
           if (!over) end({ kind: "broken", message: `the answer broke off: ${error.message}` });
         });
         response.on("end", () => {
-          end({ kind: "answered", status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) });
+          end({
+            kind: "answered",
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks),
+          });
           // What is left of the body does not matter any more.
           if (!outgoing.writableFinished) outgoing.destroy();
         });
@@ -84,7 +97,13 @@ export class SoakConnection {
 
 type Outgoing = ReturnType<typeof openRequest>;
 
-async function send(outgoing: Outgoing, body: Uint8Array, manner: Manner, over: () => boolean, leave: () => void): Promise<void> {
+async function send(
+  outgoing: Outgoing,
+  body: Uint8Array,
+  manner: Manner,
+  over: () => boolean,
+  leave: () => void,
+): Promise<void> {
   const announced = Number(outgoing.getHeader("content-length"));
   if (manner.kind === "leave-in-body") {
     outgoing.write(body.subarray(0, body.length >> 1));
@@ -105,7 +124,10 @@ async function send(outgoing: Outgoing, body: Uint8Array, manner: Manner, over: 
   else outgoing.end(body);
 }
 
-/** Bytes as they are; answers everything that comes back until the connection is closed. `finish` sends the end of the stream after them. */
+/**
+ * Bytes as they are; answers everything that comes back until the connection is closed. `finish` sends the end of the
+ * stream after them.
+ */
 export function rawExchange(port: number, bytes: Uint8Array, finish: boolean): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1", () => (finish ? socket.end(bytes) : socket.write(bytes)));
@@ -115,6 +137,8 @@ export function rawExchange(port: number, bytes: Uint8Array, finish: boolean): P
       answer += chunk.toString("latin1");
     });
     socket.on("close", () => resolve(answer));
-    socket.on("error", (error: NodeJS.ErrnoException) => (error.code === "ECONNRESET" ? resolve(answer) : reject(error)));
+    socket.on("error", (error: NodeJS.ErrnoException) =>
+      error.code === "ECONNRESET" ? resolve(answer) : reject(error),
+    );
   });
 }

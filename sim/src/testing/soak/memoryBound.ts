@@ -17,13 +17,22 @@ export interface MemoryGrowth {
   readonly heap: Growth;
 }
 
-/** How memory grew after the first third of a soak, in which caches fill and code is compiled. Needs at least three samples. */
+/**
+ * How memory grew after the first third of a soak, in which caches fill and code is compiled. Needs at least three
+ * samples.
+ */
 export function memoryGrowth(samples: readonly MemorySample[]): MemoryGrowth {
   const third = Math.floor(samples.length / 3);
   if (third === 0) throw new RangeError(`${samples.length} samples are too few to see growth in`);
   const growth = (bytesOf: (sample: MemorySample) => number, max: { share: number; bytes: number }): Growth => {
-    const [from, to] = [samples.slice(third, 2 * third), samples.slice(-third)].map((part) => median(part.map(bytesOf)));
-    return { fromBytes: from ?? 0, toBytes: to ?? 0, boundBytes: Math.round((from ?? 0) * (1 + max.share) + max.bytes) };
+    const [from, to] = [samples.slice(third, 2 * third), samples.slice(-third)].map((part) =>
+      median(part.map(bytesOf)),
+    );
+    return {
+      fromBytes: from ?? 0,
+      toBytes: to ?? 0,
+      boundBytes: Math.round((from ?? 0) * (1 + max.share) + max.bytes),
+    };
   };
   return {
     samples: samples.length,

@@ -3,7 +3,13 @@ import type { Board } from "../../board/boardSchema.js";
 
 /** To the process that holds the board. */
 export type ToBoard =
-  | { readonly kind: "start"; readonly board: Board; readonly model: string; readonly engine: BoardEngine; readonly connectionsMax: number }
+  | {
+      readonly kind: "start";
+      readonly board: Board;
+      readonly model: string;
+      readonly engine: BoardEngine;
+      readonly connectionsMax: number;
+    }
   | { readonly kind: "memory" };
 
 export type FromBoard =

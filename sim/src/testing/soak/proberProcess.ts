@@ -1,7 +1,8 @@
 import { Agent, get } from "node:http";
 import type { FromProber, ToProber } from "./messages.js";
 
-// Asks a board of a soak how it does, over and over, in a process of its own so that the work of the clients does not count.
+// Asks a board of a soak how it does, over and over, in a process of its own so that the work of the clients does not
+// count.
 
 const PAUSE_MS = 20;
 const ANSWER_MS_MAX = 60_000;
@@ -28,7 +29,9 @@ function probe(port: number): Promise<void> {
       response.on("end", () => {
         const elapsedMs = performance.now() - start;
         if (response.statusCode !== 200) return fail(`${response.statusCode} ${Buffer.concat(chunks)}`);
-        const { queue } = JSON.parse(Buffer.concat(chunks).toString()) as { queue: { in_progress: number; capacity: number } };
+        const { queue } = JSON.parse(Buffer.concat(chunks).toString()) as {
+          queue: { in_progress: number; capacity: number };
+        };
         probes++;
         inProgressMax = Math.max(inProgressMax, queue.in_progress);
         capacity = queue.capacity;

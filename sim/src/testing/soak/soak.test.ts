@@ -10,16 +10,29 @@ const MODEL = fileURLToPath(new URL("../../../fixtures/lewm-test.syn", import.me
 
 /** Ends after so many requests, however long they take. */
 const short = (engine: BoardEngine, edit: Partial<SoakOptions> = {}) =>
-  soak({ board: testBoard(), model: MODEL, engine, clients: 12, seconds: 3600, requestsMax: 500, seed: 7, photo: sample, ...edit });
+  soak({
+    board: testBoard(),
+    model: MODEL,
+    engine,
+    clients: 12,
+    seconds: 3600,
+    requestsMax: 500,
+    seed: 7,
+    photo: sample,
+    ...edit,
+  });
 
-test.each<BoardEngine>(["native", "wasm"])("a %s board keeps its promises to many clients, some of them bad", async (engine) => {
-  const { requests, compared, queue, violations } = await short(engine);
-  // A run as short as this only shows that caches fill.
-  expect(violations.filter(({ kind }) => kind !== "memory grows")).toEqual([]);
-  expect(requests).toBe(500);
-  expect(compared).toBeGreaterThan(0);
-  expect(queue).toMatchObject({ capacity: testBoard().requests.countMax, inProgressAfter: 0 });
-});
+test.each<BoardEngine>(["native", "wasm"])(
+  "a %s board keeps its promises to many clients, some of them bad",
+  async (engine) => {
+    const { requests, compared, queue, violations } = await short(engine);
+    // A run as short as this only shows that caches fill.
+    expect(violations.filter(({ kind }) => kind !== "memory grows")).toEqual([]);
+    expect(requests).toBe(500);
+    expect(compared).toBeGreaterThan(0);
+    expect(queue).toMatchObject({ capacity: testBoard().requests.countMax, inProgressAfter: 0 });
+  },
+);
 
 test("an answer that differs in one bit is noticed", async () => {
   const { violations } = await short("native", {

@@ -39,7 +39,9 @@ export interface SoakReport {
   readonly compared: number;
   readonly queue: { readonly capacity: number; readonly inProgressMax: number; readonly inProgressAfter: number };
   /** Of GET /v1/device while at least one request was in progress; undefined when that was never seen. */
-  readonly deviceMs: { readonly probes: number; readonly p50: number; readonly p99: number; readonly max: number } | undefined;
+  readonly deviceMs:
+    | { readonly probes: number; readonly p50: number; readonly p99: number; readonly max: number }
+    | undefined;
   /** Undefined: the soak was too short to tell. */
   readonly memory: MemoryGrowth | undefined;
   readonly violations: readonly { readonly kind: string; readonly count: number; readonly example: string }[];
@@ -53,8 +55,8 @@ const DRAIN_MS_MAX = 30_000;
 const SPARE_CONNECTIONS = 192;
 
 /**
- * Many clients at once against one board over HTTP on 127.0.0.1: right, slow, malformed and abandoned requests, in an order that the seed decides.
- * Everything that was promised and not kept is among the report's violations.
+ * Many clients at once against one board over HTTP on 127.0.0.1: right, slow, malformed and abandoned requests, in an
+ * order that the seed decides. Everything that was promised and not kept is among the report's violations.
  */
 export async function soak(options: SoakOptions): Promise<SoakReport> {
   const cases = await quietCases(options);
@@ -111,7 +113,8 @@ class Processes {
   start(name: string): ChildProcess {
     const child = fork(programOf(name), { execArgv: ["--expose-gc"], stdio: ["ignore", "inherit", "inherit", "ipc"] });
     child.on("exit", (code, signal) => {
-      if (!this.#closing && code !== 0) this.#tally.violation("a process ended", `${name}: ${signal ?? `exit code ${code}`}`);
+      if (!this.#closing && code !== 0)
+        this.#tally.violation("a process ended", `${name}: ${signal ?? `exit code ${code}`}`);
     });
     this.#children.push(child);
     return child;
@@ -153,10 +156,18 @@ async function load(
   const begun = performance.now();
   let requests = 0;
   const elapsedMs = () => performance.now() - begun;
-  const more = () => requests < options.requestsMax && elapsedMs() < options.seconds * 1000 && child.exitCode === null && requests++ >= 0;
-  const clients = Array.from({ length: options.clients }, (_, index) => new SoakClient(target, cases, tally, options.seed, index));
+  const more = () =>
+    requests < options.requestsMax &&
+    elapsedMs() < options.seconds * 1000 &&
+    child.exitCode === null &&
+    requests++ >= 0;
+  const clients = Array.from(
+    { length: options.clients },
+    (_, index) => new SoakClient(target, cases, tally, options.seed, index),
+  );
   const samples: MemorySample[] = [];
-  const sample = async () => void samples.push(await ask<Extract<FromBoard, { kind: "memory" }>>(child, { kind: "memory" }));
+  const sample = async () =>
+    void samples.push(await ask<Extract<FromBoard, { kind: "memory" }>>(child, { kind: "memory" }));
   let sampled = Promise.resolve();
   const sampling = setInterval(() => {
     sampled = sampled.then(sample).catch(() => undefined);
@@ -188,7 +199,8 @@ async function lastWord(target: SoakTarget, cases: SoakCases, tally: Tally): Pro
   const connection = new SoakConnection(target.port);
   for (const one of cases.good) {
     const outcome = await connection.exchange(one.request("last-word"), { kind: "whole" });
-    const answer = outcome.kind === "answered" && outcome.status === 200 ? JSON.parse(outcome.body.toString()) : undefined;
+    const answer =
+      outcome.kind === "answered" && outcome.status === 200 ? JSON.parse(outcome.body.toString()) : undefined;
     tally.compared++;
     const wrong = answer === undefined ? JSON.stringify(outcome).slice(0, 200) : one.wrong(answer);
     if (wrong !== undefined) tally.violation("a wrong answer after the load", `${one.name}: ${wrong}`);
@@ -204,13 +216,20 @@ function report(
   { seconds, inProgressAfter }: { readonly seconds: number; readonly inProgressAfter: number },
 ): SoakReport {
   const { capacity, inProgressMax, busyMs, failures } = probed;
-  if (inProgressMax > capacity) tally.violation("the queue has no bound", `${inProgressMax} requests in progress, capacity ${capacity}`);
-  if (inProgressAfter > 0) tally.violation("requests were left behind", `${inProgressAfter} in progress after all clients had left`);
+  if (inProgressMax > capacity)
+    tally.violation("the queue has no bound", `${inProgressMax} requests in progress, capacity ${capacity}`);
+  if (inProgressAfter > 0)
+    tally.violation("requests were left behind", `${inProgressAfter} in progress after all clients had left`);
   for (const failure of failures) tally.violation("GET /v1/device was not answered", failure);
   const memory = samples.length >= MEMORY_SAMPLES_MIN ? memoryGrowth(samples) : undefined;
-  for (const [name, growth] of memory ? [["resident memory", memory.rss] as const, ["heap", memory.heap] as const] : []) {
+  for (const [name, growth] of memory
+    ? [["resident memory", memory.rss] as const, ["heap", memory.heap] as const]
+    : []) {
     if (!isFlat(growth)) {
-      tally.violation("memory grows", `${name}: from ${growth.fromBytes} to ${growth.toBytes} bytes, at most ${growth.boundBytes}`);
+      tally.violation(
+        "memory grows",
+        `${name}: from ${growth.fromBytes} to ${growth.toBytes} bytes, at most ${growth.boundBytes}`,
+      );
     }
   }
   const manners = [...tally.counts].filter(([what]) => !/ (\d+|left|closed)$/.test(what) && what !== "in drips");

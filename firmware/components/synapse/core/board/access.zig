@@ -1,5 +1,6 @@
-//! Who may do what. A board starts unclaimed and answers nothing but who it is; whoever claims it gets a token, of which only the hash is kept. Its
-//! owner may open reading and inference to everybody, and lists the web pages of other origins that may use the board.
+//! Who may do what. A board starts unclaimed and answers nothing but who it is; whoever claims it gets a token, of
+//! which only the hash is kept. Its owner may open reading and inference to everybody, and lists the web pages of other
+//! origins that may use the board.
 const std = @import("std");
 const http = @import("../wire/http.zig");
 const limits = @import("../limits.zig");
@@ -70,7 +71,8 @@ pub fn isStranger(right: Right) bool {
 pub const Access = struct {
     settings: *const Journal,
     token_hash: ?[Sha256.digest_length]u8 = null,
-    /// Count up with every change of whether the board has an owner, of the owner's token, and of the broker: a right of before is one no more.
+    /// Count up with every change of whether the board has an owner, of the owner's token, and of the broker: a right
+    /// of before is one no more.
     ownership: u32 = 0,
     token: u32 = 0,
     broker: u32 = 0,
@@ -98,9 +100,14 @@ pub const Access = struct {
     pub fn load(access: *Access) void {
         const hash = access.settings.get(keys.token_hash);
         const before = access.token_hash;
-        access.token_hash = if (hash != null and hash.?.len == Sha256.digest_length) hash.?[0..Sha256.digest_length].* else null;
+        access.token_hash = if (hash != null and
+            hash.?.len == Sha256.digest_length) hash.?[0..Sha256.digest_length].* else null;
         if ((before == null) != (access.token_hash == null)) access.ownership +%= 1;
-        if (before == null or access.token_hash == null or !std.mem.eql(u8, &before.?, &access.token_hash.?)) access.token +%= 1;
+        if (before == null or access.token_hash == null or !std.mem.eql(
+            u8,
+            &before.?,
+            &access.token_hash.?,
+        )) access.token +%= 1;
         const broker = access.brokerHash();
         if (!std.mem.eql(u8, &broker, &access.broker_hash)) access.broker +%= 1;
         access.broker_hash = broker;
@@ -145,8 +152,15 @@ pub const Access = struct {
         };
     }
 
-    /// With what right a request may use a route of this level. The token comes first: who has it is the owner, also where others may come in.
-    pub fn admit(access: *Access, level: Level, headers: []const ports.Header, now_us: u64, problem: *Problem) problems.Error!Right {
+    /// With what right a request may use a route of this level. The token comes first: who has it is the owner, also
+    /// where others may come in.
+    pub fn admit(
+        access: *Access,
+        level: Level,
+        headers: []const ports.Header,
+        now_us: u64,
+        problem: *Problem,
+    ) problems.Error!Right {
         if (level == .public) return access.right(.public);
         const opened: ?Basis = switch (level) {
             .public => unreachable,
@@ -183,7 +197,13 @@ pub const Access = struct {
     fn checkToken(access: *Access, headers: []const ports.Header, now_us: u64, problem: *Problem) problems.Error!void {
         if (!access.claimed()) return problem.failWith(unclaimed());
         const value = http.header(headers, "authorization") orelse {
-            return problem.fail(401, .TOKEN_MISSING, "the route needs the owner's token", .{}, .{ .field = "authorization", .expected = "Bearer and the token that claiming gave" });
+            return problem.fail(
+                401,
+                .TOKEN_MISSING,
+                "the route needs the owner's token",
+                .{},
+                .{ .field = "authorization", .expected = "Bearer and the token that claiming gave" },
+            );
         };
         if (access.isToken(value)) {
             access.tokens = .{};
@@ -192,12 +212,25 @@ pub const Access = struct {
         // No number of tries finds a token of 256 bits, so the right one is never kept waiting.
         try access.tokens.check(now_us, problem);
         access.tokens.fail(now_us);
-        return problem.fail(401, .TOKEN_WRONG, "the token is not the owner's", .{}, .{ .field = "authorization", .expected = "Bearer and the token that claiming gave" });
+        return problem.fail(
+            401,
+            .TOKEN_WRONG,
+            "the token is not the owner's",
+            .{},
+            .{ .field = "authorization", .expected = "Bearer and the token that claiming gave" },
+        );
     }
 
-    /// Whether somebody may claim the board. A wrong code counts, and while too many were wrong, no code is looked at; but while none is needed, the right
-    /// one is as good as none. `foreign_page`: from whom one is needed in the window, too.
-    pub fn checkClaim(access: *Access, code: ?[]const u8, foreign_page: bool, now_us: u64, problem: *Problem) problems.Error!void {
+    /// Whether somebody may claim the board. A wrong code counts, and while too many were wrong, no code is looked at;
+    /// but while none is needed, the right one is as good as none. `foreign_page`: from whom one is needed in the
+    /// window, too.
+    pub fn checkClaim(
+        access: *Access,
+        code: ?[]const u8,
+        foreign_page: bool,
+        now_us: u64,
+        problem: *Problem,
+    ) problems.Error!void {
         if (code) |given| {
             if (foreign_page or !access.windowOpen(now_us)) try access.codes.check(now_us, problem);
             var digits: [code_digits]u8 = @splat(0);
@@ -209,10 +242,25 @@ pub const Access = struct {
             };
             if (std.crypto.timing_safe.eql([code_digits]u8, digits, access.code) and count == code_digits) return;
             access.codes.fail(now_us);
-            return problem.fail(403, .CLAIM_CODE_WRONG, "the code is not the board's", .{}, .{ .field = "code", .expected = .{ "the {d} digits that the serial console shows at each start", .{code_digits} } });
+            return problem.fail(
+                403,
+                .CLAIM_CODE_WRONG,
+                "the code is not the board's",
+                .{},
+                .{
+                    .field = "code",
+                    .expected = .{ "the {d} digits that the serial console shows at each start", .{code_digits} },
+                },
+            );
         }
         if (access.windowOpen(now_us)) return;
-        return problem.fail(403, .CLAIM_CLOSED, "the time for claiming without a code is over", .{}, .{ .expected = "the code from the serial console, a press of the button, or a start from power-off" });
+        return problem.fail(
+            403,
+            .CLAIM_CLOSED,
+            "the time for claiming without a code is over",
+            .{},
+            .{ .expected = "the code from the serial console, a press of the button, or a start from power-off" },
+        );
     }
 
     /// The entry of an allowed origin; its text stays where it is.
@@ -248,7 +296,13 @@ pub const Attempts = struct {
 
     fn check(attempts: *const Attempts, now_us: u64, problem: *Problem) problems.Error!void {
         if (now_us >= attempts.locked_until_us) return;
-        const failed = problem.fail(429, .TOO_MANY_ATTEMPTS, "too many wrong tokens or codes", .{}, .{ .expected = "the right one, later" });
+        const failed = problem.fail(
+            429,
+            .TOO_MANY_ATTEMPTS,
+            "too many wrong tokens or codes",
+            .{},
+            .{ .expected = "the right one, later" },
+        );
         problem.retry_after_s = @intCast((attempts.locked_until_us - now_us) / 1_000_000 + 1);
         return failed;
     }

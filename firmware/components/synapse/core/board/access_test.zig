@@ -27,7 +27,15 @@ const Board = struct {
         board.sim.deinit();
     }
 
-    fn expectCode(board: *Board, method: []const u8, target: []const u8, headers: []const []const u8, body: []const u8, status: u32, code: []const u8) !void {
+    fn expectCode(
+        board: *Board,
+        method: []const u8,
+        target: []const u8,
+        headers: []const []const u8,
+        body: []const u8,
+        status: u32,
+        code: []const u8,
+    ) !void {
         const reply = board.host.ask(method, target, headers, body);
         errdefer std.debug.print("{s} {s}: {d} {s}\n", .{ method, target, reply.status, reply.body.items });
         try expectEqual(status, reply.status);
@@ -36,7 +44,14 @@ const Board = struct {
         try expectEqualStrings(code, parsed.value.object.get("code").?.string);
     }
 
-    fn expectStatus(board: *Board, method: []const u8, target: []const u8, headers: []const []const u8, body: []const u8, status: u32) !void {
+    fn expectStatus(
+        board: *Board,
+        method: []const u8,
+        target: []const u8,
+        headers: []const []const u8,
+        body: []const u8,
+        status: u32,
+    ) !void {
         const reply = board.host.ask(method, target, headers, body);
         errdefer std.debug.print("{s} {s}: {d} {s}\n", .{ method, target, reply.status, reply.body.items });
         try expectEqual(status, reply.status);
@@ -51,10 +66,23 @@ test "an unclaimed board says who it is and can be claimed, nothing else" {
     var board: Board = undefined;
     try board.start();
     defer board.stop();
-    for ([_][2][]const u8{ .{ "GET", "/v1/models" }, .{ "GET", "/v1/metrics" }, .{ "GET", "/v1/log" }, .{ "POST", "/v1/encode" }, .{ "PUT", "/v1/models/model_b" }, .{ "POST", "/v1/reboot" }, .{ "GET", "/v1/settings" }, .{ "DELETE", "/v1/claim" } }) |asked| {
+    for ([_][2][]const u8{
+        .{ "GET", "/v1/models" },
+        .{ "GET", "/v1/metrics" },
+        .{ "GET", "/v1/log" },
+        .{ "POST", "/v1/encode" },
+        .{ "PUT", "/v1/models/model_b" },
+        .{ "POST", "/v1/reboot" },
+        .{ "GET", "/v1/settings" },
+        .{ "DELETE", "/v1/claim" },
+    }) |asked| {
         try board.expectCode(asked[0], asked[1], &jpeg, "", 403, "UNCLAIMED");
     }
-    for ([_][]const u8{ "/", "/openapi.json", "/v1/device" }) |target| try board.expectStatus("GET", target, &.{}, "", 200);
+    for ([_][]const u8{
+        "/",
+        "/openapi.json",
+        "/v1/device",
+    }) |target| try board.expectStatus("GET", target, &.{}, "", 200);
     const described = board.host.ask("GET", "/v1/device", &.{}, "");
     try expect(std.mem.indexOf(u8, described.body.items, "\"claimed\":false,\"claim_window\":true") != null);
     try expect(std.mem.indexOf(u8, described.body.items, &board.host.device.storage.?.access.code) == null);
@@ -93,7 +121,14 @@ test "a claimed board wants its token, keeps it through resets, and only as a ha
     _ = try board.host.reset();
     try board.expectStatus("GET", "/v1/device", &.{}, "", 200);
     board.forget();
-    for ([_][]const u8{ "/v1/device", "/v1/models", "/v1/log" }) |target| try board.expectCode("GET", target, &.{}, "", 401, "TOKEN_MISSING");
+    for ([_][]const u8{ "/v1/device", "/v1/models", "/v1/log" }) |target| try board.expectCode(
+        "GET",
+        target,
+        &.{},
+        "",
+        401,
+        "TOKEN_MISSING",
+    );
     const refused = board.host.ask("GET", "/v1/device", &.{}, "");
     try expect(refused.hasHeader("www-authenticate: Bearer"));
     try board.expectStatus("GET", "/", &.{}, "", 200);
@@ -136,7 +171,11 @@ test "claiming without a code works for ten minutes after power-on or a press of
     for (0..limits.attempts_free) |_| try board.expectCode("POST", "/v1/claim", &json, wrong, 403, "CLAIM_CODE_WRONG");
     var body: [64]u8 = undefined;
     const code = &board.host.device.storage.?.access.code;
-    const right = try std.fmt.bufPrint(&body, "{{\"code\":\"{s} {s}\",\"name\":\"shelf\"}}", .{ code[0..4], code[4..] });
+    const right = try std.fmt.bufPrint(
+        &body,
+        "{{\"code\":\"{s} {s}\",\"name\":\"shelf\"}}",
+        .{ code[0..4], code[4..] },
+    );
     try board.expectCode("POST", "/v1/claim", &json, right, 429, "TOO_MANY_ATTEMPTS");
     board.host.clock_us += 65_000_000;
     const claimed = board.host.ask("POST", "/v1/claim", &json, right);
@@ -152,10 +191,22 @@ test "guesses of tokens and codes count apart, and no guess closes the window" {
     const wrong = if (access.code[0] == '0') "{\"code\":\"10000000\"}" else "{\"code\":\"00000000\"}";
     var body: [64]u8 = undefined;
     const right = try std.fmt.bufPrint(&body, "{{\"code\":\"{s}\"}}", .{&access.code});
-    for (0..limits.attempts_free + 3) |_| try board.expectCode("POST", "/v1/claim", &json, wrong, 403, "CLAIM_CODE_WRONG");
+    for (0..limits.attempts_free + 3) |_| try board.expectCode(
+        "POST",
+        "/v1/claim",
+        &json,
+        wrong,
+        403,
+        "CLAIM_CODE_WRONG",
+    );
     try board.expectStatus("POST", "/v1/claim", &json, right, 201);
     // Guesses of tokens, up to the lock, say nothing of codes.
-    for (0..limits.attempts_free + 1) |_| _ = board.host.ask("GET", "/v1/settings", &.{ "authorization", "Bearer x" }, "");
+    for (0..limits.attempts_free + 1) |_| _ = board.host.ask(
+        "GET",
+        "/v1/settings",
+        &.{ "authorization", "Bearer x" },
+        "",
+    );
     try expectEqual(@as(u32, limits.attempts_free), access.tokens.failures);
     try expectEqual(@as(u32, 0), access.codes.failures);
 }
@@ -177,7 +228,12 @@ test "giving the board away and a press of its button forget who guessed before"
     try board.host.claim();
     const length = board.host.token_len;
     board.forget();
-    for (0..limits.attempts_free + 1) |_| _ = board.host.ask("GET", "/v1/settings", &.{ "authorization", "Bearer x" }, "");
+    for (0..limits.attempts_free + 1) |_| _ = board.host.ask(
+        "GET",
+        "/v1/settings",
+        &.{ "authorization", "Bearer x" },
+        "",
+    );
     try board.expectCode("GET", "/v1/settings", &.{ "authorization", "Bearer x" }, "", 429, "TOO_MANY_ATTEMPTS");
     board.host.token_len = length;
     try board.expectStatus("DELETE", "/v1/claim", &.{}, "", 200);
@@ -215,8 +271,22 @@ test "a lock doubles up to about a minute, and the right one opens it" {
     try board.expectStatus("DELETE", "/v1/claim", &.{}, "", 200);
     board.forget();
     var body: [64]u8 = undefined;
-    try board.expectCode("POST", "/v1/claim", &json, try std.fmt.bufPrint(&body, "{{\"code\":\"{s}0\"}}", .{&access.code}), 403, "CLAIM_CODE_WRONG");
-    try board.expectCode("POST", "/v1/claim", &json, try std.fmt.bufPrint(&body, "{{\"code\":\"{s}\"}}", .{access.code[0..7]}), 403, "CLAIM_CODE_WRONG");
+    try board.expectCode(
+        "POST",
+        "/v1/claim",
+        &json,
+        try std.fmt.bufPrint(&body, "{{\"code\":\"{s}0\"}}", .{&access.code}),
+        403,
+        "CLAIM_CODE_WRONG",
+    );
+    try board.expectCode(
+        "POST",
+        "/v1/claim",
+        &json,
+        try std.fmt.bufPrint(&body, "{{\"code\":\"{s}\"}}", .{access.code[0..7]}),
+        403,
+        "CLAIM_CODE_WRONG",
+    );
 }
 
 test "what needs no token is not for pages of other origins, nor under a foreign name" {
@@ -227,20 +297,37 @@ test "what needs no token is not for pages of other origins, nor under a foreign
     try board.expectCode("GET", "/v1/device", &foreign, "", 403, "HOST_FOREIGN");
     try board.host.claim();
     const length = board.host.token_len;
-    try board.expectStatus("PUT", "/v1/settings", &json, "{\"open_read\":true,\"open_inference\":true,\"origins\":[\"https://board.example.com:8443\"]}", 200);
+    try board.expectStatus(
+        "PUT",
+        "/v1/settings",
+        &json,
+        "{\"open_read\":true,\"open_inference\":true,\"origins\":[\"https://board.example.com:8443\"]}",
+        200,
+    );
     board.forget();
     for (&@import("../routes.zig").table) |*route| {
         if (route.access != .identity and route.access != .read and route.access != .inference) continue;
         const path = if (std.mem.endsWith(u8, route.path, "*")) "/v1/models/model_a" else route.path;
         errdefer std.debug.print("{s}\n", .{path});
         // As a form of another page can send it, without a preflight.
-        for ([_][]const []const u8{ &.{ "host", "192.168.1.7", "origin", "http://evil.example", "content-type", "text/plain" }, &.{ "host", "192.168.1.7", "origin", "null" }, &.{ "host", "192.168.1.7:80", "origin", "http://192.168.1.7:8080" } }) |page| {
+        for ([_][]const []const u8{
+            &.{ "host", "192.168.1.7", "origin", "http://evil.example", "content-type", "text/plain" },
+            &.{ "host", "192.168.1.7", "origin", "null" },
+            &.{ "host", "192.168.1.7:80", "origin", "http://192.168.1.7:8080" },
+        }) |page| {
             try board.expectCode(@tagName(route.method), path, page, "", 403, "ORIGIN_FOREIGN");
             board.host.next -= 1;
             board.host.replies[board.host.next].body.clearRetainingCapacity();
             board.host.replies[board.host.next] = .{ .body = board.host.replies[board.host.next].body };
         }
-        try board.expectCode(@tagName(route.method), path, &(foreign ++ [_][]const u8{ "origin", "http://rebound.example.org" }), "", 403, "HOST_FOREIGN");
+        try board.expectCode(
+            @tagName(route.method),
+            path,
+            &(foreign ++ [_][]const u8{ "origin", "http://rebound.example.org" }),
+            "",
+            403,
+            "HOST_FOREIGN",
+        );
         board.host.next -= 1;
         board.host.replies[board.host.next].body.clearRetainingCapacity();
         board.host.replies[board.host.next] = .{ .body = board.host.replies[board.host.next].body };
@@ -256,7 +343,14 @@ test "what needs no token is not for pages of other origins, nor under a foreign
         &.{},
     }) |own| try board.expectStatus("GET", "/v1/device", own, "", 200);
     // A target in absolute form counts before the header.
-    try board.expectCode("GET", "http://rebound.example.org/v1/device", &.{ "host", "10.0.0.1" }, "", 403, "HOST_FOREIGN");
+    try board.expectCode(
+        "GET",
+        "http://rebound.example.org/v1/device",
+        &.{ "host", "10.0.0.1" },
+        "",
+        403,
+        "HOST_FOREIGN",
+    );
     // Who has the token needs no name.
     board.host.token_len = length;
     try board.expectStatus("GET", "/v1/device", &foreign, "", 200);
@@ -271,10 +365,24 @@ test "secrets in addresses are shown nowhere, and stay when what is shown is sen
     defer board.stop();
     try board.host.claim();
     abi.events.mqtt_connected(board.host.core, 5);
-    const shown = board.host.ask("PUT", "/v1/settings", &json, "{\"broker_url\":\"wss://user:s3cret@broker.example/mqtt?sig=s3cret\"}").body.items;
+    const shown = board.host.ask(
+        "PUT",
+        "/v1/settings",
+        &json,
+        "{\"broker_url\":\"wss://user:s3cret@broker.example/mqtt?sig=s3cret\"}",
+    ).body.items;
     try expect(std.mem.indexOf(u8, shown, "\"broker_url\":\"wss://broker.example/mqtt?***\"") != null);
-    try board.expectStatus("PUT", "/v1/settings", &json, "{\"name\":\"x\",\"broker_url\":\"wss://broker.example/mqtt?***\"}", 200);
-    try expectEqualStrings("wss://broker.example/mqtt?sig=s3cret", board.host.device.storage.?.settings.get("broker_url").?);
+    try board.expectStatus(
+        "PUT",
+        "/v1/settings",
+        &json,
+        "{\"name\":\"x\",\"broker_url\":\"wss://broker.example/mqtt?***\"}",
+        200,
+    );
+    try expectEqualStrings(
+        "wss://broker.example/mqtt?sig=s3cret",
+        board.host.device.storage.?.settings.get("broker_url").?,
+    );
     const update = "{\"url\":\"https://u:s3cret@files.example/f.syn?X-Amz-Signature=s3cret\",\"bytes\":1000,\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\"}";
     try board.expectStatus("POST", "/v1/updates/model", &json, update, 202);
     for ([_][]const u8{ "/v1/updates", "/v1/settings", "/v1/log", "/v1/device" }) |target| {
@@ -305,7 +413,14 @@ test "a page at a public name has to wait between its guesses of the code in the
     defer board.stop();
     const public = json ++ [_][]const u8{ "host", "rebound.example.org" };
     const wrong = if (board.host.device.storage.?.access.code[0] == '0') "{\"code\":\"10000000\"}" else "{\"code\":\"00000000\"}";
-    for (0..limits.attempts_free) |_| try board.expectCode("POST", "/v1/claim", &public, wrong, 403, "CLAIM_CODE_WRONG");
+    for (0..limits.attempts_free) |_| try board.expectCode(
+        "POST",
+        "/v1/claim",
+        &public,
+        wrong,
+        403,
+        "CLAIM_CODE_WRONG",
+    );
     try board.expectCode("POST", "/v1/claim", &public, wrong, 429, "TOO_MANY_ATTEMPTS");
     try board.expectStatus("POST", "/v1/claim", &json, "{}", 201);
 }
@@ -321,7 +436,13 @@ test "the owner gets a new token for the old one, and can give the board away" {
     board.host.random_byte = 9;
     try board.host.claim();
     try expect(!std.mem.eql(u8, old[0..old_len], board.host.token[0..board.host.token_len]));
-    try board.expectStatus("PUT", "/v1/settings", &json, "{\"wifi_ssid\":\"home\",\"wifi_password\":\"secret\",\"open_read\":true}", 200);
+    try board.expectStatus(
+        "PUT",
+        "/v1/settings",
+        &json,
+        "{\"wifi_ssid\":\"home\",\"wifi_password\":\"secret\",\"open_read\":true}",
+        200,
+    );
     try board.expectStatus("DELETE", "/v1/claim", &.{}, "", 200);
     try board.expectCode("GET", "/v1/models", &.{}, "", 403, "UNCLAIMED");
     try expectEqual(@as(?[]const u8, null), board.host.device.storage.?.settings.get("wifi_password"));
@@ -356,12 +477,20 @@ test "settings are changed together or not at all, passwords are never shown" {
     try board.start();
     defer board.stop();
     try board.host.claim();
-    const changed = board.host.ask("PUT", "/v1/settings", &json, "{\"name\":\"kitchen\",\"groups\":[\"ground-floor\",\"all\"],\"broker_password\":\"hush\",\"origins\":[\"http://panel.local:3000\"]}");
+    const changed = board.host.ask(
+        "PUT",
+        "/v1/settings",
+        &json,
+        "{\"name\":\"kitchen\",\"groups\":[\"ground-floor\",\"all\"],\"broker_password\":\"hush\",\"origins\":[\"http://panel.local:3000\"]}",
+    );
     try expectEqual(@as(u32, 200), changed.status);
     _ = try board.host.reset();
     const shown = board.host.ask("GET", "/v1/settings", &.{}, "").body.items;
     errdefer std.debug.print("{s}\n", .{shown});
-    try expectEqualStrings("{\"name\":\"kitchen\",\"groups\":[\"ground-floor\",\"all\"],\"open_read\":false,\"open_inference\":false,\"open_predictions_max\":null,\"origins\":[\"http://panel.local:3000\"],\"wifi_ssid\":\"\",\"wifi_password\":null,\"broker_url\":\"\",\"broker_username\":\"\",\"broker_password\":\"********\",\"telemetry_s\":null,\"home_assistant\":false,\"model_gmac_max\":null}", shown);
+    try expectEqualStrings(
+        "{\"name\":\"kitchen\",\"groups\":[\"ground-floor\",\"all\"],\"open_read\":false,\"open_inference\":false,\"open_predictions_max\":null,\"origins\":[\"http://panel.local:3000\"],\"wifi_ssid\":\"\",\"wifi_password\":null,\"broker_url\":\"\",\"broker_username\":\"\",\"broker_password\":\"********\",\"telemetry_s\":null,\"home_assistant\":false,\"model_gmac_max\":null}",
+        shown,
+    );
     for ([_][]const u8{
         "{\"name\":\"bedroom\",\"groups\":[\"a b\"]}",
         "{\"name\":\"bedroom\",\"groups\":\"a\"}",
@@ -372,7 +501,11 @@ test "settings are changed together or not at all, passwords are never shown" {
         "{\"name\":\"bed\\nroom\"}",
         "{\"name\":\"bedroom\",\"token\":\"x\"}",
     }) |bad| try board.expectCode("PUT", "/v1/settings", &json, bad, 422, "BODY_INVALID");
-    try expect(std.mem.indexOf(u8, board.host.ask("GET", "/v1/device", &.{}, "").body.items, "\"name\":\"kitchen\"") != null);
+    try expect(std.mem.indexOf(
+        u8,
+        board.host.ask("GET", "/v1/device", &.{}, "").body.items,
+        "\"name\":\"kitchen\"",
+    ) != null);
 }
 
 test "the owner may open reading and inference, each alone" {
@@ -405,8 +538,16 @@ test "pages of listed origins may use the board, others may not" {
     try board.expectStatus("PUT", "/v1/settings", &json, "{\"origins\":[\"http://panel.local:3000\"]}", 200);
     const listed = [_][]const u8{ "origin", "http://panel.local:3000", "access-control-request-method", "POST" };
     const other = [_][]const u8{ "origin", "http://evil.example", "access-control-request-method", "POST" };
-    try expect(board.host.ask("GET", "/v1/models", &listed, "").hasHeader("access-control-allow-origin: http://panel.local:3000"));
-    try expect(board.host.ask("POST", "/v1/claim", &(listed ++ json), "{").hasHeader("access-control-allow-origin: http://panel.local:3000"));
+    try expect(
+        board.host.ask("GET", "/v1/models", &listed, "").hasHeader(
+            "access-control-allow-origin: http://panel.local:3000",
+        ),
+    );
+    try expect(
+        board.host.ask("POST", "/v1/claim", &(listed ++ json), "{").hasHeader(
+            "access-control-allow-origin: http://panel.local:3000",
+        ),
+    );
     try expect(!board.host.ask("GET", "/v1/models", &other, "").hasHeader("access-control"));
     board.forget();
     const asked = board.host.ask("OPTIONS", "/v1/encode", &listed, "");

@@ -1,5 +1,5 @@
-//! What an update has cost so far, and where it ends whatever its server does: a server that sends a little more each time, or the same again and again,
-//! must not keep a board at it for ever.
+//! What an update has cost so far, and where it ends whatever its server does: a server that sends a little more each
+//! time, or the same again and again, must not keep a board at it for ever.
 const std = @import("std");
 const limits = @import("../limits.zig");
 const Code = @import("../wire/code.zig").Code;
@@ -92,6 +92,9 @@ test "progress alone does not keep an update going" {
         broken.begin(0);
         broken.take(1, i + 1);
         const bound = broken.ended(1 << 20, 0);
-        try std.testing.expectEqual(@as(?Effort.Bound, if (i + 1 == limits.update_downloads_max) .downloads else null), bound);
+        try std.testing.expectEqual(
+            @as(?Effort.Bound, if (i + 1 == limits.update_downloads_max) .downloads else null),
+            bound,
+        );
     }
 }

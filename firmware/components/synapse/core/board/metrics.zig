@@ -3,10 +3,52 @@ const std = @import("std");
 const limits = @import("../limits.zig");
 
 /// Every status that the core answers; anything else would be counted at the end.
-pub const statuses = [_]u16{ 200, 201, 202, 204, 206, 304, 400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 414, 415, 416, 422, 429, 500, 503, 507, 0 };
+pub const statuses = [_]u16{
+    200,
+    201,
+    202,
+    204,
+    206,
+    304,
+    400,
+    401,
+    403,
+    404,
+    405,
+    406,
+    408,
+    409,
+    411,
+    412,
+    413,
+    414,
+    415,
+    416,
+    422,
+    429,
+    500,
+    503,
+    507,
+    0,
+};
 
 /// Upper bounds of the inference histogram's buckets.
-pub const bucket_us_max = [_]u64{ 1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000 };
+pub const bucket_us_max = [_]u64{
+    1_000,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    30_000_000,
+    60_000_000,
+};
 
 pub const Histogram = struct {
     /// Observations of each bucket alone; the last one is everything beyond the bounds.

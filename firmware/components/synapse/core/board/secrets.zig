@@ -1,4 +1,5 @@
-//! Addresses as they may be shown. What stands before the `@` of a host is a name and a password, and a query is often a signature: whoever has it may fetch.
+//! Addresses as they may be shown. What stands before the `@` of a host is a name and a password, and a query is often
+//! a signature: whoever has it may fetch.
 const std = @import("std");
 
 /// `url` without its secrets, in `buffer`, which holds as many bytes as `url` and `longer_max`. A password with a raw

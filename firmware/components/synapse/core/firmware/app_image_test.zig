@@ -37,8 +37,17 @@ test "an image is refused for any byte that is wrong, and for any that is missin
 test "chip and revision" {
     var buffer: [4096]u8 = undefined;
     const Case = struct { chip: u16 = app_image.chip_esp32p4, min: u16 = 0, max: u16 = 199, fit: app_image.FitError!void };
-    for ([_]Case{ .{ .fit = {} }, .{ .chip = 9, .fit = error.OtherChip }, .{ .min = 300, .max = 399, .fit = error.RevisionTooLow }, .{ .max = 99, .fit = error.RevisionTooHigh }, .{ .min = 103, .max = 103, .fit = {} } }) |case| {
-        const head: app_image.Head = try .parse(make(&buffer, .{ .chip_id = case.chip, .revision_min = case.min, .revision_max = case.max })[0..app_image.head_bytes]);
+    for ([_]Case{
+        .{ .fit = {} },
+        .{ .chip = 9, .fit = error.OtherChip },
+        .{ .min = 300, .max = 399, .fit = error.RevisionTooLow },
+        .{ .max = 99, .fit = error.RevisionTooHigh },
+        .{ .min = 103, .max = 103, .fit = {} },
+    }) |case| {
+        const head: app_image.Head = try .parse(make(
+            &buffer,
+            .{ .chip_id = case.chip, .revision_min = case.min, .revision_max = case.max },
+        )[0..app_image.head_bytes]);
         try std.testing.expectEqual(case.fit, head.fits(103));
     }
 }

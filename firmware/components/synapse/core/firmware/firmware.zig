@@ -1,5 +1,5 @@
-//! The firmware itself: what runs, and an image on its way to take its place. The port writes; what an image must be is decided here, so that a
-//! board in software refuses what a board would.
+//! The firmware itself: what runs, and an image on its way to take its place. The port writes; what an image must be is
+//! decided here, so that a board in software refuses what a board would.
 const app_image = @import("app_image.zig");
 const ports = @import("../port.zig");
 

@@ -1,14 +1,17 @@
-//! Flash as the core sees it: a few areas (partitions), each a row of sectors that are erased whole and then written once. The port finds the
-//! partitions; an area's bounds are checked here, so nothing above can touch a byte outside it.
+//! Flash as the core sees it: a few areas (partitions), each a row of sectors that are erased whole and then written
+//! once. The port finds the partitions; an area's bounds are checked here, so nothing above can touch a byte outside
+//! it.
 const std = @import("std");
 pub const Result = @import("../port.zig").FlashResult;
 
 /// What an erase clears, on every NOR flash that boards carry.
 pub const sector_bytes = 4096;
-/// Writes start at a multiple of this, and no unit is written twice between erases: flash encryption programs whole blocks, once.
+/// Writes start at a multiple of this, and no unit is written twice between erases: flash encryption programs whole
+/// blocks, once.
 pub const unit_bytes = 32;
 
-/// What the port gives. `area` is the number of a partition; offsets count from its start. Every call returns when the flash has finished.
+/// What the port gives. `area` is the number of a partition; offsets count from its start. Every call returns when the
+/// flash has finished.
 pub const Calls = extern struct {
     read: *const fn (user: ?*anyopaque, area: u32, offset: u32, out: [*]u8, bytes: usize) callconv(.c) Result,
     /// One sector.
@@ -41,7 +44,8 @@ pub const Area = struct {
 
     /// `offset` and the length are multiples of `unit_bytes`.
     pub fn write(area: Area, offset: u32, data: []const u8) Error!void {
-        if (offset % unit_bytes != 0 or data.len % unit_bytes != 0 or !area.holds(offset, data.len)) return error.FlashFailed;
+        if (offset % unit_bytes != 0 or data.len % unit_bytes != 0 or
+            !area.holds(offset, data.len)) return error.FlashFailed;
         if (area.calls.write(area.user, area.id, offset, data.ptr, data.len) != .ok) return error.FlashFailed;
     }
 

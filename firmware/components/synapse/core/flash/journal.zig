@@ -1,17 +1,20 @@
-//! Settings that survive power cuts. Each change of one or more settings is a record with a CRC, appended to the current sector; when that is
-//! full, all settings are written as one record to the next sector of the area. A change counts whole or not at all.
+//! Settings that survive power cuts. Each change of one or more settings is a record with a CRC, appended to the
+//! current sector; when that is full, all settings are written as one record to the next sector of the area. A change
+//! counts whole or not at all.
 //!
 //! ```
 //! sector: record (a snapshot of all settings) | seal | record (a change) | seal | ... | erased
-//! record: 0 magic u32 | 4 kind u32 | 8 generation u64 | 16 place u32 | 20 payload_bytes u32 | 24 zero u32 | 28 CRC-32 u32
+//! record: 0 magic u32 | 4 kind u32 | 8 generation u64 | 16 place u32 | 20 payload_bytes u32 | 24 zero u32 | 28 CRC-32
+//! u32
 //!         32 payload (settings_pairs.zig), filled with ff to a multiple of 32
 //! seal:   0 magic u32 | 4 zero u32 | 8 generation u64 | 16 place u32 | 20 zero u64 | 28 CRC-32 u32
 //! ```
 //!
-//! A seal says that its record was read back after it was written. A record without one may be torn so that it reads well now and badly at
-//! the next boot, so nothing is appended after it: a boot that finds one writes all settings anew. It puts them in the next sector if the torn
-//! record was a change, and in place of the torn record if that was a snapshot and another sector still holds the one before it. A snapshot that
-//! reads badly now may read well at the next boot: a boot that finds one erases it.
+//! A seal says that its record was read back after it was written. A record without one may be torn so that it reads
+//! well now and badly at the next boot, so nothing is appended after it: a boot that finds one writes all settings
+//! anew. It puts them in the next sector if the torn record was a change, and in place of the torn record if that was a
+//! snapshot and another sector still holds the one before it. A snapshot that reads badly now may read well at the next
+//! boot: a boot that finds one erases it.
 const std = @import("std");
 const flash = @import("flash.zig");
 const settings_pairs = @import("settings_pairs.zig");
@@ -51,8 +54,9 @@ pub const Journal = struct {
     front: u1 = 0,
     record: [flash.sector_bytes]u8 = undefined,
 
-    /// In place, since a journal is large. Reads whatever the flash holds; the area has at least two sectors. Without a whole record the settings
-    /// are empty. When the flash fails the settings that can be read are there, and changes will fail.
+    /// In place, since a journal is large. Reads whatever the flash holds; the area has at least two sectors. Without a
+    /// whole record the settings are empty. When the flash fails the settings that can be read are there, and changes
+    /// will fail.
     pub fn open(journal: *Journal, area: flash.Area) void {
         std.debug.assert(area.sectors() >= 2);
         journal.* = .{ .area = area };
@@ -77,7 +81,10 @@ pub const Journal = struct {
             const merged = settings_pairs.merge(journal.back(), journal.settings(), found.payload) catch continue;
             journal.turn(merged.len);
         }
-        const rest = journal.area.blank(journal.sector * flash.sector_bytes + journal.next, flash.sector_bytes - journal.next) catch false;
+        const rest = journal.area.blank(
+            journal.sector * flash.sector_bytes + journal.next,
+            flash.sector_bytes - journal.next,
+        ) catch false;
         if (sealed and rest) return;
         const bare = !sealed and !changed;
         journal.next = flash.sector_bytes;
@@ -86,14 +93,19 @@ pub const Journal = struct {
         } else journal.writeSnapshot(journal.settings()) catch {};
     }
 
-    /// Erases what reads neither as nothing nor as a snapshot before the current one: a snapshot that was torn may read badly now and well at the next
-    /// boot, and would then take the place of changes that were made since.
+    /// Erases what reads neither as nothing nor as a snapshot before the current one: a snapshot that was torn may read
+    /// badly now and well at the next boot, and would then take the place of changes that were made since.
     fn clearTorn(journal: *Journal) void {
         for (0..journal.area.sectors()) |i| {
             const sector: u32 = @intCast(i);
             if (journal.generation > 0 and sector == journal.sector) continue;
             if (journal.area.blank(sector * flash.sector_bytes, head_bytes) catch continue) continue;
-            const older = if (journal.readRecord(sector, 0, .snapshot, null)) |found| found.generation < journal.generation else false;
+            const older = if (journal.readRecord(
+                sector,
+                0,
+                .snapshot,
+                null,
+            )) |found| found.generation < journal.generation else false;
             if (!older) journal.area.eraseSector(sector) catch {};
         }
     }
@@ -116,8 +128,9 @@ pub const Journal = struct {
         return journal.apply(&.{.{ .key = key, .value = null }});
     }
 
-    /// Makes all changes or none: settings that belong together, such as a network and its password, are given together. Nothing is written
-    /// when nothing changes. After FlashFailed the settings are what they were; the next boot may find the changes made.
+    /// Makes all changes or none: settings that belong together, such as a network and its password, are given
+    /// together. Nothing is written when nothing changes. After FlashFailed the settings are what they were; the next
+    /// boot may find the changes made.
     pub fn apply(journal: *Journal, changes: []const Pair) Error!void {
         var writer: settings_pairs.Writer = .{ .buffer = journal.record[head_bytes..] };
         var changed = false;
@@ -129,7 +142,8 @@ pub const Journal = struct {
         if (!changed) return;
         const payload = journal.record[head_bytes..][0..writer.len];
         const merged = try settings_pairs.merge(journal.back(), journal.settings(), payload);
-        if (journal.next + sizeOf(payload.len) > flash.sector_bytes or !journal.append(payload.len)) try journal.writeSnapshot(merged);
+        if (journal.next + sizeOf(payload.len) > flash.sector_bytes or
+            !journal.append(payload.len)) try journal.writeSnapshot(merged);
         journal.turn(merged.len);
     }
 
@@ -174,7 +188,14 @@ pub const Journal = struct {
     }
 
     /// Writes the record whose payload stands in `record`, reads it back and seals it.
-    fn writeRecord(journal: *Journal, sector: u32, place: u32, kind: Kind, generation: u64, payload_bytes: usize) flash.Error!void {
+    fn writeRecord(
+        journal: *Journal,
+        sector: u32,
+        place: u32,
+        kind: Kind,
+        generation: u64,
+        payload_bytes: usize,
+    ) flash.Error!void {
         const start = sector * flash.sector_bytes + place;
         const bytes = sizeOf(payload_bytes) - seal_bytes;
         const record = journal.record[0..bytes];
@@ -193,7 +214,12 @@ pub const Journal = struct {
     /// Whether a sector other than the current one has a snapshot to fall back to.
     fn holdsOther(journal: *Journal) bool {
         for (0..journal.area.sectors()) |sector| {
-            if (sector != journal.sector and journal.readRecord(@intCast(sector), 0, .snapshot, null) != null) return true;
+            if (sector != journal.sector and journal.readRecord(
+                @intCast(sector),
+                0,
+                .snapshot,
+                null,
+            ) != null) return true;
         }
         return false;
     }

@@ -1,5 +1,5 @@
-//! What the settings journal promises: the last value of every setting, even wear, worn sectors passed over, and after a power cut at any
-//! operation the settings before a change or after it.
+//! What the settings journal promises: the last value of every setting, even wear, worn sectors passed over, and after
+//! a power cut at any operation the settings before a change or after it.
 const std = @import("std");
 const flash = @import("flash.zig");
 const Journal = @import("journal.zig").Journal;
@@ -94,8 +94,8 @@ const Bench = struct {
         return to;
     }
 
-    /// After a cut in change number `made` (counted from 0): the settings before it or after it, the same at the next boot, and more changes
-    /// succeed. Answers which it was.
+    /// After a cut in change number `made` (counted from 0): the settings before it or after it, the same at the next
+    /// boot, and more changes succeed. Answers which it was.
     fn recovers(bench: *Bench, made: u32) !u32 {
         bench.boot();
         const found = try bench.stepsFound(made);
@@ -177,7 +177,10 @@ test "a long history of changes keeps wear even" {
     try std.testing.expect(History.matches(&bench.journal, changes));
     try std.testing.expectEqual(@as(u32, 0), bench.sim.violations);
     const most = std.mem.max(u32, bench.sim.wear);
-    std.debug.print("settings: {d} changes of 214 bytes on average erased each of 4 sectors {d} times at most\n", .{ changes, most });
+    std.debug.print(
+        "settings: {d} changes of 214 bytes on average erased each of 4 sectors {d} times at most\n",
+        .{ changes, most },
+    );
     try std.testing.expect(most - std.mem.min(u32, bench.sim.wear) <= 1);
 }
 
@@ -210,7 +213,12 @@ test "no bytes in the area are dangerous" {
     for (0..3000) |i| {
         bench.sim.restore(&image);
         if (i == 0) random.bytes(bench.sim.bytes);
-        for (0..random.uintAtMost(usize, 8)) |_| bench.sim.bytes[random.uintLessThan(usize, bench.sim.bytes.len)] = random.int(u8);
+        for (0..random.uintAtMost(usize, 8)) |_| bench.sim.bytes[
+            random.uintLessThan(
+                usize,
+                bench.sim.bytes.len,
+            )
+        ] = random.int(u8);
         bench.boot();
         // The last acknowledged change may have been damaged, but what is read was once written, and changes go on.
         try bench.journal.set("name", "again");
@@ -244,7 +252,10 @@ test "settings, cut at every flash operation in every mode" {
             found[try bench.recovers(made) - made] += 1;
             cases += 1;
         };
-        std.debug.print("power cuts: {d} changes of settings on {d} sectors: {d} flash operations, {d} cuts; {d} times the old settings, {d} times the new ones\n", .{ changes, sectors, operations, cases, found[0], found[1] });
+        std.debug.print(
+            "power cuts: {d} changes of settings on {d} sectors: {d} flash operations, {d} cuts; {d} times the old settings, {d} times the new ones\n",
+            .{ changes, sectors, operations, cases, found[0], found[1] },
+        );
         try std.testing.expect(found[0] > 0 and found[1] > 0);
     }
 }
@@ -287,7 +298,10 @@ test "settings, all pairs of cuts" {
             cases += 1;
         };
     };
-    std.debug.print("power cuts: pairs of cuts in changes of settings: {d} pairs; {d} times the old settings, {d} times the new ones\n", .{ cases, found[0], found[1] });
+    std.debug.print(
+        "power cuts: pairs of cuts in changes of settings: {d} pairs; {d} times the old settings, {d} times the new ones\n",
+        .{ cases, found[0], found[1] },
+    );
     try std.testing.expect(found[0] > 0 and found[1] > 0);
 }
 
@@ -303,7 +317,10 @@ test "settings, cut again and again in a row" {
     var cut_count: u32 = 0;
     for (0..30_000) |_| {
         // Often so soon that the restart itself is cut.
-        bench.sim.cutAt(random.uintLessThan(u64, if (random.boolean()) 3 else 12), sims.cuts[random.uintLessThan(usize, sims.cuts.len)]);
+        bench.sim.cutAt(
+            random.uintLessThan(u64, if (random.boolean()) 3 else 12),
+            sims.cuts[random.uintLessThan(usize, sims.cuts.len)],
+        );
         bench.start();
         if (bench.sim.powered) {
             var made = try numberOf(&bench.journal);
@@ -320,7 +337,10 @@ test "settings, cut again and again in a row" {
     bench.boot();
     try std.testing.expect(try numberOf(&bench.journal) >= acknowledged);
     try std.testing.expectEqual(@as(u32, 0), bench.sim.violations);
-    std.debug.print("power cuts: settings: {d} cuts in a row, {d} changes acknowledged and none of them lost\n", .{ cut_count, acknowledged });
+    std.debug.print(
+        "power cuts: settings: {d} cuts in a row, {d} changes acknowledged and none of them lost\n",
+        .{ cut_count, acknowledged },
+    );
 }
 
 /// Two settings that always change together, of a length that makes sectors change often.
@@ -383,7 +403,10 @@ test "a record without its whole seal is written anew, so that what reads well n
         const before = journal.generation;
         for (0..2) |_| {
             journal.open(sim.area(0));
-            errdefer std.debug.print("byte {?d} of the seal: generation {d}, then {d}\n", .{ damaged, before, journal.generation });
+            errdefer std.debug.print(
+                "byte {?d} of the seal: generation {d}, then {d}\n",
+                .{ damaged, before, journal.generation },
+            );
             try std.testing.expectEqualStrings("two", journal.get("name").?);
             try std.testing.expectEqual(before + @intFromBool(damaged != null), journal.generation);
         }

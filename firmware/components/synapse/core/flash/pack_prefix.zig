@@ -1,5 +1,5 @@
-//! The first 64 bytes of a packed model (docs/format.md), as far as a slot needs them: how long the file is, and its digest. Everything else
-//! about a model is the runtime's to judge.
+//! The first 64 bytes of a packed model (docs/format.md), as far as a slot needs them: how long the file is, and its
+//! digest. Everything else about a model is the runtime's to judge.
 const std = @import("std");
 const flash = @import("flash.zig");
 

@@ -1,5 +1,6 @@
-//! Power cuts during updates of a model: at every flash operation, in every way an operation can be cut, and all pairs of cuts on a small
-//! geometry. After each, the board boots with exactly one valid model, the old or the new one, byte for byte, and can be updated again.
+//! Power cuts during updates of a model: at every flash operation, in every way an operation can be cut, and all pairs
+//! of cuts on a small geometry. After each, the board boots with exactly one valid model, the old or the new one, byte
+//! for byte, and can be updated again.
 const std = @import("std");
 const pack_prefix = @import("pack_prefix.zig");
 const sims = @import("sim_parts").sim_flash;
@@ -68,7 +69,8 @@ pub const Bench = struct {
         try slots.confirm();
     }
 
-    /// Which of `files` the board runs. A slot that is not active may hold one of them, too, but nothing else that is called VALID.
+    /// Which of `files` the board runs. A slot that is not active may hold one of them, too, but nothing else that is
+    /// called VALID.
     fn running(_: *Bench, slots: *const Slots, files: []const []const u8) !usize {
         const active = slots.current() orelse return error.NoModel;
         const found = try holds(slots, active, files) orelse return error.NoModel;
@@ -76,7 +78,8 @@ pub const Bench = struct {
         return found;
     }
 
-    /// Which of `files` a slot holds, byte for byte, if it is VALID: as the runtime would find it, by its recorded length and digest.
+    /// Which of `files` a slot holds, byte for byte, if it is VALID: as the runtime would find it, by its recorded
+    /// length and digest.
     fn holds(slots: *const Slots, slot: SlotIndex, files: []const []const u8) !?usize {
         if (slots.shown(slot) != .VALID) return null;
         const state = &slots.state.slots[slot];
@@ -93,7 +96,8 @@ fn describe(what: []const u8, seed: u64, at: u64, cut: Cut) void {
     std.debug.print("{s}: seed 0x{x}, operation {d}, {t}\n", .{ what, seed, at, cut });
 }
 
-/// After a cut: exactly one valid model, the same at the next boot, and another update succeeds. Answers which model it was.
+/// After a cut: exactly one valid model, the same at the next boot, and another update succeeds. Answers which model it
+/// was.
 fn recovers(bench: *Bench, old: []const u8, new: []const u8, next: []const u8) !usize {
     var slots = bench.boot();
     try std.testing.expect(!slots.safe_mode and !slots.degraded);
@@ -107,7 +111,8 @@ fn recovers(bench: *Bench, old: []const u8, new: []const u8, next: []const u8) !
     return found;
 }
 
-/// A bench whose board runs `old`, with `fill` of the places of the current record sector taken, so that the sectors change at any point.
+/// A bench whose board runs `old`, with `fill` of the places of the current record sector taken, so that the sectors
+/// change at any point.
 fn prepare(bench: *Bench, old: []const u8, fill: u32) !SimFlash.Image {
     var slots = bench.boot();
     try bench.update(&slots, old);
@@ -131,7 +136,10 @@ test "an update of a 256 KB pack, cut at every flash operation in every mode" {
     const next = try makePack(20_000, seed + 2);
     defer allocator.free(next);
     // Pieces as they come from a socket, which no sector boundary agrees with.
-    var bench: Bench = try .init(.{ .records_bytes = 8192, .slot_bytes = .{ 320 << 10, 256 << 10 }, .chunk_bytes = 1460 }, seed);
+    var bench: Bench = try .init(
+        .{ .records_bytes = 8192, .slot_bytes = .{ 320 << 10, 256 << 10 }, .chunk_bytes = 1460 },
+        seed,
+    );
     defer bench.sim.deinit();
     // The boot, and WRITING, fit the sector; READY does not.
     const image = try prepare(&bench, old, record_places - 2);
@@ -150,13 +158,17 @@ test "an update of a 256 KB pack, cut at every flash operation in every mode" {
         slots = bench.start();
         try std.testing.expectError(error.FlashFailed, bench.update(&slots, new));
         const model = try recovers(&bench, old, new, next);
-        // The confirmation is the last operation: before it, the old model; once it is complete, the new one; in the middle of it, either.
+        // The confirmation is the last operation: before it, the old model; once it is complete, the new one; in the
+        // middle of it, either.
         if (at + 1 < operations) try std.testing.expectEqual(0, model);
         if (at + 1 == operations and cut == .completed) try std.testing.expectEqual(1, model);
         found[model] += 1;
         cases += 1;
     };
-    std.debug.print("power cuts: update of a 256 KiB pack: {d} flash operations, {d} cuts; {d} times the old model, {d} times the new one\n", .{ operations, cases, found[0], found[1] });
+    std.debug.print(
+        "power cuts: update of a 256 KiB pack: {d} flash operations, {d} cuts; {d} times the old model, {d} times the new one\n",
+        .{ operations, cases, found[0], found[1] },
+    );
 }
 
 test "all pairs of cuts on a small geometry" {
@@ -179,12 +191,23 @@ test "all pairs of cuts on a small geometry" {
         var first: u64 = 0;
         while (try pairsFrom(&bench, &image, first, seed, .{ old, new, next }, &cases, &found)) first += 1;
     }
-    std.debug.print("power cuts: pairs of cuts in an update and the next one: {d} pairs; {d} times the old model, {d} times the new one\n", .{ cases, found[0], found[1] });
+    std.debug.print(
+        "power cuts: pairs of cuts in an update and the next one: {d} pairs; {d} times the old model, {d} times the new one\n",
+        .{ cases, found[0], found[1] },
+    );
     try std.testing.expect(found[0] > 0 and found[1] > 0);
 }
 
 /// Every second cut after a first one at `first`. False when the update has fewer operations.
-fn pairsFrom(bench: *Bench, image: *const SimFlash.Image, first: u64, seed: u64, files: [3][]const u8, cases: *u32, found: *[2]u32) !bool {
+fn pairsFrom(
+    bench: *Bench,
+    image: *const SimFlash.Image,
+    first: u64,
+    seed: u64,
+    files: [3][]const u8,
+    cases: *u32,
+    found: *[2]u32,
+) !bool {
     const old, const new, const next = files;
     for (sims.cuts) |first_cut| {
         errdefer describe("first cut", seed, first, first_cut);
@@ -229,7 +252,10 @@ test "updates, cut again and again in a row" {
     var updates: u32 = 0;
     var cut_count: u32 = 0;
     for (0..8000) |_| {
-        bench.sim.cutAt(random.uintLessThan(u64, if (random.boolean()) 3 else 16), sims.cuts[random.uintLessThan(usize, sims.cuts.len)]);
+        bench.sim.cutAt(
+            random.uintLessThan(u64, if (random.boolean()) 3 else 16),
+            sims.cuts[random.uintLessThan(usize, sims.cuts.len)],
+        );
         slots = bench.start();
         if (bench.sim.powered) if (slots.current()) |_| {
             const found = try bench.running(&slots, &.{ files[0], files[1], files[2] });
@@ -250,6 +276,9 @@ test "updates, cut again and again in a row" {
         bench.sim.powerOn();
     }
     try std.testing.expectEqual(@as(u32, 0), bench.sim.violations);
-    std.debug.print("power cuts: updates: {d} cuts in a row, {d} updates confirmed, always one valid model\n", .{ cut_count, updates });
+    std.debug.print(
+        "power cuts: updates: {d} cuts in a row, {d} updates confirmed, always one valid model\n",
+        .{ cut_count, updates },
+    );
     try std.testing.expect(updates > 100);
 }

@@ -1,5 +1,6 @@
-//! The latest of a row of fixed-size records, kept through power cuts. Records are appended sector by sector around the area; a record's
-//! sequence number follows from where it stands, so one that was torn and is sometimes readable can never outrank one written after it.
+//! The latest of a row of fixed-size records, kept through power cuts. Records are appended sector by sector around the
+//! area; a record's sequence number follows from where it stands, so one that was torn and is sometimes readable can
+//! never outrank one written after it.
 //!
 //! ```
 //! record: 0 magic u32 | 4 zero u32 | 8 sequence u64 | 16 payload | last 4: CRC-32 of what stands before it
@@ -24,7 +25,8 @@ pub fn RecordRing(comptime magic: u32, comptime record_bytes: u32) type {
         sector: u32,
         next: u32,
 
-        /// Finds the latest valid record, whatever the bytes are; `out` is filled when there is one. The area has at least two sectors.
+        /// Finds the latest valid record, whatever the bytes are; `out` is filled when there is one. The area has at
+        /// least two sectors.
         pub fn open(area: flash.Area, out: *Payload) Ring {
             std.debug.assert(area.sectors() >= 2);
             var ring: Ring = .{ .area = area, .sequence = 0, .sector = 0, .next = records_per_sector };
@@ -72,7 +74,12 @@ pub fn RecordRing(comptime magic: u32, comptime record_bytes: u32) type {
             std.mem.writeInt(u32, record[4..8], 0, .little);
             std.mem.writeInt(u64, record[8..16], sequence, .little);
             record[16..][0..payload_bytes].* = payload.*;
-            std.mem.writeInt(u32, record[record_bytes - 4 ..][0..4], std.hash.Crc32.hash(record[0 .. record_bytes - 4]), .little);
+            std.mem.writeInt(
+                u32,
+                record[record_bytes - 4 ..][0..4],
+                std.hash.Crc32.hash(record[0 .. record_bytes - 4]),
+                .little,
+            );
             ring.area.writeChecked(offsetOf(sector, place), &record) catch return false;
             ring.sequence = sequence;
             return true;

@@ -1,4 +1,5 @@
-//! Settings as bytes: a row of pairs, each `key_bytes u8 | value_bytes u16 | key | value`. A value length of 0xffff removes the key.
+//! Settings as bytes: a row of pairs, each `key_bytes u8 | value_bytes u16 | key | value`. A value length of 0xffff
+//! removes the key.
 const std = @import("std");
 
 pub const key_bytes_max = 31;
@@ -25,7 +26,10 @@ pub const Iterator = struct {
         if (key_bytes == 0 or key_bytes > key_bytes_max or rest.len - head_bytes < key_bytes + value_bytes) return null;
         pairs.at += head_bytes + key_bytes + value_bytes;
         const key = rest[head_bytes..][0..key_bytes];
-        return .{ .key = key, .value = if (length == removed) null else rest[head_bytes + key_bytes ..][0..value_bytes] };
+        return .{
+            .key = key,
+            .value = if (length == removed) null else rest[head_bytes + key_bytes ..][0..value_bytes],
+        };
     }
 };
 
@@ -80,7 +84,12 @@ test "the last change of a key counts, and removed keys are gone" {
     var a: [64]u8 = undefined;
     var b: [64]u8 = undefined;
     var changes: Writer = .{ .buffer = &a };
-    for ([_]Pair{ .{ .key = "name", .value = "one" }, .{ .key = "x", .value = "" }, .{ .key = "name", .value = "two" }, .{ .key = "y", .value = null } }) |pair| try changes.add(pair);
+    for ([_]Pair{
+        .{ .key = "name", .value = "one" },
+        .{ .key = "x", .value = "" },
+        .{ .key = "name", .value = "two" },
+        .{ .key = "y", .value = null },
+    }) |pair| try changes.add(pair);
     const merged = try merge(&b, "", a[0..changes.len]);
     try std.testing.expectEqualStrings("two", find(merged, "name").?.value.?);
     try std.testing.expectEqualStrings("", find(merged, "x").?.value.?);
@@ -104,6 +113,10 @@ test "any bytes can be walked over" {
         _ = isWhole(&bytes);
         _ = find(&bytes, "abc");
         var out: [80]u8 = undefined;
-        if (merge(&out, bytes[0..20], bytes[20..])) |merged| try std.testing.expect(isWhole(merged)) else |err| return err;
+        if (merge(
+            &out,
+            bytes[0..20],
+            bytes[20..],
+        )) |merged| try std.testing.expect(isWhole(merged)) else |err| return err;
     }
 }

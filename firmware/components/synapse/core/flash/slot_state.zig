@@ -82,7 +82,8 @@ pub const SlotsState = struct {
         return payload;
     }
 
-    /// Null when the payload is not one of this layout. What it says may still contradict itself: `settle` sees to that.
+    /// Null when the payload is not one of this layout. What it says may still contradict itself: `settle` sees to
+    /// that.
     pub fn decode(payload: *const Ring.Payload) ?SlotsState {
         if (payload[0] != layout_version) return null;
         var state: SlotsState = .{ .boots = payload[3] };
@@ -107,7 +108,8 @@ pub const SlotsState = struct {
         return @intCast(byte);
     }
 
-    /// Only whole files within their area are active or on trial. In place of an active one that is neither comes the other slot's, if `keys` let it.
+    /// Only whole files within their area are active or on trial. In place of an active one that is neither comes the
+    /// other slot's, if `keys` let it.
     pub fn settle(state: *SlotsState, area_bytes: [slot_count]u32, keys: *const UpdateKeys) void {
         for (&state.slots, area_bytes) |*slot, bytes| {
             if (slot.state == .ready and slot.file_bytes > bytes) slot.* = .{ .state = .broken, .reason = .refused };
@@ -129,7 +131,13 @@ pub const SlotsState = struct {
 
 test "a state survives its record" {
     var state: SlotsState = .{ .active = 1, .boots = 3 };
-    state.slots[1] = .{ .state = .ready, .reason = .returned, .signer = "key id 1".*, .file_bytes = 123_456, .sha256 = @splat(7) };
+    state.slots[1] = .{
+        .state = .ready,
+        .reason = .returned,
+        .signer = "key id 1".*,
+        .file_bytes = 123_456,
+        .sha256 = @splat(7),
+    };
     try std.testing.expectEqualDeep(state, SlotsState.decode(&state.encode()).?);
 }
 

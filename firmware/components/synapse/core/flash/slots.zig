@@ -1,5 +1,6 @@
-//! Two model slots, of which one is active: a new model is written to the other, tried, and confirmed or given up, so that a power cut at any
-//! moment leaves the old model or the new one. Every decision is a record written whole before it counts (record_ring.zig).
+//! Two model slots, of which one is active: a new model is written to the other, tried, and confirmed or given up, so
+//! that a power cut at any moment leaves the old model or the new one. Every decision is a record written whole before
+//! it counts (record_ring.zig).
 //!
 //! ```
 //!            begin          digest right         activate            confirm
@@ -45,8 +46,9 @@ pub const Slots = struct {
     /// The record of this boot could not be written; the board runs what it has, and updates will fail.
     degraded: bool,
 
-    /// Reads the state from whatever the flash holds and counts this boot. A trial that was not confirmed has failed; an upload that was not
-    /// finished is broken. Without a record, as when models were flashed from outside, slots that begin like a pack count as ready.
+    /// Reads the state from whatever the flash holds and counts this boot. A trial that was not confirmed has failed;
+    /// an upload that was not finished is broken. Without a record, as when models were flashed from outside, slots
+    /// that begin like a pack count as ready.
     pub fn open(records: flash.Area, areas: [slot_count]flash.Area, keys: *const UpdateKeys) Slots {
         var payload: states.Ring.Payload = undefined;
         const ring: states.Ring = .open(records, &payload);
@@ -62,8 +64,16 @@ pub const Slots = struct {
         }
         const safe_mode = state.boots >= boots_max;
         state.boots +|= 1;
-        var slots: Slots = .{ .ring = ring, .areas = areas, .keys = keys, .state = state, .safe_mode = safe_mode, .degraded = false };
-        // Also when nothing but the count changed: a record that was torn may read well now and badly at the next boot, this one will not.
+        var slots: Slots = .{
+            .ring = ring,
+            .areas = areas,
+            .keys = keys,
+            .state = state,
+            .safe_mode = safe_mode,
+            .degraded = false,
+        };
+        // Also when nothing but the count changed: a record that was torn may read well now and badly at the next boot,
+        // this one will not.
         slots.ring.append(&state.encode()) catch {
             slots.degraded = true;
         };
@@ -106,8 +116,8 @@ pub const Slots = struct {
         if (!slots.state.isReady(slot)) return error.SlotNotReady;
     }
 
-    /// Puts a slot's model on trial: the board is to switch to it now, check its golden vectors, and then `confirm` or `giveUp`. Until then a
-    /// reset returns to the active one.
+    /// Puts a slot's model on trial: the board is to switch to it now, check its golden vectors, and then `confirm` or
+    /// `giveUp`. Until then a reset returns to the active one.
     pub fn activate(slots: *Slots, slot: SlotIndex) Error!void {
         try slots.activatable(slot);
         var next = slots.state;
@@ -126,8 +136,8 @@ pub const Slots = struct {
         slots.safe_mode = false;
     }
 
-    /// The model of `slot` cannot be run, on trial or not. The board is to switch to what `current` says then. This holds until the next
-    /// boot even if the flash fails.
+    /// The model of `slot` cannot be run, on trial or not. The board is to switch to what `current` says then. This
+    /// holds until the next boot even if the flash fails.
     pub fn giveUp(slots: *Slots, slot: SlotIndex, reason: Reason) flash.Error!void {
         var next = slots.state;
         next.slots[slot].state = .broken;
@@ -137,7 +147,8 @@ pub const Slots = struct {
         try slots.commit(next);
     }
 
-    /// The model on trial is whole, but is not to run: its slot is as before the trial. This holds until the next boot even if the flash fails.
+    /// The model on trial is whole, but is not to run: its slot is as before the trial. This holds until the next boot
+    /// even if the flash fails.
     pub fn withdraw(slots: *Slots) flash.Error!void {
         var next = slots.state;
         next.trial = null;

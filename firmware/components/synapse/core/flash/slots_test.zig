@@ -296,7 +296,9 @@ test "whatever the flash holds, the board starts and can be given a model" {
         }
         board.boot();
         for ([_]slots_module.SlotIndex{ 0, 1 }) |slot| {
-            if (board.slots.shown(slot) == .VALID) try std.testing.expect(board.slots.state.slots[slot].file_bytes <= board.slots.areas[slot].bytes);
+            if (board.slots.shown(slot) == .VALID) try std.testing.expect(
+                board.slots.state.slots[slot].file_bytes <= board.slots.areas[slot].bytes,
+            );
         }
         if (board.slots.current()) |slot| try std.testing.expectEqual(.VALID, board.slots.shown(slot));
         const slot = if (board.slots.state.active) |active| active ^ 1 else 0;
@@ -308,7 +310,13 @@ test "whatever the flash holds, the board starts and can be given a model" {
 }
 
 /// Says of a signature what its first byte says.
-fn judge(_: ?*anyopaque, _: *const ports.PublicKey, _: [*]const u8, _: usize, signature: *const [64]u8) callconv(.c) i32 {
+fn judge(
+    _: ?*anyopaque,
+    _: *const ports.PublicKey,
+    _: [*]const u8,
+    _: usize,
+    signature: *const [64]u8,
+) callconv(.c) i32 {
     return signature[0];
 }
 
@@ -346,7 +354,8 @@ test "files of any length, signed or not, in pieces of any size, on boards with 
             block[16..32].* = with.known()[0];
             block[32] = @intFromBool(!good);
         }
-        const expected: ?anyerror = if (pack_bytes > 32 << 10) error.FileTooLarge else if (keys.required() and !signed) error.SignatureMissing else if (keys.required() and !good) error.SignatureWrong else null;
+        const expected: ?anyerror = if (pack_bytes > 32 << 10) error.FileTooLarge else if (keys.required() and
+            !signed) error.SignatureMissing else if (keys.required() and !good) error.SignatureWrong else null;
         const result = inPieces(board, whole, random);
         if (expected) |err| try std.testing.expectError(err, result) else {
             try result;

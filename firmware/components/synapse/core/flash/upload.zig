@@ -1,5 +1,6 @@
-//! A model on its way into a slot: taken piece by piece as it arrives, a sector at a time erased and written, its prefix last. Until the whole
-//! file was read back, its digest was right, and so was its signature where one is needed, the slot is no model.
+//! A model on its way into a slot: taken piece by piece as it arrives, a sector at a time erased and written, its
+//! prefix last. Until the whole file was read back, its digest was right, and so was its signature where one is needed,
+//! the slot is no model.
 const std = @import("std");
 const flash = @import("flash.zig");
 const pack_prefix = @import("pack_prefix.zig");
@@ -80,8 +81,8 @@ pub const Upload = struct {
         upload.* = .{ .slots = upload.slots, .slot = slot, .total_bytes = @intCast(total_bytes), .phase = .prefix };
     }
 
-    /// The next bytes of the file, any number of them. Each full sector is erased and written before this returns. After an error the upload
-    /// has ended, and the slot is broken unless nothing was erased yet.
+    /// The next bytes of the file, any number of them. Each full sector is erased and written before this returns.
+    /// After an error the upload has ended, and the slot is broken unless nothing was erased yet.
     pub fn write(upload: *Upload, bytes: []const u8) Error!void {
         if (!upload.receiving()) return error.NoUpload;
         if (bytes.len > upload.total_bytes - upload.received) return upload.fail(.interrupted, error.TooManyBytes);
@@ -100,7 +101,8 @@ pub const Upload = struct {
             rest = rest[n..];
             if (upload.phase == .prefix) {
                 if (upload.received == pack_prefix.bytes) try upload.take();
-            } else if (upload.received % flash.sector_bytes == 0 or upload.received == upload.file_bytes) try upload.flush();
+            } else if (upload.received % flash.sector_bytes == 0 or
+                upload.received == upload.file_bytes) try upload.flush();
         }
     }
 
@@ -123,7 +125,8 @@ pub const Upload = struct {
         upload.eraseTo(1) catch |err| return upload.fail(.flash, err);
     }
 
-    /// Erases one more sector than was needed so far, so that the next write finds it ready. For idle moments; false when there is none left.
+    /// Erases one more sector than was needed so far, so that the next write finds it ready. For idle moments; false
+    /// when there is none left.
     pub fn eraseAhead(upload: *Upload) Error!bool {
         if (upload.phase != .body or upload.erased >= upload.sectorCount()) return false;
         upload.eraseTo(upload.erased + 1) catch |err| return upload.fail(.flash, err);
@@ -142,7 +145,10 @@ pub const Upload = struct {
         const end = std.mem.alignForward(u32, filled, flash.unit_bytes);
         @memset(upload.page[filled..end], 0xff);
         upload.eraseTo(sector + 1) catch |err| return upload.fail(.flash, err);
-        upload.area().write(sector * flash.sector_bytes + start, upload.page[start..end]) catch |err| return upload.fail(.flash, err);
+        upload.area().write(
+            sector * flash.sector_bytes + start,
+            upload.page[start..end],
+        ) catch |err| return upload.fail(.flash, err);
     }
 
     /// After the last byte: from here on what was written is read back.
@@ -154,15 +160,18 @@ pub const Upload = struct {
         upload.digest = .start(upload.area(), upload.prefix[0..32], upload.file_bytes);
     }
 
-    /// Reads back at most `bytes_max`; `complete` follows when it says done. Writes nothing and touches nothing but the upload, so that a worker may do
-    /// it while the event side leaves the upload alone.
+    /// Reads back at most `bytes_max`; `complete` follows when it says done. Writes nothing and touches nothing but the
+    /// upload, so that a worker may do it while the event side leaves the upload alone.
     pub fn check(upload: *Upload, bytes_max: u32) Progress {
         const digest = (upload.digest.step(&upload.page, bytes_max) catch {
             upload.computed = error.FlashFailed;
             return .done;
         }) orelse return .more;
         upload.computed = digest;
-        if (upload.slots.keys.required() and upload.isRight(&digest)) upload.approved = upload.slots.keys.check(&digest, &upload.signature);
+        if (upload.slots.keys.required() and upload.isRight(&digest)) upload.approved = upload.slots.keys.check(
+            &digest,
+            &upload.signature,
+        );
         return .done;
     }
 
@@ -206,7 +215,8 @@ pub const Upload = struct {
         const touched = upload.phase == .body or upload.phase == .checking;
         upload.phase = .idle;
         if (!touched) return;
-        // A flash that does not take this either leaves WRITING in the record, which the next boot reads as interrupted.
+        // A flash that does not take this either leaves WRITING in the record, which the next boot reads as
+        // interrupted.
         upload.slots.giveUp(upload.slot, reason) catch {};
     }
 

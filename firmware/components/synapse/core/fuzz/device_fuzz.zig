@@ -1,5 +1,5 @@
-//! Random events in random order, with mutated bodies: whatever comes, every request gets at most one answer, and every place is free again
-//! when the clients are gone. The seed is the test runner's; it is printed when something fails.
+//! Random events in random order, with mutated bodies: whatever comes, every request gets at most one answer, and every
+//! place is free again when the clients are gone. The seed is the test runner's; it is printed when something fails.
 const std = @import("std");
 const limits = @import("../limits.zig");
 const hosts = @import("../test_host.zig");
@@ -24,10 +24,52 @@ const json_bodies = [_][]const u8{
     "\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x11\x08\x00\x10\x00\x10\x03 picture",
     "--B\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8\xff\xe0 picture\r\n--B--\r\n",
 };
-const targets = [_][]const u8{ "/v1/plan", "/v1/plan", "/v1/observe", "/v1/observe", "/v1/selftest", "/v1/metrics", "/v1/log?after=1&level=warn", "/v1/encode", "/v1/predict", "/v1/rollout", "/v1/rollout?latent=base64", "/v1/device", "/v1/models/model_a", "/v1/models/model_b", "/v1/models/model_b/activate", "/v1/claim", "/v1/settings", "/v1/reboot", "/", "/?", "", "/v1/encode#" };
+const targets = [_][]const u8{
+    "/v1/plan",
+    "/v1/plan",
+    "/v1/observe",
+    "/v1/observe",
+    "/v1/selftest",
+    "/v1/metrics",
+    "/v1/log?after=1&level=warn",
+    "/v1/encode",
+    "/v1/predict",
+    "/v1/rollout",
+    "/v1/rollout?latent=base64",
+    "/v1/device",
+    "/v1/models/model_a",
+    "/v1/models/model_b",
+    "/v1/models/model_b/activate",
+    "/v1/claim",
+    "/v1/settings",
+    "/v1/reboot",
+    "/",
+    "/?",
+    "",
+    "/v1/encode#",
+};
 const methods = [_][]const u8{ "POST", "POST", "POST", "GET", "HEAD", "", "PUT" };
-const types = [_][]const u8{ "application/json", "application/json", "application/cbor", "image/jpeg", "image/png", "multipart/form-data; boundary=B", "application/octet-stream", "text/html; charset=x", "" };
-const accepts = [_][]const u8{ "", "", "*/*", "application/cbor", "text/event-stream", "application/json;q=0.1, application/*;q=x", ";;q=,", "text/html" };
+const types = [_][]const u8{
+    "application/json",
+    "application/json",
+    "application/cbor",
+    "image/jpeg",
+    "image/png",
+    "multipart/form-data; boundary=B",
+    "application/octet-stream",
+    "text/html; charset=x",
+    "",
+};
+const accepts = [_][]const u8{
+    "",
+    "",
+    "*/*",
+    "application/cbor",
+    "text/event-stream",
+    "application/json;q=0.1, application/*;q=x",
+    ";;q=,",
+    "text/html",
+};
 
 fn pick(random: std.Random, comptime list: anytype) []const u8 {
     return list[random.uintLessThan(usize, list.len)];
@@ -65,7 +107,12 @@ const flash_total = total: {
 /// A piece of an upload, rightly or wrongly announced, or the order to run what came of it.
 fn update(host: *Host, random: std.Random) void {
     if (random.uintLessThan(u8, 4) == 0) {
-        _ = host.ask("POST", pick(random, [_][]const u8{ "/v1/models/model_a/activate", "/v1/models/model_b/activate" }), &.{}, "");
+        _ = host.ask(
+            "POST",
+            pick(random, [_][]const u8{ "/v1/models/model_a/activate", "/v1/models/model_b/activate" }),
+            &.{},
+            "",
+        );
         return;
     }
     const file = &hosts.model;
@@ -73,8 +120,17 @@ fn update(host: *Host, random: std.Random) void {
     const first = ends[random.uintLessThan(usize, ends.len)];
     const end = @max(first, ends[random.uintLessThan(usize, ends.len)]);
     var range: [64]u8 = undefined;
-    const text = std.fmt.bufPrint(&range, "bytes {d}-{d}/{d}", .{ first, end -% @intFromBool(end > 0), file.len }) catch unreachable;
-    _ = host.ask("PUT", pick(random, [_][]const u8{ "/v1/models/model_a", "/v1/models/model_b", "/v1/models/model_b" }), &.{ "content-range", text }, file[first..end]);
+    const text = std.fmt.bufPrint(
+        &range,
+        "bytes {d}-{d}/{d}",
+        .{ first, end -% @intFromBool(end > 0), file.len },
+    ) catch unreachable;
+    _ = host.ask(
+        "PUT",
+        pick(random, [_][]const u8{ "/v1/models/model_a", "/v1/models/model_b", "/v1/models/model_b" }),
+        &.{ "content-range", text },
+        file[first..end],
+    );
 }
 
 /// With flash the board has an owner, and models come and go.
@@ -124,14 +180,20 @@ fn round(random: std.Random, with_flash: bool) !void {
         try std.testing.expect(reply.heads <= 1);
         try std.testing.expectEqual(reply.heads, reply.ended);
         const is_json = reply.hasHeader("json");
-        if (is_json and reply.body.items.len > 0) try std.testing.expect(try std.json.validate(std.testing.allocator, reply.body.items));
+        if (is_json and reply.body.items.len > 0) try std.testing.expect(try std.json.validate(
+            std.testing.allocator,
+            reply.body.items,
+        ));
     }
     // And it still works.
     host.decode_now = true;
     host.decode_fails = false;
     host.next = requests_per_round + 1;
     host.reply(host.next).body.clearRetainingCapacity();
-    try std.testing.expectEqual(@as(u32, 200), host.send("POST", "/v1/encode", "image/jpeg", "", "\xff\xd8\xff").status);
+    try std.testing.expectEqual(
+        @as(u32, 200),
+        host.send("POST", "/v1/encode", "image/jpeg", "", "\xff\xd8\xff").status,
+    );
 }
 
 test "random events and mutated bodies" {

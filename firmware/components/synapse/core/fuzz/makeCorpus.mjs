@@ -1,4 +1,5 @@
-// Writes the seeds of the core's fuzz targets: whole requests of every kind, from which libFuzzer makes others. See target.zig for the bytes before a body.
+// Writes the seeds of the core's fuzz targets: whole requests of every kind, from which libFuzzer makes others. See
+// target.zig for the bytes before a body.
 //   node firmware/components/synapse/core/fuzz/makeCorpus.mjs
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -24,7 +25,16 @@ const BODIES = {
     { stream: "a", latent, action },
   ],
   plan: [{ start: picture, goal: { latent }, horizon: 2, seed: 3, budget: { samples: 3, iterations: 2, elites: 2 } }],
-  settings: [{ name: "shelf", groups: ["hall"], origins: ["https://a.example"], telemetry_s: 5, open_read: true, broker_url: "mqtt://h" }],
+  settings: [
+    {
+      name: "shelf",
+      groups: ["hall"],
+      origins: ["https://a.example"],
+      telemetry_s: 5,
+      open_read: true,
+      broker_url: "mqtt://h",
+    },
+  ],
   model: [{ url: "http://h/f", bytes: 100, sha256: digest, slot: "model_b", activate: false, spread_s: 1 }],
   firmware: [{ url: "https://h/f", bytes: 100, sha256: digest }],
 };
@@ -55,13 +65,34 @@ for (let shape = 0; shape < 7; shape++) {
   seed("cbor", `shape-${shape}`, [shape], encode(start));
 }
 seed("json", "texts", [3], '{"start":"\\u00e9\\ud83d\\ude00\\n\\/","image":" AAAA ","seed":1e-3}');
-seed("cbor", "floats", [0], [0xa1, 0x65], "start", [0xd8, 0x55, 0x58, 40], Buffer.from(new Float32Array(10).fill(1.5).buffer));
-seed("cbor", "endless", [1], [0xbf, 0x67], "actions", [0x9f, 0x9f, 0xf9, 0x3c, 0x00, 0xfb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff]);
-for (const [i, target] of ["GET /v1/device", "GET /", "POST /v1/models/model_b/activate", "DELETE /v1/claim"].entries()) {
+seed(
+  "cbor",
+  "floats",
+  [0],
+  [0xa1, 0x65],
+  "start",
+  [0xd8, 0x55, 0x58, 40],
+  Buffer.from(new Float32Array(10).fill(1.5).buffer),
+);
+seed(
+  "cbor",
+  "endless",
+  [1],
+  [0xbf, 0x67],
+  "actions",
+  [0x9f, 0x9f, 0xf9, 0x3c, 0x00, 0xfb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff],
+);
+for (const [i, target] of [
+  "GET /v1/device",
+  "GET /",
+  "POST /v1/models/model_b/activate",
+  "DELETE /v1/claim",
+].entries()) {
   const [method, path] = target.split(" ");
   seed("http", `path-${i}`, [20, { GET: 2, POST: 0, DELETE: 3 }[method], 5, 0, 0], `${path}\0`);
 }
-const form = '--B\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n';
+const form =
+  '--B\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n';
 seed("http", "form", [HTTP.encode, 0, 7, 0, 2], form, [0xff, 0xd8, 0xff, 0xe0, 1, 2, 3], "\r\n--B--\r\n");
 seed(
   "http",

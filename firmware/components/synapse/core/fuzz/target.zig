@@ -1,8 +1,9 @@
-//! The fuzz targets of the device core: bytes that strangers send. SYNAPSE_FUZZ_TARGET chooses one: `json` and `cbor` read any bytes as a body,
-//! `http` sends them as the body of a request of any kind, `mqtt` as a message from the broker.
+//! The fuzz targets of the device core: bytes that strangers send. SYNAPSE_FUZZ_TARGET chooses one: `json` and `cbor`
+//! read any bytes as a body, `http` sends them as the body of a request of any kind, `mqtt` as a message from the broker.
 //!
-//! Beyond not crashing, these must hold: what the JSON reader takes whole is JSON; every request is answered once, in the form that it says; whatever came,
-//! every place is free again when the clients are gone, and the board still works.
+//! Beyond not crashing, these must hold: what the JSON reader takes whole is JSON; every request is answered once, in
+//! the form that it says; whatever came, every place is free again when the clients are gone, and the board still
+//! works.
 const std = @import("std");
 const core = @import("core");
 const hosts = core.hosts;
@@ -106,7 +107,8 @@ var undecided: [hosts.flash_total]u8 = undefined;
 var sim: core.SimFlash = undefined;
 var host: Host = undefined;
 var made = false;
-/// Flash operations that the board had seen when it was started for the last time; one that has seen more is made anew, so that inputs do not build on each other.
+/// Flash operations that the board had seen when it was started for the last time; one that has seen more is made anew,
+/// so that inputs do not build on each other.
 var operations: u64 = 0;
 
 fn startBoard() void {
@@ -142,12 +144,22 @@ fn onBoard(bytes: []const u8, comptime event: fn ([]const u8) void) void {
         if (reply.heads > 1 or reply.heads != reply.ended) @panic("a request was answered more than once, or by half");
         if (reply.hasHeader("json") and reply.body.items.len > 0) expectJson(reply.body.items);
     }
-    for (host.published.items) |*published| if (std.mem.endsWith(u8, published.content_type, "json")) expectJson(published.payload);
+    for (host.published.items) |*published| if (std.mem.endsWith(
+        u8,
+        published.content_type,
+        "json",
+    )) expectJson(published.payload);
     host.decode_now = true;
     host.decode_fails = false;
     // A model may have been changed, but never to one that does not work.
     if (bytes[0] % 8 != 0 and sim.operations == operations) return;
-    if (host.device.active.model != null and host.send("POST", "/v1/encode", "image/jpeg", "", "\xff\xd8\xff").status == 500) @panic("the board does not work any more");
+    if (host.device.active.model != null and host.send(
+        "POST",
+        "/v1/encode",
+        "image/jpeg",
+        "",
+        "\xff\xd8\xff",
+    ).status == 500) @panic("the board does not work any more");
 }
 
 fn expectJson(text: []const u8) void {
@@ -159,10 +171,47 @@ fn pick(comptime list: anytype, choice: u8) []const u8 {
     return texts[choice % list.len];
 }
 
-const targets = .{ "/v1/encode", "/v1/predict", "/v1/rollout", "/v1/observe", "/v1/plan", "/v1/settings", "/v1/claim", "/v1/models/model_b", "/v1/models/model_b/activate", "/v1/firmware?reboot=false", "/v1/updates/model", "/v1/updates/firmware", "/v1/updates", "/v1/selftest", "/v1/log?after=1", "/v1/device", "/encode", "/predict", "/rollout", "/status", "" };
+const targets = .{
+    "/v1/encode",
+    "/v1/predict",
+    "/v1/rollout",
+    "/v1/observe",
+    "/v1/plan",
+    "/v1/settings",
+    "/v1/claim",
+    "/v1/models/model_b",
+    "/v1/models/model_b/activate",
+    "/v1/firmware?reboot=false",
+    "/v1/updates/model",
+    "/v1/updates/firmware",
+    "/v1/updates",
+    "/v1/selftest",
+    "/v1/log?after=1",
+    "/v1/device",
+    "/encode",
+    "/predict",
+    "/rollout",
+    "/status",
+    "",
+};
 const methods = .{ "POST", "PUT", "GET", "DELETE", "HEAD", "OPTIONS" };
-const types = .{ "application/json", "application/cbor", "image/jpeg", "image/png", "application/octet-stream", "", "text/plain", "multipart/form-data; boundary=B" };
-const accepts = .{ "", "application/json", "application/cbor", "text/event-stream", "application/*;q=0.5, text/event-stream" };
+const types = .{
+    "application/json",
+    "application/cbor",
+    "image/jpeg",
+    "image/png",
+    "application/octet-stream",
+    "",
+    "text/plain",
+    "multipart/form-data; boundary=B",
+};
+const accepts = .{
+    "",
+    "application/json",
+    "application/cbor",
+    "text/event-stream",
+    "application/*;q=0.5, text/event-stream",
+};
 
 /// Five bytes choose target, method, types and how the body is cut; an empty target is taken from the bytes themselves.
 fn request(bytes: []const u8) void {
@@ -197,7 +246,28 @@ fn request(bytes: []const u8) void {
     host.core.requestEnd(number);
 }
 
-const commands = .{ "encode", "predict", "rollout", "observe", "plan", "settings", "model", "firmware", "updates", "stop_update", "activate/model_b", "slot/model_a", "device", "selftest", "log", "metrics", "models", "cancel/7", "reboot", "" };
+const commands = .{
+    "encode",
+    "predict",
+    "rollout",
+    "observe",
+    "plan",
+    "settings",
+    "model",
+    "firmware",
+    "updates",
+    "stop_update",
+    "activate/model_b",
+    "slot/model_a",
+    "device",
+    "selftest",
+    "log",
+    "metrics",
+    "models",
+    "cancel/7",
+    "reboot",
+    "",
+};
 
 /// Five bytes choose topic, properties and flags; an empty command is taken from the bytes themselves.
 fn fromBroker(bytes: []const u8) void {

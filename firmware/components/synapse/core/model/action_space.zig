@@ -1,5 +1,6 @@
-//! What a model's actions are, as its pack says in `meta.actions`: units, bounds, and the distribution of those that it was trained on. A row of
-//! actions repeats the components of one environment action, as when several of them are one step of the model.
+//! What a model's actions are, as its pack says in `meta.actions`: units, bounds, and the distribution of those that it
+//! was trained on. A row of actions repeats the components of one environment action, as when several of them are one
+//! step of the model.
 const std = @import("std");
 const CborTokens = @import("../wire/cbor_tokens.zig").CborTokens;
 const limits = @import("../limits.zig");
@@ -39,8 +40,8 @@ pub const ActionSpace = struct {
 
     pub const Outside = struct { count: usize = 0, first: usize = 0 };
 
-    /// What meta says of rows of `width` values, with its numbers in `block`; null where it says nothing that this core understands, or what
-    /// cannot be. The meta is well formed, which the runtime has checked.
+    /// What meta says of rows of `width` values, with its numbers in `block`; null where it says nothing that this core
+    /// understands, or what cannot be. The meta is well formed, which the runtime has checked.
     pub fn read(meta: []const u8, width: usize, block: *memory.Block) error{OutOfMemory}!?ActionSpace {
         const mark = block.used;
         const found = (find(meta) catch null) orelse return null;
@@ -174,7 +175,8 @@ fn readTest(meta: []const u8, width: usize) !?ActionSpace {
     return ActionSpace.read(meta, width, &block);
 }
 
-// {"x": [{"actions": 1}], "actions": {"units": "m/s", "bounds": {"min": [-1, -2], "max": [1, 2.5]}, "mean": [0, 0.5], "std": [1, 2]}}
+// {"x": [{"actions": 1}], "actions": {"units": "m/s", "bounds": {"min": [-1, -2], "max": [1, 2.5]}, "mean": [0, 0.5],
+// "std": [1, 2]}}
 const whole = "\xa2\x61x\x81\xa1\x67actions\x01\x67actions\xa4\x65units\x63m/s\x66bounds\xa2\x63min\x82\x20\x21\x63max\x82\x01\xf9\x41\x00\x64mean\x82\x00\xf9\x38\x00\x63std\x82\x01\x02";
 
 test "units, bounds and the training's distribution are read, and repeat over a row" {

@@ -56,7 +56,14 @@ pub const Model = struct {
     }
 
     /// Opens `file` and takes memory from both blocks. On failure the blocks are as before and `err` is filled.
-    pub fn load(file: []align(64) const u8, config: *const ports.Config, port: *const ports.Port, fast: *memory.Block, slow: *memory.Block, err: *ports.ErrorInfo) error{Refused}!Model {
+    pub fn load(
+        file: []align(64) const u8,
+        config: *const ports.Config,
+        port: *const ports.Port,
+        fast: *memory.Block,
+        slow: *memory.Block,
+        err: *ports.ErrorInfo,
+    ) error{Refused}!Model {
         const fast_mark = fast.used;
         const slow_mark = slow.used;
         errdefer {
@@ -65,10 +72,28 @@ pub const Model = struct {
         }
         var failure: runtime.ErrorInfo = .{};
         var model_bytes: usize = 0;
-        if (runtime.syn_model_requirements(file.ptr, file.len, &model_bytes, &failure) != runtime.ok) return refuse(err, &failure);
-        const model_memory = slow.take(model_bytes) catch return tooLarge(err, .slow, slow.used + memory.round(model_bytes), slow);
+        if (runtime.syn_model_requirements(
+            file.ptr,
+            file.len,
+            &model_bytes,
+            &failure,
+        ) != runtime.ok) return refuse(err, &failure);
+        const model_memory = slow.take(model_bytes) catch return tooLarge(
+            err,
+            .slow,
+            slow.used + memory.round(model_bytes),
+            slow,
+        );
         var handle: ?*runtime.Handle = null;
-        if (runtime.syn_model_open(file.ptr, file.len, 0, model_memory.ptr, model_memory.len, &handle, &failure) != runtime.ok) return refuse(err, &failure);
+        if (runtime.syn_model_open(
+            file.ptr,
+            file.len,
+            0,
+            model_memory.ptr,
+            model_memory.len,
+            &handle,
+            &failure,
+        ) != runtime.ok) return refuse(err, &failure);
         const opened = handle.?;
 
         var needs: runtime.SessionRequirements = .{};
@@ -117,7 +142,12 @@ pub const Model = struct {
         model.predict = findPredict(opened);
         if (model.predict) |predictor| {
             const before = slow.used;
-            const space = ActionSpace.read(model.meta(), predictor.action_elements, slow) catch return tooLarge(err, .slow, slow.bytes.len + memory.alignment, slow);
+            const space = ActionSpace.read(model.meta(), predictor.action_elements, slow) catch return tooLarge(
+                err,
+                .slow,
+                slow.bytes.len + memory.alignment,
+                slow,
+            );
             model.actions = space orelse .{};
             model.usage.slow_bytes += slow.used - before;
         }
@@ -131,7 +161,8 @@ pub const Model = struct {
         return encoder.latent_elements == predictor.latent_elements;
     }
 
-    /// image: [height][width][3]; latent: (latent_elements). On the worker. False: the turn is over, and the same call in the next one goes on.
+    /// image: [height][width][3]; latent: (latent_elements). On the worker. False: the turn is over, and the same call
+    /// in the next one goes on.
     pub fn runEncode(model: *const Model, turn: *Turn, image: []const u8, latent: []f32) bool {
         const encoder = &model.encode.?;
         if (!turn.run_begun) {
@@ -144,8 +175,16 @@ pub const Model = struct {
         return true;
     }
 
-    /// latents: (rows, latent_elements), actions: (rows, action_elements), next: (latent_elements). On the worker; as runEncode.
-    pub fn runPredict(model: *const Model, turn: *Turn, rows: usize, latents: []const f32, actions: []const f32, next: []f32) bool {
+    /// latents: (rows, latent_elements), actions: (rows, action_elements), next: (latent_elements). On the worker; as
+    /// runEncode.
+    pub fn runPredict(
+        model: *const Model,
+        turn: *Turn,
+        rows: usize,
+        latents: []const f32,
+        actions: []const f32,
+        next: []f32,
+    ) bool {
         const predictor = &model.predict.?;
         if (!turn.run_begun) {
             const latent_bytes = std.mem.sliceAsBytes(latents);
@@ -161,7 +200,8 @@ pub const Model = struct {
         return true;
     }
 
-    /// Runs one of the pack's test vectors; false when the outputs are not those promised. On the worker. Null: the turn is over, as for runEncode.
+    /// Runs one of the pack's test vectors; false when the outputs are not those promised. On the worker. Null: the
+    /// turn is over, as for runEncode.
     pub fn selfTest(model: *const Model, turn: *Turn, vector: u32) ?bool {
         if (!turn.run_begun) {
             if (runtime.syn_session_begin_self_test(model.session, vector) != runtime.ok) return false;
@@ -193,7 +233,8 @@ pub const Model = struct {
         }
     }
 
-    // The runtime promises that an opened model's runs fail only on wrong arguments, and these arguments come from the model itself.
+    // The runtime promises that an opened model's runs fail only on wrong arguments, and these arguments come from the
+    // model itself.
     fn input(model: *const Model, entry: u32, index: u32) []u8 {
         var data: ?[*]u8 = null;
         var bytes: usize = 0;
@@ -213,7 +254,10 @@ fn check(result: c_int, err: *ports.ErrorInfo) error{Refused}!void {
     if (result == runtime.ok) return;
     var failure: runtime.ErrorInfo = .{ .code = result };
     const text = std.mem.span(runtime.syn_result_name(result));
-    @memcpy(failure.message[0..@min(text.len, failure.message.len - 1)], text[0..@min(text.len, failure.message.len - 1)]);
+    @memcpy(
+        failure.message[0..@min(text.len, failure.message.len - 1)],
+        text[0..@min(text.len, failure.message.len - 1)],
+    );
     return refuse(err, &failure);
 }
 
@@ -226,9 +270,18 @@ fn refuse(err: *ports.ErrorInfo, failure: *const runtime.ErrorInfo) error{Refuse
 
 fn tooLarge(err: *ports.ErrorInfo, region: ports.Region, needed: u64, block: *const memory.Block) error{Refused} {
     const missing = needed - block.bytes.len;
-    err.* = .{ .code = @backingInt(ports.Result.model_memory), .region = @backingInt(region), .bytes_needed = needed, .bytes_missing = missing };
+    err.* = .{
+        .code = @backingInt(ports.Result.model_memory),
+        .region = @backingInt(region),
+        .bytes_needed = needed,
+        .bytes_missing = missing,
+    };
     const label = if (region == .fast) "fast memory (SRAM)" else "slow memory (PSRAM)";
-    _ = std.fmt.bufPrint(err.message[0 .. err.message.len - 1], "the model does not fit the board's {s}: {f} are needed, the core's share included, and {f} exist; {d} bytes are missing", .{ label, size(needed), size(block.bytes.len), missing }) catch {}; // A full buffer is a cut text.
+    _ = std.fmt.bufPrint(
+        err.message[0 .. err.message.len - 1],
+        "the model does not fit the board's {s}: {f} are needed, the core's share included, and {f} exist; {d} bytes are missing",
+        .{ label, size(needed), size(block.bytes.len), missing },
+    ) catch {}; // A full buffer is a cut text.
     return error.Refused;
 }
 
@@ -239,11 +292,23 @@ fn findEntry(handle: *runtime.Handle, name: []const u8, info: *runtime.EntryInfo
     return entry;
 }
 
-fn findPort(handle: *runtime.Handle, entry: u32, count: u32, kind: runtime.Kind, outputs: bool, info: *runtime.PortInfo) ?u32 {
+fn findPort(
+    handle: *runtime.Handle,
+    entry: u32,
+    count: u32,
+    kind: runtime.Kind,
+    outputs: bool,
+    info: *runtime.PortInfo,
+) ?u32 {
     for (0..count) |i| {
         const index: u32 = @intCast(i);
         info.* = .{};
-        const result = if (outputs) runtime.syn_model_get_output(handle, entry, index, info) else runtime.syn_model_get_input(handle, entry, index, info);
+        const result = if (outputs) runtime.syn_model_get_output(
+            handle,
+            entry,
+            index,
+            info,
+        ) else runtime.syn_model_get_input(handle, entry, index, info);
         if (result == runtime.ok and info.kind == kind) return index;
     }
     return null;
@@ -265,7 +330,8 @@ fn findEncode(handle: *runtime.Handle) ?Encode {
     var latent: runtime.PortInfo = .{};
     if (entry_info.input_count != 1 or findPort(handle, entry, 1, .image, false, &image) == null) return null;
     const output = findPort(handle, entry, entry_info.output_count, .latent, true, &latent) orelse return null;
-    if (image.type != .u8 or image.rank != 3 or image.shape[2] != 3 or image.dynamic != 0 or latent.dynamic != 0) return null;
+    if (image.type != .u8 or image.rank != 3 or image.shape[2] != 3 or image.dynamic != 0 or
+        latent.dynamic != 0) return null;
     const latent_elements = elements(&latent);
     if (latent_elements == 0 or latent_elements > limits.row_elements_max) return null;
     return .{

@@ -1,4 +1,5 @@
-//! The runtime's C API (kernels/include/synapse.h), as the core calls it. The core knows the runtime only through these functions.
+//! The runtime's C API (kernels/include/synapse.h), as the core calls it. The core knows the runtime only through these
+//! functions.
 pub const Handle = opaque {};
 pub const SessionHandle = opaque {};
 
@@ -86,18 +87,47 @@ pub const SessionConfig = extern struct {
     user: ?*anyopaque,
 };
 
-pub extern fn syn_model_requirements(file: ?*const anyopaque, file_bytes: usize, out_memory_bytes: *usize, err: ?*ErrorInfo) c_int;
-pub extern fn syn_model_open(file: ?*const anyopaque, file_bytes: usize, flags: u32, memory: ?*anyopaque, memory_bytes: usize, out_model: *?*Handle, err: ?*ErrorInfo) c_int;
+pub extern fn syn_model_requirements(
+    file: ?*const anyopaque,
+    file_bytes: usize,
+    out_memory_bytes: *usize,
+    err: ?*ErrorInfo,
+) c_int;
+pub extern fn syn_model_open(
+    file: ?*const anyopaque,
+    file_bytes: usize,
+    flags: u32,
+    memory: ?*anyopaque,
+    memory_bytes: usize,
+    out_model: *?*Handle,
+    err: ?*ErrorInfo,
+) c_int;
 pub extern fn syn_model_get_info(model: *const Handle, out_info: *ModelInfo) c_int;
 pub extern fn syn_model_get_work(model: *const Handle, out_work: *ModelWork) c_int;
 pub extern fn syn_model_get_entry(model: *const Handle, entry: u32, out_info: *EntryInfo) c_int;
 pub extern fn syn_model_find_entry(model: *const Handle, name: [*]const u8, name_bytes: usize, out_entry: *u32) c_int;
 pub extern fn syn_model_get_input(model: *const Handle, entry: u32, index: u32, out_info: *PortInfo) c_int;
 pub extern fn syn_model_get_output(model: *const Handle, entry: u32, index: u32, out_info: *PortInfo) c_int;
-pub extern fn syn_session_get_requirements(model: *const Handle, threads: u32, out_requirements: *SessionRequirements) c_int;
+pub extern fn syn_session_get_requirements(
+    model: *const Handle,
+    threads: u32,
+    out_requirements: *SessionRequirements,
+) c_int;
 pub extern fn syn_session_open(model: *const Handle, config: *const SessionConfig, out_session: *?*SessionHandle) c_int;
-pub extern fn syn_session_input(session: *SessionHandle, entry: u32, index: u32, out_data: *?[*]u8, out_bytes_max: *usize) c_int;
-pub extern fn syn_session_output(session: *SessionHandle, entry: u32, index: u32, out_data: *?[*]const u8, out_bytes_max: *usize) c_int;
+pub extern fn syn_session_input(
+    session: *SessionHandle,
+    entry: u32,
+    index: u32,
+    out_data: *?[*]u8,
+    out_bytes_max: *usize,
+) c_int;
+pub extern fn syn_session_output(
+    session: *SessionHandle,
+    entry: u32,
+    index: u32,
+    out_data: *?[*]const u8,
+    out_bytes_max: *usize,
+) c_int;
 pub extern fn syn_session_begin(session: *SessionHandle, entry: u32, rows: u32) c_int;
 pub extern fn syn_session_begin_self_test(session: *SessionHandle, golden: u32) c_int;
 pub extern fn syn_session_advance(session: *SessionHandle, ops_max: u32) c_int;

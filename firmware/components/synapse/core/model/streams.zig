@@ -1,6 +1,6 @@
-//! Named streams of frames: for each the last latents and actions, as many as the model's history holds, and running statistics of surprise.
-//! A bounded number of streams, in memory taken with the model; the one unused for longest makes room for a new one. The worker reads
-//! them in its turn, and the event side changes them before the next.
+//! Named streams of frames: for each the last latents and actions, as many as the model's history holds, and running
+//! statistics of surprise. A bounded number of streams, in memory taken with the model; the one unused for longest
+//! makes room for a new one. The worker reads them in its turn, and the event side changes them before the next.
 const std = @import("std");
 const limits = @import("../limits.zig");
 const memory = @import("../board/memory.zig");
@@ -37,13 +37,15 @@ pub const Statistics = struct {
 
 pub const Stream = struct {
     name: Name = .{},
-    /// Begun by somebody who uses what the owner opened to everybody. Such streams and the owner's know nothing of each other.
+    /// Begun by somebody who uses what the owner opened to everybody. Such streams and the owner's know nothing of each
+    /// other.
     open: bool = false,
     /// When it was last used, counted in observations of all streams; 0: free.
     used: u64 = 0,
     /// Frames since it began.
     frames: u64 = 0,
-    /// Rows of history, oldest first. Action i is the one taken at latent i; the last latent's comes with the next frame.
+    /// Rows of history, oldest first. Action i is the one taken at latent i; the last latent's comes with the next
+    /// frame.
     rows: usize = 0,
     latents: []f32 = &.{},
     actions: []f32 = &.{},
@@ -53,7 +55,8 @@ pub const Stream = struct {
         stream.* = .{ .name = name, .open = open, .latents = stream.latents, .actions = stream.actions };
     }
 
-    /// Of the action taken at the last latent. What lies there counts for nothing before the next frame has been taken in.
+    /// Of the action taken at the last latent. What lies there counts for nothing before the next frame has been taken
+    /// in.
     pub fn lastAction(stream: *const Stream, predictor: *const Predict) []f32 {
         return stream.actions[(stream.rows - 1) * predictor.action_elements ..][0..predictor.action_elements];
     }
@@ -63,7 +66,10 @@ pub const Stream = struct {
         if (stream.rows == predictor.history_max) {
             stream.rows -= 1;
             @memmove(stream.latents[0 .. stream.rows * latent.len], stream.latents[latent.len..]);
-            @memmove(stream.actions[0 .. stream.rows * predictor.action_elements], stream.actions[predictor.action_elements..]);
+            @memmove(
+                stream.actions[0 .. stream.rows * predictor.action_elements],
+                stream.actions[predictor.action_elements..],
+            );
         }
         @memcpy(stream.latents[stream.rows * latent.len ..][0..latent.len], latent);
         stream.rows += 1;
@@ -78,7 +84,9 @@ pub const Streams = struct {
     /// Bytes of slow memory for a model's streams.
     pub fn bytes(predictor: *const Predict) u64 {
         const row = @as(u64, predictor.history_max) * (predictor.latent_elements + predictor.action_elements) * 4;
-        return memory.round(@sizeOf(Stream) * limits.streams_max) + (memory.round(row) + 2 * memory.alignment) * limits.streams_max;
+        return memory.round(
+            @sizeOf(Stream) * limits.streams_max,
+        ) + (memory.round(row) + 2 * memory.alignment) * limits.streams_max;
     }
 
     pub fn init(block: *memory.Block, predictor: *const Predict) error{OutOfMemory}!Streams {
@@ -93,12 +101,16 @@ pub const Streams = struct {
     /// The stream of that name, if there is one.
     pub fn get(streams: *const Streams, name: *const Name, open: bool) ?*Stream {
         return for (streams.items) |*stream| {
-            if (stream.used > 0 and stream.open == open and std.mem.eql(u8, stream.name.slice(), name.slice())) break stream;
+            if (stream.used > 0 and stream.open == open and std.mem.eql(
+                u8,
+                stream.name.slice(),
+                name.slice(),
+            )) break stream;
         } else null;
     }
 
-    /// Where a new stream may begin: a free place, or that of the one unused for longest; for the owner an open one first, and for others no
-    /// other. Null when all are the owner's and it is not the owner who asks.
+    /// Where a new stream may begin: a free place, or that of the one unused for longest; for the owner an open one
+    /// first, and for others no other. Null when all are the owner's and it is not the owner who asks.
     pub fn placeFor(streams: *const Streams, open: bool) ?*Stream {
         var best: ?*Stream = null;
         for (streams.items) |*stream| {
@@ -117,8 +129,8 @@ pub const Streams = struct {
         return if (stream.used == 0) 0 else if (stream.open) 1 else 2;
     }
 
-    /// The stream of that name; when there is none, a new one in the place that `placeFor` says, which there is. The name of the stream that was
-    /// there is then in `evicted`.
+    /// The stream of that name; when there is none, a new one in the place that `placeFor` says, which there is. The
+    /// name of the stream that was there is then in `evicted`.
     pub fn find(streams: *Streams, name: Name, open: bool, fresh: bool, evicted: *Name) *Stream {
         streams.clock += 1;
         const stream = streams.get(&name, open) orelse place: {
@@ -153,7 +165,17 @@ test "running statistics are those of all values at once" {
 }
 
 test "histories slide, and the stream unused for longest makes room" {
-    const predictor: Predict = .{ .entry = 0, .latent_input = 0, .action_input = 1, .output = 0, .latent_elements = 2, .action_elements = 1, .history_min = 1, .history_max = 3, .dynamic = true };
+    const predictor: Predict = .{
+        .entry = 0,
+        .latent_input = 0,
+        .action_input = 1,
+        .output = 0,
+        .latent_elements = 2,
+        .action_elements = 1,
+        .history_min = 1,
+        .history_max = 3,
+        .dynamic = true,
+    };
     var bytes: [16384]u8 align(memory.alignment) = undefined;
     var block: memory.Block = .init(&bytes);
     var streams: Streams = try .init(&block, &predictor);
@@ -171,7 +193,10 @@ test "histories slide, and the stream unused for longest makes room" {
         try std.testing.expectEqual(@as(u64, 5), stream.frames);
         var zero: Name = .{};
         zero.append("s0");
-        if (i < limits.streams_max - 1) try std.testing.expectEqual(@as(u64, 5), streams.find(zero, false, false, &evicted).frames);
+        if (i < limits.streams_max - 1) try std.testing.expectEqual(
+            @as(u64, 5),
+            streams.find(zero, false, false, &evicted).frames,
+        );
     }
     // s0 was used again and again, so s1 was the oldest.
     try std.testing.expectEqualStrings("s1", evicted.slice());

@@ -1,5 +1,6 @@
-//! One turn of the worker: how long it may go on before the event side looks at things again. A run of the model is left between two ops when the turn is
-//! over or nobody wants the answer any more, and is gone on with in the next turn.
+//! One turn of the worker: how long it may go on before the event side looks at things again. A run of the model is
+//! left between two ops when the turn is over or nobody wants the answer any more, and is gone on with in the next
+//! turn.
 const std = @import("std");
 const limits = @import("../limits.zig");
 const ports = @import("../port.zig");
@@ -20,6 +21,7 @@ pub const Turn = struct {
 
     /// Whether a run under way is to be left now.
     pub fn over(turn: *const Turn) bool {
-        return turn.cancelled.load(.acquire) or turn.port.ticks_us(turn.port.user) -| turn.began_us >= limits.run_turn_us;
+        return turn.cancelled.load(.acquire) or
+            turn.port.ticks_us(turn.port.user) -| turn.began_us >= limits.run_turn_us;
     }
 };

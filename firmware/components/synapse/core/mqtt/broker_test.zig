@@ -21,22 +21,44 @@ test "a user in a broker's address becomes settings of its own" {
     try expectEqualStrings("me", session.username.slice());
     try expectEqualStrings("s@cret", session.password.slice());
     const shown = host.ask("GET", "/v1/settings", &.{}, "").body.items;
-    try contains(shown, "\"broker_url\":\"mqtts://broker:8883/x\",\"broker_username\":\"me\",\"broker_password\":\"********\"");
+    try contains(
+        shown,
+        "\"broker_url\":\"mqtts://broker:8883/x\",\"broker_username\":\"me\",\"broker_password\":\"********\"",
+    );
     // As long as they may be by themselves.
     try fixture.set("{\"broker_url\":\"mqtt://me:" ++ comptime repeat("x", 100) ++ "@b\"}");
     try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.core, &session));
     try expectEqualStrings(repeat("x", 100), session.password.slice());
     // What stands beside the address counts more, in either order.
-    for ([_][]const u8{ "{\"broker_password\":\"said\",\"broker_url\":\"mqtt://a:b@c\"}", "{\"broker_url\":\"mqtt://a:b@c\",\"broker_password\":\"said\"}" }) |body| {
+    for ([_][]const u8{
+        "{\"broker_password\":\"said\",\"broker_url\":\"mqtt://a:b@c\"}",
+        "{\"broker_url\":\"mqtt://a:b@c\",\"broker_password\":\"said\"}",
+    }) |body| {
         try fixture.set(body);
         try expectEqual(ports.Result.ok, abi.synapse_device_get_mqtt_session(host.core, &session));
         try expectEqualStrings("mqtt://c", session.broker_url.slice());
         try expectEqualStrings("a", session.username.slice());
         try expectEqualStrings("said", session.password.slice());
     }
-    for ([_][]const u8{ "mqtt://b:0", "mqtt://b:-1", "mqtt://b:65536", "mqtt://:1", "mqtt://u:%zz@b", "mqtt://u:%0a@b", "mqtt://u:%c2%85@b", "mqtt://" ++ comptime repeat("u", 65) ++ "@b", "http://b", "mqtt://u:p@" }) |wrong| {
+    for ([_][]const u8{
+        "mqtt://b:0",
+        "mqtt://b:-1",
+        "mqtt://b:65536",
+        "mqtt://:1",
+        "mqtt://u:%zz@b",
+        "mqtt://u:%0a@b",
+        "mqtt://u:%c2%85@b",
+        "mqtt://" ++ comptime repeat("u", 65) ++ "@b",
+        "http://b",
+        "mqtt://u:p@",
+    }) |wrong| {
         var body: [128]u8 = undefined;
-        const answer = host.ask("PUT", "/v1/settings", &.{ "content-type", "application/json" }, try std.fmt.bufPrint(&body, "{{\"broker_url\":\"{s}\"}}", .{wrong}));
+        const answer = host.ask(
+            "PUT",
+            "/v1/settings",
+            &.{ "content-type", "application/json" },
+            try std.fmt.bufPrint(&body, "{{\"broker_url\":\"{s}\"}}", .{wrong}),
+        );
         try expectEqual(@as(u32, 422), answer.status);
         try contains(answer.body.items, "\"field\":\"broker_url\"");
     }
@@ -54,8 +76,14 @@ test "what fails between board and broker is in the log once, and counted in the
     const before = host.device.log_ring.written;
     for (0..3) |_| abi.events.mqtt_failed(host.core, .of("connection refused"));
     try expectEqual(before + 1, host.device.log_ring.written);
-    try expectEqualStrings("broker: connection refused", host.device.log_ring.get(host.device.log_ring.written).text.slice());
-    try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":{\"detail\":\"connection refused\",\"count\":3,\"ago_us\":");
+    try expectEqualStrings(
+        "broker: connection refused",
+        host.device.log_ring.get(host.device.log_ring.written).text.slice(),
+    );
+    try contains(
+        host.ask("GET", "/v1/device", &.{}, "").body.items,
+        "\"failure\":{\"detail\":\"connection refused\",\"count\":3,\"ago_us\":",
+    );
     abi.events.mqtt_failed(host.core, .of("not authorised"));
     try expectEqual(before + 2, host.device.log_ring.written);
     // Longer than there is room for.
@@ -63,6 +91,9 @@ test "what fails between board and broker is in the log once, and counted in the
     abi.events.mqtt_failed(host.core, .of(repeat("x", 400)));
     try expectEqual(before + 3, host.device.log_ring.written);
     abi.events.mqtt_connected(host.core, 5);
-    try expectEqualStrings("the broker is reached again", host.device.log_ring.get(host.device.log_ring.written).text.slice());
+    try expectEqualStrings(
+        "the broker is reached again",
+        host.device.log_ring.get(host.device.log_ring.written).text.slice(),
+    );
     try contains(host.ask("GET", "/v1/device", &.{}, "").body.items, "\"failure\":null");
 }

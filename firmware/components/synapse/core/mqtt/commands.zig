@@ -73,7 +73,8 @@ pub const Asked = struct {
     }
 };
 
-/// The type of a payload that does not say it: JSON and pictures begin in ways in which no CBOR map does. Null: there is nothing.
+/// The type of a payload that does not say it: JSON and pictures begin in ways in which no CBOR map does. Null: there
+/// is nothing.
 pub fn typeOf(payload: []const u8) ?BodyType {
     if (payload.len == 0) return null;
     for ([_]BodyType{ .jpeg, .png }) |picture| if (std.mem.startsWith(u8, payload, picture.magic())) return picture;
@@ -93,7 +94,15 @@ test "levels after cmd" {
     const activate = Asked.parse("activate/model_b/9").?;
     try std.testing.expectEqualStrings("model_b", activate.argument);
     try std.testing.expectEqualStrings("9", activate.id);
-    for ([_][]const u8{ "", "encod", "encode/1/2", "activate", "activate/", "activate/a/1/2", "/encode" }) |bad| try std.testing.expectEqual(@as(?Asked, null), Asked.parse(bad));
+    for ([_][]const u8{
+        "",
+        "encod",
+        "encode/1/2",
+        "activate",
+        "activate/",
+        "activate/a/1/2",
+        "/encode",
+    }) |bad| try std.testing.expectEqual(@as(?Asked, null), Asked.parse(bad));
 }
 
 test "payloads show their type" {

@@ -1,5 +1,5 @@
-//! homeassistant/device/synapse_{device}/config, retained: tells Home Assistant what of the board to show (its MQTT device discovery). An empty message
-//! takes the board out again.
+//! homeassistant/device/synapse_{device}/config, retained: tells Home Assistant what of the board to show (its MQTT
+//! device discovery). An empty message takes the board out again.
 const Device = @import("../request/device.zig").Device;
 const version = @import("../request/device.zig").version;
 const limits = @import("../limits.zig");
@@ -83,13 +83,20 @@ pub fn publish(publisher: *Publisher, device: *const Device) void {
     publisher.outbox.publish(topic(publisher).slice(), &message, .{ .retain = true });
 }
 
-/// What comes with telemetry is not retained: a number of yesterday would look like one of now. It expires when three of them have not come.
+/// What comes with telemetry is not retained: a number of yesterday would look like one of now. It expires when three
+/// of them have not come.
 fn expiry(message: *Answer, device: *const Device) void {
     const interval_s = device.number("telemetry_s") orelse limits.telemetry_s_default;
     if (interval_s > 0) message.fieldUnsigned("expire_after", 3 * interval_s);
 }
 
-fn component(publisher: *const Publisher, message: *Answer, key: []const u8, platform: []const u8, name: []const u8) void {
+fn component(
+    publisher: *const Publisher,
+    message: *Answer,
+    key: []const u8,
+    platform: []const u8,
+    name: []const u8,
+) void {
     message.key(key);
     message.objectBegin();
     message.field("platform", platform);

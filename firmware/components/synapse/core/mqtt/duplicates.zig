@@ -1,4 +1,5 @@
-//! Commands that came already. A broker that did not see an acknowledgement sends a message of QoS 1 again; the board runs it once.
+//! Commands that came already. A broker that did not see an acknowledgement sends a message of QoS 1 again; the board
+//! runs it once.
 const std = @import("std");
 const limits = @import("../limits.zig");
 const MqttMessage = @import("../port.zig").MqttMessage;
@@ -10,9 +11,9 @@ pub const Duplicates = struct {
     seen: [limits.mqtt_duplicates_max][16]u8 = @splat(@splat(0)),
     count: u64 = 0,
 
-    /// Whether the command came before. It is remembered in either case. Two messages are the same command when they go to the same topic and carry
-    /// the same Correlation Data and Response Topic, or the same id in the topic; a message with neither is the same as another only if the broker says
-    /// that it is sent again.
+    /// Whether the command came before. It is remembered in either case. Two messages are the same command when they go
+    /// to the same topic and carry the same Correlation Data and Response Topic, or the same id in the topic; a message
+    /// with neither is the same as another only if the broker says that it is sent again.
     pub fn check(self: *Duplicates, message: *const MqttMessage, has_id: bool) bool {
         const correlation = message.correlation.slice();
         const named = has_id or correlation.len > 0;
@@ -41,7 +42,12 @@ pub const Duplicates = struct {
 
 test "a command runs once, another one runs" {
     var duplicates: Duplicates = .{};
-    var message: MqttMessage = .{ .qos = 1, .packet_id = 7, .topic = .of("synapse/a/cmd/encode"), .correlation = .of("1") };
+    var message: MqttMessage = .{
+        .qos = 1,
+        .packet_id = 7,
+        .topic = .of("synapse/a/cmd/encode"),
+        .correlation = .of("1"),
+    };
     try std.testing.expect(!duplicates.check(&message, false));
     message.packet_id = 8;
     try std.testing.expect(duplicates.check(&message, false));

@@ -1,4 +1,5 @@
-//! synapse/{device}/event/...: what happened, once. Each says its kind in `event_type`, as Home Assistant's event entities want it.
+//! synapse/{device}/event/...: what happened, once. Each says its kind in `event_type`, as Home Assistant's event
+//! entities want it.
 const Device = @import("../request/device.zig").Device;
 const Publisher = @import("publisher.zig").Publisher;
 const Code = @import("../wire/code.zig").Code;
@@ -60,7 +61,10 @@ pub fn firmware(publisher: *Publisher, device: *const Device) void {
     message.field("version", device.firmwareVersion());
     if (returned) {
         message.field("code", @tagName(Code.FIRMWARE_RETURNED));
-        message.field("detail", "the new firmware was not confirmed before the board started anew, so the one before it runs");
+        message.field(
+            "detail",
+            "the new firmware was not confirmed before the board started anew, so the one before it runs",
+        );
     }
     end(publisher, &message, "ota");
 }

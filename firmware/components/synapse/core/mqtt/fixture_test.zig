@@ -42,6 +42,9 @@ pub const Fixture = struct {
     }
 
     pub fn set(fixture: *Fixture, body: []const u8) !void {
-        try expectEqual(@as(u32, 200), fixture.host.ask("PUT", "/v1/settings", &.{ "content-type", "application/json" }, body).status);
+        try expectEqual(
+            @as(u32, 200),
+            fixture.host.ask("PUT", "/v1/settings", &.{ "content-type", "application/json" }, body).status,
+        );
     }
 };

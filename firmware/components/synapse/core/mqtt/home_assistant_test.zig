@@ -34,7 +34,10 @@ test "Home Assistant learns of the board, and forgets it" {
         try expect(!(try ids.getOrPut(component.object.get("unique_id").?.string)).found_existing);
     }
     // What its button sends runs.
-    host.receive(.{ .qos = 1, .topic = .of(components.get("reboot").?.object.get("command_topic").?.string) }, components.get("reboot").?.object.get("payload_press").?.string);
+    host.receive(
+        .{ .qos = 1, .topic = .of(components.get("reboot").?.object.get("command_topic").?.string) },
+        components.get("reboot").?.object.get("payload_press").?.string,
+    );
     try expectEqual(@as(u32, 1), host.reboots);
     try fixture.set("{\"home_assistant\":false}");
     try expectEqualStrings("", host.last(topic).?.payload);

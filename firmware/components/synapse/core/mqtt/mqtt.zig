@@ -1,5 +1,5 @@
-//! The board on a broker: what it tells by itself, and commands, which run the routes of the HTTP API. The connection is the port's: it connects
-//! with what `session` says, passes messages in, and takes messages out.
+//! The board on a broker: what it tells by itself, and commands, which run the routes of the HTTP API. The connection
+//! is the port's: it connects with what `session` says, passes messages in, and takes messages out.
 const std = @import("std");
 const commands = @import("commands.zig");
 const discovery = @import("discovery.zig");
@@ -40,7 +40,8 @@ pub const Mqtt = struct {
     /// Groups subscribed to, as lines.
     groups: Bounded(groups_bytes_max) = .{},
     telemetry_due_us: u64 = 0,
-    /// Whether Home Assistant's own status is subscribed to, and when the board answers its last one; 0 when it need not.
+    /// Whether Home Assistant's own status is subscribed to, and when the board answers its last one; 0 when it need
+    /// not.
     hears_birth: bool = false,
     birth_answer_due_us: u64 = 0,
 
@@ -59,7 +60,12 @@ pub const Mqtt = struct {
 
     /// With what the port connects. No broker: an empty address.
     pub fn session(mqtt: *const Mqtt, device: *const Device, out: *ports.MqttSession) void {
-        out.* = .{ .keepalive_s = limits.mqtt_keepalive_s, .client_id = .of(mqtt.client_id.slice()), .will_topic = .of(mqtt.publisher.topics.status.slice()), .will_payload = .of(status.offline) };
+        out.* = .{
+            .keepalive_s = limits.mqtt_keepalive_s,
+            .client_id = .of(mqtt.client_id.slice()),
+            .will_topic = .of(mqtt.publisher.topics.status.slice()),
+            .will_payload = .of(status.offline),
+        };
         const settings = if (device.storage) |storage| &storage.settings else return;
         out.broker_url = .of(settings.get("broker_url") orelse "");
         out.username = .of(settings.get("broker_username") orelse "");
@@ -92,10 +98,15 @@ pub const Mqtt = struct {
         mqtt.broker.connected = false;
     }
 
-    /// Something went wrong between the board and its broker. Tries come again and again: what fails as before is counted, and not logged again.
+    /// Something went wrong between the board and its broker. Tries come again and again: what fails as before is
+    /// counted, and not logged again.
     pub fn fail(mqtt: *Mqtt, device: *const Device, detail: []const u8) void {
         const failure = &mqtt.broker.failure;
-        const same = failure.count > 0 and std.mem.eql(u8, failure.detail.slice(), detail[0..@min(detail.len, limits.mqtt_failure_bytes_max)]);
+        const same = failure.count > 0 and std.mem.eql(
+            u8,
+            failure.detail.slice(),
+            detail[0..@min(detail.len, limits.mqtt_failure_bytes_max)],
+        );
         failure.count +|= 1;
         failure.last_us = device.now();
         if (same) return;
@@ -123,11 +134,13 @@ pub const Mqtt = struct {
         }
     }
 
-    /// Home Assistant has started: it has forgotten what is not retained. All boards hear it at once, and none answers at once.
+    /// Home Assistant has started: it has forgotten what is not retained. All boards hear it at once, and none answers
+    /// at once.
     fn hearBirth(mqtt: *Mqtt, device: *const Device, message: *const ports.MqttMessage) void {
         // No other payload of so many bytes begins like it, should it come in pieces.
         const payload = if (message.payload) |start| start[0..message.payload_bytes] else "";
-        const birth = payload.len > 0 and message.total_bytes == "online".len and std.mem.startsWith(u8, "online", payload);
+        const birth = payload.len > 0 and message.total_bytes == "online".len and
+            std.mem.startsWith(u8, "online", payload);
         if (!mqtt.hears_birth or !birth) return;
         var random: [4]u8 = undefined;
         device.port.random(device.port.user, &random, random.len);
@@ -137,9 +150,15 @@ pub const Mqtt = struct {
 
     fn joinGroups(mqtt: *Mqtt, wanted: []const u8) void {
         var old = std.mem.tokenizeScalar(u8, mqtt.groups.slice(), '\n');
-        while (old.next()) |group| if (!contains(wanted, group)) mqtt.subscribe(topics.groupCommands(group).slice(), false);
+        while (old.next()) |group| if (!contains(wanted, group)) mqtt.subscribe(
+            topics.groupCommands(group).slice(),
+            false,
+        );
         var new = std.mem.tokenizeScalar(u8, wanted, '\n');
-        while (new.next()) |group| if (!contains(mqtt.groups.slice(), group)) mqtt.subscribe(topics.groupCommands(group).slice(), true);
+        while (new.next()) |group| if (!contains(mqtt.groups.slice(), group)) mqtt.subscribe(
+            topics.groupCommands(group).slice(),
+            true,
+        );
         var joined: Bounded(groups_bytes_max) = .{};
         joined.append(wanted);
         mqtt.groups = joined;
@@ -220,17 +239,31 @@ pub const Mqtt = struct {
             return;
         };
         var problem: Problem = .{};
-        mqtt.address(pending, message, if (asked) |*given| given.id else "", &problem) catch return mqtt.refuse(device, pending, &problem);
+        mqtt.address(
+            pending,
+            message,
+            if (asked) |*given| given.id else "",
+            &problem,
+        ) catch return mqtt.refuse(device, pending, &problem);
         // Whoever owns the board chose the broker. Nobody owns it yet, so nobody did.
         if (!claimed) {
             problem = .init(403, .UNCLAIMED, "the board has no owner", .{}, .{ .expected = "a claim over HTTP first" });
             return mqtt.refuse(device, pending, &problem);
         }
         const given = asked orelse {
-            problem = .init(404, .UNKNOWN_COMMAND, "there is no such command", .{}, .{ .field = "topic", .expected = "cmd/" });
+            problem = .init(
+                404,
+                .UNKNOWN_COMMAND,
+                "there is no such command",
+                .{},
+                .{ .field = "topic", .expected = "cmd/" },
+            );
             for (commands.table, 0..) |command, i| {
                 problem.expected.print("{s}{s}", .{ if (i == 0) "" else ", ", command.name });
-                if (std.mem.indexOfScalar(u8, command.path, '*') != null) problem.expected.print("/{{{s}}}", .{command.argument});
+                if (std.mem.indexOfScalar(u8, command.path, '*') != null) problem.expected.print(
+                    "/{{{s}}}",
+                    .{command.argument},
+                );
             }
             return mqtt.refuse(device, pending, &problem);
         };
@@ -252,7 +285,13 @@ pub const Mqtt = struct {
     }
 
     /// Where the answer goes.
-    fn address(mqtt: *const Mqtt, pending: *outbox_module.Pending, message: *const ports.MqttMessage, id: []const u8, problem: *Problem) @import("../wire/problem.zig").Error!void {
+    fn address(
+        mqtt: *const Mqtt,
+        pending: *outbox_module.Pending,
+        message: *const ports.MqttMessage,
+        id: []const u8,
+        problem: *Problem,
+    ) @import("../wire/problem.zig").Error!void {
         const wanted = message.response_topic.slice();
         const correlation = message.correlation.slice();
         pending.correlation.append(correlation[0..@min(correlation.len, limits.mqtt_correlation_bytes_max)]);
@@ -260,18 +299,44 @@ pub const Mqtt = struct {
         if (pending.derived) {
             pending.topic = topics.of(&mqtt.publisher.id, "res");
             // Half an id would be another's.
-            if (id.len > 0 and pending.topic.len + 1 + id.len <= limits.mqtt_topic_bytes_max) pending.topic.print("/{s}", .{id});
+            if (id.len > 0 and
+                pending.topic.len + 1 + id.len <= limits.mqtt_topic_bytes_max) pending.topic.print("/{s}", .{id});
         } else pending.topic.append(wanted);
         if (wanted.len > 0 and pending.derived) {
-            return problem.fail(422, .RESPONSE_TOPIC, "the board does not answer to this topic", .{}, .{ .field = "response topic", .expected = .{ "a topic without wildcards, of at most {d} bytes, in which boards take no commands", .{limits.mqtt_topic_bytes_max} } });
+            return problem.fail(
+                422,
+                .RESPONSE_TOPIC,
+                "the board does not answer to this topic",
+                .{},
+                .{
+                    .field = "response topic",
+                    .expected = .{
+                        "a topic without wildcards, of at most {d} bytes, in which boards take no commands",
+                        .{limits.mqtt_topic_bytes_max},
+                    },
+                },
+            );
         }
         if (correlation.len > limits.mqtt_correlation_bytes_max) {
-            return problem.fail(422, .CORRELATION_DATA, "the correlation data have {d} bytes", .{correlation.len}, .{ .field = "correlation data", .expected = .{ "at most {d} bytes", .{limits.mqtt_correlation_bytes_max} } });
+            return problem.fail(
+                422,
+                .CORRELATION_DATA,
+                "the correlation data have {d} bytes",
+                .{correlation.len},
+                .{
+                    .field = "correlation data",
+                    .expected = .{ "at most {d} bytes", .{limits.mqtt_correlation_bytes_max} },
+                },
+            );
         }
     }
 
     fn refuse(mqtt: *Mqtt, device: *const Device, pending: *outbox_module.Pending, problem: *const Problem) void {
-        var answer: Answer = .{ .sink = mqtt.publisher.outbox.sink(), .metrics = device.metrics, .request = pending.request };
+        var answer: Answer = .{
+            .sink = mqtt.publisher.outbox.sink(),
+            .metrics = device.metrics,
+            .request = pending.request,
+        };
         answer.problem(problem);
     }
 
@@ -281,7 +346,10 @@ pub const Mqtt = struct {
         const given_type = message.content_type.slice();
         const shown = commands.typeOf(payload);
         const content_type = if (given_type.len > 0) given_type else if (shown) |body_type| body_type.mediaType() else "";
-        const json = if (given_type.len > 0) std.ascii.startsWithIgnoreCase(given_type, "application/json") else shown == .json;
+        const json = if (given_type.len > 0) std.ascii.startsWithIgnoreCase(
+            given_type,
+            "application/json",
+        ) else shown == .json;
         const empty = message.total_bytes == 0;
         var target: Bounded(target_bytes_max) = .{};
         const star = std.mem.indexOfScalar(u8, command.path, '*') orelse command.path.len;
@@ -295,17 +363,34 @@ pub const Mqtt = struct {
         if (property(message, "latent")) |form| target.print("&latent={s}", .{form[0..@min(form.len, 16)]});
         var headers: [3]ports.Header = undefined;
         var count: usize = 0;
-        headers[count] = .{ .name = .of("accept"), .value = .of(property(message, "accept") orelse asked.option("accept") orelse if (json) "application/json, */*;q=0.5" else "application/cbor, */*;q=0.5") };
+        headers[count] = .{
+            .name = .of("accept"),
+            .value = .of(
+                property(message, "accept") orelse asked.option("accept") orelse
+                    if (json) "application/json, */*;q=0.5" else "application/cbor, */*;q=0.5",
+            ),
+        };
         count += 1;
         const reads = empty and command.method_empty != null;
         if (!command.bodiless and !reads) {
             if (content_type.len > 0) headers[count] = .{ .name = .of("content-type"), .value = .of(content_type) };
             count += @intFromBool(content_type.len > 0);
             var length: [20]u8 = undefined;
-            headers[count] = .{ .name = .of("content-length"), .value = .of(std.fmt.bufPrint(&length, "{d}", .{message.total_bytes}) catch unreachable) };
+            headers[count] = .{
+                .name = .of("content-length"),
+                .value = .of(std.fmt.bufPrint(&length, "{d}", .{message.total_bytes}) catch unreachable),
+            };
             count += 1;
         }
-        intake.begin(device, request, .mqtt, if (reads) command.method_empty.? else command.method, target.slice(), "", headers[0..count]);
+        intake.begin(
+            device,
+            request,
+            .mqtt,
+            if (reads) command.method_empty.? else command.method,
+            target.slice(),
+            "",
+            headers[0..count],
+        );
         if (!command.bodiless) return intake.bodyChunk(device, request, payload);
         if (schedule.find(device, request)) |exchange| exchange.ignores_body = true;
     }

@@ -29,7 +29,10 @@ test "a board that reaches its broker says what it is, and listens" {
     try expect(status.retain and status.qos == 1);
     try contains(status.payload, "\"state\":\"online\"");
     try contains(status.payload, "\"model\":{\"slot\":\"model_a\",\"name\":\"lewm-test\"");
-    try contains(host.last(base ++ "event/boot").?.payload, "{\"event_type\":\"boot\",\"reason\":\"power-on\",\"resets\":0");
+    try contains(
+        host.last(base ++ "event/boot").?.payload,
+        "{\"event_type\":\"boot\",\"reason\":\"power-on\",\"resets\":0",
+    );
     try contains(host.last(base ++ "telemetry").?.payload, "\"uptime_s\":0");
     for (host.published.items) |*message| try expect(try std.json.validate(allocator, message.payload));
     // The next connection tells everything again, but not that the board has started.
@@ -68,7 +71,18 @@ test "a command answers to its response topic what HTTP answers" {
     const host = &fixture.host;
     const body = "{\"history\":[" ++ latent ++ "],\"actions\":[" ++ row ++ "]}";
     const properties = [_]ports.Header{.{ .name = .of("latent"), .value = .of("base64") }};
-    host.receive(.{ .qos = 1, .topic = .of(base ++ "cmd/predict"), .content_type = .of("application/json"), .response_topic = .of("panel/answers"), .correlation = .of("\x00\xff7"), .properties = &properties, .property_count = 1 }, body);
+    host.receive(
+        .{
+            .qos = 1,
+            .topic = .of(base ++ "cmd/predict"),
+            .content_type = .of("application/json"),
+            .response_topic = .of("panel/answers"),
+            .correlation = .of("\x00\xff7"),
+            .properties = &properties,
+            .property_count = 1,
+        },
+        body,
+    );
     const answer = host.last("panel/answers").?;
     try expectEqualStrings("\x00\xff7", answer.correlation);
     try expectEqualStrings("application/json", answer.content_type);
@@ -85,7 +99,10 @@ test "clients of 3.1.1 name themselves in the topic, and payloads show their typ
     try fixture.start();
     defer fixture.stop();
     const host = &fixture.host;
-    host.receive(.{ .topic = .of(base ++ "cmd/encode/a7?latent=base64&accept=application/json") }, "\xff\xd8\xff\xe0 a picture");
+    host.receive(
+        .{ .topic = .of(base ++ "cmd/encode/a7?latent=base64&accept=application/json") },
+        "\xff\xd8\xff\xe0 a picture",
+    );
     try contains(host.last(base ++ "res/a7").?.payload, "{\"latent\":\"");
     host.receive(.{ .topic = .of(base ++ "cmd/selftest/a8") }, "{}");
     try contains(host.last(base ++ "res/a8").?.payload, "{\"passed\":true");
@@ -118,7 +135,10 @@ test "settings are read and changed over the broker, and groups follow" {
     try expectEqualStrings("+synapse/group/hall/cmd/#\n+synapse/group/all/cmd/#\n", host.subscriptions.items);
     try contains(host.last(base ++ "status").?.payload, "\"name\":\"Hall 3\"");
     host.forget();
-    host.receive(.{ .topic = .of(base ++ "cmd/settings/2"), .content_type = .of("application/json") }, "{\"groups\":[\"all\",\"new\"]}");
+    host.receive(
+        .{ .topic = .of(base ++ "cmd/settings/2"), .content_type = .of("application/json") },
+        "{\"groups\":[\"all\",\"new\"]}",
+    );
     try expectEqualStrings("-synapse/group/hall/cmd/#\n+synapse/group/new/cmd/#\n", host.subscriptions.items);
     host.receive(.{ .topic = .of(base ++ "cmd/settings/3?accept=application/json") }, "");
     try contains(host.last(base ++ "res/3").?.payload, "\"groups\":[\"all\",\"new\"]");
@@ -126,7 +146,10 @@ test "settings are read and changed over the broker, and groups follow" {
     try contains(host.last(base ++ "res/4").?.payload, "\"passed\":true");
     host.forget();
     abi.events.mqtt_connected(host.core, 4);
-    try expectEqualStrings("+" ++ base ++ "cmd/#\n+synapse/group/all/cmd/#\n+synapse/group/new/cmd/#\n", host.subscriptions.items);
+    try expectEqualStrings(
+        "+" ++ base ++ "cmd/#\n+synapse/group/all/cmd/#\n+synapse/group/new/cmd/#\n",
+        host.subscriptions.items,
+    );
 }
 
 test "a command that comes again runs once; a retained one never" {
@@ -134,7 +157,13 @@ test "a command that comes again runs once; a retained one never" {
     try fixture.start();
     defer fixture.stop();
     const host = &fixture.host;
-    const reboot: ports.MqttMessage = .{ .qos = 1, .packet_id = 3, .topic = .of(base ++ "cmd/reboot"), .response_topic = .of("x"), .correlation = .of("1") };
+    const reboot: ports.MqttMessage = .{
+        .qos = 1,
+        .packet_id = 3,
+        .topic = .of(base ++ "cmd/reboot"),
+        .response_topic = .of("x"),
+        .correlation = .of("1"),
+    };
     host.receive(reboot, "");
     var again = reboot;
     again.duplicate = .yes;
@@ -166,7 +195,16 @@ test "planning tells its progress in messages when asked" {
     try contains(host.last(base ++ "res/7").?.properties, "event: result\n");
     const accept = [_]ports.Header{.{ .name = .of("accept"), .value = .of("text/event-stream") }};
     host.forget();
-    host.receive(.{ .topic = .of(base ++ "cmd/plan"), .response_topic = .of("p"), .correlation = .of("c"), .properties = &accept, .property_count = 1 }, body);
+    host.receive(
+        .{
+            .topic = .of(base ++ "cmd/plan"),
+            .response_topic = .of("p"),
+            .correlation = .of("c"),
+            .properties = &accept,
+            .property_count = 1,
+        },
+        body,
+    );
     try expectEqual(@as(usize, 3), host.published.items.len);
     for (host.published.items[0..2]) |*message| try contains(message.properties, "event: progress\n");
     for (host.published.items) |*message| {
@@ -188,7 +226,10 @@ test "what a command without a payload is sent only says the answer's form, howe
         defer fixture.stop();
         var topic: [64]u8 = undefined;
         fixture.host.forget();
-        fixture.host.receive(.{ .topic = .of(std.fmt.bufPrint(&topic, base ++ "cmd/{s}/1", .{command}) catch unreachable) }, "{\"pressed\":true}");
+        fixture.host.receive(
+            .{ .topic = .of(std.fmt.bufPrint(&topic, base ++ "cmd/{s}/1", .{command}) catch unreachable) },
+            "{\"pressed\":true}",
+        );
         const answer = fixture.host.last(base ++ "res/1").?;
         errdefer std.debug.print("{s}: {s}\n", .{ command, answer.payload });
         try expect(std.mem.indexOf(u8, answer.payload, "BODY_INVALID") == null);
@@ -233,21 +274,56 @@ test "what is wrong with a command is told exactly" {
     const Case = struct { topic: []const u8, payload: []const u8 = "", content_type: []const u8 = "", response_topic: []const u8 = "", correlation: []const u8 = "", answer: []const u8, answered: []const u8 = base ++ "res" };
     const long = repeat("x", 65);
     for ([_]Case{
-        .{ .topic = "cmd/fly", .answer = "{\"title\":\"Not Found\",\"status\":404,\"code\":\"UNKNOWN_COMMAND\",\"detail\":\"there is no such command\",\"field\":\"topic\",\"expected\":\"cmd/device, models, slot/{slot}, metrics, log, encode, predict, rollout, observe, plan, selftest, activate/{slot}, model, firmware, updates, stop_update, requests, stop_request/{id}, stop_strangers, settings, reboot\"}" },
-        .{ .topic = "cmd/cancelled/1", .response_topic = "panel/res", .answer = "\"code\":\"UNKNOWN_COMMAND\"", .answered = "panel/res" },
+        .{
+            .topic = "cmd/fly",
+            .answer = "{\"title\":\"Not Found\",\"status\":404,\"code\":\"UNKNOWN_COMMAND\",\"detail\":\"there is no such command\",\"field\":\"topic\",\"expected\":\"cmd/device, models, slot/{slot}, metrics, log, encode, predict, rollout, observe, plan, selftest, activate/{slot}, model, firmware, updates, stop_update, requests, stop_request/{id}, stop_strangers, settings, reboot\"}",
+        },
+        .{
+            .topic = "cmd/cancelled/1",
+            .response_topic = "panel/res",
+            .answer = "\"code\":\"UNKNOWN_COMMAND\"",
+            .answered = "panel/res",
+        },
         .{ .topic = "cmd/activate", .answer = "\"code\":\"UNKNOWN_COMMAND\"" },
         .{ .topic = "cmd/activate/nowhere", .answer = "\"code\":\"SLOT_UNKNOWN\"" },
         .{ .topic = "cmd/activate/model_a", .answer = "\"code\":\"SLOT_ACTIVE\"" },
-        .{ .topic = "cmd/encode", .answer = "\"status\":415,\"code\":\"CONTENT_TYPE\",\"detail\":\"the route does not take this type of body\",\"field\":\"content-type\"" },
+        .{
+            .topic = "cmd/encode",
+            .answer = "\"status\":415,\"code\":\"CONTENT_TYPE\",\"detail\":\"the route does not take this type of body\",\"field\":\"content-type\"",
+        },
         .{ .topic = "cmd/encode", .payload = "x", .content_type = "text/plain", .answer = "\"code\":\"CONTENT_TYPE\"" },
-        .{ .topic = "cmd/predict", .payload = "{\"history\"", .answer = "\"code\":\"BODY_MALFORMED\",\"detail\":\"the body ends too early at byte 10 (JSON)\"" },
+        .{
+            .topic = "cmd/predict",
+            .payload = "{\"history\"",
+            .answer = "\"code\":\"BODY_MALFORMED\",\"detail\":\"the body ends too early at byte 10 (JSON)\"",
+        },
         .{ .topic = "cmd/predict", .payload = "\xa1\x67history", .answer = "\"code\":\"BODY_MALFORMED\"" },
         .{ .topic = "cmd/encode/1?latent=wave", .payload = "\xff\xd8\xff", .answer = "\"code\":\"QUERY_INVALID\"" },
-        .{ .topic = "cmd/encode", .payload = "\xff\xd8\xff", .response_topic = "synapse/other/cmd/reboot", .answer = "\"status\":422,\"code\":\"RESPONSE_TOPIC\"" },
+        .{
+            .topic = "cmd/encode",
+            .payload = "\xff\xd8\xff",
+            .response_topic = "synapse/other/cmd/reboot",
+            .answer = "\"status\":422,\"code\":\"RESPONSE_TOPIC\"",
+        },
         // A group may be called so.
-        .{ .topic = "cmd/encode", .payload = "\xff\xd8\xff", .response_topic = "synapse/group/res/cmd/reboot", .answer = "\"code\":\"RESPONSE_TOPIC\"" },
-        .{ .topic = "cmd/encode", .payload = "\xff\xd8\xff", .response_topic = "all/#", .answer = "\"code\":\"RESPONSE_TOPIC\"" },
-        .{ .topic = "cmd/encode", .payload = "\xff\xd8\xff", .correlation = long, .answer = "\"code\":\"CORRELATION_DATA\",\"detail\":\"the correlation data have 65 bytes\"" },
+        .{
+            .topic = "cmd/encode",
+            .payload = "\xff\xd8\xff",
+            .response_topic = "synapse/group/res/cmd/reboot",
+            .answer = "\"code\":\"RESPONSE_TOPIC\"",
+        },
+        .{
+            .topic = "cmd/encode",
+            .payload = "\xff\xd8\xff",
+            .response_topic = "all/#",
+            .answer = "\"code\":\"RESPONSE_TOPIC\"",
+        },
+        .{
+            .topic = "cmd/encode",
+            .payload = "\xff\xd8\xff",
+            .correlation = long,
+            .answer = "\"code\":\"CORRELATION_DATA\",\"detail\":\"the correlation data have 65 bytes\"",
+        },
         .{ .topic = "cmd/settings", .payload = "{\"telemetry_s\":-1}", .answer = "\"code\":\"BODY_INVALID\"" },
     }) |case| {
         var fixture: Fixture = undefined;
@@ -291,7 +367,12 @@ test "what is not for the board is nothing" {
     try fixture.start();
     defer fixture.stop();
     fixture.host.forget();
-    for ([_][]const u8{ "synapse/other/cmd/reboot", base ++ "status", "x", "" }) |topic| fixture.host.receive(.{ .topic = .of(topic) }, "{}");
+    for ([_][]const u8{
+        "synapse/other/cmd/reboot",
+        base ++ "status",
+        "x",
+        "",
+    }) |topic| fixture.host.receive(.{ .topic = .of(topic) }, "{}");
     try expectEqual(@as(usize, 0), fixture.host.published.items.len);
     try expectEqual(@as(u32, 0), fixture.host.reboots);
 }
@@ -322,7 +403,10 @@ test "an answer longer than a message says so" {
     try contains(refused.payload, "\"status\":413,\"code\":\"ANSWER_TOO_LARGE\"");
     try expectEqualStrings("application/problem+json", refused.content_type);
     // Of a plan that told its progress, this is its last event.
-    host.receive(.{ .topic = .of(base ++ "cmd/plan/3?accept=text/event-stream") }, "{\"start\":{\"latent\":" ++ latent ++ "},\"goal\":{\"latent\":" ++ latent ++ "},\"horizon\":32,\"budget\":{\"samples\":2,\"iterations\":1,\"elites\":2}}");
+    host.receive(
+        .{ .topic = .of(base ++ "cmd/plan/3?accept=text/event-stream") },
+        "{\"start\":{\"latent\":" ++ latent ++ "},\"goal\":{\"latent\":" ++ latent ++ "},\"horizon\":32,\"budget\":{\"samples\":2,\"iterations\":1,\"elites\":2}}",
+    );
     const unplanned = host.last(base ++ "res/3").?;
     try contains(unplanned.payload, "\"code\":\"ANSWER_TOO_LARGE\"");
     try contains(unplanned.properties, "status: 413\nevent: error\n");
@@ -337,7 +421,11 @@ test "a message that breaks off leaves nothing behind" {
     for (0..2 * limits.exchanges_max) |_| {
         const request = host.next;
         host.next += 1;
-        abi.events.mqtt_received(host.core, request, &.{ .topic = .of(base ++ "cmd/encode"), .payload = "\xff\xd8\xff", .payload_bytes = 3, .total_bytes = 9 });
+        abi.events.mqtt_received(
+            host.core,
+            request,
+            &.{ .topic = .of(base ++ "cmd/encode"), .payload = "\xff\xd8\xff", .payload_bytes = 3, .total_bytes = 9 },
+        );
         host.core.requestClosed(request);
     }
     try expectEqual(@as(u32, 0), host.device.inProgress());
@@ -359,7 +447,11 @@ test "telemetry keeps the owner's interval" {
                 h.core.tick(h.clock_us);
             }
             var count: usize = 0;
-            for (h.published.items) |*message| count += @intFromBool(std.mem.eql(u8, message.topic, base ++ "telemetry"));
+            for (h.published.items) |*message| count += @intFromBool(std.mem.eql(
+                u8,
+                message.topic,
+                base ++ "telemetry",
+            ));
             return count;
         }
     };
@@ -379,10 +471,21 @@ test "a change of the model is an event, and the status follows" {
     try fixture.start();
     defer fixture.stop();
     const host = &fixture.host;
-    try expectEqual(@as(u32, 201), host.ask("PUT", "/v1/models/model_b", &.{ "content-length", std.fmt.comptimePrint("{d}", .{hosts.model.len}) }, &hosts.model).status);
+    try expectEqual(
+        @as(u32, 201),
+        host.ask(
+            "PUT",
+            "/v1/models/model_b",
+            &.{ "content-length", std.fmt.comptimePrint("{d}", .{hosts.model.len}) },
+            &hosts.model,
+        ).status,
+    );
     host.receive(.{ .qos = 1, .topic = .of(base ++ "cmd/activate/model_b/1") }, "{}");
     try contains(host.last(base ++ "res/1").?.payload, "\"state\":\"VALID\"");
-    try expectEqualStrings("{\"event_type\":\"activated\",\"slot\":\"model_b\"}", host.last(base ++ "event/model").?.payload);
+    try expectEqualStrings(
+        "{\"event_type\":\"activated\",\"slot\":\"model_b\"}",
+        host.last(base ++ "event/model").?.payload,
+    );
     try contains(host.last(base ++ "status").?.payload, "\"slot\":\"model_b\"");
 }
 
@@ -402,7 +505,10 @@ test "a frame that nobody expected is an event" {
         try expectEqual(@as(u32, 200), host.json("/v1/observe", writer.buffered()).status);
         try expectEqual(i == 29, host.last(base ++ "event/surprise") != null);
     }
-    try contains(host.last(base ++ "event/surprise").?.payload, "{\"event_type\":\"surprise\",\"stream\":\"door\",\"frame\":30,");
+    try contains(
+        host.last(base ++ "event/surprise").?.payload,
+        "{\"event_type\":\"surprise\",\"stream\":\"door\",\"frame\":30,",
+    );
 }
 
 test "a broker without room loses messages, and the board goes on" {
@@ -425,7 +531,10 @@ test "a surprise is told from four deviations and eight surprises on" {
     const host = &fixture.host;
     for ([_]struct { f64, u64, bool }{ .{ 3.99, 8, false }, .{ 4, 8, true }, .{ 4, 7, false }, .{ 100, 7, false }, .{ 100, 8, true } }) |case| {
         host.forget();
-        @import("events.zig").surprise(&host.core.mqtt.publisher, &.{ .stream = "", .frame = 0, .surprise = 1, .z_score = case[0], .count = case[1], .mean = 0 });
+        @import("events.zig").surprise(
+            &host.core.mqtt.publisher,
+            &.{ .stream = "", .frame = 0, .surprise = 1, .z_score = case[0], .count = case[1], .mean = 0 },
+        );
         try expectEqual(case[2], host.last(base ++ "event/surprise") != null);
     }
 }

@@ -1,5 +1,5 @@
-//! Messages on their way to the broker: answers to commands, which may be long, and what the board says by itself. A message is collected whole, since
-//! MQTT wants its length first, and handed to the port.
+//! Messages on their way to the broker: answers to commands, which may be long, and what the board says by itself. A
+//! message is collected whole, since MQTT wants its length first, and handed to the port.
 const std = @import("std");
 const limits = @import("../limits.zig");
 const ports = @import("../port.zig");
@@ -59,7 +59,13 @@ pub const Outbox = struct {
     message: Buffer,
 
     /// `buffer` has buffer_bytes.
-    pub fn init(port: *const ports.Port, metrics: *Metrics, counters: *Counters, device_id: []const u8, buffer: []u8) Outbox {
+    pub fn init(
+        port: *const ports.Port,
+        metrics: *Metrics,
+        counters: *Counters,
+        device_id: []const u8,
+        buffer: []u8,
+    ) Outbox {
         return .{
             .port = port,
             .metrics = metrics,
@@ -82,7 +88,11 @@ pub const Outbox = struct {
     pub fn awaited(self: *const Outbox, topic: []const u8, correlation: []const u8) ?u32 {
         for (&self.pending) |*pending| {
             if (pending.request == 0) continue;
-            if (std.mem.eql(u8, pending.topic.slice(), topic) and std.mem.eql(u8, pending.correlation.slice(), correlation)) return pending.request;
+            if (std.mem.eql(u8, pending.topic.slice(), topic) and std.mem.eql(
+                u8,
+                pending.correlation.slice(),
+                correlation,
+            )) return pending.request;
         }
         return null;
     }
@@ -104,7 +114,12 @@ pub const Outbox = struct {
     /// A message of the board's own, JSON, to be written and then given to `publish`.
     pub fn compose(self: *Outbox) Answer {
         self.message.clear();
-        return .{ .sink = .{ .user = self, .calls = &message_calls }, .metrics = self.metrics, .request = 0, .format = .json };
+        return .{
+            .sink = .{ .user = self, .calls = &message_calls },
+            .metrics = self.metrics,
+            .request = 0,
+            .format = .json,
+        };
     }
 
     pub const Options = struct { qos: u32 = 1, retain: bool = false };
@@ -148,7 +163,10 @@ pub const Outbox = struct {
         var status: [8]u8 = undefined;
         properties[count] = .{ .name = .of("device"), .value = .of(self.device_id) };
         count += 1;
-        properties[count] = .{ .name = .of("status"), .value = .of(std.fmt.bufPrint(&status, "{d}", .{self.status}) catch unreachable) };
+        properties[count] = .{
+            .name = .of("status"),
+            .value = .of(std.fmt.bufPrint(&status, "{d}", .{self.status}) catch unreachable),
+        };
         count += 1;
         if (self.event.len > 0) {
             properties[count] = .{ .name = .of("event"), .value = .of(self.event.slice()) };
@@ -172,15 +190,32 @@ pub const Outbox = struct {
             self.event = .{};
             self.event.append("error");
         }
-        const wrong = Problem.init(413, .ANSWER_TOO_LARGE, "the answer has more bytes than a message of this board", .{}, .{ .expected = .{ "an answer of at most {d} bytes: fewer steps, latents as base64, CBOR, or HTTP", .{limits.mqtt_answer_bytes_max} } });
-        var answer: Answer = .{ .sink = .{ .user = self, .calls = &refusal_calls }, .metrics = self.metrics, .request = 0 };
+        const wrong = Problem.init(
+            413,
+            .ANSWER_TOO_LARGE,
+            "the answer has more bytes than a message of this board",
+            .{},
+            .{ .expected = .{
+                "an answer of at most {d} bytes: fewer steps, latents as base64, CBOR, or HTTP",
+                .{limits.mqtt_answer_bytes_max},
+            } },
+        );
+        var answer: Answer = .{
+            .sink = .{ .user = self, .calls = &refusal_calls },
+            .metrics = self.metrics,
+            .request = 0,
+        };
         answer.problem(&wrong);
     }
 
     fn takeHead(self: *Outbox, status: u16, headers: []const ports.Header) void {
         self.status = status;
         self.content_type = .{};
-        for (headers) |header| if (std.mem.eql(u8, header.name.slice(), "content-type")) self.content_type.append(header.value.slice());
+        for (headers) |header| if (std.mem.eql(
+            u8,
+            header.name.slice(),
+            "content-type",
+        )) self.content_type.append(header.value.slice());
     }
 
     fn of(user: ?*const anyopaque) *Outbox {

@@ -14,9 +14,19 @@ pub const Publisher = struct {
     pub fn init(device: *const Device, buffer: []u8) Publisher {
         const id = topics.deviceId(device.config.device_id.slice());
         return .{
-            .outbox = .init(&device.port, device.metrics, &device.broker.counters, device.config.device_id.slice(), buffer),
+            .outbox = .init(
+                &device.port,
+                device.metrics,
+                &device.broker.counters,
+                device.config.device_id.slice(),
+                buffer,
+            ),
             .id = id,
-            .topics = .{ .status = topics.of(&id, "status"), .telemetry = topics.of(&id, "telemetry"), .commands = topics.of(&id, "cmd/#") },
+            .topics = .{
+                .status = topics.of(&id, "status"),
+                .telemetry = topics.of(&id, "telemetry"),
+                .commands = topics.of(&id, "cmd/#"),
+            },
         };
     }
 };

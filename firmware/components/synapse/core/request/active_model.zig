@@ -18,7 +18,11 @@ pub const Opened = struct { model: Model, fast_used: u64, slow_used: u64 };
 /// A model from memory, for a device without flash.
 pub fn loadModel(device: *Device, slot: []const u8, file: []align(64) const u8) ports.Result {
     if (device.storage != null) return refuseLoad(device, .argument, "the board has flash; its models come from there");
-    if (device.inProgress() > 0) return refuseLoad(device, .busy, "requests are in progress; a model can only be loaded when there are none");
+    if (device.inProgress() > 0) return refuseLoad(
+        device,
+        .busy,
+        "requests are in progress; a model can only be loaded when there are none",
+    );
     unload(device);
     device.active.slot = .{};
     device.active.slot.append(slot);
@@ -69,7 +73,10 @@ pub fn workRefusal(device: *const Device, model: *const Model) ?WorkRefusal {
     }) |case| {
         if (case[1] <= case[2]) continue;
         var refusal: WorkRefusal = .{};
-        refusal.text.print("{s} {d}.{d} G multiply-accumulates, and this board takes at most {d}.{d} G", .{ case[0], case[1] / giga, case[1] % giga / (giga / 10), case[2] / giga, case[2] % giga / (giga / 10) });
+        refusal.text.print(
+            "{s} {d}.{d} G multiply-accumulates, and this board takes at most {d}.{d} G",
+            .{ case[0], case[1] / giga, case[1] % giga / (giga / 10), case[2] / giga, case[2] % giga / (giga / 10) },
+        );
         return refusal;
     }
     return null;
@@ -103,7 +110,11 @@ fn open(device: *const Device, file: []align(64) const u8, err: *ports.ErrorInfo
     const result_bytes = Exchange.resultBytes(&model);
     if (result_bytes > device.config.body_bytes_max) {
         err.* = .{ .code = @backingInt(ports.Result.model) };
-        _ = std.fmt.bufPrint(err.message[0 .. ports.error_message_bytes_max - 1], "the model's latents do not fit the board's memory for a request: {d} bytes are needed and {d} exist; a board with longer bodies takes it", .{ result_bytes, device.config.body_bytes_max }) catch unreachable;
+        _ = std.fmt.bufPrint(
+            err.message[0 .. ports.error_message_bytes_max - 1],
+            "the model's latents do not fit the board's memory for a request: {d} bytes are needed and {d} exist; a board with longer bodies takes it",
+            .{ result_bytes, device.config.body_bytes_max },
+        ) catch unreachable;
         return error.Refused;
     }
     const wanted = requestBytes(device, &model);
@@ -115,7 +126,11 @@ fn open(device: *const Device, file: []align(64) const u8, err: *ports.ErrorInfo
             .bytes_needed = needed,
             .bytes_missing = needed - slow.bytes.len,
         };
-        _ = std.fmt.bufPrint(err.message[0 .. ports.error_message_bytes_max - 1], "the model's requests do not fit the board's slow memory (PSRAM): {d} bytes are needed and {d} exist; {d} bytes are missing", .{ needed, slow.bytes.len, needed - slow.bytes.len }) catch unreachable;
+        _ = std.fmt.bufPrint(
+            err.message[0 .. ports.error_message_bytes_max - 1],
+            "the model's requests do not fit the board's slow memory (PSRAM): {d} bytes are needed and {d} exist; {d} bytes are missing",
+            .{ needed, slow.bytes.len, needed - slow.bytes.len },
+        ) catch unreachable;
         return error.Refused;
     }
     model.usage.slow_bytes += wanted;
@@ -133,8 +148,14 @@ pub fn publish(device: *Device, opened: *const Opened) void {
     device.memory.fast.used = opened.fast_used;
     device.memory.slow.used = opened.slow_used;
     const input_bytes = memory.round(Exchange.inputBytes(&opened.model));
-    for (device.inferences()) |*exchange| exchange.divide(device.memory.slow.take(input_bytes) catch unreachable, &opened.model);
-    device.active.streams = if (opened.model.predict) |*predictor| Streams.init(&device.memory.slow, predictor) catch unreachable else .{};
+    for (device.inferences()) |*exchange| exchange.divide(
+        device.memory.slow.take(input_bytes) catch unreachable,
+        &opened.model,
+    );
+    device.active.streams = if (opened.model.predict) |*predictor| Streams.init(
+        &device.memory.slow,
+        predictor,
+    ) catch unreachable else .{};
     device.active.model = opened.model;
     device.log(.info, "model loaded");
 }

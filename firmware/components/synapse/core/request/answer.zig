@@ -67,7 +67,11 @@ pub const Answer = struct {
     /// The head of a JSON or CBOR answer.
     pub noinline fn begin(self: *Answer, status: u16) void {
         if (self.events == .begun) return self.eventBegin("result");
-        self.head(status, media_types[@backingInt(self.format)], &.{ .{ "cache-control", "no-store" }, .{ "vary", "accept" } });
+        self.head(
+            status,
+            media_types[@backingInt(self.format)],
+            &.{ .{ "cache-control", "no-store" }, .{ "vary", "accept" } },
+        );
     }
 
     /// The head of an answer in server-sent events (HTML Living Standard, section 9.2). Its data are single lines of
@@ -106,7 +110,11 @@ pub const Answer = struct {
     }
 
     fn flush(self: *Answer) void {
-        if (self.used > 0 and !self.head_only and !self.muted) self.sink.calls.chunk(self.sink.user, self.request, self.buffer[0..self.used]);
+        if (self.used > 0 and !self.head_only and !self.muted) self.sink.calls.chunk(
+            self.sink.user,
+            self.request,
+            self.buffer[0..self.used],
+        );
         self.used = 0;
     }
 
@@ -217,7 +225,8 @@ pub const Answer = struct {
         }
         if (!std.math.isFinite(value)) return self.raw("null");
         const magnitude = @abs(value);
-        if (magnitude == 0 or (magnitude >= 1e-5 and magnitude < 1e9)) self.print("{d}", .{value}) else self.print("{e}", .{value});
+        if (magnitude == 0 or
+            (magnitude >= 1e-5 and magnitude < 1e9)) self.print("{d}", .{value}) else self.print("{e}", .{value});
     }
 
     pub noinline fn double(self: *Answer, value: f64) void {
@@ -228,7 +237,8 @@ pub const Answer = struct {
         }
         if (!std.math.isFinite(value)) return self.raw("null");
         const magnitude = @abs(value);
-        if (magnitude == 0 or (magnitude >= 1e-5 and magnitude < 1e16)) self.print("{d}", .{value}) else self.print("{e}", .{value});
+        if (magnitude == 0 or
+            (magnitude >= 1e-5 and magnitude < 1e16)) self.print("{d}", .{value}) else self.print("{e}", .{value});
     }
 
     /// A byte string in CBOR, base64 text in JSON.
@@ -314,7 +324,10 @@ pub const Answer = struct {
         count += 1;
         var seconds: [12]u8 = undefined;
         if (wrong.retry_after_s > 0) {
-            extra[count] = .{ "retry-after", std.fmt.bufPrint(&seconds, "{d}", .{wrong.retry_after_s}) catch unreachable };
+            extra[count] = .{
+                "retry-after",
+                std.fmt.bufPrint(&seconds, "{d}", .{wrong.retry_after_s}) catch unreachable,
+            };
             count += 1;
         }
         if (wrong.allow.len > 0) {
@@ -325,7 +338,11 @@ pub const Answer = struct {
             extra[count] = .{ "www-authenticate", "Bearer realm=\"synapse\"" };
             count += 1;
         }
-        if (self.events == .begun) self.eventBeginWith("error", wrong.status) else self.head(wrong.status, "application/problem+json", extra[0..count]);
+        if (self.events == .begun) self.eventBeginWith("error", wrong.status) else self.head(
+            wrong.status,
+            "application/problem+json",
+            extra[0..count],
+        );
         self.objectBegin();
         self.field("title", title(wrong.status));
         self.fieldUnsigned("status", wrong.status);

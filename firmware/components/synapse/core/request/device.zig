@@ -101,7 +101,9 @@ pub const Device = struct {
         var slow: memory.Block = .init(config.slow.?[0..config.slow_bytes]);
         const device = &(fast.takeItems(Device, 1) catch unreachable)[0];
         const places = fast.takeItems(Exchange, config.exchange_count + limits.tasks_max) catch unreachable;
-        for (places, 0..) |*exchange, i| exchange.* = .{ .buffer = slow.take(if (i < config.exchange_count) config.body_bytes_max else limits.task_body_bytes) catch unreachable };
+        for (places, 0..) |*exchange, i| exchange.* = .{ .buffer = slow.take(
+            if (i < config.exchange_count) config.body_bytes_max else limits.task_body_bytes,
+        ) catch unreachable };
         const metrics = &(slow.takeItems(Metrics, 1) catch unreachable)[0];
         metrics.* = .{};
         const log_ring = &(slow.takeItems(LogRing, 1) catch unreachable)[0];
@@ -136,7 +138,10 @@ pub const Device = struct {
             device.memory.slow_mark = device.memory.slow.used;
             device.storage = storage;
             if (!storage.access.claimed()) device.greetOwner();
-            if (storage.slots.degraded) device.log(.err, "the flash did not take the record of this boot; updates will fail");
+            if (storage.slots.degraded) device.log(
+                .err,
+                "the flash did not take the record of this boot; updates will fail",
+            );
         }
         device.log(.info, "device core " ++ version ++ " started");
     }
@@ -147,7 +152,11 @@ pub const Device = struct {
         if (std.mem.eql(u8, device.resetReason(), "power-on")) device.openClaim(limits.claim_window_us);
         var buffer: [64]u8 = undefined;
         const code = &device.storage.?.access.code;
-        const text = std.fmt.bufPrint(&buffer, "unclaimed; claim code {s} {s}", .{ code[0..4], code[4..] }) catch unreachable;
+        const text = std.fmt.bufPrint(
+            &buffer,
+            "unclaimed; claim code {s} {s}",
+            .{ code[0..4], code[4..] },
+        ) catch unreachable;
         device.port.log(device.port.user, .info, @ptrCast(text.ptr), text.len);
     }
 
@@ -257,7 +266,10 @@ pub const Device = struct {
 
     /// Puts the next bytes of a body into the exchange's buffer.
     pub fn keepBody(_: *const Device, exchange: *Exchange, bytes: []const u8) problems.Error!void {
-        if (bytes.len > exchange.buffer.len - exchange.received) return problems.bodyTooLarge(exchange.buffer.len, &exchange.problem);
+        if (bytes.len > exchange.buffer.len - exchange.received) return problems.bodyTooLarge(
+            exchange.buffer.len,
+            &exchange.problem,
+        );
         @memcpy(exchange.buffer[exchange.received..][0..bytes.len], bytes);
     }
 

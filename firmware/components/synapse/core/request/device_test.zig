@@ -58,7 +58,10 @@ test "a picture becomes the same latent as jpeg, png, json and base64" {
     const third = host.json("/v1/encode?latent=base64", object);
     const parsed = try parse(third);
     defer parsed.deinit();
-    try std.testing.expectEqualStrings(second.value.object.get("latent").?.string, parsed.value.object.get("latent").?.string);
+    try std.testing.expectEqualStrings(
+        second.value.object.get("latent").?.string,
+        parsed.value.object.get("latent").?.string,
+    );
 }
 
 test "raw pixels, CBOR in and CBOR out" {
@@ -66,7 +69,13 @@ test "raw pixels, CBOR in and CBOR out" {
     try host.startWithModel();
     defer host.stop();
     const pixels: [hosts.image_bytes]u8 = @splat(77);
-    const reply = host.send("POST", "/v1/encode?latent=base64", "application/octet-stream", "application/cbor", &pixels);
+    const reply = host.send(
+        "POST",
+        "/v1/encode?latent=base64",
+        "application/octet-stream",
+        "application/cbor",
+        &pixels,
+    );
     try expectEqual(@as(u32, 200), reply.status);
     var cbor: CborTokens = .init(reply.body.items);
     try expect(try cbor.next() == .object_begin);
@@ -89,7 +98,10 @@ test "a rollout is its predictions one after another" {
     var host: Host = undefined;
     try host.startWithModel();
     defer host.stop();
-    const reply = host.json("/v1/rollout", "{\"start\":{\"latent\":" ++ latent32 ++ "},\"actions\":[" ++ row10 ++ "," ++ row10 ++ "," ++ row10 ++ "," ++ row10 ++ "]}");
+    const reply = host.json(
+        "/v1/rollout",
+        "{\"start\":{\"latent\":" ++ latent32 ++ "},\"actions\":[" ++ row10 ++ "," ++ row10 ++ "," ++ row10 ++ "," ++ row10 ++ "]}",
+    );
     try expectEqual(@as(u32, 200), reply.status);
     const parsed = try parse(reply);
     defer parsed.deinit();
@@ -144,7 +156,10 @@ test "device, models and the page" {
     try expect(slot.get("untrained").?.bool);
     const model = try parse(host.send("GET", "/v1/models/model_a", "", "", ""));
     defer model.deinit();
-    try std.testing.expectEqualStrings("encode", model.value.object.get("entries").?.array.items[0].object.get("name").?.string);
+    try std.testing.expectEqualStrings(
+        "encode",
+        model.value.object.get("entries").?.array.items[0].object.get("name").?.string,
+    );
     try expect(model.value.object.get("meta").?.object.get("untrained").?.bool);
     const page = host.send("GET", "/", "", "text/html", "");
     try expectEqual(@as(u32, 200), page.status);
@@ -185,68 +200,298 @@ const malformed = [_]Case{
     .{ .target = "/v2", .status = 404, .code = "NOT_FOUND" },
     .{ .target = "/v1/log?level=loud", .method = "GET", .status = 400, .code = "QUERY_INVALID", .field = "level" },
     .{ .target = "/v1/log?after=", .method = "GET", .status = 400, .code = "QUERY_INVALID", .field = "after" },
-    .{ .target = "/v1/log?after=99999999999999999999", .method = "GET", .status = 400, .code = "QUERY_INVALID", .field = "after" },
-    .{ .target = "/v1/metrics", .method = "GET", .accept = "application/json", .status = 406, .code = "NOT_ACCEPTABLE", .field = "accept" },
-    .{ .target = "/v1/observe", .body = "{\"latent\":" ++ latent32 ++ "}", .status = 422, .code = "BODY_INVALID", .field = "stream" },
+    .{
+        .target = "/v1/log?after=99999999999999999999",
+        .method = "GET",
+        .status = 400,
+        .code = "QUERY_INVALID",
+        .field = "after",
+    },
+    .{
+        .target = "/v1/metrics",
+        .method = "GET",
+        .accept = "application/json",
+        .status = 406,
+        .code = "NOT_ACCEPTABLE",
+        .field = "accept",
+    },
+    .{
+        .target = "/v1/observe",
+        .body = "{\"latent\":" ++ latent32 ++ "}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "stream",
+    },
     .{ .target = "/v1/observe", .body = "{\"stream\":\"a\"}", .status = 422, .code = "BODY_INVALID" },
-    .{ .target = "/v1/observe", .body = "{\"stream\":\"a b\",\"latent\":" ++ latent32 ++ "}", .status = 422, .code = "BODY_INVALID", .field = "stream" },
-    .{ .target = "/v1/observe", .body = "{\"stream\":\"a\",\"latent\":" ++ latent32 ++ ",\"reset\":1}", .status = 422, .code = "BODY_INVALID", .field = "reset" },
-    .{ .target = "/v1/observe", .body = "{\"stream\":\"a\",\"latent\":" ++ latent32 ++ ",\"action\":[1]}", .status = 422, .code = "BODY_INVALID", .field = "action" },
-    .{ .target = "/v1/observe", .body = "{\"stream\":\"a\",\"image\":\"AAAA\",\"type\":\"image/png\",\"latent\":" ++ latent32 ++ "}", .status = 422, .code = "BODY_INVALID" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"horizon\":0}", .status = 422, .code = "BODY_INVALID", .field = "horizon" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"horizon\":33}", .status = 422, .code = "BODY_INVALID", .field = "horizon" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"horizon\":1.5}", .status = 422, .code = "BODY_INVALID", .field = "horizon" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":-1}", .status = 422, .code = "BODY_INVALID", .field = "seed" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":9007199254740993}", .status = 422, .code = "BODY_INVALID", .field = "seed" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":123456789.5}", .status = 422, .code = "BODY_INVALID", .field = "seed" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":1e-60}", .status = 422, .code = "BODY_INVALID", .field = "seed" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"samples\":1}}", .status = 422, .code = "BODY_INVALID", .field = "budget.samples" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"samples\":4,\"elites\":5}}", .status = 422, .code = "BODY_INVALID", .field = "budget.elites" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"samples\":300,\"iterations\":30},\"horizon\":6}", .status = 422, .code = "BODY_INVALID", .field = "budget" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":7}", .status = 422, .code = "BODY_INVALID", .field = "budget" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"sample\":7}}", .status = 422, .code = "BODY_INVALID", .field = "budget" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "}}", .status = 422, .code = "BODY_INVALID", .field = "goal" },
-    .{ .target = "/v1/plan", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"image\":\"AAAA\",\"type\":\"image/png\"}}", .status = 422, .code = "IMAGE_UNREADABLE", .field = "goal.image" },
+    .{
+        .target = "/v1/observe",
+        .body = "{\"stream\":\"a b\",\"latent\":" ++ latent32 ++ "}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "stream",
+    },
+    .{
+        .target = "/v1/observe",
+        .body = "{\"stream\":\"a\",\"latent\":" ++ latent32 ++ ",\"reset\":1}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "reset",
+    },
+    .{
+        .target = "/v1/observe",
+        .body = "{\"stream\":\"a\",\"latent\":" ++ latent32 ++ ",\"action\":[1]}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "action",
+    },
+    .{
+        .target = "/v1/observe",
+        .body = "{\"stream\":\"a\",\"image\":\"AAAA\",\"type\":\"image/png\",\"latent\":" ++ latent32 ++ "}",
+        .status = 422,
+        .code = "BODY_INVALID",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"horizon\":0}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "horizon",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"horizon\":33}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "horizon",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"horizon\":1.5}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "horizon",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":-1}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "seed",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":9007199254740993}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "seed",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":123456789.5}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "seed",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"seed\":1e-60}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "seed",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"samples\":1}}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "budget.samples",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"samples\":4,\"elites\":5}}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "budget.elites",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"samples\":300,\"iterations\":30},\"horizon\":6}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "budget",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":7}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "budget",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"latent\":" ++ latent32 ++ "},\"budget\":{\"sample\":7}}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "budget",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "}}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "goal",
+    },
+    .{
+        .target = "/v1/plan",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"goal\":{\"image\":\"AAAA\",\"type\":\"image/png\"}}",
+        .status = 422,
+        .code = "IMAGE_UNREADABLE",
+        .field = "goal.image",
+    },
     .{ .target = "/v1/selftest", .body = "{}", .status = 422, .code = "BODY_INVALID" },
     .{ .target = "/v1/models/b", .method = "GET", .status = 404, .code = "SLOT_UNKNOWN", .field = "slot" },
     .{ .method = "PUT", .status = 405, .code = "METHOD_NOT_ALLOWED" },
-    .{ .method = "GET", .target = "/v1/device", .accept = "image/png", .status = 406, .code = "NOT_ACCEPTABLE", .field = "accept" },
+    .{
+        .method = "GET",
+        .target = "/v1/device",
+        .accept = "image/png",
+        .status = 406,
+        .code = "NOT_ACCEPTABLE",
+        .field = "accept",
+    },
     .{ .method = "GET", .target = long_target, .status = 414, .code = "TARGET_TOO_LONG" },
     .{ .target = "/v1/encode?latent=hex", .status = 400, .code = "QUERY_INVALID", .field = "latent" },
     .{ .content_type = "text/plain", .status = 415, .code = "CONTENT_TYPE", .field = "content-type" },
     .{ .content_type = "", .status = 415, .code = "CONTENT_TYPE", .field = "content-type" },
     .{ .content_type = "image/jpeg", .status = 415, .code = "CONTENT_TYPE", .field = "content-type" },
-    .{ .target = "/v1/encode", .content_type = "image/jpeg", .body = png, .status = 422, .code = "IMAGE_UNREADABLE", .field = "content-type" },
-    .{ .target = "/v1/encode", .content_type = "image/jpeg", .body = "", .status = 422, .code = "IMAGE_UNREADABLE", .field = "content-type" },
-    .{ .target = "/v1/encode", .content_type = "application/octet-stream", .body = "abc", .status = 422, .code = "IMAGE_SIZE" },
+    .{
+        .target = "/v1/encode",
+        .content_type = "image/jpeg",
+        .body = png,
+        .status = 422,
+        .code = "IMAGE_UNREADABLE",
+        .field = "content-type",
+    },
+    .{
+        .target = "/v1/encode",
+        .content_type = "image/jpeg",
+        .body = "",
+        .status = 422,
+        .code = "IMAGE_UNREADABLE",
+        .field = "content-type",
+    },
+    .{
+        .target = "/v1/encode",
+        .content_type = "application/octet-stream",
+        .body = "abc",
+        .status = 422,
+        .code = "IMAGE_SIZE",
+    },
     .{ .target = "/v1/encode", .body = "{\"image\":\"/9j/\"}", .status = 422, .code = "BODY_INVALID", .field = "type" },
-    .{ .target = "/v1/encode", .body = "{\"image\":\"/9j/\",\"type\":\"image/gif\"}", .status = 422, .code = "IMAGE_TYPE", .field = "type" },
-    .{ .target = "/v1/encode", .body = "{\"image\":\"data:image/jpeg;base64,/9j/\",\"type\":\"image/jpeg\"}", .status = 422, .code = "BODY_INVALID", .field = "image" },
+    .{
+        .target = "/v1/encode",
+        .body = "{\"image\":\"/9j/\",\"type\":\"image/gif\"}",
+        .status = 422,
+        .code = "IMAGE_TYPE",
+        .field = "type",
+    },
+    .{
+        .target = "/v1/encode",
+        .body = "{\"image\":\"data:image/jpeg;base64,/9j/\",\"type\":\"image/jpeg\"}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "image",
+    },
     .{ .body = "", .status = 400, .code = "BODY_MALFORMED" },
     .{ .body = "{", .status = 400, .code = "BODY_MALFORMED" },
     .{ .body = "[]", .status = 422, .code = "BODY_INVALID" },
     .{ .body = "{}", .status = 422, .code = "BODY_INVALID", .field = "history" },
     .{ .body = "{\"history\":[],\"actions\":[]}", .status = 422, .code = "BODY_INVALID", .field = "history" },
     .{ .body = "{\"history\":[[1]],\"actions\":[]}", .status = 422, .code = "BODY_INVALID", .field = "history[0]" },
-    .{ .body = "{\"history\":[" ++ latent32 ++ "],\"actions\":[[1,2,\"x\"]]}", .status = 422, .code = "BODY_INVALID", .field = "actions[0][2]" },
-    .{ .body = "{\"history\":[" ++ latent32 ++ "],\"actions\":[[1e40]]}", .status = 422, .code = "BODY_INVALID", .field = "actions[0][0]" },
-    .{ .body = "{\"history\":[" ++ latent32 ++ "],\"actions\":[" ++ row10 ++ "," ++ row10 ++ "]}", .status = 422, .code = "BODY_INVALID", .field = "actions" },
-    .{ .body = "{\"history\":[" ++ latent32 ++ "," ++ latent32 ++ "," ++ latent32 ++ "," ++ latent32 ++ "]}", .status = 422, .code = "BODY_INVALID", .field = "history" },
-    .{ .body = "{\"history\":[" ++ latent32 ++ "],\"history\":1}", .status = 422, .code = "BODY_INVALID", .field = "history" },
+    .{
+        .body = "{\"history\":[" ++ latent32 ++ "],\"actions\":[[1,2,\"x\"]]}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "actions[0][2]",
+    },
+    .{
+        .body = "{\"history\":[" ++ latent32 ++ "],\"actions\":[[1e40]]}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "actions[0][0]",
+    },
+    .{
+        .body = "{\"history\":[" ++ latent32 ++ "],\"actions\":[" ++ row10 ++ "," ++ row10 ++ "]}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "actions",
+    },
+    .{
+        .body = "{\"history\":[" ++ latent32 ++ "," ++ latent32 ++ "," ++ latent32 ++ "," ++ latent32 ++ "]}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "history",
+    },
+    .{
+        .body = "{\"history\":[" ++ latent32 ++ "],\"history\":1}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "history",
+    },
     .{ .body = "{\"hystory\":1}", .status = 422, .code = "BODY_INVALID" },
-    .{ .body = "{\"actions\":[" ++ row10 ++ "],\"history\":[" ++ latent32 ++ "]} 1", .status = 400, .code = "BODY_MALFORMED" },
+    .{
+        .body = "{\"actions\":[" ++ row10 ++ "],\"history\":[" ++ latent32 ++ "]} 1",
+        .status = 400,
+        .code = "BODY_MALFORMED",
+    },
     .{ .body = "{\"history\":[[" ++ digits ++ "]]}", .status = 400, .code = "BODY_MALFORMED", .field = "history[0]" },
     .{ .body = "{\"history\":\"AAA*\"}", .status = 422, .code = "BODY_INVALID", .field = "history" },
     .{ .body = "{\"history\":\"AAAA\"}", .status = 422, .code = "BODY_INVALID", .field = "history" },
     .{ .body = "{\"history\":[" ++ deep, .status = 422, .code = "BODY_INVALID", .field = "history[0][0]" },
     .{ .body = "{\"\xff\":1}", .status = 400, .code = "BODY_MALFORMED" },
     .{ .content_type = "application/cbor", .body = "\xa1", .status = 400, .code = "BODY_MALFORMED" },
-    .{ .content_type = "application/cbor", .body = "\xa1\x67history\x9b\xff\xff\xff\xff\xff\xff\xff\xff", .status = 400, .code = "BODY_MALFORMED", .field = "history" },
-    .{ .content_type = "application/cbor", .body = "\xa1\x67history\x81\x44\x00\x00\xc0\x7f", .status = 422, .code = "BODY_INVALID", .field = "history[0]" },
-    .{ .target = "/v1/rollout", .body = "{\"start\":{},\"actions\":[" ++ row10 ++ "]}", .status = 422, .code = "BODY_INVALID", .field = "start" },
-    .{ .target = "/v1/rollout", .body = "{\"start\":{\"latent\":[1]},\"actions\":[]}", .status = 422, .code = "BODY_INVALID", .field = "start.latent" },
-    .{ .target = "/v1/rollout", .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"actions\":[]}", .status = 422, .code = "BODY_INVALID", .field = "actions" },
-    .{ .target = "/v1/rollout", .body = "{\"start\":{\"image\":\"AAAA\",\"type\":\"image/png\"},\"actions\":[" ++ row10 ++ "]}", .status = 422, .code = "IMAGE_UNREADABLE", .field = "start.image" },
+    .{
+        .content_type = "application/cbor",
+        .body = "\xa1\x67history\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+        .status = 400,
+        .code = "BODY_MALFORMED",
+        .field = "history",
+    },
+    .{
+        .content_type = "application/cbor",
+        .body = "\xa1\x67history\x81\x44\x00\x00\xc0\x7f",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "history[0]",
+    },
+    .{
+        .target = "/v1/rollout",
+        .body = "{\"start\":{},\"actions\":[" ++ row10 ++ "]}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "start",
+    },
+    .{
+        .target = "/v1/rollout",
+        .body = "{\"start\":{\"latent\":[1]},\"actions\":[]}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "start.latent",
+    },
+    .{
+        .target = "/v1/rollout",
+        .body = "{\"start\":{\"latent\":" ++ latent32 ++ "},\"actions\":[]}",
+        .status = 422,
+        .code = "BODY_INVALID",
+        .field = "actions",
+    },
+    .{
+        .target = "/v1/rollout",
+        .body = "{\"start\":{\"image\":\"AAAA\",\"type\":\"image/png\"},\"actions\":[" ++ row10 ++ "]}",
+        .status = 422,
+        .code = "IMAGE_UNREADABLE",
+        .field = "start.image",
+    },
 };
 
 test "a frame that is too much or too little is told as what it is" {
@@ -254,13 +499,19 @@ test "a frame that is too much or too little is told as what it is" {
     try host.startWithModel();
     defer host.stop();
     for ([_][2][]const u8{
-        .{ "\"latent\":" ++ latent32 ++ ",\"type\":\"image/png\",\"image\":\"AAAA\"", "the frame is a latent and a picture" },
+        .{
+            "\"latent\":" ++ latent32 ++ ",\"type\":\"image/png\",\"image\":\"AAAA\"",
+            "the frame is a latent and a picture",
+        },
         .{ "\"latent\":" ++ latent32 ++ ",\"type\":\"image/png\"", "the frame is a latent and a picture" },
         .{ "\"image\":\"AAAA\"", "the frame is neither a latent nor a picture with its type" },
         .{ "", "the frame is neither a latent nor a picture with its type" },
     }) |case| {
         var text: [512]u8 = undefined;
-        const reply = host.json("/v1/rollout", try std.fmt.bufPrint(&text, "{{\"start\":{{{s}}},\"actions\":[" ++ row10 ++ "]}}", .{case[0]}));
+        const reply = host.json(
+            "/v1/rollout",
+            try std.fmt.bufPrint(&text, "{{\"start\":{{{s}}},\"actions\":[" ++ row10 ++ "]}}", .{case[0]}),
+        );
         errdefer std.debug.print("{s}\n", .{reply.body.items});
         try expectEqual(@as(u32, 422), reply.status);
         try expect(std.mem.indexOf(u8, reply.body.items, case[1]) != null);
@@ -274,20 +525,29 @@ test "wrong requests are told what is wrong, where, and what would be right" {
     const api: Document = try .open();
     defer api.close();
     for (malformed, 0..) |case, i| {
-        errdefer std.debug.print("case {d}: {s} {s} {s}\n", .{ i, case.method, case.target[0..@min(40, case.target.len)], case.body });
+        errdefer std.debug.print(
+            "case {d}: {s} {s} {s}\n",
+            .{ i, case.method, case.target[0..@min(40, case.target.len)], case.body },
+        );
         const reply = host.send(case.method, case.target, case.content_type, case.accept, case.body);
         errdefer std.debug.print("answer: {s}\n", .{reply.body.items});
         try expectEqual(case.status, reply.status);
         const target = case.target[0 .. std.mem.indexOfScalar(u8, case.target, '?') orelse case.target.len];
         switch (match.find(&routes.table, case.method, target)) {
-            .found => |found| try expect(Document.documents(api.operation(found.route.method, found.route.path).?, reply.status)),
+            .found => |found| try expect(Document.documents(
+                api.operation(found.route.method, found.route.path).?,
+                reply.status,
+            )),
             else => {},
         }
         try expect(reply.hasHeader("content-type: application/problem+json"));
         const problem = try parse(reply);
         defer problem.deinit();
         try std.testing.expectEqualStrings(case.code, problem.value.object.get("code").?.string);
-        try std.testing.expectEqualStrings(case.field, if (problem.value.object.get("field")) |field| field.string else "");
+        try std.testing.expectEqualStrings(
+            case.field,
+            if (problem.value.object.get("field")) |field| field.string else "",
+        );
         try expect(problem.value.object.get("expected").?.string.len > 0);
         try expectEqual(@as(u32, 0), host.device.inProgress());
     }
@@ -365,7 +625,12 @@ test "a client that leaves frees its place, whatever its request was doing" {
     host.core.requestClosed(running);
     host.pump();
     try expectEqual(@as(u32, 0), host.device.inProgress());
-    for ([_]u32{ receiving, decoding, running, queued }) |request| try expectEqual(@as(u32, 0), host.reply(request).heads);
+    for ([_]u32{
+        receiving,
+        decoding,
+        running,
+        queued,
+    }) |request| try expectEqual(@as(u32, 0), host.reply(request).heads);
 }
 
 test "the number of a request whose client left is another's at once, whatever the worker still does with the first" {
@@ -428,7 +693,10 @@ test "without a model the board answers and says why" {
         bytes[bytes.len / 2] ^= 1;
         break :model bytes;
     };
-    try expectEqual(ports.Result.model, abi.synapse_device_load_model(host.core, .of("model_a"), &broken, broken.len, &err));
+    try expectEqual(
+        ports.Result.model,
+        abi.synapse_device_load_model(host.core, .of("model_a"), &broken, broken.len, &err),
+    );
     try expect(err.model_code < 0);
     const device = try parse(host.send("GET", "/v1/device", "", "", ""));
     defer device.deinit();
@@ -450,7 +718,13 @@ test "a model that does not fit is refused with the exact number of missing byte
         try expectEqual(ports.Result.ok, abi.synapse_device_init(&config, &device, &err));
         // Memory is counted step by step, so growing by what is missing ends at a size that is just enough.
         var rounds: u32 = 0;
-        while (abi.synapse_device_load_model(device, .of("a"), &hosts.model, hosts.model.len, &err) != .ok) : (rounds += 1) {
+        while (abi.synapse_device_load_model(
+            device,
+            .of("a"),
+            &hosts.model,
+            hosts.model.len,
+            &err,
+        ) != .ok) : (rounds += 1) {
             try expectEqual(@backingInt(ports.Result.model_memory), err.code);
             try expectEqual(@backingInt(region), err.region);
             try expectEqual(@field(config, name ++ "_bytes") + err.bytes_missing, err.bytes_needed);
@@ -461,7 +735,10 @@ test "a model that does not fit is refused with the exact number of missing byte
         try expect(rounds > 0);
         @field(config, name ++ "_bytes") -= 64;
         try expectEqual(ports.Result.ok, abi.synapse_device_init(&config, &device, &err));
-        try expectEqual(ports.Result.model_memory, abi.synapse_device_load_model(device, .of("a"), &hosts.model, hosts.model.len, &err));
+        try expectEqual(
+            ports.Result.model_memory,
+            abi.synapse_device_load_model(device, .of("a"), &hosts.model, hosts.model.len, &err),
+        );
         try expectEqual(@as(u64, 64), err.bytes_missing);
     }
 }

@@ -181,7 +181,10 @@ pub fn Of(comptime Device: type) type {
             var block: memory.Block = .init(input);
             if (model.encode) |encoder| exchange.image = block.take(encoder.image_bytes) catch unreachable;
             if (model.predict) |predictor| {
-                exchange.latents = block.takeItems(f32, latentRows(&predictor) * predictor.latent_elements) catch unreachable;
+                exchange.latents = block.takeItems(
+                    f32,
+                    latentRows(&predictor) * predictor.latent_elements,
+                ) catch unreachable;
                 const rows: usize = @max(limits.rollout_steps_max, predictor.history_max);
                 exchange.actions = block.takeItems(f32, rows * predictor.action_elements) catch unreachable;
             }

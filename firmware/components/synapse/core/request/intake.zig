@@ -29,15 +29,54 @@ const From = struct { request: u32, channel: Channel, right: Right, client: Clie
 
 /// A request begins, whichever way it came. `client` is the address that it came from, as text; empty when nobody knows
 /// it.
-pub fn begin(device: *Device, request: u32, channel: Channel, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header) void {
-    var answer: Answer = .{ .sink = device.sink(channel), .metrics = device.metrics, .request = request, .head_only = std.mem.eql(u8, method, "HEAD") };
+pub fn begin(
+    device: *Device,
+    request: u32,
+    channel: Channel,
+    method: []const u8,
+    target_text: []const u8,
+    client: []const u8,
+    headers: []const ports.Header,
+) void {
+    var answer: Answer = .{
+        .sink = device.sink(channel),
+        .metrics = device.metrics,
+        .request = request,
+        .head_only = std.mem.eql(u8, method, "HEAD"),
+    };
     var problem: Problem = .{};
-    accept(device, request, channel, method, target_text, client, headers, &answer, &problem) catch answer.problem(&problem);
+    accept(
+        device,
+        request,
+        channel,
+        method,
+        target_text,
+        client,
+        headers,
+        &answer,
+        &problem,
+    ) catch answer.problem(&problem);
 }
 
-fn accept(device: *Device, request: u32, channel: Channel, method: []const u8, target_text: []const u8, client: []const u8, headers: []const ports.Header, answer: *Answer, problem: *Problem) problems.Error!void {
+fn accept(
+    device: *Device,
+    request: u32,
+    channel: Channel,
+    method: []const u8,
+    target_text: []const u8,
+    client: []const u8,
+    headers: []const ports.Header,
+    answer: *Answer,
+    problem: *Problem,
+) problems.Error!void {
     if (target_text.len > limits.target_bytes_max) {
-        return problem.fail(414, .TARGET_TOO_LONG, "path and query have {d} bytes", .{target_text.len}, .{ .expected = .{ "at most {d} bytes", .{limits.target_bytes_max} } });
+        return problem.fail(
+            414,
+            .TARGET_TOO_LONG,
+            "path and query have {d} bytes",
+            .{target_text.len},
+            .{ .expected = .{ "at most {d} bytes", .{limits.target_bytes_max} } },
+        );
     }
     const target: http.Target = .parse(target_text);
     if (device.storage) |storage| answer.origin = storage.access.allowedOrigin(headers);
@@ -45,12 +84,24 @@ fn accept(device: *Device, request: u32, channel: Channel, method: []const u8, t
     const found = switch (match.find(device.routes, method, target.path)) {
         .found => |found| found,
         .method_not_allowed => |allow| {
-            const failed = problem.fail(405, .METHOD_NOT_ALLOWED, "the resource has no such method", .{}, .{ .expected = .{ "{s}", .{allow} } });
+            const failed = problem.fail(
+                405,
+                .METHOD_NOT_ALLOWED,
+                "the resource has no such method",
+                .{},
+                .{ .expected = .{ "{s}", .{allow} } },
+            );
             problem.allow = allow;
             return failed;
         },
         .not_found => {
-            return problem.fail(404, .NOT_FOUND, "there is nothing at this path", .{}, .{ .expected = "one of the paths of the device API, such as /v1/device" });
+            return problem.fail(
+                404,
+                .NOT_FOUND,
+                "there is nothing at this path",
+                .{},
+                .{ .expected = "one of the paths of the device API, such as /v1/device" },
+            );
         },
     };
     const offers: []const []const u8 = switch (found.route.kind) {
@@ -64,13 +115,21 @@ fn accept(device: *Device, request: u32, channel: Channel, method: []const u8, t
         .mqtt => device.broker.right(&storage.access),
         .own => device.update.right,
     } else .{};
-    if (device.storage) |storage| if (!storage.access.holds(right)) return problem.failWith(rights.lost(device, channel));
+    if (device.storage) |storage| if (!storage.access.holds(right)) return problem.failWith(
+        rights.lost(device, channel),
+    );
     // A claim looks itself: somebody who has the code may come by any name.
     if (channel == .http and right.basis != .public and right.basis != .owner and found.route.access != .claim) {
         try origin_check.check(&device.storage.?.access, headers, target, problem);
     }
     const offer = http.negotiate(http.header(headers, "accept"), offers) orelse {
-        const failed = problem.fail(406, .NOT_ACCEPTABLE, "none of the accepted media types can be given", .{}, .{ .field = "accept" });
+        const failed = problem.fail(
+            406,
+            .NOT_ACCEPTABLE,
+            "none of the accepted media types can be given",
+            .{},
+            .{ .field = "accept" },
+        );
         for (offers, 0..) |media_type, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else " or ", media_type });
         return failed;
     };
@@ -79,7 +138,13 @@ fn accept(device: *Device, request: u32, channel: Channel, method: []const u8, t
     if (target.parameter("latent")) |form| {
         answer.latent_base64 = std.mem.eql(u8, form, "base64");
         if (!answer.latent_base64 and !std.mem.eql(u8, form, "array")) {
-            return problem.fail(400, .QUERY_INVALID, "latents cannot be given in this form", .{}, .{ .field = "latent", .expected = "array or base64" });
+            return problem.fail(
+                400,
+                .QUERY_INVALID,
+                "latents cannot be given in this form",
+                .{},
+                .{ .field = "latent", .expected = "array or base64" },
+            );
         }
     }
     const asked: Request = .{ .headers = headers, .target = target, .wildcard = found.wildcard };
@@ -95,7 +160,13 @@ fn accept(device: *Device, request: u32, channel: Channel, method: []const u8, t
 /// A browser asks whether a page of an allowed origin may send its request: Fetch Standard, section 3.2.
 fn preflight(device: *const Device, target: http.Target, answer: *Answer, problem: *Problem) problems.Error!void {
     if (match.find(device.routes, "", target.path) == .not_found) {
-        return problem.fail(404, .NOT_FOUND, "there is nothing at this path", .{}, .{ .expected = "one of the paths of the device API, such as /v1/device" });
+        return problem.fail(
+            404,
+            .NOT_FOUND,
+            "there is nothing at this path",
+            .{},
+            .{ .expected = "one of the paths of the device API, such as /v1/device" },
+        );
     }
     answer.head(204, "text/plain", &.{
         .{ "access-control-allow-methods", "GET, POST, PUT, DELETE" },
@@ -106,30 +177,73 @@ fn preflight(device: *const Device, target: http.Target, answer: *Answer, proble
 }
 
 /// Checks what a head can tell about an inference request and gives it an exchange.
-fn admit(device: *Device, from: From, route: *const Route, asked: Request, answer: *const Answer, problem: *Problem) problems.Error!void {
+fn admit(
+    device: *Device,
+    from: From,
+    route: *const Route,
+    asked: Request,
+    answer: *const Answer,
+    problem: *Problem,
+) problems.Error!void {
     const inference = &route.kind.inference;
     const content_type = http.header(asked.headers, "content-type");
-    const told = try bodyType(inference.accepts, if (inference.accepts.len == 0 or inference.assumes != null) null else content_type orelse "", asked.headers, problem);
+    const told = try bodyType(
+        inference.accepts,
+        if (inference.accepts.len == 0 or inference.assumes != null) null else content_type orelse "",
+        asked.headers,
+        problem,
+    );
     const body_type = inference.assumes orelse told;
     if (try contentLength(asked.headers, problem)) |length| {
         if (length > device.config.body_bytes_max) return problems.bodyTooLarge(device.config.body_bytes_max, problem);
     }
     if (device.requests.exclusive != null) return problem.failWith(rights.switching());
     const model = if (device.active.model) |*model| model else {
-        return problem.fail(503, .NO_MODEL, "the board has no model that can run", .{}, .{ .expected = "a valid model in a slot; /v1/models says what is wrong" });
+        return problem.fail(
+            503,
+            .NO_MODEL,
+            "the board has no model that can run",
+            .{},
+            .{ .expected = "a valid model in a slot; /v1/models says what is wrong" },
+        );
     };
     if (!inference.available(model)) {
-        return problem.fail(409, .MODEL_LACKS_ENTRY, "the active model cannot do this", .{}, .{ .expected = "a model with the entry that the route needs; /v1/models lists the routes that work" });
+        return problem.fail(
+            409,
+            .MODEL_LACKS_ENTRY,
+            "the active model cannot do this",
+            .{},
+            .{ .expected = "a model with the entry that the route needs; /v1/models lists the routes that work" },
+        );
     }
     const boundary = if (body_type == .form) multipart.boundaryOf(content_type.?) orelse {
-        return problem.fail(400, .BODY_MALFORMED, "the form's type names no boundary", .{}, .{ .field = "content-type", .expected = .{ "multipart/form-data; boundary=.., with a boundary of 1 to {d} characters", .{multipart.boundary_bytes_max} } });
+        return problem.fail(
+            400,
+            .BODY_MALFORMED,
+            "the form's type names no boundary",
+            .{},
+            .{
+                .field = "content-type",
+                .expected = .{
+                    "multipart/form-data; boundary=.., with a boundary of 1 to {d} characters",
+                    .{multipart.boundary_bytes_max},
+                },
+            },
+        );
     } else "";
     const exchange = try take(device, from, route, body_type, answer, problem);
     exchange.boundary.append(boundary);
 }
 
 /// Gives a task an exchange, and lets it look at the head.
-fn admitTask(device: *Device, from: From, route: *const Route, asked: Request, answer: *const Answer, problem: *Problem) problems.Error!void {
+fn admitTask(
+    device: *Device,
+    from: From,
+    route: *const Route,
+    asked: Request,
+    answer: *const Answer,
+    problem: *Problem,
+) problems.Error!void {
     const task = &route.kind.task;
     const content_type = if (task.accepts.len == 0) null else http.header(asked.headers, "content-type");
     const body_type = try bodyType(task.accepts, content_type, asked.headers, problem);
@@ -143,13 +257,33 @@ fn admitTask(device: *Device, from: From, route: *const Route, asked: Request, a
 }
 
 /// The type of a body, raw when the head does not say; an empty content type is none that anything accepts.
-fn bodyType(accepts: []const BodyType, content_type: ?[]const u8, headers: []const ports.Header, problem: *Problem) problems.Error!BodyType {
+fn bodyType(
+    accepts: []const BodyType,
+    content_type: ?[]const u8,
+    headers: []const ports.Header,
+    problem: *Problem,
+) problems.Error!BodyType {
     if (http.header(headers, "content-encoding")) |coding| if (!std.ascii.eqlIgnoreCase(coding, "identity")) {
-        return problem.fail(415, .CONTENT_ENCODING, "the board takes no encoded bodies", .{}, .{ .field = "content-encoding", .expected = "a body without content-encoding" });
+        return problem.fail(
+            415,
+            .CONTENT_ENCODING,
+            "the board takes no encoded bodies",
+            .{},
+            .{ .field = "content-encoding", .expected = "a body without content-encoding" },
+        );
     };
     return acceptedType(accepts, content_type orelse return .raw) orelse {
-        const failed = problem.fail(415, .CONTENT_TYPE, "the route does not take this type of body", .{}, .{ .field = "content-type" });
-        for (accepts, 0..) |candidate, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else ", ", candidate.mediaType() });
+        const failed = problem.fail(
+            415,
+            .CONTENT_TYPE,
+            "the route does not take this type of body",
+            .{},
+            .{ .field = "content-type" },
+        );
+        for (accepts, 0..) |candidate, i| problem.expected.print(
+            "{s}{s}",
+            .{ if (i == 0) "" else ", ", candidate.mediaType() },
+        );
         return failed;
     };
 }
@@ -157,12 +291,30 @@ fn bodyType(accepts: []const BodyType, content_type: ?[]const u8, headers: []con
 fn contentLength(headers: []const ports.Header, problem: *Problem) problems.Error!?u64 {
     const text = http.header(headers, "content-length") orelse return null;
     return http.decimal(text) orelse {
-        return problem.fail(400, .CONTENT_LENGTH, "the length is not a number", .{}, .{ .field = "content-length", .expected = "1 to 15 decimal digits" });
+        return problem.fail(
+            400,
+            .CONTENT_LENGTH,
+            "the length is not a number",
+            .{},
+            .{ .field = "content-length", .expected = "1 to 15 decimal digits" },
+        );
     };
 }
 
-fn take(device: *Device, from: From, route: *const Route, body_type: BodyType, answer: *const Answer, problem: *Problem) problems.Error!*Exchange {
-    const exchange = try if (route.kind == .inference) room.forInference(device, from.right, &from.client, problem) else room.forTask(device, from.right, &from.client, problem);
+fn take(
+    device: *Device,
+    from: From,
+    route: *const Route,
+    body_type: BodyType,
+    answer: *const Answer,
+    problem: *Problem,
+) problems.Error!*Exchange {
+    const exchange = try if (route.kind == .inference) room.forInference(
+        device,
+        from.right,
+        &from.client,
+        problem,
+    ) else room.forTask(device, from.right, &from.client, problem);
     device.requests.sequence += 1;
     const time = device.now();
     exchange.* = .{
@@ -229,7 +381,13 @@ fn boundCost(device: *const Device, exchange: *Exchange) problems.Error!void {
     const predictions = if (exchange.route.kind.inference.predictions) |count| count(exchange) else return;
     const most = device.openPredictionsMax();
     if (!isStranger(exchange.right) or predictions <= most) return;
-    return exchange.problem.fail(403, .COST_LIMIT, "the request asks for {d} predictions", .{predictions}, .{ .expected = .{ "at most {d}, or the owner's token", .{most} } });
+    return exchange.problem.fail(
+        403,
+        .COST_LIMIT,
+        "the request asks for {d} predictions",
+        .{predictions},
+        .{ .expected = .{ "at most {d}, or the owner's token", .{most} } },
+    );
 }
 
 /// Inference whose body is still arriving ends here, and all that strangers asked for; what else is further comes to
@@ -252,7 +410,15 @@ fn decodeNext(device: *Device, exchange: *Exchange) void {
     exchange.decoding = index;
     const encoder = &device.active.model.?.encode.?;
     // The port may answer from inside this call, so nothing may follow it.
-    device.port.decode_image(device.port.user, exchange.request, picture.encoded.ptr, picture.encoded.len, .of(picture.encoded_type.mediaType()), encoder.width, encoder.height);
+    device.port.decode_image(
+        device.port.user,
+        exchange.request,
+        picture.encoded.ptr,
+        picture.encoded.len,
+        .of(picture.encoded_type.mediaType()),
+        encoder.width,
+        encoder.height,
+    );
 }
 
 pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []const u8) void {
@@ -263,11 +429,26 @@ pub fn imageDecoded(device: *Device, job: u32, rgb: ?[]const u8, message: []cons
     if (exchange.ending != .none) return schedule.end(device, exchange);
     const picture = &exchange.pictures[exchange.decoding];
     const pixels = rgb orelse {
-        exchange.problem = Problem.init(422, .IMAGE_UNREADABLE, "{s}", .{if (message.len > 0) message else "the picture cannot be decoded"}, .{ .field = .{ "{s}", .{picture.field} }, .expected = .{ "a whole {s} picture", .{picture.encoded_type.mediaType()} } });
+        exchange.problem = Problem.init(
+            422,
+            .IMAGE_UNREADABLE,
+            "{s}",
+            .{if (message.len > 0) message else "the picture cannot be decoded"},
+            .{
+                .field = .{ "{s}", .{picture.field} },
+                .expected = .{ "a whole {s} picture", .{picture.encoded_type.mediaType()} },
+            },
+        );
         return schedule.fail(device, exchange);
     };
     if (pixels.len != exchange.image.len) {
-        exchange.problem = Problem.init(500, .INTERNAL, "the decoder gave {d} bytes instead of {d}", .{ pixels.len, exchange.image.len }, .{});
+        exchange.problem = Problem.init(
+            500,
+            .INTERNAL,
+            "the decoder gave {d} bytes instead of {d}",
+            .{ pixels.len, exchange.image.len },
+            .{},
+        );
         return schedule.fail(device, exchange);
     }
     // The first picture has memory of its own. A second one is the last thing read from the body, so its pixels take

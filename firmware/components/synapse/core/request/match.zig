@@ -34,7 +34,10 @@ pub fn find(table: []const Route, method: []const u8, path: []const u8) Match {
     for (table) |*route| {
         const wildcard = matchPath(route.path, path) orelse continue;
         const asked = if (std.mem.eql(u8, method, "HEAD")) "GET" else method;
-        if (std.mem.eql(u8, asked, @tagName(route.method))) return .{ .found = .{ .route = route, .wildcard = wildcard } };
+        if (std.mem.eql(u8, asked, @tagName(route.method))) return .{ .found = .{
+            .route = route,
+            .wildcard = wildcard,
+        } };
         allowed |= @as(usize, 1) << @backingInt(route.method);
     }
     return if (allowed != 0) .{ .method_not_allowed = allow_texts[allowed] } else .not_found;

@@ -17,13 +17,37 @@ pub fn holds(device: *const Device, exchange: *const Exchange) bool {
 const switch_seconds = 5;
 
 pub fn switching() Problem {
-    var problem = Problem.init(503, .MODEL_SWITCHING, "the board is changing its model", .{}, .{ .expected = "the same request later" });
+    var problem = Problem.init(
+        503,
+        .MODEL_SWITCHING,
+        "the board is changing its model",
+        .{},
+        .{ .expected = "the same request later" },
+    );
     problem.retry_after_s = switch_seconds;
     return problem;
 }
 
 pub fn lost(device: *const Device, channel: Channel) Problem {
-    if (!device.storage.?.access.claimed()) return Problem.init(403, .RIGHT_LOST, "the board was given away while the request was under way", .{}, .{ .expected = "POST /v1/claim first" });
-    if (channel == .http) return Problem.init(401, .RIGHT_LOST, "the board's owner, its token or what is open to everybody has changed while the request was under way", .{}, .{ .expected = "the owner's token as it is now" });
-    return Problem.init(403, .RIGHT_LOST, "the board's owner, its token or its broker has changed since this was asked for", .{}, .{ .expected = "the same again from somebody who may" });
+    if (!device.storage.?.access.claimed()) return Problem.init(
+        403,
+        .RIGHT_LOST,
+        "the board was given away while the request was under way",
+        .{},
+        .{ .expected = "POST /v1/claim first" },
+    );
+    if (channel == .http) return Problem.init(
+        401,
+        .RIGHT_LOST,
+        "the board's owner, its token or what is open to everybody has changed while the request was under way",
+        .{},
+        .{ .expected = "the owner's token as it is now" },
+    );
+    return Problem.init(
+        403,
+        .RIGHT_LOST,
+        "the board's owner, its token or its broker has changed since this was asked for",
+        .{},
+        .{ .expected = "the same again from somebody who may" },
+    );
 }

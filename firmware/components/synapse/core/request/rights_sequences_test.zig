@@ -1,5 +1,6 @@
-//! Heads, pieces of bodies, ends, claims, new tokens, settings, boards given away, uploads, updates and commands in any order: nothing acts without a right
-//! that holds in that moment. What holds is kept here a second time, from what clients were answered.
+//! Heads, pieces of bodies, ends, claims, new tokens, settings, boards given away, uploads, updates and commands in any
+//! order: nothing acts without a right that holds in that moment. What holds is kept here a second time, from what
+//! clients were answered.
 const std = @import("std");
 const abi = @import("../abi.zig");
 const hosts = @import("../test_host.zig");
@@ -62,7 +63,11 @@ const Walk = struct {
             .settings => std.fmt.bufPrint(&asked.body, "{{\"name\":\"n{d}\"}}", .{request}),
             .open => std.fmt.bufPrint(&asked.body, "{{\"open_inference\":true}}", .{}),
             .close => std.fmt.bufPrint(&asked.body, "{{\"open_inference\":false}}", .{}),
-            .broker => std.fmt.bufPrint(&asked.body, "{{\"broker_url\":\"mqtt://b{d}\"}}", .{request + walk.board.host.resets * 128}),
+            .broker => std.fmt.bufPrint(
+                &asked.body,
+                "{{\"broker_url\":\"mqtt://b{d}\"}}",
+                .{request + walk.board.host.resets * 128},
+            ),
             .encode => std.fmt.bufPrint(&asked.body, "\xff\xd8\xff", .{}),
             else => std.fmt.bufPrint(&asked.body, "", .{}),
         } catch unreachable).len;
@@ -81,7 +86,8 @@ const Walk = struct {
         walk.bodyOf(asked, request);
         const known = walk.tokens[random.uintLessThan(usize, walk.tokens.len)];
         const with_token = known.len > 0 and asked.act != .claim and random.uintLessThan(u8, 8) > 0;
-        asked.basis = if (with_token and walk.world.claimed and known.token == walk.world.token) .owner else if (!walk.world.claimed) .unclaimed else .stranger;
+        asked.basis = if (with_token and walk.world.claimed and
+            known.token == walk.world.token) .owner else if (!walk.world.claimed) .unclaimed else .stranger;
         var headers: [4]ports.Header = undefined;
         var count: usize = 0;
         if (with_token) {
@@ -100,7 +106,10 @@ const Walk = struct {
             count += 1;
         }
         if (asked.act == .upload) {
-            headers[count] = .{ .name = .of("content-length"), .value = .of(std.fmt.bufPrint(&length, "{d}", .{hosts.model.len}) catch unreachable) };
+            headers[count] = .{
+                .name = .of("content-length"),
+                .value = .of(std.fmt.bufPrint(&length, "{d}", .{hosts.model.len}) catch unreachable),
+            };
             count += 1;
         }
         const method, const target = switch (asked.act) {
@@ -108,7 +117,10 @@ const Walk = struct {
             .release => .{ "DELETE", "/v1/claim" },
             .settings, .open, .close, .broker => .{ "PUT", "/v1/settings" },
             .upload => .{ "PUT", if (walk.activeIs("model_a")) "/v1/models/model_b" else "/v1/models/model_a" },
-            .activate => .{ "POST", if (walk.activeIs("model_a")) "/v1/models/model_b/activate" else "/v1/models/model_a/activate" },
+            .activate => .{
+                "POST",
+                if (walk.activeIs("model_a")) "/v1/models/model_b/activate" else "/v1/models/model_a/activate",
+            },
             .encode => .{ "POST", "/v1/encode" },
             .reboot => .{ "POST", "/v1/reboot" },
             .announce => unreachable,
@@ -127,9 +139,18 @@ const Walk = struct {
 
     fn announce(walk: *Walk, asked: *Asked, request: u32, token: []const ports.Header) void {
         const host = &walk.board.host;
-        var headers: [2]ports.Header = .{ .{ .name = .of("content-type"), .value = .of("application/json") }, undefined };
+        var headers: [2]ports.Header = .{
+            .{ .name = .of("content-type"), .value = .of("application/json") },
+            undefined,
+        };
         if (token.len > 0) headers[1] = token[0];
-        host.core.requestHead(request, "POST", "/v1/updates/model", walk.clientOf(request), headers[0 .. 1 + token.len]);
+        host.core.requestHead(
+            request,
+            "POST",
+            "/v1/updates/model",
+            walk.clientOf(request),
+            headers[0 .. 1 + token.len],
+        );
         walk.sendAnnouncement(asked, request);
     }
 
@@ -138,7 +159,14 @@ const Walk = struct {
         var digest: [32]u8 = undefined;
         std.crypto.hash.sha2.Sha256.hash(&hosts.model, &digest, .{});
         var body: [256]u8 = undefined;
-        host.core.bodyChunk(request, std.fmt.bufPrint(&body, "{{\"url\":\"http://h/f\",\"bytes\":{d},\"sha256\":\"{x}\"}}", .{ hosts.model.len, &digest }) catch unreachable);
+        host.core.bodyChunk(
+            request,
+            std.fmt.bufPrint(
+                &body,
+                "{{\"url\":\"http://h/f\",\"bytes\":{d},\"sha256\":\"{x}\"}}",
+                .{ hosts.model.len, &digest },
+            ) catch unreachable,
+        );
         host.core.requestEnd(request);
         if (host.reply(request).status == 202) walk.announcer = asked.*;
     }
@@ -155,7 +183,11 @@ const Walk = struct {
         asked.sent = @min(asked.body_len, 3);
         abi.events.mqtt_received(host.core, request, &.{
             .qos = 1,
-            .topic = .of(std.fmt.bufPrint(&text, topic ++ "{s}/r{d}-{d}", .{ name, host.resets, request }) catch unreachable),
+            .topic = .of(std.fmt.bufPrint(
+                &text,
+                topic ++ "{s}/r{d}-{d}",
+                .{ name, host.resets, request },
+            ) catch unreachable),
             .payload = &asked.body,
             .payload_bytes = asked.sent,
             .total_bytes = asked.body_len,
@@ -192,10 +224,21 @@ const Walk = struct {
         const updates = host.device.update;
         if (host.fetch == 0) return;
         switch (updates.state) {
-            .QUEUED => abi.events.fetch_head(host.core, host.fetch, if (host.fetch_from > 0) 206 else 200, hosts.model.len - host.fetch_from, .{}),
+            .QUEUED => abi.events.fetch_head(
+                host.core,
+                host.fetch,
+                if (host.fetch_from > 0) 206 else 200,
+                hosts.model.len - host.fetch_from,
+                .{},
+            ),
             .DOWNLOADING => if (updates.received < hosts.model.len) {
                 const n = @min(hosts.model.len - updates.received, 60_000);
-                abi.events.fetch_chunk(host.core, host.fetch, hosts.model[@intCast(updates.received)..].ptr, @intCast(n));
+                abi.events.fetch_chunk(
+                    host.core,
+                    host.fetch,
+                    hosts.model[@intCast(updates.received)..].ptr,
+                    @intCast(n),
+                );
             } else abi.events.fetch_end(host.core, host.fetch, .whole),
             else => {},
         }
@@ -213,7 +256,10 @@ const Walk = struct {
             asked.done = true;
             if (std.mem.indexOf(u8, reply.body.items, "RIGHT_LOST") != null) walk.lost += 1;
             if (reply.status >= 300) continue;
-            errdefer std.debug.print("request {d}, {t} as {t}: {d} {s}\n", .{ i, asked.act, asked.basis, reply.status, reply.body.items });
+            errdefer std.debug.print(
+                "request {d}, {t} as {t}: {d} {s}\n",
+                .{ i, asked.act, asked.basis, reply.status, reply.body.items },
+            );
             try expect(asked.mayAct(&before));
             walk.acted += 1;
             switch (asked.act) {
@@ -268,7 +314,10 @@ const Walk = struct {
         for (device.requests.places) |*exchange| {
             if (exchange.state == .free or exchange.ending != .none or exchange.channel == .own) continue;
             const asked = &walk.asked[exchange.request];
-            errdefer std.debug.print("request {d}, {t} as {t}, is {t}\n", .{ exchange.request, asked.act, asked.basis, exchange.state });
+            errdefer std.debug.print(
+                "request {d}, {t} as {t}, is {t}\n",
+                .{ exchange.request, asked.act, asked.basis, exchange.state },
+            );
             try expect(asked.mayAct(&walk.world));
         }
         if (device.update.busy()) try expect(walk.announcer != null and walk.announcer.?.mayAct(&walk.world));
@@ -310,7 +359,13 @@ const Walk = struct {
             try expect(walk.asked[request].mayAct(&world));
         }
         if (!world.claimed and !walk.world.claimed) {
-            try expect(std.mem.eql(u8, active.slice(), host.device.active.slot.slice()) or host.device.active.model == null or walk.undoing());
+            try expect(
+                std.mem.eql(
+                    u8,
+                    active.slice(),
+                    host.device.active.slot.slice(),
+                ) or host.device.active.model == null or walk.undoing(),
+            );
             try expect(reboots == host.reboots);
         }
         // Nobody writes to a board that neither has nor had an owner but who gives up what was begun.
@@ -362,7 +417,10 @@ test "in whatever order things happen, nothing acts without a right that holds i
         acted += walk.acted;
         lost += walk.lost;
     }
-    std.debug.print("walks of rights: {d} requests acted and {d} lost their right in {d} steps\n", .{ acted, lost, walks * steps });
+    std.debug.print(
+        "walks of rights: {d} requests acted and {d} lost their right in {d} steps\n",
+        .{ acted, lost, walks * steps },
+    );
     try expect(acted > walks * 20 and lost > walks);
 }
 

@@ -1,4 +1,5 @@
-//! What was begun with a right that is gone does not act: claims, tokens that were replaced, boards given away, what is open no more, other brokers and origins.
+//! What was begun with a right that is gone does not act: claims, tokens that were replaced, boards given away, what is
+//! open no more, other brokers and origins.
 const std = @import("std");
 const abi = @import("../abi.zig");
 const hosts = @import("../test_host.zig");
@@ -130,7 +131,16 @@ test "a firmware whose right goes in the middle is not started" {
     var buffer: [2048]u8 = undefined;
     const image = @import("sim_parts").empty_image.make(&buffer, .{ .version = "2.0.0" });
     var length: [16]u8 = undefined;
-    const upload = board.host.begin("POST", "/v1/firmware", &.{ "content-length", try std.fmt.bufPrint(&length, "{d}", .{image.len}), "content-type", "application/octet-stream" });
+    const upload = board.host.begin(
+        "POST",
+        "/v1/firmware",
+        &.{
+            "content-length",
+            try std.fmt.bufPrint(&length, "{d}", .{image.len}),
+            "content-type",
+            "application/octet-stream",
+        },
+    );
     board.host.core.bodyChunk(upload, image);
     board.host.core.requestEnd(upload);
     try expect(board.host.work_wanted);
@@ -168,7 +178,12 @@ test "an update that was announced before the token was replaced, or the board g
             } else try rotate(&board);
             if (sent < hosts.model.len) try expectEqual(fetch, board.host.fetch_cancelled);
             try board.stateIs(if (given_away) "IDLE" else "FAILED", if (given_away) null else "RIGHT_LOST");
-            if (sent > 0 and sent < hosts.model.len) abi.events.fetch_chunk(board.host.core, fetch, hosts.model[sent..].ptr, 1000);
+            if (sent > 0 and sent < hosts.model.len) abi.events.fetch_chunk(
+                board.host.core,
+                fetch,
+                hosts.model[sent..].ptr,
+                1000,
+            );
             board.later(100);
             try expectEqual(@as(u32, 0), board.host.device.inProgress());
             try expectEqual(fetch, board.host.fetch);
@@ -216,7 +231,17 @@ test "what the broker's users asked for ends with the broker, and its connection
     const request = host.next;
     host.next += 1;
     const body = "{\"name\":\"moved\"}";
-    abi.events.mqtt_received(host.core, request, &.{ .qos = 1, .topic = .of("synapse/020000000001/cmd/settings/1"), .payload = body, .payload_bytes = 4, .total_bytes = body.len });
+    abi.events.mqtt_received(
+        host.core,
+        request,
+        &.{
+            .qos = 1,
+            .topic = .of("synapse/020000000001/cmd/settings/1"),
+            .payload = body,
+            .payload_bytes = 4,
+            .total_bytes = body.len,
+        },
+    );
     try expectEqual(@as(u32, 1), host.device.inProgress());
     try set(&board, "{\"broker_url\":\"mqtt://elsewhere\"}");
     try expectEqual(@as(u32, 0), host.device.inProgress());

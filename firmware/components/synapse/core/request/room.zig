@@ -27,7 +27,12 @@ pub fn forInference(device: *Device, right: Right, client: *const Client, proble
     const places = device.inferences();
     if (!isStranger(right)) {
         // Where there is one place alone, whoever has not begun to run gives it back.
-        return free(places) orelse giveWay(device, places, .open_inference, null) orelse full(device, places.len, problem, "{d} requests are in progress, and that is all the board has room for");
+        return free(places) orelse giveWay(device, places, .open_inference, null) orelse full(
+            device,
+            places.len,
+            problem,
+            "{d} requests are in progress, and that is all the board has room for",
+        );
     }
     var strangers: usize = 0;
     var own: usize = 0;
@@ -36,18 +41,40 @@ pub fn forInference(device: *Device, right: Right, client: *const Client, proble
         strangers += 1;
         own += @intFromBool(clients.same(&exchange.client, client));
     }
-    if (own >= strangerMax(places.len)) return full(device, strangerMax(places.len), problem, "{d} requests from this address are in progress, as many as one has without the owner's token");
-    if (strangers >= strangersMax(places.len)) return full(device, strangersMax(places.len), problem, "{d} requests are in progress, as many as the board has room for without the owner's token");
-    return free(places) orelse full(device, places.len, problem, "{d} requests are in progress, and that is all the board has room for");
+    if (own >= strangerMax(places.len)) return full(
+        device,
+        strangerMax(places.len),
+        problem,
+        "{d} requests from this address are in progress, as many as one has without the owner's token",
+    );
+    if (strangers >= strangersMax(places.len)) return full(
+        device,
+        strangersMax(places.len),
+        problem,
+        "{d} requests are in progress, as many as the board has room for without the owner's token",
+    );
+    return free(places) orelse full(
+        device,
+        places.len,
+        problem,
+        "{d} requests are in progress, and that is all the board has room for",
+    );
 }
 
 pub fn forTask(device: *Device, right: Right, client: *const Client, problem: *Problem) problems.Error!*Exchange {
     const places = device.tasks();
     if (right.basis == .unclaimed) {
         var own: usize = 0;
-        for (places) |*exchange| own += @intFromBool(exchange.state != .free and exchange.right.basis == .unclaimed and clients.same(&exchange.client, client));
+        for (places) |*exchange| own += @intFromBool(
+            exchange.state != .free and exchange.right.basis == .unclaimed and clients.same(&exchange.client, client),
+        );
         // Whoever sends a claim at once is served at once; who holds one back makes room for the next.
-        if (own >= limits.claims_per_client_max) if (giveWay(device, places, .unclaimed, client)) |exchange| return exchange;
+        if (own >= limits.claims_per_client_max) if (giveWay(
+            device,
+            places,
+            .unclaimed,
+            client,
+        )) |exchange| return exchange;
         if (free(places)) |exchange| return exchange;
         if (giveWay(device, places, .unclaimed, null)) |exchange| return exchange;
     }
@@ -55,7 +82,12 @@ pub fn forTask(device: *Device, right: Right, client: *const Client, problem: *P
     for (places) |*exchange| taken += @intFromBool(exchange.state != .free);
     const most = if (right.basis == .broker) places.len - 1 else places.len;
     if (taken < most) if (free(places)) |exchange| return exchange;
-    return full(device, most, problem, "{d} requests that change the board are in progress, and that is all it has room for");
+    return full(
+        device,
+        most,
+        problem,
+        "{d} requests that change the board are in progress, and that is all it has room for",
+    );
 }
 
 fn free(places: []Exchange) ?*Exchange {

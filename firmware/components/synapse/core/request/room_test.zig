@@ -34,7 +34,10 @@ const Open = struct {
 
     fn start(open: *Open) !void {
         try open.board.start();
-        try expectEqual(@as(u32, 200), open.board.host.ask("PUT", "/v1/settings", &json, "{\"open_inference\":true}").status);
+        try expectEqual(
+            @as(u32, 200),
+            open.board.host.ask("PUT", "/v1/settings", &json, "{\"open_inference\":true}").status,
+        );
         open.token_len = open.board.host.token_len;
     }
 
@@ -101,7 +104,11 @@ test "one address without the token has a share, and what is over says so" {
     const fourth = open.begin("/v1/plan", " ");
     try boards.expectProblem(host.reply(fourth), 503, "QUEUE_FULL");
     const queue = open.be(.owner, "").ask("GET", "/v1/device", &.{}, "").body.items;
-    try expect(std.mem.indexOf(u8, queue, "\"queue\":{\"in_progress\":2,\"capacity\":3,\"open_max\":2,\"open_client_max\":1}") != null);
+    try expect(std.mem.indexOf(
+        u8,
+        queue,
+        "\"queue\":{\"in_progress\":2,\"capacity\":3,\"open_max\":2,\"open_client_max\":1}",
+    ) != null);
 }
 
 test "how much a stranger may ask for has a bound, which the owner sets" {
@@ -111,13 +118,27 @@ test "how much a stranger may ask for has a bound, which the owner sets" {
     const rollout = "{\"start\":{\"latent\":" ++ latent ++ "},\"actions\":[" ++ action ++ "," ++ action ++ "," ++ action ++ "]}";
     try boards.expectProblem(open.be(.stranger, "").json("/v1/plan", large), 403, "COST_LIMIT");
     try expectEqual(@as(u32, 200), open.be(.stranger, "").json("/v1/plan", small).status);
-    try expectEqual(@as(u32, 200), open.be(.owner, "").ask("PUT", "/v1/settings", &json, "{\"open_predictions_max\":2}").status);
+    try expectEqual(
+        @as(u32, 200),
+        open.be(.owner, "").ask("PUT", "/v1/settings", &json, "{\"open_predictions_max\":2}").status,
+    );
     try boards.expectProblem(open.be(.stranger, "").json("/v1/plan", small), 403, "COST_LIMIT");
     try boards.expectProblem(open.be(.stranger, "").json("/v1/rollout", rollout), 403, "COST_LIMIT");
-    try boards.expectProblem(open.be(.stranger, "").json("/rollout", "{\"latent\":" ++ latent ++ ",\"actions\":[" ++ action ++ "," ++ action ++ "," ++ action ++ "]}"), 403, "COST_LIMIT");
+    try boards.expectProblem(
+        open.be(.stranger, "").json(
+            "/rollout",
+            "{\"latent\":" ++ latent ++ ",\"actions\":[" ++ action ++ "," ++ action ++ "," ++ action ++ "]}",
+        ),
+        403,
+        "COST_LIMIT",
+    );
     try expectEqual(@as(u32, 200), open.be(.owner, "").json("/v1/rollout", rollout).status);
     try expectEqual(@as(u32, 200), open.be(.owner, "").json("/v1/plan", small).status);
-    try expect(std.mem.indexOf(u8, open.be(.owner, "").ask("GET", "/v1/device", &.{}, "").body.items, "\"open_predictions_max\":2,") != null);
+    try expect(std.mem.indexOf(
+        u8,
+        open.be(.owner, "").ask("GET", "/v1/device", &.{}, "").body.items,
+        "\"open_predictions_max\":2,",
+    ) != null);
 }
 
 test "the owner's request goes before a stranger's plan, which goes on after it to the same end" {
@@ -125,7 +146,10 @@ test "the owner's request goes before a stranger's plan, which goes on after it 
     try open.start();
     defer open.board.stop();
     const alone = open.be(.owner, "").json("/v1/plan", small);
-    const expected = try std.testing.allocator.dupe(u8, alone.body.items[0..std.mem.indexOf(u8, alone.body.items, "\"model\"").?]);
+    const expected = try std.testing.allocator.dupe(
+        u8,
+        alone.body.items[0..std.mem.indexOf(u8, alone.body.items, "\"model\"").?],
+    );
     defer std.testing.allocator.free(expected);
     const host = open.be(.stranger, "10.0.0.2");
     const long = open.send("/v1/plan", small);
@@ -178,8 +202,15 @@ test "the owner sees what is in progress, and ends it" {
     defer parsed.deinit();
     const shown = parsed.value.object.get("requests").?.array.items;
     try expectEqual(@as(usize, 3), shown.len);
-    for (shown, [_][3][]const u8{ .{ "stranger", "10.0.0.2", "running" }, .{ "stranger", "10.0.0.3", "receiving" }, .{ "owner", "10.0.0.1", "receiving" } }) |request, expected| {
-        for ([_][]const u8{ "by", "client", "state" }, expected) |name, value| try std.testing.expectEqualStrings(value, request.object.get(name).?.string);
+    for (shown, [_][3][]const u8{
+        .{ "stranger", "10.0.0.2", "running" },
+        .{ "stranger", "10.0.0.3", "receiving" },
+        .{ "owner", "10.0.0.1", "receiving" },
+    }) |request, expected| {
+        for ([_][]const u8{ "by", "client", "state" }, expected) |name, value| try std.testing.expectEqualStrings(
+            value,
+            request.object.get(name).?.string,
+        );
     }
     var target: [64]u8 = undefined;
     const one = try std.fmt.bufPrint(&target, "/v1/requests/{d}", .{shown[0].object.get("id").?.integer});
@@ -216,7 +247,10 @@ test "what changes the board is not ended half way" {
 }
 
 test "slow claims of a board without an owner make room for the next, whoever's it is" {
-    for ([_][4][]const u8{ .{ "10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.1" }, .{ "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5" } }) |clients| {
+    for ([_][4][]const u8{
+        .{ "10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.1" },
+        .{ "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5" },
+    }) |clients| {
         var board: Board = undefined;
         try board.startUnclaimed();
         defer board.stop();
@@ -254,7 +288,17 @@ test "a claim has little time, and the broker's commands leave the owner a place
         var topic: [64]u8 = undefined;
         const request = host.next;
         host.next += 1;
-        abi.events.mqtt_received(host.core, request, &.{ .qos = 1, .topic = .of(try std.fmt.bufPrint(&topic, "synapse/020000000001/cmd/settings/{d}", .{i})), .payload = "{", .payload_bytes = 1, .total_bytes = 2 });
+        abi.events.mqtt_received(
+            host.core,
+            request,
+            &.{
+                .qos = 1,
+                .topic = .of(try std.fmt.bufPrint(&topic, "synapse/020000000001/cmd/settings/{d}", .{i})),
+                .payload = "{",
+                .payload_bytes = 1,
+                .total_bytes = 2,
+            },
+        );
     }
     try expectEqual(@as(u32, limits.tasks_max - 1), host.device.inProgress());
     try expectEqual(@as(u32, 200), host.ask("PUT", "/v1/settings", &json, "{\"name\":\"mine\"}").status);
@@ -265,7 +309,10 @@ test "how long to wait is at least a second and at most a minute" {
     try board.start();
     defer board.stop();
     const device = board.host.device;
-    for ([_]struct { u64, u32 }{ .{ 0, 1 }, .{ 1_000_000, 1 + hosts.exchange_count }, .{ 19_500_000, 59 }, .{ 19_900_000, 60 }, .{ 1_000_000_000, 60 } }) |case| {
+    for ([_]struct { u64, u32 }{ .{ 0, 1 }, .{
+        1_000_000,
+        1 + hosts.exchange_count,
+    }, .{ 19_500_000, 59 }, .{ 19_900_000, 60 }, .{ 1_000_000_000, 60 } }) |case| {
         device.requests.inference_us_mean = case[0];
         try expectEqual(case[1], device.retryAfter());
     }
@@ -278,7 +325,14 @@ test "streams of strangers take no place of the owner's, and are none of the own
     const observe = struct {
         fn of(host: *hosts.Host, name: []const u8) !*hosts.Reply {
             var body: [4096]u8 = undefined;
-            return host.json("/v1/observe", try std.fmt.bufPrint(&body, "{{\"latent\":" ++ latent ++ ",\"action\":" ++ action ++ ",\"stream\":\"{s}\"}}", .{name}));
+            return host.json(
+                "/v1/observe",
+                try std.fmt.bufPrint(
+                    &body,
+                    "{{\"latent\":" ++ latent ++ ",\"action\":" ++ action ++ ",\"stream\":\"{s}\"}}",
+                    .{name},
+                ),
+            );
         }
     }.of;
     for (0..3) |_| _ = try observe(open.be(.owner, "a"), "door");

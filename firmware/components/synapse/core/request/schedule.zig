@@ -57,9 +57,11 @@ fn before(a: *const Exchange, b: *const Exchange) bool {
 
 /// Whether the owner's request waits for a stranger's, which can let it go first between two model runs.
 fn waits(device: *const Device, running: *const Exchange) bool {
-    if (running.route.kind != .inference or !running.route.kind.inference.yields or !isStranger(running.right)) return false;
+    if (running.route.kind != .inference or !running.route.kind.inference.yields or
+        !isStranger(running.right)) return false;
     return for (device.requests.places) |*candidate| {
-        if (candidate.state == .queued and candidate != device.requests.exclusive and !isStranger(candidate.right)) break true;
+        if (candidate.state == .queued and candidate != device.requests.exclusive and
+            !isStranger(candidate.right)) break true;
     } else false;
 }
 
@@ -85,7 +87,8 @@ pub fn work(device: *Device) void {
 pub fn workDone(device: *Device) bool {
     const exchange = device.requests.running orelse return false;
     const is_task = exchange.route.kind == .task;
-    if (!exchange.undoing and (exchange.ending != .none or !rights.holds(device, exchange))) return endRunning(device, exchange);
+    if (!exchange.undoing and
+        (exchange.ending != .none or !rights.holds(device, exchange))) return endRunning(device, exchange);
     if (!device.requests.finished and (is_task or !exchange.abandoned)) {
         tellProgress(device, exchange);
         if (!device.requests.turn.run_begun and waits(device, exchange)) {
@@ -157,7 +160,13 @@ fn reply(device: *Device, exchange: *Exchange) void {
     const inference = &exchange.route.kind.inference;
     for (inference.results(&device.active.model.?, exchange)) |value| {
         if (std.math.isFinite(value)) continue;
-        exchange.problem = Problem.init(500, .RESULT_NOT_FINITE, "the model answered a number that is not finite", .{}, .{ .expected = "other inputs, or another model" });
+        exchange.problem = Problem.init(
+            500,
+            .RESULT_NOT_FINITE,
+            "the model answered a number that is not finite",
+            .{},
+            .{ .expected = "other inputs, or another model" },
+        );
         return answer.problem(&exchange.problem);
     }
     if (inference.settle) |settle| settle(device, exchange);
@@ -165,7 +174,16 @@ fn reply(device: *Device, exchange: *Exchange) void {
 }
 
 pub fn answerOf(device: *const Device, exchange: *const Exchange) Answer {
-    return .{ .sink = device.sink(exchange.channel), .metrics = device.metrics, .route = match.indexOf(device.routes, exchange.route), .events = exchange.events, .request = exchange.request, .format = exchange.answer_format, .latent_base64 = exchange.latent_base64, .origin = if (exchange.origin.len > 0) &exchange.origin else null };
+    return .{
+        .sink = device.sink(exchange.channel),
+        .metrics = device.metrics,
+        .route = match.indexOf(device.routes, exchange.route),
+        .events = exchange.events,
+        .request = exchange.request,
+        .format = exchange.answer_format,
+        .latent_base64 = exchange.latent_base64,
+        .origin = if (exchange.origin.len > 0) &exchange.origin else null,
+    };
 }
 
 pub fn fail(device: *Device, exchange: *Exchange) void {
@@ -211,7 +229,13 @@ pub fn tick(device: *Device, now_us: u64) void {
         const total_us: u64 = if (exchange.right.basis == .unclaimed) limits.claim_total_us_max else limits.receive_total_us_max;
         const slow = !unhurried and now_us -| exchange.timing.started_us > total_us;
         if (!idle and !slow) continue;
-        exchange.problem = Problem.init(408, .BODY_TIMEOUT, "the body did not arrive in time", .{}, .{ .expected = .{ "data at least every {d} s", .{limits.receive_idle_us_max / 1_000_000} } });
+        exchange.problem = Problem.init(
+            408,
+            .BODY_TIMEOUT,
+            "the body did not arrive in time",
+            .{},
+            .{ .expected = .{ "data at least every {d} s", .{limits.receive_idle_us_max / 1_000_000} } },
+        );
         if (!unhurried) exchange.problem.expected.print(", all of it within {d} s", .{total_us / 1_000_000});
         if (is_task) exchange.route.kind.task.left(device, exchange);
         fail(device, exchange);
@@ -274,7 +298,13 @@ pub fn stop(device: *Device, exchange: *Exchange, why: Ending) void {
 pub fn end(device: *Device, exchange: *Exchange) void {
     exchange.problem = switch (exchange.ending) {
         .none, .right => rights.lost(device, exchange.channel),
-        .owner => Problem.init(403, .REQUEST_STOPPED, "the board's owner has stopped the request", .{}, .{ .expected = "the owner's consent" }),
+        .owner => Problem.init(
+            403,
+            .REQUEST_STOPPED,
+            "the board's owner has stopped the request",
+            .{},
+            .{ .expected = "the owner's consent" },
+        ),
         .model => rights.switching(),
         .room => madeRoom(device),
     };
@@ -286,7 +316,13 @@ pub fn end(device: *Device, exchange: *Exchange) void {
 }
 
 fn madeRoom(device: *const Device) Problem {
-    var problem = Problem.init(503, .QUEUE_FULL, "the request made room for another: it was slow, or without the owner's token", .{}, .{ .expected = "the same request later, all of it at once" });
+    var problem = Problem.init(
+        503,
+        .QUEUE_FULL,
+        "the request made room for another: it was slow, or without the owner's token",
+        .{},
+        .{ .expected = "the same request later, all of it at once" },
+    );
     problem.retry_after_s = device.retryAfter();
     return problem;
 }

@@ -1,4 +1,5 @@
-//! Who may use which route: every route has a row, and every row is tried with every kind of client on every kind of board.
+//! Who may use which route: every route has a row, and every row is tried with every kind of client on every kind of
+//! board.
 const std = @import("std");
 const hosts = @import("../test_host.zig");
 const Route = @import("../request/device.zig").Route;
@@ -56,12 +57,40 @@ const cases = [_]Case{
     .{ .settings = null, .admitted = &.{ .public, .identity, .claim }, .code = "UNCLAIMED" },
     .{ .settings = null, .token = .wrong, .admitted = &.{ .public, .identity, .claim }, .code = "UNCLAIMED" },
     .{ .settings = "{\"open_read\":false,\"open_inference\":false}", .admitted = &.{.public}, .code = "TOKEN_MISSING" },
-    .{ .settings = "{\"open_read\":false,\"open_inference\":false}", .token = .wrong, .admitted = &.{.public}, .code = "TOKEN_WRONG" },
-    .{ .settings = "{\"open_read\":false,\"open_inference\":false}", .token = .right, .admitted = std.enums.values(Level), .code = "" },
-    .{ .settings = "{\"open_read\":true,\"open_inference\":false}", .admitted = &.{ .public, .identity, .read }, .code = "TOKEN_MISSING" },
-    .{ .settings = "{\"open_read\":true,\"open_inference\":false}", .token = .wrong, .admitted = &.{ .public, .identity, .read }, .code = "TOKEN_WRONG" },
-    .{ .settings = "{\"open_read\":false,\"open_inference\":true}", .admitted = &.{ .public, .inference }, .code = "TOKEN_MISSING" },
-    .{ .settings = "{\"open_read\":true,\"open_inference\":true}", .token = .right, .admitted = std.enums.values(Level), .code = "" },
+    .{
+        .settings = "{\"open_read\":false,\"open_inference\":false}",
+        .token = .wrong,
+        .admitted = &.{.public},
+        .code = "TOKEN_WRONG",
+    },
+    .{
+        .settings = "{\"open_read\":false,\"open_inference\":false}",
+        .token = .right,
+        .admitted = std.enums.values(Level),
+        .code = "",
+    },
+    .{
+        .settings = "{\"open_read\":true,\"open_inference\":false}",
+        .admitted = &.{ .public, .identity, .read },
+        .code = "TOKEN_MISSING",
+    },
+    .{
+        .settings = "{\"open_read\":true,\"open_inference\":false}",
+        .token = .wrong,
+        .admitted = &.{ .public, .identity, .read },
+        .code = "TOKEN_WRONG",
+    },
+    .{
+        .settings = "{\"open_read\":false,\"open_inference\":true}",
+        .admitted = &.{ .public, .inference },
+        .code = "TOKEN_MISSING",
+    },
+    .{
+        .settings = "{\"open_read\":true,\"open_inference\":true}",
+        .token = .right,
+        .admitted = std.enums.values(Level),
+        .code = "",
+    },
 };
 
 const refusals = [_][]const u8{ "UNCLAIMED", "TOKEN_MISSING", "TOKEN_WRONG", "TOO_MANY_ATTEMPTS" };
@@ -85,23 +114,41 @@ test "every route lets in whom its row says, and nobody else" {
         defer host.stop();
         if (case.settings) |settings| {
             try host.claim();
-            try std.testing.expectEqual(@as(u32, 200), host.ask("PUT", "/v1/settings", &.{ "content-type", "application/json" }, settings).status);
+            try std.testing.expectEqual(
+                @as(u32, 200),
+                host.ask("PUT", "/v1/settings", &.{ "content-type", "application/json" }, settings).status,
+            );
         }
         const length = host.token_len;
         for (&routes.table) |*route| {
-            errdefer std.debug.print("{t} {s}, settings {?s}, token {t}\n", .{ route.method, route.path, case.settings, case.token });
+            errdefer std.debug.print(
+                "{t} {s}, settings {?s}, token {t}\n",
+                .{ route.method, route.path, case.settings, case.token },
+            );
             const level = levelOf(route) orelse return error.RouteWithoutRow;
             host.token_len = if (case.token == .right) length else 0;
             if (case.token == .wrong) host.device.storage.?.access.forgetAttempts();
             const headers: []const []const u8 = if (case.token == .wrong) &.{ "authorization", "Bearer x" } else &.{};
             var target: [64]u8 = undefined;
             const star = std.mem.indexOfScalar(u8, route.path, '*') orelse route.path.len;
-            const path = try std.fmt.bufPrint(&target, "{s}{s}{s}", .{ route.path[0..star], if (star < route.path.len) "model_b" else "", route.path[@min(star + 1, route.path.len)..] });
+            const path = try std.fmt.bufPrint(
+                &target,
+                "{s}{s}{s}",
+                .{
+                    route.path[0..star],
+                    if (star < route.path.len) "model_b" else "",
+                    route.path[@min(star + 1, route.path.len)..],
+                },
+            );
             // Whoever is let in is refused for this body, or has none: nothing changes on the way.
             const reply = host.ask(@tagName(route.method), path, headers, "x");
             const refused: ?[]const u8 = for (refusals) |code| {
                 var text: [48]u8 = undefined;
-                if (std.mem.indexOf(u8, reply.body.items, std.fmt.bufPrint(&text, "\"code\":\"{s}\"", .{code}) catch unreachable) != null) break code;
+                if (std.mem.indexOf(
+                    u8,
+                    reply.body.items,
+                    std.fmt.bufPrint(&text, "\"code\":\"{s}\"", .{code}) catch unreachable,
+                ) != null) break code;
             } else null;
             errdefer std.debug.print("{d} {?s}\n", .{ reply.status, refused });
             if (std.mem.indexOfScalar(Level, case.admitted, level) != null) {

@@ -1,5 +1,6 @@
-//! POST /v1/models/{slot}/activate: opens the slot's model, runs its golden vectors, and makes it the one that the board runs. If anything is wrong the
-//! board returns to the model it had; if the board resets meanwhile, its next boot does.
+//! POST /v1/models/{slot}/activate: opens the slot's model, runs its golden vectors, and makes it the one that the
+//! board runs. If anything is wrong the board returns to the model it had; if the board resets meanwhile, its next boot
+//! does.
 const std = @import("std");
 const Answer = @import("../request/answer.zig").Answer;
 const Device = @import("../request/device.zig").Device;
@@ -53,9 +54,18 @@ fn begin(device: *Device, exchange: *Exchange, request: Request) ProblemError!vo
     exchange.begin(State).slot = try models.find(device, request.wildcard, &exchange.problem);
     const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
     storage.slots.activatable(exchange.own(State).slot) catch |err| return refuse(exchange, storage, err);
-    // It came before the board had these keys. What the board would run but for safe mode is no other model than it ran.
-    if (storage.update_keys.required() and !storage.slots.signed(exchange.own(State).slot) and storage.slots.state.active != exchange.own(State).slot) {
-        return exchange.problem.fail(409, .SIGNATURE_MISSING, "the model in {s} is not signed by one of the board's update keys", .{storage.name(exchange.own(State).slot)}, .{ .field = "slot", .expected = "an upload of a signed pack to the slot first" });
+    // It came before the board had these keys. What the board would run but for safe mode is no other model than it
+    // ran.
+    if (storage.update_keys.required() and !storage.slots.signed(
+        exchange.own(State).slot,
+    ) and storage.slots.state.active != exchange.own(State).slot) {
+        return exchange.problem.fail(
+            409,
+            .SIGNATURE_MISSING,
+            "the model in {s} is not signed by one of the board's update keys",
+            .{storage.name(exchange.own(State).slot)},
+            .{ .field = "slot", .expected = "an upload of a signed pack to the slot first" },
+        );
     }
     if (device.requests.exclusive != null) return refuse(exchange, storage, error.SlotPending);
 }
@@ -132,7 +142,10 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
     const storage = device.storage.?;
     const activation = exchange.inBody(Activation);
     if (activation.revoked) {
-        storage.slots.withdraw() catch device.log(.err, "the flash did not take the record of a trial that was withdrawn");
+        storage.slots.withdraw() catch device.log(
+            .err,
+            "the flash did not take the record of a trial that was withdrawn",
+        );
         if (activation.opened != null) {
             run(device, exchange, activation.old.?);
         } else if (activation.old) |old| active_model.giveUp(device, old, .refused);
@@ -140,7 +153,8 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
         return exchange.problem.failWith(rights.lost(device, exchange.channel));
     }
     if (activation.reason == .none and activation.too_long == null) {
-        // Whatever the flash does, the model is open and tested; without the record the next boot returns to the old one.
+        // Whatever the flash does, the model is open and tested; without the record the next boot returns to the old
+        // one.
         storage.slots.confirm() catch |err| {
             run(device, exchange, exchange.own(State).slot);
             device.tell(.status);
@@ -150,7 +164,10 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
     } else {
         if (activation.too_long == null) {
             active_model.giveUp(device, exchange.own(State).slot, activation.reason);
-        } else storage.slots.withdraw() catch device.log(.err, "the flash did not take the record of a model that is not taken");
+        } else storage.slots.withdraw() catch device.log(
+            .err,
+            "the flash did not take the record of a model that is not taken",
+        );
         if (activation.opened != null) {
             run(device, exchange, activation.old.?);
         } else if (activation.old) |old| active_model.giveUp(device, old, .refused);
@@ -182,12 +199,39 @@ fn refusal(device: *const Device, exchange: *Exchange) ProblemError {
     const problem = &exchange.problem;
     const activation = exchange.inBody(Activation);
     const failed = if (activation.too_long) |*too_long|
-        problem.fail(422, .MODEL_TOO_LONG, "{s}", .{too_long.text.slice()}, .{ .field = "slot", .expected = .{ "a smaller model, or a larger model_gmac_max in PUT /v1/settings (now {d})", .{device.gmacMax()} } })
+        problem.fail(
+            422,
+            .MODEL_TOO_LONG,
+            "{s}",
+            .{too_long.text.slice()},
+            .{
+                .field = "slot",
+                .expected = .{
+                    "a smaller model, or a larger model_gmac_max in PUT /v1/settings (now {d})",
+                    .{device.gmacMax()},
+                },
+            },
+        )
     else if (activation.reason == .golden)
-        problem.fail(422, .SELFTEST_FAILED, "golden vector {d} of the model in {s} came out differently", .{ activation.vectors_passed, device.storage.?.name(exchange.own(State).slot) }, .{ .field = "slot", .expected = "a pack made for this engine" })
+        problem.fail(
+            422,
+            .SELFTEST_FAILED,
+            "golden vector {d} of the model in {s} came out differently",
+            .{ activation.vectors_passed, device.storage.?.name(exchange.own(State).slot) },
+            .{ .field = "slot", .expected = "a pack made for this engine" },
+        )
     else
-        problem.fail(422, .MODEL_REFUSED, "{s}", .{std.mem.sliceTo(&device.active.load_error.message, 0)}, .{ .field = "slot", .expected = "a model that the runtime opens and that fits the board" });
-    if (device.active.model != null) problem.expected.print("; the board runs {s} as before", .{device.active.slot.slice()});
+        problem.fail(
+            422,
+            .MODEL_REFUSED,
+            "{s}",
+            .{std.mem.sliceTo(&device.active.load_error.message, 0)},
+            .{ .field = "slot", .expected = "a model that the runtime opens and that fits the board" },
+        );
+    if (device.active.model != null) problem.expected.print(
+        "; the board runs {s} as before",
+        .{device.active.slot.slice()},
+    );
     return failed;
 }
 
@@ -195,9 +239,33 @@ fn refuse(exchange: *Exchange, storage: *const Storage, err: SlotsError) Problem
     const name = storage.name(exchange.own(State).slot);
     const problem = &exchange.problem;
     return switch (err) {
-        error.SlotActive => problem.fail(409, .SLOT_ACTIVE, "the model in {s} is running", .{name}, .{ .field = "slot", .expected = "the other slot" }),
-        error.SlotPending => problem.fail(409, .SLOT_PENDING, "the board is changing its model", .{}, .{ .field = "slot", .expected = "the same request later" }),
-        error.SlotNotReady => problem.fail(409, .SLOT_NOT_READY, "{s} holds no whole model", .{name}, .{ .field = "slot", .expected = "an upload to the slot first" }),
-        error.FlashFailed => problem.fail(500, .FLASH_FAILED, "the flash did not take the record of the change", .{}, .{ .field = "slot", .expected = "another try; a board on which this stays has worn flash" }),
+        error.SlotActive => problem.fail(
+            409,
+            .SLOT_ACTIVE,
+            "the model in {s} is running",
+            .{name},
+            .{ .field = "slot", .expected = "the other slot" },
+        ),
+        error.SlotPending => problem.fail(
+            409,
+            .SLOT_PENDING,
+            "the board is changing its model",
+            .{},
+            .{ .field = "slot", .expected = "the same request later" },
+        ),
+        error.SlotNotReady => problem.fail(
+            409,
+            .SLOT_NOT_READY,
+            "{s} holds no whole model",
+            .{name},
+            .{ .field = "slot", .expected = "an upload to the slot first" },
+        ),
+        error.FlashFailed => problem.fail(
+            500,
+            .FLASH_FAILED,
+            "the flash did not take the record of the change",
+            .{},
+            .{ .field = "slot", .expected = "another try; a board on which this stays has worn flash" },
+        ),
     };
 }

@@ -1,5 +1,5 @@
-//! A file that is part of the firmware, served whole: compressed by the build, known by its etag. Flash is dear, so it is kept plain as well
-//! only when its clients may be such that cannot decompress.
+//! A file that is part of the firmware, served whole: compressed by the build, known by its etag. Flash is dear, so it
+//! is kept plain as well only when its clients may be such that cannot decompress.
 const std = @import("std");
 const Answer = @import("../request/answer.zig").Answer;
 const Problem = @import("../wire/problem.zig").Problem;
@@ -27,7 +27,13 @@ pub const Asset = struct {
         return std.fmt.comptimePrint("\"{x:0>16}\"", .{std.hash.Fnv1a_64.hash(compressed)});
     }
 
-    pub fn send(comptime asset: Asset, request: Request, answer: *Answer, problem: *Problem, comptime extra: []const [2][]const u8) ProblemError!void {
+    pub fn send(
+        comptime asset: Asset,
+        request: Request,
+        answer: *Answer,
+        problem: *Problem,
+        comptime extra: []const [2][]const u8,
+    ) ProblemError!void {
         const always = [_][2][]const u8{
             .{ "etag", asset.etag },
             .{ "cache-control", "no-cache" },
@@ -49,7 +55,13 @@ pub const Asset = struct {
             answer.head(200, asset.content_type, &always);
             answer.raw(plain);
         } else {
-            return problem.fail(406, .NOT_ACCEPTABLE, "the page is here in compressed form only", .{}, .{ .field = "accept-encoding", .expected = "gzip" });
+            return problem.fail(
+                406,
+                .NOT_ACCEPTABLE,
+                "the page is here in compressed form only",
+                .{},
+                .{ .field = "accept-encoding", .expected = "gzip" },
+            );
         }
         answer.end();
     }

@@ -1,5 +1,5 @@
-//! POST /v1/claim: makes the client the board's owner and gives it the token, once; the owner gets a new token in place of the old one.
-//! DELETE /v1/claim: forgets the owner and everything the owner set.
+//! POST /v1/claim: makes the client the board's owner and gives it the token, once; the owner gets a new token in place
+//! of the old one. DELETE /v1/claim: forgets the owner and everything the owner set.
 const Answer = @import("../request/answer.zig").Answer;
 const Body = @import("../wire/body.zig").Body;
 const Device = @import("../request/device.zig").Device;
@@ -18,8 +18,18 @@ const Route = @import("../request/device.zig").Route;
 const schema = @import("settings/schema.zig");
 const small_task = @import("small_task.zig");
 
-pub const route: Route = .{ .method = .POST, .path = "/v1/claim", .access = .claim, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 201, begin, claim) } };
-pub const release_route: Route = .{ .method = .DELETE, .path = "/v1/claim", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, release) } };
+pub const route: Route = .{
+    .method = .POST,
+    .path = "/v1/claim",
+    .access = .claim,
+    .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 201, begin, claim) },
+};
+pub const release_route: Route = .{
+    .method = .DELETE,
+    .path = "/v1/claim",
+    .access = .owner,
+    .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, release) },
+};
 
 const fields = [_][]const u8{ "code", "name" };
 
@@ -30,11 +40,18 @@ fn begin(device: *Device, exchange: *Exchange, request: Request) ProblemError!vo
     if (device.storage == null) return models.withoutFlash(&exchange.problem);
     // A web page of another origin could send a body without a type, and own a board that its reader can reach.
     if (exchange.body_type == .raw) {
-        return exchange.problem.fail(415, .CONTENT_TYPE, "the body has no type", .{}, .{ .field = "content-type", .expected = "application/json, application/cbor" });
+        return exchange.problem.fail(
+            415,
+            .CONTENT_TYPE,
+            "the body has no type",
+            .{},
+            .{ .field = "content-type", .expected = "application/json, application/cbor" },
+        );
     }
     const origin = http.header(request.headers, "origin");
     const host = request.target.authority orelse http.header(request.headers, "host");
-    exchange.begin(State).foreign_page = (origin != null and !http.isLocalOrigin(origin.?)) or (host != null and !http.isLocalHost(host.?));
+    exchange.begin(State).foreign_page = (origin != null and !http.isLocalOrigin(origin.?)) or
+        (host != null and !http.isLocalHost(host.?));
 }
 
 fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
@@ -50,7 +67,12 @@ fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!voi
         else => {
             name = try body.text();
             if (name.?.len == 0 or name.?.len > limits.device_name_bytes_max or !schema.isPrintable(name.?)) {
-                return body.failExpecting("1 to {d} printable bytes", .{limits.device_name_bytes_max}, "this is no name", .{});
+                return body.failExpecting(
+                    "1 to {d} printable bytes",
+                    .{limits.device_name_bytes_max},
+                    "this is no name",
+                    .{},
+                );
             }
         },
     };
@@ -58,7 +80,16 @@ fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!voi
     if (!storage.access.claimed()) {
         // A page whose name was made to lead here (DNS rebinding) is of the board's own origin, as browsers see it.
         if (exchange.own(State).foreign_page and code == null) {
-            return exchange.problem.fail(403, .CLAIM_PAGE, "a page at a public name claims the board without its code", .{}, .{ .field = "origin", .expected = "the code, or the board's page at its IP address or a name of the local network" });
+            return exchange.problem.fail(
+                403,
+                .CLAIM_PAGE,
+                "a page at a public name claims the board without its code",
+                .{},
+                .{
+                    .field = "origin",
+                    .expected = "the code, or the board's page at its IP address or a name of the local network",
+                },
+            );
         }
         try storage.access.checkClaim(code, exchange.own(State).foreign_page, device.now(), &exchange.problem);
     }
@@ -67,7 +98,9 @@ fn claim(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!voi
     var token: [access.token_text_bytes]u8 = undefined;
     const hash = access.makeToken(&random, &token);
     const changes = [_]Pair{ .{ .key = access.keys.token_hash, .value = &hash }, .{ .key = "name", .value = name } };
-    storage.settings.apply(changes[0..if (name == null) 1 else 2]) catch |err| return small_task.settingsProblem(exchange, err);
+    storage.settings.apply(
+        changes[0..if (name == null) 1 else 2],
+    ) catch |err| return small_task.settingsProblem(exchange, err);
     storage.access.load();
     storage.access.forgetAttempts();
     device.log(.info, "the board was claimed");

@@ -35,7 +35,11 @@ fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemErro
     answer.field("chip", config.chip.slice());
     answer.key("chip_revision");
     var revision: [16]u8 = undefined;
-    answer.text(std.fmt.bufPrint(&revision, "{d}.{d}", .{ config.chip_revision / 100, config.chip_revision % 100 }) catch unreachable);
+    answer.text(std.fmt.bufPrint(
+        &revision,
+        "{d}.{d}",
+        .{ config.chip_revision / 100, config.chip_revision % 100 },
+    ) catch unreachable);
     answer.field("radio", config.radio.slice());
     answer.objectEnd();
     answer.key("firmware");

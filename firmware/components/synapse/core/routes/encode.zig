@@ -42,7 +42,11 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
 
 pub fn step(device: *Device, exchange: *Exchange) bool {
     const model = &device.active.model.?;
-    return model.runEncode(&device.requests.turn, exchange.pictures[0].pixels, exchange.result(0, model.encode.?.latent_elements));
+    return model.runEncode(
+        &device.requests.turn,
+        exchange.pictures[0].pixels,
+        exchange.result(0, model.encode.?.latent_elements),
+    );
 }
 
 pub fn results(model: *const Model, exchange: *Exchange) []const f32 {

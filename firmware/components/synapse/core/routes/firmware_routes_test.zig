@@ -38,7 +38,10 @@ test "a firmware that does not stay up is left again" {
     try board.start();
     defer board.stop();
     var buffer: [8192]u8 = undefined;
-    try expectEqual(@as(u32, 202), board.post("/v1/firmware?reboot=false", empty_image.make(&buffer, .{ .version = "2.0.0" })).status);
+    try expectEqual(
+        @as(u32, 202),
+        board.post("/v1/firmware?reboot=false", empty_image.make(&buffer, .{ .version = "2.0.0" })).status,
+    );
     try expectEqual(@as(u32, 0), board.host.reboots);
     _ = try board.host.reset();
     try board.firmwareIs("2.0.0", "ON_TRIAL");
@@ -54,7 +57,10 @@ test "a reboot that was asked for does not confirm a firmware" {
     try board.start();
     defer board.stop();
     var buffer: [8192]u8 = undefined;
-    try expectEqual(@as(u32, 202), board.post("/v1/firmware", empty_image.make(&buffer, .{ .version = "2.0.0" })).status);
+    try expectEqual(
+        @as(u32, 202),
+        board.post("/v1/firmware", empty_image.make(&buffer, .{ .version = "2.0.0" })).status,
+    );
     _ = try board.host.reset();
     try board.firmwareIs("2.0.0", "ON_TRIAL");
     try expectEqual(@as(u32, 202), board.host.ask("POST", "/v1/reboot", &.{}, "").status);
@@ -71,7 +77,11 @@ test "what cannot run here is refused before anything is erased" {
     const Case = struct { image: []const u8, status: u32, code: []const u8 };
     var storage: [6][8192]u8 = undefined;
     const cases = [_]Case{
-        .{ .image = empty_image.make(&storage[0], .{ .revision_min = 300, .revision_max = 399 }), .status = 422, .code = "FIRMWARE_REVISION" },
+        .{
+            .image = empty_image.make(&storage[0], .{ .revision_min = 300, .revision_max = 399 }),
+            .status = 422,
+            .code = "FIRMWARE_REVISION",
+        },
         .{ .image = empty_image.make(&storage[1], .{ .chip_id = 9 }), .status = 422, .code = "FIRMWARE_CHIP" },
         .{ .image = hosts.model[0..4000], .status = 422, .code = "NOT_AN_IMAGE" },
         .{ .image = "", .status = 422, .code = "NOT_AN_IMAGE" },
@@ -235,7 +245,13 @@ test "an update can be taken back, and only one is under way" {
     abi.events.fetch_end(board.host.core, board.host.fetch, .whole);
     const late = board.host.next;
     board.host.next += 1;
-    board.host.core.requestHead(late, "DELETE", "/v1/updates", board.host.client, &.{.{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) }});
+    board.host.core.requestHead(
+        late,
+        "DELETE",
+        "/v1/updates",
+        board.host.client,
+        &.{.{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) }},
+    );
     board.host.core.requestEnd(late);
     try expectProblem(board.host.reply(late), 409, "NO_UPDATE", null);
     board.host.pump();
@@ -271,7 +287,13 @@ test "a board that is given away fetches nothing for the owner it had, and does 
     abi.events.fetch_end(board.host.core, board.host.fetch, .whole);
     const release = board.host.next;
     board.host.next += 1;
-    board.host.core.requestHead(release, "DELETE", "/v1/claim", board.host.client, &.{.{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) }});
+    board.host.core.requestHead(
+        release,
+        "DELETE",
+        "/v1/claim",
+        board.host.client,
+        &.{.{ .name = .of("authorization"), .value = .of(board.host.token[0..board.host.token_len]) }},
+    );
     board.host.core.requestEnd(release);
     try expectEqual(@as(u32, 200), board.host.reply(release).status);
     board.host.pump();
@@ -285,8 +307,15 @@ test "a slot's largest model can be announced with its signature" {
     const digest = "\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\"";
     inline for (.{ .{ hosts.areas[1] + 96, 202 }, .{ hosts.areas[1] + 97, 422 } }) |case| {
         var body: [256]u8 = undefined;
-        const text = std.fmt.bufPrint(&body, "{{\"url\":\"http://h/\",\"bytes\":{d}," ++ digest ++ ",\"spread_s\":100}}", .{case[0]}) catch unreachable;
-        try expectEqual(@as(u32, case[1]), board.host.ask("POST", "/v1/updates/model", &.{ "content-type", "application/json" }, text).status);
+        const text = std.fmt.bufPrint(
+            &body,
+            "{{\"url\":\"http://h/\",\"bytes\":{d}," ++ digest ++ ",\"spread_s\":100}}",
+            .{case[0]},
+        ) catch unreachable;
+        try expectEqual(
+            @as(u32, case[1]),
+            board.host.ask("POST", "/v1/updates/model", &.{ "content-type", "application/json" }, text).status,
+        );
         if (case[1] == 202) _ = board.host.ask("DELETE", "/v1/updates", &.{}, "");
     }
 }
@@ -314,7 +343,12 @@ test "malformed announcements" {
         .{ .body = "{\"sha256\":\"00\"}", .field = "sha256" },
         .{ .body = "{\"spread_s\":-1}", .field = "spread_s" },
         .{ .body = "{\"activate\":1}", .field = "activate" },
-        .{ .body = "{\"url\":\"http://h/\",\"bytes\":5," ++ digest ++ ",\"slot\":\"nowhere\"}", .status = 404, .code = "SLOT_UNKNOWN", .field = "slot" },
+        .{
+            .body = "{\"url\":\"http://h/\",\"bytes\":5," ++ digest ++ ",\"slot\":\"nowhere\"}",
+            .status = 404,
+            .code = "SLOT_UNKNOWN",
+            .field = "slot",
+        },
         .{ .body = "{\"slot\":\"\"}", .field = "slot" },
         .{ .body = "{\"slot\":\"model_b\"}", .field = "", .target = "/v1/updates/firmware" },
     }) |case| {
@@ -322,6 +356,9 @@ test "malformed announcements" {
         errdefer std.debug.print("{s}\n", .{case.body});
         try expectProblem(reply, case.status, case.code, if (case.field.len > 0) case.field else null);
     }
-    try expectEqual(@as(u32, 404), board.host.ask("POST", "/v1/updates/other", &.{ "content-type", "application/json" }, "{}").status);
+    try expectEqual(
+        @as(u32, 404),
+        board.host.ask("POST", "/v1/updates/other", &.{ "content-type", "application/json" }, "{}").status,
+    );
     try board.stateIs("IDLE", null);
 }

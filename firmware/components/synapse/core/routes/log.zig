@@ -10,7 +10,12 @@ const ProblemError = @import("../wire/problem.zig").Error;
 const Request = @import("../request/route.zig").Request;
 const Route = @import("../request/device.zig").Route;
 
-pub const route: Route = .{ .method = .GET, .path = "/v1/log", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } } };
+pub const route: Route = .{
+    .method = .GET,
+    .path = "/v1/log",
+    .access = .read,
+    .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } },
+};
 
 fn report(device: *Device, request: Request, answer: *Answer, problem: *Problem) ProblemError!void {
     var least: LogLevel = .info;
@@ -18,13 +23,25 @@ fn report(device: *Device, request: Request, answer: *Answer, problem: *Problem)
         least = for (std.enums.values(LogLevel)) |level| {
             if (std.mem.eql(u8, text, level.name())) break level;
         } else {
-            return problem.fail(400, .QUERY_INVALID, "there is no such level", .{}, .{ .field = "level", .expected = "error, warn or info" });
+            return problem.fail(
+                400,
+                .QUERY_INVALID,
+                "there is no such level",
+                .{},
+                .{ .field = "level", .expected = "error, warn or info" },
+            );
         };
     }
     var after: u64 = 0;
     if (request.target.parameter("after")) |text| {
         after = http.decimal(text) orelse {
-            return problem.fail(400, .QUERY_INVALID, "the sequence number is not one", .{}, .{ .field = "after", .expected = "1 to 15 decimal digits: the \"next\" of an earlier answer" });
+            return problem.fail(
+                400,
+                .QUERY_INVALID,
+                "the sequence number is not one",
+                .{},
+                .{ .field = "after", .expected = "1 to 15 decimal digits: the \"next\" of an earlier answer" },
+            );
         };
     }
     const ring = device.log_ring;

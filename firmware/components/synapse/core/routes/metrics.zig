@@ -20,14 +20,22 @@ fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemErro
     for (&device.metrics.requests, 0..) |*counts, index| {
         const method, const path = nameOf(device, index) orelse continue;
         for (counts, metrics.statuses) |count, status| {
-            if (count > 0) line(answer, "synapse_requests_total{{method=\"{s}\",route=\"{s}\",status=\"{d}\"}} {d}\n", .{ method, path, status, count });
+            if (count > 0) line(
+                answer,
+                "synapse_requests_total{{method=\"{s}\",route=\"{s}\",status=\"{d}\"}} {d}\n",
+                .{ method, path, status, count },
+            );
         }
     }
     family(answer, "synapse_requests_abandoned_total", "counter", "Requests whose client left before the answer.");
     line(answer, "synapse_requests_abandoned_total {d}\n", .{device.metrics.abandoned});
     family(answer, "synapse_inference_seconds", "histogram", "Time on the worker of an answered request.");
     for (&device.metrics.inference, 0..) |*histogram, index| {
-        if (index < device.routes.len and histogram.count() > 0) writeHistogram(answer, device.routes[index].path, histogram);
+        if (index < device.routes.len and histogram.count() > 0) writeHistogram(
+            answer,
+            device.routes[index].path,
+            histogram,
+        );
     }
     family(answer, "synapse_queue_depth", "gauge", "Inference requests in progress, the running one included.");
     line(answer, "synapse_queue_depth {d}\n", .{device.queueDepth()});
@@ -38,7 +46,10 @@ fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemErro
     region(answer, "slow", &device.memory.slow);
     if (device.storage != null) {
         family(answer, "synapse_flash_operations_total", "counter", "Erased sectors and writes of the flash areas.");
-        for ([_]struct { []const u8, u32 }{ .{ "erase", device.metrics.flash_erases }, .{ "write", device.metrics.flash_writes } }) |operation| {
+        for ([_]struct { []const u8, u32 }{ .{
+            "erase",
+            device.metrics.flash_erases,
+        }, .{ "write", device.metrics.flash_writes } }) |operation| {
             line(answer, "synapse_flash_operations_total{{operation=\"{s}\"}} {d}\n", .{ operation[0], operation[1] });
         }
         family(answer, "synapse_flash_failures_total", "counter", "Flash operations that failed.");
@@ -49,7 +60,12 @@ fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemErro
     line(answer, "synapse_mqtt_connected {d}\n", .{@intFromBool(device.broker.connected)});
     family(answer, "synapse_mqtt_connects_total", "counter", "Connections to a broker.");
     line(answer, "synapse_mqtt_connects_total {d}\n", .{mqtt.connects});
-    family(answer, "synapse_mqtt_messages_total", "counter", "Messages by what became of them: commands received, of those duplicate or refused; published, or lost for want of room.");
+    family(
+        answer,
+        "synapse_mqtt_messages_total",
+        "counter",
+        "Messages by what became of them: commands received, of those duplicate or refused; published, or lost for want of room.",
+    );
     inline for (.{ "received", "duplicates", "refused", "published", "lost" }) |kind| {
         line(answer, "synapse_mqtt_messages_total{{kind=\"{s}\"}} {d}\n", .{ kind, @field(mqtt, kind) });
     }
@@ -57,8 +73,17 @@ fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemErro
     line(answer, "synapse_uptime_seconds ", .{});
     seconds(answer, device.now() -| device.started_us);
     line(answer, "\n", .{});
-    family(answer, "synapse_resets_total", "counter", "Resets since the board was first powered, with the reason of the last.");
-    line(answer, "synapse_resets_total{{last_reason=\"{s}\"}} {d}\n", .{ device.resetReason(), device.config.reset_count });
+    family(
+        answer,
+        "synapse_resets_total",
+        "counter",
+        "Resets since the board was first powered, with the reason of the last.",
+    );
+    line(
+        answer,
+        "synapse_resets_total{{last_reason=\"{s}\"}} {d}\n",
+        .{ device.resetReason(), device.config.reset_count },
+    );
     family(answer, "synapse_log_lines_total", "counter", "Lines written to the log.");
     line(answer, "synapse_log_lines_total {d}\n", .{device.log_ring.written});
     answer.end();

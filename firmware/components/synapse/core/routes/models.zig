@@ -15,8 +15,18 @@ const Storage = @import("../board/storage.zig").Storage;
 const SlotIndex = @import("../board/storage.zig").SlotIndex;
 const slot_count = @import("../board/storage.zig").slot_count;
 
-pub const route: Route = .{ .method = .GET, .path = "/v1/models", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = list } } };
-pub const slot_route: Route = .{ .method = .GET, .path = "/v1/models/*", .access = .read, .kind = .{ .immediate = .{ .offers = &media_types, .answer = one } } };
+pub const route: Route = .{
+    .method = .GET,
+    .path = "/v1/models",
+    .access = .read,
+    .kind = .{ .immediate = .{ .offers = &media_types, .answer = list } },
+};
+pub const slot_route: Route = .{
+    .method = .GET,
+    .path = "/v1/models/*",
+    .access = .read,
+    .kind = .{ .immediate = .{ .offers = &media_types, .answer = one } },
+};
 
 fn list(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemError!void {
     answer.begin(200);
@@ -58,7 +68,13 @@ pub fn find(device: *const Device, name: []const u8, problem: *Problem) ProblemE
 }
 
 pub fn withoutFlash(problem: *Problem) ProblemError {
-    return problem.fail(409, .NO_FLASH, "the board has no flash for models", .{}, .{ .expected = "a board with model partitions" });
+    return problem.fail(
+        409,
+        .NO_FLASH,
+        "the board has no flash for models",
+        .{},
+        .{ .expected = "a board with model partitions" },
+    );
 }
 
 /// The key `slots`: a short description of each.
@@ -111,7 +127,10 @@ pub fn describe(device: *const Device, slot: SlotIndex, answer: *Answer) void {
     answer.field("slot", device.active.slot.slice());
     answer.field("state", if (model == null) "BROKEN" else "VALID");
     answer.fieldBoolean("active", model != null);
-    if (model) |open| describeModel(open, answer) else answer.field("detail", std.mem.sliceTo(&device.active.load_error.message, 0));
+    if (model) |open| describeModel(open, answer) else answer.field(
+        "detail",
+        std.mem.sliceTo(&device.active.load_error.message, 0),
+    );
 }
 
 /// Why a slot's model is not run, or was not.
@@ -205,14 +224,24 @@ fn details(model: *const Model, answer: *Answer) void {
         answer.arrayBegin();
         for (0..entry.input_count) |port| {
             var info: runtime.PortInfo = .{};
-            if (runtime.syn_model_get_input(model.handle, index, @intCast(port), &info) == runtime.ok) describePort(answer, &info);
+            if (runtime.syn_model_get_input(
+                model.handle,
+                index,
+                @intCast(port),
+                &info,
+            ) == runtime.ok) describePort(answer, &info);
         }
         answer.arrayEnd();
         answer.key("outputs");
         answer.arrayBegin();
         for (0..entry.output_count) |port| {
             var info: runtime.PortInfo = .{};
-            if (runtime.syn_model_get_output(model.handle, index, @intCast(port), &info) == runtime.ok) describePort(answer, &info);
+            if (runtime.syn_model_get_output(
+                model.handle,
+                index,
+                @intCast(port),
+                &info,
+            ) == runtime.ok) describePort(answer, &info);
         }
         answer.arrayEnd();
         answer.objectEnd();
@@ -237,7 +266,8 @@ fn view(data: ?[*]const u8, bytes: u32) []const u8 {
     return (data orelse return "")[0..bytes];
 }
 
-/// The pack's meta map in the answer's own format. It was checked when the model was opened; anything else ends it early.
+/// The pack's meta map in the answer's own format. It was checked when the model was opened; anything else ends it
+/// early.
 fn transcode(answer: *Answer, meta: []const u8) void {
     if (meta.len == 0) return answer.nothing();
     var cbor: CborTokens = .init(@constCast(meta));
@@ -266,7 +296,8 @@ fn transcode(answer: *Answer, meta: []const u8) void {
                 continue;
             } else answer.text(text),
             .bytes => |bytes| answer.blob(bytes),
-            .number => |number| if (number >= 0 and number < 9e15 and @floor(number) == number) answer.unsigned(@intFromFloat(number)) else answer.double(number),
+            .number => |number| if (number >= 0 and number < 9e15 and
+                @floor(number) == number) answer.unsigned(@intFromFloat(number)) else answer.double(number),
             .decimal => unreachable, // JSON's alone.
             .boolean => |value| answer.boolean(value),
             .null => answer.nothing(),

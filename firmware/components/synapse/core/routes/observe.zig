@@ -1,6 +1,6 @@
-//! POST /v1/observe: one frame of a named stream and the action taken since the frame before; how surprising the frame is, out.
-//! Surprise is the Euclidean distance between the latent that the model predicted from the stream's last frames and actions, and the
-//! latent that came.
+//! POST /v1/observe: one frame of a named stream and the action taken since the frame before; how surprising the frame
+//! is, out. Surprise is the Euclidean distance between the latent that the model predicted from the stream's last
+//! frames and actions, and the latent that came.
 const std = @import("std");
 const Answer = @import("../request/answer.zig").Answer;
 const Body = @import("../wire/body.zig").Body;
@@ -76,7 +76,12 @@ fn streamName(body: *Body) ProblemError!streams.Name {
     const valid = text.len >= 1 and text.len <= limits.stream_name_bytes_max and for (text) |byte| {
         if (!std.ascii.isAlphanumeric(byte) and std.mem.indexOfScalar(u8, "._-", byte) == null) break false;
     } else true;
-    if (!valid) return body.failExpecting("1 to {d} letters, digits, dots, dashes and underscores", .{limits.stream_name_bytes_max}, "this is no name of a stream", .{});
+    if (!valid) return body.failExpecting(
+        "1 to {d} letters, digits, dots, dashes and underscores",
+        .{limits.stream_name_bytes_max},
+        "this is no name of a stream",
+        .{},
+    );
     var name: streams.Name = .{};
     name.append(text);
     return name;
@@ -99,13 +104,28 @@ fn step(device: *Device, exchange: *Exchange) bool {
     const open = isStranger(exchange.right);
     const stream = device.active.streams.get(&observation.name, open) orelse {
         if (device.active.streams.placeFor(open) != null) return true;
-        exchange.problem = Problem.init(503, .STREAMS_FULL, "all streams that the board has room for are its owner's", .{}, .{ .expected = "the owner's token" });
+        exchange.problem = Problem.init(
+            503,
+            .STREAMS_FULL,
+            "all streams that the board has room for are its owner's",
+            .{},
+            .{ .expected = "the owner's token" },
+        );
         exchange.refused = true;
         return true;
     };
     if (observation.restart) return true;
     if (!observation.has_action) {
-        exchange.problem = Problem.init(422, .BODY_INVALID, "the stream has {d} frames, so the action taken since the last one is needed", .{stream.frames}, .{ .field = "action", .expected = .{ "{d} numbers, or \"reset\": true for a first frame", .{predictor.action_elements} } });
+        exchange.problem = Problem.init(
+            422,
+            .BODY_INVALID,
+            "the stream has {d} frames, so the action taken since the last one is needed",
+            .{stream.frames},
+            .{
+                .field = "action",
+                .expected = .{ "{d} numbers, or \"reset\": true for a first frame", .{predictor.action_elements} },
+            },
+        );
         exchange.refused = true;
         return true;
     }
@@ -113,7 +133,13 @@ fn step(device: *Device, exchange: *Exchange) bool {
     @memcpy(action, exchange.actions[0..action.len]);
     if (stream.rows < predictor.history_min) return true;
     const predicted = exchange.result(1, latent.len);
-    if (!model.runPredict(&device.requests.turn, stream.rows, stream.latents[0 .. stream.rows * latent.len], stream.actions[0 .. stream.rows * action.len], predicted)) return false;
+    if (!model.runPredict(
+        &device.requests.turn,
+        stream.rows,
+        stream.latents[0 .. stream.rows * latent.len],
+        stream.actions[0 .. stream.rows * action.len],
+        predicted,
+    )) return false;
     observation.latents = 2;
     observation.surprise = streams.distance(predicted, latent);
     observation.z_score = stream.surprise.zScore(observation.surprise.?);
@@ -124,7 +150,12 @@ fn step(device: *Device, exchange: *Exchange) bool {
 fn settle(device: *Device, exchange: *Exchange) void {
     const predictor = &device.active.model.?.predict.?;
     const observation = exchange.own(State);
-    const stream = device.active.streams.find(observation.name, isStranger(exchange.right), observation.restart, &observation.evicted);
+    const stream = device.active.streams.find(
+        observation.name,
+        isStranger(exchange.right),
+        observation.restart,
+        &observation.evicted,
+    );
     if (observation.surprise) |surprise| stream.surprise.add(surprise);
     stream.append(exchange.result(0, predictor.latent_elements), predictor);
     observation.frame = stream.frames;
@@ -165,7 +196,12 @@ fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     if (observation.evicted.len > 0) answer.text(observation.evicted.slice()) else answer.nothing();
     answer.key("latent");
     answer.latent(exchange.result(0, device.active.model.?.predict.?.latent_elements));
-    if (observation.has_action) reply.actionWarnings(device, exchange.actions[0..device.active.model.?.predict.?.action_elements], .action, answer);
+    if (observation.has_action) reply.actionWarnings(
+        device,
+        exchange.actions[0..device.active.model.?.predict.?.action_elements],
+        .action,
+        answer,
+    );
     reply.modelAndTiming(device, exchange, answer);
     answer.objectEnd();
     answer.end();

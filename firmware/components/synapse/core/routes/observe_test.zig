@@ -27,7 +27,16 @@ fn observe(host: *Host, stream: []const u8, step: usize, extra: []const u8) !Par
     var latent: [256]u8 = undefined;
     var action: [64]u8 = undefined;
     var body: [512]u8 = undefined;
-    const text = try std.fmt.bufPrint(&body, "{{\"stream\":\"{s}\",\"latent\":{s},\"action\":{s}{s}}}", .{ stream, frameText(&latent, step, hosts.latent_elements), frameText(&action, step, hosts.action_elements), extra });
+    const text = try std.fmt.bufPrint(
+        &body,
+        "{{\"stream\":\"{s}\",\"latent\":{s},\"action\":{s}{s}}}",
+        .{
+            stream,
+            frameText(&latent, step, hosts.latent_elements),
+            frameText(&action, step, hosts.action_elements),
+            extra,
+        },
+    );
     const reply = host.json("/v1/observe", text);
     errdefer std.debug.print("{s}\n", .{reply.body.items});
     try expectEqual(@as(u32, 200), reply.status);
@@ -56,11 +65,22 @@ test "surprise is the distance to what predict says, over the last frames and ac
         defer body.deinit();
         var text: [256]u8 = undefined;
         try body.writer.writeAll("{\"history\":[");
-        for (first..step) |i| try body.writer.print("{s}{s}", .{ if (i == first) "" else ",", frameText(&text, i, hosts.latent_elements) });
+        for (first..step) |i| try body.writer.print(
+            "{s}{s}",
+            .{ if (i == first) "" else ",", frameText(&text, i, hosts.latent_elements) },
+        );
         try body.writer.writeAll("],\"actions\":[");
-        for (first..step) |i| try body.writer.print("{s}{s}", .{ if (i == first) "" else ",", frameText(&text, i + 1, hosts.action_elements) });
+        for (first..step) |i| try body.writer.print(
+            "{s}{s}",
+            .{ if (i == first) "" else ",", frameText(&text, i + 1, hosts.action_elements) },
+        );
         try body.writer.writeAll("]}");
-        const predicted = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, host.json("/v1/predict", body.written()).body.items, .{});
+        const predicted = try std.json.parseFromSlice(
+            std.json.Value,
+            std.testing.allocator,
+            host.json("/v1/predict", body.written()).body.items,
+            .{},
+        );
         defer predicted.deinit();
         var squares: f64 = 0;
         for (predicted.value.object.get("latent").?.array.items, answer.get("latent").?.array.items) |p, z| squares += (number(p) - number(z)) * (number(p) - number(z));
@@ -104,7 +124,11 @@ test "a later frame needs its action, and a refused one changes nothing" {
     defer host.stop();
     var latent: [256]u8 = undefined;
     var text: [512]u8 = undefined;
-    const body = try std.fmt.bufPrint(&text, "{{\"stream\":\"a\",\"latent\":{s}}}", .{frameText(&latent, 0, hosts.latent_elements)});
+    const body = try std.fmt.bufPrint(
+        &text,
+        "{{\"stream\":\"a\",\"latent\":{s}}}",
+        .{frameText(&latent, 0, hosts.latent_elements)},
+    );
     try expectEqual(@as(u32, 200), host.json("/v1/observe", body).status);
     const refused = host.json("/v1/observe", body);
     try expectEqual(@as(u32, 422), refused.status);
@@ -130,7 +154,14 @@ test "a client that leaves before its answer has observed nothing" {
         var action: [64]u8 = undefined;
         var text: [512]u8 = undefined;
         const left = host.head("POST", "/v1/observe", "application/json", "");
-        host.core.bodyChunk(left, try std.fmt.bufPrint(&text, "{s},\"latent\":{s},\"action\":{s}}}", .{ start, frameText(&latent, 1, hosts.latent_elements), frameText(&action, 1, hosts.action_elements) }));
+        host.core.bodyChunk(
+            left,
+            try std.fmt.bufPrint(
+                &text,
+                "{s},\"latent\":{s},\"action\":{s}}}",
+                .{ start, frameText(&latent, 1, hosts.latent_elements), frameText(&action, 1, hosts.action_elements) },
+            ),
+        );
         host.core.requestEnd(left);
         // It leaves while the worker is in the last run.
         host.core.work();

@@ -35,7 +35,9 @@ pub const Document = struct {
 
     pub fn documents(found: Value, status: u32) bool {
         var buffer: [8]u8 = undefined;
-        return found.object.get("responses").?.object.contains(std.fmt.bufPrint(&buffer, "{d}", .{status}) catch unreachable);
+        return found.object.get("responses").?.object.contains(
+            std.fmt.bufPrint(&buffer, "{d}", .{status}) catch unreachable,
+        );
     }
 };
 
@@ -62,13 +64,27 @@ test "every route is documented, with its media types and statuses" {
         var answered: Value = undefined;
         for (success) |status| {
             var digits: [8]u8 = undefined;
-            answered = (responses.object.get(std.fmt.bufPrint(&digits, "{d}", .{status}) catch unreachable) orelse return error.Undocumented).object.get("content").?;
+            answered = (responses.object.get(
+                std.fmt.bufPrint(&digits, "{d}", .{status}) catch unreachable,
+            ) orelse return error.Undocumented).object.get("content").?;
         }
-        if (route.access != .public) for ([_]u32{ 401, 403, 429 }) |status| try expect(Document.documents(operation, status));
+        if (route.access != .public) for ([_]u32{ 401, 403, 429 }) |status| try expect(
+            Document.documents(operation, status),
+        );
         switch (route.kind) {
             .task => |task| {
                 try sameTypes(answered, task.offers);
-                for ([_]u32{ 400, 406, 408, 409, 414, 415, 422, 500, 503 }) |status| try expect(Document.documents(operation, status));
+                for ([_]u32{
+                    400,
+                    406,
+                    408,
+                    409,
+                    414,
+                    415,
+                    422,
+                    500,
+                    503,
+                }) |status| try expect(Document.documents(operation, status));
                 try std.testing.expectEqual(task.accepts.len > 0, operation.object.get("requestBody") != null);
             },
             .immediate => |immediate| {
@@ -77,7 +93,18 @@ test "every route is documented, with its media types and statuses" {
             },
             .inference => |inference| {
                 try sameTypes(answered, inference.offers);
-                for ([_]u32{ 400, 406, 408, 409, 413, 414, 415, 422, 500, 503 }) |status| try expect(Document.documents(operation, status));
+                for ([_]u32{
+                    400,
+                    406,
+                    408,
+                    409,
+                    413,
+                    414,
+                    415,
+                    422,
+                    500,
+                    503,
+                }) |status| try expect(Document.documents(operation, status));
                 const body = operation.object.get("requestBody");
                 try std.testing.expectEqual(inference.accepts.len > 0, body != null);
                 if (body == null) continue;
@@ -98,7 +125,11 @@ test "everything documented is a route" {
             errdefer std.debug.print("{s} {s}\n", .{ method, path });
             var buffer: [128]u8 = undefined;
             var upper: [8]u8 = undefined;
-            try expect(match.find(&routes.table, std.ascii.upperString(&upper, method), patternOf(path, &buffer)) == .found);
+            try expect(match.find(
+                &routes.table,
+                std.ascii.upperString(&upper, method),
+                patternOf(path, &buffer),
+            ) == .found);
             count += 1;
         }
     }

@@ -9,8 +9,8 @@ const Asset = @import("asset.zig").Asset;
 
 const page: Asset = .initCompressed("text/html; charset=utf-8", @embedFile("page_html_gz"));
 
-/// The page needs itself and the board, nothing else: no other origin can be loaded, called or framed, and no script or style runs but the
-/// page's own, whose digests the page's build has written down.
+/// The page needs itself and the board, nothing else: no other origin can be loaded, called or framed, and no script or
+/// style runs but the page's own, whose digests the page's build has written down.
 const policy = @embedFile("page_policy");
 
 pub const route: Route = .{ .method = .GET, .path = "/", .access = .public, .kind = .{ .immediate = .{

@@ -1,4 +1,5 @@
-//! Pictures as clients send them: as a whole body, in a form, in an object; and what is refused before anybody decodes it.
+//! Pictures as clients send them: as a whole body, in a form, in an object; and what is refused before anybody decodes
+//! it.
 const std = @import("std");
 const limits = @import("../limits.zig");
 const hosts = @import("../test_host.zig");
@@ -41,7 +42,10 @@ test "a picture in every form, by every name of its type" {
         try std.testing.expectEqual(@as(u32, 200), reply.status);
     }
     // The same, at a target in absolute form.
-    try std.testing.expectEqual(@as(u32, 200), host.send("POST", "http://board:8080/v1/encode?latent=base64", form_type, "", form("image/jpeg", jpeg)).status);
+    try std.testing.expectEqual(
+        @as(u32, 200),
+        host.send("POST", "http://board:8080/v1/encode?latent=base64", form_type, "", form("image/jpeg", jpeg)).status,
+    );
 }
 
 const Case = struct {
@@ -69,18 +73,56 @@ test "pictures that are none, or too large, or not alone" {
     const base64 = std.base64.standard.Encoder.encode(&encoded, long_png);
     var bodies: [3][512]u8 = undefined;
     const object = try std.fmt.bufPrint(&bodies[0], "{{\"image\":\"{s}\",\"type\":\"image/png\"}}", .{base64});
-    const observed = try std.fmt.bufPrint(&bodies[1], "{{\"stream\":\"a\",\"image\":\"{s}\",\"type\":\"image/png\"}}", .{base64});
-    const goal = try std.fmt.bufPrint(&bodies[2], "{{\"goal\":{{\"image\":\"{s}\",\"type\":\"image/png\"}},\"start\":{{\"latent\":{s}}}}}", .{ base64, latent });
+    const observed = try std.fmt.bufPrint(
+        &bodies[1],
+        "{{\"stream\":\"a\",\"image\":\"{s}\",\"type\":\"image/png\"}}",
+        .{base64},
+    );
+    const goal = try std.fmt.bufPrint(
+        &bodies[2],
+        "{{\"goal\":{{\"image\":\"{s}\",\"type\":\"image/png\"}},\"start\":{{\"latent\":{s}}}}}",
+        .{ base64, latent },
+    );
     for ([_]Case{
         .{ .content_type = "image/png", .body = long_png, .code = "IMAGE_TOO_LARGE", .field = "" },
         .{ .content_type = "image/jpeg", .body = large_jpeg, .code = "IMAGE_TOO_LARGE", .field = "" },
         .{ .body = form("image/png", long_png), .code = "IMAGE_TOO_LARGE", .field = "form" },
         .{ .content_type = "application/json", .body = object, .code = "IMAGE_TOO_LARGE", .field = "image" },
-        .{ .target = "/v1/observe", .content_type = "application/json", .body = observed, .code = "IMAGE_TOO_LARGE", .field = "image" },
-        .{ .target = "/v1/plan", .content_type = "application/json", .body = goal, .code = "IMAGE_TOO_LARGE", .field = "goal.image" },
-        .{ .content_type = "multipart/form-data", .body = form("image/jpeg", jpeg), .status = 400, .code = "BODY_MALFORMED", .field = "content-type" },
-        .{ .content_type = "multipart/form-data; boundary=\"", .body = form("image/jpeg", jpeg), .status = 400, .code = "BODY_MALFORMED", .field = "content-type" },
-        .{ .content_type = "multipart/form-data; boundary=other", .body = form("image/jpeg", jpeg), .status = 400, .code = "BODY_MALFORMED", .field = "form" },
+        .{
+            .target = "/v1/observe",
+            .content_type = "application/json",
+            .body = observed,
+            .code = "IMAGE_TOO_LARGE",
+            .field = "image",
+        },
+        .{
+            .target = "/v1/plan",
+            .content_type = "application/json",
+            .body = goal,
+            .code = "IMAGE_TOO_LARGE",
+            .field = "goal.image",
+        },
+        .{
+            .content_type = "multipart/form-data",
+            .body = form("image/jpeg", jpeg),
+            .status = 400,
+            .code = "BODY_MALFORMED",
+            .field = "content-type",
+        },
+        .{
+            .content_type = "multipart/form-data; boundary=\"",
+            .body = form("image/jpeg", jpeg),
+            .status = 400,
+            .code = "BODY_MALFORMED",
+            .field = "content-type",
+        },
+        .{
+            .content_type = "multipart/form-data; boundary=other",
+            .body = form("image/jpeg", jpeg),
+            .status = 400,
+            .code = "BODY_MALFORMED",
+            .field = "form",
+        },
         .{ .body = "", .status = 400, .code = "BODY_MALFORMED", .field = "form" },
         .{ .body = "--b-1--", .code = "BODY_INVALID", .field = "form" },
         .{ .body = form("image/jpeg", ""), .code = "BODY_INVALID", .field = "form" },
@@ -89,9 +131,20 @@ test "pictures that are none, or too large, or not alone" {
         .{ .body = form(form_type, "{}"), .code = "IMAGE_TYPE", .field = "form" },
         .{ .body = form("image/png", jpeg), .code = "IMAGE_UNREADABLE", .field = "form" },
         .{ .body = form("application/octet-stream", "short"), .code = "IMAGE_SIZE", .field = "form" },
-        .{ .content_type = "application/json", .body = "{\"image\":\"/9j/\",\"type\":\"multipart/form-data\"}", .code = "IMAGE_TYPE", .field = "type" },
+        .{
+            .content_type = "application/json",
+            .body = "{\"image\":\"/9j/\",\"type\":\"multipart/form-data\"}",
+            .code = "IMAGE_TYPE",
+            .field = "type",
+        },
         // Only this route takes forms.
-        .{ .target = "/v1/predict", .body = form("image/jpeg", jpeg), .status = 415, .code = "CONTENT_TYPE", .field = "content-type" },
+        .{
+            .target = "/v1/predict",
+            .body = form("image/jpeg", jpeg),
+            .status = 415,
+            .code = "CONTENT_TYPE",
+            .field = "content-type",
+        },
     }) |case| {
         errdefer std.debug.print("{s} {s}: {s}\n", .{ case.target, case.content_type, case.body });
         const reply = host.send("POST", case.target, case.content_type, "", case.body);
@@ -100,7 +153,10 @@ test "pictures that are none, or too large, or not alone" {
         const problem = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, reply.body.items, .{});
         defer problem.deinit();
         try std.testing.expectEqualStrings(case.code, problem.value.object.get("code").?.string);
-        try std.testing.expectEqualStrings(case.field, if (problem.value.object.get("field")) |field| field.string else "");
+        try std.testing.expectEqualStrings(
+            case.field,
+            if (problem.value.object.get("field")) |field| field.string else "",
+        );
         try std.testing.expect(problem.value.object.get("expected").?.string.len > 0);
     }
     try std.testing.expectEqual(@as(u32, 0), host.device.inProgress());

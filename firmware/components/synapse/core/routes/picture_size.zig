@@ -1,4 +1,5 @@
-//! How many pixels a JPEG or PNG says that it has, read from its head: what is too large is refused before anything is decoded.
+//! How many pixels a JPEG or PNG says that it has, read from its head: what is too large is refused before anything is
+//! decoded.
 const std = @import("std");
 const BodyType = @import("../wire/body_type.zig").BodyType;
 const limits = @import("../limits.zig");
@@ -9,7 +10,8 @@ pub const Size = struct {
 
     /// Whether boards decode pictures of this size.
     pub fn fits(size: Size) bool {
-        return size.width <= limits.image_side_max and size.height <= limits.image_side_max and @as(u64, size.width) * size.height <= limits.image_pixels_max;
+        return size.width <= limits.image_side_max and size.height <= limits.image_side_max and
+            @as(u64, size.width) * size.height <= limits.image_pixels_max;
     }
 };
 
@@ -28,7 +30,8 @@ fn ofPng(bytes: []const u8) ?Size {
     return .{ .width = std.mem.readInt(u32, bytes[16..20], .big), .height = std.mem.readInt(u32, bytes[20..24], .big) };
 }
 
-/// The first frame header (ITU T.81 section B.2.2), behind segments of any kind. As decoders do, what is between two segments is passed over.
+/// The first frame header (ITU T.81 section B.2.2), behind segments of any kind. As decoders do, what is between two
+/// segments is passed over.
 fn ofJpeg(bytes: []const u8) ?Size {
     var at: usize = 2;
     while (true) {
@@ -60,7 +63,8 @@ test "sizes of JPEG and PNG" {
     const png = "\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x0f\x42\x40\x08\x02";
     try expectEqual(Size{ .width = 1, .height = 1_000_000 }, of(png, .png).?);
     try std.testing.expect(!of(png, .png).?.fits());
-    // A thumbnail's frame within a segment, bytes that belong to nothing, repeated 0xff, a restart marker: none of them is the frame.
+    // A thumbnail's frame within a segment, bytes that belong to nothing, repeated 0xff, a restart marker: none of them
+    // is the frame.
     const frame = "\xff\xc2\x00\x11\x08\x01\x02\x03\x04\x03";
     const jpeg = "\xff\xd8\xff\xe1\x00\x0c" ++ "\xff\xd8\xff\xc0\x00\x11\x08\x00\x01\x00" ++ "junk\x00" ++ "\xff\xff\xff\xd0" ++ "\xff\xc4\x00\x04ab" ++ frame;
     try expectEqual(Size{ .width = 0x304, .height = 0x102 }, of(jpeg, .jpeg).?);
@@ -71,6 +75,15 @@ test "sizes of JPEG and PNG" {
 }
 
 test "what fits: each side, and the area" {
-    for ([_]Size{ .{ .width = limits.image_side_max, .height = 1 }, .{ .width = 1, .height = limits.image_side_max }, .{ .width = 10_000, .height = 5_000 } }) |size| try std.testing.expect(size.fits());
-    for ([_]Size{ .{ .width = limits.image_side_max + 1, .height = 1 }, .{ .width = 1, .height = limits.image_side_max + 1 }, .{ .width = 10_000, .height = 5_001 }, .{ .width = 0xffff_ffff, .height = 0xffff_ffff } }) |size| try std.testing.expect(!size.fits());
+    for ([_]Size{
+        .{ .width = limits.image_side_max, .height = 1 },
+        .{ .width = 1, .height = limits.image_side_max },
+        .{ .width = 10_000, .height = 5_000 },
+    }) |size| try std.testing.expect(size.fits());
+    for ([_]Size{
+        .{ .width = limits.image_side_max + 1, .height = 1 },
+        .{ .width = 1, .height = limits.image_side_max + 1 },
+        .{ .width = 10_000, .height = 5_001 },
+        .{ .width = 0xffff_ffff, .height = 0xffff_ffff },
+    }) |size| try std.testing.expect(!size.fits());
 }

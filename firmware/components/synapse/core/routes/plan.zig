@@ -1,6 +1,7 @@
-//! POST /v1/plan: a start and a goal in; the actions that lead from one to the other, as far as the model can imagine, out. The
-//! cross-entropy method of cem.zig over rollouts of the predictor; cost is the squared distance between the last predicted latent and the
-//! goal's. Deterministic: the same request with the same seed has the same answer on every build. Progress as server-sent events.
+//! POST /v1/plan: a start and a goal in; the actions that lead from one to the other, as far as the model can imagine,
+//! out. The cross-entropy method of cem.zig over rollouts of the predictor; cost is the squared distance between the
+//! last predicted latent and the goal's. Deterministic: the same request with the same seed has the same answer on
+//! every build. Progress as server-sent events.
 const std = @import("std");
 const ActionSpace = @import("../model/action_space.zig").ActionSpace;
 const Answer = @import("../request/answer.zig").Answer;
@@ -93,15 +94,42 @@ fn checkBudget(exchange: *Exchange, predictor: *const Predict) ProblemError!void
     const plan = exchange.own(State);
     const budget = plan.budget;
     if (budget.elites > budget.samples) {
-        return exchange.problem.fail(422, .BODY_INVALID, "{d} elites of {d} samples", .{ budget.elites, budget.samples }, .{ .field = "budget.elites", .expected = "at most as many elites as samples" });
+        return exchange.problem.fail(
+            422,
+            .BODY_INVALID,
+            "{d} elites of {d} samples",
+            .{ budget.elites, budget.samples },
+            .{ .field = "budget.elites", .expected = "at most as many elites as samples" },
+        );
     }
     const asked = predictions(exchange);
     if (asked > limits.plan_predictions_max) {
-        return exchange.problem.fail(422, .BODY_INVALID, "the budget is {d} predictions", .{asked}, .{ .field = "budget", .expected = .{ "samples * iterations * horizon of at most {d}", .{limits.plan_predictions_max} } });
+        return exchange.problem.fail(
+            422,
+            .BODY_INVALID,
+            "the budget is {d} predictions",
+            .{asked},
+            .{
+                .field = "budget",
+                .expected = .{ "samples * iterations * horizon of at most {d}", .{limits.plan_predictions_max} },
+            },
+        );
     }
     const needed = 4 * memoryElements(plan, predictor);
     if (needed > exchange.buffer.len) {
-        return exchange.problem.fail(422, .BODY_INVALID, "the plan needs {d} bytes", .{needed}, .{ .field = "budget", .expected = .{ "fewer elites or a nearer horizon: the board has {d} bytes for a request", .{exchange.buffer.len} } });
+        return exchange.problem.fail(
+            422,
+            .BODY_INVALID,
+            "the plan needs {d} bytes",
+            .{needed},
+            .{
+                .field = "budget",
+                .expected = .{
+                    "fewer elites or a nearer horizon: the board has {d} bytes for a request",
+                    .{exchange.buffer.len},
+                },
+            },
+        );
     }
 }
 
@@ -121,11 +149,19 @@ fn step(device: *Device, exchange: *Exchange) bool {
     const width = model.predict.?.latent_elements;
     switch (plan.stage) {
         .start => {
-            if (exchange.pictures[0].given and !model.runEncode(&device.requests.turn, exchange.pictures[0].pixels, exchange.latents[0..width])) return false;
+            if (exchange.pictures[0].given and !model.runEncode(
+                &device.requests.turn,
+                exchange.pictures[0].pixels,
+                exchange.latents[0..width],
+            )) return false;
             plan.stage = .goal;
         },
         .goal => {
-            if (exchange.pictures[1].given and !model.runEncode(&device.requests.turn, exchange.pictures[1].pixels, exchange.latents[width..][0..width])) return false;
+            if (exchange.pictures[1].given and !model.runEncode(
+                &device.requests.turn,
+                exchange.pictures[1].pixels,
+                exchange.latents[width..][0..width],
+            )) return false;
             // From here on the body, and a picture in its place, are needed no more.
             begin(exchange, &model.predict.?, &model.actions);
             plan.stage = .search;
@@ -150,11 +186,18 @@ fn begin(exchange: *Exchange, predictor: *const Predict, space: *const ActionSpa
     const rows = plan.horizon + 1;
     const values = exchange.result(0, memoryElements(plan, predictor));
     plan.trajectory = values[0 .. rows * predictor.latent_elements];
-    plan.cem = .init(plan.seed, plan.budget, values[plan.trajectory.len..], plan.horizon * predictor.action_elements, space);
+    plan.cem = .init(
+        plan.seed,
+        plan.budget,
+        values[plan.trajectory.len..],
+        plan.horizon * predictor.action_elements,
+        space,
+    );
     @memcpy(plan.trajectory[0..predictor.latent_elements], exchange.latents[0..predictor.latent_elements]);
 }
 
-/// One step of the candidate's rollout, from as many rows as the history holds, or a part of it; true, with the cost known, after the last.
+/// One step of the candidate's rollout, from as many rows as the history holds, or a part of it; true, with the cost
+/// known, after the last.
 fn predictNext(device: *Device, exchange: *Exchange) bool {
     const model = &device.active.model.?;
     const plan = exchange.own(State);

@@ -65,7 +65,10 @@ test "a plan's latents are the rollout of its actions, its cost their distance t
     const again = try parse(host.json("/v1/plan", request).body.items);
     defer again.deinit();
     try expectEqual(number(plan.get("cost").?), number(again.value.object.get("cost").?));
-    const other = try parse(host.json("/v1/plan", "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ goal ++ "},\"horizon\":3,\"budget\":{\"samples\":12,\"iterations\":3,\"elites\":3}}").body.items);
+    const other = try parse(host.json(
+        "/v1/plan",
+        "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ goal ++ "},\"horizon\":3,\"budget\":{\"samples\":12,\"iterations\":3,\"elites\":3}}",
+    ).body.items);
     defer other.deinit();
     try expect(number(plan.get("cost").?) != number(other.value.object.get("cost").?));
 }
@@ -74,9 +77,15 @@ test "more budget plans better" {
     var host: Host = undefined;
     try host.startWithModel();
     defer host.stop();
-    const small = try parse(host.json("/v1/plan", "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ goal ++ "},\"budget\":{\"samples\":2,\"iterations\":1,\"elites\":2}}").body.items);
+    const small = try parse(host.json(
+        "/v1/plan",
+        "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ goal ++ "},\"budget\":{\"samples\":2,\"iterations\":1,\"elites\":2}}",
+    ).body.items);
     defer small.deinit();
-    const large = try parse(host.json("/v1/plan", "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ goal ++ "},\"budget\":{\"samples\":100,\"iterations\":10,\"elites\":10}}").body.items);
+    const large = try parse(host.json(
+        "/v1/plan",
+        "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ goal ++ "},\"budget\":{\"samples\":100,\"iterations\":10,\"elites\":10}}",
+    ).body.items);
     defer large.deinit();
     try expect(number(large.value.object.get("cost").?) < number(small.value.object.get("cost").?));
 }
@@ -97,7 +106,10 @@ test "start and goal may be pictures, one or both, encoded or raw" {
         var body: std.Io.Writer.Allocating = .init(std.testing.allocator);
         defer body.deinit();
         for ([_]bool{ i & 1 == 1, i & 2 == 2 }, [_][]const u8{ "{\"start\":", ",\"goal\":" }) |as_raw, key| {
-            try body.writer.print("{s}{{\"image\":\"{s}\",\"type\":\"{s}\"}}", .{ key, if (as_raw) raw else encoded, if (as_raw) "application/octet-stream" else "image/jpeg" });
+            try body.writer.print(
+                "{s}{{\"image\":\"{s}\",\"type\":\"{s}\"}}",
+                .{ key, if (as_raw) raw else encoded, if (as_raw) "application/octet-stream" else "image/jpeg" },
+            );
         }
         try body.writer.writeAll(",\"horizon\":2}");
         const reply = host.json("/v1/plan", body.written());
@@ -176,7 +188,13 @@ test "a cost that is no number is no answer" {
     }
 }
 
-const bounds: ActionSpace = .{ .units = "m/s", .min = &.{ -0.25, 0 }, .max = &.{ 0.5, 0.125 }, .mean = &.{ 0, 0.5 }, .deviation = &.{ 3, 3 } };
+const bounds: ActionSpace = .{
+    .units = "m/s",
+    .min = &.{ -0.25, 0 },
+    .max = &.{ 0.5, 0.125 },
+    .mean = &.{ 0, 0.5 },
+    .deviation = &.{ 3, 3 },
+};
 
 fn startBounded(host: *Host) !void {
     try host.startWithModel();
@@ -216,9 +234,24 @@ test "actions outside of the model's bounds are used, and the answer says how ma
     const rows = "[[0,0,0,0,0,0,0,0,0,0],[0,0,0,0.5,0,0,-2,0,0,0]]";
     const warning = "\"warnings\":[{{\"code\":\"ACTION_OUT_OF_BOUNDS\",\"detail\":\"2 of {d} values lie outside of the model's bounds; the first is 0.5\",\"field\":\"{s}\",\"expected\":\"0 to 0.125, in m/s\"}}]";
     const cases = [_]struct { target: []const u8, body: []const u8, values: u32, field: []const u8 }{
-        .{ .target = "/v1/rollout", .body = "{\"start\":{\"latent\":" ++ ones ++ "},\"actions\":" ++ rows ++ "}", .values = 20, .field = "actions[1][3]" },
-        .{ .target = "/v1/predict", .body = "{\"history\":[" ++ ones ++ "," ++ ones ++ "],\"actions\":" ++ rows ++ "}", .values = 20, .field = "actions[1][3]" },
-        .{ .target = "/v1/observe", .body = "{\"stream\":\"s\",\"latent\":" ++ ones ++ ",\"action\":[0,0,0,0.5,0,0,-2,0,0,0]}", .values = 10, .field = "action[3]" },
+        .{
+            .target = "/v1/rollout",
+            .body = "{\"start\":{\"latent\":" ++ ones ++ "},\"actions\":" ++ rows ++ "}",
+            .values = 20,
+            .field = "actions[1][3]",
+        },
+        .{
+            .target = "/v1/predict",
+            .body = "{\"history\":[" ++ ones ++ "," ++ ones ++ "],\"actions\":" ++ rows ++ "}",
+            .values = 20,
+            .field = "actions[1][3]",
+        },
+        .{
+            .target = "/v1/observe",
+            .body = "{\"stream\":\"s\",\"latent\":" ++ ones ++ ",\"action\":[0,0,0,0.5,0,0,-2,0,0,0]}",
+            .values = 10,
+            .field = "action[3]",
+        },
     };
     var host: Host = undefined;
     try startBounded(&host);
@@ -228,13 +261,25 @@ test "actions outside of the model's bounds are used, and the answer says how ma
         errdefer std.debug.print("{s}\n", .{reply.body.items});
         try expectEqual(@as(u32, 200), reply.status);
         var text: [256]u8 = undefined;
-        try expect(std.mem.indexOf(u8, reply.body.items, try std.fmt.bufPrint(&text, warning, .{ case.values, case.field })) != null);
+        try expect(std.mem.indexOf(
+            u8,
+            reply.body.items,
+            try std.fmt.bufPrint(&text, warning, .{ case.values, case.field }),
+        ) != null);
     }
     const slot = host.ask("GET", "/v1/models", &.{}, "").body.items;
     errdefer std.debug.print("{s}\n", .{slot});
-    try expect(std.mem.indexOf(u8, slot, "\"actions\":{\"units\":\"m/s\",\"bounds\":{\"min\":[-0.25,0],\"max\":[0.5,0.125]}}") != null);
+    try expect(std.mem.indexOf(
+        u8,
+        slot,
+        "\"actions\":{\"units\":\"m/s\",\"bounds\":{\"min\":[-0.25,0],\"max\":[0.5,0.125]}}",
+    ) != null);
     // A model without bounds is asked whatever the client likes.
     host.device.active.model.?.actions = .{};
-    inline for (cases) |case| try expect(std.mem.indexOf(u8, host.json(case.target, case.body).body.items, "warnings") == null);
+    inline for (cases) |case| try expect(std.mem.indexOf(
+        u8,
+        host.json(case.target, case.body).body.items,
+        "warnings",
+    ) == null);
     try expect(std.mem.indexOf(u8, host.ask("GET", "/v1/models", &.{}, "").body.items, "\"bounds\"") == null);
 }

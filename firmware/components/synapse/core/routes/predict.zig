@@ -36,13 +36,31 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     var action_rows: usize = 0;
     try body.object();
     while (try body.field(0, &fields, &seen)) |index| switch (index) {
-        0 => state.history = try body.rows(exchange.latents[0 .. predictor.history_max * predictor.latent_elements], predictor.latent_elements),
-        else => action_rows = try body.rows(exchange.actions[0 .. predictor.history_max * predictor.action_elements], predictor.action_elements),
+        0 => state.history = try body.rows(
+            exchange.latents[0 .. predictor.history_max * predictor.latent_elements],
+            predictor.latent_elements,
+        ),
+        else => action_rows = try body.rows(
+            exchange.actions[0 .. predictor.history_max * predictor.action_elements],
+            predictor.action_elements,
+        ),
     };
     try body.require(&fields, seen, 0b11);
     try body.end();
     if (action_rows != state.history or state.history < predictor.history_min) {
-        return exchange.problem.fail(422, .BODY_INVALID, "{d} latents and {d} actions", .{ state.history, action_rows }, .{ .field = "actions", .expected = .{ "as many actions as latents, {d} to {d} of each: action i is the one taken at latent i", .{ predictor.history_min, predictor.history_max } } });
+        return exchange.problem.fail(
+            422,
+            .BODY_INVALID,
+            "{d} latents and {d} actions",
+            .{ state.history, action_rows },
+            .{
+                .field = "actions",
+                .expected = .{
+                    "as many actions as latents, {d} to {d} of each: action i is the one taken at latent i",
+                    .{ predictor.history_min, predictor.history_max },
+                },
+            },
+        );
     }
 }
 
@@ -50,7 +68,13 @@ pub fn step(device: *Device, exchange: *Exchange) bool {
     const model = &device.active.model.?;
     const predictor = &model.predict.?;
     const rows = exchange.own(State).history;
-    return model.runPredict(&device.requests.turn, rows, exchange.latents[0 .. rows * predictor.latent_elements], exchange.actions[0 .. rows * predictor.action_elements], exchange.result(0, predictor.latent_elements));
+    return model.runPredict(
+        &device.requests.turn,
+        rows,
+        exchange.latents[0 .. rows * predictor.latent_elements],
+        exchange.actions[0 .. rows * predictor.action_elements],
+        exchange.result(0, predictor.latent_elements),
+    );
 }
 
 pub fn results(model: *const Model, exchange: *Exchange) []const f32 {
@@ -62,7 +86,12 @@ fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     answer.objectBegin();
     answer.key("latent");
     answer.latent(results(&device.active.model.?, exchange));
-    reply.actionWarnings(device, exchange.actions[0 .. exchange.own(State).history * device.active.model.?.predict.?.action_elements], .actions, answer);
+    reply.actionWarnings(
+        device,
+        exchange.actions[0 .. exchange.own(State).history * device.active.model.?.predict.?.action_elements],
+        .actions,
+        answer,
+    );
     reply.modelAndTiming(device, exchange, answer);
     answer.objectEnd();
     answer.end();

@@ -7,11 +7,22 @@ const ProblemError = @import("../wire/problem.zig").Error;
 const Route = @import("../request/device.zig").Route;
 const small_task = @import("small_task.zig");
 
-pub const route: Route = .{ .method = .POST, .path = "/v1/reboot", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 202, small_task.beginAny, reboot) } };
+pub const route: Route = .{
+    .method = .POST,
+    .path = "/v1/reboot",
+    .access = .owner,
+    .kind = .{ .task = small_task.task(&.{}, 202, small_task.beginAny, reboot) },
+};
 
 fn reboot(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     const restart = device.port.reboot orelse {
-        return exchange.problem.fail(409, .NO_REBOOT, "this board cannot start itself anew", .{}, .{ .expected = "the power switch" });
+        return exchange.problem.fail(
+            409,
+            .NO_REBOOT,
+            "this board cannot start itself anew",
+            .{},
+            .{ .expected = "the power switch" },
+        );
     };
     // A reboot that was asked for is no sign of trouble, nor one that a firmware on trial is good.
     device.excuseBoot();

@@ -1,4 +1,5 @@
-//! GET /v1/requests: what is in progress, and who asked for it. DELETE /v1/requests/{id} ends one, DELETE /v1/requests those of strangers.
+//! GET /v1/requests: what is in progress, and who asked for it. DELETE /v1/requests/{id} ends one, DELETE /v1/requests
+//! those of strangers.
 const Answer = @import("../request/answer.zig").Answer;
 const media_types = @import("../request/answer.zig").media_types;
 const Device = @import("../request/device.zig").Device;
@@ -12,9 +13,24 @@ const Request = @import("../request/route.zig").Request;
 const Route = @import("../request/device.zig").Route;
 const small_task = @import("small_task.zig");
 
-pub const route: Route = .{ .method = .GET, .path = "/v1/requests", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } } };
-pub const stop_route: Route = .{ .method = .DELETE, .path = "/v1/requests/*", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, begin, stopOne) } };
-pub const stop_strangers_route: Route = .{ .method = .DELETE, .path = "/v1/requests", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, stopStrangers) } };
+pub const route: Route = .{
+    .method = .GET,
+    .path = "/v1/requests",
+    .access = .owner,
+    .kind = .{ .immediate = .{ .offers = &media_types, .answer = report } },
+};
+pub const stop_route: Route = .{
+    .method = .DELETE,
+    .path = "/v1/requests/*",
+    .access = .owner,
+    .kind = .{ .task = small_task.task(&.{}, 200, begin, stopOne) },
+};
+pub const stop_strangers_route: Route = .{
+    .method = .DELETE,
+    .path = "/v1/requests",
+    .access = .owner,
+    .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, stopStrangers) },
+};
 
 fn by(exchange: *const Exchange) []const u8 {
     return switch (exchange.channel) {
@@ -41,7 +57,10 @@ fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemErro
         answer.field("path", exchange.route.path);
         answer.field("by", by(exchange));
         if (exchange.client.len > 0) answer.field("client", exchange.client.slice());
-        answer.field("state", if (exchange.abandoned or exchange.ending != .none) "ending" else @tagName(exchange.state));
+        answer.field(
+            "state",
+            if (exchange.abandoned or exchange.ending != .none) "ending" else @tagName(exchange.state),
+        );
         answer.fieldUnsigned("age_us", now -| exchange.timing.started_us);
         answer.objectEnd();
     }
@@ -58,15 +77,28 @@ fn begin(_: *Device, exchange: *Exchange, request: Request) ProblemError!void {
 }
 
 fn unknown(exchange: *Exchange) ProblemError {
-    return exchange.problem.fail(404, .REQUEST_UNKNOWN, "no such request is in progress", .{}, .{ .field = "id", .expected = "an id that GET /v1/requests shows" });
+    return exchange.problem.fail(
+        404,
+        .REQUEST_UNKNOWN,
+        "no such request is in progress",
+        .{},
+        .{ .field = "id", .expected = "an id that GET /v1/requests shows" },
+    );
 }
 
 fn stopOne(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     const found = for (device.requests.places) |*candidate| {
-        if (candidate.state != .free and candidate != exchange and candidate.sequence == exchange.own(State).id) break candidate;
+        if (candidate.state != .free and candidate != exchange and
+            candidate.sequence == exchange.own(State).id) break candidate;
     } else return unknown(exchange);
     if (found.route.kind == .task and found.state != .receiving) {
-        return exchange.problem.fail(409, .REQUEST_BOUND, "the request changes the board, and goes on to its end", .{}, .{ .field = "id", .expected = "inference, or a request whose body is still arriving" });
+        return exchange.problem.fail(
+            409,
+            .REQUEST_BOUND,
+            "the request changes the board, and goes on to its end",
+            .{},
+            .{ .field = "id", .expected = "inference, or a request whose body is still arriving" },
+        );
     }
     tell(answer, 1);
     schedule.stop(device, found, .owner);

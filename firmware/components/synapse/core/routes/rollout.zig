@@ -1,5 +1,5 @@
-//! POST /v1/rollout: a start (latent or picture) and n actions in; the trajectory out, start included, so n + 1 latents.
-//! Each step predicts from the last latents and actions, as many as the model's history holds.
+//! POST /v1/rollout: a start (latent or picture) and n actions in; the trajectory out, start included, so n + 1
+//! latents. Each step predicts from the last latents and actions, as many as the model's history holds.
 const Answer = @import("../request/answer.zig").Answer;
 const Body = @import("../wire/body.zig").Body;
 const Device = @import("../request/device.zig").Device;
@@ -43,7 +43,10 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     try body.object();
     while (try body.field(0, &fields, &seen)) |index| switch (index) {
         0 => try start.readObject(&body, exchange.latents[0..predictor.latent_elements]),
-        else => state.steps = try body.rows(exchange.actions[0 .. device.stepsMax() * predictor.action_elements], predictor.action_elements),
+        else => state.steps = try body.rows(
+            exchange.actions[0 .. device.stepsMax() * predictor.action_elements],
+            predictor.action_elements,
+        ),
     };
     try body.require(&fields, seen, 0b11);
     try body.end();
@@ -61,7 +64,11 @@ pub fn step(device: *Device, exchange: *Exchange) bool {
     const state = exchange.own(State);
     if (!state.start_done) {
         if (exchange.pictures[0].given) {
-            if (!model.runEncode(&device.requests.turn, exchange.pictures[0].pixels, exchange.result(0, width))) return false;
+            if (!model.runEncode(
+                &device.requests.turn,
+                exchange.pictures[0].pixels,
+                exchange.result(0, width),
+            )) return false;
         } else @memcpy(exchange.result(0, width), exchange.latents[0..width]);
         state.start_done = true;
         return false;
@@ -71,7 +78,13 @@ pub fn step(device: *Device, exchange: *Exchange) bool {
     const first = done + 1 - rows;
     const history = exchange.result(0, width * (done + 1))[first * width ..];
     const actions = exchange.actions[first * predictor.action_elements .. (done + 1) * predictor.action_elements];
-    if (!model.runPredict(&device.requests.turn, rows, history, actions, exchange.result(done + 1, width))) return false;
+    if (!model.runPredict(
+        &device.requests.turn,
+        rows,
+        history,
+        actions,
+        exchange.result(done + 1, width),
+    )) return false;
     state.steps_done += 1;
     return state.steps_done == state.steps;
 }
@@ -92,7 +105,12 @@ fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     answer.begin(200);
     answer.objectBegin();
     trajectory(device, exchange, answer);
-    reply.actionWarnings(device, exchange.actions[0 .. exchange.own(State).steps * device.active.model.?.predict.?.action_elements], .actions, answer);
+    reply.actionWarnings(
+        device,
+        exchange.actions[0 .. exchange.own(State).steps * device.active.model.?.predict.?.action_elements],
+        .actions,
+        answer,
+    );
     reply.modelAndTiming(device, exchange, answer);
     answer.objectEnd();
     answer.end();

@@ -1,4 +1,5 @@
-//! POST /v1/selftest: runs the model's own test vectors on the worker, and says which of them gave the outputs that the pack promises.
+//! POST /v1/selftest: runs the model's own test vectors on the worker, and says which of them gave the outputs that the
+//! pack promises.
 const Answer = @import("../request/answer.zig").Answer;
 const Device = @import("../request/device.zig").Device;
 const Exchange = @import("../request/device.zig").Exchange;
@@ -29,7 +30,13 @@ fn available(_: *const Model) bool {
 
 fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     if (exchange.received > 0) {
-        return exchange.problem.fail(422, .BODY_INVALID, "the request has a body of {d} bytes", .{exchange.received}, .{ .expected = "no body" });
+        return exchange.problem.fail(
+            422,
+            .BODY_INVALID,
+            "the request has a body of {d} bytes",
+            .{exchange.received},
+            .{ .expected = "no body" },
+        );
     }
     exchange.begin(State).steps = @min(device.active.model.?.info.golden_count, vectors_max);
 }
@@ -37,7 +44,10 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
 fn step(device: *Device, exchange: *Exchange) bool {
     const state = exchange.own(State);
     if (state.steps_done < state.steps) {
-        const passed = device.active.model.?.selfTest(&device.requests.turn, @intCast(state.steps_done)) orelse return false;
+        const passed = device.active.model.?.selfTest(
+            &device.requests.turn,
+            @intCast(state.steps_done),
+        ) orelse return false;
         state.passed |= @as(u32, @intFromBool(passed)) << @intCast(state.steps_done);
         state.steps_done += 1;
     }

@@ -1,4 +1,5 @@
-//! GET and PUT /v1/settings: what the owner has set. PUT changes the settings that it names, all of them or none, and answers as GET does.
+//! GET and PUT /v1/settings: what the owner has set. PUT changes the settings that it names, all of them or none, and
+//! answers as GET does.
 const std = @import("std");
 const Answer = @import("../request/answer.zig").Answer;
 const Body = @import("../wire/body.zig").Body;
@@ -20,8 +21,18 @@ const schema = @import("settings/schema.zig");
 const secrets = @import("../board/secrets.zig");
 const small_task = @import("small_task.zig");
 
-pub const route: Route = .{ .method = .GET, .path = "/v1/settings", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } } };
-pub const change_route: Route = .{ .method = .PUT, .path = "/v1/settings", .access = .owner, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 200, small_task.beginAny, change) } };
+pub const route: Route = .{
+    .method = .GET,
+    .path = "/v1/settings",
+    .access = .owner,
+    .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } },
+};
+pub const change_route: Route = .{
+    .method = .PUT,
+    .path = "/v1/settings",
+    .access = .owner,
+    .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 200, small_task.beginAny, change) },
+};
 
 const url_bytes_max = bytes: {
     var most: u32 = 0;
@@ -67,7 +78,9 @@ fn report(storage: *const Storage, answer: *Answer) void {
             },
             .secret => if (value == null) answer.nothing() else answer.text("********"),
             .flag => answer.boolean(value != null),
-            .number => if (value) |digits| answer.unsigned(std.fmt.parseInt(u64, digits, 10) catch 0) else answer.nothing(),
+            .number => if (value) |digits| answer.unsigned(
+                std.fmt.parseInt(u64, digits, 10) catch 0,
+            ) else answer.nothing(),
             .list => {
                 answer.arrayBegin();
                 var lines = std.mem.tokenizeScalar(u8, value orelse "", '\n');
@@ -103,7 +116,10 @@ fn change(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
     }
     try body.end();
     // What the request says beside the address counts more.
-    for ([_]Pair{ .{ .key = "broker_username", .value = user.name }, .{ .key = "broker_password", .value = user.password } }) |pair| {
+    for ([_]Pair{
+        .{ .key = "broker_username", .value = user.name },
+        .{ .key = "broker_password", .value = user.password },
+    }) |pair| {
         const said = for (changes[0..count]) |change_| {
             if (std.mem.eql(u8, change_.key, pair.key)) break true;
         } else false;
@@ -120,34 +136,68 @@ fn change(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
 
 fn textValue(body: *Body, bytes_max: u32) ProblemError!?[]const u8 {
     const text = try body.text();
-    if (text.len > bytes_max or !schema.isPrintable(text)) return body.failExpecting("at most {d} printable bytes; none to remove the setting", .{bytes_max}, "the text has {d} bytes, or some that are not printable", .{text.len});
+    if (text.len > bytes_max or !schema.isPrintable(text)) return body.failExpecting(
+        "at most {d} printable bytes; none to remove the setting",
+        .{bytes_max},
+        "the text has {d} bytes, or some that are not printable",
+        .{text.len},
+    );
     return if (text.len == 0) null else text;
 }
 
 /// Who an address says that the board is.
 const BrokerUser = struct { name: ?[]const u8 = null, password: ?[]const u8 = null };
 
-fn urlValue(body: *Body, bytes_max: u32, now: ?[]const u8, texts: *std.Io.Writer, user: *BrokerUser) ProblemError!?[]const u8 {
+fn urlValue(
+    body: *Body,
+    bytes_max: u32,
+    now: ?[]const u8,
+    texts: *std.Io.Writer,
+    user: *BrokerUser,
+) ProblemError!?[]const u8 {
     const text = try textValue(body, bytes_max + secrets.longer_max) orelse return null;
     if (now) |set| {
         // What is shown, sent back: it is the same address still.
         var buffer: [url_bytes_max + secrets.longer_max]u8 = undefined;
         if (std.mem.eql(u8, text, secrets.masked(set, &buffer))) return set;
     }
-    if (text.len > bytes_max) return body.failExpecting("at most {d} printable bytes; none to remove the setting", .{bytes_max}, "the text has {d} bytes", .{text.len});
-    const address = Address.parse(text) orelse return body.failExpecting("{s}", .{broker_address.expected}, "this is no broker's address", .{});
+    if (text.len > bytes_max) return body.failExpecting(
+        "at most {d} printable bytes; none to remove the setting",
+        .{bytes_max},
+        "the text has {d} bytes",
+        .{text.len},
+    );
+    const address = Address.parse(text) orelse return body.failExpecting(
+        "{s}",
+        .{broker_address.expected},
+        "this is no broker's address",
+        .{},
+    );
     if (address.username == null) return text;
     user.name = try userPart(body, address.username.?, limits.broker_username_bytes_max, texts);
     user.password = try userPart(body, address.password orelse "", limits.broker_password_bytes_max, texts);
     const start = texts.end;
-    texts.print("{s}{s}", .{ address.scheme, address.rest }) catch unreachable; // The buffer holds an address and its parts.
+    texts.print(
+        "{s}{s}",
+        .{ address.scheme, address.rest },
+    ) catch unreachable; // The buffer holds an address and its parts.
     return texts.buffered()[start..];
 }
 
 fn userPart(body: *Body, text: []const u8, bytes_max: u32, texts: *std.Io.Writer) ProblemError!?[]const u8 {
     if (text.len == 0) return null;
-    const decoded = broker_address.decode(texts.buffer[texts.end..], text) orelse return body.failExpecting("printable characters, or % and two hexadecimal digits for one", .{}, "the user in the address is not valid", .{});
-    if (decoded.len > bytes_max) return body.failExpecting("at most {d} bytes", .{bytes_max}, "the user in the address has {d} bytes", .{decoded.len});
+    const decoded = broker_address.decode(texts.buffer[texts.end..], text) orelse return body.failExpecting(
+        "printable characters, or % and two hexadecimal digits for one",
+        .{},
+        "the user in the address is not valid",
+        .{},
+    );
+    if (decoded.len > bytes_max) return body.failExpecting(
+        "at most {d} bytes",
+        .{bytes_max},
+        "the user in the address has {d} bytes",
+        .{decoded.len},
+    );
     texts.advance(decoded.len);
     return decoded;
 }
@@ -167,8 +217,18 @@ fn listValue(body: *Body, list: anytype, lists: *std.Io.Writer) ProblemError!?[]
         .array_end => break,
         .text => |entry| {
             entries += 1;
-            if (entries > list.entries_max) return body.failExpecting("at most {d} entries", .{list.entries_max}, "there are too many entries", .{});
-            if (entry.len > list.entry_bytes_max or !list.valid(entry)) return body.failExpecting("{s}", .{list.expected}, "entry {d} is not valid", .{entries});
+            if (entries > list.entries_max) return body.failExpecting(
+                "at most {d} entries",
+                .{list.entries_max},
+                "there are too many entries",
+                .{},
+            );
+            if (entry.len > list.entry_bytes_max or !list.valid(entry)) return body.failExpecting(
+                "{s}",
+                .{list.expected},
+                "entry {d} is not valid",
+                .{entries},
+            );
             if (entries > 1) lists.writeByte('\n') catch unreachable;
             lists.writeAll(entry) catch unreachable; // The buffer holds every list at its largest.
         },

@@ -1,5 +1,5 @@
-//! Requests, updates, timeouts, resets and power cuts in any order: a board with update keys runs what it ran before it had them, or what one of them signed,
-//! byte for byte; and what it calls signed is.
+//! Requests, updates, timeouts, resets and power cuts in any order: a board with update keys runs what it ran before it
+//! had them, or what one of them signed, byte for byte; and what it calls signed is.
 const std = @import("std");
 const hosts = @import("../test_host.zig");
 const limits = @import("../limits.zig");
@@ -15,7 +15,8 @@ const expect = std.testing.expect;
 const pack_bytes = hosts.model.len;
 const file_bytes = pack_bytes + pack_signature.bytes;
 
-/// What clients send. Only the first three are signed by a key of the board, and of these the third computes something else than it promises.
+/// What clients send. Only the first three are signed by a key of the board, and of these the third computes something
+/// else than it promises.
 const File = enum { signed, signed_too, signed_and_wrong, unknown_key, others_signature, damaged, unsigned };
 const file_count = std.enums.values(File).len;
 
@@ -95,7 +96,14 @@ const Walk = struct {
         var text: [64]u8 = undefined;
         const slot = walk.slotName();
         switch (random.uintLessThan(u8, 8)) {
-            0...2 => open.* = .{ .kind = .activate, .request = walk.head("POST", std.fmt.bufPrint(&target, "/v1/models/{s}/activate", .{slot}) catch unreachable, &.{}) },
+            0...2 => open.* = .{
+                .kind = .activate,
+                .request = walk.head(
+                    "POST",
+                    std.fmt.bufPrint(&target, "/v1/models/{s}/activate", .{slot}) catch unreachable,
+                    &.{},
+                ),
+            },
             3 => {
                 open.* = .{ .kind = .inference, .request = host.head("POST", "/v1/encode", "image/jpeg", "") };
                 host.core.bodyChunk(open.request, "\xff\xd8\xff");
@@ -104,10 +112,28 @@ const Walk = struct {
                 const file = walk.anyFile();
                 const bytes = bytesOf(file);
                 const upload = &host.device.storage.?.upload;
-                const first = if (upload.active() and upload.received < bytes.len and random.uintLessThan(u8, 4) > 0) upload.received else 0;
-                const end = if (random.uintLessThan(u8, 4) > 0) bytes.len else random.intRangeAtMost(usize, first + 1, bytes.len);
-                const range = std.fmt.bufPrint(&text, "bytes {d}-{d}/{d}", .{ first, end - 1, bytes.len }) catch unreachable;
-                open.* = .{ .file = file, .at = first, .end = end, .request = walk.head("PUT", std.fmt.bufPrint(&target, "/v1/models/{s}", .{slot}) catch unreachable, &.{.{ .name = .of("content-range"), .value = .of(range) }}) };
+                const first = if (upload.active() and upload.received < bytes.len and
+                    random.uintLessThan(u8, 4) > 0) upload.received else 0;
+                const end = if (random.uintLessThan(u8, 4) > 0) bytes.len else random.intRangeAtMost(
+                    usize,
+                    first + 1,
+                    bytes.len,
+                );
+                const range = std.fmt.bufPrint(
+                    &text,
+                    "bytes {d}-{d}/{d}",
+                    .{ first, end - 1, bytes.len },
+                ) catch unreachable;
+                open.* = .{
+                    .file = file,
+                    .at = first,
+                    .end = end,
+                    .request = walk.head(
+                        "PUT",
+                        std.fmt.bufPrint(&target, "/v1/models/{s}", .{slot}) catch unreachable,
+                        &.{.{ .name = .of("content-range"), .value = .of(range) }},
+                    ),
+                };
             },
         }
     }
@@ -120,7 +146,10 @@ const Walk = struct {
             return;
         }
         if (open.kind == .upload and open.at < open.end) {
-            const n = @min(open.end - open.at, 1 + walk.random.uintLessThan(usize, if (walk.random.uintLessThan(u8, 4) == 0) 100 else 300_000));
+            const n = @min(
+                open.end - open.at,
+                1 + walk.random.uintLessThan(usize, if (walk.random.uintLessThan(u8, 4) == 0) 100 else 300_000),
+            );
             core.bodyChunk(open.request, bytesOf(open.file)[open.at..][0..n]);
             open.at += n;
             return;
@@ -135,7 +164,13 @@ const Walk = struct {
         if (host.fetch != walk.serving) {
             walk.serving = host.fetch;
             walk.served_at = @intCast(host.fetch_from);
-            abi.events.fetch_head(host.core, host.fetch, if (host.fetch_from > 0) 206 else 200, bytesOf(walk.served).len - walk.served_at, .{});
+            abi.events.fetch_head(
+                host.core,
+                host.fetch,
+                if (host.fetch_from > 0) 206 else 200,
+                bytesOf(walk.served).len - walk.served_at,
+                .{},
+            );
             return;
         }
         const bytes = bytesOf(walk.served);
@@ -143,7 +178,11 @@ const Walk = struct {
             const n = @min(bytes.len - walk.served_at, random.uintLessThan(usize, 300_000));
             abi.events.fetch_chunk(host.core, walk.serving, bytes[walk.served_at..].ptr, n);
             walk.served_at += n;
-            if (n == 0 or random.uintLessThan(u8, 9) == 0) abi.events.fetch_end(host.core, walk.serving, if (walk.served_at == bytes.len) .whole else .broken);
+            if (n == 0 or random.uintLessThan(u8, 9) == 0) abi.events.fetch_end(
+                host.core,
+                walk.serving,
+                if (walk.served_at == bytes.len) .whole else .broken,
+            );
             return;
         }
         if (random.uintLessThan(u8, 6) == 0) {
@@ -155,8 +194,16 @@ const Walk = struct {
         var body: [400]u8 = undefined;
         var digest: [32]u8 = undefined;
         Sha256.hash(bytesOf(file), &digest, .{});
-        const text = std.fmt.bufPrint(&body, "{{\"url\":\"http://h/f\",\"bytes\":{d},\"sha256\":\"{x}\",\"slot\":\"{s}\"}}", .{ bytesOf(file).len, &digest, walk.slotName() }) catch unreachable;
-        const request = walk.head("POST", "/v1/updates/model", &.{.{ .name = .of("content-type"), .value = .of("application/json") }});
+        const text = std.fmt.bufPrint(
+            &body,
+            "{{\"url\":\"http://h/f\",\"bytes\":{d},\"sha256\":\"{x}\",\"slot\":\"{s}\"}}",
+            .{ bytesOf(file).len, &digest, walk.slotName() },
+        ) catch unreachable;
+        const request = walk.head(
+            "POST",
+            "/v1/updates/model",
+            &.{.{ .name = .of("content-type"), .value = .of("application/json") }},
+        );
         host.core.bodyChunk(request, text);
         host.core.requestEnd(request);
         if (host.reply(request).status == 202) walk.served = file;
@@ -228,7 +275,10 @@ const Walk = struct {
                 host.clock_us += random.uintLessThan(u64, 7) * 1_000_000;
                 host.core.tick(host.clock_us);
             },
-            else => if (random.uintLessThan(u8, 20) == 0) walk.board.sim.cutAt(random.uintLessThan(u64, 40), random.enumValue(sims.Cut)),
+            else => if (random.uintLessThan(u8, 20) == 0) walk.board.sim.cutAt(
+                random.uintLessThan(u64, 40),
+                random.enumValue(sims.Cut),
+            ),
         }
     }
 
@@ -251,7 +301,11 @@ const Walk = struct {
             if (!storage.slots.signed(slot) or storage.slots.state.slots[slot].state != .ready) continue;
             const file = fileOf(&storage.slots.state.slots[slot].sha256) orelse return error.OtherModelIsSigned;
             try expect(isSigned(file));
-            try expect(std.mem.eql(u8, walk.board.sim.contents(1 + @as(u32, slot))[0..pack_bytes], bytesOf(file)[0..pack_bytes]));
+            try expect(std.mem.eql(
+                u8,
+                walk.board.sim.contents(1 + @as(u32, slot))[0..pack_bytes],
+                bytesOf(file)[0..pack_bytes],
+            ));
         }
         const model = if (device.active.model) |*model| model else return;
         const slot = storage.find(device.active.slot.slice()).?;
@@ -295,7 +349,10 @@ test "in whatever order things happen, a board with update keys runs what it had
         switches += walk.switches;
         try std.testing.expectEqual(@as(u32, 0), walk.board.sim.violations);
     }
-    std.debug.print("walks of a board with update keys: {d} switches of its model in {d} steps\n", .{ switches, walks * steps });
+    std.debug.print(
+        "walks of a board with update keys: {d} switches of its model in {d} steps\n",
+        .{ switches, walks * steps },
+    );
     try expect(switches > walks);
 }
 

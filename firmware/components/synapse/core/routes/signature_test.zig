@@ -85,7 +85,11 @@ test "a signature or a pack that was changed is found, and the slot does not cou
     for ([_]usize{ 0, 8, 12, 16, 31, 32, 63, 64, 95 }) |i| {
         file[pack.len + i] ^= 1;
         defer file[pack.len + i] ^= 1;
-        try expectProblem(board.put("model_b", file), 422, if (i >= 16 and i < 32) "SIGNATURE_KEY_UNKNOWN" else "SIGNATURE_WRONG");
+        try expectProblem(
+            board.put("model_b", file),
+            422,
+            if (i >= 16 and i < 32) "SIGNATURE_KEY_UNKNOWN" else "SIGNATURE_WRONG",
+        );
         try board.expectSlot("model_b", "BROKEN", false);
     }
     file[pack.len - 1] ^= 1;

@@ -111,15 +111,47 @@ test "what is no model, or not whole, is refused and the board runs on" {
     try expectProblem(board.activate("model_b"), 409, "SLOT_NOT_READY");
     try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{}, file), 411, "LENGTH_REQUIRED");
     try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "0" }, ""), 422, "NOT_A_PACK");
-    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "abc" }, file), 400, "CONTENT_LENGTH");
-    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-range", "bytes 0-99" }, file), 400, "CONTENT_RANGE");
-    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "999999" }, file), 413, "MODEL_EXCEEDS_SLOT");
+    try expectProblem(
+        board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "abc" }, file),
+        400,
+        "CONTENT_LENGTH",
+    );
+    try expectProblem(
+        board.host.ask("PUT", "/v1/models/model_b", &.{ "content-range", "bytes 0-99" }, file),
+        400,
+        "CONTENT_RANGE",
+    );
+    try expectProblem(
+        board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "999999" }, file),
+        413,
+        "MODEL_EXCEEDS_SLOT",
+    );
     const too_large = board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "999999" }, file).body.items;
-    try expect(std.mem.indexOf(u8, too_large, "the model is larger than slot model_b: it has 977 KiB (999999 bytes)") != null);
-    try expect(std.mem.indexOf(u8, too_large, "at most 128 KiB (131072 bytes); slot model_a holds 192 KiB (196608 bytes)") != null);
-    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "100", "content-type", "text/html" }, file), 415, "CONTENT_TYPE");
-    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "100000" }, file[0..100_000]), 422, "LENGTH_DIFFERS");
-    try expectProblem(board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "200" }, file), 400, "CONTENT_RANGE");
+    try expect(std.mem.indexOf(
+        u8,
+        too_large,
+        "the model is larger than slot model_b: it has 977 KiB (999999 bytes)",
+    ) != null);
+    try expect(std.mem.indexOf(
+        u8,
+        too_large,
+        "at most 128 KiB (131072 bytes); slot model_a holds 192 KiB (196608 bytes)",
+    ) != null);
+    try expectProblem(
+        board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "100", "content-type", "text/html" }, file),
+        415,
+        "CONTENT_TYPE",
+    );
+    try expectProblem(
+        board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "100000" }, file[0..100_000]),
+        422,
+        "LENGTH_DIFFERS",
+    );
+    try expectProblem(
+        board.host.ask("PUT", "/v1/models/model_b", &.{ "content-length", "200" }, file),
+        400,
+        "CONTENT_RANGE",
+    );
     try board.expectSlot("model_b", "EMPTY", false);
     try expectProblem(board.put("model_b", "GGUF" ++ @as([400]u8, @splat(0))), 422, "NOT_A_PACK");
     try board.expectSlot("model_b", "EMPTY", false);
@@ -176,7 +208,8 @@ test "a model whose latents are larger than the board's memory for a request is 
     try board.start();
     defer board.stop();
     try expectEqual(@as(u32, 201), board.put("model_b", file).status);
-    // As of a model with longer latents: the test model's rows are short, and the least that a board may have is 64 KiB.
+    // As of a model with longer latents: the test model's rows are short, and the least that a board may have is 64
+    // KiB.
     board.host.device.config.body_bytes_max = 2 * 4 * hosts.latent_elements - 1;
     const refused = board.activate("model_b");
     try expectProblem(refused, 422, "MODEL_REFUSED");
@@ -281,7 +314,10 @@ test "power is cut at every flash operation of an upload and its activation: the
             try expectEqual(@as(u32, 0), board.sim.violations);
         }
     }
-    std.debug.print("power cuts through the routes: {d} cuts of an upload and its activation; {d} times the old model, {d} times the new one\n", .{ cases, counts[0], counts[1] });
+    std.debug.print(
+        "power cuts through the routes: {d} cuts of an upload and its activation; {d} times the old model, {d} times the new one\n",
+        .{ cases, counts[0], counts[1] },
+    );
 }
 
 test "a model that has too much to do is refused with how much, and its slot is as before" {
@@ -294,7 +330,10 @@ test "a model that has too much to do is refused with how much, and its slot is 
     const giga = 1_000_000_000;
     const Case = struct { work: @TypeOf(model.work), words: []const u8 };
     for ([_]Case{
-        .{ .work = .{ .run_max = 64 * giga + 1 }, .words = "longest run takes 64.0 G multiply-accumulates, and this board takes at most 64.0 G" },
+        .{
+            .work = .{ .run_max = 64 * giga + 1 },
+            .words = "longest run takes 64.0 G multiply-accumulates, and this board takes at most 64.0 G",
+        },
         .{ .work = .{ .golden_total = 1599_960_000_000 }, .words = "test vectors together take 1599.9 G" },
         .{ .work = .{ .op_max = std.math.maxInt(u64) }, .words = "at most 4.0 G" },
     }) |case| {

@@ -12,7 +12,12 @@ const Route = @import("../request/device.zig").Route;
 const Begin = fn (device: *Device, exchange: *Exchange, request: Request) ProblemError!void;
 const Act = fn (device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void;
 
-pub fn task(comptime accepts: []const BodyType, comptime success: u16, comptime begin: Begin, comptime act: Act) Route.Task {
+pub fn task(
+    comptime accepts: []const BodyType,
+    comptime success: u16,
+    comptime begin: Begin,
+    comptime act: Act,
+) Route.Task {
     return .{
         .accepts = accepts,
         .success = &.{success},
@@ -57,7 +62,19 @@ fn step(_: *Device, _: *Exchange) bool {
 pub fn settingsProblem(exchange: *Exchange, err: JournalError) ProblemError {
     return switch (err) {
         error.KeyInvalid => unreachable, // Keys are the schema's.
-        error.NoSpace => exchange.problem.fail(413, .SETTINGS_FULL, "there is no room for all settings together", .{}, .{ .expected = "shorter or fewer settings" }),
-        error.FlashFailed => exchange.problem.fail(500, .FLASH_FAILED, "the flash did not take the settings", .{}, .{ .expected = "another try; a board on which this stays has worn flash" }),
+        error.NoSpace => exchange.problem.fail(
+            413,
+            .SETTINGS_FULL,
+            "there is no room for all settings together",
+            .{},
+            .{ .expected = "shorter or fewer settings" },
+        ),
+        error.FlashFailed => exchange.problem.fail(
+            500,
+            .FLASH_FAILED,
+            "the flash did not take the settings",
+            .{},
+            .{ .expected = "another try; a board on which this stays has worn flash" },
+        ),
     };
 }

@@ -19,7 +19,11 @@ test "a board says how it is connected, or that it does not know" {
     const link = known.value.object.get("link").?.object;
     try std.testing.expectEqualStrings("home \"2\"", link.get("network").?.string);
     try expectEqual(@as(i64, -61), link.get("rssi_dbm").?.integer);
-    try expect(std.mem.indexOf(u8, host.send("GET", "/v1/device", "", "application/cbor", "").body.items, "rssi_dbm\x38\x3c") != null);
+    try expect(std.mem.indexOf(
+        u8,
+        host.send("GET", "/v1/device", "", "application/cbor", "").body.items,
+        "rssi_dbm\x38\x3c",
+    ) != null);
     host.device.port.get_link = null;
     const unknown = try parse(host.send("GET", "/v1/device", "", "", ""));
     defer unknown.deinit();
@@ -37,7 +41,13 @@ test "metrics count what was answered, and every line is a comment or a sample" 
     host.core.requestClosed(host.head("POST", "/v1/encode", "image/jpeg", ""));
     const waiting = host.head("POST", "/v1/encode", "image/jpeg", "");
     // As Prometheus asks.
-    const reply = host.send("GET", "/v1/metrics", "", "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1", "");
+    const reply = host.send(
+        "GET",
+        "/v1/metrics",
+        "",
+        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1",
+        "",
+    );
     try expectEqual(@as(u32, 200), reply.status);
     try expect(reply.hasHeader("content-type: text/plain; version=0.0.4; charset=utf-8"));
     const text = reply.body.items;
@@ -59,7 +69,11 @@ test "metrics count what was answered, and every line is a comment or a sample" 
     }
     var lines = std.mem.splitScalar(u8, text, '\n');
     while (lines.next()) |line| {
-        if (line.len == 0 or std.mem.startsWith(u8, line, "# HELP synapse_") or std.mem.startsWith(u8, line, "# TYPE synapse_")) continue;
+        if (line.len == 0 or std.mem.startsWith(
+            u8,
+            line,
+            "# HELP synapse_",
+        ) or std.mem.startsWith(u8, line, "# TYPE synapse_")) continue;
         try expect(std.mem.startsWith(u8, line, "synapse_"));
         _ = try std.fmt.parseFloat(f64, line[std.mem.lastIndexOfScalar(u8, line, ' ').? + 1 ..]);
     }
@@ -86,7 +100,13 @@ test "the log shows its last lines, by level and from where a client stopped rea
     try expectEqual(@as(i64, 2), later.value.object.get("dropped").?.integer);
     const next = later.value.object.get("next").?.integer;
     var target: [64]u8 = undefined;
-    const nothing = try parse(host.send("GET", try std.fmt.bufPrint(&target, "/v1/log?after={d}", .{next}), "", "", ""));
+    const nothing = try parse(host.send(
+        "GET",
+        try std.fmt.bufPrint(&target, "/v1/log?after={d}", .{next}),
+        "",
+        "",
+        "",
+    ));
     defer nothing.deinit();
     try expectEqual(@as(usize, 0), nothing.value.object.get("entries").?.array.items.len);
 }

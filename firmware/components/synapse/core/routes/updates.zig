@@ -1,4 +1,5 @@
-//! POST /v1/updates/{model|firmware}: tells the board to fetch a model or a firmware by itself. GET /v1/updates says how far it is, DELETE takes it back.
+//! POST /v1/updates/{model|firmware}: tells the board to fetch a model or a firmware by itself. GET /v1/updates says
+//! how far it is, DELETE takes it back.
 const std = @import("std");
 const Answer = @import("../request/answer.zig").Answer;
 const Body = @import("../wire/body.zig").Body;
@@ -17,9 +18,24 @@ const small_task = @import("small_task.zig");
 const Kind = @import("../board/update.zig").Kind;
 const updates = @import("../updates/updates.zig");
 
-pub const route: Route = .{ .method = .GET, .path = "/v1/updates", .access = .owner, .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } } };
-pub const cancel_route: Route = .{ .method = .DELETE, .path = "/v1/updates", .access = .owner, .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, cancel) } };
-pub const ask_route: Route = .{ .method = .POST, .path = "/v1/updates/*", .access = .owner, .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 202, begin, ask) } };
+pub const route: Route = .{
+    .method = .GET,
+    .path = "/v1/updates",
+    .access = .owner,
+    .kind = .{ .immediate = .{ .offers = &media_types, .answer = show } },
+};
+pub const cancel_route: Route = .{
+    .method = .DELETE,
+    .path = "/v1/updates",
+    .access = .owner,
+    .kind = .{ .task = small_task.task(&.{}, 200, small_task.beginAny, cancel) },
+};
+pub const ask_route: Route = .{
+    .method = .POST,
+    .path = "/v1/updates/*",
+    .access = .owner,
+    .kind = .{ .task = small_task.task(&.{ .json, .cbor }, 202, begin, ask) },
+};
 
 fn show(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemError!void {
     report(device, 200, answer);
@@ -34,9 +50,16 @@ fn report(device: *Device, status: u16, answer: *Answer) void {
 }
 
 fn cancel(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
-    // What has arrived whole goes on to its end: it is being checked, and a firmware that was checked is what starts next.
+    // What has arrived whole goes on to its end: it is being checked, and a firmware that was checked is what starts
+    // next.
     if (device.update.state != .QUEUED and device.update.state != .DOWNLOADING) {
-        return exchange.problem.fail(409, .NO_UPDATE, "no update is under way that could be taken back", .{}, .{ .expected = "an update that is queued or being downloaded" });
+        return exchange.problem.fail(
+            409,
+            .NO_UPDATE,
+            "no update is under way that could be taken back",
+            .{},
+            .{ .expected = "an update that is queued or being downloaded" },
+        );
     }
     updates.cancel(device);
     report(device, 200, answer);
@@ -46,15 +69,33 @@ const State = struct { kind: Kind = .model };
 
 fn begin(device: *Device, exchange: *Exchange, request: Request) ProblemError!void {
     const kind = std.meta.stringToEnum(Kind, request.wildcard) orelse {
-        return exchange.problem.fail(404, .NOT_FOUND, "there are no such updates", .{}, .{ .expected = "/v1/updates/model or /v1/updates/firmware" });
+        return exchange.problem.fail(
+            404,
+            .NOT_FOUND,
+            "there are no such updates",
+            .{},
+            .{ .expected = "/v1/updates/model or /v1/updates/firmware" },
+        );
     };
     exchange.begin(State).kind = kind;
     if (device.port.fetch_start == null) {
-        return exchange.problem.fail(409, .NO_FETCH, "this board cannot fetch files", .{}, .{ .expected = "an upload" });
+        return exchange.problem.fail(
+            409,
+            .NO_FETCH,
+            "this board cannot fetch files",
+            .{},
+            .{ .expected = "an upload" },
+        );
     }
     if (kind == .model and device.storage == null) return models.withoutFlash(&exchange.problem);
     if (kind == .firmware and device.config.firmware_bytes_max == 0) {
-        return exchange.problem.fail(409, .NO_FIRMWARE_UPDATE, "this board cannot update its firmware over the network", .{}, .{ .expected = "the serial port" });
+        return exchange.problem.fail(
+            409,
+            .NO_FIRMWARE_UPDATE,
+            "this board cannot update its firmware over the network",
+            .{},
+            .{ .expected = "the serial port" },
+        );
     }
 }
 
@@ -63,11 +104,20 @@ const fields = [_][]const u8{ "url", "bytes", "sha256", "activate", "spread_s", 
 fn ask(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     const kind = exchange.own(State).kind;
     if (device.update.busy()) {
-        return exchange.problem.fail(409, .UPDATE_IN_PROGRESS, "another update is {t}", .{device.update.state}, .{ .expected = "the same request later, or DELETE /v1/updates first" });
+        return exchange.problem.fail(
+            409,
+            .UPDATE_IN_PROGRESS,
+            "another update is {t}",
+            .{device.update.state},
+            .{ .expected = "the same request later, or DELETE /v1/updates first" },
+        );
     }
     var body: Body = undefined;
     body.init(if (exchange.body_type == .json) .json else .cbor, exchange.body(), &exchange.problem);
-    const most: u64 = if (kind == .firmware) device.config.firmware_bytes_max else @as(u64, @max(device.config.slot_bytes[0], device.config.slot_bytes[1])) + pack_signature.bytes;
+    const most: u64 = if (kind == .firmware) device.config.firmware_bytes_max else @as(
+        u64,
+        @max(device.config.slot_bytes[0], device.config.slot_bytes[1]),
+    ) + pack_signature.bytes;
     var asked: updates.Asked = .{ .kind = kind, .url = "", .bytes = 0, .sha256 = undefined, .right = exchange.right };
     var seen: u32 = 0;
     try body.object();
@@ -79,7 +129,12 @@ fn ask(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void 
         4 => asked.spread_s = try body.unsigned(0, limits.update_spread_s_max),
         else => {
             asked.slot = try body.text();
-            if (asked.slot.len == 0) return body.failExpecting("a slot's name, or no such key", .{}, "the slot has no name", .{});
+            if (asked.slot.len == 0) return body.failExpecting(
+                "a slot's name, or no such key",
+                .{},
+                "the slot has no name",
+                .{},
+            );
         },
     };
     try body.require(&fields, seen, 0b111);

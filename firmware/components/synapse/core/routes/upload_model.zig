@@ -1,6 +1,6 @@
-//! PUT /v1/models/{slot}: a packed model, written to the slot's flash as it arrives. An upload that breaks off can be resumed with Content-Range from
-//! where it stopped; the slot becomes VALID once everything was read back and its digest, and its signature
-//! where the board has update keys, is right. It does not run before it is activated.
+//! PUT /v1/models/{slot}: a packed model, written to the slot's flash as it arrives. An upload that breaks off can be
+//! resumed with Content-Range from where it stopped; the slot becomes VALID once everything was read back and its
+//! digest, and its signature where the board has update keys, is right. It does not run before it is activated.
 const Answer = @import("../request/answer.zig").Answer;
 const Device = @import("../request/device.zig").Device;
 const Exchange = @import("../request/device.zig").Exchange;
@@ -38,7 +38,9 @@ fn begin(device: *Device, exchange: *Exchange, request: Request) ProblemError!vo
     state.slot = try models.find(device, request.wildcard, &exchange.problem);
     const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
     const upload = &storage.upload;
-    for (device.requests.places) |*other| if (other != exchange and other.state != .free and other.route == exchange.route) {
+    for (device.requests.places) |*other| if (other != exchange and other.state != .free and
+        other.route == exchange.route)
+    {
         return refuse(exchange, storage, error.UploadInProgress);
     };
     const length = if (http.header(request.headers, "content-length")) |text| http.decimal(text) else null;
@@ -47,8 +49,17 @@ fn begin(device: *Device, exchange: *Exchange, request: Request) ProblemError!vo
     if (range.first > 0) {
         const same = upload.active() and upload.slot == state.slot and upload.total_bytes == range.total;
         if (same and upload.received == range.first) return;
-        const failed = exchange.problem.fail(409, .RANGE_MISMATCH, "the board cannot go on at byte {d} of {d}", .{ range.first, range.total }, .{ .field = "content-range" });
-        if (same) exchange.problem.expected.print("bytes {d}-{d}/{d}", .{ upload.received, range.total - 1, range.total }) else exchange.problem.expected.print("an upload from the first byte", .{});
+        const failed = exchange.problem.fail(
+            409,
+            .RANGE_MISMATCH,
+            "the board cannot go on at byte {d} of {d}",
+            .{ range.first, range.total },
+            .{ .field = "content-range" },
+        );
+        if (same) exchange.problem.expected.print(
+            "bytes {d}-{d}/{d}",
+            .{ upload.received, range.total - 1, range.total },
+        ) else exchange.problem.expected.print("an upload from the first byte", .{});
         return failed;
     }
     upload.acceptable(state.slot, range.total) catch |err| {
@@ -62,20 +73,44 @@ fn begin(device: *Device, exchange: *Exchange, request: Request) ProblemError!vo
 fn rangeOf(request: Request, length: ?u64, exchange: *Exchange) ProblemError!http.ContentRange {
     const text = http.header(request.headers, "content-range") orelse {
         const total = length orelse {
-            return exchange.problem.fail(411, .LENGTH_REQUIRED, "the request does not say how long the model is", .{}, .{ .field = "content-length", .expected = "content-length or content-range" });
+            return exchange.problem.fail(
+                411,
+                .LENGTH_REQUIRED,
+                "the request does not say how long the model is",
+                .{},
+                .{ .field = "content-length", .expected = "content-length or content-range" },
+            );
         };
         if (total > 0) return .{ .first = 0, .last = total - 1, .total = total };
-        return exchange.problem.fail(422, .NOT_A_PACK, "the request has no body", .{}, .{ .field = "body", .expected = "a packed model (.syn)" });
+        return exchange.problem.fail(
+            422,
+            .NOT_A_PACK,
+            "the request has no body",
+            .{},
+            .{ .field = "body", .expected = "a packed model (.syn)" },
+        );
     };
     const range = http.ContentRange.parse(text);
     if (range != null and (length == null or length.? == range.?.last - range.?.first + 1)) return range.?;
-    return exchange.problem.fail(400, .CONTENT_RANGE, "the range is malformed, or not as long as the body", .{}, .{ .field = "content-range", .expected = "bytes first-last/total, with content-length = last - first + 1" });
+    return exchange.problem.fail(
+        400,
+        .CONTENT_RANGE,
+        "the range is malformed, or not as long as the body",
+        .{},
+        .{ .field = "content-range", .expected = "bytes first-last/total, with content-length = last - first + 1" },
+    );
 }
 
 fn chunk(device: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!void {
     const storage = device.storage.?;
     if (bytes.len > exchange.own(State).expected_bytes - exchange.received) {
-        return exchange.problem.fail(400, .CONTENT_RANGE, "the body is longer than its head says", .{}, .{ .field = "content-length", .expected = .{ "{d} bytes", .{exchange.own(State).expected_bytes} } });
+        return exchange.problem.fail(
+            400,
+            .CONTENT_RANGE,
+            "the body is longer than its head says",
+            .{},
+            .{ .field = "content-length", .expected = .{ "{d} bytes", .{exchange.own(State).expected_bytes} } },
+        );
     }
     storage.upload.write(bytes) catch |err| return refuse(exchange, storage, err);
 }
@@ -83,7 +118,16 @@ fn chunk(device: *Device, exchange: *Exchange, bytes: []const u8) ProblemError!v
 fn received(device: *Device, exchange: *Exchange) ProblemError!bool {
     const storage = device.storage.?;
     if (exchange.received < exchange.own(State).expected_bytes) {
-        return exchange.problem.fail(400, .BODY_INCOMPLETE, "the body ends after {d} bytes", .{exchange.received}, .{ .field = "content-length", .expected = .{ "{d} bytes; the upload can be resumed", .{exchange.own(State).expected_bytes} } });
+        return exchange.problem.fail(
+            400,
+            .BODY_INCOMPLETE,
+            "the body ends after {d} bytes",
+            .{exchange.received},
+            .{
+                .field = "content-length",
+                .expected = .{ "{d} bytes; the upload can be resumed", .{exchange.own(State).expected_bytes} },
+            },
+        );
     }
     if (storage.upload.received < storage.upload.total_bytes) return false;
     storage.upload.beginCheck() catch |err| return refuse(exchange, storage, err);
@@ -120,7 +164,23 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
 /// Says what the other slot would hold: a board's slots need not be equal.
 fn tooLarge(exchange: *Exchange, storage: *const Storage, bytes: u64) ProblemError {
     const other = exchange.own(State).slot ^ 1;
-    return exchange.problem.fail(413, .MODEL_EXCEEDS_SLOT, "the model is larger than slot {s}: it has {f}", .{ storage.name(exchange.own(State).slot), size(bytes) }, .{ .field = "content-length", .expected = .{ "at most {f}; slot {s} holds {f}", .{ size(storage.slots.areas[exchange.own(State).slot].bytes), storage.name(other), size(storage.slots.areas[other].bytes) } } });
+    return exchange.problem.fail(
+        413,
+        .MODEL_EXCEEDS_SLOT,
+        "the model is larger than slot {s}: it has {f}",
+        .{ storage.name(exchange.own(State).slot), size(bytes) },
+        .{
+            .field = "content-length",
+            .expected = .{
+                "at most {f}; slot {s} holds {f}",
+                .{
+                    size(storage.slots.areas[exchange.own(State).slot].bytes),
+                    storage.name(other),
+                    size(storage.slots.areas[other].bytes),
+                },
+            },
+        },
+    );
 }
 
 fn refuse(exchange: *Exchange, storage: *const Storage, err: UploadError) ProblemError {
@@ -130,27 +190,120 @@ fn refuse(exchange: *Exchange, storage: *const Storage, err: UploadError) Proble
     const other = storage.name(slot ^ 1);
     const upload = &storage.upload;
     return switch (err) {
-        error.SlotActive => problem.fail(409, .SLOT_ACTIVE, "the model in {s} is running", .{name}, .{ .field = "slot", .expected = .{ "slot {s}", .{other} } }),
-        error.SlotPending => problem.fail(409, .SLOT_PENDING, "the model in {s} is being tried", .{name}, .{ .field = "slot", .expected = "the same request later" }),
+        error.SlotActive => problem.fail(
+            409,
+            .SLOT_ACTIVE,
+            "the model in {s} is running",
+            .{name},
+            .{ .field = "slot", .expected = .{ "slot {s}", .{other} } },
+        ),
+        error.SlotPending => problem.fail(
+            409,
+            .SLOT_PENDING,
+            "the model in {s} is being tried",
+            .{name},
+            .{ .field = "slot", .expected = "the same request later" },
+        ),
         error.SlotNotReady => unreachable, // Only activation asks for that.
-        error.UploadInProgress => problem.fail(409, .UPLOAD_IN_PROGRESS, "another upload is in progress", .{}, .{ .expected = "the same request later" }),
-        error.FileTooLarge => problem.fail(413, .MODEL_EXCEEDS_SLOT, "the model is larger than slot {s}", .{name}, .{ .field = "content-length", .expected = .{ "at most {f}", .{size(storage.slots.areas[slot].bytes)} } }),
-        error.NotAPack => problem.fail(422, .NOT_A_PACK, "the file does not begin like a packed model", .{}, .{ .field = "body", .expected = "a packed model (.syn)" }),
-        error.PackVersion => problem.fail(422, .PACK_VERSION, "the pack's version is not one that this firmware runs", .{}, .{ .field = "body", .expected = "a pack of major version 1" }),
-        error.PackSizes => problem.fail(422, .PACK_SIZES, "the sizes in the pack's prefix contradict each other", .{}, .{ .field = "body", .expected = "a whole, unchanged pack" }),
-        error.LengthDiffers => problem.fail(422, .LENGTH_DIFFERS, "the pack says another length than the request", .{}, .{ .field = "content-length", .expected = "the length of the file" }),
-        error.DigestWrong => problem.fail(422, .DIGEST_WRONG, "checksum does not match", .{}, .{ .field = "body", .expected = "a whole, unchanged pack" }),
-        error.SignatureMissing => problem.fail(422, .SIGNATURE_MISSING, "the pack is not signed", .{}, .{ .field = "body", .expected = "a pack signed for this board: synapse-host sign" }),
-        error.SignatureMalformed => problem.fail(422, .SIGNATURE_WRONG, "what follows the pack is not a signature", .{}, .{ .field = "body", .expected = "a pack signed for this board: synapse-host sign" }),
-        error.SignatureWrong => problem.fail(422, .SIGNATURE_WRONG, "the signature is not one of this pack by the key that it names", .{}, .{ .field = "body", .expected = "a whole, unchanged pack with its own signature" }),
+        error.UploadInProgress => problem.fail(
+            409,
+            .UPLOAD_IN_PROGRESS,
+            "another upload is in progress",
+            .{},
+            .{ .expected = "the same request later" },
+        ),
+        error.FileTooLarge => problem.fail(
+            413,
+            .MODEL_EXCEEDS_SLOT,
+            "the model is larger than slot {s}",
+            .{name},
+            .{ .field = "content-length", .expected = .{ "at most {f}", .{size(storage.slots.areas[slot].bytes)} } },
+        ),
+        error.NotAPack => problem.fail(
+            422,
+            .NOT_A_PACK,
+            "the file does not begin like a packed model",
+            .{},
+            .{ .field = "body", .expected = "a packed model (.syn)" },
+        ),
+        error.PackVersion => problem.fail(
+            422,
+            .PACK_VERSION,
+            "the pack's version is not one that this firmware runs",
+            .{},
+            .{ .field = "body", .expected = "a pack of major version 1" },
+        ),
+        error.PackSizes => problem.fail(
+            422,
+            .PACK_SIZES,
+            "the sizes in the pack's prefix contradict each other",
+            .{},
+            .{ .field = "body", .expected = "a whole, unchanged pack" },
+        ),
+        error.LengthDiffers => problem.fail(
+            422,
+            .LENGTH_DIFFERS,
+            "the pack says another length than the request",
+            .{},
+            .{ .field = "content-length", .expected = "the length of the file" },
+        ),
+        error.DigestWrong => problem.fail(
+            422,
+            .DIGEST_WRONG,
+            "checksum does not match",
+            .{},
+            .{ .field = "body", .expected = "a whole, unchanged pack" },
+        ),
+        error.SignatureMissing => problem.fail(
+            422,
+            .SIGNATURE_MISSING,
+            "the pack is not signed",
+            .{},
+            .{ .field = "body", .expected = "a pack signed for this board: synapse-host sign" },
+        ),
+        error.SignatureMalformed => problem.fail(
+            422,
+            .SIGNATURE_WRONG,
+            "what follows the pack is not a signature",
+            .{},
+            .{ .field = "body", .expected = "a pack signed for this board: synapse-host sign" },
+        ),
+        error.SignatureWrong => problem.fail(
+            422,
+            .SIGNATURE_WRONG,
+            "the signature is not one of this pack by the key that it names",
+            .{},
+            .{ .field = "body", .expected = "a whole, unchanged pack with its own signature" },
+        ),
         error.SignatureKeyUnknown => unknownKey(problem, storage),
-        error.FlashFailed => problem.fail(500, .FLASH_FAILED, "the flash of slot {s} did not hold what was written", .{name}, .{ .expected = "another try; a board on which this stays has worn flash" }),
-        error.TooManyBytes, error.Incomplete, error.NoUpload => problem.fail(409, .UPLOAD_ENDED, "the upload has ended after {d} of {d} bytes", .{ upload.received, upload.total_bytes }, .{ .expected = "an upload from the first byte" }),
+        error.FlashFailed => problem.fail(
+            500,
+            .FLASH_FAILED,
+            "the flash of slot {s} did not hold what was written",
+            .{name},
+            .{ .expected = "another try; a board on which this stays has worn flash" },
+        ),
+        error.TooManyBytes, error.Incomplete, error.NoUpload => problem.fail(
+            409,
+            .UPLOAD_ENDED,
+            "the upload has ended after {d} of {d} bytes",
+            .{ upload.received, upload.total_bytes },
+            .{ .expected = "an upload from the first byte" },
+        ),
     };
 }
 
 fn unknownKey(problem: *Problem, storage: *const Storage) ProblemError {
-    const failed = problem.fail(422, .SIGNATURE_KEY_UNKNOWN, "the pack is signed by key {x}, which this board does not trust", .{storage.upload.signature[16..32]}, .{ .field = "body" });
-    for (storage.update_keys.known(), 0..) |*id, i| problem.expected.print("{s}{x}", .{ if (i == 0) "a signature by key " else " or ", id });
+    const failed = problem.fail(
+        422,
+        .SIGNATURE_KEY_UNKNOWN,
+        "the pack is signed by key {x}, which this board does not trust",
+        .{storage.upload.signature[16..32]},
+        .{ .field = "body" },
+    );
+    for (storage.update_keys.known(), 0..) |*id, i| problem.expected.print(
+        "{s}{x}",
+        .{ if (i == 0) "a signature by key " else " or ", id },
+    );
     return failed;
 }

@@ -142,7 +142,8 @@ fn stop(device: *Device) void {
 fn drop(device: *Device) void {
     const self = device.update;
     if (self.state != .QUEUED and self.state != .DOWNLOADING) return;
-    if (self.kind == .firmware and self.received > 0 and device.firmware.partial()) device.firmware.cancel(&device.port);
+    if (self.kind == .firmware and self.received > 0 and
+        device.firmware.partial()) device.firmware.cancel(&device.port);
 }
 
 fn tryAgain(device: *Device, code: Code, comptime detail: []const u8, args: anytype) void {
@@ -167,9 +168,18 @@ fn exhausted(device: *Device, bound: Effort.Bound) void {
     if (self.detail.len > 0) self.detail.append("; ");
     switch (bound) {
         .tries => self.detail.print("{d} tries in a row brought nothing new", .{effort.tries}),
-        .downloads => self.detail.print("{d} downloads, the most for one update, did not bring the whole file", .{effort.downloads}),
-        .bytes => self.detail.print("{d} bytes were received, more than {d} times the file's {d}", .{ effort.bytes, limits.update_bytes_factor_max, self.bytes }),
-        .time => self.detail.print("the file did not come within {d} hours", .{limits.update_time_us_max / 3_600_000_000}),
+        .downloads => self.detail.print(
+            "{d} downloads, the most for one update, did not bring the whole file",
+            .{effort.downloads},
+        ),
+        .bytes => self.detail.print(
+            "{d} bytes were received, more than {d} times the file's {d}",
+            .{ effort.bytes, limits.update_bytes_factor_max, self.bytes },
+        ),
+        .time => self.detail.print(
+            "the file did not come within {d} hours",
+            .{limits.update_time_us_max / 3_600_000_000},
+        ),
     }
     fallen(device);
 }
@@ -222,13 +232,25 @@ fn openUpload(device: *Device) void {
     const left = self.bytes - self.received;
     var headers = [_]ports.Header{
         .{ .name = .of("content-length"), .value = .of(std.fmt.bufPrint(&length, "{d}", .{left}) catch unreachable) },
-        .{ .name = .of("content-range"), .value = .of(std.fmt.bufPrint(&range, "bytes {d}-{d}/{d}", .{ self.received, self.bytes - 1, self.bytes }) catch unreachable) },
+        .{
+            .name = .of("content-range"),
+            .value = .of(std.fmt.bufPrint(
+                &range,
+                "bytes {d}-{d}/{d}",
+                .{ self.received, self.bytes - 1, self.bytes },
+            ) catch unreachable),
+        },
     };
     switch (self.kind) {
         .model => target.print("/v1/models/{s}", .{self.slot.slice()}),
         .firmware => target.append("/v1/firmware?reboot=false"),
     }
-    ask(device, if (self.kind == .model) "PUT" else "POST", target.slice(), headers[0..if (self.received > 0) 2 else 1]);
+    ask(
+        device,
+        if (self.kind == .model) "PUT" else "POST",
+        target.slice(),
+        headers[0..if (self.received > 0) 2 else 1],
+    );
 }
 
 // ---- events
@@ -242,7 +264,10 @@ pub fn advance(device: *Device) void {
         .problem => |problem| refused(device, &problem),
     }
     if (self.state != .QUEUED and self.state != .DOWNLOADING) return;
-    if (self.state == .QUEUED or self.received < self.bytes) if (self.effort.spent(self.bytes, device.now())) |bound| return exhausted(device, bound);
+    if (self.state == .QUEUED or self.received < self.bytes) if (self.effort.spent(
+        self.bytes,
+        device.now(),
+    )) |bound| return exhausted(device, bound);
     // While a request is fed with what comes, it notices silence itself.
     if (self.fetch != 0 and self.request == 0 and device.now() -| self.heard_us > limits.update_silence_us_max) {
         const finding = download.ofEnd(.timeout);
@@ -275,10 +300,15 @@ fn held(device: *const Device) u64 {
         .model => {
             const storage = device.storage.?;
             const upload = &storage.upload;
-            const same = upload.receiving() and upload.total_bytes == self.bytes and std.mem.eql(u8, storage.name(upload.slot), self.slot.slice());
+            const same = upload.receiving() and upload.total_bytes == self.bytes and std.mem.eql(
+                u8,
+                storage.name(upload.slot),
+                self.slot.slice(),
+            );
             return if (same) upload.received else 0;
         },
-        .firmware => return if (device.firmware.partial() and device.firmware.bytes == self.bytes) device.firmware.received else 0,
+        .firmware => return if (device.firmware.partial() and
+            device.firmware.bytes == self.bytes) device.firmware.received else 0,
     }
 }
 
@@ -324,7 +354,8 @@ fn refused(device: *Device, problem: *const Problem) void {
     self.request = 0;
     const passing = switch (problem.status) {
         408, 429, 503 => true,
-        409 => problem.code == .UPLOAD_IN_PROGRESS or problem.code == .SLOT_PENDING or problem.code == .FIRMWARE_ON_TRIAL,
+        409 => problem.code == .UPLOAD_IN_PROGRESS or problem.code == .SLOT_PENDING or
+            problem.code == .FIRMWARE_ON_TRIAL,
         else => false,
     };
     // Someone else's upload may have taken the place of this one: then it begins anew.
@@ -342,16 +373,31 @@ pub fn fetchHead(device: *Device, fetch: u32, status: u32, length: u64, media_ty
     switch (status) {
         // From its start, of which a part may be there: that is not written again.
         200 => self.skip = self.received,
-        206 => if (self.received == 0) return giveUp(device, .RANGE_UNASKED, "the server sends a part of the file where all of it was asked for", .{}),
+        206 => if (self.received == 0) return giveUp(
+            device,
+            .RANGE_UNASKED,
+            "the server sends a part of the file where all of it was asked for",
+            .{},
+        ),
         else => {
             const finding = download.ofStatus(status);
-            if (finding.passing) return tryAgain(device, finding.code, "{s}: it answered {d}", .{ finding.words, status });
+            if (finding.passing) return tryAgain(
+                device,
+                finding.code,
+                "{s}: it answered {d}",
+                .{ finding.words, status },
+            );
             return giveUp(device, finding.code, "{s}: it answered {d}", .{ finding.words, status });
         },
     }
     const left = self.bytes - (self.received - self.skip);
     if (length != 0 and length != left) {
-        if (download.isPageType(media_type)) return giveUp(device, .PAGE_INSTEAD, "the server sends a web page of {d} bytes in place of the file", .{length});
+        if (download.isPageType(media_type)) return giveUp(
+            device,
+            .PAGE_INSTEAD,
+            "the server sends a web page of {d} bytes in place of the file",
+            .{length},
+        );
         return giveUp(device, .LENGTH_DIFFERS, "the server sends {d} bytes and {d} were announced", .{ length, left });
     }
     self.skipped = .init(.{});
@@ -365,7 +411,12 @@ pub fn fetchChunk(device: *Device, fetch: u32, bytes: []const u8) void {
     const self = device.update;
     if (fetch != self.fetch or fetch == 0 or self.state != .DOWNLOADING) return;
     self.heard_us = device.now();
-    if (bytes.len > self.skip + (self.bytes - self.received)) return giveUp(device, .LENGTH_DIFFERS, "the server sends more than the {d} bytes that were announced", .{self.bytes});
+    if (bytes.len > self.skip + (self.bytes - self.received)) return giveUp(
+        device,
+        .LENGTH_DIFFERS,
+        "the server sends more than the {d} bytes that were announced",
+        .{self.bytes},
+    );
     const known: usize = @intCast(@min(bytes.len, self.skip));
     self.effort.take(bytes.len, self.received + (bytes.len - known));
     if (known > 0) {
@@ -381,7 +432,12 @@ pub fn fetchChunk(device: *Device, fetch: u32, bytes: []const u8) void {
 fn goOn(device: *Device) void {
     const self = device.update;
     var first = self.hash;
-    if (!std.mem.eql(u8, &first.finalResult(), &self.skipped.finalResult())) return giveUp(device, .FILE_CHANGED, "the first {d} bytes of the server's file are not those that it sent before", .{self.received});
+    if (!std.mem.eql(u8, &first.finalResult(), &self.skipped.finalResult())) return giveUp(
+        device,
+        .FILE_CHANGED,
+        "the first {d} bytes of the server's file are not those that it sent before",
+        .{self.received},
+    );
     openUpload(device);
 }
 
@@ -389,8 +445,18 @@ fn feed(device: *Device, bytes: []const u8) void {
     const self = device.update;
     if (bytes.len == 0) return;
     if (self.received == 0 and bytes[0] != firstByte(self.kind)) {
-        if (download.looksLikePage(bytes)) return giveUp(device, .PAGE_INSTEAD, "the server sends a web page in place of the file", .{});
-        if (self.kind == .model) return giveUp(device, .NOT_A_PACK, "what the server sends does not begin like a packed model", .{});
+        if (download.looksLikePage(bytes)) return giveUp(
+            device,
+            .PAGE_INSTEAD,
+            "the server sends a web page in place of the file",
+            .{},
+        );
+        if (self.kind == .model) return giveUp(
+            device,
+            .NOT_A_PACK,
+            "what the server sends does not begin like a packed model",
+            .{},
+        );
         return giveUp(device, .NOT_AN_IMAGE, "what the server sends does not begin like an application image", .{});
     }
     self.hash.update(bytes);
@@ -434,7 +500,12 @@ fn endedEarly(device: *Device, result: download.Result) void {
     if (result == .whole and self.state == .DOWNLOADING) {
         // Without a length, a connection that broke may look like the end of the file; at the same byte again, it was
         // the end.
-        if (self.ended_at == end) return giveUp(device, .LENGTH_DIFFERS, "the server's file ends after {d} bytes and {d} were announced", .{ end, self.bytes });
+        if (self.ended_at == end) return giveUp(
+            device,
+            .LENGTH_DIFFERS,
+            "the server's file ends after {d} bytes and {d} were announced",
+            .{ end, self.bytes },
+        );
         self.ended_at = end;
     }
     const finding = download.ofEnd(result);

@@ -1,4 +1,5 @@
-//! Updates that the board fetches from servers that do not do what they should: how often it asks, what it erases, and what it says.
+//! Updates that the board fetches from servers that do not do what they should: how often it asks, what it erases, and
+//! what it says.
 const std = @import("std");
 const abi = @import("../abi.zig");
 const download = @import("download.zig");
@@ -60,7 +61,10 @@ test "a server that sends most of the file again and again is left, and nothing 
         try board.start();
         defer board.stop();
         var buffer: [16384]u8 = undefined;
-        const file = if (kind[0] == 'm') &hosts.model else empty_image.make(&buffer, .{ .version = "2.0.0", .payload_bytes = 12_000 });
+        const file = if (kind[0] == 'm') &hosts.model else empty_image.make(
+            &buffer,
+            .{ .version = "2.0.0", .payload_bytes = 12_000 },
+        );
         // The record of a healthy start is written by then.
         board.later(61);
         _ = board.announce(kind, file, ",\"activate\":false");
@@ -87,7 +91,10 @@ test "what is there already is compared and not written again" {
         try board.start();
         defer board.stop();
         var buffer: [16384]u8 = undefined;
-        const file = if (kind[0] == 'm') &hosts.model else empty_image.make(&buffer, .{ .version = "2.0.0", .payload_bytes = 12_000 });
+        const file = if (kind[0] == 'm') &hosts.model else empty_image.make(
+            &buffer,
+            .{ .version = "2.0.0", .payload_bytes = 12_000 },
+        );
         const start = erases(&board);
         _ = board.announce(kind, file, ",\"activate\":false");
         board.later(1);
@@ -220,17 +227,36 @@ test "an answer without the file is told, and only what may pass is tried again"
         .{ .status = 404, .code = "FILE_NOT_FOUND", .words = "404" },
         .{ .status = 401, .code = "ACCESS_DENIED", .words = "401" },
         .{ .status = 302, .code = "SERVER_REFUSED", .words = "302" },
-        .{ .status = 206, .length = hosts.model.len, .code = "RANGE_UNASKED", .words = "where all of it was asked for" },
+        .{
+            .status = 206,
+            .length = hosts.model.len,
+            .code = "RANGE_UNASKED",
+            .words = "where all of it was asked for",
+        },
         .{ .status = 500, .code = "SERVER_ERROR", .words = "500", .tries = limits.update_tries_max },
         .{ .status = 503, .code = "SERVER_BUSY", .words = "503", .tries = limits.update_tries_max },
-        .{ .status = 200, .length = page.len, .type = "text/html; charset=utf-8", .code = "PAGE_INSTEAD", .words = "web page of 36 bytes" },
+        .{
+            .status = 200,
+            .length = page.len,
+            .type = "text/html; charset=utf-8",
+            .code = "PAGE_INSTEAD",
+            .words = "web page of 36 bytes",
+        },
         .{ .status = 200, .type = "text/html", .body = page, .code = "PAGE_INSTEAD", .words = "web page" },
         .{ .status = 200, .length = hosts.model.len, .body = page, .code = "PAGE_INSTEAD", .words = "web page" },
         .{ .status = 200, .body = "Not found.", .code = "NOT_A_PACK", .words = "packed model" },
         .{ .status = 200, .length = hosts.model.len - 1, .code = "LENGTH_DIFFERS", .words = "were announced" },
         .{ .status = 200, .length = hosts.model.len + 1, .code = "LENGTH_DIFFERS", .words = "were announced" },
-        // A page's type on the right file is a server's mistake, and the file is what counts: it is too short, at the same byte twice.
-        .{ .status = 200, .type = "text/html", .body = hosts.model[0..5000], .code = "LENGTH_DIFFERS", .words = "ends after 5000 bytes", .tries = 2 },
+        // A page's type on the right file is a server's mistake, and the file is what counts: it is too short, at the
+        // same byte twice.
+        .{
+            .status = 200,
+            .type = "text/html",
+            .body = hosts.model[0..5000],
+            .code = "LENGTH_DIFFERS",
+            .words = "ends after 5000 bytes",
+            .tries = 2,
+        },
     }) |case| {
         _ = board.announce("model", &hosts.model, "");
         const count = try downloads(&board, case, struct {

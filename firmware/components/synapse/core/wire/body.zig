@@ -29,8 +29,20 @@ pub const Body = struct {
         return self.problem.fail(status, code, detail, args, .{ .field = .{ "{s}", .{self.path.slice()} } });
     }
 
-    pub fn failExpecting(self: *Body, comptime expected: []const u8, args: anytype, comptime detail: []const u8, detail_args: anytype) ProblemError {
-        return self.problem.fail(422, .BODY_INVALID, detail, detail_args, .{ .field = .{ "{s}", .{self.path.slice()} }, .expected = .{ expected, args } });
+    pub fn failExpecting(
+        self: *Body,
+        comptime expected: []const u8,
+        args: anytype,
+        comptime detail: []const u8,
+        detail_args: anytype,
+    ) ProblemError {
+        return self.problem.fail(
+            422,
+            .BODY_INVALID,
+            detail,
+            detail_args,
+            .{ .field = .{ "{s}", .{self.path.slice()} }, .expected = .{ expected, args } },
+        );
     }
 
     pub fn next(self: *Body) ProblemError!Token {
@@ -42,17 +54,35 @@ pub const Body = struct {
                 error.TooDeep => "is nested too deeply",
                 error.NumberTooLong => "holds a number that is too long",
             };
-            return self.problem.fail(400, .BODY_MALFORMED, "the body {s} at byte {d} ({s})", .{ what, self.source.offset(), format }, .{ .field = .{ "{s}", .{self.path.slice()} }, .expected = .{ "{s}, nested at most {d} deep, numbers of at most {d} characters", .{ format, limits.body_depth_max, limits.number_bytes_max } } });
+            return self.problem.fail(
+                400,
+                .BODY_MALFORMED,
+                "the body {s} at byte {d} ({s})",
+                .{ what, self.source.offset(), format },
+                .{
+                    .field = .{ "{s}", .{self.path.slice()} },
+                    .expected = .{
+                        "{s}, nested at most {d} deep, numbers of at most {d} characters",
+                        .{ format, limits.body_depth_max, limits.number_bytes_max },
+                    },
+                },
+            );
         };
     }
 
     /// The start of a map whose keys are read with `field`.
     pub fn object(self: *Body) ProblemError!void {
         const token = try self.next();
-        if (token != .object_begin) return self.failExpecting("an object", .{}, "{s} where an object belongs", .{name(token)});
+        if (token != .object_begin) return self.failExpecting(
+            "an object",
+            .{},
+            "{s} where an object belongs",
+            .{name(token)},
+        );
     }
 
-    /// The next key as an index of `fields`, or null at the map's end. `seen` has a bit for each field. Sets the path to base + key.
+    /// The next key as an index of `fields`, or null at the map's end. `seen` has a bit for each field. Sets the path
+    /// to base + key.
     pub fn field(self: *Body, base_len: usize, fields: []const []const u8, seen: *u32) ProblemError!?usize {
         self.path.len = base_len;
         const key = switch (try self.next()) {
@@ -90,7 +120,12 @@ pub const Body = struct {
     pub fn end(self: *Body) ProblemError!void {
         self.path.len = 0;
         const token = try self.next();
-        if (token != .end) return self.failExpecting("nothing after the object", .{}, "{s} after the end of the body", .{name(token)});
+        if (token != .end) return self.failExpecting(
+            "nothing after the object",
+            .{},
+            "{s} after the end of the body",
+            .{name(token)},
+        );
     }
 
     pub fn text(self: *Body) ProblemError![]u8 {
@@ -122,10 +157,20 @@ pub const Body = struct {
         const value = switch (token) {
             .number => |number| number,
             .decimal => std.math.nan(f64),
-            else => return self.failExpecting("a whole number, {d} to {d}", .{ least, most }, "{s} where a number belongs", .{name(token)}),
+            else => return self.failExpecting(
+                "a whole number, {d} to {d}",
+                .{ least, most },
+                "{s} where a number belongs",
+                .{name(token)},
+            ),
         };
         const inside = value >= @as(f64, @floatFromInt(least)) and value <= @as(f64, @floatFromInt(most));
-        if (!inside or @floor(value) != value) return self.failExpecting("a whole number, {d} to {d}", .{ least, most }, "the number is not one of those", .{});
+        if (!inside or @floor(value) != value) return self.failExpecting(
+            "a whole number, {d} to {d}",
+            .{ least, most },
+            "the number is not one of those",
+            .{},
+        );
         return @intFromFloat(value);
     }
 
@@ -134,7 +179,12 @@ pub const Body = struct {
         return switch (try self.next()) {
             .bytes => |bytes| bytes,
             .text => |value| self.base64(value),
-            else => |token| self.failExpecting("base64 text or CBOR bytes", .{}, "{s} where bytes belong", .{name(token)}),
+            else => |token| self.failExpecting(
+                "base64 text or CBOR bytes",
+                .{},
+                "{s} where bytes belong",
+                .{name(token)},
+            ),
         };
     }
 
@@ -148,7 +198,12 @@ pub const Body = struct {
             .array_begin => try self.numbers(row, 0),
             .text => |value| try self.unpack(try self.base64(value), row),
             .bytes => |bytes| try self.unpack(bytes, row),
-            else => return self.failExpecting("{d} numbers", .{row.len}, "{s} where an array of numbers belongs", .{name(first)}),
+            else => return self.failExpecting(
+                "{d} numbers",
+                .{row.len},
+                "{s} where an array of numbers belongs",
+                .{name(first)},
+            ),
         }
     }
 
@@ -158,7 +213,12 @@ pub const Body = struct {
         while (true) : (count += 1) {
             const token = try self.next();
             if (token == .array_end) break;
-            if (count >= row.len) return self.failExpecting("{d} numbers", .{row.len}, "the row has more than {d} numbers", .{row.len});
+            if (count >= row.len) return self.failExpecting(
+                "{d} numbers",
+                .{row.len},
+                "the row has more than {d} numbers",
+                .{row.len},
+            );
             self.path.print("[{d}]", .{count});
             row[count] = try self.finite(token);
             self.path.len = base_len;
@@ -172,33 +232,59 @@ pub const Body = struct {
             .decimal => |decimal| decimal,
             else => return self.failExpecting("a number", .{}, "{s} where a number belongs", .{name(token)}),
         };
-        if (!std.math.isFinite(value)) return self.failExpecting("a finite number in the range of f32", .{}, "the number is not finite in f32", .{});
+        if (!std.math.isFinite(value)) return self.failExpecting(
+            "a finite number in the range of f32",
+            .{},
+            "the number is not finite in f32",
+            .{},
+        );
         return value;
     }
 
     fn unpack(self: *Body, bytes: []const u8, row: []f32) ProblemError!void {
-        if (bytes.len != row.len * 4) return self.failExpecting("{d} bytes: {d} little-endian f32", .{ row.len * 4, row.len }, "the row has {d} bytes", .{bytes.len});
+        if (bytes.len != row.len * 4) return self.failExpecting(
+            "{d} bytes: {d} little-endian f32",
+            .{ row.len * 4, row.len },
+            "the row has {d} bytes",
+            .{bytes.len},
+        );
         @memcpy(std.mem.sliceAsBytes(row), bytes);
         for (row) |value| {
-            if (!std.math.isFinite(value)) return self.failExpecting("finite numbers", .{}, "a number is not finite", .{});
+            if (!std.math.isFinite(value)) return self.failExpecting(
+                "finite numbers",
+                .{},
+                "a number is not finite",
+                .{},
+            );
         }
     }
 
-    /// Rows of `width` numbers, as many as there are, at least one: an array of rows, or all of them as base64 text or bytes.
+    /// Rows of `width` numbers, as many as there are, at least one: an array of rows, or all of them as base64 text or
+    /// bytes.
     pub fn rows(self: *Body, values: []f32, width: usize) ProblemError!usize {
         const rows_max = values.len / width;
         switch (try self.next()) {
             .array_begin => {},
             .text => |value| return self.packedRows(try self.base64(value), values, width),
             .bytes => |bytes| return self.packedRows(bytes, values, width),
-            else => |token| return self.failExpecting("an array of rows of {d} numbers", .{width}, "{s} where an array belongs", .{name(token)}),
+            else => |token| return self.failExpecting(
+                "an array of rows of {d} numbers",
+                .{width},
+                "{s} where an array belongs",
+                .{name(token)},
+            ),
         }
         const base_len = self.path.len;
         var count: usize = 0;
         while (true) : (count += 1) {
             const token = try self.next();
             if (token == .array_end) break;
-            if (count == rows_max) return self.failExpecting("1 to {d} rows", .{rows_max}, "there are more than {d} rows", .{rows_max});
+            if (count == rows_max) return self.failExpecting(
+                "1 to {d} rows",
+                .{rows_max},
+                "there are more than {d} rows",
+                .{rows_max},
+            );
             self.path.print("[{d}]", .{count});
             try self.floatsAfter(token, values[count * width ..][0..width]);
             self.path.len = base_len;
@@ -211,17 +297,28 @@ pub const Body = struct {
         const row_bytes = width * 4;
         const count = bytes.len / row_bytes;
         if (bytes.len % row_bytes != 0 or count == 0 or count > values.len / width)
-            return self.failExpecting("1 to {d} rows of {d} bytes", .{ values.len / width, row_bytes }, "the rows have {d} bytes", .{bytes.len});
+            return self.failExpecting(
+                "1 to {d} rows of {d} bytes",
+                .{ values.len / width, row_bytes },
+                "the rows have {d} bytes",
+                .{bytes.len},
+            );
         try self.unpack(bytes, values[0 .. count * width]);
         return count;
     }
 
     fn base64(self: *Body, value: []u8) ProblemError![]u8 {
-        return decodeBase64(value) orelse self.failExpecting("standard base64 (RFC 4648 section 4), without a data: prefix or spaces", .{}, "the text is not base64", .{});
+        return decodeBase64(value) orelse self.failExpecting(
+            "standard base64 (RFC 4648 section 4), without a data: prefix or spaces",
+            .{},
+            "the text is not base64",
+            .{},
+        );
     }
 };
 
-/// Decodes over the text itself. In pieces through a small buffer, so that no decoder has to work with overlapping slices.
+/// Decodes over the text itself. In pieces through a small buffer, so that no decoder has to work with overlapping
+/// slices.
 fn decodeBase64(text: []u8) ?[]u8 {
     const unpadded = std.mem.trimEnd(u8, text, "=");
     const padding = text.len - unpadded.len;

@@ -1,5 +1,6 @@
-//! A CBOR body (RFC 8949) as a stream of tokens. Lengths may be definite or not, but strings come in one piece. Three tags are understood:
-//! 55799 (this is CBOR), 85 (an array of little-endian f32, RFC 8746, as JavaScript libraries write a Float32Array) and 64 (bytes).
+//! A CBOR body (RFC 8949) as a stream of tokens. Lengths may be definite or not, but strings come in one piece. Three
+//! tags are understood: 55799 (this is CBOR), 85 (an array of little-endian f32, RFC 8746, as JavaScript libraries
+//! write a Float32Array) and 64 (bytes).
 const std = @import("std");
 const limits = @import("../limits.zig");
 const tokens = @import("token.zig");
@@ -63,7 +64,8 @@ pub const CborTokens = struct {
     }
 
     fn open(self: *CborTokens, map: bool, item_count: ?u64) Error!Token {
-        if (self.depth > 0 and self.levels[self.depth - 1].map and self.levels[self.depth - 1].seen % 2 == 0) return error.Malformed;
+        if (self.depth > 0 and self.levels[self.depth - 1].map and
+            self.levels[self.depth - 1].seen % 2 == 0) return error.Malformed;
         if (self.depth == limits.body_depth_max) return error.TooDeep;
         // Every item takes at least a byte, so a count beyond the body's rest cannot be true.
         if (item_count) |n| if (n > self.body.len - self.at) return error.Truncated;
@@ -79,8 +81,13 @@ pub const CborTokens = struct {
             const minor: u5 = @truncate(initial);
             const indefinite = minor == 31;
             switch (@as(u3, @truncate(initial >> 5))) {
-                0 => return if (tag != null) error.Malformed else .{ .number = @floatFromInt(try self.argument(minor)) },
-                1 => return if (tag != null) error.Malformed else .{ .number = -1.0 - @as(f64, @floatFromInt(try self.argument(minor))) },
+                0 => return if (tag != null) error.Malformed else .{
+                    .number = @floatFromInt(try self.argument(minor)),
+                },
+                1 => return if (tag != null) error.Malformed else .{ .number = -1.0 - @as(
+                    f64,
+                    @floatFromInt(try self.argument(minor)),
+                ) },
                 2 => {
                     if (indefinite or (tag != null and tag != 64 and tag != 85)) return error.Malformed;
                     return .{ .bytes = try self.take(try self.argument(minor)) };
@@ -91,8 +98,14 @@ pub const CborTokens = struct {
                     if (!std.unicode.utf8ValidateSlice(text)) return error.Malformed;
                     return .{ .text = text };
                 },
-                4 => return if (tag != null) error.Malformed else self.open(false, if (indefinite) null else try self.argument(minor)),
-                5 => return if (tag != null) error.Malformed else self.open(true, if (indefinite) null else try self.argument(minor)),
+                4 => return if (tag != null) error.Malformed else self.open(
+                    false,
+                    if (indefinite) null else try self.argument(minor),
+                ),
+                5 => return if (tag != null) error.Malformed else self.open(
+                    true,
+                    if (indefinite) null else try self.argument(minor),
+                ),
                 6 => {
                     const found = try self.argument(minor);
                     if (tag != null) return error.Malformed;
@@ -183,7 +196,15 @@ test "keys are text, depth and counts are bounded" {
 }
 
 test "a tag belongs to bytes" {
-    for ([_][]const u8{ "\xd8\x55\x05", "\xd8\x40\x20", "\xd8\x40\xf5", "\xd8\x55\x61a", "\xd8\x55\x80", "\xd8\x40\xd8\x40\x40", "\xc1\x05" }) |text| {
+    for ([_][]const u8{
+        "\xd8\x55\x05",
+        "\xd8\x40\x20",
+        "\xd8\x40\xf5",
+        "\xd8\x55\x61a",
+        "\xd8\x55\x80",
+        "\xd8\x40\xd8\x40\x40",
+        "\xc1\x05",
+    }) |text| {
         var body: [8]u8 = undefined;
         @memcpy(body[0..text.len], text);
         var cbor: CborTokens = .init(body[0..text.len]);

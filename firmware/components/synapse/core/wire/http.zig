@@ -5,13 +5,17 @@ const Header = @import("../port.zig").Header;
 /// A header's value, or null. Of repeated headers the first counts.
 pub fn header(headers: []const Header, comptime lower_name: []const u8) ?[]const u8 {
     for (headers) |candidate| {
-        if (std.ascii.eqlIgnoreCase(candidate.name.slice(), lower_name)) return std.mem.trim(u8, candidate.value.slice(), " \t");
+        if (std.ascii.eqlIgnoreCase(
+            candidate.name.slice(),
+            lower_name,
+        )) return std.mem.trim(u8, candidate.value.slice(), " \t");
     }
     return null;
 }
 
 pub const Target = struct {
-    /// Where a target in absolute form (RFC 9112 section 3.2.2) says that the resource is: a host, maybe a port. It counts instead of the Host header.
+    /// Where a target in absolute form (RFC 9112 section 3.2.2) says that the resource is: a host, maybe a port. It
+    /// counts instead of the Host header.
     authority: ?[]const u8 = null,
     path: []const u8,
     query: []const u8,
@@ -67,8 +71,8 @@ pub const ContentRange = struct {
     }
 };
 
-/// Whether an origin (RFC 6454) is a page at an address that only a local network gives out: a number, a single word, or a name below one of the domains
-/// that no registry has. Anybody may let a name of theirs lead to a board.
+/// Whether an origin (RFC 6454) is a page at an address that only a local network gives out: a number, a single word,
+/// or a name below one of the domains that no registry has. Anybody may let a name of theirs lead to a board.
 pub fn isLocalOrigin(origin: []const u8) bool {
     const scheme = std.mem.indexOf(u8, origin, "://") orelse return false;
     return isLocalHost(origin[scheme + 3 ..]);
@@ -89,7 +93,8 @@ pub fn isLocalHost(authority: []const u8) bool {
 
 /// Without its port.
 pub fn hostName(authority: []const u8) []const u8 {
-    if (std.mem.startsWith(u8, authority, "[")) return authority[0 .. (std.mem.indexOfScalar(u8, authority, ']') orelse authority.len - 1) + 1];
+    if (std.mem.startsWith(u8, authority, "[")) return authority[0 .. (std.mem.indexOfScalar(u8, authority, ']') orelse
+        authority.len - 1) + 1];
     return authority[0 .. std.mem.indexOfScalar(u8, authority, ':') orelse authority.len];
 }
 
@@ -106,8 +111,9 @@ pub fn mediaType(value: []const u8) []const u8 {
     return std.mem.trim(u8, value[0..semicolon], " \t");
 }
 
-/// The index of the offered type that an Accept header prefers, or null when it refuses them all. Without a header, the first.
-/// An offer's own parameters do not matter. RFC 9110 section 12.5.1: the most specific range decides a type's quality; equal quality goes to the earlier offer.
+/// The index of the offered type that an Accept header prefers, or null when it refuses them all. Without a header, the
+/// first. An offer's own parameters do not matter. RFC 9110 section 12.5.1: the most specific range decides a type's
+/// quality; equal quality goes to the earlier offer.
 pub fn negotiate(accept: ?[]const u8, offers: []const []const u8) ?usize {
     const value = accept orelse return 0;
     if (value.len == 0) return 0;
@@ -133,7 +139,10 @@ fn qualityOf(accept: []const u8, offer: []const u8) u32 {
         const slash = std.mem.indexOfScalar(u8, offer, '/') orelse offer.len;
         const matched: u32 = if (std.ascii.eqlIgnoreCase(range, offer))
             3
-        else if (range.len == slash + 2 and std.mem.endsWith(u8, range, "/*") and std.ascii.eqlIgnoreCase(range[0..slash], offer[0..slash]))
+        else if (range.len == slash + 2 and std.mem.endsWith(u8, range, "/*") and std.ascii.eqlIgnoreCase(
+            range[0..slash],
+            offer[0..slash],
+        ))
             2
         else if (std.mem.eql(u8, range, "*/*") or std.mem.eql(u8, range, "*"))
             1
@@ -180,7 +189,19 @@ test "negotiation follows quality and specificity" {
 test "content ranges" {
     const range = ContentRange.parse("bytes 10-19/30").?;
     try std.testing.expectEqual(ContentRange{ .first = 10, .last = 19, .total = 30 }, range);
-    for ([_][]const u8{ "", "bytes", "bytes 1", "bytes 1-2", "bytes 2-1/3", "bytes 1-3/3", "bytes */3", "bytes 1-2/*", "bytes -1-2/3", "items 1-2/3", "bytes 1-2/9999999999999999" }) |bad| {
+    for ([_][]const u8{
+        "",
+        "bytes",
+        "bytes 1",
+        "bytes 1-2",
+        "bytes 2-1/3",
+        "bytes 1-3/3",
+        "bytes */3",
+        "bytes 1-2/*",
+        "bytes -1-2/3",
+        "items 1-2/3",
+        "bytes 1-2/9999999999999999",
+    }) |bad| {
         try std.testing.expectEqual(@as(?ContentRange, null), ContentRange.parse(bad));
     }
 }
@@ -213,6 +234,24 @@ test "targets in absolute form" {
 }
 
 test "origins of a local network" {
-    for ([_][]const u8{ "http://192.168.1.7", "http://10.0.0.2:8080", "https://[fe80::1]:443", "http://synapse", "http://localhost:8080", "http://synapse-1.local", "http://Board.LAN", "http://x.home.arpa" }) |local| try std.testing.expect(isLocalOrigin(local));
-    for ([_][]const u8{ "null", "", "http://", "http://example.org", "http://local.example.org:80", "http://192.168.1.7.example.org", "http://notlocal.xlocal", "file://" }) |other| try std.testing.expect(!isLocalOrigin(other));
+    for ([_][]const u8{
+        "http://192.168.1.7",
+        "http://10.0.0.2:8080",
+        "https://[fe80::1]:443",
+        "http://synapse",
+        "http://localhost:8080",
+        "http://synapse-1.local",
+        "http://Board.LAN",
+        "http://x.home.arpa",
+    }) |local| try std.testing.expect(isLocalOrigin(local));
+    for ([_][]const u8{
+        "null",
+        "",
+        "http://",
+        "http://example.org",
+        "http://local.example.org:80",
+        "http://192.168.1.7.example.org",
+        "http://notlocal.xlocal",
+        "file://",
+    }) |other| try std.testing.expect(!isLocalOrigin(other));
 }

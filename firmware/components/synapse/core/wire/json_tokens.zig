@@ -1,5 +1,5 @@
-//! A JSON body as a stream of tokens. std.json's scanner does the grammar; strings are put together in place, over bytes that were
-//! already read, so that a base64 picture of a megabyte with escaped slashes needs no second buffer.
+//! A JSON body as a stream of tokens. std.json's scanner does the grammar; strings are put together in place, over
+//! bytes that were already read, so that a base64 picture of a megabyte with escaped slashes needs no second buffer.
 const std = @import("std");
 const limits = @import("../limits.zig");
 const tokens = @import("token.zig");
@@ -69,14 +69,16 @@ pub const JsonTokens = struct {
         }
     }
 
-    /// A string that starts with an escape: every escape is longer than what it stands for, so its own bytes have room for it.
+    /// A string that starts with an escape: every escape is longer than what it stands for, so its own bytes have room
+    /// for it.
     fn gatherEscaped(self: *JsonTokens, bytes: []const u8) tokens.Error![]u8 {
         const first = self.body[self.scanner.cursor - bytes.len ..][0..bytes.len];
         @memcpy(first, bytes);
         return self.gather(first);
     }
 
-    /// Moves the pieces that follow `first` behind it. The target never overtakes the scanner, which is ahead by at least the escapes.
+    /// Moves the pieces that follow `first` behind it. The target never overtakes the scanner, which is ahead by at
+    /// least the escapes.
     fn gather(self: *JsonTokens, first: []u8) tokens.Error![]u8 {
         const start = @intFromPtr(first.ptr) - @intFromPtr(self.body.ptr);
         var end = start + first.len;
@@ -115,11 +117,16 @@ pub const JsonTokens = struct {
     }
 };
 
-/// The whole number below 2^53 that a number without a sign stands for, with a point or an exponent too: 1e15 and 123456789.0 are whole. Null for any other.
+/// The whole number below 2^53 that a number without a sign stands for, with a point or an exponent too: 1e15
+/// and 123456789.0 are whole. Null for any other.
 fn wholeOf(text: []const u8) ?u64 {
     const digits_len = std.mem.indexOfAny(u8, text, "eE") orelse text.len;
     // An exponent beyond i32 leaves nothing whole but zero, whatever its sign.
-    var scale: i64 = if (digits_len == text.len) 0 else std.fmt.parseInt(i32, text[digits_len + 1 ..], 10) catch std.math.maxInt(i32);
+    var scale: i64 = if (digits_len == text.len) 0 else std.fmt.parseInt(
+        i32,
+        text[digits_len + 1 ..],
+        10,
+    ) catch std.math.maxInt(i32);
     var value: u64 = 0;
     // Of the digits so far; they count once another digit follows.
     var zeros: i64 = 0;
@@ -177,19 +184,49 @@ test "escaped strings are put together in place" {
 test "a whole number keeps its digits however it is written, and a zero its sign" {
     var buffer: [512]u8 = undefined;
     var json: JsonTokens = undefined;
-    tokensOf("[9007199254740991,123456789.0,1e15,1.23456789E+8,12345678900e-2,0.0000000123456789e16,100000000000000000000000000e-26,0e99999999999,0.00,20000001.0000000000000000000000000]", &buffer, &json);
+    tokensOf(
+        "[9007199254740991,123456789.0,1e15,1.23456789E+8,12345678900e-2,0.0000000123456789e16,100000000000000000000000000e-26,0e99999999999,0.00,20000001.0000000000000000000000000]",
+        &buffer,
+        &json,
+    );
     _ = try json.next();
-    for ([_]f64{ 9007199254740991, 123456789, 1e15, 123456789, 123456789, 123456789, 1, 0, 0, 20000001 }) |whole| try std.testing.expectEqual(whole, (try json.next()).number);
+    for ([_]f64{
+        9007199254740991,
+        123456789,
+        1e15,
+        123456789,
+        123456789,
+        123456789,
+        1,
+        0,
+        0,
+        20000001,
+    }) |whole| try std.testing.expectEqual(whole, (try json.next()).number);
     tokensOf("[-123456789,-9007199254740991.0]", &buffer, &json);
     _ = try json.next();
     for ([_]f64{ -123456789, -9007199254740991 }) |whole| try std.testing.expectEqual(whole, (try json.next()).number);
     // Everything else is the nearest f32, and no whole number even where that is one.
-    tokensOf("[123456789.5,9007199254740993,1e-60,1e-2147483648,1e99999,-1e99999,1e-99999999999999999999]", &buffer, &json);
+    tokensOf(
+        "[123456789.5,9007199254740993,1e-60,1e-2147483648,1e99999,-1e99999,1e-99999999999999999999]",
+        &buffer,
+        &json,
+    );
     _ = try json.next();
-    for ([_]f32{ 123456792, 9007199254740992, 0, 0, std.math.inf(f32), -std.math.inf(f32), 0 }) |nearest| try std.testing.expectEqual(nearest, (try json.next()).decimal);
+    for ([_]f32{
+        123456792,
+        9007199254740992,
+        0,
+        0,
+        std.math.inf(f32),
+        -std.math.inf(f32),
+        0,
+    }) |nearest| try std.testing.expectEqual(nearest, (try json.next()).decimal);
     tokensOf("[-0,-0.0,0]", &buffer, &json);
     _ = try json.next();
-    for ([_]bool{ true, true, false }) |negative| try std.testing.expectEqual(negative, std.math.signbit((try json.next()).number));
+    for ([_]bool{ true, true, false }) |negative| try std.testing.expectEqual(
+        negative,
+        std.math.signbit((try json.next()).number),
+    );
 }
 
 test "depth, number length and truncation are errors" {

@@ -1,5 +1,5 @@
-//! A form with one file in it (multipart/form-data: RFC 7578, RFC 2046 section 5.1): what the form of a web page and `curl -F` send. The file is found where it
-//! lies in the body; nothing is copied.
+//! A form with one file in it (multipart/form-data: RFC 7578, RFC 2046 section 5.1): what the form of a web page and
+//! `curl -F` send. The file is found where it lies in the body; nothing is copied.
 const std = @import("std");
 const http = @import("http.zig");
 const Problem = @import("problem.zig").Problem;
@@ -49,11 +49,26 @@ const Reader = struct {
     at: usize = 0,
 
     fn invalid(self: *Reader, comptime detail: []const u8) ProblemError {
-        return self.problem.fail(422, .BODY_INVALID, detail, .{}, .{ .field = "form", .expected = "exactly one file, and no other field" });
+        return self.problem.fail(
+            422,
+            .BODY_INVALID,
+            detail,
+            .{},
+            .{ .field = "form", .expected = "exactly one file, and no other field" },
+        );
     }
 
     fn malformed(self: *Reader, comptime detail: []const u8) ProblemError {
-        return self.problem.fail(400, .BODY_MALFORMED, detail ++ " (byte {d})", .{self.at}, .{ .field = "form", .expected = "multipart/form-data as RFC 7578 describes it, with the boundary that content-type names" });
+        return self.problem.fail(
+            400,
+            .BODY_MALFORMED,
+            detail ++ " (byte {d})",
+            .{self.at},
+            .{
+                .field = "form",
+                .expected = "multipart/form-data as RFC 7578 describes it, with the boundary that content-type names",
+            },
+        );
     }
 
     /// Passes the first boundary; the line's end before it is missing where the body begins with it.
@@ -62,7 +77,9 @@ const Reader = struct {
         if (std.mem.startsWith(u8, self.body, delimiter[2..])) {
             self.at = delimiter.len - 2;
         } else {
-            const start = std.mem.indexOf(u8, self.body, delimiter) orelse return self.malformed("the boundary is not in the body");
+            const start = std.mem.indexOf(u8, self.body, delimiter) orelse return self.malformed(
+                "the boundary is not in the body",
+            );
             self.at = start + delimiter.len;
         }
         return self.more();
@@ -72,8 +89,12 @@ const Reader = struct {
     fn more(self: *Reader) ProblemError!bool {
         const rest = self.body[self.at..];
         if (std.mem.startsWith(u8, rest, "--")) return false;
-        const line_end = std.mem.indexOfNone(u8, rest, " \t") orelse return self.malformed("the form ends before its last boundary");
-        if (!std.mem.startsWith(u8, rest[line_end..], "\r\n")) return self.malformed("a boundary's line goes on with something else");
+        const line_end = std.mem.indexOfNone(u8, rest, " \t") orelse return self.malformed(
+            "the form ends before its last boundary",
+        );
+        if (!std.mem.startsWith(u8, rest[line_end..], "\r\n")) return self.malformed(
+            "a boundary's line goes on with something else",
+        );
         self.at += line_end + 2;
         return true;
     }
@@ -83,12 +104,19 @@ const Reader = struct {
         const head = try self.partHead();
         const delimiter = self.delimiter[0..self.delimiter_len];
         // The end of the line before an empty file's boundary is that of its head.
-        const end = std.mem.indexOfPos(u8, self.body, self.at - 2, delimiter) orelse return self.malformed("the form ends before its last boundary");
+        const end = std.mem.indexOfPos(u8, self.body, self.at - 2, delimiter) orelse return self.malformed(
+            "the form ends before its last boundary",
+        );
         const bytes = self.body[@min(self.at, end)..end];
         self.at = end + delimiter.len;
         const media_type = http.mediaType(field(head, "content-type") orelse "");
-        const disposition = field(head, "content-disposition") orelse return self.malformed("a part has no content-disposition");
-        if (!std.ascii.eqlIgnoreCase(http.mediaType(disposition), "form-data")) return self.malformed("a part is no form-data");
+        const disposition = field(head, "content-disposition") orelse return self.malformed(
+            "a part has no content-disposition",
+        );
+        if (!std.ascii.eqlIgnoreCase(
+            http.mediaType(disposition),
+            "form-data",
+        )) return self.malformed("a part is no form-data");
         if (field(head, "content-transfer-encoding")) |coding| {
             for ([_][]const u8{ "binary", "8bit", "7bit" }) |plain| {
                 if (std.ascii.eqlIgnoreCase(coding, plain)) break;
@@ -122,8 +150,8 @@ fn field(head: []const u8, comptime lower_name: []const u8) ?[]const u8 {
     return null;
 }
 
-/// A parameter of a header's value, maybe in quotes. Names of files may hold anything but a quote: those who send them write it as %22, or behind a backslash, and
-/// what follows it then is no parameter that anybody asks for.
+/// A parameter of a header's value, maybe in quotes. Names of files may hold anything but a quote: those who send them
+/// write it as %22, or behind a backslash, and what follows it then is no parameter that anybody asks for.
 fn parameter(value: []const u8, comptime lower_name: []const u8) ?[]const u8 {
     var rest = value[std.mem.indexOfScalar(u8, value, ';') orelse return null ..];
     while (rest.len > 0) {
@@ -134,7 +162,8 @@ fn parameter(value: []const u8, comptime lower_name: []const u8) ?[]const u8 {
         if (rest[0] == ';') continue;
         const quoted = rest.len > 1 and rest[1] == '"';
         const start: usize = if (quoted) 2 else 1;
-        const end = std.mem.indexOfScalarPos(u8, rest, start, if (quoted) '"' else ';') orelse if (quoted) return null else rest.len;
+        const end = std.mem.indexOfScalarPos(u8, rest, start, if (quoted) '"' else ';') orelse
+            if (quoted) return null else rest.len;
         const text = rest[start..end];
         if (std.ascii.eqlIgnoreCase(name, lower_name)) return if (quoted) text else std.mem.trim(u8, text, " \t");
         rest = rest[std.mem.indexOfScalarPos(u8, rest, end, ';') orelse return null ..];

@@ -11,7 +11,10 @@ fn repeated(comptime count: usize) [count]u8 {
 test "boundaries" {
     for ([_][2][]const u8{
         .{ "multipart/form-data; boundary=B", "B" },
-        .{ "multipart/form-data;boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW", "----WebKitFormBoundary7MA4YWxkTrZu0gW" },
+        .{
+            "multipart/form-data;boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW",
+            "----WebKitFormBoundary7MA4YWxkTrZu0gW",
+        },
         .{ "Multipart/Form-Data; charset=utf-8; BOUNDARY=\"a; b=c\"", "a; b=c" },
         .{ "multipart/form-data; x; boundary=\"'()+_,-./:=?\" ; y=z", "'()+_,-./:=?" },
         .{ "multipart/form-data; boundary=" ++ &repeated(70), &repeated(70) },
@@ -30,9 +33,20 @@ test "one file, with whatever may be around it" {
     for ([_]struct { body: []const u8, bytes: []const u8 = "abc", media_type: []const u8 = "image/jpeg" }{
         .{ .body = curl },
         .{ .body = "a preamble\r\n" ++ curl ++ "an epilogue\r\n--B\r\n" },
-        .{ .body = "--B \t\r\ncontent-type: IMAGE/png; x=y\r\nCONTENT-DISPOSITION: form-data; filename*=UTF-8''a.png\r\n\r\n\r\n--A\r\n--\r\n\r\n--B--", .bytes = "\r\n--A\r\n--\r\n", .media_type = "IMAGE/png" },
-        .{ .body = "--B\r\nContent-Disposition: form-data; name=\"a\\\"b\"; filename=\"a;b\"\r\n\r\nabc\r\n--B--", .media_type = "" },
-        .{ .body = "--B\r\nContent-Disposition: form-data; filename=a\r\nContent-Transfer-Encoding: binary\r\n\r\n\r\n\r\n--B--", .bytes = "\r\n", .media_type = "" },
+        .{
+            .body = "--B \t\r\ncontent-type: IMAGE/png; x=y\r\nCONTENT-DISPOSITION: form-data; filename*=UTF-8''a.png\r\n\r\n\r\n--A\r\n--\r\n\r\n--B--",
+            .bytes = "\r\n--A\r\n--\r\n",
+            .media_type = "IMAGE/png",
+        },
+        .{
+            .body = "--B\r\nContent-Disposition: form-data; name=\"a\\\"b\"; filename=\"a;b\"\r\n\r\nabc\r\n--B--",
+            .media_type = "",
+        },
+        .{
+            .body = "--B\r\nContent-Disposition: form-data; filename=a\r\nContent-Transfer-Encoding: binary\r\n\r\n\r\n\r\n--B--",
+            .bytes = "\r\n",
+            .media_type = "",
+        },
     }) |case| {
         var problem: Problem = .{};
         errdefer std.debug.print("{s}: {s}\n", .{ case.body, problem.detail.slice() });
@@ -56,16 +70,32 @@ test "every other form is refused with its reason" {
         .{ .body = head ++ "abc", .code = "BODY_MALFORMED", .says = "the form ends before its last boundary" },
         .{ .body = head ++ "abc\r\n--B", .code = "BODY_MALFORMED", .says = "the form ends before its last boundary" },
         .{ .body = head ++ "abc\n--B--", .code = "BODY_MALFORMED", .says = "the form ends before its last boundary" },
-        .{ .body = head[0 .. head.len - 2] ++ "abc\r\n--B--", .code = "BODY_MALFORMED", .says = "a part's head has no end" },
-        .{ .body = "--B\r\n" ++ &@as([4200]u8, @splat('x')) ++ head[5..] ++ "abc\r\n--B--", .code = "BODY_MALFORMED", .says = "a part's head has no end" },
+        .{
+            .body = head[0 .. head.len - 2] ++ "abc\r\n--B--",
+            .code = "BODY_MALFORMED",
+            .says = "a part's head has no end",
+        },
+        .{
+            .body = "--B\r\n" ++ &@as([4200]u8, @splat('x')) ++ head[5..] ++ "abc\r\n--B--",
+            .code = "BODY_MALFORMED",
+            .says = "a part's head has no end",
+        },
         .{ .body = "--B\r\n\r\nabc\r\n--B--", .code = "BODY_MALFORMED", .says = "a part has no content-disposition" },
-        .{ .body = "--B\r\nContent-Disposition: attachment; filename=a\r\n\r\nabc\r\n--B--", .code = "BODY_MALFORMED", .says = "a part is no form-data" },
+        .{
+            .body = "--B\r\nContent-Disposition: attachment; filename=a\r\n\r\nabc\r\n--B--",
+            .code = "BODY_MALFORMED",
+            .says = "a part is no form-data",
+        },
         .{ .body = head ++ "\r\n--B--", .code = "BODY_INVALID", .says = "the form's file is empty" },
         .{ .body = head ++ "--B--", .code = "BODY_INVALID", .says = "the form's file is empty" },
         .{ .body = head ++ "abc\r\n" ++ head ++ "abc\r\n--B--", .code = "BODY_INVALID", .says = "more than one part" },
         .{ .body = text_part ++ "--B--", .code = "BODY_INVALID", .says = "a field that is no file" },
         .{ .body = text_part ++ head ++ "abc\r\n--B--", .code = "BODY_INVALID", .says = "more than one part" },
-        .{ .body = "--B\r\nContent-Disposition: form-data; filename=a\r\nContent-Transfer-Encoding: base64\r\n\r\nabc\r\n--B--", .code = "BODY_INVALID", .says = "encoded for transfer" },
+        .{
+            .body = "--B\r\nContent-Disposition: form-data; filename=a\r\nContent-Transfer-Encoding: base64\r\n\r\nabc\r\n--B--",
+            .code = "BODY_INVALID",
+            .says = "encoded for transfer",
+        },
     }) |case| {
         var problem: Problem = .{};
         errdefer std.debug.print("{s}: {s}\n", .{ case.body, problem.detail.slice() });

@@ -26,7 +26,14 @@ pub const Problem = struct {
     }
 
     /// The one way to fail: `return problem.fail(..)`, with what `init` takes.
-    pub inline fn fail(problem: *Problem, status: u16, code: Code, comptime detail: []const u8, args: anytype, hint: anytype) Error {
+    pub inline fn fail(
+        problem: *Problem,
+        status: u16,
+        code: Code,
+        comptime detail: []const u8,
+        args: anytype,
+        hint: anytype,
+    ) Error {
         problem.fill(status, code, detail, args, hint);
         return error.Problem;
     }
@@ -37,11 +44,20 @@ pub const Problem = struct {
         return error.Problem;
     }
 
-    inline fn fill(problem: *Problem, status: u16, code: Code, comptime detail: []const u8, args: anytype, hint: anytype) void {
+    inline fn fill(
+        problem: *Problem,
+        status: u16,
+        code: Code,
+        comptime detail: []const u8,
+        args: anytype,
+        hint: anytype,
+    ) void {
         problem.begin(status, code);
         problem.detail.print(detail, args);
         inline for (@typeInfo(@TypeOf(hint)).@"struct".field_names) |name| {
-            if (comptime !std.mem.eql(u8, name, "field") and !std.mem.eql(u8, name, "expected")) @compileError("a hint has a field and what is expected there, and no " ++ name);
+            if (comptime !std.mem.eql(u8, name, "field") and !std.mem.eql(u8, name, "expected")) @compileError(
+                "a hint has a field and what is expected there, and no " ++ name,
+            );
             write(&@field(problem, name), @field(hint, name));
         }
     }
@@ -74,7 +90,9 @@ pub fn Bounded(comptime byte_count: usize) type {
         }
 
         pub inline fn print(self: *Self, comptime format: []const u8, args: anytype) void {
-            if (args.len == 0) self.append(comptime std.fmt.comptimePrint(format, .{})) else self.printWith(format, args);
+            if (args.len == 0) self.append(
+                comptime std.fmt.comptimePrint(format, .{}),
+            ) else self.printWith(format, args);
         }
 
         noinline fn printWith(self: *Self, comptime format: []const u8, args: anytype) void {
@@ -88,7 +106,13 @@ pub fn Bounded(comptime byte_count: usize) type {
 
 /// Of a body, or what of it a head announces.
 pub fn bodyTooLarge(bytes_max: usize, problem: *Problem) Error {
-    return problem.fail(413, .BODY_TOO_LARGE, "the body is larger than the board takes", .{}, .{ .field = "content-length", .expected = .{ "at most {f}", .{size(bytes_max)} } });
+    return problem.fail(
+        413,
+        .BODY_TOO_LARGE,
+        "the body is larger than the board takes",
+        .{},
+        .{ .field = "content-length", .expected = .{ "at most {f}", .{size(bytes_max)} } },
+    );
 }
 
 /// Reason phrases of the statuses that the core answers.

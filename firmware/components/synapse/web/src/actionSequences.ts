@@ -7,8 +7,8 @@ export type Sequence = (typeof SEQUENCES)[number];
 const CIRCLE_STEPS = 10;
 
 /**
- * Actions of `width` values; pairs of them are two-dimensional moves. Where the model has bounds, the moves fill them; where not, they have length 1 in
- * the model's own units, and random ones a deviation of 1.
+ * Actions of `width` values; pairs of them are two-dimensional moves. Where the model has bounds, the moves fill them;
+ * where not, they have length 1 in the model's own units, and random ones a deviation of 1.
  */
 export function actionSequence(sequence: Sequence, steps: number, width: number, space: ActionSpace = {}): Action[] {
   const rest = restAction(width, space);
@@ -18,7 +18,8 @@ export function actionSequence(sequence: Sequence, steps: number, width: number,
     const bounds = boundsOf(space, i);
     if (sequence === "rest") return rest[i] ?? 0;
     if (sequence === "random") return bounds === undefined ? normal() : within(bounds, 2 * Math.random() - 1);
-    const angle = sequence === "straight" ? heading : (2 * Math.PI * (step * pairs + Math.floor(i / 2))) / (CIRCLE_STEPS * pairs);
+    const angle =
+      sequence === "straight" ? heading : (2 * Math.PI * (step * pairs + Math.floor(i / 2))) / (CIRCLE_STEPS * pairs);
     const share = i % 2 === 0 ? Math.cos(angle) : Math.sin(angle);
     return bounds === undefined ? share : within(bounds, share);
   };

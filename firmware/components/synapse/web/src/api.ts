@@ -75,10 +75,18 @@ export class BoardApi {
   }
 
   encode(picture: Blob, signal: AbortSignal): Promise<Seeing> {
-    return this.#json("/v1/encode", { method: "POST", headers: { "content-type": picture.type }, body: picture, signal });
+    return this.#json("/v1/encode", {
+      method: "POST",
+      headers: { "content-type": picture.type },
+      body: picture,
+      signal,
+    });
   }
 
-  observe(frame: Frame & { readonly stream: string; readonly action: Action }, signal: AbortSignal): Promise<Observation> {
+  observe(
+    frame: Frame & { readonly stream: string; readonly action: Action },
+    signal: AbortSignal,
+  ): Promise<Observation> {
     return this.#json("/v1/observe", { ...jsonBody("POST", frame), signal });
   }
 
@@ -87,9 +95,17 @@ export class BoardApi {
   }
 
   /** Plans, and tells each event of progress. Aborting closes the connection, and with it the board's work. */
-  async plan(request: PlanRequest, onProgress: (progress: PlanProgress) => void, signal: AbortSignal): Promise<PlanAnswer> {
+  async plan(
+    request: PlanRequest,
+    onProgress: (progress: PlanProgress) => void,
+    signal: AbortSignal,
+  ): Promise<PlanAnswer> {
     const init = jsonBody("POST", request);
-    const response = await this.#send("/v1/plan", { ...init, headers: { ...init.headers, accept: "text/event-stream" }, signal });
+    const response = await this.#send("/v1/plan", {
+      ...init,
+      headers: { ...init.headers, accept: "text/event-stream" },
+      signal,
+    });
     if (response.body === null) throw new PageProblem("The board’s answer is empty.");
     try {
       for await (const { name, data } of readEvents(response.body)) {
@@ -107,7 +123,12 @@ export class BoardApi {
   }
 
   /** Sends a part of a model, which its headers describe. */
-  sendPart(slot: string, part: Blob, headers: Readonly<Record<string, string>>, { onProgress, signal }: Sending): Promise<Slot> {
+  sendPart(
+    slot: string,
+    part: Blob,
+    headers: Readonly<Record<string, string>>,
+    { onProgress, signal }: Sending,
+  ): Promise<Slot> {
     const init = { method: "PUT", headers, body: part, onUploadProgress: onProgress, signal };
     return this.#json(slotPath(slot), init, "choose the same file again to go on");
   }

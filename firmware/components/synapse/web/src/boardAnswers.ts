@@ -20,7 +20,11 @@ export type Latent = readonly number[];
 export type Action = readonly number[];
 
 type InNumbers<Answer> = {
-  readonly [Key in keyof Answer]: Key extends "latent" ? Latent : Key extends "trajectory" | "actions" ? readonly Latent[] : Answer[Key];
+  readonly [Key in keyof Answer]: Key extends "latent"
+    ? Latent
+    : Key extends "trajectory" | "actions"
+      ? readonly Latent[]
+      : Answer[Key];
 };
 
 export type Seeing = InNumbers<api.EncodeAnswer>;

@@ -47,6 +47,14 @@ export function valueText(value: number): string {
 export function deviationText(zScore: number): string {
   const size = Math.abs(zScore);
   const how =
-    size < 1 ? "as usual" : zScore < 0 ? "calmer than usual" : size < 2 ? "a little unusual" : size < 3 ? "unusual" : "very unusual";
+    size < 1
+      ? "as usual"
+      : zScore < 0
+        ? "calmer than usual"
+        : size < 2
+          ? "a little unusual"
+          : size < 3
+            ? "unusual"
+            : "very unusual";
   return `${how}: ${size.toFixed(1)} deviations ${zScore < 0 ? "below" : "above"} the mean`;
 }

@@ -7,7 +7,9 @@ export interface Picture {
   readonly label: string;
 }
 
-/** Photos are scaled down here: the model sees far fewer pixels, and a phone's photo would not fit the board's request. */
+/**
+ * Photos are scaled down here: the model sees far fewer pixels, and a phone's photo would not fit the board's request.
+ */
 export const PHOTO_PIXELS_MAX = 800;
 const JPEG_QUALITY = 0.92;
 
@@ -34,7 +36,10 @@ export function jpegOf(source: CanvasImageSource, width: number, height: number,
   return blobOf(canvas, "image/jpeg");
 }
 
-export function canvasOf(width: number, height: number): { canvas: HTMLCanvasElement; context: CanvasRenderingContext2D } {
+export function canvasOf(
+  width: number,
+  height: number,
+): { canvas: HTMLCanvasElement; context: CanvasRenderingContext2D } {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
@@ -45,7 +50,8 @@ export function canvasOf(width: number, height: number): { canvas: HTMLCanvasEle
 
 export function blobOf(canvas: HTMLCanvasElement, type: "image/jpeg" | "image/png"): Promise<Blob> {
   return new Promise((resolve, reject) => {
-    const done = (blob: Blob | null) => (blob === null ? reject(new PageProblem("This browser cannot store the picture.")) : resolve(blob));
+    const done = (blob: Blob | null) =>
+      blob === null ? reject(new PageProblem("This browser cannot store the picture.")) : resolve(blob);
     canvas.toBlob(done, type, JPEG_QUALITY);
   });
 }

@@ -8,7 +8,10 @@ export function predictionsOf(budget: Budget, horizon: number): number {
   return budget.samples * budget.iterations * horizon;
 }
 
-/** The nearest budget that the board takes: each number within its limits, no more elites than samples, samples given up for what is over. */
+/**
+ * The nearest budget that the board takes: each number within its limits, no more elites than samples, samples given up
+ * for what is over.
+ */
 export function withinLimits(budget: Budget, horizon: number, limits: PlanLimits): Budget {
   const clamp = (value: number, low: number, high: number) => Math.min(high, Math.max(low, Math.round(value)));
   const iterations = clamp(

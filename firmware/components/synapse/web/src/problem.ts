@@ -75,7 +75,10 @@ export function isAbort(error: unknown): boolean {
 export function troubleOf(error: unknown): Trouble {
   if (error instanceof BoardProblem && isTokenProblem(error))
     return {
-      text: error.code === "TOKEN_WRONG" ? "This browser’s token is not this board’s." : "Only the board’s owner can do this.",
+      text:
+        error.code === "TOKEN_WRONG"
+          ? "This browser’s token is not this board’s."
+          : "Only the board’s owner can do this.",
       hint: "Paste the owner’s token to unlock it.",
       wantsToken: true,
       onlySilence: false,

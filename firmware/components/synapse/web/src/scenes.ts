@@ -5,7 +5,11 @@ import { TWO_ROOM_SIDE, twoRoomPixels, twoRoomPlace } from "./twoRoom.js";
 /** A frame like those that the board's model knows; a new one each time. */
 export function exampleScene(slot: Slot | null): Promise<Picture> {
   const side = slot?.image?.width;
-  const twoRoom = /two.?room/i.test(slot?.name ?? "") && side !== undefined && side === slot?.image?.height && TWO_ROOM_SIDE % side === 0;
+  const twoRoom =
+    /two.?room/i.test(slot?.name ?? "") &&
+    side !== undefined &&
+    side === slot?.image?.height &&
+    TWO_ROOM_SIDE % side === 0;
   return twoRoom ? twoRoomScene(side) : pushTScene();
 }
 

@@ -4,7 +4,10 @@ const KEY = "synapse-token";
 export interface TokenStore {
   get(): string | undefined;
   set(token: string): void;
-  /** Sends it no more: it is not this board's. What the browser stored stays, for the board that had this address before. */
+  /**
+   * Sends it no more: it is not this board's. What the browser stored stays, for the board that had this address
+   * before.
+   */
   ignore(): void;
   forget(): void;
 }
@@ -47,7 +50,9 @@ export function createTokenStore(): TokenStore {
   return store;
 }
 
-/** A link may bring the token in its fragment, which no server sees; it leaves the address bar and the history at once. */
+/**
+ * A link may bring the token in its fragment, which no server sees; it leaves the address bar and the history at once.
+ */
 function takeFromAddress(store: TokenStore): void {
   const brought = new URLSearchParams(location.hash.slice(1)).get("token");
   if (brought === null || brought === "") return;

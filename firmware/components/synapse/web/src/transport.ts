@@ -1,7 +1,10 @@
 /** What a request may say beyond `fetch`: how much of its body has left. */
 export type BoardRequestInit = RequestInit & { readonly onUploadProgress?: (sentBytes: number) => void };
 
-/** Carries requests to a board, wherever it runs. Fails like `fetch`: a TypeError when the board is not reached, an AbortError when asked to stop. */
+/**
+ * Carries requests to a board, wherever it runs. Fails like `fetch`: a TypeError when the board is not reached, an
+ * AbortError when asked to stop.
+ */
 export interface Transport {
   (path: string, init?: BoardRequestInit): Promise<Response>;
   /** Every request comes from the board's owner, whatever token the page has. */

@@ -18,8 +18,8 @@ export function twoRoomPlace(): readonly [number, number] {
 }
 
 /**
- * TwoRoom with its dot at (x, y) as the environment draws it, as RGBA, and made smaller as the model was trained: every block of pixels
- * becomes its mean. `side` divides 224.
+ * TwoRoom with its dot at (x, y) as the environment draws it, as RGBA, and made smaller as the model was trained: every
+ * block of pixels becomes its mean. `side` divides 224.
  */
 export function twoRoomPixels(side: number, x: number, y: number): Uint8ClampedArray {
   const block = TWO_ROOM_SIDE / side;

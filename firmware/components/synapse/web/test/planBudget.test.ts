@@ -6,12 +6,24 @@ const LIMITS = { horizon_max: 32, samples_max: 300, iterations_max: 30, elites_m
 
 test("what the board takes is left alone", () => {
   expect(withinLimits(BUDGET_DEFAULT, 5, LIMITS)).toEqual(BUDGET_DEFAULT);
-  expect(withinLimits({ samples: 300, iterations: 30, elites: 30 }, 5, LIMITS)).toEqual({ samples: 300, iterations: 30, elites: 30 });
+  expect(withinLimits({ samples: 300, iterations: 30, elites: 30 }, 5, LIMITS)).toEqual({
+    samples: 300,
+    iterations: 30,
+    elites: 30,
+  });
 });
 
 test("samples are given up for a horizon that is too far, and elites with them", () => {
-  expect(withinLimits({ samples: 300, iterations: 30, elites: 30 }, 10, LIMITS)).toEqual({ samples: 150, iterations: 30, elites: 30 });
-  expect(withinLimits({ samples: 8, iterations: 4, elites: 20 }, 5, LIMITS)).toEqual({ samples: 8, iterations: 4, elites: 8 });
+  expect(withinLimits({ samples: 300, iterations: 30, elites: 30 }, 10, LIMITS)).toEqual({
+    samples: 150,
+    iterations: 30,
+    elites: 30,
+  });
+  expect(withinLimits({ samples: 8, iterations: 4, elites: 20 }, 5, LIMITS)).toEqual({
+    samples: 8,
+    iterations: 4,
+    elites: 8,
+  });
 });
 
 test("every budget ends within the limits of every board that can plan", () => {

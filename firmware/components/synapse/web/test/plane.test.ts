@@ -18,7 +18,8 @@ test("points that lie in a plane keep their distances, however the plane is turn
   const { points, share } = planeOf(rows);
   expect(share).toBeCloseTo(1, 6);
   for (const i of flat.keys()) {
-    for (const j of flat.keys()) expect(away(points[i] ?? [], points[j] ?? [])).toBeCloseTo(away(flat[i] ?? [], flat[j] ?? []), 4);
+    for (const j of flat.keys())
+      expect(away(points[i] ?? [], points[j] ?? [])).toBeCloseTo(away(flat[i] ?? [], flat[j] ?? []), 4);
   }
 });
 

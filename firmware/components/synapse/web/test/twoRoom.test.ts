@@ -9,7 +9,9 @@ const EPISODE = "test-00";
 
 test("the sample of a TwoRoom model is drawn as the frames that it was trained on", async () => {
   const files = unzipSync(readFileSync(EVALUATION_SET), { filter: ({ name }) => name.startsWith(`${EPISODE}/`) });
-  const { states } = JSON.parse(Buffer.from(files[`${EPISODE}/episode.json`] ?? []).toString()) as { states: [number, number][] };
+  const { states } = JSON.parse(Buffer.from(files[`${EPISODE}/episode.json`] ?? []).toString()) as {
+    states: [number, number][];
+  };
   for (const [index, [x, y]] of states.entries()) {
     const png = files[`${EPISODE}/frame-${String(index).padStart(2, "0")}.png`];
     const { data, info } = await sharp(png).ensureAlpha().raw().toBuffer({ resolveWithObject: true });

@@ -1,5 +1,6 @@
-//! POST /encode, for clients of the published LeWM port: a picture as little-endian f32, rows from the top, RGB, normalised with the statistics of ImageNet,
-//! whatever the content type says. It becomes the bytes that it was made of.
+//! POST /encode, for clients of the published LeWM port: a picture as little-endian f32, rows from the top, RGB,
+//! normalised with the statistics of ImageNet, whatever the content type says. It becomes the bytes that it was made
+//! of.
 const std = @import("std");
 const Answer = @import("../../request/answer.zig").Answer;
 const media_types = @import("../../request/answer.zig").media_types;
@@ -29,12 +30,30 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     const encoder = &device.active.model.?.encode.?;
     const body = exchange.body();
     if (body.len != encoder.image_bytes * 4) {
-        return exchange.problem.fail(422, .IMAGE_SIZE, "the picture has {d} bytes", .{body.len}, .{ .field = "body", .expected = .{ "{d} bytes: {d} x {d} pixels, RGB, f32", .{ encoder.image_bytes * 4, encoder.width, encoder.height } } });
+        return exchange.problem.fail(
+            422,
+            .IMAGE_SIZE,
+            "the picture has {d} bytes",
+            .{body.len},
+            .{
+                .field = "body",
+                .expected = .{
+                    "{d} bytes: {d} x {d} pixels, RGB, f32",
+                    .{ encoder.image_bytes * 4, encoder.width, encoder.height },
+                },
+            },
+        );
     }
     for (exchange.image, 0..) |*byte, i| {
         const value: f32 = @bitCast(std.mem.readInt(u32, body[4 * i ..][0..4], .little));
         if (!std.math.isFinite(value)) {
-            return exchange.problem.fail(422, .BODY_INVALID, "number {d} is not finite", .{i}, .{ .field = "body", .expected = "finite numbers" });
+            return exchange.problem.fail(
+                422,
+                .BODY_INVALID,
+                "number {d} is not finite",
+                .{i},
+                .{ .field = "body", .expected = "finite numbers" },
+            );
         }
         byte.* = @intFromFloat(@round(std.math.clamp((value * deviation[i % 3] + mean[i % 3]) * 255, 0, 255)));
     }

@@ -37,7 +37,13 @@ test "a legacy picture of normalised floats is the picture of bytes" {
     const expected = try parse(host.send("POST", "/v1/encode", "application/octet-stream", "", &pixels));
     defer expected.deinit();
     // As `curl --data-binary` labels it.
-    const given = try parse(host.send("POST", "/encode?height=28&width=28", "application/x-www-form-urlencoded", "", std.mem.sliceAsBytes(&floats)));
+    const given = try parse(host.send(
+        "POST",
+        "/encode?height=28&width=28",
+        "application/x-www-form-urlencoded",
+        "",
+        std.mem.sliceAsBytes(&floats),
+    ));
     defer given.deinit();
     try same(expected.value.object.get("latent").?, given.value.object.get("latent").?);
     try std.testing.expect(given.value.object.get("latency_ms") != null);
@@ -52,14 +58,32 @@ test "legacy predictions and rollouts are those of /v1" {
     var host: Host = undefined;
     try host.startWithModel();
     defer host.stop();
-    const next = try parse(host.send("POST", "/predict", "", "", "{\"latent\":" ++ latent32 ++ ",\"action\":" ++ row10 ++ "}"));
+    const next = try parse(host.send(
+        "POST",
+        "/predict",
+        "",
+        "",
+        "{\"latent\":" ++ latent32 ++ ",\"action\":" ++ row10 ++ "}",
+    ));
     defer next.deinit();
-    const expected = try parse(host.json("/v1/predict", "{\"history\":[" ++ latent32 ++ "],\"actions\":[" ++ row10 ++ "]}"));
+    const expected = try parse(host.json(
+        "/v1/predict",
+        "{\"history\":[" ++ latent32 ++ "],\"actions\":[" ++ row10 ++ "]}",
+    ));
     defer expected.deinit();
     try same(expected.value.object.get("latent").?, next.value.object.get("next_latent").?);
-    const path = try parse(host.send("POST", "/rollout", "text/plain", "", "{\"latent\":" ++ latent32 ++ ",\"actions\":[" ++ row10 ++ "," ++ row10 ++ "," ++ row10 ++ "],\"steps\":2}"));
+    const path = try parse(host.send(
+        "POST",
+        "/rollout",
+        "text/plain",
+        "",
+        "{\"latent\":" ++ latent32 ++ ",\"actions\":[" ++ row10 ++ "," ++ row10 ++ "," ++ row10 ++ "],\"steps\":2}",
+    ));
     defer path.deinit();
-    const rollout = try parse(host.json("/v1/rollout", "{\"start\":{\"latent\":" ++ latent32 ++ "},\"actions\":[" ++ row10 ++ "," ++ row10 ++ "]}"));
+    const rollout = try parse(host.json(
+        "/v1/rollout",
+        "{\"start\":{\"latent\":" ++ latent32 ++ "},\"actions\":[" ++ row10 ++ "," ++ row10 ++ "]}",
+    ));
     defer rollout.deinit();
     try same(rollout.value.object.get("trajectory").?, path.value.object.get("trajectory").?);
     try expectEqual(@as(i64, 2), path.value.object.get("steps").?.integer);
@@ -77,16 +101,30 @@ test "legacy status, and legacy requests that are wrong" {
     const Case = struct { target: []const u8, body: []const u8, status: u32, field: []const u8 };
     for ([_]Case{
         .{ .target = "/predict", .body = "{\"latent\":[1]}", .status = 422, .field = "latent" },
-        .{ .target = "/predict", .body = "{\"latent\":" ++ latent32 ++ ",\"action\":[0.5,0.3]}", .status = 422, .field = "action" },
+        .{
+            .target = "/predict",
+            .body = "{\"latent\":" ++ latent32 ++ ",\"action\":[0.5,0.3]}",
+            .status = 422,
+            .field = "action",
+        },
         .{ .target = "/predict", .body = "{\"latent\":" ++ latent32 ++ "}", .status = 422, .field = "action" },
         .{ .target = "/predict", .body = "latent", .status = 400, .field = "" },
-        .{ .target = "/rollout", .body = "{\"latent\":" ++ latent32 ++ ",\"actions\":[]}", .status = 422, .field = "actions" },
+        .{
+            .target = "/rollout",
+            .body = "{\"latent\":" ++ latent32 ++ ",\"actions\":[]}",
+            .status = 422,
+            .field = "actions",
+        },
         .{ .target = "/rollout", .body = "{\"steps\":0}", .status = 422, .field = "steps" },
         .{ .target = "/encode", .body = "", .status = 422, .field = "body" },
     }) |case| {
         const reply = host.send("POST", case.target, "", "", case.body);
         try expectEqual(case.status, reply.status);
         var wanted: [64]u8 = undefined;
-        if (case.field.len > 0) try std.testing.expect(std.mem.indexOf(u8, reply.body.items, std.fmt.bufPrint(&wanted, "\"field\":\"{s}\"", .{case.field}) catch unreachable) != null);
+        if (case.field.len > 0) try std.testing.expect(std.mem.indexOf(
+            u8,
+            reply.body.items,
+            std.fmt.bufPrint(&wanted, "\"field\":\"{s}\"", .{case.field}) catch unreachable,
+        ) != null);
     }
 }

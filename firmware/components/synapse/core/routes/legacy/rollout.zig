@@ -1,5 +1,5 @@
-//! POST /rollout, for clients of the published LeWM port: a latent and actions in, the trajectory out, its start included. As POST /v1/rollout, each step
-//! predicts from as much history as the model takes.
+//! POST /rollout, for clients of the published LeWM port: a latent and actions in, the trajectory out, its start
+//! included. As POST /v1/rollout, each step predicts from as much history as the model takes.
 const Answer = @import("../../request/answer.zig").Answer;
 const media_types = @import("../../request/answer.zig").media_types;
 const Body = @import("../../wire/body.zig").Body;
@@ -35,7 +35,10 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
     try body.object();
     while (try body.field(0, &fields, &seen)) |index| switch (index) {
         0 => try body.floats(exchange.latents[0..predictor.latent_elements]),
-        1 => rows = try body.rows(exchange.actions[0 .. device.stepsMax() * predictor.action_elements], predictor.action_elements),
+        1 => rows = try body.rows(
+            exchange.actions[0 .. device.stepsMax() * predictor.action_elements],
+            predictor.action_elements,
+        ),
         else => steps = try body.unsigned(1, device.stepsMax()),
     };
     try body.require(&fields, seen, 0b011);

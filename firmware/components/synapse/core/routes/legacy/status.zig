@@ -7,7 +7,12 @@ const ProblemError = @import("../../wire/problem.zig").Error;
 const Request = @import("../../request/route.zig").Request;
 const Route = @import("../../request/device.zig").Route;
 
-pub const route: Route = .{ .method = .GET, .path = "/status", .access = .read, .kind = .{ .immediate = .{ .offers = media_types[0..1], .answer = report } } };
+pub const route: Route = .{
+    .method = .GET,
+    .path = "/status",
+    .access = .read,
+    .kind = .{ .immediate = .{ .offers = media_types[0..1], .answer = report } },
+};
 
 fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemError!void {
     const model = if (device.active.model) |*model| model else null;
@@ -16,8 +21,15 @@ fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemErro
     answer.begin(200);
     answer.objectBegin();
     answer.field("model", if (model) |open| open.name() else "");
-    answer.field("mode", if (encoder != null and predictor != null) "full" else if (predictor != null) "predictor" else if (encoder != null) "encoder" else "none");
-    answer.fieldUnsigned("latent_dim", if (encoder) |part| part.latent_elements else if (predictor) |part| part.latent_elements else 0);
+    answer.field(
+        "mode",
+        if (encoder != null and
+            predictor != null) "full" else if (predictor != null) "predictor" else if (encoder != null) "encoder" else "none",
+    );
+    answer.fieldUnsigned(
+        "latent_dim",
+        if (encoder) |part| part.latent_elements else if (predictor) |part| part.latent_elements else 0,
+    );
     answer.fieldUnsigned("action_dim", if (predictor) |part| part.action_elements else 0);
     answer.fieldBoolean("has_encoder", encoder != null);
     answer.field("backend", device.config.engine.slice());

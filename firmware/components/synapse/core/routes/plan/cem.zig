@@ -1,7 +1,8 @@
-//! The cross-entropy method (Rubinstein, 1999) as LeWM plans with it: candidates are drawn from a normal distribution of action sequences,
-//! the ones of least cost become the next distribution, and the answer is the last distribution's mean. Candidate 0 of every iteration is
-//! the mean itself. Where the model has bounds, every candidate is clipped to them before it is scored, as stable-worldmodel's `ICEMSolver`
-//! does. Candidates are drawn one at a time and only the elites are kept, so memory grows with the elites alone.
+//! The cross-entropy method (Rubinstein, 1999) as LeWM plans with it: candidates are drawn from a normal distribution
+//! of action sequences, the ones of least cost become the next distribution, and the answer is the last distribution's
+//! mean. Candidate 0 of every iteration is the mean itself. Where the model has bounds, every candidate is clipped to
+//! them before it is scored, as stable-worldmodel's `ICEMSolver` does. Candidates are drawn one at a time and only the
+//! elites are kept, so memory grows with the elites alone.
 const std = @import("std");
 const ActionSpace = @import("../../model/action_space.zig").ActionSpace;
 const limits = @import("../../limits.zig");
@@ -36,8 +37,9 @@ pub const Cem = struct {
         return (budget.elites + 3) * length;
     }
 
-    /// `values` has memoryElements(budget, length) elements; a sequence is rows of actions of `space`, which outlives the search. It begins where the
-    /// model's training had its actions, or at mean 0 and deviation 1 where the pack does not say that.
+    /// `values` has memoryElements(budget, length) elements; a sequence is rows of actions of `space`, which outlives
+    /// the search. It begins where the model's training had its actions, or at mean 0 and deviation 1 where the pack
+    /// does not say that.
     pub fn init(seed: u64, budget: Budget, values: []f32, length: usize, space: *const ActionSpace) Cem {
         const cem: Cem = .{
             .random = .init(seed),
@@ -61,15 +63,18 @@ pub const Cem = struct {
         return cem.iteration == cem.budget.iterations;
     }
 
-    /// Takes the candidate's cost and draws the next one. After the last of an iteration the distribution moves; after the last iteration
-    /// the candidate is the final mean, to be scored no more.
+    /// Takes the candidate's cost and draws the next one. After the last of an iteration the distribution moves; after
+    /// the last iteration the candidate is the final mean, to be scored no more.
     pub fn score(cem: *Cem, cost: f32) void {
         std.debug.assert(!cem.done());
         cem.consider(if (std.math.isFinite(cost)) cost else std.math.inf(f32));
         cem.sample += 1;
         if (cem.sample == cem.budget.samples) cem.move();
         if (cem.sample == 0) return @memcpy(cem.candidate, cem.mean);
-        for (cem.candidate, cem.mean, cem.deviation, 0..) |*value, mean, deviation, i| value.* = cem.space.clip(i, cem.random.normal() * deviation + mean);
+        for (cem.candidate, cem.mean, cem.deviation, 0..) |*value, mean, deviation, i| value.* = cem.space.clip(
+            i,
+            cem.random.normal() * deviation + mean,
+        );
     }
 
     /// Keeps the candidate when it is one of the cheapest so far. Of equal costs the earlier counts as cheaper.
@@ -153,14 +158,24 @@ test "a bottom outside of the bounds is looked for inside of them, and found at 
     var values: [33 * 4]f32 = undefined;
     const budget: Budget = .{ .samples = 300, .iterations = 30, .elites = 30 };
     // The bowl's bottom is at -0.75, -0.25, 0.25 and 0.75.
-    const space: ActionSpace = .{ .min = &.{ -0.5, -1 }, .max = &.{ 0.125, 0.5 }, .mean = &.{ -3, 0 }, .deviation = &.{ 2, 0.5 } };
+    const space: ActionSpace = .{
+        .min = &.{ -0.5, -1 },
+        .max = &.{ 0.125, 0.5 },
+        .mean = &.{ -3, 0 },
+        .deviation = &.{ 2, 0.5 },
+    };
     var cem: Cem = .init(7, budget, &values, 4, &space);
     try std.testing.expectEqualSlices(f32, &.{ -0.5, 0, -0.5, 0 }, cem.candidate);
     while (!cem.done()) {
         for (cem.candidate, 0..) |value, i| try std.testing.expectEqual(space.clip(i, value), value);
         cem.score(bowl(cem.candidate));
     }
-    for (cem.mean, [_]f32{ -0.5, -0.25, 0.125, 0.5 }) |found, wanted| try std.testing.expectApproxEqAbs(wanted, found, 1e-4);
+    for (cem.mean, [_]f32{
+        -0.5,
+        -0.25,
+        0.125,
+        0.5,
+    }) |found, wanted| try std.testing.expectApproxEqAbs(wanted, found, 1e-4);
 }
 
 test "the next deviation is the elites' sample deviation, and of equal costs the earlier wins" {

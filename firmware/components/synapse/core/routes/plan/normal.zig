@@ -1,5 +1,5 @@
-//! Random numbers that are the same bytes on every machine: an integer generator, and normal numbers made from it with nothing but
-//! additions, multiplications, divisions and square roots in f32, which IEEE 754 defines to the last bit.
+//! Random numbers that are the same bytes on every machine: an integer generator, and normal numbers made from it with
+//! nothing but additions, multiplications, divisions and square roots in f32, which IEEE 754 defines to the last bit.
 const std = @import("std");
 
 /// xoshiro128++ 1.0 (Blackman and Vigna, 2019), seeded through SplitMix64.
@@ -43,8 +43,8 @@ pub const Random = struct {
     }
 };
 
-/// The standard normal quantile of q + 1/2 for |q| < 1/2. Algorithm AS 241, PPND7 (Wichura, Applied Statistics 37, 1988): about 1 part in 10^7.
-/// Its third branch serves probabilities below e^-25, which 24 bits never reach.
+/// The standard normal quantile of q + 1/2 for |q| < 1/2. Algorithm AS 241, PPND7 (Wichura, Applied Statistics 37,
+/// 1988): about 1 part in 10^7. Its third branch serves probabilities below e^-25, which 24 bits never reach.
 pub fn quantile(q: f32) f32 {
     if (@abs(q) <= 0.425) {
         const r = 0.180625 - q * q;
@@ -57,7 +57,8 @@ pub fn quantile(q: f32) f32 {
     return if (q < 0) -magnitude else magnitude;
 }
 
-/// Natural logarithm of a positive, normal number: ln(2^e m) = e ln 2 + 2 artanh((m - 1) / (m + 1)), m in [sqrt 1/2, sqrt 2).
+/// Natural logarithm of a positive, normal number: ln(2^e m) = e ln 2 + 2 artanh((m - 1) / (m + 1)), m in [sqrt 1/2,
+/// sqrt 2).
 fn ln(x: f32) f32 {
     const bits: u32 = @bitCast(x);
     var exponent: f32 = @floatFromInt(@as(i32, @intCast(bits >> 23)) - 127);
@@ -74,11 +75,24 @@ fn ln(x: f32) f32 {
 
 test "the generator gives its authors' numbers" {
     var random: Random = .{ .state = .{ 1, 2, 3, 4 } };
-    for ([_]u32{ 641, 1573767, 3222811527, 3517856514, 836907274 }) |expected| try std.testing.expectEqual(expected, random.next());
+    for ([_]u32{
+        641,
+        1573767,
+        3222811527,
+        3517856514,
+        836907274,
+    }) |expected| try std.testing.expectEqual(expected, random.next());
 }
 
 test "quantiles are those of tables" {
-    const cases = [_][2]f32{ .{ 0, 0 }, .{ 0.25, 0.67448975 }, .{ 0.475, 1.95996398 }, .{ 0.495, 2.57582930 }, .{ 0.499, 3.09023231 }, .{ -0.475, -1.95996398 } };
+    const cases = [_][2]f32{
+        .{ 0, 0 },
+        .{ 0.25, 0.67448975 },
+        .{ 0.475, 1.95996398 },
+        .{ 0.495, 2.57582930 },
+        .{ 0.499, 3.09023231 },
+        .{ -0.475, -1.95996398 },
+    };
     for (cases) |case| try std.testing.expectApproxEqAbs(case[1], quantile(case[0]), 2e-5);
     try std.testing.expectApproxEqAbs(@as(f32, 5.42), quantile(0.5 - 0x1p-25), 0.01);
 }

@@ -1,5 +1,5 @@
-//! The address of a broker as people give it: `mqtt://user:password@host:port/path`. What it says of a user is taken apart, so that it is kept as the
-//! secret that it is and the address can be shown.
+//! The address of a broker as people give it: `mqtt://user:password@host:port/path`. What it says of a user is taken
+//! apart, so that it is kept as the secret that it is and the address can be shown.
 const std = @import("std");
 const isPrintable = @import("schema.zig").isPrintable;
 
@@ -46,7 +46,8 @@ pub fn isPlace(place: []const u8) bool {
         return end > 2 and isPort(place[end + 1 ..]);
     }
     const colon = std.mem.indexOfScalar(u8, place, ':') orelse place.len;
-    for (place[0..colon]) |byte| if (!std.ascii.isAlphanumeric(byte) and byte != '.' and byte != '-' and byte != '_') return false;
+    for (place[0..colon]) |byte| if (!std.ascii.isAlphanumeric(byte) and byte != '.' and byte != '-' and
+        byte != '_') return false;
     return colon > 0 and isPort(place[colon..]);
 }
 
@@ -59,8 +60,8 @@ fn isPort(text: []const u8) bool {
     return port <= 65535;
 }
 
-/// `text` without percent encoding, into `out`, which is as long at least. Null for a percent sign without two hexadecimal digits, and for what is
-/// not printable.
+/// `text` without percent encoding, into `out`, which is as long at least. Null for a percent sign without two
+/// hexadecimal digits, and for what is not printable.
 pub fn decode(out: []u8, text: []const u8) ?[]const u8 {
     var count: usize = 0;
     var i: usize = 0;

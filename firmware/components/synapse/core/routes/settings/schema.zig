@@ -20,11 +20,27 @@ pub const Setting = struct { key: []const u8, kind: Kind };
 
 pub const table = [_]Setting{
     .{ .key = "name", .kind = .{ .text = limits.device_name_bytes_max } },
-    .{ .key = "groups", .kind = .{ .list = .{ .entries_max = limits.groups_max, .entry_bytes_max = limits.group_bytes_max, .valid = isGroup, .expected = "1 to 32 letters, digits, dots, dashes and underscores" } } },
+    .{
+        .key = "groups",
+        .kind = .{ .list = .{
+            .entries_max = limits.groups_max,
+            .entry_bytes_max = limits.group_bytes_max,
+            .valid = isGroup,
+            .expected = "1 to 32 letters, digits, dots, dashes and underscores",
+        } },
+    },
     .{ .key = "open_read", .kind = .flag },
     .{ .key = "open_inference", .kind = .flag },
     .{ .key = "open_predictions_max", .kind = .{ .number = .{ .most = limits.plan_predictions_max } } },
-    .{ .key = "origins", .kind = .{ .list = .{ .entries_max = limits.origins_max, .entry_bytes_max = limits.origin_bytes_max, .valid = isOrigin, .expected = "http:// or https://, a host, maybe a port, nothing else" } } },
+    .{
+        .key = "origins",
+        .kind = .{ .list = .{
+            .entries_max = limits.origins_max,
+            .entry_bytes_max = limits.origin_bytes_max,
+            .valid = isOrigin,
+            .expected = "http:// or https://, a host, maybe a port, nothing else",
+        } },
+    },
     .{ .key = "wifi_ssid", .kind = .{ .text = 32 } },
     .{ .key = "wifi_password", .kind = .{ .secret = 64 } },
     .{ .key = "broker_url", .kind = .{ .url = 128 } },
@@ -52,7 +68,8 @@ pub fn isPrintable(text: []const u8) bool {
 }
 
 fn isGroup(text: []const u8) bool {
-    for (text) |byte| if (!std.ascii.isAlphanumeric(byte) and std.mem.indexOfScalar(u8, "._-", byte) == null) return false;
+    for (text) |byte| if (!std.ascii.isAlphanumeric(byte) and
+        std.mem.indexOfScalar(u8, "._-", byte) == null) return false;
     return text.len > 0;
 }
 
@@ -77,6 +94,22 @@ test "text has no control characters and is UTF-8" {
 }
 
 test "an origin is a scheme and a host, and never everything" {
-    for ([_][]const u8{ "http://a", "https://panel.example.com:8443", "http://192.168.1.5" }) |good| try std.testing.expect(isOrigin(good));
-    for ([_][]const u8{ "", "*", "null", "http://", "http://a/", "ftp://a", "http://a\nhttp://b", "http://a b", "http://a:", "http://a:b", "http://:80" }) |bad| try std.testing.expect(!isOrigin(bad));
+    for ([_][]const u8{
+        "http://a",
+        "https://panel.example.com:8443",
+        "http://192.168.1.5",
+    }) |good| try std.testing.expect(isOrigin(good));
+    for ([_][]const u8{
+        "",
+        "*",
+        "null",
+        "http://",
+        "http://a/",
+        "ftp://a",
+        "http://a\nhttp://b",
+        "http://a b",
+        "http://a:",
+        "http://a:b",
+        "http://:80",
+    }) |bad| try std.testing.expect(!isOrigin(bad));
 }

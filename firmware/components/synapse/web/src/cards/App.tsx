@@ -15,7 +15,9 @@ import { SettingsCard } from "./SettingsCard.js";
 import { SurpriseCard } from "./SurpriseCard.js";
 import { TroubleNote } from "./TroubleNote.js";
 
-/** What is seen, what can be done with it, and the board itself: one below the other on a phone, side by side on a desk. */
+/**
+ * What is seen, what can be done with it, and the board itself: one below the other on a phone, side by side on a desk.
+ */
 export function App({ session }: { readonly session: Session }) {
   const { board, ownership, notices, live } = session;
   const locked = ownership.gate.value !== null;

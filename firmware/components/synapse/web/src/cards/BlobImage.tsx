@@ -1,7 +1,15 @@
 import { useEffect, useState } from "preact/hooks";
 
 /** A picture that is held in memory. Its address lives as long as it is shown. */
-export function BlobImage({ blob, alt, class: className }: { readonly blob: Blob; readonly alt: string; readonly class?: string }) {
+export function BlobImage({
+  blob,
+  alt,
+  class: className,
+}: {
+  readonly blob: Blob;
+  readonly alt: string;
+  readonly class?: string;
+}) {
   const [url, setUrl] = useState<string>();
   useEffect(() => {
     const made = URL.createObjectURL(blob);

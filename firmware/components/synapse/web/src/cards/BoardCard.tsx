@@ -31,7 +31,9 @@ export function BoardCard({ board, ownership, others }: Session) {
 
 function modelFacts(slot: Slot | null): [string, string][] {
   if (slot === null) return [["Model", "none"]];
-  const facts: [string, string][] = [["Model", slot.state === "VALID" ? `${slot.name} · ${bytesText(slot.bytes ?? 0)}` : slot.state]];
+  const facts: [string, string][] = [
+    ["Model", slot.state === "VALID" ? `${slot.name} · ${bytesText(slot.bytes ?? 0)}` : slot.state],
+  ];
   if (slot.untrained) facts.push(["Weights", "untrained: its numbers mean nothing yet"]);
   if (slot.sha256 !== undefined) facts.push(["SHA-256", `${slot.sha256.slice(0, 16)}…`]);
   if (slot.image !== undefined)
@@ -45,10 +47,14 @@ function boardFacts({ board, clocks, firmware, uptime_us, reset, mqtt }: Device)
     ["Chip", `${board.chip} rev ${board.chip_revision}, ${mhz(clocks.cpu_hz)}`],
     ["Memory clock", `PSRAM ${mhz(clocks.psram_hz)}, flash ${mhz(clocks.flash_hz)}`],
     ["Firmware", `${firmware.name} ${firmware.version} · ${firmware.engine}, ${firmware.isa}${updateText(firmware)}`],
-    ["Up", `${uptimeText(uptime_us)}, last reset: ${reset.reason}${reset.count > 1 ? ` (${countText(reset.count, "reset")})` : ""}`],
+    [
+      "Up",
+      `${uptimeText(uptime_us)}, last reset: ${reset.reason}${reset.count > 1 ? ` (${countText(reset.count, "reset")})` : ""}`,
+    ],
   ];
   if (mqtt?.connected) facts.push(["MQTT", mqtt.topic]);
-  else if (mqtt?.failure) facts.push(["MQTT", `broker not reached (${countText(mqtt.failure.count, "failure")}): ${mqtt.failure.detail}`]);
+  else if (mqtt?.failure)
+    facts.push(["MQTT", `broker not reached (${countText(mqtt.failure.count, "failure")}): ${mqtt.failure.detail}`]);
   return facts;
 }
 

@@ -16,7 +16,8 @@ export function FirmwareCard({ board, ownership, slots, update }: Session) {
   const upload = update.upload.value;
   const awaited = update.awaited.value;
   const onTrial = firmware.state === "ON_TRIAL";
-  const note = awaited !== null ? "restarting" : onTrial ? STATES.ON_TRIAL : update.note.value || STATES[firmware.state];
+  const note =
+    awaited !== null ? "restarting" : onTrial ? STATES.ON_TRIAL : update.note.value || STATES[firmware.state];
   const send = async (file: File) => {
     await update.send(file);
     returnFocus(place.current);
@@ -27,7 +28,10 @@ export function FirmwareCard({ board, ownership, slots, update }: Session) {
         {awaited !== null ? (
           <p class="busy">
             The board restarts with <b>{`${awaited.project} ${awaited.version}`}</b>
-            <small>This takes some seconds. Should it stay silent, switch it off and on: it then returns to the firmware before.</small>
+            <small>
+              This takes some seconds. Should it stay silent, switch it off and on: it then returns to the firmware
+              before.
+            </small>
           </p>
         ) : (
           <p>
@@ -35,14 +39,21 @@ export function FirmwareCard({ board, ownership, slots, update }: Session) {
             <small>{aboutText(firmware, update)}</small>
           </p>
         )}
-        {upload !== null && <UploadProgress label="Upload of the firmware" upload={upload} onStop={() => update.stop()} />}
+        {upload !== null && (
+          <UploadProgress label="Upload of the firmware" upload={upload} onStop={() => update.stop()} />
+        )}
         {!update.busy.value && (
           <div class="upload">
             {onTrial ? (
               <small>The next one can be uploaded when this one is confirmed.</small>
             ) : (
               <>
-                <FileButton text="Upload a firmware" accept=".bin" disabled={slots.busy.value} onFile={(file) => void send(file)} />
+                <FileButton
+                  text="Upload a firmware"
+                  accept=".bin"
+                  disabled={slots.busy.value}
+                  onFile={(file) => void send(file)}
+                />
                 <small>{wantedText(device)}</small>
               </>
             )}
@@ -65,7 +76,8 @@ function aboutText({ state, version }: Firmware, update: FirmwareUpdate): string
   const other = tried !== null && tried.version !== version ? tried.version : null;
   if (state === "ON_TRIAL")
     return "On trial; confirmed when it stays up for a minute. If the board restarts before that, the firmware before runs again.";
-  if (state === "RETURNED") return `${other ?? "The last update"} did not stay up for a minute, so the board returned to this one.`;
+  if (state === "RETURNED")
+    return `${other ?? "The last update"} did not stay up for a minute, so the board returned to this one.`;
   if (other !== null) return `As before: ${other} did not start, or did not stay up for a minute.`;
   return tried === null ? "" : "Confirmed: it has stayed up for a minute.";
 }

@@ -40,7 +40,9 @@ export function LatentCard({ sight, board, notices }: Session) {
         <i />
         <span>{span.toFixed(2)}</span>
       </div>
-      {sight.pending.value !== null && <p class="caption">Of the picture above, not of the one that the board has not seen yet.</p>}
+      {sight.pending.value !== null && (
+        <p class="caption">Of the picture above, not of the one that the board has not seen yet.</p>
+      )}
       <TimeParts timing={seen.timing} where={board.device.value?.simulated === true ? " on this computer" : ""} />
     </Card>
   );

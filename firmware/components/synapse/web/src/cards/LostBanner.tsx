@@ -2,7 +2,10 @@ import { useEffect, useState } from "preact/hooks";
 import { agoText } from "../format.js";
 import type { Session } from "../state/session.js";
 
-/** The board does not answer: since when, and when it is asked again. Below it is what was last known, and nothing of it can be pressed. */
+/**
+ * The board does not answer: since when, and when it is asked again. Below it is what was last known, and nothing of it
+ * can be pressed.
+ */
 export function LostBanner({ board, update }: Session) {
   const { link } = board;
   const shown = link.lost.value && update.awaited.value === null;
@@ -22,7 +25,9 @@ export function LostBanner({ board, update }: Session) {
       <p>
         <b>The board does not answer.</b>
         <span>
-          {heardMs === null ? "It has not been seen yet. " : `Last seen ${agoText(Math.max(0, nowMs - heardMs) / 1000)} ago. `}
+          {heardMs === null
+            ? "It has not been seen yet. "
+            : `Last seen ${agoText(Math.max(0, nowMs - heardMs) / 1000)} ago. `}
           {waitS > 0 ? `Trying again in ${waitS} s.` : "Trying again…"}
         </span>
       </p>

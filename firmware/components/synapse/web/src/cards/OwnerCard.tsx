@@ -11,7 +11,9 @@ export function OwnerCard(session: Session) {
   if (issued.value !== null) return <IssuedToken token={issued.value} session={session} />;
   const asked = gate.value ?? (entering.value ? "token" : null);
   if (asked === null) return null;
-  return <NeedsBoard board={board}>{asked === "claim" ? <ClaimForm {...session} /> : <TokenForm {...session} />}</NeedsBoard>;
+  return (
+    <NeedsBoard board={board}>{asked === "claim" ? <ClaimForm {...session} /> : <TokenForm {...session} />}</NeedsBoard>
+  );
 }
 
 function IssuedToken({ token, session: { board, ownership } }: { readonly token: string; readonly session: Session }) {
@@ -20,8 +22,8 @@ function IssuedToken({ token, session: { board, ownership } }: { readonly token:
   return (
     <Card title="This board is yours">
       <p class="caption">
-        This is the owner’s token. This browser keeps it, and shows it in Settings. Whoever has it can do everything with the board; the
-        board itself cannot show it again.
+        This is the owner’s token. This browser keeps it, and shows it in Settings. Whoever has it can do everything
+        with the board; the board itself cannot show it again.
       </p>
       <TokenBox token={token} boardName={board.device.value?.name ?? ""} />
       <button type="button" class="full primary" ref={done} onClick={() => ownership.putAway()}>
@@ -49,12 +51,22 @@ function ClaimForm({ board, ownership }: Session) {
       <form onSubmit={submit}>
         <label class="field">
           Board name (optional)
-          <input maxLength={64} autocomplete="off" value={name} onInput={(event) => setName(event.currentTarget.value)} />
+          <input
+            maxLength={64}
+            autocomplete="off"
+            value={name}
+            onInput={(event) => setName(event.currentTarget.value)}
+          />
         </label>
         {!open && (
           <label class="field">
             Code from its serial console (8 digits)
-            <input inputMode="numeric" autocomplete="off" value={code} onInput={(event) => setCode(event.currentTarget.value)} />
+            <input
+              inputMode="numeric"
+              autocomplete="off"
+              value={code}
+              onInput={(event) => setCode(event.currentTarget.value)}
+            />
           </label>
         )}
         <button type="submit" class="full primary" disabled={ownership.busy.value}>
@@ -80,8 +92,8 @@ function TokenForm({ ownership }: Session) {
   return (
     <Card title="This board has an owner">
       <p class="caption">
-        Paste the owner’s token to unlock it: the text that was shown when the board was claimed. The browser that claimed it shows it in
-        its Settings.
+        Paste the owner’s token to unlock it: the text that was shown when the board was claimed. The browser that
+        claimed it shows it in its Settings.
       </p>
       <form onSubmit={(event) => void submit(event)}>
         <label class="field">

@@ -12,11 +12,16 @@ export function PageHeader({ board, update }: Session) {
   }, [device, name]);
   return (
     <header class="page-header">
-      <span class={`light ${awaited !== null ? "" : silence !== null ? "off" : device === null ? "" : "on"}`} aria-hidden="true" />
+      <span
+        class={`light ${awaited !== null ? "" : silence !== null ? "off" : device === null ? "" : "on"}`}
+        aria-hidden="true"
+      />
       <div>
         <h1>{name}</h1>
         <p role="status">{awaited !== null ? `restarts with ${awaited.version}…` : (silence ?? aboutText(device))}</p>
-        {board.slot.value?.untrained === true && device?.claimed !== false && <span class="badge">untrained weights</span>}
+        {board.slot.value?.untrained === true && device?.claimed !== false && (
+          <span class="badge">untrained weights</span>
+        )}
       </div>
     </header>
   );

@@ -19,7 +19,8 @@ export function PictureCard(session: Session) {
         : `${picture.label}, ${bytesText(picture.sent.size)} sent`;
   const seen = useRef<HTMLDivElement>(null);
   const shown = film ?? pending ?? picture;
-  // The thumb's bar is there wherever one has scrolled to. Who is planning looks at the plan, which shows the picture too.
+  // The thumb's bar is there wherever one has scrolled to. Who is planning looks at the plan, which shows the picture
+  // too.
   useEffect(() => {
     if (shown !== null && (film !== null || planning.goal.peek() === null))
       seen.current?.closest("section")?.scrollIntoView({ block: "nearest" });

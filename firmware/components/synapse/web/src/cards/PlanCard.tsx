@@ -36,7 +36,12 @@ export function PlanCard(session: Session) {
   const search = planning.search.value;
   const found = planning.found.value;
   const start = sight.pending.value === null ? sight.current.value : null;
-  const ready = start !== null && goal !== null && goal.model === start.model && !sight.busy.value && session.live.film.value === null;
+  const ready =
+    start !== null &&
+    goal !== null &&
+    goal.model === start.model &&
+    !sight.busy.value &&
+    session.live.film.value === null;
   const submit = async (event: Event) => {
     event.preventDefault();
     await planning.plan(horizon, budget);
@@ -91,7 +96,11 @@ interface PlaceProps {
 function Place({ name, picture, empty, children }: PlaceProps) {
   return (
     <figure>
-      {picture === null ? <p class="empty">{empty}</p> : <BlobImage blob={picture.shown} alt={`${name}: ${picture.label}`} />}
+      {picture === null ? (
+        <p class="empty">{empty}</p>
+      ) : (
+        <BlobImage blob={picture.shown} alt={`${name}: ${picture.label}`} />
+      )}
       {children}
       <figcaption>{name}</figcaption>
     </figure>
@@ -112,9 +121,27 @@ function BudgetFields({ budget, horizon, limits, onChange }: BudgetProps) {
       <summary>
         Budget <small>{countText(predictionsOf(budget, horizon), "prediction")}</small>
       </summary>
-      <Range label="Candidates" min={2} max={limits.samples_max} value={budget.samples} onInput={(samples) => set({ samples })} />
-      <Range label="Rounds" min={1} max={limits.iterations_max} value={budget.iterations} onInput={(iterations) => set({ iterations })} />
-      <Range label="Best kept" min={2} max={limits.elites_max} value={budget.elites} onInput={(elites) => set({ elites })} />
+      <Range
+        label="Candidates"
+        min={2}
+        max={limits.samples_max}
+        value={budget.samples}
+        onInput={(samples) => set({ samples })}
+      />
+      <Range
+        label="Rounds"
+        min={1}
+        max={limits.iterations_max}
+        value={budget.iterations}
+        onInput={(iterations) => set({ iterations })}
+      />
+      <Range
+        label="Best kept"
+        min={2}
+        max={limits.elites_max}
+        value={budget.elites}
+        onInput={(elites) => set({ elites })}
+      />
       <p class="caption">
         Every round tries that many candidates of {countText(horizon, "action")} and goes on from the best kept. At most{" "}
         {countText(limits.predictions_max, "prediction")} in all.
@@ -165,8 +192,8 @@ function Found({ found, actionText }: { readonly found: FoundPlan; readonly acti
   return (
     <div class="result">
       <p class="caption">
-        <b>{countText(answer.actions.length, "action")}</b> in {durationText(answer.timing.inference_us)}. As the model imagines them, they
-        end {valueText(after)} from the goal; the start is {valueText(before)} away from it.
+        <b>{countText(answer.actions.length, "action")}</b> in {durationText(answer.timing.inference_us)}. As the model
+        imagines them, they end {valueText(after)} from the goal; the start is {valueText(before)} away from it.
       </p>
       <PathChart
         label={`Path of ${answer.actions.length} imagined steps from the start, and the goal. It ends ${valueText(after)} from the goal.`}

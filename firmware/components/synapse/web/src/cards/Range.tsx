@@ -14,7 +14,14 @@ export function Range({ label, min, max, value, onInput }: Props) {
   return (
     <div class="range">
       <label for={id}>{label}</label>
-      <input id={id} type="range" min={min} max={max} value={value} onInput={(event) => onInput(Number(event.currentTarget.value))} />
+      <input
+        id={id}
+        type="range"
+        min={min}
+        max={max}
+        value={value}
+        onInput={(event) => onInput(Number(event.currentTarget.value))}
+      />
       <span aria-hidden="true">{value}</span>
     </div>
   );

@@ -76,7 +76,13 @@ function Paths({ runs }: { readonly runs: readonly Run[] }) {
           `The path of the latents, seen along the two directions in which they move most (${Math.round(share * 100)} % of the movement). The ring is the picture.`
         }
       />
-      <LineChart label={`Distance from the start. ${ends.join("; ")}.`} lines={lines} from="zero" begin="start" end={`step ${longest}`} />
+      <LineChart
+        label={`Distance from the start. ${ends.join("; ")}.`}
+        lines={lines}
+        from="zero"
+        begin="start"
+        end={`step ${longest}`}
+      />
       <p class="caption">Distance from the start, step by step.</p>
       <ul class="keys">
         {runs.map(({ sequence, trajectory, inferenceUs, colour }) => (

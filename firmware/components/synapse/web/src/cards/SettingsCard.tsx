@@ -36,11 +36,18 @@ export function SettingsCard(session: Session) {
   );
 }
 
-function SettingsForm({ settings, session: { board, preferences } }: { readonly settings: Settings; readonly session: Session }) {
+function SettingsForm({
+  settings,
+  session: { board, preferences },
+}: {
+  readonly settings: Settings;
+  readonly session: Session;
+}) {
   const [name, setName] = useState(settings.name);
   const [openRead, setOpenRead] = useState(settings.open_read);
   const [openInference, setOpenInference] = useState(settings.open_inference);
-  const changed = name !== settings.name || openRead !== settings.open_read || openInference !== settings.open_inference;
+  const changed =
+    name !== settings.name || openRead !== settings.open_read || openInference !== settings.open_inference;
   const submit = (event: Event) => {
     event.preventDefault();
     void preferences.save({ name: name.trim(), open_read: openRead, open_inference: openInference });
@@ -57,7 +64,12 @@ function SettingsForm({ settings, session: { board, preferences } }: { readonly 
           onInput={(event) => setName(event.currentTarget.value)}
         />
       </label>
-      <Switch label="Public status" about="anyone on its network may see status, models and log" on={openRead} onChange={setOpenRead} />
+      <Switch
+        label="Public status"
+        about="anyone on its network may see status, models and log"
+        on={openRead}
+        onChange={setOpenRead}
+      />
       <Switch
         label="Public use of the model"
         about="anyone on its network may send pictures, imagine and plan"
@@ -85,7 +97,13 @@ function Switch({ label, about, on, onChange }: SwitchProps) {
         {label}
         <small>{about}</small>
       </span>
-      <input type="checkbox" role="switch" aria-checked={on} checked={on} onChange={(event) => onChange(event.currentTarget.checked)} />
+      <input
+        type="checkbox"
+        role="switch"
+        aria-checked={on}
+        checked={on}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+      />
     </label>
   );
 }
@@ -110,9 +128,15 @@ function Release({ ownership }: Session) {
     <details class="more">
       <summary>Remove owner</summary>
       <p class="caption">
-        The board forgets its owner and all settings. For ten minutes anyone on its network can then claim it. Models stay.
+        The board forgets its owner and all settings. For ten minutes anyone on its network can then claim it. Models
+        stay.
       </p>
-      <button type="button" class="full danger" disabled={ownership.busy.value} onClick={() => void ownership.release()}>
+      <button
+        type="button"
+        class="full danger"
+        disabled={ownership.busy.value}
+        onClick={() => void ownership.release()}
+      >
         Remove me as owner
       </button>
     </details>

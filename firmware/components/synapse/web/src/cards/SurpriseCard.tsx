@@ -29,8 +29,8 @@ export function SurpriseCard({ sight, live }: Session) {
         height={130}
       />
       <p class="caption">
-        How far each picture lies from what the model expected after the ones before it, if nothing moves. Last: {last.join(", ")}. The
-        dashed line is the mean, {valueText(mean)}.
+        How far each picture lies from what the model expected after the ones before it, if nothing moves. Last:{" "}
+        {last.join(", ")}. The dashed line is the mean, {valueText(mean)}.
       </p>
     </Card>
   );

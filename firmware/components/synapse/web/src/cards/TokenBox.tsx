@@ -5,7 +5,9 @@ export function TokenBox({ token, boardName }: { readonly token: string; readonl
   const text = useRef<HTMLElement>(null);
   const [note, setNote] = useState("");
   const copy = async () => {
-    setNote((await copied(token, text.current)) ? "copied" : "The browser does not allow it: select the text and copy it.");
+    setNote(
+      (await copied(token, text.current)) ? "copied" : "The browser does not allow it: select the text and copy it.",
+    );
   };
   return (
     <>
@@ -16,7 +18,11 @@ export function TokenBox({ token, boardName }: { readonly token: string; readonl
         <button type="button" onClick={() => void copy()}>
           Copy the token
         </button>
-        <a class="button" href={`data:text/plain;charset=utf-8,${encodeURIComponent(`${token}\n`)}`} download={fileName(boardName)}>
+        <a
+          class="button"
+          href={`data:text/plain;charset=utf-8,${encodeURIComponent(`${token}\n`)}`}
+          download={fileName(boardName)}
+        >
           Download it
         </a>
       </div>
@@ -39,4 +45,5 @@ async function copied(token: string, shown: HTMLElement | null): Promise<boolean
   }
 }
 
-const fileName = (boardName: string): string => `${boardName.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "board"}-token.txt`;
+const fileName = (boardName: string): string =>
+  `${boardName.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "board"}-token.txt`;

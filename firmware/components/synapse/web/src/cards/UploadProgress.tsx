@@ -8,7 +8,10 @@ interface Props {
   readonly onStop: () => void;
 }
 
-/** A file on its way to the board. It took the place of what was pressed, so the keyboard goes on from the button that stops it. */
+/**
+ * A file on its way to the board. It took the place of what was pressed, so the keyboard goes on from the button that
+ * stops it.
+ */
 export function UploadProgress({ label, upload: { file, sentBytes, bytes }, onStop }: Props) {
   const stop = useRef<HTMLButtonElement>(null);
   useEffect(() => stop.current?.focus({ preventScroll: true }), []);
@@ -16,7 +19,9 @@ export function UploadProgress({ label, upload: { file, sentBytes, bytes }, onSt
     <div class="upload">
       <progress aria-label={label} max={bytes} value={sentBytes} />
       <small>
-        {sentBytes < bytes ? `${Math.floor((100 * sentBytes) / bytes)} % of ${bytesText(bytes)}, ${file}` : "sent; the board checks it"}
+        {sentBytes < bytes
+          ? `${Math.floor((100 * sentBytes) / bytes)} % of ${bytesText(bytes)}, ${file}`
+          : "sent; the board checks it"}
       </small>
       <button type="button" ref={stop} onClick={onStop}>
         Stop the upload
@@ -25,7 +30,10 @@ export function UploadProgress({ label, upload: { file, sentBytes, bytes }, onSt
   );
 }
 
-/** Brings the keyboard back to `place` when what it was on is gone: to what can be pressed there, else to the place itself. */
+/**
+ * Brings the keyboard back to `place` when what it was on is gone: to what can be pressed there, else to the place
+ * itself.
+ */
 export function returnFocus(place: HTMLElement | null): void {
   requestAnimationFrame(() => {
     if (document.activeElement !== document.body) return;

@@ -5,7 +5,8 @@ const CELL = 56;
 const PAD = 9;
 
 /**
- * One small picture an action. Pairs of values are moves in a plane, drawn head to tail as an arrow; values that cannot be paired are bars.
+ * One small picture an action. Pairs of values are moves in a plane, drawn head to tail as an arrow; values that cannot
+ * be paired are bars.
  */
 export function ActionStrip({ actions }: { readonly actions: readonly Action[] }) {
   const paired = (actions[0]?.length ?? 0) % 2 === 0;
@@ -15,7 +16,13 @@ export function ActionStrip({ actions }: { readonly actions: readonly Action[] }
     <ol class="actions" aria-label="Actions of the plan">
       {actions.map((action, step) => (
         <li key={step}>
-          <svg role="img" aria-label={actionText(action, paired)} width={CELL} height={CELL} viewBox={`0 0 ${CELL} ${CELL}`}>
+          <svg
+            role="img"
+            aria-label={actionText(action, paired)}
+            width={CELL}
+            height={CELL}
+            viewBox={`0 0 ${CELL} ${CELL}`}
+          >
             {paired ? <Arrow walk={walks[step] ?? []} reach={reach} /> : <Bars action={action} reach={reach} />}
           </svg>
           <span aria-hidden="true">{step + 1}</span>
@@ -47,14 +54,16 @@ function extentOf(walk: Walk): [number, number] {
 /** All walks of a plan have one scale; each is in the middle of its cell, and a dot marks where it begins. */
 function Arrow({ walk, reach }: { readonly walk: Walk; readonly reach: number }) {
   const [xs, ys] = [walk.map(([x]) => x), walk.map(([, y]) => y)];
-  const at = (value: number, all: readonly number[]) => CELL / 2 + ((value - (least(all) + largest(all)) / 2) / reach) * (CELL - 2 * PAD);
+  const at = (value: number, all: readonly number[]) =>
+    CELL / 2 + ((value - (least(all) + largest(all)) / 2) / reach) * (CELL - 2 * PAD);
   const points = walk.map(([x, y]) => [at(x, xs), at(y, ys)] as const);
   const middle = [CELL / 2, CELL / 2] as const;
   const [startX, startY] = points[0] ?? middle;
   const [endX, endY] = points.at(-1) ?? middle;
   const [fromX, fromY] = points.at(-2) ?? middle;
   const angle = Math.atan2(endY - fromY, endX - fromX);
-  const barb = (turn: number) => `${(endX - 6 * Math.cos(angle + turn)).toFixed(1)} ${(endY - 6 * Math.sin(angle + turn)).toFixed(1)}`;
+  const barb = (turn: number) =>
+    `${(endX - 6 * Math.cos(angle + turn)).toFixed(1)} ${(endY - 6 * Math.sin(angle + turn)).toFixed(1)}`;
   return (
     <>
       <circle class="origin" cx={startX} cy={startY} r="2.5" />
@@ -72,7 +81,16 @@ function Bars({ action, reach }: { readonly action: Action; readonly reach: numb
       {action.map((value, i) => {
         const tall = (Math.abs(value) / reach) * (CELL / 2 - PAD);
         const top = value < 0 ? CELL / 2 : CELL / 2 - tall;
-        return <rect class="dot s0" key={i} x={PAD + i * wide} y={top} width={Math.max(1, wide - 1)} height={Math.max(0.5, tall)} />;
+        return (
+          <rect
+            class="dot s0"
+            key={i}
+            x={PAD + i * wide}
+            y={top}
+            width={Math.max(1, wide - 1)}
+            height={Math.max(0.5, tall)}
+          />
+        );
       })}
     </>
   );

@@ -11,7 +11,9 @@ interface Props {
 
 const PIXELS = 960;
 
-/** A latent as a grid of coloured cells: blue below zero, orange above. Arrow keys and the pointer read single values. */
+/**
+ * A latent as a grid of coloured cells: blue below zero, orange above. Arrow keys and the pointer read single values.
+ */
 export function HeatMap({ values, marked, onMark }: Props) {
   const element = useRef<HTMLCanvasElement>(null);
   const dark = useDark();
@@ -65,7 +67,9 @@ function paint(canvas: HTMLCanvasElement, values: Latent, marked: number): void 
   const context = canvas.getContext("2d");
   if (context === null) return;
   const style = getComputedStyle(canvas);
-  const [low, middle, high] = ["--low", "--mid", "--high"].map((name) => channels(context, style.getPropertyValue(name)));
+  const [low, middle, high] = ["--low", "--mid", "--high"].map((name) =>
+    channels(context, style.getPropertyValue(name)),
+  );
   const span = largest(values.map(Math.abs)) || 1;
   const { columns, rows } = gridOf(values.length);
   const cell = Math.max(8, Math.floor(PIXELS / columns));

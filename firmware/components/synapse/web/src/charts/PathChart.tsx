@@ -19,7 +19,9 @@ interface Props {
 
 const MARGIN = 26;
 
-/** Where latents lie, seen along the two directions in which they move most. The ring is the start, the target the goal. */
+/**
+ * Where latents lie, seen along the two directions in which they move most. The ring is the start, the target the goal.
+ */
 export function PathChart({ label, paths, goal, caption }: Props) {
   const [ref, width] = useWidth<HTMLDivElement>();
   const height = Math.round(Math.min(300, width * 0.62));
@@ -39,7 +41,9 @@ export function PathChart({ label, paths, goal, caption }: Props) {
     <figure class="chart">
       <div ref={ref}>
         <svg role="img" aria-label={label} width={width} height={height} viewBox={`0 0 ${width} ${height}`}>
-          {target !== undefined && last !== undefined && <path class="gap" d={`M${last.join(" ")}L${target.join(" ")}`} />}
+          {target !== undefined && last !== undefined && (
+            <path class="gap" d={`M${last.join(" ")}L${target.join(" ")}`} />
+          )}
           {drawn.map(({ points, colour }) => (
             <g key={colour}>
               <polyline class={`line ${colour}`} points={points.map((point) => point.join()).join(" ")} />

@@ -7,7 +7,10 @@ export interface Plane {
 
 const TURNS = 60;
 
-/** The plane of largest variance: the two main directions of the points, from the small matrix of inner products between them. */
+/**
+ * The plane of largest variance: the two main directions of the points, from the small matrix of inner products between
+ * them.
+ */
 export function planeOf(rows: readonly (readonly number[])[]): Plane {
   const mean = (rows[0] ?? []).map((_, i) => rows.reduce((sum, row) => sum + (row[i] ?? 0), 0) / rows.length);
   const centred = rows.map((row) => row.map((value, i) => value - (mean[i] ?? 0)));

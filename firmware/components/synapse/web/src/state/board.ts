@@ -20,7 +20,9 @@ export class Board {
     return slots.find((slot) => slot.active) ?? slots[0] ?? null;
   });
   /** Changes when another model runs: what the old one said means nothing to it. */
-  readonly modelKey: ReadonlySignal<string> = computed(() => (this.slot.value?.active ? (this.slot.value.sha256 ?? "") : ""));
+  readonly modelKey: ReadonlySignal<string> = computed(() =>
+    this.slot.value?.active ? (this.slot.value.sha256 ?? "") : "",
+  );
   readonly link: Link;
   /** Of the firmware that this page came with. */
   pageVersion: string | null = null;

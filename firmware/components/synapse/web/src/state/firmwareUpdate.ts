@@ -6,7 +6,10 @@ import type { Board } from "./board.js";
 import type { Notices } from "./notices.js";
 import type { Upload } from "./upload.js";
 
-/** While the board restarts it is looked for so often. A look that the restart cuts off would otherwise wait for the browser's patience to end. */
+/**
+ * While the board restarts it is looked for so often. A look that the restart cuts off would otherwise wait for the
+ * browser's patience to end.
+ */
 const LOOK_AGAIN_MS = 1000;
 const LOOK_MS_MAX = 4000;
 
@@ -83,7 +86,10 @@ export class FirmwareUpdate {
 function checkRoom(file: File, capacityBytes: number): void {
   if (file.size <= capacityBytes) return;
   const [size, room] = bytesPair(file.size, capacityBytes);
-  throw new PageProblem(`The firmware has ${size}, and the board holds at most ${room}. Nothing was sent.`, "expected a smaller firmware");
+  throw new PageProblem(
+    `The firmware has ${size}, and the board holds at most ${room}. Nothing was sent.`,
+    "expected a smaller firmware",
+  );
 }
 
 function hasRestarted(before: Device, now: Device): boolean {

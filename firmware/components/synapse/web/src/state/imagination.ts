@@ -43,7 +43,11 @@ export class Imagination {
     this.#request = request;
     this.busy.value = true;
     await this.#notices.attempt(async () => {
-      const answer = await this.#api.rollout({ latent: start.latent }, actionSequence(sequence, steps, width, space), request.signal);
+      const answer = await this.#api.rollout(
+        { latent: start.latent },
+        actionSequence(sequence, steps, width, space),
+        request.signal,
+      );
       if (answer.model.sha256 !== start.model) {
         void this.#board.refresh();
         throw modelChanged();

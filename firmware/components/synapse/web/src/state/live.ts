@@ -30,9 +30,11 @@ export class Live {
     if (this.starting.value || this.film.value !== null) return;
     this.starting.value = true;
     await this.#notices.attempt(async () => {
-      this.film.value = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } }).catch((error: unknown) => {
-        throw new PageProblem("The camera is not to be had.", error instanceof Error ? error.message : "");
-      });
+      this.film.value = await navigator.mediaDevices
+        .getUserMedia({ video: { facingMode: "environment" } })
+        .catch((error: unknown) => {
+          throw new PageProblem("The camera is not to be had.", error instanceof Error ? error.message : "");
+        });
       this.frames.value = 0;
       this.#run = new AbortController();
       this.#notices.say("Live: frames go to the board one after the other.");

@@ -1,7 +1,9 @@
 import { type Signal, signal } from "@preact/signals";
 import { isAbort, type Trouble, troubleOf } from "../problem.js";
 
-/** What the page tells: trouble, until it is put away or something else is begun, and what screen readers read aloud. */
+/**
+ * What the page tells: trouble, until it is put away or something else is begun, and what screen readers read aloud.
+ */
 export class Notices {
   readonly trouble: Signal<Trouble | null> = signal(null);
   readonly spoken: Signal<string> = signal("");

@@ -94,7 +94,18 @@ function forgetWithTheOwner({ ownership, sight, live, planning, update, preferen
 }
 
 /** Nobody waits for a board that is gone; what it says when it is back counts. */
-function interruptWhileLost({ notices, board, ownership, sight, live, imagination, planning, slots, update, preferences }: Session): void {
+function interruptWhileLost({
+  notices,
+  board,
+  ownership,
+  sight,
+  live,
+  imagination,
+  planning,
+  slots,
+  update,
+  preferences,
+}: Session): void {
   let wasLost = false;
   effect(() => {
     const lost = board.link.lost.value;

@@ -9,7 +9,10 @@ import type { Notices } from "./notices.js";
 
 const SURPRISES_MAX = 48;
 
-/** A picture with what a model saw in it. They are made, shown and used together: a latent means nothing beside another picture, or to another model. */
+/**
+ * A picture with what a model saw in it. They are made, shown and used together: a latent means nothing beside another
+ * picture, or to another model.
+ */
 export interface Seen {
   readonly picture: Picture;
   readonly latent: Latent;

@@ -40,9 +40,11 @@ export class Slots {
     await this.#notices.attempt(async () => {
       this.#checkRoom(slot, file);
       told(0);
-      await uploadToSlot(await uploadFileOf(file), this.#portOf(slot, file, told, request.signal), told).catch((error: unknown) => {
-        throw failing("Upload", error);
-      });
+      await uploadToSlot(await uploadFileOf(file), this.#portOf(slot, file, told, request.signal), told).catch(
+        (error: unknown) => {
+          throw failing("Upload", error);
+        },
+      );
       this.note.value = `${slot} holds ${file.name}`;
     });
     this.upload.value = null;
@@ -58,7 +60,8 @@ export class Slots {
     this.trying.value = slot;
     this.note.value = "testing the model on the board";
     const answer = await this.#notices.attempt(() => this.#api.activate(slot));
-    this.note.value = answer === undefined ? "" : `runs ${answer.name}, which passed its ${countText(answer.vectors_passed, "test")}`;
+    this.note.value =
+      answer === undefined ? "" : `runs ${answer.name}, which passed its ${countText(answer.vectors_passed, "test")}`;
     await this.#board.refresh();
     this.trying.value = null;
   }
@@ -67,7 +70,10 @@ export class Slots {
     return {
       look: () => this.#api.slot(slot, signal),
       send: (begin, end, headers) =>
-        this.#api.sendPart(slot, file.slice(begin, end), headers, { onProgress: (sentBytes) => told(begin + sentBytes), signal }),
+        this.#api.sendPart(slot, file.slice(begin, end), headers, {
+          onProgress: (sentBytes) => told(begin + sentBytes),
+          signal,
+        }),
       wait: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
       meaningOf: (error) => {
         if (error instanceof Unreachable) return "broken";
