@@ -33,8 +33,9 @@ test("the reference has the bounds of commands", () => {
   const [, spare = ""] =
     /\[limits\.exchanges_max \+ limits\.tasks_max \+ (\d+)\]Pending/.exec(read(`${CORE}/mqtt/outbox.zig`)) ?? [];
   const tasks = limit("tasks_max");
-  expect(REFERENCE).toContain(`what changes the board: ${tasks - 1} of its ${tasks} places`);
-  expect(REFERENCE).toContain(`With more than ${limit("exchanges_max") + tasks + Number(spare)} of all kinds`);
+  const text = REFERENCE.replaceAll(/\s+/g, " ");
+  expect(text).toContain(`what changes the board: ${tasks - 1} of its ${tasks} places`);
+  expect(text).toContain(`With more than ${limit("exchanges_max") + tasks + Number(spare)} of all kinds`);
 });
 
 test("the reference names every state of an update", () => {

@@ -8,7 +8,8 @@ import { CONNECTION_LIMITS } from "./connections.js";
 const root = new URL("../../../", import.meta.url);
 const read = (name: string): string => readFileSync(new URL(name, root), "utf8");
 const CORE = "firmware/components/synapse/core/";
-const REFERENCE = read("docs/http.md");
+/** Where its lines break says nothing. */
+const REFERENCE = read("docs/http.md").replaceAll(/\s+/g, " ");
 
 /** A constant of the core's limits.zig, which may be a product or a number of KiB. */
 function limit(name: string): number {
