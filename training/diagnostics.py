@@ -33,30 +33,33 @@ def effective_rank(latents: Tensor) -> float:
 _ROUNDING_SHARE = 1e-12
 
 
-def agreement(actual: Tensor, expected: Tensor) -> dict[str, float | None]:
+def agreement(actual: Tensor, expected: Tensor, rows: Tensor | None = None) -> dict[str, float | None]:
     """[N, width] each -> mean and worst over N of their cosine, of the cosine about the mean of `expected`, and of the
     mean squared error over the variance of `expected`: what `synapse-host compare` says of two models, by the same
     definition (host/src/report/similarity.ts, which says what happens where a vector is the mean, or all are the same).
-    None where there is no such figure. What all latents have in common makes the first high and leaves the others as
-    they are."""
+    `rows` [N] are the numbers of rows within their runs, each of which is seen from the mean of its number. None where
+    there is no such figure. What all latents have in common makes the first high and leaves the others as they are."""
     actual, expected = actual.double().cpu(), expected.double().cpu()
-    centre = expected.mean(dim=0)
+    numbers, place = torch.unique(torch.zeros(len(expected)) if rows is None else rows, return_inverse=True)
+    centres = torch.stack([expected[place == number].mean(dim=0) for number in range(len(numbers))])[place]
     figures: dict[str, Tensor | None] = {
-        "cosine": _cosines(actual, expected, torch.zeros_like(centre)),
+        "cosine": _cosines(actual, expected, torch.zeros_like(expected)),
         "centred_cosine": None,
         "relative_error": None,
     }
     error = (actual - expected).square()
-    if len(expected) > 1:
-        variance = expected.var(dim=0).mean()
-        if variance <= _ROUNDING_SHARE * expected.square().mean():
-            if (error.sum(dim=1) <= _ROUNDING_SHARE * expected.square().sum(dim=1)).all():
-                figures |= {"centred_cosine": torch.ones(len(expected)), "relative_error": torch.zeros(len(expected))}
-        else:
+    free = len(expected) - len(numbers)
+    if free > 0:
+        variance = (expected - centres).square().sum(dim=0).mean() / free
+        if variance > _ROUNDING_SHARE * expected.square().mean() or not expected.isfinite().all():
             figures |= {
-                "centred_cosine": _cosines(actual, expected, centre),
+                "centred_cosine": _cosines(actual, expected, centres),
                 "relative_error": error.mean(dim=1) / variance,
             }
+        elif not actual.isfinite().all():
+            figures |= {"centred_cosine": torch.tensor([torch.nan]), "relative_error": torch.tensor([torch.nan])}
+        elif (error.sum(dim=1) <= _ROUNDING_SHARE * expected.square().sum(dim=1)).all():
+            figures |= {"centred_cosine": torch.ones(len(expected)), "relative_error": torch.zeros(len(expected))}
     worst = {"cosine": torch.min, "centred_cosine": torch.min, "relative_error": torch.max}
     summary: dict[str, float | None] = {}
     for name, each in figures.items():
@@ -67,7 +70,7 @@ def agreement(actual: Tensor, expected: Tensor) -> dict[str, float | None]:
 
 
 def _cosines(actual: Tensor, expected: Tensor, origin: Tensor) -> Tensor:
-    """[N, width] each -> the cosines as seen from `origin`, of those pairs that have one."""
+    """[N, width] each -> the cosines as seen from their `origin`, of those pairs that have one."""
     a, e = actual - origin, expected - origin
     squares = lambda vectors: vectors.square().sum(dim=1)  # noqa: E731
     error, rounding = squares(actual - expected), _ROUNDING_SHARE * squares(expected)

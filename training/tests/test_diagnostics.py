@@ -21,7 +21,7 @@ def test_figures_are_those_of_compare(case: dict) -> None:
         torch.tensor([[float(value) for value in row] for row in case[name]], dtype=torch.float64)
         for name in ("actual", "expected")
     )
-    figures = agreement(actual, expected)
+    figures = agreement(actual, expected, torch.tensor(case["rows"]) if "rows" in case else None)
     for name, want in case["figures"].items():
         found = [figures[f"{_NAMES[name]}_{kind}"] for kind in ("mean", "worst")]
         if want is None:

@@ -7,8 +7,11 @@
  * - A pair that is not, and whose expected vector lies where the cosine is taken from (the origin, or the mean of all),
  *   has no cosine and enters neither mean nor worst. Its error counts. Where it is the actual vector that lies there,
  *   the cosine is 0.
- * - Where the expected vectors are all the same there is no variance: the centred figures are those of equal pairs
- *   where all pairs are equal, and none otherwise.
+ * - Rows of one run are seen from the mean of the rows of their number: what tells the third row from the first in every
+ *   run is its position, and no answer to what went in. Their variance is that within the numbers. The only row of a
+ *   number is its mean.
+ * - Where the expected vectors are all the same, or each is the only row of its number, there is no variance: the centred
+ *   figures are those of equal pairs where all pairs are equal and some number has two rows, and none otherwise.
  * - A value that is not finite makes every figure NaN that its sample enters.
  */
 const ROUNDING_SHARE = 1e-12;
@@ -36,11 +39,15 @@ export function similarity(actual: ArrayLike<number>, expected: ArrayLike<number
 export interface SamplePair {
   readonly actual: ArrayLike<number>;
   readonly expected: ArrayLike<number>;
+  /** Number of the row within its run, 0 when absent. */
+  readonly row?: number;
 }
 
 /** Many comparisons of one kind. NaN anywhere in a sample shows as NaN in every figure that it enters. */
 export interface SimilaritySummary {
   readonly count: number;
+  /** Numbers of rows that samples have: positions of a run. 1 where no output has rows. */
+  readonly positions: number;
   /** Null where no sample has a cosine: the expected vectors are all zero, and the actual ones are not. */
   readonly cosineMean: number | null;
   readonly cosineWorst: number | null;
@@ -68,6 +75,7 @@ export function summarise(samples: readonly SamplePair[]): SimilaritySummary {
   const centred = centredFigures(samples);
   return {
     count: samples.length,
+    positions: new Set(samples.map(({ row = 0 }) => row)).size,
     cosineMean: mean(cosines),
     cosineWorst: least(cosines),
     centredCosineMean: centred && mean(centred.cosines),
@@ -79,39 +87,62 @@ export function summarise(samples: readonly SamplePair[]): SimilaritySummary {
 }
 
 function centredFigures(samples: readonly SamplePair[]): { cosines: number[]; relativeErrors: number[] } | null {
-  if (samples.length < 2) return null;
-  const { centre, variance, meanSquare } = spread(samples.map(({ expected }) => expected));
+  const { centres, variance, meanSquare } = spread(samples);
+  if (variance === null) return null;
   if (variance <= ROUNDING_SHARE * meanSquare) {
+    if (samples.some(({ actual }) => !Array.from(actual).every(Number.isFinite)))
+      return { cosines: [Number.NaN], relativeErrors: [Number.NaN] };
     if (!samples.every(isEqual)) return null;
     return { cosines: samples.map(() => 1), relativeErrors: samples.map(() => 0) };
   }
   return {
-    cosines: samples.map(({ actual, expected }) => cosineAbout(actual, expected, centre)).filter(isDefined),
+    cosines: samples
+      .map(({ actual, expected, row = 0 }) => cosineAbout(actual, expected, centres.get(row)))
+      .filter(isDefined),
     relativeErrors: samples.map(({ actual, expected }) => meanSquaredError(actual, expected) / variance),
   };
 }
 
-/** Mean of the vectors, and over all columns the mean of their variances (of n - 1) and of their squares. */
-function spread(vectors: readonly ArrayLike<number>[]): { centre: Float64Array; variance: number; meanSquare: number } {
-  const width = (vectors[0] as ArrayLike<number>).length;
-  const centre = new Float64Array(width);
-  for (const vector of vectors) {
-    requireSameLength(vector, centre);
+/** The expected vectors of one row number. */
+interface Centre {
+  readonly sums: Float64Array;
+  count: number;
+}
+
+/**
+ * Of the expected vectors the mean for each row number, and over all columns the mean of their variances about those
+ * (of n less one for each number; null where that leaves none) and of their squares.
+ */
+function spread(samples: readonly SamplePair[]): {
+  centres: ReadonlyMap<number, Float64Array>;
+  variance: number | null;
+  meanSquare: number;
+} {
+  const width = (samples[0] as SamplePair).expected.length;
+  const gathered = new Map<number, Centre>();
+  for (const { expected, row = 0 } of samples) {
+    const centre = gathered.get(row) ?? { sums: new Float64Array(width), count: 0 };
+    gathered.set(row, centre);
+    requireSameLength(expected, centre.sums);
+    centre.count += 1;
     for (let index = 0; index < width; index++)
-      centre[index] = (centre[index] as number) + (vector[index] as number) / vectors.length;
+      centre.sums[index] = (centre.sums[index] as number) + (expected[index] as number);
   }
+  const centres = new Map([...gathered].map(([row, { sums, count }]) => [row, sums.map((sum) => sum / count)]));
   let squares = 0;
   let deviations = 0;
-  for (const vector of vectors) {
+  for (const { expected, row = 0 } of samples) {
+    const centre = centres.get(row) as Float64Array;
     for (let index = 0; index < width; index++) {
-      squares += (vector[index] as number) ** 2;
-      deviations += ((vector[index] as number) - (centre[index] as number)) ** 2;
+      squares += (expected[index] as number) ** 2;
+      deviations += ((expected[index] as number) - (centre[index] as number)) ** 2;
     }
   }
+  const free = samples.length - centres.size;
   return {
-    centre,
-    variance: deviations / (width * (vectors.length - 1)),
-    meanSquare: squares / (width * vectors.length),
+    centres,
+    variance: free === 0 ? null : deviations / (width * free),
+    meanSquare: squares / (width * samples.length),
   };
 }
 

@@ -114,7 +114,7 @@ async function compareRollouts(
     }
     for (let frames = 1; frames <= Math.min(world.historyMax, actions.length); frames++) {
       const next = await predictNext(candidate.session, world, expected.slice(0, frames), actions.slice(0, frames));
-      oneStep.push({ actual: next, expected: expected[frames] as Float32Array });
+      oneStep.push({ actual: next, expected: expected[frames] as Float32Array, row: frames - 1 });
     }
   }
   const origin = inputs.actions ? "given actions" : "random actions";

@@ -13,7 +13,7 @@ const port = (name: string, shape: number[], dynamic: boolean, type: PortInfo["t
 });
 const entry = (...outputs: PortInfo[]): EntryInfo => ({ name: "run", rowsMax: 3, opCount: 1, inputs: [], outputs });
 
-test("rows of an output that may have fewer are samples of their own, rows that belong together are one", () => {
+test("rows of an output that may have fewer are samples of their own, each of its number, rows that belong together are one", () => {
   const pairs = new OutputPairs(entry(port("latents", [3, 2], true), port("tokens", [2, 2], false)));
   pairs.add(
     [
@@ -30,18 +30,18 @@ test("rows of an output that may have fewer are samples of their own, rows that 
     [
       "run latents",
       [
-        { actual: [1, 2], expected: [10, 20] },
-        { actual: [3, 4], expected: [30, 40] },
+        { actual: [1, 2], expected: [10, 20], row: 0 },
+        { actual: [3, 4], expected: [30, 40], row: 1 },
       ],
     ],
-    ["run tokens", [{ actual: [5, 6, 7, 8], expected: [50, 60, 70, 80] }]],
+    ["run tokens", [{ actual: [5, 6, 7, 8], expected: [50, 60, 70, 80], row: 0 }]],
   ]);
 });
 
 test("an output that one side does not have is left out, and one output has its entry's name", () => {
   const two = new OutputPairs(entry(port("a", [1, 1], false), port("b", [1, 1], false)));
   two.add([[1], [2]], [undefined, [2]], 1);
-  expect(two.all()).toEqual([["run b", [{ actual: [2], expected: [2] }]]]);
+  expect(two.all()).toEqual([["run b", [{ actual: [2], expected: [2], row: 0 }]]]);
   const one = new OutputPairs(entry(port("a", [1, 1], false)));
   one.add([[1]], [[1]], 1);
   expect(one.all().map(([name]) => name)).toEqual(["run"]);

@@ -3,7 +3,8 @@ import type { SamplePair } from "../report/similarity.js";
 import { floatsOf } from "./seededInputs.js";
 
 /**
- * Samples of every output of an entry, over many runs. Rows of an output that may have fewer are samples of their own.
+ * Samples of every output of an entry, over many runs. Rows of an output that may have fewer are samples of their own,
+ * each of its number.
  */
 export class OutputPairs {
   private readonly pairs: ReadonlyMap<string, { readonly port: PortInfo; readonly samples: SamplePair[] }>;
@@ -30,7 +31,7 @@ export class OutputPairs {
       if (own === undefined || other === undefined) continue;
       const count = port.dynamic ? rows : 1;
       for (let row = 0; row < count; row++)
-        samples.push({ actual: part(own, row, count), expected: part(other, row, count) });
+        samples.push({ actual: part(own, row, count), expected: part(other, row, count), row });
     }
   }
 

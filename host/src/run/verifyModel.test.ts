@@ -5,12 +5,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { decodeImage } from "synapse-engine";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type TensorToWrite, writeSafetensors } from "../checkpoint/index.js";
+import { openCheckpoint, type TensorToWrite, writeSafetensors } from "../checkpoint/index.js";
 import { repoPath, runInside } from "../cli/testing/cliHarness.js";
+import { openModelFile } from "../open/openModelFile.js";
 import { bertSmall, type Misread, optSmall } from "../parity/misread.js";
 import { writeSeededCheckpoint } from "../parity/seededCheckpoint.js";
 import { evaluationFiles, readEpisode, readFrame } from "../testing/evaluationSet.js";
-import { bytesOf } from "./seededInputs.js";
+import { bytesOf, floatsOf } from "./seededInputs.js";
 
 const NAME = "lewm-tworoom-small";
 const MODEL = repoPath("models", NAME);
@@ -169,6 +170,59 @@ describe("a config that is wrong and runs: compare cannot see it, PyTorch's outp
     );
     expect(rows).toMatchObject([{ what: "run", inputs: "16 saved samples", count: 8 * 6 + 8 * 2 }]);
     expect(rows[0].maxAbsError).toBeLessThan(2e-5);
+  });
+});
+
+describe("rows that the model tells apart by their position", () => {
+  test("do not hide that it was given other inputs", TIMEOUT, async () => {
+    const opt = optSmall();
+    await writeSeededCheckpoint(at("plain.safetensors"), opt.shapes, opt.seed);
+    const plain = await openCheckpoint(at("plain.safetensors"));
+    const tensors: TensorToWrite[] = [];
+    for (const { name, shape, readF32 } of plain.tensors.values())
+      tensors.push(
+        f32(
+          name,
+          [...shape],
+          (await readF32()).map((value) => (/positions/.test(name) ? 400 : 1) * value),
+        ),
+      );
+    await plain.close();
+    await writeSafetensors(at("positions.safetensors"), tensors);
+    await writeFile(at("positions.json"), JSON.stringify(opt.config({ firstPosition: 2 })));
+    await done(
+      ...["pack", at("positions.safetensors"), "--config", at("positions.json"), "--type", "f32"],
+      ...["-o", at("positions.syn")],
+    );
+    const opened = await openModelFile(at("positions.syn"), undefined);
+    const session = await opened.model.createSession({ threads: 1 });
+    const hidden: Float32Array[] = [];
+    for (const { rows } of opt.samples) {
+      const [output] = await session.run("run", [bytesOf(rows)], opt.rows);
+      hidden.push(floatsOf(output as Uint8Array));
+    }
+    await session.close();
+    await opened.close();
+    const verify = async (shift: number, samples: number) => {
+      const saved = opt.samples.slice(0, samples).flatMap(({ rows }, index) => {
+        const output = hidden[(index + shift) % hidden.length] as Float32Array;
+        return [
+          f32(`run.${index}.rows`, [opt.rows, opt.width], rows),
+          f32(`run.${index}.hidden`, [opt.rows, opt.width], output),
+        ];
+      });
+      await writeSafetensors(at("shifted.safetensors"), saved);
+      return runInside(["verify-model", at("positions.syn"), "--expected", at("shifted.safetensors"), "--json"]);
+    };
+    expect((await verify(0, 8)).code).toBe(0);
+    const other = await verify(1, 8);
+    const { rows } = JSON.parse(other.stdout);
+    expect(rows[0].cosineMean).toBeGreaterThan(0.98);
+    expect(rows[0].centredCosineMean).toBeLessThan(0.5);
+    expect(other.code).toBe(1);
+    const alone = await verify(0, 1);
+    expect(alone.code).toBe(2);
+    expect(alone.stderr).toMatch(/the \d+ rows are those of one run, each the only one of its number/);
   });
 });
 

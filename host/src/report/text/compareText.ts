@@ -14,7 +14,7 @@ export function compareText(style: TextStyle, compared: CompareReport): string {
     headline(style, [report.model, `against ${against.join(" and ")}`, report.engine], report.untrained),
     rowsTable(style, report),
     undefinedRows
-      ? `  ${style.paint.dim(`${UNDEFINED}: centred figures need two samples that differ, or more`)}`
+      ? `  ${style.paint.dim(`${UNDEFINED}: centred figures need two samples that differ, or more (of rows: two runs)`)}`
       : undefined,
     hasBars(report.bars) ? barsText(style, report) : undefined,
     report.notSeen === null ? undefined : style.paint.dim(`not seen: ${report.notSeen}`),
