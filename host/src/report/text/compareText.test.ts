@@ -9,6 +9,7 @@ const row = (figures: Partial<ComparisonRow> = {}): ComparisonRow => ({
   inputs: "8 pictures",
   against: "checkpoint",
   count: 8,
+  positions: 1,
   cosineMean: 0.999,
   cosineWorst: 0.998,
   centredCosineMean: 0.9,
