@@ -51,7 +51,7 @@ function part(attention: Json = {}, of: (name: string) => unknown = plain, layer
     embedding: { kind: "rows" },
     position: "learned",
     norm: { kind: "layer_norm", eps: 1e-5 },
-    finalNorm: { kind: "none" },
+    finalNorm: { kind: "layer_norm", eps: 1e-5, affine: false },
     attention: { ...heads, ...attention },
     ffn: { kind: "mlp", hidden: HIDDEN, act: "gelu", bias: false },
     weights: {

@@ -7,6 +7,8 @@ export interface Architecture {
   /** The row of the position table that the first row gets; 0 when absent. */
   readonly firstPosition?: number;
   readonly norm?: NormKind;
+  /** Whether a norm follows the last block; undefined where some outputs have it and others not. */
+  readonly finalNorm: boolean | undefined;
   /** Where the modelling code has one of its own, whatever a key says. */
   readonly eps?: number;
   readonly causal?: boolean;
@@ -25,10 +27,17 @@ export interface Architecture {
 
 const LAYER_NORM = { norm: "layer_norm", gated: false } as const;
 /** Image encoders: all patches see each other. */
-const VISION = { ...LAYER_NORM, placement: "pre", causal: false } as const;
-const DECODER = { ...LAYER_NORM, placement: "pre", causal: true } as const;
-const POST = { ...LAYER_NORM, placement: "post", causal: false } as const;
-const LLAMA = { placement: "pre", positions: "rope", norm: "rms_norm", causal: true, gated: true } as const;
+const VISION = { ...LAYER_NORM, finalNorm: true, placement: "pre", causal: false } as const;
+const DECODER = { ...LAYER_NORM, finalNorm: true, placement: "pre", causal: true } as const;
+const POST = { ...LAYER_NORM, finalNorm: false, placement: "post", causal: false } as const;
+const LLAMA = {
+  placement: "pre",
+  positions: "rope",
+  norm: "rms_norm",
+  finalNorm: true,
+  causal: true,
+  gated: true,
+} as const;
 
 const QK_NORMS = "norms of queries and keys";
 const CONV1D = { transposed: true, qkvLayout: "blocks" } as const;
@@ -47,11 +56,13 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   beit: { ...VISION, positions: "relative" },
   "data2vec-vision": { ...VISION, positions: "relative" },
   // SwiGLU in the giant one alone, which its configuration says.
-  dinov2: { placement: "pre", positions: "learned", norm: "layer_norm", causal: false },
-  dinov2_with_registers: { placement: "pre", positions: "learned", norm: "layer_norm", causal: false },
-  dinov3_vit: { placement: "pre", positions: "rope", norm: "layer_norm", causal: false },
+  dinov2: { placement: "pre", positions: "learned", norm: "layer_norm", finalNorm: true, causal: false },
+  dinov2_with_registers: { placement: "pre", positions: "learned", norm: "layer_norm", finalNorm: true, causal: false },
+  dinov3_vit: { placement: "pre", positions: "rope", norm: "layer_norm", finalNorm: true, causal: false },
+  // Its pooled token is normalised, its tokens are not.
   clip_vision_model: {
     ...VISION,
+    finalNorm: undefined,
     positions: "learned",
     beyond: ["a norm of the tokens before the first block (pre_layrnorm)"],
   },
@@ -84,6 +95,7 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     placement: "pre",
     positions: "rope",
     norm: "layer_norm",
+    finalNorm: true,
     causal: false,
     gated: true,
     qkvLayout: "blocks",
@@ -93,11 +105,12 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     placement: "post",
     positions: "rope",
     norm: "layer_norm",
+    finalNorm: false,
     causal: false,
     gated: true,
     qkvLayout: "blocks",
   },
-  "openai-gpt": { ...DECODER, ...CONV1D, placement: "post", positions: "learned" },
+  "openai-gpt": { ...DECODER, ...CONV1D, finalNorm: false, placement: "post", positions: "learned" },
   gpt2: { ...DECODER, ...CONV1D, positions: "learned" },
   imagegpt: { ...DECODER, ...CONV1D, norm: "rms_norm", positions: "learned" },
   // Queries, keys and values head by head where it has not one key for all heads, which its configuration says.
@@ -114,7 +127,7 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   biogpt: { ...DECODER, eps: 1e-5, positions: "learned", firstPosition: 2 },
   bloom: { ...DECODER, positions: "alibi", qkvLayout: "heads", beyond: ["a norm of the rows before the first block"] },
   mpt: { ...DECODER, positions: "alibi", qkvLayout: "blocks" },
-  stablelm: { placement: "pre", positions: "rope", norm: "layer_norm", causal: true, gated: true },
+  stablelm: { placement: "pre", positions: "rope", norm: "layer_norm", finalNorm: true, causal: true, gated: true },
   starcoder2: { ...DECODER, positions: "rope" },
   llama: LLAMA,
   mistral: { ...LLAMA, window: 4096 },
@@ -122,7 +135,7 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   qwen3: { ...LLAMA, beyond: [QK_NORMS] },
   phi3: { ...LLAMA, qkvLayout: "blocks" },
   granite: { ...LLAMA, scoreFactor: 1 },
-  cohere: { placement: "parallel", positions: "rope", norm: "layer_norm", causal: true, gated: true },
+  cohere: { placement: "parallel", positions: "rope", norm: "layer_norm", finalNorm: true, causal: true, gated: true },
   smollm3: LLAMA,
   gemma: { ...LLAMA, norm: "rms_norm_plus_one" },
   gemma2: { ...LLAMA, norm: "rms_norm_plus_one", placement: "both", scoreFactor: 1 / 16, window: 4096 },
@@ -136,20 +149,21 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   },
   olmo2: { ...LLAMA, placement: "post", beyond: [QK_NORMS] },
   // Encoder and decoder have one form.
-  bart: { ...LAYER_NORM, eps: 1e-5, placement: "post", positions: "learned", firstPosition: 2 },
+  bart: { ...LAYER_NORM, finalNorm: false, eps: 1e-5, placement: "post", positions: "learned", firstPosition: 2 },
   mbart: {
     ...LAYER_NORM,
+    finalNorm: true,
     eps: 1e-5,
     placement: "pre",
     positions: "learned",
     firstPosition: 2,
     beyond: ["a norm of rows and positions before the first block (layernorm_embedding)"],
   },
-  pegasus: { ...LAYER_NORM, eps: 1e-5, placement: "pre", positions: "table" },
-  whisper: { ...LAYER_NORM, eps: 1e-5, placement: "pre", positions: "table" },
-  marian: { ...LAYER_NORM, eps: 1e-5, placement: "post", positions: "table" },
-  t5: { placement: "pre", positions: "relative", norm: "rms_norm", scoreFactor: 1 },
-  umt5: { placement: "pre", positions: "relative", norm: "rms_norm", gated: true, scoreFactor: 1 },
+  pegasus: { ...LAYER_NORM, finalNorm: true, eps: 1e-5, placement: "pre", positions: "table" },
+  whisper: { ...LAYER_NORM, finalNorm: true, eps: 1e-5, placement: "pre", positions: "table" },
+  marian: { ...LAYER_NORM, finalNorm: false, eps: 1e-5, placement: "post", positions: "table" },
+  t5: { placement: "pre", positions: "relative", norm: "rms_norm", finalNorm: true, scoreFactor: 1 },
+  umt5: { placement: "pre", positions: "relative", norm: "rms_norm", finalNorm: true, gated: true, scoreFactor: 1 },
 };
 
 /** Of a GGUF, whose names differ. Its vision towers all say `clip`, whatever they are. */

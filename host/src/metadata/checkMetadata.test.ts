@@ -55,6 +55,10 @@ function checkVit(metadata: Json = {}, pixels: Json = {}, edit: (part: Json) => 
   );
 }
 
+function checkBert(said: Json, part: Json): MetadataCheck {
+  return check(parseConfig(bertSmall().config(part), "c.json"), huggingFaceFacts(said, false, "config.json"));
+}
+
 describe("a ViT of Hugging Face", () => {
   test("agrees with its config in all that is compared, and nothing of note is left open", () => {
     const { checked, contradictions, unchecked } = checkVit();
@@ -203,6 +207,35 @@ describe("a ViT of Hugging Face", () => {
     expect(contradictions.map(({ what }) => what)).toEqual(["image mean", "image deviation"]);
   });
 
+  test("a norm after the last block that the part leaves out is told, and one too many is a contradiction", () => {
+    const without = (part: Json) => {
+      part.finalNorm = { kind: "none" };
+      delete (part.weights as Json).finalNorm;
+    };
+    const told =
+      'final norm: config.json model_type "vit" has one after the last block, which the part leaves to what takes its rows';
+    expect(checkVit({}, {}, without)).toMatchObject({ contradictions: [], unchecked: [told] });
+    expect(checkVit().checked).toContain("final norm");
+    const unknown = checkVit({ model_type: "vit_of_tomorrow" }, {}, without);
+    expect(unknown.unchecked).toContain("final norm");
+    const bert = (part: Json) => checkBert({ model_type: "bert" }, part);
+    expect(bert({ finalNorm: { kind: "layer_norm", eps: 1e-12, affine: false } }).contradictions).toContainEqual({
+      what: "final norm",
+      metadata: 'config.json model_type "bert" (no norm after the last block)',
+      config: "c.json parts.body.finalNorm (a norm after the last block)",
+    });
+    expect(bert({ finalNorm: { kind: "none" } }).checked).toContain("final norm");
+    const opt = (said: Json) => checkBert({ model_type: "opt", ...said }, { finalNorm: { kind: "none" } }).unchecked;
+    expect(opt({})).toContainEqual(expect.stringMatching(/^final norm: config.json model_type "opt" has one/));
+    for (const key of [{ _remove_final_layer_norm: true }, { do_layer_norm_before: false }])
+      expect(opt(key).filter((text) => text.startsWith("final norm"))).toEqual([]);
+    const gguf = check(
+      parseConfig(bertSmall().config({ finalNorm: { kind: "none" } }), "c.json"),
+      ggufFacts({ "general.architecture": "gpt2" }),
+    );
+    expect(gguf.unchecked).toContainEqual(expect.stringMatching(/^final norm: general.architecture "gpt2" has one/));
+  });
+
   test("what is not said or not understood is named and is no contradiction", () => {
     const { layer_norm_eps: _eps, hidden_act: _act, ...less } = VIT;
     const config = parseConfig(read("vit-tiny-classifier"), "c.json");
@@ -277,6 +310,7 @@ describe("models that a wrong config packs without a word", () => {
     const { contradictions } = check(parseConfig(opt.config({ firstPosition: 2 }), "c.json"), facts);
     expect(contradictions.map(({ metadata }) => metadata)).toEqual([
       "config.json do_layer_norm_before false (norms after the halves of a block)",
+      "config.json do_layer_norm_before false (no norm after the last block)",
     ]);
   });
 

@@ -80,9 +80,7 @@ export function checkPart(
     check.one("norm", "kind of norm", norm.kind, ".norm.kind");
     checkEps(check, norm, ".norm.eps");
   }
-  if (part.finalNorm.kind !== "none")
-    check.one("norm", "kind of the final norm", part.finalNorm.kind, ".finalNorm.kind");
-  checkEps(check, part.finalNorm, ".finalNorm.eps");
+  notes.push(...checkFinalNorm(check, part));
   check.one("width", "width", part.width, ".width");
   check.one("layers", "layers", part.layers, ".layers");
   checkAttention(check, part, rows);
@@ -188,6 +186,26 @@ function checkPositions(check: Check, part: TransformerConfig): string[] {
     (value) => `at row ${value} of their table`,
   );
   return [];
+}
+
+/**
+ * Answers what no comparison shows, in words: a part may leave the norm after its last block to whatever takes its
+ * rows, and nothing tells whether that has it.
+ */
+function checkFinalNorm(check: Check, { finalNorm }: TransformerConfig): string[] {
+  const fact = check.facts.finalNorm;
+  if (finalNorm.kind !== "none") {
+    const place = (value: boolean) => (value ? "a norm after the last block" : "no norm after the last block");
+    check.one("finalNorm", "final norm", true, ".finalNorm", place);
+    check.one("norm", "kind of the final norm", finalNorm.kind, ".finalNorm.kind");
+    checkEps(check, finalNorm, ".finalNorm.eps");
+    return [];
+  }
+  if (fact === undefined) return ["final norm"];
+  if (!fact.value) check.one("finalNorm", "final norm", false, ".finalNorm");
+  return fact.value
+    ? [`final norm: ${fact.place} has one after the last block, which the part leaves to what takes its rows`]
+    : [];
 }
 
 function checkEps(check: Check, norm: NormConfig, path: string): void {

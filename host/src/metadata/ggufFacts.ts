@@ -33,6 +33,7 @@ function languageFacts(values: Values, name: string): ReadFacts {
     firstPosition: architecture?.positions === "learned" ? by(0) : undefined,
     // The converter has added the 1.
     norm: by(architecture?.norm === "rms_norm_plus_one" ? "rms_norm" : architecture?.norm),
+    finalNorm: by(architecture?.finalNorm),
     causal:
       typeof causal === "boolean"
         ? { value: causal, place: `${name}.attention.causal ${causal}` }

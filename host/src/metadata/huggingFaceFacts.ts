@@ -137,10 +137,19 @@ function ofArchitecture(architecture: Architecture | undefined, config: Json, at
       ? by(architecture.firstPosition ?? 0)
       : undefined,
     norm: by(architecture.norm),
+    finalNorm: leftOut(new Keys(config, at), type) ?? by(architecture.finalNorm),
     causal: causalOf(config, at) ?? by(architecture.causal),
     gatedFfn: gated,
     ...ropeOf(config, at),
   });
+}
+
+/** OPT has a norm after the last block where norms stand before its halves, and a key to leave it out. */
+function leftOut(read: Keys, type: string): Fact<boolean> | undefined {
+  if (type !== "opt") return undefined;
+  const [before, without] = [read.flag("do_layer_norm_before"), read.flag("_remove_final_layer_norm")];
+  if (without?.value) return { value: false, place: without.place };
+  return before?.value === false ? { value: false, place: before.place } : undefined;
 }
 
 /** Of one `model_type` the norms can stand in several places. */

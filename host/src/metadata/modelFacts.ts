@@ -40,6 +40,8 @@ export interface ModelFacts {
   /** The row of the position table that the first row gets. */
   readonly firstPosition?: Fact<number> | undefined;
   readonly norm?: Fact<NormKind> | undefined;
+  /** Whether a norm follows the last block. */
+  readonly finalNorm?: Fact<boolean> | undefined;
   readonly eps?: Fact<number> | undefined;
   readonly causal?: Fact<boolean> | undefined;
   readonly gatedFfn?: Fact<boolean> | undefined;
