@@ -162,11 +162,17 @@ pub const Board = struct {
         };
     }
 
-    /// Puts a model into a slot as the factory does, before the first boot. False when it does not fit.
-    pub fn program(board: *Board, slot: u1, file: []const u8) bool {
-        if (file.len > board.options.value.slotBytes[slot]) return false;
-        board.flash.program(@backingInt(if (slot == 0) ports.Area.model_a else ports.Area.model_b), file);
+    /// Puts bytes into an area of the flash as a programmer does, before a boot; the rest of the area is erased. False
+    /// when there is no such area or they do not fit.
+    pub fn program(board: *Board, area: u32, file: []const u8) bool {
+        if (area >= board.flash.spans.len or file.len > board.flash.spans[area].bytes) return false;
+        board.flash.program(area, file);
         return true;
+    }
+
+    /// What an area holds, as a programmer reads it; nothing where there is no such area. The flash's own memory.
+    pub fn readFlash(board: *Board, area: u32) []const u8 {
+        return if (area < board.flash.spans.len) board.flash.materialized(area) else &.{};
     }
 
     /// Power comes back, or the chip resets: everything but the flash starts anew. The result is that of the model.

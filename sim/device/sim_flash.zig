@@ -135,6 +135,13 @@ pub const SimFlash = struct {
     }
 
     /// Power goes in the middle of operation `at`, counted from now.
+    /// As `contents`, with the sectors that nothing has touched erased in fact.
+    pub fn materialized(sim: *SimFlash, id: u32) []const u8 {
+        const span = sim.spans[id];
+        for (0..span.bytes / flash.sector_bytes) |i| sim.materialize(span.offset / flash.sector_bytes + i);
+        return sim.contents(id);
+    }
+
     pub fn cutAt(sim: *SimFlash, at: u64, cut: Cut) void {
         sim.cut_at = sim.operations + at;
         sim.cut = cut;

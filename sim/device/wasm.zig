@@ -83,9 +83,18 @@ export fn board_create(options: [*]const u8, bytes: usize) i32 {
     return 0;
 }
 
-/// 0 when the file is larger than the slot.
-export fn board_program(slot: u32, file: [*]const u8, bytes: usize) u32 {
-    return @intFromBool(board.?.program(@intCast(slot & 1), file[0..bytes]));
+/// 0 when there is no such area of flash or the file is larger.
+export fn board_program(area: u32, file: [*]const u8, bytes: usize) u32 {
+    return @intFromBool(board.?.program(area, file[0..bytes]));
+}
+
+/// Where an area's bytes lie; `board_flash_bytes` says how many.
+export fn board_flash(area: u32) [*]const u8 {
+    return board.?.readFlash(area).ptr;
+}
+
+export fn board_flash_bytes(area: u32) usize {
+    return board.?.readFlash(area).len;
 }
 
 export fn board_boot() i32 {

@@ -26,6 +26,7 @@ pub const functions = .{
     .{ "boardManifest", manifest },
     .{ "boardCreate", create },
     .{ "boardProgram", program },
+    .{ "boardFlash", readFlash },
     .{ "boardBoot", boot },
     .{ "boardRestart", restart },
     .{ "boardCutPower", cutPower },
@@ -125,12 +126,23 @@ pub fn handleOf(env: Env, value: Value) napi.Error!*Handle {
     return handle;
 }
 
-/// boardProgram(board, slot: 0 | 1, model: Uint8Array): 1, or 0 when the model is larger than the slot.
+/// boardProgram(board, area, bytes: Uint8Array): 1, or 0 when there is no such area of flash or they are too many.
 fn program(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const arguments = try napi.arguments(env, call, 3);
     const handle = try handleOf(env, arguments[0]);
-    const slot: u1 = @truncate(try napi.unsigned(env, arguments[1]));
-    return number(env, @intFromBool(handle.board.program(slot, try napi.bytesOf(env, arguments[2]))));
+    const area = try areaOf(env, arguments[1]);
+    return number(env, @intFromBool(handle.board.program(area, try napi.bytesOf(env, arguments[2]))));
+}
+
+/// boardFlash(board, area): a copy of what it holds, as a Uint8Array.
+fn readFlash(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 2);
+    const handle = try handleOf(env, arguments[0]);
+    return napi.copyOf(env, handle.board.readFlash(try areaOf(env, arguments[1])));
+}
+
+fn areaOf(env: Env, value: Value) napi.Error!u32 {
+    return std.math.cast(u32, try napi.unsigned(env, value)) orelse std.math.maxInt(u32);
 }
 
 /// boardBoot(board): the core's result.

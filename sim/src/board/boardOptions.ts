@@ -8,8 +8,16 @@ export type BoardEngine = "native" | "wasm";
 
 export interface BoardOptions {
   readonly board: Board;
-  /** A packed model; it is in the board's first model partition when it boots for the first time. */
-  readonly model: Uint8Array;
+  /**
+   * A packed model; it is in the board's first model partition when it boots for the first time. Without one the board
+   * starts without a model.
+   */
+  readonly model?: Uint8Array;
+  /**
+   * What its whole flash holds when it boots for the first time, from address 0, with the partitions where the board
+   * file has them; instead of `model`. What it does not reach is erased.
+   */
+  readonly flash?: Uint8Array;
   /** Names the model in errors. */
   readonly modelSource?: string;
   /** Of this board among others: stable identity and a name for people. */
@@ -39,12 +47,13 @@ const UPDATE_KEY_BYTES = 65;
 export function checkModelFits(options: BoardOptions): void {
   const [partition] = corePartitions(options.board).slots;
   const source = options.modelSource ?? "model";
-  const missing = options.model.length - partition.size;
+  const bytes = options.model?.length ?? 0;
+  const missing = bytes - partition.size;
   if (missing > 0) {
     throw new InputError({
       code: "MODEL_EXCEEDS_FLASH",
       source,
-      message: `the model has ${bytesInFull(options.model.length)} and partition "${partition.name}" of ${options.board.name} has ${bytesInFull(partition.size)}: ${missing} bytes are missing`,
+      message: `the model has ${bytesInFull(bytes)} and partition "${partition.name}" of ${options.board.name} has ${bytesInFull(partition.size)}: ${missing} bytes are missing`,
       expected: "a smaller model (fewer bits a weight), or a board with a larger partition",
     });
   }

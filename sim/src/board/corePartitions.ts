@@ -1,5 +1,6 @@
 import { InputError } from "synapse-engine/errors";
 import type { Board, Partition } from "./boardSchema.js";
+import type { FlashArea } from "./deviceCore.js";
 
 /** Of a flash sector. */
 const SECTOR_BYTES = 4_096;
@@ -58,4 +59,18 @@ export function corePartitions(board: Board): CorePartitions {
     settings: find("settings", "settings"),
     firmware: firmwarePartitions(board),
   };
+}
+
+/** The partition of each area of flash that the core knows and the board has. */
+export function flashAreas(board: Board): Map<FlashArea, Partition> {
+  const { slots, records, settings, firmware } = corePartitions(board);
+  const areas = new Map<FlashArea, Partition>([
+    ["records", records],
+    ["model_a", slots[0]],
+    ["model_b", slots[1]],
+    ["settings", settings],
+  ]);
+  if (firmware === undefined) return areas;
+  const [first, second] = firmware.places;
+  return areas.set("ota_0", first).set("ota_1", second).set("otadata", firmware.record);
 }

@@ -85,9 +85,18 @@ export interface LoadFailure {
  */
 export interface DeviceCore extends Omit<DeviceEvents, "work" | "workDone" | "tick">, BoardQueries, BoardControls {}
 
+/** The areas of flash that a board has, in the order of their numbers in the core (core/port.zig) and the simulator. */
+export const FLASH_AREAS = ["records", "model_a", "model_b", "settings", "ota_0", "ota_1", "otadata"] as const;
+export type FlashArea = (typeof FLASH_AREAS)[number];
+
 export interface BoardControls {
-  /** Puts a model into a slot as the factory does, before `boot`. False when it is larger than the slot. */
-  program(slot: 0 | 1, model: Uint8Array): boolean;
+  /**
+   * Puts bytes into an area as a programmer does, before `boot`; the rest of it is erased. False when they are too many
+   * or the board has no such area.
+   */
+  program(area: FlashArea, bytes: Uint8Array): boolean;
+  /** What an area holds; empty where the board has none. */
+  readFlash(area: FlashArea): Uint8Array;
   /** Runs the model that the flash names; undefined when one is running. */
   boot(): LoadFailure | undefined;
   /** Starts anew with nothing but the flash, once the work under way has ended. */

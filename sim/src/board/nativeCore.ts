@@ -7,6 +7,8 @@ import {
   type CoreOptions,
   type CorePort,
   type DeviceCore,
+  FLASH_AREAS,
+  type FlashArea,
   type LoadFailure,
   loadFailure,
   outsideCalls,
@@ -21,7 +23,8 @@ type OnBoard<Of> = { [Name in keyof Of]: (board: Handle, ...given: readonly unkn
 /** sim/native/board_binding.zig. */
 interface Addon {
   boardCreate(options: Uint8Array, port: object, stepped: number): Handle;
-  boardProgram(board: Handle, slot: number, model: Uint8Array): number;
+  boardProgram(board: Handle, area: number, bytes: Uint8Array): number;
+  boardFlash(board: Handle, area: number): Uint8Array;
   boardBoot(board: Handle): number;
   boardRestart(board: Handle, reason: ResetReason): void;
   boardCutPower(board: Handle, after: number, cut: PowerCut): void;
@@ -88,8 +91,12 @@ class NativeBoard implements BoardControls {
     if (!this.closed) this.#addon.events.workDone(this.handle);
   }
 
-  program(slot: 0 | 1, model: Uint8Array): boolean {
-    return this.#addon.boardProgram(this.handle, slot, model) === 1;
+  program(area: FlashArea, bytes: Uint8Array): boolean {
+    return this.#addon.boardProgram(this.handle, FLASH_AREAS.indexOf(area), bytes) === 1;
+  }
+
+  readFlash(area: FlashArea): Uint8Array {
+    return this.#addon.boardFlash(this.handle, FLASH_AREAS.indexOf(area));
   }
 
   boot(): LoadFailure | undefined {

@@ -2,6 +2,7 @@ import { type BoardEngine, type BoardOptions, checkModelFits, coreOptionsOf, loa
 import type { Board } from "./boardSchema.js";
 import type { BoardClock } from "./clock.js";
 import { realClock } from "./clock.js";
+import { flashAreas } from "./corePartitions.js";
 import {
   type BoardIdentity,
   type CoreOptions,
@@ -145,14 +146,16 @@ export class VirtualBoard {
   protected async powerOn(options: BoardOptions, parts: BoardParts): Promise<void> {
     checkModelFits(options);
     const core = await parts.createCore(coreOptionsOf(options, this.engine), this.#port, this.#clock);
-    core.program(0, options.model);
+    if (options.flash === undefined) core.program("model_a", options.model ?? new Uint8Array());
+    else programFlash(core, options.board, options.flash);
     const failure = core.boot();
-    if (failure) {
+    // Whatever is in its slots, a board starts and takes uploads; but who gave it a model wants that one to run.
+    if (failure && (failure.kind === "core" || options.model !== undefined)) {
       await core.close();
       throw loadError(failure, options);
     }
     this.#core = core;
-    if ((options.access ?? "open") === "open") await this.#claimOpen();
+    if (options.flash === undefined && (options.access ?? "open") === "open") await this.#claimOpen();
     this.#scheduleTick();
   }
 
@@ -188,6 +191,14 @@ export class VirtualBoard {
   /** Whether the board has power and is not being reset. */
   get running(): boolean {
     return this.#core !== undefined && !this.#off && this.#crash === undefined;
+  }
+
+  /** What its flash holds from address 0 on, with 0xff where no partition of the core is. */
+  flashImage(): Uint8Array {
+    const image = new Uint8Array(this.board.flash.bytes).fill(0xff);
+    if (this.#core === undefined || this.#crash) throw this.#crash ?? closed();
+    for (const [area, { offset }] of flashAreas(this.board)) image.set(this.#core.readFlash(area), offset);
+    return image;
   }
 
   /** Erases and writes that the flash has seen since the board was made. */
@@ -439,6 +450,10 @@ export class VirtualBoard {
       for (const sink of this.#takeSinks()) sink.end(false);
     },
   };
+}
+
+function programFlash(core: DeviceCore, board: Board, flash: Uint8Array): void {
+  for (const [area, { offset, size }] of flashAreas(board)) core.program(area, flash.subarray(offset, offset + size));
 }
 
 const closed = (): Error => new Error("the board is closed");

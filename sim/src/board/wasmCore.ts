@@ -13,6 +13,8 @@ import {
   type CoreOptions,
   type CorePort,
   type DeviceCore,
+  FLASH_AREAS,
+  type FlashArea,
   type LoadFailure,
   loadFailure,
   outsideCalls,
@@ -134,8 +136,15 @@ class WasmBoard implements BoardControls {
     });
   }
 
-  program(slot: 0 | 1, model: Uint8Array): boolean {
-    return this.#with(model, (at, bytes) => this.#call("board_program", slot, at, bytes)) === 1;
+  program(area: FlashArea, bytes: Uint8Array): boolean {
+    const id = FLASH_AREAS.indexOf(area);
+    return this.#with(bytes, (at, length) => this.#call("board_program", id, at, length)) === 1;
+  }
+
+  readFlash(area: FlashArea): Uint8Array {
+    const id = FLASH_AREAS.indexOf(area);
+    const start = this.#call("board_flash", id) >>> 0;
+    return new Uint8Array(this.#memory.buffer, start, this.#call("board_flash_bytes", id)).slice();
   }
 
   boot(): LoadFailure | undefined {
