@@ -117,6 +117,20 @@ export function installRuff() {
   );
 }
 
+const ESPTOOL_VERSION = "5.6.0";
+const ESPTOOL_VENV = join(ROOT, ".toolchain", "esptool-venv");
+
+/** Espressif's own flashing program: tests hold the simulated chip against it. */
+function installEsptool() {
+  step(
+    "esptool",
+    ["scripts/setup.mjs"],
+    [".toolchain/esptool-venv"],
+    `fetching esptool ${ESPTOOL_VERSION} (wheels, into .toolchain/)`,
+    () => pip(makeVenv(ESPTOOL_VENV), [`esptool==${ESPTOOL_VERSION}`]),
+  );
+}
+
 const TRAINING_VENV = join(ROOT, ".toolchain", "training");
 
 /** The Python of `training/`, or undefined when it has not been set up. */
@@ -182,6 +196,7 @@ export function setupZig() {
 
 export function setup() {
   setupZig();
+  installEsptool();
   const sources = [
     "build.zig",
     "build.zig.zon",

@@ -1,0 +1,85 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Xorshift32 } from "synapse-engine/testing/random";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { testBoard } from "../board/boardSuite.js";
+import { esptool, hasEsptool } from "../testing/esptool.js";
+import { type SimulatedChip, startSimulatedChip } from "./startSimulatedChip.js";
+
+const OFFSET = 0x1_0000;
+const SECTOR = 4_096;
+const REVISIONS = { v1: "v1.3", v3: "v3.1" } as const;
+
+function random(bytes: number): Uint8Array {
+  const numbers = new Xorshift32(3);
+  return Uint8Array.from({ length: bytes }, () => numbers.below(256));
+}
+
+describe.skipIf(!hasEsptool()).each(["v1", "v3"] as const)("esptool with a chip of family %s", (family) => {
+  let folder: string;
+  let chip: SimulatedChip;
+  const run = async (...args: readonly string[]): Promise<string> => {
+    const { code, output } = await esptool("--chip", "esp32p4", "--port", chip.url, ...args);
+    expect(code, output).toBe(0);
+    return output;
+  };
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "synapse-esptool-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterEach(() => chip?.close());
+
+  it("finds out which chip it is, its revision, its address and its flash", async () => {
+    chip = await startSimulatedChip({ board: testBoard(), family, mac: "02:00:5e:10:00:fe" });
+    const found = await esptool("--port", chip.url, "flash-id");
+    expect(found).toMatchObject({ code: 0 });
+    expect(found.output).toContain(`ESP32-P4 (revision ${REVISIONS[family]})`);
+    expect(found.output).toContain("02:00:5e:10:00:fe");
+    expect(found.output).toContain("Detected flash size: 32MB");
+    expect(found.output).toContain("Stub flasher running.");
+    expect(await run("get-security-info")).toContain("Chip ID: 18");
+  });
+
+  it("writes packed and plain, verifies, reads back and erases", async () => {
+    chip = await startSimulatedChip({ board: testBoard(), family });
+    const files = { packed: new Uint8Array(50_000).map((_, i) => i >> 7), plain: random(50_001) };
+    const file = (name: string): string => join(folder, name);
+    for (const [name, data] of Object.entries(files)) writeFileSync(file(name), data);
+    const [second, size] = [OFFSET + 16 * SECTOR, String(files.plain.length)];
+    const args = [String(OFFSET), file("packed"), String(second), file("plain")];
+    expect(await run("write-flash", ...args)).toContain("Hash of data verified.");
+    const contents = chip.chip.flash.contents;
+    expect(contents.subarray(OFFSET, OFFSET + files.packed.length)).toEqual(files.packed);
+    expect(contents.subarray(second, second + files.plain.length)).toEqual(files.plain);
+    expect(await run("verify-flash", ...args)).toContain("Verification successful");
+    await run("read-flash", String(second), size, file("back"));
+    expect(new Uint8Array(readFileSync(file("back")))).toEqual(files.plain);
+    await run("erase-region", String(OFFSET), String(SECTOR));
+    expect(contents.subarray(OFFSET, OFFSET + SECTOR).every((byte) => byte === 0xff)).toBe(true);
+    expect(contents[OFFSET + SECTOR]).toBe(SECTOR >> 7);
+    await run("erase-flash");
+    expect(contents.every((byte) => byte === 0xff)).toBe(true);
+  });
+
+  it("writes through the ROM's loader alone", async () => {
+    chip = await startSimulatedChip({ board: testBoard(), family });
+    const data = random(5_000);
+    writeFileSync(join(folder, "rom"), data);
+    const output = await run("--no-stub", "write-flash", String(OFFSET), join(folder, "rom"));
+    expect(output).toContain("Hash of data verified.");
+    expect(chip.chip.flash.contents.subarray(OFFSET, OFFSET + data.length)).toEqual(data);
+  });
+
+  it("resets it over RFC 2217 by DTR and RTS, and changes the rate", async () => {
+    chip = await startSimulatedChip({ board: testBoard(), family });
+    const port = chip.url.replace("socket:", "rfc2217:");
+    const { code, output } = await esptool("--port", port, "--baud", "921600", "read-mac");
+    expect(code, output).toBe(0);
+    expect(output).toContain("02:00:00:00:00:01");
+    await chip.chip.idle();
+    expect(chip.chip.console).toContain("waiting for download");
+    expect(chip.chip.mode).toBe("application");
+  });
+});

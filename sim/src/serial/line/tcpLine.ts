@@ -1,0 +1,76 @@
+import { createServer, type Server, type Socket } from "node:net";
+import type { Chip } from "../chip/chip.js";
+import { Rfc2217 } from "./rfc2217.js";
+
+const IAC = 0xff;
+
+/**
+ * The chip's serial line on a TCP port, for one program at a time; others wait for their turn. Bytes go as they are. A
+ * program that begins with a telnet command is talked to by RFC 2217, and then has DTR, RTS and a baud rate.
+ */
+export class TcpLine {
+  #chip: Chip;
+  #server: Server;
+  #active: Socket | undefined;
+  #waiting: Socket[] = [];
+
+  private constructor(chip: Chip) {
+    this.#chip = chip;
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /** Port 0 takes any. Rejects with the system's error when the port cannot be had. */
+  static async open(chip: Chip, port: number, host: string): Promise<TcpLine> {
+    const line = new TcpLine(chip);
+    await new Promise<void>((resolve, reject) => {
+      line.#server.once("error", reject);
+      line.#server.listen(port, host, () => resolve());
+    });
+    return line;
+  }
+
+  get port(): number {
+    return (this.#server.address() as { port: number }).port;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of [...this.#waiting.splice(0), this.#active]) socket?.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #accept(socket: Socket): void {
+    socket.setNoDelay(true);
+    // Whoever goes without a word has gone; `close` follows.
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      this.#waiting = this.#waiting.filter((each) => each !== socket);
+      if (this.#active !== socket) return;
+      this.#active = undefined;
+      this.#chip.detach();
+      this.#next();
+    });
+    this.#waiting.push(socket);
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#active !== undefined) return;
+    const socket = this.#waiting.shift();
+    if (socket === undefined) return;
+    this.#active = socket;
+    const raw = {
+      signals: false,
+      send: (bytes: Uint8Array) => void socket.write(bytes),
+      setBaud: () => undefined,
+    };
+    this.#chip.attach(raw);
+    let telnet: Rfc2217 | undefined;
+    let first = true;
+    socket.on("data", (bytes) => {
+      if (first && bytes[0] === IAC) telnet = new Rfc2217(this.#chip, (out) => void socket.write(out));
+      first = false;
+      if (telnet) telnet.receive(bytes);
+      else this.#chip.receive(bytes);
+    });
+  }
+}
