@@ -155,12 +155,9 @@ fn ports(env: Env, model: *const Model, entry: u32, count: usize, comptime get: 
         try napi.set(env, item, "dynamic", try napi.boolean(env, port.dynamic == 1));
         try napi.set(env, item, "bytesMax", try napi.number(env, port.bytes_max));
         const shape = try napi.array(env, port.rank);
-        for (port.shape[0..port.rank], 0..) |dimension, i| try napi.setElement(
-            env,
-            shape,
-            i,
-            try napi.number(env, dimension),
-        );
+        for (port.shape[0..port.rank], 0..) |dimension, i| {
+            try napi.setElement(env, shape, i, try napi.number(env, dimension));
+        }
         try napi.set(env, item, "shape", shape);
         try napi.setElement(env, list, index, item);
     }

@@ -69,10 +69,9 @@ pub const Document = struct {
             },
             .array, .map => |major| {
                 if (value > self.length) return null;
-                for (0..@as(usize, @intCast(value)) * @as(
-                    usize,
-                    if (major == .map) 2 else 1,
-                )) |_| position = self.item(position, depth + 1) orelse return null;
+                const each: usize = if (major == .map) 2 else 1;
+                const count: usize = @intCast(value);
+                for (0..count * each) |_| position = self.item(position, depth + 1) orelse return null;
             },
             else => {},
         }

@@ -1,5 +1,5 @@
-//! How much work running a model once is, in multiply-accumulates or what takes as long: an upper bound, from shapes
-//! alone.
+//! How much work running a model once is, in multiply-accumulates or what takes as long: an upper bound,
+//! from shapes alone.
 
 const std = @import("std");
 const Model = @import("synapse").Model;

@@ -117,7 +117,8 @@ fn markOperands(model: *const Model, params: anytype, rows: u32, memory: Memory)
         const is_count = comptime std.mem.eql(u8, name, "heads") or std.mem.eql(u8, name, "kv_heads") or
             std.mem.eql(u8, name, "patch");
         if ((Field == u32 or Field == ?u32) and !is_count) {
-            const kind = comptime if (std.mem.eql(u8, name, "out")) out else if (std.mem.eql(u8, name, "scratch")) scratch else operand;
+            const is_scratch = comptime std.mem.eql(u8, name, "scratch");
+            const kind = if (comptime std.mem.eql(u8, name, "out")) out else if (is_scratch) scratch else operand;
             if (@as(?u32, @field(params, name))) |tensor| markTensor(&model.tensors[tensor], rows, memory, kind);
         }
     }

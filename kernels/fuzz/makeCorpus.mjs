@@ -16,6 +16,14 @@ const ACTIVATIONS = ["none", "gelu", "gelu_tanh", "quick_gelu", "silu", "relu", 
 /** Inputs, outputs and head width by what K must be a multiple of; odd where the type leaves the choice. */
 const SHAPES = { 1: { k: 22, n: 19 }, 32: { k: 64, n: 20 }, 256: { k: 256, n: 18 } };
 
+const port = (name, tensor, kind = "tensor") => ({ name, tensor, kind });
+
+/** Keys stay in the order that the corpus has them in. */
+function attention(operands, settings = {}) {
+  const usual = { heads: 2, kv_heads: 2, scale: 0.25, causal: true, compute: "f32" };
+  return { op: "attention", ...operands, ...usual, ...settings };
+}
+
 function seedPack(type, act) {
   const random = new Xorshift32(0x5eed);
   const { k, n } = SHAPES[inputMultiple(type)];
@@ -25,11 +33,8 @@ function seedPack(type, act) {
   if (isFloat) pack.numeric("reference");
   const vector = (name, shape) => {
     const size = shape.reduce((product, value) => product * value, 1);
-    return pack.vector(
-      name,
-      shape,
-      Float32Array.from({ length: size }, () => random.unit()),
-    );
+    const values = Float32Array.from({ length: size }, () => random.unit());
+    return pack.vector(name, shape, values);
   };
   const weight = pack.constant("w", type, [n, k], randomWeight(type, n, k, random));
   const [bias, gate, gamma, beta] = [
@@ -51,7 +56,6 @@ function seedPack(type, act) {
   const memory = pack.activation("memory", [ROWS - 1, k / 2], { region: "state" });
   const scratch = pack.scratch(linearScratch(type, ROWS, k));
   const mixing = isFloat ? { compute: "f32" } : { compute: "i8", ...pack.scratch(attentionScratch(ROWS, 2, k / 2)) };
-  const port = (name, tensor, kind = "tensor") => ({ name, tensor, kind });
   pack.entry(
     "run",
     ROWS,
@@ -64,48 +68,26 @@ function seedPack(type, act) {
       { op: "modulate", x: right, shift: beta, scale: gamma, out: right },
       { op: "mul", a: right, b: left, out: right },
       { op: "act", x: right, out: right, act },
-      {
-        op: "attention",
-        q: left,
-        k: right,
-        v: left,
-        out: x,
-        heads: 2,
-        kv_heads: 2,
-        scale: 0.25,
-        causal: true,
-        ...mixing,
-      },
-      {
-        op: "attention",
-        q: left,
-        k: memory,
-        v: memory,
-        out: x,
-        heads: 2,
-        kv_heads: 1,
-        scale: 0.25,
-        causal: false,
-        compute: "f32",
-      },
-      {
-        op: "attention",
-        q: x,
-        k: right,
-        v: left,
-        out: mixed,
-        heads: 2,
-        kv_heads: 2,
-        scale: 0.25,
-        causal: true,
-        compute: "f32",
-      },
+      attention({ q: left, k: right, v: left, out: x }, mixing),
+      attention({ q: left, k: memory, v: memory, out: x }, { kv_heads: 1, causal: false }),
+      attention({ q: x, k: right, v: left, out: mixed }),
       { op: "linear", x: mixed, w: weight, out: y, bias, act, gate, ...scratch },
       { op: "linear", x, w: weight, out: y, residual: y, ...scratch },
       { op: "layer_norm", x: heads, out: heads, eps: 0 },
     ],
   );
+  addSmallEntries(pack, k, memory);
+  if (!isFloat) {
+    pack.golden({ entry: "run", rows: 2, seed: 7, digest: new Uint8Array(32) });
+    pack.golden({ entry: "look", rows: 1, seed: 8, digest: new Uint8Array(32) });
+  }
+  // The mutator takes from `pad` what an edit of the header adds.
+  pack.meta({ pad: new Uint8Array(roundUp(300, 4)), arch: { depth: 1, "long name": [1.5, -3, true, null] } });
+  return pack.build();
+}
 
+/** An entry that looks at an image, and one that adds to the state. */
+function addSmallEntries(pack, k, memory) {
   const image = pack.activation("image", [8, 4, 3], { type: "u8" });
   const patches = pack.activation("patches", [2, 48]);
   pack.entry(
@@ -126,13 +108,6 @@ function seedPack(type, act) {
       { op: "copy", x: memory, out: action },
     ],
   );
-  if (!isFloat) {
-    pack.golden({ entry: "run", rows: 2, seed: 7, digest: new Uint8Array(32) });
-    pack.golden({ entry: "look", rows: 1, seed: 8, digest: new Uint8Array(32) });
-  }
-  // The mutator takes from `pad` what an edit of the header adds.
-  pack.meta({ pad: new Uint8Array(roundUp(300, 4)), arch: { depth: 1, "long name": [1.5, -3, true, null] } });
-  return pack.build();
 }
 
 mkdirSync(CORPUS, { recursive: true });

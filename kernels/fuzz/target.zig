@@ -18,8 +18,8 @@ comptime {
     _ = @import("mutator.zig");
 }
 
-/// A failed check ends the process, and libFuzzer keeps the input. Names of functions come from the debugger, not from
-/// here.
+/// A failed check ends the process, and libFuzzer keeps the input. Names of functions come from the debugger,
+/// not from here.
 pub const panic = std.debug.FullPanic(stop);
 
 extern fn abort() noreturn;
@@ -31,8 +31,8 @@ fn stop(message: []const u8, address: ?usize) noreturn {
     abort();
 }
 
-/// More than this in one region, or more work than `cost_max`, is opened and not run: an execution must stay in
-/// milliseconds.
+/// More than this in one region, or more work than `cost_max`, is opened and not run:
+/// an execution must stay in milliseconds.
 const region_bytes_max = 1 << 20;
 const cost_max = 400_000;
 

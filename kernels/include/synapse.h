@@ -53,7 +53,13 @@ typedef struct syn_model syn_model;
 typedef struct syn_session syn_session;
 
 typedef enum syn_type { SYN_TYPE_F32 = 0, SYN_TYPE_U8 = 1, SYN_TYPE_I32 = 2 } syn_type;
-typedef enum syn_kind { SYN_KIND_TENSOR = 0, SYN_KIND_IMAGE = 1, SYN_KIND_TOKENS = 2, SYN_KIND_LATENT = 3, SYN_KIND_ACTION = 4 } syn_kind;
+typedef enum syn_kind {
+  SYN_KIND_TENSOR = 0,
+  SYN_KIND_IMAGE = 1,
+  SYN_KIND_TOKENS = 2,
+  SYN_KIND_LATENT = 3,
+  SYN_KIND_ACTION = 4
+} syn_kind;
 
 enum { SYN_OPEN_SKIP_DIGEST = 1 }; /* for callers who have just checked the digest themselves */
 
@@ -62,8 +68,8 @@ syn_result syn_model_requirements(const void *file, size_t file_bytes, size_t *o
 
 /* Validates the whole file once; afterwards no run can fail because of it. `file` must be 64-byte aligned, `memory`
  * 16-byte aligned. The signature behind a signed file is stepped over, not checked. */
-syn_result syn_model_open(const void *file, size_t file_bytes, uint32_t flags, void *memory, size_t memory_bytes, syn_model **out_model,
-                          syn_error *error);
+syn_result syn_model_open(const void *file, size_t file_bytes, uint32_t flags, void *memory, size_t memory_bytes,
+                          syn_model **out_model, syn_error *error);
 
 typedef struct syn_model_info {
   uint32_t size; /* sizeof(syn_model_info), set by the caller */
@@ -106,8 +112,8 @@ syn_result syn_model_get_input(const syn_model *model, uint32_t entry, uint32_t 
 syn_result syn_model_get_output(const syn_model *model, uint32_t entry, uint32_t index, syn_port_info *out_info);
 
 /* How much a model has to do, in multiply-accumulates; an element that an op goes over without multiplying matrices
- * counts as 8. Computed from the program when the model is opened; sums stop at the largest number instead of beginning
- * again at 0. */
+ * counts as 8. Computed from the program when the model is opened; sums stop at the largest number instead of
+ * beginning again at 0. */
 typedef struct syn_model_work {
   uint32_t size;
   uint64_t op_max;       /* the largest op: a run can be interrupted between ops only */
@@ -125,7 +131,8 @@ typedef struct syn_session_requirements {
   size_t state_bytes;
   size_t thread_bytes;  /* scratch, all threads together; best in SRAM */
 } syn_session_requirements;
-syn_result syn_session_get_requirements(const syn_model *model, uint32_t threads, syn_session_requirements *out_requirements);
+syn_result syn_session_get_requirements(const syn_model *model, uint32_t threads,
+                                        syn_session_requirements *out_requirements);
 
 /* Calls task(context, i, thread) for every i in [0, count), on any threads, at most `threads` at once, and returns when
  * all are done. `thread` passed to the task is in [0, threads) and not used by two running tasks at once. */
@@ -133,8 +140,8 @@ typedef void (*syn_task)(void *context, uint32_t index, uint32_t thread);
 typedef void (*syn_parallel_for)(void *user, uint32_t count, syn_task task, void *context);
 typedef uint64_t (*syn_ticks)(void *user);
 
-/* All regions 64-byte aligned. A NULL parallel_for runs everything on the calling thread. A NULL ticks leaves profile
- * ticks zero. */
+/* All regions 64-byte aligned. A NULL parallel_for runs everything on the calling thread.
+ * A NULL ticks leaves profile ticks zero. */
 typedef struct syn_session_config {
   uint32_t size;
   uint32_t threads;
@@ -148,8 +155,10 @@ syn_result syn_session_open(const syn_model *model, const syn_session_config *co
 
 /* Where to write an input before a run, and to read an output after it. Valid as long as the session; inputs are
  * consumed by a run. */
-syn_result syn_session_input(syn_session *session, uint32_t entry, uint32_t index, void **out_data, size_t *out_bytes_max);
-syn_result syn_session_output(syn_session *session, uint32_t entry, uint32_t index, const void **out_data, size_t *out_bytes_max);
+syn_result syn_session_input(syn_session *session, uint32_t entry, uint32_t index, void **out_data,
+                             size_t *out_bytes_max);
+syn_result syn_session_output(syn_session *session, uint32_t entry, uint32_t index, const void **out_data,
+                              size_t *out_bytes_max);
 
 /* Runs an entry on `rows` rows (1..rows_max). Fails only on a wrong argument. */
 syn_result syn_session_run(syn_session *session, uint32_t entry, uint32_t rows);
@@ -187,7 +196,8 @@ typedef struct syn_op_profile {
   uint64_t weight_bytes; /* read from the file, all runs */
   uint64_t activation_bytes; /* read and written, all runs */
 } syn_op_profile;
-syn_result syn_session_get_profile(const syn_session *session, uint32_t entry, uint32_t op, syn_op_profile *out_profile);
+syn_result syn_session_get_profile(const syn_session *session, uint32_t entry, uint32_t op,
+                                   syn_op_profile *out_profile);
 syn_result syn_session_reset_profile(syn_session *session);
 
 const char *syn_result_name(syn_result result);

@@ -1,7 +1,7 @@
 //! A strict, bounded reader of the CBOR subset that packed models use (RFC 8949): definite lengths, text keys, no tags.
 //!
-//! It never allocates and never recurses: `skip` counts instead. Positions are absolute file offsets, so errors can
-//! name the byte.
+//! It never allocates and never recurses: `skip` counts instead. Positions are absolute file offsets,
+//! so errors can name the byte.
 
 const std = @import("std");
 const limits = @import("limits.zig");
@@ -194,11 +194,11 @@ pub const Reader = struct {
                 .{ item.at, item.major },
             );
             switch (item.major) {
-                .unsigned, .negative => if (item.value > @as(
-                    u64,
-                    limits.cbor_integer_max,
-                ) - @intFromBool(item.major == .negative)) {
-                    return self.fail(item.at, "byte {d}: an integer beyond 2^53 - 1", .{item.at});
+                .unsigned, .negative => {
+                    const most: u64 = limits.cbor_integer_max;
+                    if (item.value > most - @intFromBool(item.major == .negative)) {
+                        return self.fail(item.at, "byte {d}: an integer beyond 2^53 - 1", .{item.at});
+                    }
                 },
                 .bytes => _ = try self.slice(item),
                 .text => if (!std.unicode.utf8ValidateSlice(try self.slice(item))) return self.fail(

@@ -147,7 +147,13 @@ fn readTest(comptime T: type, bytes: []const u8, report: *Report) Error!T {
 }
 
 test "a map is read by the fields of a struct, in any order" {
-    const T = struct { at: Place, list: List(3), name: Text(4) = .{ .bytes = "none" }, rows: Count(9), dynamic: ?bool = null };
+    const T = struct {
+        at: Place,
+        list: List(3),
+        name: Text(4) = .{ .bytes = "none" },
+        rows: Count(9),
+        dynamic: ?bool = null,
+    };
     var report: Report = .{};
     const found = try readTest(
         T,

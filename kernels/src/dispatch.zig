@@ -1,5 +1,5 @@
-//! Which kernel table this program uses. On x86-64 the choice is made once, from CPUID; every choice gives the same
-//! numbers.
+//! Which kernel table this program uses. On x86-64 the choice is made once, from CPUID;
+//! every choice gives the same numbers.
 
 const builtin = @import("builtin");
 const build_options = @import("build_options");

@@ -167,8 +167,8 @@ fn meaning(comptime Op: type, comptime name: []const u8, comptime Field: type) [
     };
 }
 
-/// Every name that an op's description, a type or an activation function has, for those who try what readers do with
-/// them.
+/// Every name that an op's description, a type or an activation function has,
+/// for those who try what readers do with them.
 pub const words: []const []const u8 = blk: {
     var all: []const []const u8 = &.{};
     for ([_]type{

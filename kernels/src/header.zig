@@ -351,7 +351,8 @@ pub const Decoder = struct {
             "byte {d}: activation {d} is dynamic and has one dimension",
             .{ at, index },
         );
-        const span = (@as(u64, tensor.rows() - 1) * tensor.stride + tensor.cols()) * storage.activationBytes(tensor.type);
+        const elements = @as(u64, tensor.rows() - 1) * tensor.stride + tensor.cols();
+        const span = elements * storage.activationBytes(tensor.type);
         if (span > region_bytes or tensor.offset > region_bytes - span) {
             return report.fail(
                 .tensor,

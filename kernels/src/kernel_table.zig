@@ -8,7 +8,13 @@ pub const Part = *const fn (args: *const anyopaque, begin: u32, end: u32, scratc
 
 pub const Table = extern struct {
     isa: [*:0]const u8,
-    sha256: *const fn (first: [*]const u8, first_bytes: usize, second: [*]const u8, second_bytes: usize, out: *[32]u8) callconv(.c) void,
+    sha256: *const fn (
+        first: [*]const u8,
+        first_bytes: usize,
+        second: [*]const u8,
+        second_bytes: usize,
+        out: *[32]u8,
+    ) callconv(.c) void,
     patchify: Part,
     quantize_rows: Part,
     linear: Part,

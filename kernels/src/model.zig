@@ -23,10 +23,9 @@ pub const Work = struct {
     pub fn of(entries: []const header.Entry, goldens: []const header.Golden, tensors: []const Tensor) Work {
         var work: Work = .{};
         for (entries) |*entry| {
-            for (entry.ops) |*record| work.op_max = @max(
-                work.op_max,
-                op_list.workOf(&record.op, tensors, entry.rows_max),
-            );
+            for (entry.ops) |*record| {
+                work.op_max = @max(work.op_max, op_list.workOf(&record.op, tensors, entry.rows_max));
+            }
             work.run_max = @max(work.run_max, ofRun(entry, tensors, entry.rows_max));
         }
         for (goldens) |*golden| work.golden_total +|= ofRun(&entries[golden.entry], tensors, golden.rows);

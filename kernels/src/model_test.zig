@@ -79,11 +79,13 @@ test "rows of an activation lie apart by their length at least" {
 
 test "an activation begins at a multiple of 4, and is dynamic in rows only" {
     try opens(withActivation(.{ .shape = &.{ 2, 3 }, .region = "fast", .offset = 8 }, 64));
-    for ([_]u32{ 1, 2, 3, 6 }) |offset| try refused(
-        withActivation(.{ .shape = &.{ 2, 3 }, .region = "fast", .offset = offset }, 64),
-        .tensor,
-        "expected a multiple of 4",
-    );
+    for ([_]u32{ 1, 2, 3, 6 }) |offset| {
+        try refused(
+            withActivation(.{ .shape = &.{ 2, 3 }, .region = "fast", .offset = offset }, 64),
+            .tensor,
+            "expected a multiple of 4",
+        );
+    }
     try refused(
         withActivation(.{ .shape = &.{3}, .region = "fast", .dynamic = true }, 64),
         .tensor,
@@ -145,11 +147,13 @@ test "a constant lies in the file, at a multiple of 64 behind the header, with t
         const kind = @field(storage.Type, name);
         const bytes: u32 = @intCast(storage.linearBytes(kind, 3, 256));
         try opens(withConstant(.{ .shape = &.{ 3, 256 }, .type = name, .bytes = bytes }, bytes));
-        for ([_]u32{ bytes - 1, bytes + 1 }) |wrong| try refused(
-            withConstant(.{ .shape = &.{ 3, 256 }, .type = name, .bytes = wrong }, bytes + 1),
-            .tensor,
-            "as a weight",
-        );
+        for ([_]u32{ bytes - 1, bytes + 1 }) |wrong| {
+            try refused(
+                withConstant(.{ .shape = &.{ 3, 256 }, .type = name, .bytes = wrong }, bytes + 1),
+                .tensor,
+                "as a weight",
+            );
+        }
     }
     try refused(
         withConstant(.{ .shape = &.{ 3, 255 }, .type = "q4_k", .bytes = 64 }, 64),
@@ -297,11 +301,13 @@ test "entries have names of their own, rows and no more" {
 test "a self-test has rows of its entry and a seed that makes numbers" {
     const entries = [_]pack.Entry{.{ .rows_max = 3 }};
     try opens(write(.{ .entries = &entries, .golden = &.{ .{ .rows = 1 }, .{ .rows = 3 } } }, 0));
-    for ([_]u32{ 0, 4 }) |rows| try refused(
-        write(.{ .entries = &entries, .golden = &.{.{ .rows = rows }} }, 0),
-        .header,
-        "golden with seed 1 and",
-    );
+    for ([_]u32{ 0, 4 }) |rows| {
+        try refused(
+            write(.{ .entries = &entries, .golden = &.{.{ .rows = rows }} }, 0),
+            .header,
+            "golden with seed 1 and",
+        );
+    }
     try refused(write(.{ .entries = &entries, .golden = &.{.{ .seed = 0 }} }, 0), .header, "golden with seed 0");
     try refused(
         write(.{ .entries = &entries, .golden = &.{.{ .entry = "stop" }} }, 0),

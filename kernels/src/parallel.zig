@@ -1,5 +1,5 @@
-//! Splitting an op's parts over the caller's threads. Parts never share an output, so the result does not depend on the
-//! split.
+//! Splitting an op's parts over the caller's threads. Parts never share an output,
+//! so the result does not depend on the split.
 
 const Part = @import("kernel_table.zig").Part;
 

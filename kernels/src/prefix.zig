@@ -19,8 +19,8 @@ pub const signature_magic = "\x89SIG\r\n\x1a\n";
 pub const signature_bytes = 96;
 
 /// ```
-/// 0: magic | 8: major u16, minor u16 | 12: header_bytes | 16: file_bytes | 20: blobs_offset | 24: reserved | 32:
-/// sha256
+/// 0: magic | 8: major u16, minor u16 | 12: header_bytes | 16: file_bytes | 20: blobs_offset | 24: reserved
+/// 32: sha256
 /// ```
 pub const Prefix = struct {
     header_bytes: u32,
@@ -48,58 +48,54 @@ pub const Prefix = struct {
                 .{ major, minor, version_major, version_major, version_minor },
             );
         }
-        const header_bytes = std.mem.readInt(u32, file[12..16], .little);
-        const file_bytes = std.mem.readInt(u32, file[16..20], .little);
-        const blobs_offset = std.mem.readInt(u32, file[20..24], .little);
-        if (header_bytes == 0 or header_bytes > limits.header_bytes_max) {
+        const prefix: Prefix = .{
+            .header_bytes = std.mem.readInt(u32, file[12..16], .little),
+            .file_bytes = std.mem.readInt(u32, file[16..20], .little),
+            .blobs_offset = std.mem.readInt(u32, file[20..24], .little),
+            .sha256 = file[sha256_offset..bytes],
+        };
+        try prefix.checkSizes(file, report);
+        if (!std.mem.allEqual(u8, file[24..32], 0)) {
+            return report.fail(.prefix, 24, "byte 24: reserved bytes are not 0", .{});
+        }
+        return prefix;
+    }
+
+    fn checkSizes(self: *const Prefix, file: []const u8, report: *Report) Error!void {
+        if (self.header_bytes == 0 or self.header_bytes > limits.header_bytes_max) {
             return report.fail(
                 .limit,
                 12,
                 "byte 12: header of {d} bytes, expected 1 to {d}",
-                .{ header_bytes, limits.header_bytes_max },
+                .{ self.header_bytes, limits.header_bytes_max },
             );
         }
-        const expected_offset = std.mem.alignForward(u32, bytes + header_bytes, alignment);
-        if (blobs_offset != expected_offset) {
+        const expected_offset = std.mem.alignForward(u32, bytes + self.header_bytes, alignment);
+        if (self.blobs_offset != expected_offset) {
             return report.fail(
                 .prefix,
                 20,
                 "byte 20: blobs_offset is {d}, expected {d} for a header of {d} bytes",
-                .{ blobs_offset, expected_offset, header_bytes },
+                .{ self.blobs_offset, expected_offset, self.header_bytes },
             );
         }
-        if (file_bytes < blobs_offset) {
+        if (self.file_bytes < self.blobs_offset) {
             return report.fail(
                 .prefix,
                 16,
                 "byte 16: file_bytes is {d}, less than blobs_offset {d}",
-                .{ file_bytes, blobs_offset },
+                .{ self.file_bytes, self.blobs_offset },
             );
         }
-        if (file.len < file_bytes) return report.fail(
-            .truncated,
-            file.len,
-            "the file has {d} bytes of {d}",
-            .{ file.len, file_bytes },
-        );
-        if (file.len > file_bytes and !isSignature(file[file_bytes..])) return report.fail(
+        if (file.len < self.file_bytes) {
+            return report.fail(.truncated, file.len, "the file has {d} bytes of {d}", .{ file.len, self.file_bytes });
+        }
+        if (file.len > self.file_bytes and !isSignature(file[self.file_bytes..])) return report.fail(
             .prefix,
             16,
             "byte 16: file_bytes is {d}, the file has {d}",
-            .{ file_bytes, file.len },
+            .{ self.file_bytes, file.len },
         );
-        if (!std.mem.allEqual(u8, file[24..32], 0)) return report.fail(
-            .prefix,
-            24,
-            "byte 24: reserved bytes are not 0",
-            .{},
-        );
-        return .{
-            .header_bytes = header_bytes,
-            .file_bytes = file_bytes,
-            .blobs_offset = blobs_offset,
-            .sha256 = file[sha256_offset..bytes],
-        };
     }
 
     fn isSignature(rest: []const u8) bool {

@@ -1,5 +1,5 @@
-//! The Synapse runtime: opens packed models and runs them. See `include/synapse.h` for the C API and `docs/format.md`
-//! for the file.
+//! The Synapse runtime: opens packed models and runs them. See `include/synapse.h` for the C API and
+//! `docs/format.md` for the file.
 
 pub const c_api = @import("c_api.zig");
 pub const Model = @import("model.zig").Model;
@@ -26,5 +26,6 @@ test {
     _ = @import("session_test.zig");
     _ = @import("validator_test.zig");
     _ = @import("kernels_test.zig");
+    _ = @import("quantize_test.zig");
     _ = @import("header_test.zig");
 }

@@ -3,8 +3,8 @@
 
 const std = @import("std");
 
-/// A part of the scratch. The first begins at its start, each of the others at the next multiple of 64, and the last
-/// ends at one.
+/// A part of the scratch. The first begins at its start, each of the others at the next multiple of 64,
+/// and the last ends at one.
 pub const Piece = struct {
     name: []const u8,
     /// The condition, a field of the op's sizes, under which there is such a piece.

@@ -209,9 +209,9 @@ pub const Session = struct {
     fn outputsAre(self: *const Session, golden: *const header.Golden) bool {
         const entry = &self.model.entries[golden.entry];
         var hash = std.crypto.hash.sha2.Sha256.init(.{});
-        for (entry.outputs) |*port| hash.update(
-            self.pointer(&self.model.tensors[port.tensor])[0..self.portBytes(port, golden.rows)],
-        );
+        for (entry.outputs) |*port| {
+            hash.update(self.pointer(&self.model.tensors[port.tensor])[0..self.portBytes(port, golden.rows)]);
+        }
         return std.mem.eql(u8, &hash.finalResult(), golden.digest);
     }
 };

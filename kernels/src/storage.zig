@@ -1,5 +1,5 @@
-//! The types a constant may be stored in, and the types of activations. What is to know of each stands in its file's
-//! `traits`.
+//! The types a constant may be stored in, and the types of activations.
+//! What is to know of each stands in its file's `traits`.
 
 const std = @import("std");
 const Traits = @import("storage/traits.zig").Traits;

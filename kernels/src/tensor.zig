@@ -68,8 +68,8 @@ pub const Tensor = struct {
 /// `everything`: the very same elements.
 pub const Sharing = enum { nothing, something, everything };
 
-/// An activation as pieces of equal length without gaps inside. A region has at most 2^30 bytes, so that sums of two
-/// numbers fit.
+/// An activation as pieces of equal length without gaps inside. A region has at most 2^30 bytes,
+/// so that sums of two numbers fit.
 const Pieces = struct {
     begin: i32,
     bytes: i32,

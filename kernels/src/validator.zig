@@ -1,5 +1,5 @@
-//! What ops ask about their operands when a model is opened. Every answer that an op's run relies on is checked here,
-//! once.
+//! What ops ask about their operands when a model is opened. Every answer that an op's run relies
+//! on is checked here, once.
 
 const storage = @import("storage.zig");
 const limits = @import("limits.zig");

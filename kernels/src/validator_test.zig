@@ -68,7 +68,8 @@ test "activations share what their elements share, whatever their strides" {
         var marks: [64]u2 = @splat(0);
         for ([_]*const Tensor{ a, b }, 1..) |tensor, mark| {
             for (0..tensor.rows()) |row| {
-                for (marks[tensor.offset / 4 + row * tensor.stride ..][0..tensor.cols()]) |*element| element.* |= @intCast(mark);
+                const begin = tensor.offset / 4 + row * tensor.stride;
+                for (marks[begin..][0..tensor.cols()]) |*element| element.* |= @intCast(mark);
             }
         }
         const meet = std.mem.findScalar(u2, &marks, 3) != null;
@@ -161,44 +162,8 @@ test "linear layers, attention and patches keep outputs, operands and scratch ap
         activation(&.{ 2, 16 }, 1024 + 4032, null), // ends behind the scratch, and begins in it
         activationOf(.u8, &.{ 4, 4, 2 }, 0, null),
     };
-    const a, const b, const c, const scratch, const w, const row, const between, const tail, const image = .{
-        0,
-        1,
-        2,
-        3,
-        4,
-        5,
-        6,
-        7,
-        8,
-    };
-    try testing.expect(try accepts(
-        linear,
-        .{ .x = a, .w = w, .out = b, .residual = b, .gate = c, .scratch = scratch },
-        &tensors,
-    ));
-    try testing.expect(try accepts(
-        linear,
-        .{ .x = a, .w = w, .out = b, .residual = a, .gate = a, .scratch = scratch },
-        &tensors,
-    ));
-    try testing.expect(!try accepts(linear, .{ .x = a, .w = w, .out = a, .scratch = scratch }, &tensors));
-    try testing.expect(!try accepts(linear, .{ .x = a, .w = w, .out = b, .gate = b, .scratch = scratch }, &tensors));
-    try testing.expect(!try accepts(
-        linear,
-        .{ .x = c, .w = w, .out = a, .residual = row, .scratch = scratch },
-        &tensors,
-    ));
-    try testing.expect(!try accepts(
-        linear,
-        .{ .x = c, .w = w, .out = a, .residual = between, .scratch = scratch },
-        &tensors,
-    ));
-    inline for (.{ "x", "out", "gate", "residual" }) |key| {
-        var params: linear.Params = .{ .x = a, .w = w, .out = b, .scratch = scratch };
-        @field(params, key) = tail;
-        try testing.expect(!try accepts(linear, params, &tensors));
-    }
+    const a, const b, const scratch, const tail, const image = .{ 0, 1, 3, 7, 8 };
+    try linearKeepsApart(&tensors);
     for ([_]attention.Compute{ .f32, .i8 }) |compute| {
         const right: attention.Params = .{
             .q = a,
@@ -226,16 +191,31 @@ test "linear layers, attention and patches keep outputs, operands and scratch ap
     }
     const channels: Channels = .{ .count = 2 };
     const patches = [_]Tensor{ tensors[image], activation(&.{ 4, 8 }, 32, null), activation(&.{ 4, 8 }, 28, null) };
-    try testing.expect(try accepts(
-        patchify,
-        .{ .x = 0, .out = 1, .patch = 2, .scale = channels, .shift = channels },
-        &patches,
-    ));
-    try testing.expect(!try accepts(
-        patchify,
-        .{ .x = 0, .out = 2, .patch = 2, .scale = channels, .shift = channels },
-        &patches,
-    ));
+    const apart: patchify.Params = .{ .x = 0, .out = 1, .patch = 2, .scale = channels, .shift = channels };
+    var together = apart;
+    together.out = 2;
+    try testing.expect(try accepts(patchify, apart, &patches));
+    try testing.expect(!try accepts(patchify, together, &patches));
+}
+
+fn linearKeepsApart(tensors: []const Tensor) !void {
+    const a, const b, const c, const scratch = .{ 0, 1, 2, 3 };
+    const w, const row, const between, const tail = .{ 4, 5, 6, 7 };
+    const Params = linear.Params;
+    const from_a: Params = .{ .x = a, .w = w, .out = b, .scratch = scratch };
+    for ([_]struct { Params, bool }{
+        .{ .{ .x = a, .w = w, .out = b, .residual = b, .gate = c, .scratch = scratch }, true },
+        .{ .{ .x = a, .w = w, .out = b, .residual = a, .gate = a, .scratch = scratch }, true },
+        .{ .{ .x = a, .w = w, .out = a, .scratch = scratch }, false },
+        .{ .{ .x = a, .w = w, .out = b, .gate = b, .scratch = scratch }, false },
+        .{ .{ .x = c, .w = w, .out = a, .residual = row, .scratch = scratch }, false },
+        .{ .{ .x = c, .w = w, .out = a, .residual = between, .scratch = scratch }, false },
+    }) |case| try testing.expectEqual(case[1], try accepts(linear, case[0], tensors));
+    inline for (.{ "x", "out", "gate", "residual" }) |key| {
+        var params = from_a;
+        @field(params, key) = tail;
+        try testing.expect(!try accepts(linear, params, tensors));
+    }
 }
 
 test "a weight sums over at most 2^17 numbers, whose products int32 holds" {

@@ -51,8 +51,8 @@ pub inline fn maximum(value: V) f32 {
     return best;
 }
 
-/// Vectors of any number of lanes, so that elementary functions can be compiled for one lane where there are no
-/// vectors.
+/// Vectors of any number of lanes, so that elementary functions can be compiled for one lane
+/// where there are no vectors.
 fn Integers(comptime Floats: type) type {
     return @Vector(@typeInfo(Floats).vector.len, i32);
 }

@@ -41,12 +41,9 @@ pub fn register(env: Env, exports: Value) napi.Error!void {
     inline for (Event.field_names) |name| try napi.define(env, events, comptime crossing.camel(name), event(name));
     try napi.set(env, exports, "events", events);
     const queries = try napi.object(env);
-    inline for (comptime std.meta.declarations(boards.queries)) |name| try napi.define(
-        env,
-        queries,
-        comptime crossing.camel(name),
-        query(name),
-    );
+    inline for (comptime std.meta.declarations(boards.queries)) |name| {
+        try napi.define(env, queries, comptime crossing.camel(name), query(name));
+    }
     try napi.set(env, exports, "queries", queries);
 }
 

@@ -17,12 +17,9 @@ pub fn toList(env: Env, comptime S: type, from: *const S) napi.Error![crossing.f
 /// The struct as an object.
 pub fn toObject(env: Env, comptime S: type, from: *const S) napi.Error!Value {
     const object = try napi.object(env);
-    inline for (comptime crossing.fields(S)) |field| try napi.set(
-        env,
-        object,
-        comptime crossing.camel(field.name),
-        try toValue(env, field, from),
-    );
+    inline for (comptime crossing.fields(S)) |field| {
+        try napi.set(env, object, comptime crossing.camel(field.name), try toValue(env, field, from));
+    }
     return object;
 }
 
@@ -88,11 +85,9 @@ pub fn fromList(env: Env, arena: std.mem.Allocator, comptime S: type, values: []
 fn fromObject(env: Env, arena: std.mem.Allocator, comptime S: type, object: Value) napi.Error!S {
     const fields = comptime crossing.fields(S);
     var values: [fields.len]Value = undefined;
-    inline for (fields, &values) |field, *value| value.* = try napi.property(
-        env,
-        object,
-        comptime crossing.camel(field.name),
-    );
+    inline for (fields, &values) |field, *value| {
+        value.* = try napi.property(env, object, comptime crossing.camel(field.name));
+    }
     return fromList(env, arena, S, &values);
 }
 

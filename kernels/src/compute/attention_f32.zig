@@ -37,14 +37,11 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
     for (begin..end) |index| {
         const first = index % blocks * rows_per_part;
         const last = @min(first + rows_per_part, args.q.rows);
-        if (machine.has_fma and args.fused) block(true, args, index / blocks, first, last, scratch) else block(
-            false,
-            args,
-            index / blocks,
-            first,
-            last,
-            scratch,
-        );
+        if (machine.has_fma and args.fused) {
+            block(true, args, index / blocks, first, last, scratch);
+        } else {
+            block(false, args, index / blocks, first, last, scratch);
+        }
     }
 }
 
@@ -73,17 +70,9 @@ fn block(
         }
     }
     var r = first;
-    while (r + tile_rows <= last) : (r += tile_rows) rowsTile(
-        tile_rows,
-        fused,
-        args,
-        head,
-        r,
-        keys,
-        transposed,
-        scores,
-        padded,
-    );
+    while (r + tile_rows <= last) : (r += tile_rows) {
+        rowsTile(tile_rows, fused, args, head, r, keys, transposed, scores, padded);
+    }
     while (r < last) : (r += 1) rowsTile(1, fused, args, head, r, keys, transposed, scores, padded);
 }
 
@@ -114,14 +103,13 @@ inline fn rowsTile(
     var d: usize = 0;
     while (d < dim) : (d += 16) {
         const count = @min(dim - d, 16);
-        // The last columns of a head that is no multiple of 16 wide would be read past the row; they are done one by
-        // one.
+        // The last columns of a head that is no multiple of 16 wide would be read past the row;
+        // they are done one by one.
         if (count == 16) {
             const tile = floatTile(rows, fused, scores, padded, args.v.data + kv_column + d, args.v.stride, keys);
-            inline for (0..rows) |r| vector.store(
-                args.out.row(first + r) + head * dim + d,
-                tile[r] / @as(V, @splat(sums[r])),
-            );
+            inline for (0..rows) |r| {
+                vector.store(args.out.row(first + r) + head * dim + d, tile[r] / @as(V, @splat(sums[r])));
+            }
         } else inline for (0..rows) |r| {
             for (d..dim) |column| {
                 var total: f32 = 0;

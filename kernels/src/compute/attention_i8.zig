@@ -58,24 +58,22 @@ pub fn quantizePart(context: *const anyopaque, begin: u32, end: u32, scratch: [*
     _ = scratch;
     const args: *const Args = @ptrCast(@alignCast(context));
     for (begin..end) |index| {
-        if (index < args.heads) quantizeQueries(args, index) else if (index < args.heads + args.kv_heads) quantizeKeys(
-            args,
-            index - args.heads,
-        ) else quantizeValues(
-            args,
-            index - args.heads - args.kv_heads,
-        );
+        const values_begin = args.heads + args.kv_heads;
+        if (index < args.heads) {
+            quantizeQueries(args, index);
+        } else if (index < values_begin) {
+            quantizeKeys(args, index - args.heads);
+        } else {
+            quantizeValues(args, index - values_begin);
+        }
     }
 }
 
 fn quantizeQueries(args: *const Args, head: usize) void {
     const out = args.q_int8 + head * args.q.rows * args.dim_padded;
     for (0..args.q.rows) |r| {
-        args.q_scales[head * args.q.rows + r] = quantize.row(
-            args.q.row(r) + head * args.dim,
-            args.dim,
-            out + r * args.dim_padded,
-        );
+        const values = args.q.row(r) + head * args.dim;
+        args.q_scales[head * args.q.rows + r] = quantize.row(values, args.dim, out + r * args.dim_padded);
     }
 }
 

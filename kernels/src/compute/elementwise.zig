@@ -43,7 +43,10 @@ inline fn rows(kind: Kind, args: *const Args, begin: u32, end: u32) void {
             const result: V = switch (kind) {
                 .add => value + norm.loadLanes(args.b.row(r).? + i, n),
                 .mul => value * norm.loadLanes(args.b.row(r).? + i, n),
-                .modulate => value * (@as(V, @splat(1)) + norm.loadLanes(args.c.row(r).? + i, n)) + norm.loadLanes(args.b.row(r).? + i, n),
+                .modulate => modulated: {
+                    const scale = @as(V, @splat(1)) + norm.loadLanes(args.c.row(r).? + i, n);
+                    break :modulated value * scale + norm.loadLanes(args.b.row(r).? + i, n);
+                },
                 .act => args.act.apply(value),
                 .copy => value,
             };

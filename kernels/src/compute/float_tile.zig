@@ -24,12 +24,10 @@ pub inline fn floatTile(
             const weights: Part = w[i * w_stride + part * columns ..][0..columns].*;
             inline for (0..rows) |r| {
                 const value: Part = @splat(x[r * x_stride + i]);
-                acc[r] = if (fused and machine.has_fma) @mulAdd(
-                    Part,
-                    value,
-                    weights,
-                    acc[r],
-                ) else acc[r] + value * weights;
+                acc[r] = if (fused and machine.has_fma)
+                    @mulAdd(Part, value, weights, acc[r])
+                else
+                    acc[r] + value * weights;
             }
         }
         inline for (0..rows) |r| result[r][part * columns ..][0..columns].* = acc[r];

@@ -43,18 +43,16 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
                 .none => unreachable,
                 .floats => {
                     const weights = panels.expandFloat(kind, stored, args.k, scratch);
-                    if (machine.has_fma and
-                        args.fused) floatPanel(true, args, p, weights) else floatPanel(false, args, p, weights);
+                    if (machine.has_fma and args.fused) {
+                        floatPanel(true, args, p, weights);
+                    } else {
+                        floatPanel(false, args, p, weights);
+                    }
                 },
                 .integers => {
                     const panel = panels.expandInteger(kind, stored, args.k_padded, scratch);
-                    integerPanel(
-                        comptime storage.factorLength(kind),
-                        comptime storage.hasMinimum(kind),
-                        args,
-                        p,
-                        &panel,
-                    );
+                    const block = comptime storage.factorLength(kind);
+                    integerPanel(block, comptime storage.hasMinimum(kind), args, p, &panel);
                 },
             },
         }
@@ -114,13 +112,8 @@ fn integerPanel(
                 }
             } else {
                 for (0..length / block) |b| {
-                    const acc = machine.integer.dotTile(
-                        rows,
-                        tile,
-                        b * block,
-                        @alignCast(c[2].weights + b * block * 16),
-                        block,
-                    );
+                    const weights = c[2].weights + b * block * 16;
+                    const acc = machine.integer.dotTile(rows, tile, b * block, @alignCast(weights), block);
                     const scale: V = c[2].scales[b];
                     inline for (0..rows) |r| {
                         const exact: V = @floatFromInt(acc[r] -% c[2].corrections[b]);
@@ -138,8 +131,8 @@ fn integerPanel(
     }.body);
 }
 
-/// bias, activation, gate, residual, store: sixteen outputs of a few rows. Out of line, so that it stands in the
-/// program once.
+/// bias, activation, gate, residual, store: sixteen outputs of a few rows. Out of line,
+/// so that it stands in the program once.
 noinline fn finish(args: *const Args, p: usize, first_row: usize, products: []V) void {
     const first = p * 16;
     const n = @min(args.out.cols - first, 16);

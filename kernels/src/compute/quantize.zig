@@ -14,8 +14,8 @@ pub const Args = extern struct {
     k_padded: u32,
     out: [*]u8,
     scales: [*]f32,
-    /// Sums of the int8 values over each `sum_length` columns, `[rows][k / sum_length]`, for types with a minimum; or
-    /// null.
+    /// Sums of the int8 values over each `sum_length` columns, `[rows][k / sum_length]`,
+    /// for types with a minimum; or null.
     sums: ?[*]i32,
 };
 
@@ -29,10 +29,9 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
         if (args.sums) |sums| {
             for (0..args.k / sum_length) |block| {
                 var total: i32 = 0;
-                for (out[block * sum_length ..][0..sum_length]) |value| total += @as(
-                    i32,
-                    @as(i8, @bitCast(value -% machine.integer.activation_offset)),
-                );
+                for (out[block * sum_length ..][0..sum_length]) |value| {
+                    total += @as(i32, @as(i8, @bitCast(value -% machine.integer.activation_offset)));
+                }
                 sums[r * (args.k / sum_length) + block] = total;
             }
         }

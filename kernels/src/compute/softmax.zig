@@ -4,8 +4,8 @@ const vector = @import("../vector.zig");
 const math = @import("../math.zig");
 const V = vector.V;
 
-/// Replaces the first `seen` scores by exp(score - maximum), those up to `keys` rounded up to 16 by zero, and returns
-/// their sum.
+/// Replaces the first `seen` scores by exp(score - maximum), those up to `keys` rounded up to 16 by zero,
+/// and returns their sum.
 pub inline fn exponentials(scores: [*]f32, seen: usize, keys: usize) f32 {
     const shift: V = @splat(maximum(scores, seen));
     var total: V = @splat(0);

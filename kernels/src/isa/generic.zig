@@ -1,8 +1,8 @@
 //! The definition of the integer inner loop, and its scalar implementation: what every other machine is compared with.
 //!
 //! A panel is `[k][16]` int8 weights. A machine may permute it once (`prepare`), 64 bytes at a time, into the order its
-//! instructions want; and it may store activations with an offset (`activation_offset`) that `Panel.corrections` takes
-//! out again.
+//! instructions want; and it may store activations with an offset (`activation_offset`)
+//! that `Panel.corrections` takes out again.
 
 const Tile = @import("tile.zig").Tile;
 

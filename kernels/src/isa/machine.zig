@@ -8,7 +8,9 @@ const simd128 = @import("simd128.zig");
 pub const Tile = @import("tile.zig").Tile;
 
 const kind: enum { generic, avx2, avx512vnni, simd128 } = switch (builtin.cpu.arch) {
-    .x86_64 => if (builtin.cpu.has(.x86, .avx512vnni)) .avx512vnni else if (builtin.cpu.has(.x86, .avx2)) .avx2 else .generic,
+    .x86_64 => if (builtin.cpu.has(.x86, .avx512vnni))
+        .avx512vnni
+    else if (builtin.cpu.has(.x86, .avx2)) .avx2 else .generic,
     .wasm32 => if (builtin.cpu.has(.wasm, .simd128)) .simd128 else .generic,
     else => .generic,
 };

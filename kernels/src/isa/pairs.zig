@@ -40,10 +40,10 @@ pub fn Pairs(comptime lanes: usize, comptime rows_best: usize, comptime madd: an
             const out: [*]align(16) [16]i16 = @ptrCast(tile.widened);
             for (0..rows) |r| {
                 const row: [*]const i8 = @ptrCast(tile.x + r * tile.x_stride);
-                for (0..k / 16) |i| out[r * tile.widened_stride / 16 + i] = @as(
-                    @Vector(16, i16),
-                    @as(@Vector(16, i8), row[i * 16 ..][0..16].*),
-                );
+                for (0..k / 16) |i| {
+                    const narrow: @Vector(16, i8) = row[i * 16 ..][0..16].*;
+                    out[r * tile.widened_stride / 16 + i] = @as(@Vector(16, i16), narrow);
+                }
             }
         }
 

@@ -38,8 +38,8 @@ pub const in_place = null;
 
 const Sizes = struct { rows: u64, keys: u64, heads: u64, kv_heads: u64, dim: u64, int8: bool };
 
-/// q, k and v as int8, each with its scales. Panels are those of linear layers: of keys for the scores, of columns of v
-/// for the sums.
+/// q, k and v as int8, each with its scales. Panels are those of linear layers: of keys for the scores,
+/// of columns of v for the sums.
 pub const scratch_pieces = [_]Piece{
     int8("q_int8", &.{ .{ .of = "rows" }, .{ .of = "heads" }, dim_padded }),
     scales("q_scales", &.{ .{ .of = "rows" }, .{ .of = "heads" } }),

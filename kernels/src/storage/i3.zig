@@ -6,8 +6,8 @@ const progressive = @import("progressive.zig");
 const Bytes = progressive.Bytes;
 const Wide = progressive.Wide;
 
-/// Byte j of `lo` holds the two low bits of k = j, j + 8, j + 16, j + 24; bit i of byte j of `hi` belongs to k = j +
-/// 4i.
+/// Byte j of `lo` holds the two low bits of k = j, j + 8, j + 16, j + 24;
+/// bit i of byte j of `hi` belongs to k = j + 4i.
 pub const Group = extern struct { lo: [8][16]u8, hi: [4][16]u8 };
 
 pub const traits = progressive.traitsOf(Group);

@@ -1,5 +1,5 @@
-//! GGUF `Q4_0` for 16 outputs side by side: 32 weights along K share one f16 scale; w = d * (nibble - 8). 4.5 bits a
-//! weight.
+//! GGUF `Q4_0` for 16 outputs side by side: 32 weights along K share one f16 scale; w = d * (nibble - 8).
+//! 4.5 bits a weight.
 
 const Expanded = @import("expanded.zig").Expanded;
 const Traits = @import("traits.zig").Traits;
@@ -27,14 +27,11 @@ pub fn expand(bytes: [*]const u8, k: usize, out: Expanded) void {
         const block = &blocks[b];
         for (0..16) |j| {
             const packed_row: @Vector(16, u8) = block.q[j];
-            out.weights[b * 32 + j] = @as(
-                @Vector(16, i8),
-                @bitCast(packed_row & @as(@Vector(16, u8), @splat(15))),
-            ) - @as(@Vector(16, i8), @splat(8));
-            out.weights[b * 32 + 16 + j] = @as(
-                @Vector(16, i8),
-                @bitCast(packed_row >> @splat(4)),
-            ) - @as(@Vector(16, i8), @splat(8));
+            const low: @Vector(16, i8) = @bitCast(packed_row & @as(@Vector(16, u8), @splat(15)));
+            const high: @Vector(16, i8) = @bitCast(packed_row >> @splat(4));
+            const eight: @Vector(16, i8) = @splat(8);
+            out.weights[b * 32 + j] = low - eight;
+            out.weights[b * 32 + 16 + j] = high - eight;
         }
         for (0..16) |n| out.scales[b][n] = f16ToF32(block.d[n]);
     }

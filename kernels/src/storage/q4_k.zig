@@ -30,10 +30,8 @@ pub fn expand(bytes: [*]const u8, k: usize, out: Expanded) void {
         for (0..4) |c| {
             for (0..32) |j| {
                 const packed_row: @Vector(16, u8) = block.q[32 * c + j];
-                out.weights[b * 256 + 64 * c + j] = @as(
-                    @Vector(16, i8),
-                    @bitCast(packed_row & @as(@Vector(16, u8), @splat(15))),
-                );
+                const low = packed_row & @as(@Vector(16, u8), @splat(15));
+                out.weights[b * 256 + 64 * c + j] = @as(@Vector(16, i8), @bitCast(low));
                 out.weights[b * 256 + 64 * c + 32 + j] = @as(@Vector(16, i8), @bitCast(packed_row >> @splat(4)));
             }
         }

@@ -25,10 +25,8 @@ pub const traits: Traits = .{
 const Bytes = @Vector(16, u8);
 
 fn centred(low: Bytes, high: Bytes) @Vector(16, i8) {
-    return @as(
-        @Vector(16, i8),
-        @bitCast(low | (high & @as(Bytes, @splat(3))) << @splat(4)),
-    ) - @as(@Vector(16, i8), @splat(32));
+    const both: @Vector(16, i8) = @bitCast(low | (high & @as(Bytes, @splat(3))) << @splat(4));
+    return both - @as(@Vector(16, i8), @splat(32));
 }
 
 pub fn expand(bytes: [*]const u8, k: usize, out: Expanded) void {
@@ -49,10 +47,9 @@ pub fn expand(bytes: [*]const u8, k: usize, out: Expanded) void {
             }
         }
         for (0..16) |i| {
-            for (0..16) |n| out.scales[b * 16 + i][n] = f16ToF32(block.d[n]) * @as(
-                f32,
-                @floatFromInt(block.scales[i][n]),
-            );
+            for (0..16) |n| {
+                out.scales[b * 16 + i][n] = f16ToF32(block.d[n]) * @as(f32, @floatFromInt(block.scales[i][n]));
+            }
         }
     }
 }

@@ -65,8 +65,8 @@ pub const Header = struct {
     golden: []const Golden = &.{},
 };
 
-/// Puts a file into `out`: prefix, header, and `blobs` from the first multiple of 64 on. Offsets of constants count
-/// from there.
+/// Puts a file into `out`: prefix, header, and `blobs` from the first multiple of 64 on.
+/// Offsets of constants count from there.
 pub fn write(out: []align(64) u8, header: Header, blobs: []const u8) []align(64) u8 {
     var length: u32 = 0;
     var blobs_offset: u32 = 0;
@@ -90,8 +90,8 @@ pub fn write(out: []align(64) u8, header: Header, blobs: []const u8) []align(64)
     return file;
 }
 
-/// Makes the digest that of the contents, so that a file is refused for what was changed in it and not for having been
-/// changed.
+/// Makes the digest that of the contents, so that a file is refused for what was changed in it and not
+/// for having been changed.
 pub fn seal(file: []u8) void {
     var hash: Sha256 = .init(.{});
     hash.update(file[0..32]);

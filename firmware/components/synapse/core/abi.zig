@@ -191,11 +191,9 @@ pub fn hear(core: *Core, event: ports.Event) void {
 pub const events = functions: {
     const names = @typeInfo(ports.Event).@"union".field_names;
     var types: [names.len]type = undefined;
-    for (names, &types) |name, *Type| Type.* = *const c_function.Signature(
-        *Core,
-        Lenient(@FieldType(ports.Event, name)),
-        void,
-    );
+    for (names, &types) |name, *Type| {
+        Type.* = *const c_function.Signature(*Core, Lenient(@FieldType(ports.Event, name)), void);
+    }
     var functions: @Struct(.auto, null, names, &types, &@splat(.{})) = undefined;
     for (names) |name| {
         const Args = @FieldType(ports.Event, name);
@@ -209,10 +207,9 @@ pub const events = functions: {
 };
 
 comptime {
-    for (@typeInfo(ports.Event).@"union".field_names) |name| @export(
-        @field(events, name),
-        .{ .name = "synapse_device_" ++ name },
-    );
+    for (@typeInfo(ports.Event).@"union".field_names) |name| {
+        @export(@field(events, name), .{ .name = "synapse_device_" ++ name });
+    }
 }
 
 /// The arguments as C may give them: any pointer may be NULL.

@@ -6,14 +6,14 @@ pub const body_bytes_min = 64 << 10;
 pub const body_bytes_max = 16 << 20;
 pub const exchanges_max = 16;
 
-/// After a start from power-off, and after a press of the button, an unclaimed board can be claimed without its code
-/// for this long.
+/// After a start from power-off, and after a press of the button, an unclaimed board can be claimed
+/// without its code for this long.
 pub const claim_window_us = 10 * 60 * 1_000_000;
 /// A claim of a board without an owner has to come within this time, and so many of one client may be under way.
 pub const claim_total_us_max = 10 * 1_000_000;
 pub const claims_per_client_max = 2;
-/// Requests at once that change what the board holds, apart from inference, and the longest body of those that keep
-/// one.
+/// Requests at once that change what the board holds, apart from inference,
+/// and the longest body of those that keep one.
 pub const tasks_max = 4;
 pub const task_body_bytes = 16 << 10;
 /// Where texts of one request are put together: lists, numbers and addresses of PUT /v1/settings.

@@ -145,8 +145,8 @@ pub const Event = union(enum) {
     tick: extern struct { now_us: u64 },
 };
 
-/// What the core asks of the world: the functions of synapse_device_port, in its order, with their arguments after
-/// `user`.
+/// What the core asks of the world: the functions of synapse_device_port, in its order,
+/// with their arguments after `user`.
 pub const functions = .{
     .log = required(extern struct { level: LogLevel, text: [*]const Char, bytes: usize }, void),
     .ticks_us = required(extern struct {}, u64),

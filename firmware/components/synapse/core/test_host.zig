@@ -42,8 +42,8 @@ pub const Reply = struct {
     }
 };
 
-/// The areas of the board's flash: records, two slots, settings, two places for the firmware and the record of which
-/// one starts.
+/// The areas of the board's flash: records, two slots, settings, two places for the firmware and the
+/// record of which one starts.
 pub const areas = [_]u32{ 2 * 4096, 48 * 4096, 32 * 4096, 4 * 4096, ota_bytes, ota_bytes, 2 * 4096 };
 pub const flash_total = total: {
     var sum: usize = 0;

@@ -145,8 +145,8 @@ typedef struct synapse_device_port {
   void (*decode_image)(void *user, uint32_t job, const uint8_t *bytes, size_t byte_count, synapse_device_text content_type, uint32_t width,
                        uint32_t height);
 
-  /* Call synapse_device_work once on a worker, then synapse_device_work_done on the event side. Neither from inside
-   * this call. */
+  /* Call synapse_device_work once on a worker, then synapse_device_work_done on the event side.
+   * Neither from inside this call. */
   void (*start_work)(void *user);
 
   /* As syn_parallel_for of synapse.h, or NULL. */
@@ -159,8 +159,8 @@ typedef struct synapse_device_port {
   int32_t (*flash_read)(void *user, uint32_t area, uint32_t offset, uint8_t *out, size_t bytes);
   int32_t (*flash_erase)(void *user, uint32_t area, uint32_t offset);
   int32_t (*flash_write)(void *user, uint32_t area, uint32_t offset, const uint8_t *data, size_t bytes);
-  /* Where a model's area can be read as memory, 64-byte aligned; the same place until the next start. NULL: it cannot
-   * be mapped. */
+  /* Where a model's area can be read as memory, 64-byte aligned; the same place until the next start. NULL:
+   * it cannot be mapped. */
   const void *(*flash_map)(void *user, uint32_t area);
 
   /* Start the board anew, not before answers that have ended are on their way. NULL: the board cannot. */
@@ -190,8 +190,8 @@ typedef struct synapse_device_port {
 
   /* Both, or NULL for a board that fetches nothing. start begins a GET of an http:// or https:// address, from
    * `from_byte` on when that is not 0 (Range); redirects are followed. The port answers with synapse_device_fetch_head,
-   * _chunk and _end, not from inside this call, all with the same number; nothing follows end, and nothing follows
-   * cancel. */
+   * _chunk and _end, not from inside this call, all with the same number; nothing follows end,
+   * and nothing follows cancel. */
   void (*fetch_start)(void *user, uint32_t fetch, synapse_device_text url, uint64_t from_byte);
   void (*fetch_cancel)(void *user, uint32_t fetch);
 
@@ -261,8 +261,8 @@ synapse_device_result synapse_device_init(const synapse_device_config *config, s
 synapse_device_result synapse_device_boot(synapse_device *device, synapse_device_error *error);
 
 /* For a board without flash: opens the model and makes it the one that requests run. `file` is 64-byte aligned and
- * stays as it is as long as the device uses it. When it fails the device has no model, keeps answering, and tells why
- * in /v1/device. */
+ * stays as it is as long as the device uses it. When it fails the device has no model, keeps answering,
+ * and tells why in /v1/device. */
 synapse_device_result synapse_device_load_model(synapse_device *device, synapse_device_text slot, const void *file, size_t file_bytes,
                                                 synapse_device_error *error);
 
@@ -283,8 +283,8 @@ void synapse_device_work_done(synapse_device *device);
 /* Somebody holds the board in their hands (a button, a command on the serial console): it can be claimed without its
  * code for ten minutes. */
 void synapse_device_open_claim(synapse_device *device);
-/* The value of a setting (see routes/settings.zig for the keys), or no bytes: for Wi-Fi and the broker. Valid until the
- * next event. */
+/* The value of a setting (see routes/settings.zig for the keys), or no bytes: for Wi-Fi and the broker.
+ * Valid until the next event. */
 synapse_device_text synapse_device_get_setting(const synapse_device *device, synapse_device_text key);
 /* The board on a broker. The port connects with a session that the broker keeps (Clean Start 0, no more than 16
  * unacknowledged messages), and says so each time. An incoming message is a request: its number is the port's choice,

@@ -222,8 +222,8 @@ pub const Access = struct {
     }
 
     /// Whether somebody may claim the board. A wrong code counts, and while too many were wrong, no code is looked at;
-    /// but while none is needed, the right one is as good as none. `foreign_page`: from whom one is needed in the
-    /// window, too.
+    /// but while none is needed, the right one is as good as none. `foreign_page`:
+    /// from whom one is needed in the window, too.
     pub fn checkClaim(
         access: *Access,
         code: ?[]const u8,

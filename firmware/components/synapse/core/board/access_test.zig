@@ -121,14 +121,9 @@ test "a claimed board wants its token, keeps it through resets, and only as a ha
     _ = try board.host.reset();
     try board.expectStatus("GET", "/v1/device", &.{}, "", 200);
     board.forget();
-    for ([_][]const u8{ "/v1/device", "/v1/models", "/v1/log" }) |target| try board.expectCode(
-        "GET",
-        target,
-        &.{},
-        "",
-        401,
-        "TOKEN_MISSING",
-    );
+    for ([_][]const u8{ "/v1/device", "/v1/models", "/v1/log" }) |target| {
+        try board.expectCode("GET", target, &.{}, "", 401, "TOKEN_MISSING");
+    }
     const refused = board.host.ask("GET", "/v1/device", &.{}, "");
     try expect(refused.hasHeader("www-authenticate: Bearer"));
     try board.expectStatus("GET", "/", &.{}, "", 200);
@@ -191,22 +186,14 @@ test "guesses of tokens and codes count apart, and no guess closes the window" {
     const wrong = if (access.code[0] == '0') "{\"code\":\"10000000\"}" else "{\"code\":\"00000000\"}";
     var body: [64]u8 = undefined;
     const right = try std.fmt.bufPrint(&body, "{{\"code\":\"{s}\"}}", .{&access.code});
-    for (0..limits.attempts_free + 3) |_| try board.expectCode(
-        "POST",
-        "/v1/claim",
-        &json,
-        wrong,
-        403,
-        "CLAIM_CODE_WRONG",
-    );
+    for (0..limits.attempts_free + 3) |_| {
+        try board.expectCode("POST", "/v1/claim", &json, wrong, 403, "CLAIM_CODE_WRONG");
+    }
     try board.expectStatus("POST", "/v1/claim", &json, right, 201);
     // Guesses of tokens, up to the lock, say nothing of codes.
-    for (0..limits.attempts_free + 1) |_| _ = board.host.ask(
-        "GET",
-        "/v1/settings",
-        &.{ "authorization", "Bearer x" },
-        "",
-    );
+    for (0..limits.attempts_free + 1) |_| {
+        _ = board.host.ask("GET", "/v1/settings", &.{ "authorization", "Bearer x" }, "");
+    }
     try expectEqual(@as(u32, limits.attempts_free), access.tokens.failures);
     try expectEqual(@as(u32, 0), access.codes.failures);
 }
@@ -228,12 +215,9 @@ test "giving the board away and a press of its button forget who guessed before"
     try board.host.claim();
     const length = board.host.token_len;
     board.forget();
-    for (0..limits.attempts_free + 1) |_| _ = board.host.ask(
-        "GET",
-        "/v1/settings",
-        &.{ "authorization", "Bearer x" },
-        "",
-    );
+    for (0..limits.attempts_free + 1) |_| {
+        _ = board.host.ask("GET", "/v1/settings", &.{ "authorization", "Bearer x" }, "");
+    }
     try board.expectCode("GET", "/v1/settings", &.{ "authorization", "Bearer x" }, "", 429, "TOO_MANY_ATTEMPTS");
     board.host.token_len = length;
     try board.expectStatus("DELETE", "/v1/claim", &.{}, "", 200);
@@ -413,14 +397,9 @@ test "a page at a public name has to wait between its guesses of the code in the
     defer board.stop();
     const public = json ++ [_][]const u8{ "host", "rebound.example.org" };
     const wrong = if (board.host.device.storage.?.access.code[0] == '0') "{\"code\":\"10000000\"}" else "{\"code\":\"00000000\"}";
-    for (0..limits.attempts_free) |_| try board.expectCode(
-        "POST",
-        "/v1/claim",
-        &public,
-        wrong,
-        403,
-        "CLAIM_CODE_WRONG",
-    );
+    for (0..limits.attempts_free) |_| {
+        try board.expectCode("POST", "/v1/claim", &public, wrong, 403, "CLAIM_CODE_WRONG");
+    }
     try board.expectCode("POST", "/v1/claim", &public, wrong, 429, "TOO_MANY_ATTEMPTS");
     try board.expectStatus("POST", "/v1/claim", &json, "{}", 201);
 }

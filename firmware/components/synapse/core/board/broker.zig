@@ -19,8 +19,8 @@ pub const Broker = struct {
     /// Above all topics of the board.
     topic: Bounded(limits.mqtt_topic_bytes_max) = .{},
     connected: bool = false,
-    /// Which broker this is, of those that the owner has chosen one after the other: commands of an earlier one count
-    /// no more.
+    /// Which broker this is, of those that the owner has chosen one after the other:
+    /// commands of an earlier one count no more.
     number: u32 = 0,
     failure: Failure = .{},
     counters: Counters = .{},

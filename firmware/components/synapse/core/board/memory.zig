@@ -1,5 +1,5 @@
-//! A block of memory handed out once, front to back. There is no free: what a model used is given back by rewinding to
-//! a mark.
+//! A block of memory handed out once, front to back. There is no free:
+//! what a model used is given back by rewinding to a mark.
 const std = @import("std");
 
 pub const alignment = 64;

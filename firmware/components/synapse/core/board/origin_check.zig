@@ -8,8 +8,8 @@ const ports = @import("../port.zig");
 const problems = @import("../wire/problem.zig");
 const Problem = problems.Problem;
 
-/// Whether the request names the board by an address or a name that only a local network gives out, or one that the
-/// owner lists.
+/// Whether the request names the board by an address or a name that only a local network gives out,
+/// or one that the owner lists.
 pub fn isOwnHost(access: *const Access, headers: []const ports.Header, target: http.Target) bool {
     const host = target.authority orelse http.header(headers, "host") orelse return true;
     if (http.isLocalHost(host)) return true;

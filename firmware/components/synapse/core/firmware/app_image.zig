@@ -1,6 +1,6 @@
 //! An application image as ESP-IDF lays it out (esp_app_format.h, esp_app_desc.h, esp_image_format.c): a header,
-//! segments of which the first begins with the application's description, a checksum, and the SHA-256 of everything
-//! before it.
+//! segments of which the first begins with the application's description, a checksum,
+//! and the SHA-256 of everything before it.
 const std = @import("std");
 const Sha256 = std.crypto.hash.sha2.Sha256;
 
@@ -77,8 +77,8 @@ fn printable(text: *const [32]u8) [32]u8 {
     return result;
 }
 
-/// Checks an image as it passes by, in pieces of any size. What follows the digest, as a signature does, is not its
-/// concern.
+/// Checks an image as it passes by, in pieces of any size. What follows the digest, as a signature does,
+/// is not its concern.
 pub const Checker = struct {
     phase: enum { header, segment_head, segment, padding, digest, rest } = .header,
     at: u64 = 0,

@@ -1,13 +1,13 @@
 //! Flash as the core sees it: a few areas (partitions), each a row of sectors that are erased whole and then written
-//! once. The port finds the partitions; an area's bounds are checked here, so nothing above can touch a byte outside
-//! it.
+//! once. The port finds the partitions; an area's bounds are checked here,
+//! so nothing above can touch a byte outside it.
 const std = @import("std");
 pub const Result = @import("../port.zig").FlashResult;
 
 /// What an erase clears, on every NOR flash that boards carry.
 pub const sector_bytes = 4096;
-/// Writes start at a multiple of this, and no unit is written twice between erases: flash encryption programs whole
-/// blocks, once.
+/// Writes start at a multiple of this, and no unit is written twice between erases:
+/// flash encryption programs whole blocks, once.
 pub const unit_bytes = 32;
 
 /// What the port gives. `area` is the number of a partition; offsets count from its start. Every call returns when the

@@ -7,8 +7,8 @@
 //! record: 0 magic u32 | 4 kind u32 | 8 generation u64 | 16 place u32 | 20 payload_bytes u32 | 24 zero u32 | 28 CRC-32
 //! u32
 //!         32 payload (settings_pairs.zig), filled with ff to a multiple of 32
-//! seal:   0 magic u32 | 4 zero u32 | 8 generation u64 | 16 place u32 | 20 zero u64 | 28 CRC-32 u32
-//! ```
+//! seal:   0 magic u32 | 4 zero u32 | 8 generation u64 | 16 place u32 | 20
+//! zero u64 | 28 CRC-32 u32 ```
 //!
 //! A seal says that its record was read back after it was written. A record without one may be torn so that it reads
 //! well now and badly at the next boot, so nothing is appended after it: a boot that finds one writes all settings
@@ -55,8 +55,8 @@ pub const Journal = struct {
     record: [flash.sector_bytes]u8 = undefined,
 
     /// In place, since a journal is large. Reads whatever the flash holds; the area has at least two sectors. Without a
-    /// whole record the settings are empty. When the flash fails the settings that can be read are there, and changes
-    /// will fail.
+    /// whole record the settings are empty. When the flash fails the settings that can be read are there,
+    /// and changes will fail.
     pub fn open(journal: *Journal, area: flash.Area) void {
         std.debug.assert(area.sectors() >= 2);
         journal.* = .{ .area = area };

@@ -69,8 +69,8 @@ pub const Bench = struct {
         try slots.confirm();
     }
 
-    /// Which of `files` the board runs. A slot that is not active may hold one of them, too, but nothing else that is
-    /// called VALID.
+    /// Which of `files` the board runs. A slot that is not active may hold one of them, too,
+    /// but nothing else that is called VALID.
     fn running(_: *Bench, slots: *const Slots, files: []const []const u8) !usize {
         const active = slots.current() orelse return error.NoModel;
         const found = try holds(slots, active, files) orelse return error.NoModel;
@@ -96,8 +96,8 @@ fn describe(what: []const u8, seed: u64, at: u64, cut: Cut) void {
     std.debug.print("{s}: seed 0x{x}, operation {d}, {t}\n", .{ what, seed, at, cut });
 }
 
-/// After a cut: exactly one valid model, the same at the next boot, and another update succeeds. Answers which model it
-/// was.
+/// After a cut: exactly one valid model, the same at the next boot, and another update succeeds.
+/// Answers which model it was.
 fn recovers(bench: *Bench, old: []const u8, new: []const u8, next: []const u8) !usize {
     var slots = bench.boot();
     try std.testing.expect(!slots.safe_mode and !slots.degraded);

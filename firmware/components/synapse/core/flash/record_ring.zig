@@ -3,8 +3,8 @@
 //! never outrank one written after it.
 //!
 //! ```
-//! record: 0 magic u32 | 4 zero u32 | 8 sequence u64 | 16 payload | last 4: CRC-32 of what stands before it
-//! ```
+//! record: 0 magic u32 | 4 zero u32 | 8 sequence u64 | 16 payload | last 4:
+//! CRC-32 of what stands before it ```
 const std = @import("std");
 const flash = @import("flash.zig");
 

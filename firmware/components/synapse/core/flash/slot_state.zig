@@ -82,8 +82,8 @@ pub const SlotsState = struct {
         return payload;
     }
 
-    /// Null when the payload is not one of this layout. What it says may still contradict itself: `settle` sees to
-    /// that.
+    /// Null when the payload is not one of this layout. What it says may still contradict itself:
+    /// `settle` sees to that.
     pub fn decode(payload: *const Ring.Payload) ?SlotsState {
         if (payload[0] != layout_version) return null;
         var state: SlotsState = .{ .boots = payload[3] };

@@ -43,8 +43,8 @@ pub const UpdateKeys = struct {
         return !self.required();
     }
 
-    /// Whether one of the keys signed the pack of this digest. Takes as long as the port's check of one signature; on
-    /// the worker.
+    /// Whether one of the keys signed the pack of this digest. Takes as long as the port's check of one signature;
+    /// on the worker.
     pub fn check(self: *const UpdateKeys, sha256: *const [32]u8, block: *const [pack_signature.bytes]u8) Error!void {
         const given = PackSignature.parse(block) orelse return error.SignatureMalformed;
         for (self.keys, self.known()) |*key, *id| if (std.mem.eql(u8, id, &given.key)) {

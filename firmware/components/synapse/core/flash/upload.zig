@@ -215,8 +215,8 @@ pub const Upload = struct {
         const touched = upload.phase == .body or upload.phase == .checking;
         upload.phase = .idle;
         if (!touched) return;
-        // A flash that does not take this either leaves WRITING in the record, which the next boot reads as
-        // interrupted.
+        // A flash that does not take this either leaves WRITING in the record,
+        // which the next boot reads as interrupted.
         upload.slots.giveUp(upload.slot, reason) catch {};
     }
 

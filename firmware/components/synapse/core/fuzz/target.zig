@@ -2,8 +2,8 @@
 //! read any bytes as a body, `http` sends them as the body of a request of any kind, `mqtt` as a message from the broker.
 //!
 //! Beyond not crashing, these must hold: what the JSON reader takes whole is JSON; every request is answered once, in
-//! the form that it says; whatever came, every place is free again when the clients are gone, and the board still
-//! works.
+//! the form that it says; whatever came, every place is free again when the clients are gone,
+//! and the board still works.
 const std = @import("std");
 const core = @import("core");
 const hosts = core.hosts;

@@ -175,8 +175,8 @@ pub const Model = struct {
         return true;
     }
 
-    /// latents: (rows, latent_elements), actions: (rows, action_elements), next: (latent_elements). On the worker; as
-    /// runEncode.
+    /// latents: (rows, latent_elements), actions: (rows, action_elements), next: (latent_elements). On the worker;
+    /// as runEncode.
     pub fn runPredict(
         model: *const Model,
         turn: *Turn,
@@ -233,8 +233,8 @@ pub const Model = struct {
         }
     }
 
-    // The runtime promises that an opened model's runs fail only on wrong arguments, and these arguments come from the
-    // model itself.
+    // The runtime promises that an opened model's runs fail only on wrong arguments,
+    // and these arguments come from the model itself.
     fn input(model: *const Model, entry: u32, index: u32) []u8 {
         var data: ?[*]u8 = null;
         var bytes: usize = 0;

@@ -1,5 +1,5 @@
-//! The runtime's C API (kernels/include/synapse.h), as the core calls it. The core knows the runtime only through these
-//! functions.
+//! The runtime's C API (kernels/include/synapse.h), as the core calls it.
+//! The core knows the runtime only through these functions.
 pub const Handle = opaque {};
 pub const SessionHandle = opaque {};
 

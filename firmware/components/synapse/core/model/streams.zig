@@ -37,15 +37,15 @@ pub const Statistics = struct {
 
 pub const Stream = struct {
     name: Name = .{},
-    /// Begun by somebody who uses what the owner opened to everybody. Such streams and the owner's know nothing of each
-    /// other.
+    /// Begun by somebody who uses what the owner opened to everybody.
+    /// Such streams and the owner's know nothing of each other.
     open: bool = false,
     /// When it was last used, counted in observations of all streams; 0: free.
     used: u64 = 0,
     /// Frames since it began.
     frames: u64 = 0,
-    /// Rows of history, oldest first. Action i is the one taken at latent i; the last latent's comes with the next
-    /// frame.
+    /// Rows of history, oldest first. Action i is the one taken at latent i;
+    /// the last latent's comes with the next frame.
     rows: usize = 0,
     latents: []f32 = &.{},
     actions: []f32 = &.{},
@@ -55,8 +55,8 @@ pub const Stream = struct {
         stream.* = .{ .name = name, .open = open, .latents = stream.latents, .actions = stream.actions };
     }
 
-    /// Of the action taken at the last latent. What lies there counts for nothing before the next frame has been taken
-    /// in.
+    /// Of the action taken at the last latent. What lies there counts for nothing before the next
+    /// frame has been taken in.
     pub fn lastAction(stream: *const Stream, predictor: *const Predict) []f32 {
         return stream.actions[(stream.rows - 1) * predictor.action_elements ..][0..predictor.action_elements];
     }

@@ -1,6 +1,6 @@
 //! One turn of the worker: how long it may go on before the event side looks at things again. A run of the model is
-//! left between two ops when the turn is over or nobody wants the answer any more, and is gone on with in the next
-//! turn.
+//! left between two ops when the turn is over or nobody wants the answer any more,
+//! and is gone on with in the next turn.
 const std = @import("std");
 const limits = @import("../limits.zig");
 const ports = @import("../port.zig");

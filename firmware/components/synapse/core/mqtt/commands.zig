@@ -73,8 +73,8 @@ pub const Asked = struct {
     }
 };
 
-/// The type of a payload that does not say it: JSON and pictures begin in ways in which no CBOR map does. Null: there
-/// is nothing.
+/// The type of a payload that does not say it: JSON and pictures begin in ways in which no CBOR map does. Null:
+/// there is nothing.
 pub fn typeOf(payload: []const u8) ?BodyType {
     if (payload.len == 0) return null;
     for ([_]BodyType{ .jpeg, .png }) |picture| if (std.mem.startsWith(u8, payload, picture.magic())) return picture;

@@ -1,5 +1,5 @@
-//! Commands that came already. A broker that did not see an acknowledgement sends a message of QoS 1 again; the board
-//! runs it once.
+//! Commands that came already. A broker that did not see an acknowledgement sends a message of QoS 1 again;
+//! the board runs it once.
 const std = @import("std");
 const limits = @import("../limits.zig");
 const MqttMessage = @import("../port.zig").MqttMessage;

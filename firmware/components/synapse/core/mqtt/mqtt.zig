@@ -40,8 +40,8 @@ pub const Mqtt = struct {
     /// Groups subscribed to, as lines.
     groups: Bounded(groups_bytes_max) = .{},
     telemetry_due_us: u64 = 0,
-    /// Whether Home Assistant's own status is subscribed to, and when the board answers its last one; 0 when it need
-    /// not.
+    /// Whether Home Assistant's own status is subscribed to, and when the board answers its last one;
+    /// 0 when it need not.
     hears_birth: bool = false,
     birth_answer_due_us: u64 = 0,
 
@@ -134,8 +134,8 @@ pub const Mqtt = struct {
         }
     }
 
-    /// Home Assistant has started: it has forgotten what is not retained. All boards hear it at once, and none answers
-    /// at once.
+    /// Home Assistant has started: it has forgotten what is not retained. All boards hear it at once,
+    /// and none answers at once.
     fn hearBirth(mqtt: *Mqtt, device: *const Device, message: *const ports.MqttMessage) void {
         // No other payload of so many bytes begins like it, should it come in pieces.
         const payload = if (message.payload) |start| start[0..message.payload_bytes] else "";

@@ -88,8 +88,8 @@ fn refuseLoad(device: *Device, result: ports.Result, text: []const u8) ports.Res
     return result;
 }
 
-/// The model of a slot that is ready; load_error says why it cannot be opened. On the worker too, while the device has
-/// no model.
+/// The model of a slot that is ready; load_error says why it cannot be opened. On the worker too,
+/// while the device has no model.
 pub fn openSlot(device: *Device, slot: SlotIndex) error{Refused}!Opened {
     const storage = device.storage.?;
     const file = storage.file(slot) orelse {
@@ -148,10 +148,9 @@ pub fn publish(device: *Device, opened: *const Opened) void {
     device.memory.fast.used = opened.fast_used;
     device.memory.slow.used = opened.slow_used;
     const input_bytes = memory.round(Exchange.inputBytes(&opened.model));
-    for (device.inferences()) |*exchange| exchange.divide(
-        device.memory.slow.take(input_bytes) catch unreachable,
-        &opened.model,
-    );
+    for (device.inferences()) |*exchange| {
+        exchange.divide(device.memory.slow.take(input_bytes) catch unreachable, &opened.model);
+    }
     device.active.streams = if (opened.model.predict) |*predictor| Streams.init(
         &device.memory.slow,
         predictor,

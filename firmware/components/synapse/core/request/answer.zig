@@ -74,8 +74,8 @@ pub const Answer = struct {
         );
     }
 
-    /// The head of an answer in server-sent events (HTML Living Standard, section 9.2). Its data are single lines of
-    /// JSON.
+    /// The head of an answer in server-sent events (HTML Living Standard, section 9.2).
+    /// Its data are single lines of JSON.
     pub fn eventsHead(self: *Answer) void {
         self.head(200, event_media_type, &.{.{ "cache-control", "no-store" }});
         self.events = .begun;

@@ -146,8 +146,8 @@ pub const Device = struct {
         device.log(.info, "device core " ++ version ++ " started");
     }
 
-    /// An unclaimed board that somebody has just plugged in can be claimed. The code goes to the serial console and
-    /// nowhere else.
+    /// An unclaimed board that somebody has just plugged in can be claimed.
+    /// The code goes to the serial console and nowhere else.
     fn greetOwner(device: *Device) void {
         if (std.mem.eql(u8, device.resetReason(), "power-on")) device.openClaim(limits.claim_window_us);
         var buffer: [64]u8 = undefined;
@@ -239,8 +239,8 @@ pub const Device = struct {
         return @min(limits.rollout_steps_max, rows -| 1);
     }
 
-    /// Most thousand million multiply-accumulates of a model, by the owner's setting or the board's configuration; 0:
-    /// any number.
+    /// Most thousand million multiply-accumulates of a model, by the owner's setting or the board's configuration;
+    /// 0: any number.
     pub fn gmacMax(device: *const Device) u64 {
         if (device.number("model_gmac_max")) |set| return set;
         return if (device.config.model_gmac_max == 0) limits.model_gmac_max_default else device.config.model_gmac_max;

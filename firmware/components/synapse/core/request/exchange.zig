@@ -105,8 +105,8 @@ pub fn Of(comptime Device: type) type {
         ignores_body: bool = false,
         /// Set by a step that wants the event side to look at it before the next one.
         turn_over: bool = false,
-        /// Set by a step that found, with the device's state at its turn, that the request cannot be served; `problem`
-        /// says why.
+        /// Set by a step that found, with the device's state at its turn, that the request cannot be served;
+        /// `problem` says why.
         refused: bool = false,
 
         /// What the route keeps of the request, as it is when nothing is known yet.

@@ -27,8 +27,8 @@ const schedule = @import("schedule.zig");
 /// Who asks.
 const From = struct { request: u32, channel: Channel, right: Right, client: Client };
 
-/// A request begins, whichever way it came. `client` is the address that it came from, as text; empty when nobody knows
-/// it.
+/// A request begins, whichever way it came. `client` is the address that it came from, as text;
+/// empty when nobody knows it.
 pub fn begin(
     device: *Device,
     request: u32,
@@ -280,10 +280,9 @@ fn bodyType(
             .{},
             .{ .field = "content-type" },
         );
-        for (accepts, 0..) |candidate, i| problem.expected.print(
-            "{s}{s}",
-            .{ if (i == 0) "" else ", ", candidate.mediaType() },
-        );
+        for (accepts, 0..) |candidate, i| {
+            problem.expected.print("{s}{s}", .{ if (i == 0) "" else ", ", candidate.mediaType() });
+        }
         return failed;
     };
 }
@@ -390,8 +389,8 @@ fn boundCost(device: *const Device, exchange: *Exchange) problems.Error!void {
     );
 }
 
-/// Inference whose body is still arriving ends here, and all that strangers asked for; what else is further comes to
-/// its end.
+/// Inference whose body is still arriving ends here, and all that strangers asked for;
+/// what else is further comes to its end.
 fn stopInference(device: *Device, exclusive: *Exchange) void {
     device.requests.exclusive = exclusive;
     for (device.requests.places) |*exchange| {

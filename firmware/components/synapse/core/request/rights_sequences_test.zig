@@ -265,8 +265,8 @@ const Walk = struct {
             switch (asked.act) {
                 .claim, .rotate => {
                     const token = tokenOf(reply.body.items);
-                    // A new token that is the old one again changes nobody's right. Boards draw 32 bytes; here one is
-                    // drawn.
+                    // A new token that is the old one again changes nobody's right. Boards draw 32 bytes;
+                    // here one is drawn.
                     const same = walk.world.claimed and walk.isCurrent(token);
                     if (!walk.world.claimed) walk.world.owner += 1;
                     walk.world.claimed = true;

@@ -65,9 +65,11 @@ pub fn forTask(device: *Device, right: Right, client: *const Client, problem: *P
     const places = device.tasks();
     if (right.basis == .unclaimed) {
         var own: usize = 0;
-        for (places) |*exchange| own += @intFromBool(
-            exchange.state != .free and exchange.right.basis == .unclaimed and clients.same(&exchange.client, client),
-        );
+        for (places) |*exchange| {
+            own += @intFromBool(
+                exchange.state != .free and exchange.right.basis == .unclaimed and clients.same(&exchange.client, client),
+            );
+        }
         // Whoever sends a claim at once is served at once; who holds one back makes room for the next.
         if (own >= limits.claims_per_client_max) if (giveWay(
             device,

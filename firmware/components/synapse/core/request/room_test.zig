@@ -207,10 +207,9 @@ test "the owner sees what is in progress, and ends it" {
         .{ "stranger", "10.0.0.3", "receiving" },
         .{ "owner", "10.0.0.1", "receiving" },
     }) |request, expected| {
-        for ([_][]const u8{ "by", "client", "state" }, expected) |name, value| try std.testing.expectEqualStrings(
-            value,
-            request.object.get(name).?.string,
-        );
+        for ([_][]const u8{ "by", "client", "state" }, expected) |name, value| {
+            try std.testing.expectEqualStrings(value, request.object.get(name).?.string);
+        }
     }
     var target: [64]u8 = undefined;
     const one = try std.fmt.bufPrint(&target, "/v1/requests/{d}", .{shown[0].object.get("id").?.integer});

@@ -53,8 +53,8 @@ pub fn Of(comptime Device: type, comptime Exchange: type) type {
             step: *const fn (device: *Device, exchange: *Exchange) bool,
             /// Result rows that the answer will show, to be checked for numbers that JSON cannot hold.
             results: *const fn (model: *const Model, exchange: *Exchange) []const f32,
-            /// Puts into effect what the answer tells, once it is sure that there is one: on the event side, before
-            /// `answer`.
+            /// Puts into effect what the answer tells, once it is sure that there is one: on the event side,
+            /// before `answer`.
             settle: ?*const fn (device: *Device, exchange: *Exchange) void = null,
             answer: *const fn (device: *const Device, exchange: *Exchange, answer: *Answer) void,
             /// Predictions that the parsed request asks for, where that is its client's choice.

@@ -65,8 +65,8 @@ fn waits(device: *const Device, running: *const Exchange) bool {
     } else false;
 }
 
-/// On the worker. Touches the running exchange and the model only, both of which the event side leaves alone until
-/// workDone.
+/// On the worker. Touches the running exchange and the model only,
+/// both of which the event side leaves alone until workDone.
 pub fn work(device: *Device) void {
     const exchange = device.requests.running orelse return;
     const start = device.now();

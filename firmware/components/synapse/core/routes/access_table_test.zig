@@ -1,5 +1,5 @@
-//! Who may use which route: every route has a row, and every row is tried with every kind of client on every kind of
-//! board.
+//! Who may use which route: every route has a row, and every row is tried with every kind of
+//! client on every kind of board.
 const std = @import("std");
 const hosts = @import("../test_host.zig");
 const Route = @import("../request/device.zig").Route;

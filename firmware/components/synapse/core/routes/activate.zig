@@ -1,6 +1,6 @@
 //! POST /v1/models/{slot}/activate: opens the slot's model, runs its golden vectors, and makes it the one that the
-//! board runs. If anything is wrong the board returns to the model it had; if the board resets meanwhile, its next boot
-//! does.
+//! board runs. If anything is wrong the board returns to the model it had; if the board resets meanwhile,
+//! its next boot does.
 const std = @import("std");
 const Answer = @import("../request/answer.zig").Answer;
 const Device = @import("../request/device.zig").Device;
@@ -54,8 +54,8 @@ fn begin(device: *Device, exchange: *Exchange, request: Request) ProblemError!vo
     exchange.begin(State).slot = try models.find(device, request.wildcard, &exchange.problem);
     const storage = device.storage orelse return models.withoutFlash(&exchange.problem);
     storage.slots.activatable(exchange.own(State).slot) catch |err| return refuse(exchange, storage, err);
-    // It came before the board had these keys. What the board would run but for safe mode is no other model than it
-    // ran.
+    // It came before the board had these keys. What the board would run but for safe mode is no
+    // other model than it ran.
     if (storage.update_keys.required() and !storage.slots.signed(
         exchange.own(State).slot,
     ) and storage.slots.state.active != exchange.own(State).slot) {
@@ -153,8 +153,8 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
         return exchange.problem.failWith(rights.lost(device, exchange.channel));
     }
     if (activation.reason == .none and activation.too_long == null) {
-        // Whatever the flash does, the model is open and tested; without the record the next boot returns to the old
-        // one.
+        // Whatever the flash does, the model is open and tested;
+        // without the record the next boot returns to the old one.
         storage.slots.confirm() catch |err| {
             run(device, exchange, exchange.own(State).slot);
             device.tell(.status);

@@ -27,8 +27,8 @@ pub const Frame = struct {
     }
 
     /// Once the body has been read: exactly one of latent and picture was given, and a picture can be used. `path` is
-    /// where the frame lies in the body, with a dot at its end, or empty. The picture becomes picture `index` of the
-    /// exchange.
+    /// where the frame lies in the body, with a dot at its end, or empty.
+    /// The picture becomes picture `index` of the exchange.
     pub fn finish(
         frame: *const Frame,
         device: *const Device,

@@ -266,8 +266,8 @@ fn view(data: ?[*]const u8, bytes: u32) []const u8 {
     return (data orelse return "")[0..bytes];
 }
 
-/// The pack's meta map in the answer's own format. It was checked when the model was opened; anything else ends it
-/// early.
+/// The pack's meta map in the answer's own format. It was checked when the model was opened;
+/// anything else ends it early.
 fn transcode(answer: *Answer, meta: []const u8) void {
     if (meta.len == 0) return answer.nothing();
     var cbor: CborTokens = .init(@constCast(meta));

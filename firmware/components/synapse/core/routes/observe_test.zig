@@ -65,15 +65,19 @@ test "surprise is the distance to what predict says, over the last frames and ac
         defer body.deinit();
         var text: [256]u8 = undefined;
         try body.writer.writeAll("{\"history\":[");
-        for (first..step) |i| try body.writer.print(
-            "{s}{s}",
-            .{ if (i == first) "" else ",", frameText(&text, i, hosts.latent_elements) },
-        );
+        for (first..step) |i| {
+            try body.writer.print(
+                "{s}{s}",
+                .{ if (i == first) "" else ",", frameText(&text, i, hosts.latent_elements) },
+            );
+        }
         try body.writer.writeAll("],\"actions\":[");
-        for (first..step) |i| try body.writer.print(
-            "{s}{s}",
-            .{ if (i == first) "" else ",", frameText(&text, i + 1, hosts.action_elements) },
-        );
+        for (first..step) |i| {
+            try body.writer.print(
+                "{s}{s}",
+                .{ if (i == first) "" else ",", frameText(&text, i + 1, hosts.action_elements) },
+            );
+        }
         try body.writer.writeAll("]}");
         const predicted = try std.json.parseFromSlice(
             std.json.Value,

@@ -1,5 +1,5 @@
-//! What follows a change of who may do what: whoever has no right any more ends, requests as well as what the board
-//! fetches.
+//! What follows a change of who may do what: whoever has no right any more ends,
+//! requests as well as what the board fetches.
 const Device = @import("../request/device.zig").Device;
 const Exchange = @import("../request/device.zig").Exchange;
 const schedule = @import("../request/schedule.zig");

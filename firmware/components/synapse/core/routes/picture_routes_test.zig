@@ -1,5 +1,5 @@
-//! Pictures as clients send them: as a whole body, in a form, in an object; and what is refused before anybody decodes
-//! it.
+//! Pictures as clients send them: as a whole body, in a form, in an object;
+//! and what is refused before anybody decodes it.
 const std = @import("std");
 const limits = @import("../limits.zig");
 const hosts = @import("../test_host.zig");

@@ -1,5 +1,5 @@
-//! How many pixels a JPEG or PNG says that it has, read from its head: what is too large is refused before anything is
-//! decoded.
+//! How many pixels a JPEG or PNG says that it has, read from its head:
+//! what is too large is refused before anything is decoded.
 const std = @import("std");
 const BodyType = @import("../wire/body_type.zig").BodyType;
 const limits = @import("../limits.zig");
@@ -63,8 +63,8 @@ test "sizes of JPEG and PNG" {
     const png = "\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x0f\x42\x40\x08\x02";
     try expectEqual(Size{ .width = 1, .height = 1_000_000 }, of(png, .png).?);
     try std.testing.expect(!of(png, .png).?.fits());
-    // A thumbnail's frame within a segment, bytes that belong to nothing, repeated 0xff, a restart marker: none of them
-    // is the frame.
+    // A thumbnail's frame within a segment, bytes that belong to nothing, repeated 0xff, a restart marker:
+    // none of them is the frame.
     const frame = "\xff\xc2\x00\x11\x08\x01\x02\x03\x04\x03";
     const jpeg = "\xff\xd8\xff\xe1\x00\x0c" ++ "\xff\xd8\xff\xc0\x00\x11\x08\x00\x01\x00" ++ "junk\x00" ++ "\xff\xff\xff\xd0" ++ "\xff\xc4\x00\x04ab" ++ frame;
     try expectEqual(Size{ .width = 0x304, .height = 0x102 }, of(jpeg, .jpeg).?);

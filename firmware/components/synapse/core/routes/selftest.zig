@@ -1,5 +1,5 @@
-//! POST /v1/selftest: runs the model's own test vectors on the worker, and says which of them gave the outputs that the
-//! pack promises.
+//! POST /v1/selftest: runs the model's own test vectors on the worker, and says which of them gave the
+//! outputs that the pack promises.
 const Answer = @import("../request/answer.zig").Answer;
 const Device = @import("../request/device.zig").Device;
 const Exchange = @import("../request/device.zig").Exchange;

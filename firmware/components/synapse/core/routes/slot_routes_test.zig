@@ -208,8 +208,8 @@ test "a model whose latents are larger than the board's memory for a request is 
     try board.start();
     defer board.stop();
     try expectEqual(@as(u32, 201), board.put("model_b", file).status);
-    // As of a model with longer latents: the test model's rows are short, and the least that a board may have is 64
-    // KiB.
+    // As of a model with longer latents: the test model's rows are short,
+    // and the least that a board may have is 64 KiB.
     board.host.device.config.body_bytes_max = 2 * 4 * hosts.latent_elements - 1;
     const refused = board.activate("model_b");
     try expectProblem(refused, 422, "MODEL_REFUSED");

@@ -50,8 +50,8 @@ fn report(device: *Device, status: u16, answer: *Answer) void {
 }
 
 fn cancel(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
-    // What has arrived whole goes on to its end: it is being checked, and a firmware that was checked is what starts
-    // next.
+    // What has arrived whole goes on to its end: it is being checked,
+    // and a firmware that was checked is what starts next.
     if (device.update.state != .QUEUED and device.update.state != .DOWNLOADING) {
         return exchange.problem.fail(
             409,

@@ -301,9 +301,8 @@ fn unknownKey(problem: *Problem, storage: *const Storage) ProblemError {
         .{storage.upload.signature[16..32]},
         .{ .field = "body" },
     );
-    for (storage.update_keys.known(), 0..) |*id, i| problem.expected.print(
-        "{s}{x}",
-        .{ if (i == 0) "a signature by key " else " or ", id },
-    );
+    for (storage.update_keys.known(), 0..) |*id, i| {
+        problem.expected.print("{s}{x}", .{ if (i == 0) "a signature by key " else " or ", id });
+    }
     return failed;
 }

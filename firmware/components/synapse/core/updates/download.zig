@@ -1,5 +1,5 @@
-//! Why a download ended or never began, and what a server's answer means: a stable code, words, and whether another try
-//! may do.
+//! Why a download ended or never began, and what a server's answer means: a stable code, words,
+//! and whether another try may do.
 const std = @import("std");
 const Code = @import("../wire/code.zig").Code;
 

@@ -1,6 +1,6 @@
 //! Updates that the board fetches itself: told where a file lies, how long it is and what its SHA-256 is, the board
-//! downloads it, in as many tries as it takes, and feeds it to the very routes that take uploads. The port makes the
-//! connections.
+//! downloads it, in as many tries as it takes, and feeds it to the very routes that take uploads.
+//! The port makes the connections.
 const std = @import("std");
 const Answer = @import("../request/answer.zig").Answer;
 const Bounded = @import("../wire/problem.zig").Bounded;
@@ -65,8 +65,8 @@ pub fn cancel(device: *Device) void {
     fail(device, .CANCELLED, "the update was cancelled", .{});
 }
 
-/// Ends the update if whoever asked for it may not any more. The requests that it makes of the board end as all others
-/// do.
+/// Ends the update if whoever asked for it may not any more. The requests that it makes of the
+/// board end as all others do.
 pub fn enforce(device: *Device) void {
     const self = device.update;
     const storage = device.storage orelse return;
@@ -498,8 +498,8 @@ fn endedEarly(device: *Device, result: download.Result) void {
     const self = device.update;
     const end = self.received - self.skip;
     if (result == .whole and self.state == .DOWNLOADING) {
-        // Without a length, a connection that broke may look like the end of the file; at the same byte again, it was
-        // the end.
+        // Without a length, a connection that broke may look like the end of the file; at the same byte again,
+        // it was the end.
         if (self.ended_at == end) return giveUp(
             device,
             .LENGTH_DIFFERS,

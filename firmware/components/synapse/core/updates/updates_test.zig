@@ -1,5 +1,5 @@
-//! Updates that the board fetches from servers that do not do what they should: how often it asks, what it erases, and
-//! what it says.
+//! Updates that the board fetches from servers that do not do what they should: how often it asks, what it erases,
+//! and what it says.
 const std = @import("std");
 const abi = @import("../abi.zig");
 const download = @import("download.zig");

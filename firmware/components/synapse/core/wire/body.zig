@@ -81,8 +81,8 @@ pub const Body = struct {
         );
     }
 
-    /// The next key as an index of `fields`, or null at the map's end. `seen` has a bit for each field. Sets the path
-    /// to base + key.
+    /// The next key as an index of `fields`, or null at the map's end. `seen` has a bit for each field.
+    /// Sets the path to base + key.
     pub fn field(self: *Body, base_len: usize, fields: []const []const u8, seen: *u32) ProblemError!?usize {
         self.path.len = base_len;
         const key = switch (try self.next()) {
@@ -259,8 +259,8 @@ pub const Body = struct {
         }
     }
 
-    /// Rows of `width` numbers, as many as there are, at least one: an array of rows, or all of them as base64 text or
-    /// bytes.
+    /// Rows of `width` numbers, as many as there are, at least one: an array of rows,
+    /// or all of them as base64 text or bytes.
     pub fn rows(self: *Body, values: []f32, width: usize) ProblemError!usize {
         const rows_max = values.len / width;
         switch (try self.next()) {
@@ -317,8 +317,8 @@ pub const Body = struct {
     }
 };
 
-/// Decodes over the text itself. In pieces through a small buffer, so that no decoder has to work with overlapping
-/// slices.
+/// Decodes over the text itself. In pieces through a small buffer,
+/// so that no decoder has to work with overlapping slices.
 fn decodeBase64(text: []u8) ?[]u8 {
     const unpadded = std.mem.trimEnd(u8, text, "=");
     const padding = text.len - unpadded.len;

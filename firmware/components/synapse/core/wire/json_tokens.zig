@@ -69,8 +69,8 @@ pub const JsonTokens = struct {
         }
     }
 
-    /// A string that starts with an escape: every escape is longer than what it stands for, so its own bytes have room
-    /// for it.
+    /// A string that starts with an escape: every escape is longer than what it stands for,
+    /// so its own bytes have room for it.
     fn gatherEscaped(self: *JsonTokens, bytes: []const u8) tokens.Error![]u8 {
         const first = self.body[self.scanner.cursor - bytes.len ..][0..bytes.len];
         @memcpy(first, bytes);
@@ -223,10 +223,9 @@ test "a whole number keeps its digits however it is written, and a zero its sign
     }) |nearest| try std.testing.expectEqual(nearest, (try json.next()).decimal);
     tokensOf("[-0,-0.0,0]", &buffer, &json);
     _ = try json.next();
-    for ([_]bool{ true, true, false }) |negative| try std.testing.expectEqual(
-        negative,
-        std.math.signbit((try json.next()).number),
-    );
+    for ([_]bool{ true, true, false }) |negative| {
+        try std.testing.expectEqual(negative, std.math.signbit((try json.next()).number));
+    }
 }
 
 test "depth, number length and truncation are errors" {

@@ -13,8 +13,8 @@ pub const Token = union(enum) {
     bytes: []u8,
     /// As sent. JSON: whole and below 2^53 in magnitude.
     number: f64,
-    /// JSON: any other number, already rounded to the nearest f32, once; so it may look whole. Infinite when beyond the
-    /// range.
+    /// JSON: any other number, already rounded to the nearest f32, once; so it may look whole.
+    /// Infinite when beyond the range.
     decimal: f32,
     boolean: bool,
     null,

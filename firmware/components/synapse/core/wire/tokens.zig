@@ -1,5 +1,5 @@
-//! A body as a stream of tokens, whatever it was written in. Routes read this and never know whether the client sent
-//! JSON or CBOR.
+//! A body as a stream of tokens, whatever it was written in. Routes read this and never know whether the
+//! client sent JSON or CBOR.
 const JsonTokens = @import("json_tokens.zig").JsonTokens;
 const CborTokens = @import("cbor_tokens.zig").CborTokens;
 const token = @import("token.zig");

@@ -1,6 +1,6 @@
 //! POST /encode, for clients of the published LeWM port: a picture as little-endian f32, rows from the top, RGB,
-//! normalised with the statistics of ImageNet, whatever the content type says. It becomes the bytes that it was made
-//! of.
+//! normalised with the statistics of ImageNet, whatever the content type says.
+//! It becomes the bytes that it was made of.
 const std = @import("std");
 const Answer = @import("../../request/answer.zig").Answer;
 const media_types = @import("../../request/answer.zig").media_types;

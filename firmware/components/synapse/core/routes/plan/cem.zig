@@ -71,10 +71,9 @@ pub const Cem = struct {
         cem.sample += 1;
         if (cem.sample == cem.budget.samples) cem.move();
         if (cem.sample == 0) return @memcpy(cem.candidate, cem.mean);
-        for (cem.candidate, cem.mean, cem.deviation, 0..) |*value, mean, deviation, i| value.* = cem.space.clip(
-            i,
-            cem.random.normal() * deviation + mean,
-        );
+        for (cem.candidate, cem.mean, cem.deviation, 0..) |*value, mean, deviation, i| {
+            value.* = cem.space.clip(i, cem.random.normal() * deviation + mean);
+        }
     }
 
     /// Keeps the candidate when it is one of the cheapest so far. Of equal costs the earlier counts as cheaper.

@@ -57,8 +57,8 @@ pub fn quantile(q: f32) f32 {
     return if (q < 0) -magnitude else magnitude;
 }
 
-/// Natural logarithm of a positive, normal number: ln(2^e m) = e ln 2 + 2 artanh((m - 1) / (m + 1)), m in [sqrt 1/2,
-/// sqrt 2).
+/// Natural logarithm of a positive, normal number: ln(2^e m) = e ln 2 + 2 artanh((m - 1) / (m + 1)),
+/// m in [sqrt 1/2, sqrt 2).
 fn ln(x: f32) f32 {
     const bits: u32 = @bitCast(x);
     var exponent: f32 = @floatFromInt(@as(i32, @intCast(bits >> 23)) - 127);
