@@ -1,7 +1,7 @@
 import { packFloats, toBase64, unpackFloats } from "./base64.js";
 import type { Call, CallOptions } from "./call.js";
 import { errorOf, UnexpectedAnswer } from "./errors.js";
-import type { ServerEvent } from "./events.js";
+import type { EventOf, ServerEvent } from "./events.js";
 import type {
   ActivateAnswer,
   Device,
@@ -12,6 +12,8 @@ import type {
   ModelUpdateRequest,
   ObserveAnswer,
   PlanAnswer,
+  PlanProgress,
+  PlanServerEvent,
   Requests,
   SelfTestAnswer,
   Settings,
@@ -63,7 +65,7 @@ export interface PlanRequest {
   readonly seed?: number;
 }
 export type PlanEvent =
-  | { readonly kind: "progress"; readonly progress: Readonly<Record<string, unknown>> }
+  | { readonly kind: "progress"; readonly progress: Readonly<PlanProgress> }
   | { readonly kind: "result"; readonly result: Planned };
 
 export interface ObserveRequest {
@@ -284,10 +286,10 @@ export abstract class BoardClient {
       body: JSON.stringify(planBody(request)),
       idempotent: true,
     };
-    for await (const { name, data } of this.channel.events(call, options)) {
-      if (name === "progress") yield { kind: "progress", progress: data as Record<string, unknown> };
-      else if (name === "error") throw errorOf((data as { status?: number }).status ?? 500, JSON.stringify(data));
-      else if (name === "result") return yield { kind: "result", result: planned(data as PackedPlan) };
+    for await (const event of this.channel.events(call, options) as AsyncGenerator<EventOf<PlanServerEvent>>) {
+      if (event.name === "progress") yield { kind: "progress", progress: event.data };
+      else if (event.name === "error") throw errorOf(event.data.status ?? 500, JSON.stringify(event.data));
+      else if (event.name === "result") return yield { kind: "result", result: planned(event.data as PackedPlan) };
     }
     throw new UnexpectedAnswer("the events ended without a result");
   }

@@ -23,6 +23,10 @@ const picture = (name: string): Image => ({
   bytes: readFileSync(new URL(`samples/${name}`, ROOT)),
   type: "image/jpeg",
 });
+/** What the API's document says of an event of progress. */
+const { PlanProgress: PROGRESS } = JSON.parse(
+  readFileSync(new URL("firmware/components/synapse/web/openapi.json", ROOT), "utf8"),
+).components.schemas;
 const action = (step: number): number[] => Array.from({ length: 10 }, (_, i) => Math.sin(step + i));
 
 describe("with a board", () => {
@@ -91,6 +95,7 @@ describe("with a board", () => {
     const kinds: string[] = [];
     for await (const event of client.planEvents(request)) {
       kinds.push(event.kind);
+      if (event.kind === "progress") expect(Object.keys(event.progress)).toEqual(PROGRESS.required);
       if (event.kind === "result") expect(event.result.actions).toEqual(plan.actions);
     }
     expect(kinds).toEqual(["progress", "progress", "progress", "result"]);

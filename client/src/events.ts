@@ -5,6 +5,11 @@ export interface ServerEvent {
   readonly data: unknown;
 }
 
+/** What a schema of openapi.json says of a stream's events, as `readEvents` gives them. */
+export type EventOf<Described extends { readonly event: string; readonly data: unknown }> = Described extends unknown
+  ? { readonly name: Described["event"]; readonly data: Described["data"] }
+  : never;
+
 /**
  * Server-sent events (HTML Living Standard, section 9.2) whose data are JSON. Ends the request when its reader stops
  * early.

@@ -170,6 +170,25 @@ export type Warnings = {
   expected: string;
 }[];
 /**
+ * What a plan's text/event-stream consists of: progress any number of times, then result or error.
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "PlanServerEvent".
+ */
+export type PlanServerEvent =
+  | {
+      event: "progress";
+      data: PlanProgress;
+    }
+  | {
+      event: "result";
+      data: PlanAnswer;
+    }
+  | {
+      event: "error";
+      data: Problem;
+    };
+/**
  * This interface was referenced by `Schemas`'s JSON-Schema
  * via the `definition` "ActivateAnswer".
  */
@@ -421,6 +440,27 @@ export interface PlanAnswer {
   seed: number;
   model: Model;
   timing: Timing;
+}
+/**
+ * How far a plan is: after every iteration, and from time to time within one.
+ *
+ * This interface was referenced by `Schemas`'s JSON-Schema
+ * via the `definition` "PlanProgress".
+ */
+export interface PlanProgress {
+  /**
+   * how many have ended
+   */
+  iteration: number;
+  iterations: number;
+  /**
+   * steps of the predictor so far
+   */
+  predictions: number;
+  /**
+   * the best of the last iteration; null as long as there is none
+   */
+  cost: number | null;
 }
 /**
  * This interface was referenced by `Schemas`'s JSON-Schema

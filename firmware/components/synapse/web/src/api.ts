@@ -1,4 +1,4 @@
-import { readEvents } from "synapse-client/events";
+import { type EventOf, readEvents } from "synapse-client/events";
 import type {
   Action,
   ActivateAnswer,
@@ -11,6 +11,7 @@ import type {
   PlanAnswer,
   PlanProgress,
   PlanRequest,
+  PlanServerEvent,
   RolloutAnswer,
   Seeing,
   Settings,
@@ -108,11 +109,11 @@ export class BoardApi {
     });
     if (response.body === null) throw new PageProblem("The board’s answer is empty.");
     try {
-      for await (const { name, data } of readEvents(response.body)) {
+      for await (const event of readEvents(response.body) as AsyncGenerator<EventOf<PlanServerEvent>>) {
         this.#link.heard();
-        if (name === "progress") onProgress(data as PlanProgress);
-        if (name === "result") return data as PlanAnswer;
-        if (name === "error") throw new BoardProblem((data as { status?: number }).status ?? 500, data as object);
+        if (event.name === "progress") onProgress(event.data);
+        if (event.name === "result") return event.data as PlanAnswer;
+        if (event.name === "error") throw new BoardProblem(event.data.status ?? 500, event.data);
       }
     } catch (error) {
       if (error instanceof BoardProblem || isAbort(error)) throw error;

@@ -8,6 +8,7 @@ export type {
   ClaimRequest,
   Device,
   FirmwareAnswer,
+  PlanProgress,
   Region,
   Settings,
   SettingsChange,
@@ -31,6 +32,7 @@ export type Seeing = InNumbers<api.EncodeAnswer>;
 export type RolloutAnswer = InNumbers<api.RolloutAnswer>;
 export type Observation = InNumbers<api.ObserveAnswer>;
 export type PlanAnswer = InNumbers<api.PlanAnswer>;
+export type PlanServerEvent = api.PlanServerEvent;
 
 export type Firmware = api.Device["firmware"];
 export type PlanLimits = api.Device["limits"]["plan"];
@@ -44,12 +46,4 @@ export interface PlanRequest {
   readonly goal: Frame;
   readonly horizon: number;
   readonly budget: Budget;
-}
-
-/** An event of planning, which the document of the API describes in words alone. */
-export interface PlanProgress {
-  readonly iteration: number;
-  readonly iterations: number;
-  readonly predictions: number;
-  readonly cost: number | null;
 }
