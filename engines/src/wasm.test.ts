@@ -1,4 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import { describe, expect, test } from "vitest";
@@ -38,6 +40,30 @@ describe("what a browser loads", () => {
 
   test("bytes that are no module are refused", async () => {
     await expect(createWasmEngine(new Uint8Array(100))).rejects.toMatchObject({ code: "BUILD" });
+  });
+
+  test("a server that answers a page for the module is named, with what it answered", async () => {
+    const server = createServer((request, response) => {
+      if (request.url === "/gone.wasm") return response.writeHead(404).end();
+      return response.writeHead(200, { "content-type": "text/html" }).end("<!doctype html><title>Home</title>");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const site = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      await expect(openWasmEngine("wasm", `${site}/synapse.wasm`)).rejects.toMatchObject({
+        code: "BUILD",
+        message: [
+          `${site}/synapse.wasm answers 34 bytes of text/html, `,
+          'which begin with "<!doctype html><title>Home</title>"; expected the WASM build',
+        ].join(""),
+      });
+      await expect(openWasmEngine("wasm", `${site}/gone.wasm`)).rejects.toMatchObject({
+        code: "BUILD_MISSING",
+        message: `${site}/gone.wasm answers 404; expected the WASM build`,
+      });
+    } finally {
+      server.close();
+    }
   });
 });
 

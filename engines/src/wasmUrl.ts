@@ -21,15 +21,29 @@ export function wasmFile(name: Extract<EngineName, `wasm${string}`>): string {
   return name === "wasm" ? "synapse.wasm" : "synapse-baseline.wasm";
 }
 
-/** Fetches a build. Rejects with an EngineError `BUILD_MISSING` that names the address. */
+/** What every WASM module begins with. */
+const MAGIC = "\0asm";
+/** Of what came instead of a module, in a message. */
+const SHOWN = 40;
+
+/**
+ * Fetches a build. Rejects with an EngineError that names the address: `BUILD_MISSING` where nothing is there, `BUILD`
+ * where something else is, such as the page that many servers answer for what they do not have.
+ */
 export async function fetchWasm(url: string | URL): Promise<Uint8Array> {
   let response: Response;
+  let bytes: Uint8Array;
   try {
     response = await fetch(url);
+    bytes = new Uint8Array(await response.arrayBuffer());
   } catch (cause) {
     throw new EngineError("BUILD_MISSING", `${url} cannot be fetched: ${(cause as Error).message}`);
   }
   if (!response.ok)
     throw new EngineError("BUILD_MISSING", `${url} answers ${response.status}; expected the WASM build`);
-  return new Uint8Array(await response.arrayBuffer());
+  const text = new TextDecoder().decode(bytes.subarray(0, SHOWN));
+  if (text.startsWith(MAGIC)) return bytes;
+  const type = response.headers.get("content-type") ?? "no content type";
+  const began = `${bytes.length} bytes of ${type}, which begin with ${JSON.stringify(text)}`;
+  throw new EngineError("BUILD", `${url} answers ${began}; expected the WASM build`);
 }

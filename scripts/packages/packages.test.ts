@@ -1,6 +1,18 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:http";
+import { isBuiltin } from "node:module";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, dirname, extname, join } from "node:path";
@@ -90,6 +102,52 @@ test("the tarballs have a licence, a readme, and neither tests nor what tests us
   }
 });
 
+test("a readme links to nothing that npm has not, and says what is needed to import the package", () => {
+  for (const { name } of made.filter(({ name }) => !name.startsWith("synapse-engine-"))) {
+    const text = readFileSync(join(empty, "node_modules", name, "README.md"), "utf8");
+    expect([...text.matchAll(/\]\((?!https:\/\/)[^)]*\)/g)].map(([link]) => link)).toEqual([]);
+    expect(text).toContain(`npm install ${name}`);
+    expect(text).toContain("ESM only");
+    expect(text).not.toContain("In this repository");
+  }
+});
+
+/** Packages that one needs without an import of its own: an optional peer of another, which it makes use of. */
+const WITHOUT_IMPORT: Readonly<Record<string, readonly string[]>> = { "synapse-host": ["sharp"] };
+
+test.each(["synapse-engine", "synapse-client", "synapse-sim", "synapse-host"])(
+  "%s depends on what its modules import, and on nothing else",
+  (name) => {
+    const folder = join(empty, "node_modules", name);
+    const modules = (readdirSync(folder, { recursive: true }) as string[]).filter(
+      (file) => /\.(js|d\.ts)$/.test(file) && !file.startsWith(join("dist", "browser", "files")),
+    );
+    const imported = modules.flatMap((file) => {
+      const text = readFileSync(join(folder, file), "utf8");
+      return [...text.matchAll(/(?:^|[\s;}])(?:from|import)\s*\(?\s*"(@?[a-z][\w./:-]*)"/g)].map(
+        ([, from]) => from as string,
+      );
+    });
+    const needed = imported
+      .filter((from) => !isBuiltin(from))
+      .map((from) => from.split("/", from.startsWith("@") ? 2 : 1).join("/"))
+      .concat(WITHOUT_IMPORT[name] ?? []);
+    const { dependencies = {}, peerDependencies = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const declared = Object.keys({ ...dependencies, ...peerDependencies });
+    // A client of a broker is handed a connection that somebody else has made.
+    const handed = name === "synapse-client" ? ["mqtt"] : [];
+    expect([...new Set([...needed, ...handed])].sort()).toEqual(declared.sort());
+  },
+);
+
+test("the packages' addresses are the root's, which may have none", () => {
+  const { repository, homepage, bugs } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  for (const { name } of made.filter(({ name }) => !name.startsWith("synapse-engine-"))) {
+    const manifest = JSON.parse(readFileSync(join(empty, "node_modules", name, "package.json"), "utf8"));
+    expect([manifest.repository?.url, manifest.homepage, manifest.bugs]).toEqual([repository?.url, homepage, bugs]);
+  }
+});
+
 test("packages name each other by this version, and the engine every system's addon", () => {
   const manifest = JSON.parse(readFileSync(join(empty, "node_modules", "synapse-engine", "package.json"), "utf8"));
   expect(manifest.devDependencies).toBeUndefined();
@@ -130,6 +188,48 @@ describe("the program", () => {
     expect(fileBytes).toBe(statSync(packed).size);
     expect(JSON.parse(cli("inspect", packed, "--json")).sha256).toBe(sha256);
   });
+
+  test("knows configs by their names, and lists them where it knows none", () => {
+    const unknown = run(process.execPath, [program, "pack", "none.pt", "--config", "lwem", "--json"], empty);
+    expect(unknown.status).toBe(2);
+    expect(unknown.stderr + unknown.stdout).toMatch(
+      /CONFIG_UNKNOWN[\s\S]*one of dinov2-small, lewm, vit-tiny-classifier/,
+    );
+    // The config is found: what is missing is the checkpoint.
+    const known = run(process.execPath, [program, "pack", "none.pt", "--config", "lewm", "--json"], empty);
+    expect(known.stderr + known.stdout).toMatch(/none\.pt/);
+    expect(known.stderr + known.stdout).not.toMatch(/CONFIG_/);
+  });
+});
+
+test("CommonJS is told how to load them, or loads them", () => {
+  for (const name of ["synapse-engine", "synapse-client", "synapse-sim", "synapse-host"]) {
+    const { status, stderr } = run(process.execPath, ["-e", `require(${JSON.stringify(name)})`], empty);
+    if (status !== 0) expect(stderr).toMatch(/ERR_REQUIRE_ESM[\s\S]*import\(\)|import\(\)[\s\S]*ERR_REQUIRE_ESM/);
+  }
+});
+
+test("without sharp, pictures are refused with what to install, and all else works", () => {
+  const aside = join(scratch, "sharp");
+  renameSync(join(empty, "node_modules", "sharp"), aside);
+  try {
+    const script = `
+      import { decodeImage } from "synapse-engine";
+      import { readFileSync } from "node:fs";
+      const error = await decodeImage(readFileSync(process.argv[2]), { width: 8, height: 8 }).catch((error) => error);
+      console.log(JSON.stringify({ name: error.name, code: error.code, message: error.message }));
+    `;
+    writeFileSync(join(empty, "picture.mjs"), script);
+    const answer = right(process.execPath, ["picture.mjs", join(ROOT, "samples", "cat.jpg")], empty);
+    expect(JSON.parse(answer)).toEqual({
+      name: "EngineError",
+      code: "DECODER_MISSING",
+      message: "pictures are decoded by the package sharp, which is not installed: npm install sharp",
+    });
+    expect(JSON.parse(cli("inspect", PACK, "--json")).name).toBeDefined();
+  } finally {
+    renameSync(aside, join(empty, "node_modules", "sharp"));
+  }
 });
 
 function encode(...more: string[]): { engine: { name: string }; outputs: { values: number[] }[] } {
@@ -272,9 +372,13 @@ describe("a page", () => {
     server?.close();
   });
 
-  test("downloads little: the wrapper, and with it the build that its browser takes", () => {
+  test("wrapper and builds together are small, and a page downloads the wrapper and one build", () => {
     expect(wrapperBytes).toBeLessThanOrEqual(WRAPPER_BYTES_MAX);
-    const wrapper = brotliCompressSync(readFileSync(join(site, "wrapper.js"))).length;
+    const files = ["wrapper.js", "synapse.wasm", "synapse-baseline.wasm"].map((name) => readFileSync(join(site, name)));
+    const all = brotliCompressSync(Buffer.concat(files)).length;
+    process.stdout.write(`page: wrapper and both builds in one archive ${(all / 1024).toFixed(1)} KiB brotli\n`);
+    expect(all).toBeLessThanOrEqual(PAGE_BYTES_MAX);
+    const wrapper = brotliCompressSync(files[0] as Buffer).length;
     for (const name of ["synapse.wasm", "synapse-baseline.wasm"]) {
       const together = wrapper + brotliCompressSync(readFileSync(join(site, name))).length;
       process.stdout.write(

@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path";
 import { present } from "../release/version.mjs";
 import { reachable, withDeclarations } from "./reachable.mjs";
+import { filesOnTheWeb, publishedReadme } from "./readme.mjs";
 
 /** Node's names of systems; those of musl and glibc apart. */
 export const PLATFORMS = [
@@ -16,6 +17,14 @@ export const PLATFORMS = [
   "win32-x64",
   "win32-arm64",
 ];
+
+/** What has been seen of the addons of each system; of others nothing. */
+const TRIED = {
+  "linux-x64-gnu": "The tests of the project install and run it.",
+  "linux-x64-musl": "`node stress/addons.mjs` of the project runs it under a Node for musl.",
+  "linux-arm64-gnu": "`node stress/addons.mjs` of the project runs it on a processor that QEMU emulates.",
+  "linux-arm64-musl": "`node stress/addons.mjs` of the project runs it on a processor that QEMU emulates.",
+};
 
 /**
  * Each package's folder, modules that no import names, and other files, from where in the project to where in the
@@ -39,13 +48,13 @@ export const PACKAGES = [
       [join("sim", "dist", "browser", "files"), join("dist", "browser", "files")],
     ],
   },
-  { folder: "host", copies: [["boards", "boards"]] },
+  { folder: "host", copies: ["boards", "configs"].map((name) => [name, name]) },
 ];
 
 /** Makes `target/<name>` of a package of the workspace. Answers its name. */
 export function stagePackage(root, { folder, modules = [], copies = [] }, target) {
   const from = join(root, folder);
-  const manifest = published(JSON.parse(readFileSync(join(from, "package.json"), "utf8")), root);
+  const manifest = published(read(join(from, "package.json")), root, folder);
   const to = fresh(join(target, manifest.name));
   const bins = Object.values(manifest.bin ?? {});
   const entries = [...entriesOf(manifest.exports), ...modules].flatMap((file) => withDeclarations(from, file));
@@ -57,8 +66,13 @@ export function stagePackage(root, { folder, modules = [], copies = [] }, target
       readFileSync(join(from, file), "utf8").replace(/^\/\/# sourceMappingURL=.*\n?/gm, ""),
     );
   }
-  for (const [source, place] of copies) cpSync(join(root, source), join(to, place), { recursive: true });
-  cpSync(join(from, "README.md"), join(to, "README.md"));
+  for (const [source, place] of copies)
+    cpSync(join(root, source), join(to, place), { recursive: true, filter: isNotForTests });
+  const readme = readFileSync(join(from, "README.md"), "utf8");
+  writeFileSync(
+    join(to, "README.md"),
+    publishedReadme(readme, folder, filesOnTheWeb(read(join(root, "package.json")))),
+  );
   finish(root, to, { ...manifest, files: ["*"] });
   return manifest.name;
 }
@@ -69,13 +83,18 @@ export function stagePlatform(root, platform, target) {
   const name = `synapse-engine-${platform}`;
   const to = fresh(join(target, name));
   cpSync(join(root, "zig-out", "prebuilds", platform, "synapse.node"), join(to, "synapse.node"));
-  const text = `# ${name}\n\nThe addon of [synapse-engine](https://www.npmjs.com/package/synapse-engine) for ${os} on ${cpu}. It is installed with that package where it fits.\n`;
-  writeFileSync(join(to, "README.md"), text);
+  const text = [
+    `# ${name}`,
+    `The addon of synapse-engine for ${os} on ${cpu}${libc === undefined ? "" : ` (${libc === "gnu" ? "glibc" : libc})`}. It is installed with that package where it fits.`,
+    TRIED[platform] ?? "It is compiled and has never been loaded: where it fails, synapse-engine runs in WebAssembly.",
+  ];
+  writeFileSync(join(to, "README.md"), `${text.join("\n\n")}\n`);
   finish(root, to, {
     name,
     version: present(root),
     description: `The addon of synapse-engine for ${os} on ${cpu}.`,
     license: "Apache-2.0",
+    ...addresses(root),
     os: [os],
     cpu: [cpu],
     ...(libc === undefined ? {} : { libc: [libc === "gnu" ? "glibc" : libc] }),
@@ -96,8 +115,24 @@ function finish(root, folder, manifest) {
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
+const read = (file) => JSON.parse(readFileSync(file, "utf8"));
+
+const isNotForTests = (path) => !path.endsWith("-test.json");
+
+/** Where the project is on the web, from the root's package.json: nothing while that says nothing. */
+function addresses(root, folder) {
+  const { repository, homepage, bugs } = read(join(root, "package.json"));
+  const url = typeof repository === "string" ? repository : repository?.url;
+  const directory = folder === undefined ? {} : { directory: folder };
+  return {
+    ...(url === undefined ? {} : { repository: { type: "git", url, ...directory } }),
+    ...(homepage === undefined ? {} : { homepage }),
+    ...(bugs === undefined ? {} : { bugs }),
+  };
+}
+
 /** Without what is of use in the project alone; the engine names the addons of all systems. */
-function published({ devDependencies, scripts, private: _, ...manifest }, root) {
+function published({ devDependencies, scripts, private: _, ...manifest }, root, folder) {
   const shown = Object.entries(manifest.exports).filter(([path]) => !path.startsWith("./testing"));
   const addons =
     manifest.name === "synapse-engine"
@@ -105,6 +140,7 @@ function published({ devDependencies, scripts, private: _, ...manifest }, root) 
       : undefined;
   return {
     ...manifest,
+    ...addresses(root, folder),
     exports: { ...Object.fromEntries(shown), "./package.json": "./package.json" },
     ...(addons === undefined ? {} : { optionalDependencies: addons }),
   };

@@ -1,4 +1,5 @@
-import { InputError } from "../errors.js";
+import type { SharpConstructor } from "sharp";
+import { EngineError, InputError } from "../errors.js";
 import { PICTURE_PIXELS_MAX, PICTURES_TAKEN, requirePicture, requirePictureSize } from "./picture.js";
 import { TriangleResizer } from "./resizeTriangle.js";
 
@@ -10,7 +11,8 @@ import { TriangleResizer } from "./resizeTriangle.js";
  * largest picture that is taken needs some 400 MB meanwhile.
  *
  * Throws an InputError with code `IMAGE_FORMAT` for bytes that are neither JPEG nor PNG, `IMAGE_TOO_LARGE` before such
- * a picture is decoded, and `IMAGE_UNREADABLE` for bytes that are no whole picture.
+ * a picture is decoded, and `IMAGE_UNREADABLE` for bytes that are no whole picture; an EngineError `DECODER_MISSING`
+ * where the optional package `sharp` is not installed.
  */
 export async function decodeImage(
   bytes: Uint8Array,
@@ -18,8 +20,7 @@ export async function decodeImage(
   source = "image",
 ): Promise<Uint8Array> {
   requirePicture(bytes, source);
-  // Loaded by the first picture: most programs that use an engine have none.
-  const { default: sharp } = await import("sharp");
+  const sharp = await loadSharp();
   try {
     const options = { limitInputPixels: false, failOn: "error" } as const;
     requirePictureSize(await sharp(bytes, options).metadata(), source);
@@ -42,5 +43,19 @@ export async function decodeImage(
       message: `the picture cannot be decoded: ${line}`,
       expected: PICTURES_TAKEN,
     });
+  }
+}
+
+/** The decoder, loaded by the first picture: most programs that use an engine have none. */
+async function loadSharp(): Promise<SharpConstructor> {
+  try {
+    return (await import("sharp")).default;
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const why = code === "ERR_MODULE_NOT_FOUND" ? "is not installed" : `cannot be loaded: ${message.split("\n", 1)[0]}`;
+    throw new EngineError(
+      "DECODER_MISSING",
+      `pictures are decoded by the package sharp, which ${why}: npm install sharp`,
+    );
   }
 }

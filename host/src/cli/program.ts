@@ -19,11 +19,11 @@ const ABOUT = "Compile, inspect, run and simulate world models for the ESP32-P4.
 
 const EPILOGUE = `
 Typical use:
-  synapse-host pack lewm.safetensors --config configs/lewm.json --type i8 -o lewm.syn
+  synapse-host pack lewm.safetensors --config lewm --type i8 -o lewm.syn
   synapse-host inspect lewm.syn
   synapse-host run lewm.syn encode photo.jpg
   synapse-host compare lewm.syn lewm.safetensors --images frames/
-  synapse-host sim --board boards/waveshare-esp32-p4-wifi6.json --model lewm.syn
+  synapse-host sim --board waveshare-esp32-p4-wifi6 --model lewm.syn
 
 Every command takes --json (one JSON document on stdout, nothing else) and --help.
 NO_COLOR turns colours off, FORCE_COLOR=1 turns them on; SYNAPSE_DEBUG=1 shows the stack of errors.

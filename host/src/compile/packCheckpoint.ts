@@ -6,6 +6,7 @@ import { findBoard, knownBoards } from "../boards/boards.js";
 import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
 import { ACTION_STATISTICS } from "../config/actionSpace.js";
 import { type ActionSpace, actionStatsSchema, type Statistics } from "../config/configSchema.js";
+import { findConfig } from "../config/findConfig.js";
 import { parseConfig } from "../config/parseConfig.js";
 import { atomicWrite, isOpenStream } from "../files/atomicWrite.js";
 import { readJsonInput } from "../files/readInput.js";
@@ -35,7 +36,7 @@ const SRAM_FREE_BYTES = 512_000;
 export interface PackRequest extends WeightChoice {
   /** A path, or an open checkpoint, which is not closed here. */
   readonly checkpoint: string | Checkpoint;
-  /** Path of the configuration. */
+  /** Path of the configuration, or the name of one in `configs/`. */
   readonly config: string;
   /** As of `--type`; i8 when absent. */
   readonly types?: string | undefined;
@@ -59,20 +60,21 @@ export interface PackRequest extends WeightChoice {
  */
 export async function packCheckpoint(request: PackRequest): Promise<PackReport> {
   const start = performance.now();
-  const config = await readJsonInput(request.config, "a model's configuration", CONFIG_BYTES_MAX);
+  const configSource = findConfig(request.config);
+  const config = await readJsonInput(configSource, "a model's configuration", CONFIG_BYTES_MAX);
   const board = request.board ? await findBoard(request.board) : undefined;
   const types = request.types ?? "i8";
   const given = request.actionStats ? await readStatistics(request.actionStats) : undefined;
   const opened = typeof request.checkpoint === "string" ? await openCheckpoint(request.checkpoint) : request.checkpoint;
   try {
-    const parsed = parseConfig(config, request.config);
-    const { checkpoint, weights } = fitCheckpoint(opened, parsed, request.config, request);
+    const parsed = parseConfig(config, configSource);
+    const { checkpoint, weights } = fitCheckpoint(opened, parsed, configSource, request);
     const untrained = isUntrained(checkpoint.metadata);
-    const metadata = await checkMetadata(checkpoint, parsed, request.config, request.ignoreMetadata);
+    const metadata = await checkMetadata(checkpoint, parsed, configSource, request.ignoreMetadata);
     const { bytes, report } = await compile({
       checkpoint,
       config,
-      configSource: request.config,
+      configSource,
       types,
       fastBytes: (board?.sram.freeBytes ?? SRAM_FREE_BYTES) - SRAM_RESERVED_BYTES,
       ...(given ? { statistics: { [ACTION_STATISTICS]: given.statistics }, actions: given.actions } : {}),
@@ -96,7 +98,7 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
     const source = typeof request.checkpoint === "string" ? request.checkpoint : checkpoint.path;
     const boards = await validate(packed, source, board);
     const output = request.output ?? `${report.name}.syn`;
-    await requireOtherFile(output, [checkpoint.path, request.config, request.actionStats]);
+    await requireOtherFile(output, [checkpoint.path, configSource, request.actionStats]);
     await atomicWrite(output, packed);
     if (await canBeReadBack(output)) await verifyWritten(output, request.golden);
     const { header, sha256 } = readPack(packed, output);
@@ -106,7 +108,7 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
       name: header.name,
       checkpoint: { path: source, format: checkpoint.format },
       weights,
-      config: request.config,
+      config: configSource,
       types,
       numeric: header.numeric,
       untrained,

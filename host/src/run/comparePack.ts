@@ -5,6 +5,7 @@ import { z } from "zod";
 import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
 import { compile } from "../compile/compile.js";
 import { type Statistics, statisticsSchema } from "../config/configSchema.js";
+import { findConfig } from "../config/findConfig.js";
 import { parseConfig } from "../config/parseConfig.js";
 import { readJsonInput } from "../files/readInput.js";
 import { schemaError } from "../files/schemaError.js";
@@ -44,7 +45,7 @@ export interface ComparePackOptions extends WeightChoice {
   /** Pictures that are used at most. */
   readonly imagesMax: number;
   readonly actions?: string;
-  /** Path of the configuration; the one in the pack when absent. */
+  /** Path of the configuration, or the name of one in `configs/`; the one in the pack when absent. */
   readonly config?: string;
   readonly seed: number;
   readonly bars: SimilarityBars;
@@ -139,10 +140,11 @@ async function openReference(
   checkpointPath: string,
   options: ComparePackOptions,
 ): Promise<OpenedModel> {
-  const config = options.config
-    ? await readJsonInput(options.config, "a model's configuration", CONFIG_BYTES_MAX)
+  const given = options.config === undefined ? undefined : findConfig(options.config);
+  const config = given
+    ? await readJsonInput(given, "a model's configuration", CONFIG_BYTES_MAX)
     : configOf(opened, file);
-  const configSource = options.config ?? `${file} meta.config`;
+  const configSource = given ?? `${file} meta.config`;
   const whole = await openCheckpoint(checkpointPath);
   try {
     const { checkpoint } = fitCheckpoint(

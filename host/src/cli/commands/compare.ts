@@ -60,7 +60,7 @@ export function compareCommand(context: CliContext): Command {
     .option("--type <types>", "storage types to pack with where --eval finds no pack (default: i8)", collect)
     .option("--images-max <n>", "pictures to use at most, evenly spread over all", integerOption(1, 1_000_000), 64)
     .option("--actions <file>", "JSON rows of actions for the rollouts (default: seeded random)")
-    .option("--config <file>", "configuration (default: the one in the pack)")
+    .option("--config <file>", "configuration: a file, or its name in configs/ (default: the one in the pack)")
     .option("--state-dict <path>", "dict of a torch file to take the weights from (default: the one that was packed)")
     .option("--prefix <text>", "what all names begin with and the config leaves out (default: found)")
     .option("--seed <n>", "seed of random actions and inputs", integerOption(1, 2 ** 32 - 1), 1)

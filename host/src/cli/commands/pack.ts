@@ -25,9 +25,9 @@ the predictor's layers as q4_0 and all others as i8. Patterns match names in the
 checkpoint; * stands for any characters, ? for one. The first pattern that matches counts.
 
 Examples:
-  synapse-host pack lewm.safetensors --config configs/lewm.json --type i8 -o lewm.syn
-  synapse-host pack weights.pt --config configs/lewm.json --type i8,encoder.layers.*=i4
-  synapse-host pack folder/ --config configs/lewm.json --action-stats stats.json
+  synapse-host pack lewm.safetensors --config lewm --type i8 -o lewm.syn
+  synapse-host pack weights.pt --config lewm --type i8,encoder.layers.*=i4
+  synapse-host pack folder/ --config lewm --action-stats stats.json
 
 stats.json is {"mean": [..], "std": [..]} of the environment's actions over the training set, and perhaps
 "bounds": {"min": [..], "max": [..]} and "units": "..", which travel in the pack: plans keep to the bounds.`;
@@ -39,7 +39,7 @@ export function packCommand(context: CliContext): Command {
       "Compile a checkpoint (safetensors, GGUF, torch .pt or a Hugging Face folder) into one packed model that boards run in place.",
     )
     .argument("<checkpoint>", "file or folder of the weights")
-    .requiredOption("--config <file>", "architecture and weight map (configs/*.json)")
+    .requiredOption("--config <file>", "architecture and weight map: a file, or its name in configs/")
     .option("--type <types>", "storage type, or pattern=type; may be repeated (default: i8)", collect)
     .option("--board <file>", "plan memory for this board, and refuse a model that does not fit it")
     .option(
