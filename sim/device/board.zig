@@ -159,6 +159,7 @@ pub const Board = struct {
         board.ota = .{
             .places = .{ board.flash.area(ota_area), board.flash.area(ota_area + 1) },
             .record = board.flash.area(ota_area + 2),
+            .chip_revision = revision,
         };
     }
 

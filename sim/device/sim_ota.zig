@@ -63,6 +63,8 @@ pub const Running = enum { valid, on_trial, returned };
 pub const SimOta = struct {
     places: [2]flash.Area,
     record: flash.Area,
+    /// major * 100 + minor; an image for other silicon is not started. Null: any is.
+    chip_revision: ?u32 = null,
     running: u1 = 0,
     state: Running = .valid,
     head: ?app_image.Head = null,
@@ -125,6 +127,7 @@ pub const SimOta = struct {
             checker.feed(&ota.page) catch return null;
         }
         checker.finish() catch return null;
+        if (ota.chip_revision) |revision| head.?.fits(revision) catch return null;
         return head;
     }
 
@@ -259,6 +262,21 @@ test "an update is tried once, and stays when it is confirmed" {
     ota.boot();
     try std.testing.expectEqual(Running.valid, ota.state);
     try std.testing.expectEqual(@as(u32, 0), sim.violations);
+}
+
+test "an image for other silicon is passed over" {
+    var sim: sims.SimFlash = try .init(std.testing.allocator, &test_areas, std.testing.random_seed);
+    defer sim.deinit();
+    var buffer: [9000]u8 = undefined;
+    sim.program(0, empty_image.make(&buffer, .{ .version = "1.0.0" }));
+    sim.program(1, empty_image.make(&buffer, .{ .version = "2.0.0", .revision_min = 300, .revision_max = 399 }));
+    var ota = over(&sim);
+    for ([_]struct { u32, u1 }{ .{ 103, 0 }, .{ 301, 1 } }) |case| {
+        ota.chip_revision = case[0];
+        ota.boot();
+        try std.testing.expectEqual(case[1], ota.running);
+        try std.testing.expect(ota.head != null);
+    }
 }
 
 fn countOperations(old: []const u8, new: []const u8) !usize {

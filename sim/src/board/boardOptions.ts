@@ -2,7 +2,7 @@ import { bytesInFull } from "synapse-engine/bytesText";
 import { InputError } from "synapse-engine/errors";
 import type { Board } from "./boardSchema.js";
 import { corePartitions } from "./corePartitions.js";
-import { type CoreOptions, hexOf, type LoadFailure, type LogLevel } from "./deviceCore.js";
+import { type CoreOptions, hexOf, type LoadFailure, type LogLevel, type ResetReason } from "./deviceCore.js";
 
 export type BoardEngine = "native" | "wasm";
 
@@ -37,6 +37,8 @@ export interface BoardOptions {
    */
   readonly updateKeys?: readonly Uint8Array[];
   readonly log?: (level: LogLevel, text: string) => void;
+  /** The board starts anew; nothing of it runs at this moment, and its flash is as it was left. */
+  readonly restarting?: (reason: ResetReason) => void;
 }
 
 const MHZ = 1_000_000;

@@ -114,6 +114,7 @@ export class VirtualBoard {
   #stops = 0;
   #ownerToken: string | undefined;
   #log: (level: LogLevel, text: string) => void;
+  #restarting: (reason: ResetReason) => void;
 
   protected constructor(options: BoardOptions, engine: BoardEngine, parts: BoardParts) {
     this.board = options.board;
@@ -130,6 +131,7 @@ export class VirtualBoard {
       parts.fetchFile,
     );
     this.#log = options.log ?? (() => undefined);
+    this.#restarting = options.restarting ?? (() => undefined);
   }
 
   /**
@@ -223,6 +225,7 @@ export class VirtualBoard {
     if (core === undefined || this.#crash) throw this.#crash ?? closed();
     this.#turnOff();
     const stops = this.#stops;
+    this.#restarting(reason);
     await core.restart(reason);
     // It was reset once more, or closed.
     if (stops !== this.#stops || this.#core !== core) return;

@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Xorshift32 } from "synapse-engine/testing/random";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { testBoard } from "../board/boardSuite.js";
+import { jsonOf, MODEL, testBoard } from "../board/boardSuite.js";
+import { makeAppImage } from "../testing/appImage.js";
 import { esptool, hasEsptool } from "../testing/esptool.js";
+import { flashPieces, makeOtaRecord } from "../testing/flashImage.js";
 import { type SimulatedChip, startSimulatedChip } from "./startSimulatedChip.js";
 
 const OFFSET = 0x1_0000;
@@ -15,6 +17,10 @@ function random(bytes: number): Uint8Array {
   const numbers = new Xorshift32(3);
   return Uint8Array.from({ length: bytes }, () => numbers.below(256));
 }
+
+const failed = (): never => {
+  throw new Error("nothing runs");
+};
 
 describe.skipIf(!hasEsptool()).each(["v1", "v3"] as const)("esptool with a chip of family %s", (family) => {
   let folder: string;
@@ -50,7 +56,7 @@ describe.skipIf(!hasEsptool()).each(["v1", "v3"] as const)("esptool with a chip 
     const [second, size] = [OFFSET + 16 * SECTOR, String(files.plain.length)];
     const args = [String(OFFSET), file("packed"), String(second), file("plain")];
     expect(await run("write-flash", ...args)).toContain("Hash of data verified.");
-    const contents = chip.chip.flash.contents;
+    const contents = chip.flash.contents;
     expect(contents.subarray(OFFSET, OFFSET + files.packed.length)).toEqual(files.packed);
     expect(contents.subarray(second, second + files.plain.length)).toEqual(files.plain);
     expect(await run("verify-flash", ...args)).toContain("Verification successful");
@@ -63,13 +69,35 @@ describe.skipIf(!hasEsptool()).each(["v1", "v3"] as const)("esptool with a chip 
     expect(contents.every((byte) => byte === 0xff)).toBe(true);
   });
 
+  it("writes what the board then boots: bootloader, partition table, application, records and model", async () => {
+    const board = testBoard(({ chipRevision }) => {
+      Object.assign(chipRevision, family === "v1" ? { major: 1, minor: 3 } : { major: 3, minor: 1 });
+    });
+    chip = await startSimulatedChip({ board });
+    const [revisionMin, revisionMax] = family === "v1" ? [0, 199] : [300, 399];
+    const app = makeAppImage({ version: "7.7.7", revisionMin, revisionMax, payloadBytes: 20_000 });
+    const otadata = Buffer.concat([makeOtaRecord(1), makeOtaRecord(2)]);
+    const pieces = flashPieces(board, { partitions: { ota_1: app, otadata, model_a: MODEL } });
+    const args = pieces.flatMap(({ offset, data }, i) => {
+      const file = join(folder, `piece${i}`);
+      writeFileSync(file, data);
+      return [String(offset), file];
+    });
+    expect(await run("write-flash", ...args)).toContain("Hash of data verified.");
+    await chip.idle();
+    expect(chip.console).toContain("Loaded app from partition at offset 0x2a0000");
+    const device = jsonOf((await chip.running?.handle({ method: "GET", target: "/v1/device" })) ?? failed());
+    expect(device).toMatchObject({ claimed: false, board: { chip_revision: REVISIONS[family].slice(1) } });
+    expect(chip.running?.identity()?.model).toBe("lewm-test");
+  });
+
   it("writes through the ROM's loader alone", async () => {
     chip = await startSimulatedChip({ board: testBoard(), family });
     const data = random(5_000);
     writeFileSync(join(folder, "rom"), data);
     const output = await run("--no-stub", "write-flash", String(OFFSET), join(folder, "rom"));
     expect(output).toContain("Hash of data verified.");
-    expect(chip.chip.flash.contents.subarray(OFFSET, OFFSET + data.length)).toEqual(data);
+    expect(chip.flash.contents.subarray(OFFSET, OFFSET + data.length)).toEqual(data);
   });
 
   it("resets it over RFC 2217 by DTR and RTS, and changes the rate", async () => {
@@ -78,8 +106,8 @@ describe.skipIf(!hasEsptool()).each(["v1", "v3"] as const)("esptool with a chip 
     const { code, output } = await esptool("--port", port, "--baud", "921600", "read-mac");
     expect(code, output).toBe(0);
     expect(output).toContain("02:00:00:00:00:01");
-    await chip.chip.idle();
-    expect(chip.chip.console).toContain("waiting for download");
-    expect(chip.chip.mode).toBe("application");
+    await chip.idle();
+    expect(chip.console).toContain("waiting for download");
+    expect(chip.mode).toBe("application");
   });
 });

@@ -1,10 +1,13 @@
+import type { SimulatedBoard, SimulatedBoardOptions } from "../board/board.js";
 import type { Board } from "../board/boardSchema.js";
-import { Chip, type StartApplication } from "./chip/chip.js";
+import { type ServeBoard, startFrom } from "./boot/application.js";
+import { Chip, type ChipMode } from "./chip/chip.js";
 import { NorFlash } from "./chip/norFlash.js";
 import type { SiliconFamily } from "./chip/silicon.js";
 import { TcpLine } from "./line/tcpLine.js";
 
-export interface SimulatedChipOptions {
+export interface SimulatedChipOptions
+  extends Pick<SimulatedBoardOptions, "engine" | "clock" | "decodeImage" | "fetchFile" | "deviceName" | "log"> {
   readonly board: Board;
   /** What the flash holds, as large as the board's; erased unless given. It is used, not copied. */
   readonly flash?: Uint8Array;
@@ -15,13 +18,25 @@ export interface SimulatedChipOptions {
   /** TCP port; any unless given. */
   readonly port?: number;
   readonly host?: string;
+  /** Connects a board that has started to its network; closed when the chip resets. */
+  readonly serve?: ServeBoard;
 }
 
 /** A simulated ESP32-P4 behind a serial line. */
 export interface SimulatedChip {
   /** `socket://127.0.0.1:40001`, as esptool and pyserial write it. */
   readonly url: string;
-  readonly chip: Chip;
+  /** What a terminal would show: everything that ROM, bootloader and application have printed, as far as it is kept. */
+  readonly console: string;
+  readonly mode: ChipMode;
+  /** Its bytes; what a running board has written is in them once the chip was reset. */
+  readonly flash: NorFlash;
+  /** The board that runs, when what was flashed has started one. */
+  readonly running: SimulatedBoard | undefined;
+  /** Resolves when resets and requests that have come so far are done. */
+  idle(): Promise<void>;
+  /** Somebody presses the reset button. */
+  reset(): void;
   close(): Promise<void>;
 }
 
@@ -29,21 +44,39 @@ const NEWEST = { v1: 103, v3: 301 } as const;
 
 /** Starts a chip that has just got its power. Rejects with the system's error when its port cannot be had. */
 export async function startSimulatedChip(options: SimulatedChipOptions): Promise<SimulatedChip> {
-  const { board } = options;
-  const own = board.chipRevision.major * 100 + board.chipRevision.minor;
+  const { board, flash: contents, family, mac, port, host = "127.0.0.1", ...application } = options;
   const silicon = {
-    revision: options.family === undefined ? own : NEWEST[options.family],
-    mac: options.mac ?? "02:00:00:00:00:01",
+    revision: family === undefined ? board.chipRevision.major * 100 + board.chipRevision.minor : NEWEST[family],
+    mac: mac ?? "02:00:00:00:00:01",
     flashBytes: board.flash.bytes,
   };
-  const nothing: StartApplication = async () => ({ receive: () => undefined, stop: async () => undefined });
-  const chip = new Chip(silicon, new NorFlash(board.flash.bytes, options.flash), nothing);
-  const host = options.host ?? "127.0.0.1";
-  const line = await TcpLine.open(chip, options.port ?? 0, host);
+  let running: SimulatedBoard | undefined;
+  const flash = new NorFlash(board.flash.bytes, contents);
+  const start = startFrom({
+    ...application,
+    board,
+    silicon,
+    running: (now) => {
+      running = now;
+    },
+  });
+  const chip = new Chip(silicon, flash, start);
+  const line = await TcpLine.open(chip, port ?? 0, host);
   chip.reset("power-on");
   return {
     url: `socket://${host}:${line.port}`,
-    chip,
+    flash,
+    get console() {
+      return chip.console;
+    },
+    get mode() {
+      return chip.mode;
+    },
+    get running() {
+      return running;
+    },
+    idle: () => chip.idle(),
+    reset: () => chip.reset("power-on"),
     close: async () => {
       await line.close();
       await chip.close();
