@@ -4,6 +4,7 @@ import { type ServeBoard, startFrom } from "./boot/application.js";
 import { Chip, type ChipMode } from "./chip/chip.js";
 import { NorFlash } from "./chip/norFlash.js";
 import type { SiliconFamily } from "./chip/silicon.js";
+import type { LineFaults } from "./line/faults.js";
 import { TcpLine } from "./line/tcpLine.js";
 
 export interface SimulatedChipOptions
@@ -17,6 +18,9 @@ export interface SimulatedChipOptions
   readonly mac?: string;
   /** TCP port; any unless given. */
   readonly port?: number;
+  readonly faults?: LineFaults;
+  /** Bytes on the line take the time that they take at its rate; without it they take none. */
+  readonly paced?: boolean;
   readonly host?: string;
   /** Connects a board that has started to its network; closed when the chip resets. */
   readonly serve?: ServeBoard;
@@ -35,6 +39,8 @@ export interface SimulatedChip {
   readonly running: SimulatedBoard | undefined;
   /** Resolves when resets and requests that have come so far are done. */
   idle(): Promise<void>;
+  /** What is wrong with the cable from now on. */
+  setFaults(faults: LineFaults): void;
   /** Somebody presses the reset button. */
   reset(): void;
   close(): Promise<void>;
@@ -44,7 +50,7 @@ const NEWEST = { v1: 103, v3: 301 } as const;
 
 /** Starts a chip that has just got its power. Rejects with the system's error when its port cannot be had. */
 export async function startSimulatedChip(options: SimulatedChipOptions): Promise<SimulatedChip> {
-  const { board, flash: contents, family, mac, port, host = "127.0.0.1", ...application } = options;
+  const { board, flash: contents, family, mac, port, host = "127.0.0.1", faults, paced, ...application } = options;
   const silicon = {
     revision: family === undefined ? board.chipRevision.major * 100 + board.chipRevision.minor : NEWEST[family],
     mac: mac ?? "02:00:00:00:00:01",
@@ -60,7 +66,8 @@ export async function startSimulatedChip(options: SimulatedChipOptions): Promise
       running = now;
     },
   });
-  const chip = new Chip(silicon, flash, start);
+  const chip = new Chip(silicon, flash, start, paced);
+  chip.faults = faults ?? {};
   const line = await TcpLine.open(chip, port ?? 0, host);
   chip.reset("power-on");
   return {
@@ -74,6 +81,9 @@ export async function startSimulatedChip(options: SimulatedChipOptions): Promise
     },
     get running() {
       return running;
+    },
+    setFaults: (now) => {
+      chip.faults = now;
     },
     idle: () => chip.idle(),
     reset: () => chip.reset("power-on"),

@@ -1,3 +1,5 @@
+import { Cable, type LinePeer } from "../line/cable.js";
+import type { LineFaults } from "../line/faults.js";
 import { COMMAND, parseRequest, REQUEST_BYTES_MAX } from "../protocol/loaderProtocol.js";
 import { SlipReader } from "../protocol/slip.js";
 import { Loader } from "./loader.js";
@@ -5,15 +7,6 @@ import type { NorFlash } from "./norFlash.js";
 import { Registers } from "./registers.js";
 import { type ResetCause, romBanner } from "./romBanner.js";
 import type { Silicon } from "./silicon.js";
-
-/** A program on the other end of the chip's serial line. */
-export interface LinePeer {
-  send(bytes: Uint8Array): void;
-  /** Whether it can hold the chip in reset and choose how it starts, as DTR and RTS of a USB bridge do. */
-  readonly signals: boolean;
-  /** The chip's rate has changed. */
-  setBaud(rate: number): void;
-}
 
 /** What runs after a start from flash, be it the application or a bootloader that found none. */
 export interface Application {
@@ -45,7 +38,7 @@ export class Chip {
   #start: StartApplication;
   #loader: Loader | undefined;
   #application: Application | undefined;
-  #peer: LinePeer | undefined;
+  #cable: Cable;
   #frames = new SlipReader(REQUEST_BYTES_MAX);
   #console = "";
   /** EN and BOOT as the circuit beside the USB bridge sets them: low means held. */
@@ -55,11 +48,21 @@ export class Chip {
   #resets = 0;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(silicon: Silicon, flash: NorFlash, start: StartApplication) {
+  /** The cable is pulled: nothing runs until somebody plugs it in again. */
+  #off = false;
+
+  /** Paced: bytes on the line take the time that they take at its rate. */
+  constructor(silicon: Silicon, flash: NorFlash, start: StartApplication, paced = false) {
     this.silicon = silicon;
     this.flash = flash;
     this.#registers = new Registers(silicon);
     this.#start = start;
+    this.#cable = new Cable((bytes) => this.#arrived(bytes), paced);
+  }
+
+  /** What is wrong with the cable from now on. */
+  set faults(faults: LineFaults) {
+    this.#cable.faults = faults;
   }
 
   get mode(): ChipMode {
@@ -79,17 +82,20 @@ export class Chip {
   }
 
   attach(peer: LinePeer): void {
-    this.#peer = peer;
+    this.#cable.peer = peer;
     this.#frames.reset();
+    if (!this.#off) return;
+    this.#off = false;
+    this.reset("power-on");
   }
 
   /** The program has gone. On a line without signals the chip then starts what it has been given. */
   detach(): void {
-    const signals = this.#peer?.signals ?? true;
-    this.#peer = undefined;
+    const signals = this.#cable.peer?.signals ?? true;
+    this.#cable.peer = undefined;
     this.#bootHeld = false;
     if (this.#held) this.setSignals(false, false);
-    else if (!signals && this.#loader) this.reset("power-on");
+    else if (!signals && this.#loader && !this.#off) this.reset("power-on");
   }
 
   /** DTR and RTS, through the two transistors that boards have beside their USB bridge: both or none change nothing. */
@@ -110,14 +116,19 @@ export class Chip {
     else this.#startFlash(cause);
   }
 
+  /** Bytes that a program sends. */
   receive(bytes: Uint8Array): void {
-    if (this.#held) return;
+    this.#cable.fromPeer(bytes);
+  }
+
+  #arrived(bytes: Uint8Array): void {
+    if (this.#held || this.#off) return;
     const frames = this.#frames.push(bytes);
     if (this.#loader) {
       for (const frame of frames) this.#loader?.frame(frame);
       return;
     }
-    const sync = this.#peer?.signals === false && frames.findIndex(isSync);
+    const sync = this.#cable.peer?.signals === false && frames.findIndex(isSync);
     if (sync === false || sync === -1) {
       this.#application?.receive(bytes);
       return;
@@ -129,7 +140,7 @@ export class Chip {
 
   async close(): Promise<void> {
     this.#halt();
-    this.#peer = undefined;
+    this.#cable.peer = undefined;
     await this.#last;
   }
 
@@ -152,10 +163,19 @@ export class Chip {
     this.#halt();
     const mine = this.#resets;
     this.#registers = new Registers(this.silicon);
-    this.#peer?.setBaud(START_BAUD);
+    this.#cable.baud = undefined;
     const loader = new Loader(this.silicon, this.flash, this.#registers, {
-      send: (bytes) => mine === this.#resets && this.#peer?.send(bytes),
-      setBaud: (rate) => this.#peer?.setBaud(rate),
+      send: (bytes) => {
+        if (mine === this.#resets) this.#cable.toPeer(bytes);
+      },
+      setBaud: (rate) => {
+        this.#cable.baud = rate;
+      },
+      written: () => {
+        const fault = this.#cable.block();
+        if (fault === "unplug") this.#unplug();
+        return fault !== "stuck";
+      },
       reset: (why) => {
         if (mine !== this.#resets) return;
         if (why === "crash") this.print(ILLEGAL_INSTRUCTION);
@@ -172,7 +192,7 @@ export class Chip {
   #startFlash(cause: ResetCause): void {
     this.#halt();
     const mine = this.#resets;
-    this.#peer?.setBaud(START_BAUD);
+    this.#cable.baud = START_BAUD;
     this.#last = this.#last.then(async () => {
       if (mine !== this.#resets) return;
       this.print(romBanner(this.silicon, cause, "flash"));
@@ -186,7 +206,14 @@ export class Chip {
 
   print(text: string): void {
     this.#console = (this.#console + text).slice(-CONSOLE_CHARACTERS_MAX);
-    this.#peer?.send(new TextEncoder().encode(text));
+    this.#cable.toPeer(new TextEncoder().encode(text));
+  }
+
+  /** With the cable goes the power. */
+  #unplug(): void {
+    this.#halt();
+    this.#off = true;
+    this.#cable.peer?.drop();
   }
 }
 

@@ -3,7 +3,8 @@ import { deflateSync } from "node:zlib";
 import fc from "fast-check";
 import { Xorshift32 } from "synapse-engine/testing/random";
 import { describe, expect, it } from "vitest";
-import { COMMAND, dataChecksum } from "../protocol/loaderProtocol.js";
+import { block, request, words } from "../../testing/loaderRequests.js";
+import { COMMAND } from "../protocol/loaderProtocol.js";
 import { SlipReader } from "../protocol/slip.js";
 import { Loader } from "./loader.js";
 import { NorFlash } from "./norFlash.js";
@@ -13,20 +14,6 @@ const SECTOR = 4_096;
 const FLASH_BYTES = 64 * SECTOR;
 /** Where Espressif's stubs for each family begin. */
 const STUB_AT = { 103: 0x4ff1_0000, 301: 0x4ff5_0000 } as const;
-
-const words = (...values: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
-
-function request(command: number, data: Uint8Array, checksum = 0): Uint8Array {
-  const out = Buffer.alloc(8 + data.length);
-  out.set([0, command]);
-  out.writeUInt16LE(data.length, 2);
-  out.writeUInt32LE(checksum, 4);
-  out.set(data, 8);
-  return out;
-}
-
-const block = (command: number, data: Uint8Array, seq = 0): Uint8Array =>
-  request(command, Buffer.concat([words(data.length, seq, 0, 0), data]), dataChecksum(data));
 
 function random(bytes: number): Uint8Array {
   const numbers = new Xorshift32(7);
@@ -42,6 +29,7 @@ function start(revision: 103 | 301 = 103, contents = new Uint8Array(FLASH_BYTES)
   const loader = new Loader(silicon, flash, new Registers(silicon), {
     send: (bytes) => void said.push(...reader.push(bytes)),
     setBaud: () => undefined,
+    written: () => true,
     reset: (reason) => void resets.push(reason),
   });
   const ask = async (frame: Uint8Array): Promise<Uint8Array> => {

@@ -22,6 +22,8 @@ export interface LoaderHost {
   send(bytes: Uint8Array): void;
   /** From the next byte on. */
   setBaud(rate: number): void;
+  /** A block is in the flash. False: the loader hangs from here on. */
+  written(): boolean;
   /** Leaves the loader; a crash does so too, and has something to say before. */
   reset(reason: "software" | "watchdog" | "crash"): void;
 }
@@ -247,6 +249,7 @@ export class Loader {
     const writer = this.#writer;
     if (writer === undefined || writer.packed !== packed) return { refusal: "notBegun" };
     await writer.block(block(request));
+    if (!this.#left && !this.#host.written()) this.leave();
     return {};
   }
 

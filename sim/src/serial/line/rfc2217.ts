@@ -1,4 +1,6 @@
-import type { Chip, LinePeer } from "../chip/chip.js";
+import type { Socket } from "node:net";
+import type { Chip } from "../chip/chip.js";
+import type { LinePeer } from "./cable.js";
 
 const IAC = 255;
 const SE = 240;
@@ -29,7 +31,8 @@ const OPTION_BYTES_MAX = 64;
 export class Rfc2217 implements LinePeer {
   readonly signals = true;
   #chip: Chip;
-  #write: (bytes: Uint8Array) => void;
+  #socket: Socket;
+  #baud: number | undefined;
   #state: "data" | "command" | "option" | "negotiation" | "negotiationCommand" = "data";
   #verb = 0;
   #option: number[] = [];
@@ -37,19 +40,27 @@ export class Rfc2217 implements LinePeer {
   #rts = false;
   #agreed = new Set<string>();
 
-  constructor(chip: Chip, write: (bytes: Uint8Array) => void) {
+  constructor(chip: Chip, socket: Socket) {
     this.#chip = chip;
-    this.#write = write;
+    this.#socket = socket;
     chip.attach(this);
+  }
+
+  get baud(): number | undefined {
+    return this.#baud;
+  }
+
+  drop(): void {
+    this.#socket.destroy();
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
   }
 
   send(bytes: Uint8Array): void {
     const escaped = [...bytes].flatMap((byte) => (byte === IAC ? [IAC, IAC] : [byte]));
     this.#write(bytes.includes(IAC) ? Uint8Array.from(escaped) : bytes);
-  }
-
-  setBaud(): void {
-    // The client sets its end itself.
   }
 
   receive(bytes: Uint8Array): void {
@@ -112,6 +123,9 @@ export class Rfc2217 implements LinePeer {
     const [option, command, ...value] = this.#option;
     if (option !== COM_PORT || command === undefined) return;
     if (command === SET_CONTROL) this.#control(value[0] ?? 0);
+    // 0 asks for the rate and changes none.
+    const rate = value.reduce((sum, byte) => sum * 256 + byte, 0);
+    if (command === SET_BAUDRATE && rate > 0) this.#baud = rate;
     // Every setting is accepted as it is asked for.
     if (command >= SET_BAUDRATE && command <= PURGE_DATA) this.#answer(command, value);
   }

@@ -61,13 +61,14 @@ export class TcpLine {
     const raw = {
       signals: false,
       send: (bytes: Uint8Array) => void socket.write(bytes),
-      setBaud: () => undefined,
+      baud: undefined,
+      drop: () => void socket.destroy(),
     };
     this.#chip.attach(raw);
     let telnet: Rfc2217 | undefined;
     let first = true;
     socket.on("data", (bytes) => {
-      if (first && bytes[0] === IAC) telnet = new Rfc2217(this.#chip, (out) => void socket.write(out));
+      if (first && bytes[0] === IAC) telnet = new Rfc2217(this.#chip, socket);
       first = false;
       if (telnet) telnet.receive(bytes);
       else this.#chip.receive(bytes);
