@@ -23,6 +23,20 @@ export interface CheckpointTensor {
 }
 
 /**
+ * How many rows and columns of a matrix [out, in] have one factor: `["all", "all"]` is one number for a tensor, `[1,
+ * "all"]` one for each row.
+ */
+export type WeightBlocks = readonly [number | "all", number | "all"];
+
+/** What the metadata beside a checkpoint say of how its weights were made small. */
+export interface Quantisation {
+  /** File and key. */
+  readonly place: string;
+  /** Undefined where they do not say it. */
+  readonly blocks: WeightBlocks | undefined;
+}
+
+/**
  * An open checkpoint: headers are read and validated, tensor data stays in the file. Close it to release its file
  * handles.
  */
@@ -42,5 +56,7 @@ export interface Checkpoint {
    */
   readonly stateDicts?: ReadonlyMap<string, ReadonlyMap<string, CheckpointTensor>>;
   readonly stateDict?: string;
+  /** Of 8-bit floats, where metadata were read for it. */
+  readonly quantisation?: Quantisation | undefined;
   close(): Promise<void>;
 }

@@ -14,9 +14,13 @@ export class PickleTuple {
 /** A dict whose attributes a pickle may set (they are dropped): `collections.OrderedDict`. */
 export class PickleOrderedDict extends Map<unknown, unknown> {}
 
-/** An object that has no meaning here: a Python class of the allow-list was asked for, and nothing of it was run. */
+/**
+ * An object that has no meaning here: a Python class of the allow-list was asked for, and nothing of it was run.
+ * `state` are the attributes and items that the pickle set.
+ */
 export class PickleInert {
   readonly name: string;
+  readonly state = new Map<unknown, unknown>();
   constructor(name: string) {
     this.name = name;
   }
@@ -282,8 +286,7 @@ class Interpreter {
         break;
       }
       case 0x62: // BUILD
-        this.#pop();
-        this.#top(isBuilt, "an OrderedDict");
+        this.#build(this.#pop());
         break;
       case 0x51: // BINPERSID
         this.#push(this.#options.persistentLoad(this.#pop(), this.#reject));
@@ -342,13 +345,22 @@ class Interpreter {
   #setItems(items: readonly unknown[]): void {
     const dict = this.#top((value) => value instanceof Map || value instanceof PickleInert, "a dict");
     if (items.length % 2 !== 0) this.#reject("PICKLE_MALFORMED", "a dict key has no value");
-    if (dict instanceof PickleInert) return;
+    const map = dict instanceof PickleInert ? dict.state : dict;
     for (let i = 0; i < items.length; i += 2) {
       const key = items[i];
       if (Array.isArray(key) || key instanceof Map)
         this.#reject("PICKLE_MALFORMED", "a list or dict is used as a key", "a string or number");
-      dict.set(key, items[i + 1]);
+      map.set(key, items[i + 1]);
     }
+  }
+
+  /** Attributes of an OrderedDict are dropped; those of an inert object are kept, to be looked at. */
+  #build(state: unknown): void {
+    const built = this.#top(isBuilt, "an OrderedDict");
+    if (!(built instanceof PickleInert)) return;
+    // A dict, or one with one of slots.
+    for (const each of state instanceof PickleTuple ? state.items : [state])
+      if (each instanceof Map) for (const [key, value] of each) built.state.set(key, value);
   }
 
   #remember(index: number): void {

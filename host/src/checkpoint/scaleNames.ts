@@ -1,5 +1,19 @@
-/** What the names of scales have in them, and of what else a stored number may have to be corrected with. */
-export const SCALE_WORD = /scale|zero_?point/i;
+/** What the names of factors have in them, and of what else a stored number may have to be corrected with. */
+export const SCALE_WORD = /scal(e|ing)|factor|a(bs)?max|zero_?point|weight_zeros|pre_?quant|quant_(map|state)/i;
+
+/** What has factors of its own, that are of no stored weight: `lr_scale`, `rope_factor`. */
+const OTHERS = [
+  ...["lr", "learning_rate", "loss", "grad", "gradient", "logit", "rope", "rotary", "attn", "attention", "softmax"],
+  ...["embed", "embedding", "layer", "ls\\d*", "residual", "init", "image", "guidance", "reward", "action", "noise"],
+  ...["warmup", "decay", "momentum", "drop", "dropout", "growth", "backoff", "optim", "optimizer"],
+].join("|");
+const OF_OTHERS = new RegExp(`(^|[._])(${OTHERS})s?_?(scal(e|ing)|factor)`, "i");
+const AS_OTHERS = /scal(e|ing)_(lr|loss|grad|emb|attn)|(re|up|down)scale/i;
+
+/** Whether what is called so could be a factor of stored weights: by its name nothing else is known of it. */
+export function couldBeFactor(name: string): boolean {
+  return SCALE_WORD.test(name) && !isActivationScale(name) && !OF_OTHERS.test(name) && !AS_OTHERS.test(name);
+}
 
 /** The name without its last word, "" where it has but one. */
 export function moduleOf(name: string): string {
@@ -7,8 +21,15 @@ export function moduleOf(name: string): string {
 }
 
 const SUFFIXES = ["_scale", "_scale_inv", "_scales", ".scale", ".scale_inv", "._scale"] as const;
-/** What a module's only weight may leave out. */
-const OF_WEIGHT = ["scale", "scales", "scale_inv"] as const;
+/** What a module's only weight may leave out, and how TensorRT-LLM calls it. */
+const OF_WEIGHT = ["scale", "scales", "scale_inv", "weights_scaling_factor"] as const;
+/** What optimum-quanto calls the numbers of a weight, under the weight's name; `_scale` beside it is their factor. */
+export const QUANTO_DATA = "._data";
+
+/** The weight that stored numbers of this name are of. */
+export function weightOf(name: string): string {
+  return name.endsWith(QUANTO_DATA) ? name.slice(0, -QUANTO_DATA.length) : name;
+}
 
 /**
  * How files call the factor that `name` is to be multiplied with. `_scale_inv` is the same factor: the inverse of what
@@ -36,7 +57,7 @@ export function scaledNames(scale: string): string[] {
 /** Whether `other`, of the same module, says by its name that it has to do with the numbers of `name`. */
 export function concerns(other: string, name: string): boolean {
   const [{ last }, { last: word }] = [split(name), split(other)];
-  return word !== last && (word.includes(last) || (last === "weight" && /^(scale|zero_?point)/i.test(word)));
+  return word !== last && (word.includes(last) || (last === "weight" && couldBeFactor(word)));
 }
 
 function split(name: string): { readonly within: string; readonly last: string } {
@@ -49,8 +70,12 @@ function split(name: string): { readonly within: string; readonly last: string }
  * to do with them.
  */
 export function isActivationScale(name: string): boolean {
-  const last = name.slice(name.lastIndexOf(".") + 1);
-  return /^((input|output|act|activation|k|v|q|kv|k_cache|v_cache|prob)_scale|scale_(input|output))(_inv|_ub)?$/.test(
-    last,
-  );
+  return ACTIVATION_SCALE.test(name.slice(name.lastIndexOf(".") + 1));
 }
+
+const ACTIVATIONS = "input|output|act|activation|k|v|q|kv|k_cache|v_cache|kv_cache|kv_cache_rcp|prob";
+const ACTIVATION_SCALE = new RegExp(`^((${ACTIVATIONS})_(scale|scaling_factor)|scale_(input|output))(_inv|_ub)?$`);
+
+/** Marks of ComfyUI, which say how a program computes: of a whole file, and of one layer. */
+export const FILE_MARK = "scaled_fp8";
+export const LAYER_MARK = "comfy_quant";

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -202,4 +202,53 @@ test("metadata are not ignored without a reason", async () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(/--ignore-metadata <reason>.*is invalid. Expected the reason, in words/);
   }
+});
+
+test("8-bit floats beside a config.json are read in the blocks that it says, or not at all", async () => {
+  const data = (values: readonly number[]) => new Uint8Array(Float32Array.from(values).buffer);
+  await mkdir(at("fp8"));
+  await writeSafetensors(at("fp8/model.safetensors"), [
+    { name: "a.weight", dtype: "F8_E4M3", shape: [3, 2], data: new Uint8Array(6).fill(0x38) },
+    { name: "a.bias", dtype: "F32", shape: [3], data: data([0, 0, 0]) },
+    { name: "a.weight_scale_inv", dtype: "F32", shape: [2, 2], data: data([1, 2, 4, 8]) },
+  ]);
+  const said = async (quantization_config: object) => {
+    await writeFile(at("fp8/config.json"), JSON.stringify({ quantization_config }));
+    return pack(at("fp8/model.safetensors"));
+  };
+  const good = await said({ quant_method: "fp8", weight_block_size: [2, 1] });
+  expect(good.code, good.stderr).toBe(0);
+  await writeFile(at("x.json"), "[[1, 10]]");
+  const run = await runInside(["run", at("out.syn"), "go", "--input", `x=${at("x.json")}`, "--json"]);
+  expect(JSON.parse(run.stdout)).toMatchObject({ outputs: [{ name: "y", values: [21, 21, 84] }] });
+  const compared = await runInside(["compare", at("out.syn"), at("fp8/model.safetensors"), "--json"]);
+  expect(JSON.parse(compared.stdout).rows[0].maxAbsError).toBe(0);
+  for (const [config, message] of [
+    [{ quant_method: "torchao" }, "torchao"],
+    [{ quant_method: "fp8", weight_block_size: [1, 1] }, "in the blocks that config.json quantization_config says"],
+  ] as const) {
+    const bad = await said(config);
+    expect(bad).toMatchObject({ code: 2, document: { error: { code: "WEIGHT_SCALE" } } });
+    expect(bad.stderr).toContain(message);
+  }
+});
+
+test("a vector of scales beside a square weight that a config calls transposed is refused", async () => {
+  const entry = {
+    rowsMax: 1,
+    inputs: { x: { kind: "tensor", width: 2 } },
+    steps: [{ part: "m", x: "x", as: "y" }],
+    outputs: { y: "tensor" },
+  };
+  const linear = { kind: "linear", out: 2, bias: false, weights: { weight: "a.weight", transposed: true } };
+  const part = { kind: "mlp", width: 2, layers: [linear] };
+  await writeFile(at("turned.json"), JSON.stringify({ name: "turned", entries: { go: entry }, parts: { m: part } }));
+  await writeSafetensors(at("turned.safetensors"), [
+    { name: "a.weight", dtype: "F8_E4M3", shape: [2, 2], data: new Uint8Array(4).fill(0x38) },
+    { name: "a.weight_scale", dtype: "F32", shape: [2], data: new Uint8Array(Float32Array.of(1, 2).buffer) },
+  ]);
+  const args = ["pack", at("turned.safetensors"), "--config", at("turned.json"), "-o", at("turned.syn")];
+  const { code, stderr } = await runInside(args);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/may be of its inputs or of its outputs: it is stored \[in, out\].*\[WEIGHT_SCALE\]/);
 });

@@ -1,5 +1,4 @@
 import { InputError } from "synapse-engine/errors";
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { parseTypePolicy, type TypePolicy } from "../compress/policy.js";
 import { storageTypes } from "../compress/types/index.js";
 import { oneOf, typesOfAnyRange } from "../compress/types/storageType.js";
@@ -14,6 +13,7 @@ import { limits } from "../format/limits.js";
 import { roundUp } from "../format/roundUp.js";
 import type { StorageTypeName } from "../format/types.js";
 import { lower } from "../lower/lower.js";
+import type { WeightFile } from "../lower/weightSource.js";
 import { type ConstantPlace, emitHeader } from "../pack/emit.js";
 import { readPack } from "../pack/readPack.js";
 import { type Blob, writePack } from "../pack/writePack.js";
@@ -29,7 +29,7 @@ export interface CompileProgress {
 }
 
 export interface CompileOptions {
-  readonly checkpoint: Pick<Checkpoint, "path" | "tensors">;
+  readonly checkpoint: WeightFile;
   /** A parsed JSON value; it is checked here. */
   readonly config: unknown;
   /** The config's file name, for messages. */

@@ -3,7 +3,7 @@ import { InputError } from "synapse-engine/errors";
 import type { Board } from "synapse-sim/boards";
 import { boardFit, sessionNeeds } from "../boards/boardFit.js";
 import { findBoard, knownBoards } from "../boards/boards.js";
-import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
+import type { Checkpoint } from "../checkpoint/index.js";
 import { ACTION_STATISTICS } from "../config/actionSpace.js";
 import { type ActionSpace, actionStatsSchema, type Statistics } from "../config/configSchema.js";
 import { findConfig } from "../config/findConfig.js";
@@ -24,6 +24,7 @@ import type { PackReport } from "../report/packReport.js";
 import { summarisePack } from "../report/packSummary.js";
 import type { BoardFit } from "../report/slotFit.js";
 import { compile } from "./compile.js";
+import { openWeights } from "./openWeights.js";
 import { checkMetadata } from "./packMetadata.js";
 
 const CONFIG_BYTES_MAX = 4 << 20;
@@ -65,7 +66,7 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
   const board = request.board ? await findBoard(request.board) : undefined;
   const types = request.types ?? "i8";
   const given = request.actionStats ? await readStatistics(request.actionStats) : undefined;
-  const opened = typeof request.checkpoint === "string" ? await openCheckpoint(request.checkpoint) : request.checkpoint;
+  const opened = await openWeights(request.checkpoint);
   try {
     const parsed = parseConfig(config, configSource);
     const { checkpoint, weights } = fitCheckpoint(opened, parsed, configSource, request);

@@ -1,5 +1,4 @@
-import { stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { InputError } from "synapse-engine/errors";
 import type { Checkpoint } from "../checkpoint/index.js";
 import type { ModelConfig } from "../config/configSchema.js";
@@ -10,6 +9,7 @@ import { ggufFacts } from "../metadata/ggufFacts.js";
 import { hasRowTower, huggingFaceFacts, isHuggingFaceConfig, preprocessorFacts } from "../metadata/huggingFaceFacts.js";
 import type { ModelFacts, ReadFacts } from "../metadata/modelFacts.js";
 import type { MetadataReport } from "../report/metadataReport.js";
+import { folderOf } from "./openWeights.js";
 
 const CONFIG = "config.json";
 const PREPROCESSOR = "preprocessor_config.json";
@@ -127,12 +127,6 @@ async function readFacts(
   add(CONFIG, huggingFaceFacts(whole, pictures, CONFIG));
   if (pictures && hasRowTower(whole)) rowReads.push({ ...huggingFaceFacts(whole, false, CONFIG), unknown: [] });
   return { sources, reads, rowReads };
-}
-
-/** The folder of a checkpoint on the disk. */
-async function folderOf(path: string): Promise<string | undefined> {
-  const found = await stat(path).catch(() => undefined);
-  return found && (found.isDirectory() ? path : dirname(path));
 }
 
 /** A file that may be there. One that cannot be read is no reason to refuse weights that can. */

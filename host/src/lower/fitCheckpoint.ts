@@ -4,6 +4,7 @@ import { parseTypePolicy } from "../compress/policy.js";
 import type { ModelConfig } from "../config/configSchema.js";
 import { quote } from "../files/inputError.js";
 import { lower } from "./lower.js";
+import type { WeightFile } from "./weightSource.js";
 
 /** What of a checkpoint a config is to be filled from, where the user says it. */
 export interface WeightChoice {
@@ -59,7 +60,7 @@ export function fitCheckpoint(
   configSource: string,
   choice: WeightChoice = {},
 ): { readonly checkpoint: Checkpoint; readonly weights: WeightsReport } {
-  const fits = (tensors: Tensors) => fillable({ path: checkpoint.path, tensors }, config, configSource);
+  const fits = (tensors: Tensors) => fillable({ ...checkpoint, tensors }, config, configSource);
   const dicts = candidates(checkpoint, choice.stateDict);
   const found =
     choice.prefix === undefined ? search(dicts, fits) : withPrefix(checkpoint.path, dicts, choice.prefix, fits);
@@ -315,13 +316,14 @@ type Fit = "exact" | "loose" | "near" | "none";
  * Whether lowering finds every tensor, in its shape; `loose` when the checkpoint has tensors that the config does not
  * use, `near` when it is not for a tensor's want that lowering fails.
  */
-function fillable(checkpoint: Pick<Checkpoint, "path" | "tensors">, config: ModelConfig, configSource: string): Fit {
+function fillable(checkpoint: WeightFile, config: ModelConfig, configSource: string): Fit {
   try {
     lower({ config, configSource, checkpoint, policy: parseTypePolicy("f32"), suggestNames: false });
     return "exact";
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    if (error.code === "WEIGHT_EXTRA") return "loose";
+    // A scale that cannot be applied is said by whoever compiles: the names are the right ones.
+    if (["WEIGHT_EXTRA", "WEIGHT_SCALE"].includes(error.code)) return "loose";
     // A config that is wrong in itself fits nothing; whoever compiles it says why.
     return error.code === "WEIGHT_MISSING" ? "none" : "near";
   }

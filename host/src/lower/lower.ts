@@ -1,5 +1,4 @@
 import { InputError } from "synapse-engine/errors";
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { type TypePolicy, unusedRules } from "../compress/policy.js";
 import { configError } from "../config/configError.js";
 import { type ConfigReads, unusedKey } from "../config/configReads.js";
@@ -10,7 +9,7 @@ import { EntryBuilder, type LoweringContext } from "./builder.js";
 import type { Lowering } from "./lowering.js";
 import { lowerMlp } from "./lowerMlp.js";
 import { lowerTransformer } from "./lowerTransformer.js";
-import { WeightSource } from "./weightSource.js";
+import { type WeightFile, WeightSource } from "./weightSource.js";
 
 /** What programs and boards run over `encode` and `predict` by this name is no entry of a model. */
 export const ROLLOUT = "rollout";
@@ -21,7 +20,7 @@ export interface LowerOptions {
   readonly reads?: ConfigReads<ModelConfig>;
   /** The config's file name, for messages. */
   readonly configSource: string;
-  readonly checkpoint: Pick<Checkpoint, "path" | "tensors">;
+  readonly checkpoint: WeightFile;
   readonly policy: TypePolicy;
   /** What the policy came from, for messages. */
   readonly policySource?: string;

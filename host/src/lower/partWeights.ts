@@ -66,7 +66,7 @@ export class PartWeights {
     );
     const where = this.layer === undefined ? `${this.path}.${key}` : `${this.path}.${key} (i = ${this.layer})`;
     if (!named?.transposed || suffix !== ".weight") return this.source.find(where, all, shape);
-    return transposed(this.source.find(where, all, [...shape].reverse()), shape);
+    return transposed(this.source.find(where, all, [...shape].reverse(), true), shape);
   }
 }
 

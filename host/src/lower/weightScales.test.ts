@@ -128,6 +128,149 @@ describe("the scale of 8-bit floats", () => {
     expect(() => plain.checkAllUsed([])).toThrow(expect.objectContaining({ code: "WEIGHT_EXTRA" }));
   });
 
+  test("of TensorRT-LLM and optimum-quanto is applied, and marks of ComfyUI are no tensors too many", async () => {
+    const tensorRt = source(
+      weight(),
+      scale("fc.weights_scaling_factor", [1], [0.0625]),
+      scale("fc.activation_scaling_factor", [1], [3]),
+      scale("attn.kv_cache_scaling_factor", [1], [3]),
+    );
+    expect(await read(tensorRt)).toEqual(WEIGHTS.map((value) => value / 16));
+    expect(() => tensorRt.checkAllUsed([])).toThrow(/"attn\.kv_cache_scaling_factor"/);
+    const quanto = source(weight("fc.weight._data"), scale("fc.weight._scale", [3, 1], [1, 2, 4]));
+    expect(await read(quanto)).toEqual([1, 1.5, -4, 1, 4, 6]);
+    quanto.checkAllUsed([]);
+    expect(unscaledNote(new Map([weight("fc.weight._data"), scale("fc.weight._scale", [3, 1], [1, 2, 4])]))).toEqual(
+      [],
+    );
+    const comfy = source(
+      weight("model.fc.weight"),
+      scale("model.fc.scale_weight", [], [0.5]),
+      tensor("scaled_fp8", "F8_E4M3", [2], [0, 0]),
+      tensor("model.fc.comfy_quant", "U8", [2], [123, 125]),
+    );
+    expect(await read(comfy, "model.fc.weight")).toEqual(WEIGHTS.map((value) => value / 2));
+    comfy.checkAllUsed([]);
+    const blocks = source(
+      weight(),
+      scale("fc.weight_scale", [3, 1], [127, 127, 127], "F8_E8M0"),
+      tensor("fc.comfy_quant", "U8", [2], [123, 125]),
+    );
+    expect(() => blocks.find("w", ["fc.weight"], [3, 2])).toThrow(/MXFP8, whose order is that of a graphics card/);
+  });
+
+  test("that nothing tells of what it is, is refused whatever is ignored, where a weight has none", () => {
+    for (const name of ["my_scales.layer0", "scale_factors", "quantizer.amax", "other.weight_scaling_factor"]) {
+      const of = source(weight(), scale(name, [], [0.5]));
+      of.find("w", ["fc.weight"], [3, 2]);
+      expect(() => of.checkAllUsed(["*"]), name).toThrow(
+        expect.objectContaining({
+          code: "WEIGHT_SCALE",
+          where: 'tensor "fc.weight"',
+          message: expect.stringContaining(`${JSON.stringify(name)} could be one`),
+          expected: expect.stringContaining('"fc.weight_scale"'),
+        }),
+      );
+    }
+    for (const name of ["logit_scale", "blocks.0.layer_scale", "attn.input_scale", "lr_scale", "other.bias"]) {
+      const of = source(weight(), scale(name, [], [0.5]));
+      of.find("w", ["fc.weight"], [3, 2]);
+      of.checkAllUsed(["*"]);
+    }
+    const scaled = source(weight(), scale("fc.weight_scale", [], [0.5]), scale("my_scales.layer0", [], [0.5]));
+    scaled.find("w", ["fc.weight"], [3, 2]);
+    scaled.checkAllUsed(["my_scales.*"]);
+  });
+
+  test("of a weight of another type is never one to be ignored", () => {
+    const of = source(
+      tensor("fc.weight", "F32", [3, 2], WEIGHTS),
+      scale("a.extra", [], [2]),
+      scale("fc.weights_scaling_factor", [], [2]),
+    );
+    of.find("w", ["fc.weight"], [3, 2]);
+    const error = (() => {
+      try {
+        of.checkAllUsed([]);
+      } catch (caught) {
+        return caught as { message: string; expected: string; code: string };
+      }
+      throw new Error("no error");
+    })();
+    expect(error.code).toBe("WEIGHT_EXTRA");
+    expect(error.message).toMatch(/"fc\.weights_scaling_factor", "a\.extra".*may be a factor of weights/);
+    expect(error.expected).toMatch(/^weights multiplied with their factors.*for the other tensors alone/);
+  });
+
+  test("beside a matrix stored [in, out] is of what its length says, and of a square one nobody knows", async () => {
+    const stored = (shape: [number, number], scales: readonly number[], given: readonly number[]) =>
+      source(
+        tensor("fc.weight", "F8_E4M3", shape, WEIGHTS.slice(0, shape[0] * shape[1])),
+        scale("fc.weight_scale", given, scales),
+      )
+        .find("w", ["fc.weight"], shape, true)
+        .tensor.readF32();
+    expect([...(await stored([3, 2], [2, 4], [2]))]).toEqual([2, 6, -4, 2, 2, 6]);
+    expect([...(await stored([3, 2], [1, 2, 4], [3]))]).toEqual([1, 1.5, -4, 1, 4, 6]);
+    expect(() => stored([2, 2], [2, 4], [2])).toThrow(
+      expect.objectContaining({
+        code: "WEIGHT_SCALE",
+        message: expect.stringMatching(/may be of its inputs or of its outputs: it is stored \[in, out\]/),
+        expected: "[1, 2] for one number for each output, [2, 1] for each input",
+      }),
+    );
+    expect([...(await stored([2, 2], [2, 4], [1, 2]))]).toEqual([2, 6, -4, 2]);
+    expect([...(await stored([2, 2], [2, 4], [2, 1]))]).toEqual([2, 3, -8, 2]);
+  });
+
+  describe("in blocks that metadata say", () => {
+    const ones = (rows: number, columns: number) =>
+      tensor("fc.weight", "F8_E4M3", [rows, columns], Array(rows * columns).fill(1));
+    const said = (blocks: readonly [number | "all", number | "all"], ...tensors: [string, CheckpointTensor][]) =>
+      new WeightSource(
+        {
+          path: "w.safetensors",
+          tensors: new Map(tensors),
+          quantisation: { place: "config.json quantization_config", blocks },
+        },
+        "c.json",
+      );
+    test("which need be no power of two, nor divide", async () => {
+      const of = said([3, 2], ones(4, 5), scale("fc.weight_scale_inv", [2, 3], [1, 2, 3, 4, 5, 6]));
+      const values = [...(await of.find("w", ["fc.weight"], [4, 5]).tensor.readF32())];
+      expect(values).toEqual([1, 1, 2, 2, 3, 1, 1, 2, 2, 3, 1, 1, 2, 2, 3, 4, 4, 5, 5, 6]);
+      const turned = said([3, 2], ones(5, 4), scale("fc.weight_scale_inv", [3, 2], [1, 2, 3, 4, 5, 6]));
+      const other = [...(await turned.find("w", ["fc.weight"], [5, 4], true).tensor.readF32())];
+      expect(other).toEqual([1, 1, 1, 2, 1, 1, 1, 2, 3, 3, 3, 4, 3, 3, 3, 4, 5, 5, 5, 6]);
+    });
+    test.each([
+      [
+        "other blocks",
+        [3, 2],
+        [scale("fc.weight_scale_inv", [4, 1], [1, 2, 3, 4])],
+        /not that of its shape \[4, 5\] in the blocks that config\.json quantization_config says/,
+      ],
+      [
+        "one for each row instead of one for all",
+        ["all", "all"],
+        [scale("fc.weight_scale", [4, 1], [1, 2, 3, 4])],
+        /not that of its shape/,
+      ],
+      [
+        "one for all instead of one for each row",
+        [1, "all"],
+        [scale("fc.weight_scale", [], [1])],
+        /not that of its shape/,
+      ],
+      ["none", ["all", "all"], [], /config\.json quantization_config says that weights have scales, and it has none/],
+    ] as const)("are refused where they are %s", (_what, blocks, tensors, message) => {
+      const of = said(blocks, ones(4, 5), ...(tensors as unknown as [string, CheckpointTensor][]));
+      expect(() => of.find("w", ["fc.weight"], [4, 5])).toThrow(
+        expect.objectContaining({ code: "WEIGHT_SCALE", message: expect.stringMatching(message) }),
+      );
+    });
+  });
+
   test.each([
     [
       "two scales",
@@ -144,6 +287,19 @@ describe("the scale of 8-bit floats", () => {
       [scale("fc.weight_scale", [], [1]), scale("fc.weight_zero_point", [], [1])],
       /"fc\.weight_zero_point" beside it/,
     ],
+    ["a largest value", [scale("fc.weight_amax", [], [1])], /"fc\.weight_amax" beside it/],
+    [
+      "a factor of unknown sense",
+      [scale("fc.weight_scaling_factor", [], [1])],
+      /"fc\.weight_scaling_factor" beside it/,
+    ],
+    ["a factor of its inputs", [scale("fc.pre_quant_scale", [2], [1, 1])], /"fc\.pre_quant_scale" beside it/],
+    [
+      "a shift",
+      [scale("fc.weight._scale", [], [1]), scale("fc.weight._shift", [], [1])],
+      /"fc\.weight\._shift" beside it/,
+    ],
+    ["a quantiser's", [scale("fc.weight_quantizer._amax", [], [1])], /"fc\.weight_quantizer\._amax" beside it/],
     [
       "a shape that divides nothing",
       [scale("fc.weight_scale", [2, 2], [1, 2, 3, 4])],
@@ -194,6 +350,9 @@ describe("the scale of 8-bit floats", () => {
     ["number", { "fc.weight": [0.0625, 0.0625, 0.0625] }, []],
     ["nested", { "fc.weight": [0.5, 0.25, 2] }, []],
     ["beside", { "fc.weight": [0.0625, 0.0625, 0.0625], "head.weight": [0.25, 0.25, 0.25] }, []],
+    ["meta", { "fc.weight": [0.5, 0.25, 2] }, []],
+    ["userdict", { "fc.weight": [0.5, 0.5, 0.5] }, []],
+    ["training", { "fc.weight": [1, 1, 1] }, []],
     ["within", { "fc.weight": [0.0625, 0.0625, 0.0625] }, ["weight_scales.other"]],
     ["above", { "fc.weight": [0.5, 0.5, 0.5] }, ["scale"]],
   ] as const)("in a torch file (%s) is applied, and what is of no tensor is named", async (name, weights, extra) => {
@@ -206,4 +365,27 @@ describe("the scale of 8-bit floats", () => {
     else expect(check).toThrow(expect.objectContaining({ code: "WEIGHT_EXTRA", details: { tensors: extra } }));
     await checkpoint.close();
   });
+
+  test.each([
+    ["factors", "extra.scale_factors.0"],
+    ["mine", "my_scales.layer0"],
+    ["unnamed", "more.fc.scale"],
+    ["settings", "args.weight_scale"],
+    ["amax", "fc.weight_amax"],
+    ["factor", "fc.weight_scaling_factor"],
+  ])(
+    "in a torch file (%s) that cannot be applied for sure is refused by its place, whatever is ignored",
+    async (name, place) => {
+      const checkpoint = await openCheckpoint(join(FIXTURES, `scales-${name}.pt`));
+      const of = new WeightSource(checkpoint, "c.json");
+      const read = () => {
+        of.find("w", ["fc.weight"], [3, 2]);
+        of.checkAllUsed(["*"]);
+      };
+      expect(read).toThrow(
+        expect.objectContaining({ code: "WEIGHT_SCALE", message: expect.stringContaining(JSON.stringify(place)) }),
+      );
+      await checkpoint.close();
+    },
+  );
 });

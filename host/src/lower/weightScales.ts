@@ -1,27 +1,25 @@
 import { InputError } from "synapse-engine/errors";
-import type { CheckpointTensor } from "../checkpoint/checkpoint.js";
+import type { Checkpoint, CheckpointTensor } from "../checkpoint/checkpoint.js";
 import { elementCount } from "../checkpoint/dtypes.js";
 import {
   concerns,
+  couldBeFactor,
+  FILE_MARK,
   isActivationScale,
+  LAYER_MARK,
   moduleOf,
+  QUANTO_DATA,
   SCALE_WORD,
   scaledNames,
   scaleNames,
+  weightOf,
 } from "../checkpoint/scaleNames.js";
 import { quote } from "../files/inputError.js";
+import { BLOCK, blocksOf, multiplied } from "./scaleBlocks.js";
 
 /** Types whose range is so small that their numbers usually have a factor beside them. */
 const FLOAT8 = /^F8_E[45]M[23]$/;
 const INTEGERS = /^(BOOL|[IU]\d+)$/;
-/**
- * Side of the squares that have one scale each in most files; in others blocks of a power of two divide a dimension
- * into equal parts.
- */
-const BLOCK = 128;
-/** Query, key and value in one tensor may have a scale each. */
-const FUSED_PARTS = 3;
-
 type Tensors = ReadonlyMap<string, CheckpointTensor>;
 
 /**
@@ -32,7 +30,7 @@ export function unscaledNote(tensors: Tensors): string[] {
   const names = [...tensors.values()]
     .filter(
       ({ dtype, shape, name }) =>
-        FLOAT8.test(dtype) && shape.length > 1 && !scaleNames(name).some((scale) => tensors.has(scale)),
+        FLOAT8.test(dtype) && shape.length > 1 && !scaleNames(weightOf(name)).some((scale) => tensors.has(scale)),
     )
     .map(({ name }) => name);
   if (names.length === 0) return [];
@@ -47,29 +45,40 @@ export function unscaledNote(tensors: Tensors): string[] {
 export class WeightScales {
   readonly #tensors: Tensors;
   readonly #source: string;
+  readonly #quantisation: Checkpoint["quantisation"];
+  readonly #unscaled: string[] = [];
   #byModule: ReadonlyMap<string, readonly string[]> | undefined;
+  #children: ReadonlyMap<string, readonly string[]> | undefined;
 
-  constructor(tensors: Tensors, source: string) {
+  constructor({ tensors, path, quantisation }: Pick<Checkpoint, "path" | "tensors" | "quantisation">) {
     this.#tensors = tensors;
-    this.#source = source;
+    this.#source = path;
+    this.#quantisation = quantisation;
+  }
+
+  /** The name under which the numbers of a weight are stored, or undefined where there are none. */
+  stored(name: string): string | undefined {
+    if (this.#tensors.has(name)) return name;
+    return this.#tensors.has(name + QUANTO_DATA) ? name + QUANTO_DATA : undefined;
   }
 
   /**
    * `tensor` times its scale, and the names that belong to it; the tensor itself where it is of another type or has
-   * none. Throws `WEIGHT_SCALE` where something beside it looks like a scale and cannot be applied: such weights would
-   * be wrong by that factor.
+   * none. `transposed` says that it is stored [in, out]. Throws `WEIGHT_SCALE` where something beside it looks like a
+   * scale and cannot be applied: such weights would be wrong by that factor.
    */
   applied(
     tensor: CheckpointTensor,
-    name: string,
+    stored: string,
+    transposed: boolean,
   ): { readonly tensor: CheckpointTensor; readonly used: readonly string[] } {
     if (!FLOAT8.test(tensor.dtype)) return { tensor, used: [] };
+    const name = weightOf(stored);
     const scales = scaleNames(name).filter((candidate) => this.#tensors.has(candidate));
     const [scale] = scales;
-    const beside = this.#beside(moduleOf(name));
-    const used = beside.filter(isActivationScale);
-    const unknown = [...beside.filter((each) => concerns(each, name)), ...this.#beside(name)].find(
-      (each) => !scales.includes(each) && !used.includes(each) && !this.#belongsToAnother(each, name),
+    const used = [...this.#beside(moduleOf(name)).filter(isActivationScale), ...this.#marks(name)];
+    const unknown = this.#concerning(name).find(
+      (each) => each !== stored && !scales.includes(each) && !used.includes(each),
     );
     if (scales.length > 1)
       throw this.#error(name, `${scales.map(quote).join(" and ")} both look like its scale`, "one scale");
@@ -79,8 +88,30 @@ export class WeightScales {
         `${quote(unknown)} beside it is no scale that is known`,
         `a scale called ${scaleNames(name).map(quote).join(", ")}`,
       );
-    if (scale === undefined) return { tensor, used };
-    return { tensor: this.#scaled(tensor, name, this.#tensors.get(scale) as CheckpointTensor), used: [...used, scale] };
+    if (scale !== undefined)
+      return {
+        tensor: this.#scaled(tensor, name, this.#tensors.get(scale) as CheckpointTensor, transposed),
+        used: [...used, scale],
+      };
+    this.#requireNoneSaid(name);
+    this.#unscaled.push(name);
+    return { tensor, used };
+  }
+
+  /**
+   * Throws `WEIGHT_SCALE` where weights that were read have no scale, and one of `unused` could be it: whatever the
+   * config ignores.
+   */
+  checkUnused(unused: readonly string[]): void {
+    const [name] = this.#unscaled;
+    const suspect = name === undefined ? undefined : unused.find(couldBeFactor);
+    if (name === undefined || suspect === undefined) return;
+    throw this.#error(
+      name,
+      `it has no scale beside it, and ${quote(suspect)} could be one: nothing says of what`,
+      `each factor beside its weight, such as ${quote(`${name}_scale`)}; or a file without ${quote(suspect)}, ` +
+        "if that has nothing to do with the weights",
+    );
   }
 
   #error(name: string, message: string, expected: string): InputError {
@@ -93,107 +124,120 @@ export class WeightScales {
     });
   }
 
+  /** What has to do with the weight by its place: beside it, or below its name or one that begins with it. */
+  #concerning(name: string): string[] {
+    const module = moduleOf(name);
+    const beside = this.#beside(module).filter((each) => concerns(each, name));
+    // Such as `fc.weight._shift` and `fc.weight_quantizer._amax`.
+    const modules = (this.#modules().get(module) ?? []).filter((each) => each.startsWith(`${name}_`));
+    const below = [
+      ...(this.#names().get(name) ?? []),
+      ...modules.flatMap((each) => this.#names().get(each) ?? []).filter(couldBeFactor),
+    ];
+    return [...beside, ...below].filter((each) => !this.#belongsToAnother(each, name));
+  }
+
   /** Names of the module that have to do with scales. */
   #beside(module: string): readonly string[] {
-    if (this.#byModule === undefined) {
-      const byModule = new Map<string, string[]>();
-      for (const name of this.#tensors.keys()) {
-        if (!SCALE_WORD.test(name.slice(moduleOf(name).length))) continue;
-        const own = byModule.get(moduleOf(name));
-        if (own === undefined) byModule.set(moduleOf(name), [name]);
-        else own.push(name);
-      }
-      this.#byModule = byModule;
+    return (this.#names().get(module) ?? []).filter((name) => SCALE_WORD.test(name.slice(module.length)));
+  }
+
+  /** Modules by that which they are in. */
+  #modules(): ReadonlyMap<string, readonly string[]> {
+    this.#children ??= groupedBy(
+      [...this.#names().keys()].filter((name) => name !== ""),
+      moduleOf,
+    );
+    return this.#children;
+  }
+
+  #names(): ReadonlyMap<string, readonly string[]> {
+    this.#byModule ??= groupedBy(this.#tensors.keys(), moduleOf);
+    return this.#byModule;
+  }
+
+  /** Marks say how somebody's program computes; of the weights they say nothing that their scale does not. */
+  #marks(name: string): string[] {
+    const found: string[] = [];
+    for (let module = moduleOf(name); ; module = moduleOf(module)) {
+      const within = module === "" ? "" : `${module}.`;
+      if (this.#tensors.has(within + FILE_MARK)) found.push(within + FILE_MARK);
+      if (module === "") break;
     }
-    return this.#byModule.get(module) ?? [];
+    const layer = `${moduleOf(name)}.${LAYER_MARK}`;
+    if (!this.#tensors.has(layer)) return found;
+    const blocks = scaleNames(name).find((each) => this.#tensors.get(each)?.dtype === "F8_E8M0");
+    if (blocks !== undefined)
+      throw this.#error(
+        name,
+        `by ${quote(layer)} its scale ${quote(blocks)} is of ComfyUI's MXFP8, whose order is that of a graphics card`,
+        "a scale for the whole tensor or for each row",
+      );
+    return [...found, layer];
   }
 
   /** A module may have several weights: `in_proj_weight` and `out_weight`, each with its own scale. */
   #belongsToAnother(scale: string, name: string): boolean {
-    return scaledNames(scale).some((other) => other !== name && this.#tensors.has(other));
+    return scaledNames(scale).some((other) => other !== name && this.stored(other) !== undefined);
   }
 
-  #scaled(tensor: CheckpointTensor, name: string, scale: CheckpointTensor): CheckpointTensor {
+  /** Metadata that say how weights were made small speak of every 8-bit float. */
+  #requireNoneSaid(name: string): void {
+    if (this.#quantisation === undefined) return;
+    throw this.#error(
+      name,
+      `${this.#quantisation.place} says that weights have scales, and it has none beside it`,
+      `a scale called ${quote(`${name}_scale`)}`,
+    );
+  }
+
+  #scaled(tensor: CheckpointTensor, name: string, scale: CheckpointTensor, transposed: boolean): CheckpointTensor {
     if (INTEGERS.test(scale.dtype))
       throw this.#error(
         name,
         `its scale ${quote(scale.name)} holds integers (${scale.dtype})`,
         "a scale in floating point",
       );
-    const blocks = blocksOf(tensor.shape, scale.shape);
-    if (blocks === undefined) {
-      throw this.#error(
-        name,
-        `its scale ${quote(scale.name)} of shape [${scale.shape.join(", ")}] does not divide its shape [${tensor.shape.join(", ")}]`,
-        `one number, one for each of the first dimension, or one for each block of ${BLOCK} x ${BLOCK} or of another power of two`,
-      );
-    }
+    const said = this.#quantisation?.blocks;
+    const blocks = blocksOf({ shape: tensor.shape, scale: scale.shape, transposed, said });
+    if (blocks === undefined) throw this.#shapeError(tensor, name, scale, transposed);
     const readF32 = async () => multiplied(await tensor.readF32(), tensor.shape, await scale.readF32(), blocks);
     const read = async () => new Uint8Array((await readF32()).buffer);
     return { ...tensor, dtype: "F32", bytes: (elementCount(tensor.shape) as number) * 4, read, readF32 };
   }
-}
 
-/**
- * For each dimension of the weight how many of its elements have one scale, or undefined where the shapes do not say.
- */
-function blocksOf(shape: readonly number[], scale: readonly number[]): number[] | undefined {
-  if (elementCount(scale) === 1) return shape.map((size) => Math.max(size, 1));
-  // One for each row may leave out dimensions of 1 that follow.
-  const rows = scale[0] === shape[0] && scale.slice(1).every((size) => size === 1);
-  const aligned = rows && scale.length < shape.length ? shape.map((size, i) => (i === 0 ? size : 1)) : scale;
-  if (aligned.length !== shape.length) return undefined;
-  if (mayBeFused(shape, aligned)) return undefined;
-  const blocks = shape.map((size, i) => blockOf(size, aligned[i] as number));
-  return blocks.every((block) => block !== undefined) ? blocks : undefined;
-}
-
-/**
- * Three scales for rows that are three equal parts, and as well three blocks of which the last is cut: nothing says
- * which.
- */
-function mayBeFused(shape: readonly number[], scale: readonly number[]): boolean {
-  const [size, ...rest] = shape as [number, ...number[]];
-  const three = scale[0] === FUSED_PARTS && scale.slice(1).every((count) => count === 1);
-  return (
-    three &&
-    rest.length > 0 &&
-    size % FUSED_PARTS === 0 &&
-    size % BLOCK !== 0 &&
-    Math.ceil(size / BLOCK) === FUSED_PARTS
-  );
-}
-
-/**
- * Length of the blocks of which `count` cover `size` elements. Blocks of other lengths than a power of two are in no
- * known file: such a count is that of blocks of which the last is cut, and how long those are is not said.
- */
-function blockOf(size: number, count: number): number | undefined {
-  if (count === Math.ceil(size / BLOCK) && size > 0) return count === 1 ? size : BLOCK;
-  if (count <= 0 || size <= 0 || size % count !== 0) return undefined;
-  const block = size / count;
-  return count === 1 || Number.isInteger(Math.log2(block)) ? block : undefined;
-}
-
-function multiplied(
-  values: Float32Array,
-  shape: readonly number[],
-  scales: Float32Array,
-  blocks: readonly number[],
-): Float32Array {
-  const counts = shape.map((size, i) => Math.ceil(size / (blocks[i] as number)));
-  const out = new Float32Array(values.length);
-  const place = shape.map(() => 0);
-  for (let index = 0; index < values.length; index++) {
-    let at = 0;
-    for (let i = 0; i < place.length; i++)
-      at = at * (counts[i] as number) + Math.floor((place[i] as number) / (blocks[i] as number));
-    out[index] = (values[index] as number) * (scales[at] as number);
-    for (let i = place.length - 1; i >= 0; i--) {
-      const next = (place[i] as number) + 1;
-      place[i] = next === shape[i] ? 0 : next;
-      if (next !== shape[i]) break;
-    }
+  #shapeError({ shape }: CheckpointTensor, name: string, scale: CheckpointTensor, transposed: boolean): InputError {
+    const what = `its scale ${quote(scale.name)} of shape [${scale.shape.join(", ")}]`;
+    const own = `[${shape.join(", ")}]`;
+    const { place, blocks } = this.#quantisation ?? {};
+    if (place !== undefined && blocks !== undefined)
+      return this.#error(
+        name,
+        `${what} is not that of its shape ${own} in the blocks that ${place} says`,
+        `one number for each block of ${blocks.join(" x ")}`,
+      );
+    const [inputs, outputs] = shape;
+    if (transposed && scale.shape.length === 1 && scale.shape[0] === inputs && inputs === outputs)
+      return this.#error(
+        name,
+        `${what} may be of its inputs or of its outputs: it is stored [in, out], and both are ${inputs}`,
+        `[1, ${outputs}] for one number for each output, [${inputs}, 1] for each input`,
+      );
+    return this.#error(
+      name,
+      `${what} does not divide its shape ${own}`,
+      `one number, one for each of the first dimension, or one for each block of ${BLOCK} x ${BLOCK} or of another ` +
+        "power of two",
+    );
   }
-  return out;
+}
+
+function groupedBy(names: Iterable<string>, groupOf: (name: string) => string): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const name of names) {
+    const own = groups.get(groupOf(name));
+    if (own === undefined) groups.set(groupOf(name), [name]);
+    else own.push(name);
+  }
+  return groups;
 }

@@ -1,5 +1,6 @@
 import { InputError } from "synapse-engine/errors";
 import type { Checkpoint, CheckpointTensor } from "../checkpoint/checkpoint.js";
+import { couldBeFactor } from "../checkpoint/scaleNames.js";
 import { globMatches } from "../compress/policy.js";
 import { nearestNames } from "../config/spelling.js";
 import { elements } from "../program/program.js";
@@ -17,32 +18,35 @@ export interface FoundTensor {
   readonly stored?: { readonly tensor: CheckpointTensor; readonly placeOf: (index: number) => number };
 }
 
+/** What weights are taken from. */
+export type WeightFile = Pick<Checkpoint, "path" | "tensors" | "quantisation">;
+
 /** Types that no weight has by itself. */
 const INTEGERS = /^(BOOL|[IU]\d+)$/;
 
 /** Finds the checkpoint's tensors by the spellings a config gives, and remembers which were used. */
 export class WeightSource {
-  private readonly checkpoint: Pick<Checkpoint, "path" | "tensors">;
+  private readonly checkpoint: WeightFile;
   private readonly configSource: string;
   private readonly suggestNames: boolean;
   private readonly used = new Set<string>();
   private readonly scales: WeightScales;
 
-  constructor(checkpoint: Pick<Checkpoint, "path" | "tensors">, configSource: string, suggestNames = true) {
+  constructor(checkpoint: WeightFile, configSource: string, suggestNames = true) {
     this.suggestNames = suggestNames;
     this.checkpoint = checkpoint;
     this.configSource = configSource;
-    this.scales = new WeightScales(checkpoint.tensors, checkpoint.path);
+    this.scales = new WeightScales(checkpoint);
   }
 
   /**
    * The tensor under the first spelling that exists. `where` is the config's JSON path. Dimensions of 1 are not
-   * compared, so that a convolution of kernel 1 is a linear layer and `[1, 1, n]` a vector. 8-bit floats come
-   * multiplied with their scales. Throws `WEIGHT_MISSING`, `WEIGHT_SHAPE`, `WEIGHT_DTYPE` or `WEIGHT_SCALE`.
+   * compared, so that a convolution of kernel 1 is a linear layer and `[1, 1, n]` a vector. `transposed` says that a
+   * matrix is stored [in, out]. 8-bit floats come multiplied with their scales. Throws `WEIGHT_MISSING`, `WEIGHT_SHAPE`, `WEIGHT_DTYPE` or `WEIGHT_SCALE`.
    */
-  find(where: string, spellings: readonly string[], shape: readonly number[]): FoundTensor {
+  find(where: string, spellings: readonly string[], shape: readonly number[], transposed = false): FoundTensor {
     const { tensors, path } = this.checkpoint;
-    const spelling = spellings.find((candidate) => tensors.has(candidate));
+    const spelling = spellings.map((candidate) => this.scales.stored(candidate)).find((name) => name !== undefined);
     if (spelling === undefined) {
       const near = this.suggestNames ? nearestNames(spellings, tensors.keys(), 3) : [];
       throw new InputError({
@@ -73,26 +77,37 @@ export class WeightSource {
         expected: "a checkpoint in F32, F16, BF16, F64, 8-bit floats or GGUF blocks",
       });
     }
-    const scaled = this.scales.applied(tensor, spelling);
+    const scaled = this.scales.applied(tensor, spelling, transposed);
     for (const name of [spelling, ...scaled.used]) this.used.add(name);
     return { name: spellings[0] as string, tensor: scaled.tensor, shape };
   }
 
   /**
    * Throws `WEIGHT_EXTRA` when the checkpoint holds tensors that no part of the config reads and no pattern of `ignore`
-   * covers.
+   * covers; `WEIGHT_SCALE` when one of those that nothing reads could be the missing scale of 8-bit floats.
    */
   checkAllUsed(ignore: readonly string[]): void {
-    const extra = [...this.checkpoint.tensors.keys()].filter(
-      (name) => !this.used.has(name) && !ignore.some((pattern) => globMatches(pattern, name)),
-    );
+    const unused = [...this.checkpoint.tensors.keys()].filter((name) => !this.used.has(name));
+    this.scales.checkUnused(unused);
+    const extra = unused.filter((name) => !ignore.some((pattern) => globMatches(pattern, name)));
     if (extra.length === 0) return;
-    const shown = extra.slice(0, 5).map((name) => `"${name}"`);
+    // What may be a factor comes first: without it the model would be another.
+    const factors = extra.filter(couldBeFactor);
+    const shown = [...factors, ...extra.filter((name) => !factors.includes(name))].slice(0, 5);
+    const list = `${shown.map((name) => `"${name}"`).join(", ")}${extra.length > shown.length ? ", ..." : ""}`;
+    const warned = `; by its name "${factors[0]}" may be a factor of weights, which would be wrong without it`;
+    const ignored = `patterns in "ignore" of ${this.configSource}`;
+    const expected =
+      factors.length === 0
+        ? `a config that describes the whole checkpoint, or ${ignored}`
+        : `weights multiplied with their factors before they are saved; ${ignored} for the other tensors alone`;
     throw new InputError({
       code: "WEIGHT_EXTRA",
       source: this.checkpoint.path,
-      message: `the config does not use ${extra.length} of the checkpoint's tensors: ${shown.join(", ")}${extra.length > shown.length ? ", ..." : ""}`,
-      expected: `a config that describes the whole checkpoint, or patterns in "ignore" of ${this.configSource}`,
+      message:
+        `the config does not use ${extra.length} of the checkpoint's tensors: ${list}` +
+        (factors.length > 0 ? warned : ""),
+      expected,
       details: { tensors: extra },
     });
   }

@@ -7,11 +7,12 @@
  * - A pair that is not, and whose expected vector lies where the cosine is taken from (the origin, or the mean of all),
  *   has no cosine and enters neither mean nor worst. Its error counts. Where it is the actual vector that lies there,
  *   the cosine is 0.
- * - Rows of one run are seen from the mean of the rows of their number: what tells the third row from the first in every
- *   run is its position, and no answer to what went in. Their variance is that within the numbers. The only row of a
- *   number is its mean.
- * - Where the expected vectors are all the same, or each is the only row of its number, there is no variance: the centred
- *   figures are those of equal pairs where all pairs are equal and some number has two rows, and none otherwise.
+ * - Rows of one run are seen from the mean of the rows of their number: what tells the third row from the first in
+ *   every run is its position, and no answer to what went in. Their variance is that within the numbers. The only row
+ *   of a number is its mean.
+ * - Where the expected vectors are all the same, or each is the only row of its number, there is no variance: the
+ *   centred figures are those of equal pairs where all pairs are equal and some number has two rows, and none
+ *   otherwise.
  * - A value that is not finite makes every figure NaN that its sample enters.
  */
 const ROUNDING_SHARE = 1e-12;

@@ -2,8 +2,9 @@ import { basename } from "node:path";
 import type { EngineName } from "synapse-engine";
 import { InputError } from "synapse-engine/errors";
 import { z } from "zod";
-import { type Checkpoint, openCheckpoint } from "../checkpoint/index.js";
+import type { Checkpoint } from "../checkpoint/index.js";
 import { compile } from "../compile/compile.js";
+import { openWeights } from "../compile/openWeights.js";
 import { type Statistics, statisticsSchema } from "../config/configSchema.js";
 import { findConfig } from "../config/findConfig.js";
 import { parseConfig } from "../config/parseConfig.js";
@@ -145,7 +146,7 @@ async function openReference(
     ? await readJsonInput(given, "a model's configuration", CONFIG_BYTES_MAX)
     : configOf(opened, file);
   const configSource = given ?? `${file} meta.config`;
-  const whole = await openCheckpoint(checkpointPath);
+  const whole = await openWeights(checkpointPath);
   try {
     const { checkpoint } = fitCheckpoint(
       whole,

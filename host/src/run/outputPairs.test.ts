@@ -13,7 +13,7 @@ const port = (name: string, shape: number[], dynamic: boolean, type: PortInfo["t
 });
 const entry = (...outputs: PortInfo[]): EntryInfo => ({ name: "run", rowsMax: 3, opCount: 1, inputs: [], outputs });
 
-test("rows of an output that may have fewer are samples of their own, each of its number, rows that belong together are one", () => {
+test("rows of an output that may have fewer are samples of their number, rows that belong together one", () => {
   const pairs = new OutputPairs(entry(port("latents", [3, 2], true), port("tokens", [2, 2], false)));
   pairs.add(
     [

@@ -105,14 +105,15 @@ export function requireMeasurable(rows: readonly ComparisonRow[], bars: Similari
     code: "COMPARE_SAMPLES",
     source,
     where: unknown.what,
-    message:
-      unknown.count < 2
-        ? "there is one sample, of which there is no centred cosine and no variance to hold an error against"
-        : unknown.count === unknown.positions
-          ? `the ${unknown.count} rows are those of one run, each the only one of its number: what tells them apart may ` +
-            "be their position alone, so there is no centred cosine and no variance to hold an error against"
-          : `the expected outputs of all ${unknown.count} samples are the same, and the model gives others (by up to ` +
-            `${unknown.maxAbsError.toPrecision(3)}): of such there is no centred cosine and no variance to hold an error against`,
+    message: `${whyUnknown(unknown)} there is no centred cosine and no variance to hold an error against`,
     expected: "two samples that differ, or more",
   });
+}
+
+function whyUnknown({ count, positions, maxAbsError }: ComparisonRow): string {
+  if (count < 2) return "there is one sample, of which";
+  if (count === positions)
+    return `the ${count} rows are those of one run, each the only one of its number, and may differ by that alone: so`;
+  const others = `and the model gives others (by up to ${maxAbsError.toPrecision(3)})`;
+  return `the expected outputs of all ${count} samples are the same, ${others}: of such`;
 }

@@ -5,6 +5,7 @@ import { printableReport } from "./printable.js";
 import { headline, joinSections, type TextStyle } from "./style.js";
 
 const UNDEFINED = "undefined";
+const NEEDED = "centred figures need two samples that differ, or more (of rows: two runs)";
 
 export function compareText(style: TextStyle, compared: CompareReport): string {
   const report = printableReport(compared);
@@ -13,9 +14,7 @@ export function compareText(style: TextStyle, compared: CompareReport): string {
   return joinSections([
     headline(style, [report.model, `against ${against.join(" and ")}`, report.engine], report.untrained),
     rowsTable(style, report),
-    undefinedRows
-      ? `  ${style.paint.dim(`${UNDEFINED}: centred figures need two samples that differ, or more (of rows: two runs)`)}`
-      : undefined,
+    undefinedRows ? `  ${style.paint.dim(`${UNDEFINED}: ${NEEDED}`)}` : undefined,
     hasBars(report.bars) ? barsText(style, report) : undefined,
     report.notSeen === null ? undefined : style.paint.dim(`not seen: ${report.notSeen}`),
   ]);
