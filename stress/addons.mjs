@@ -1,6 +1,7 @@
 // Runs the addons of the Linux systems that this machine is not, each in that system's own Node: musl by its loader,
-// arm64 by QEMU. Each must give the bytes of this machine's addon. Needs Debian's apt-get and dpkg to fetch the systems'
-// libraries, pip for Node, and qemu-aarch64 (apt-get install qemu-user); nothing is installed outside .toolchain/.
+// arm64 by QEMU. Each must give the bytes of this machine's addon. Needs Debian's apt-get and dpkg to fetch the
+// systems' libraries, pip for Node, and qemu-aarch64 (apt-get install qemu-user); nothing is installed outside
+// .toolchain/.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -49,7 +50,8 @@ const size = inputs[0].shape.reduce((product, each) => product * each, rowsMax);
 const [latent] = await session.run("encode", [Uint8Array.from({ length: size }, (_, i) => (i * 37) % 256)]);
 await session.selfTest();
 const { platform, arch, version } = process;
-console.log(JSON.stringify({ platform, arch, version, isa: engine.isa, sha256: createHash("sha256").update(latent).digest("hex") }));
+const sha256 = createHash("sha256").update(latent).digest("hex");
+console.log(JSON.stringify({ platform, arch, version, isa: engine.isa, sha256 }));
 `;
 
 class Missing extends Error {}
