@@ -13,7 +13,7 @@ pub fn build(b: *std.Build) void {
     const runtime: Runtime = .{ .b = b, .filters = filters };
     runtime.tests(native, optimize);
     @import("engines/native/build.zig").add(b, runtime, native);
-    @import("engines/machines.zig").add(b, runtime);
+    @import("engines/guests.zig").add(b, runtime);
     runtime.format();
     @import("sim/device/build.zig").add(b, runtime, native, optimize);
     @import("sim/native/build.zig").add(b, runtime, native);

@@ -1,5 +1,7 @@
-// Writes kernels/format.json, the format as the runtime has it, and host/src/format/table.ts, the same for TypeScript,
-// where names are types. After a change of a type, an op or a limit in kernels/src: node scripts/make-format.mjs
+// Writes kernels/format.json, the format as the runtime has it, and host/src/format/table.ts, the form in which the
+// host reads it: TypeScript's types of a JSON file forget which names there are, Node 20 warns of JSON modules, and
+// declarations of a package cannot name a file outside of it. After a change of a type, an op or a limit in
+// kernels/src: node scripts/make-format.mjs
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -209,7 +209,7 @@ export function setup() {
     "engines/wasm",
     "engines/rv32",
     "engines/guest",
-    "engines/machines.zig",
+    "engines/guests.zig",
     "sim/native",
     "sim/device",
     ...PAGE_BUILT,

@@ -1,4 +1,4 @@
-//! What the WASM and RV32 machines have in common: memory for the host's buffers, and the description of the C API they
+//! What the WASM and RV32 guests have in common: memory for the host's buffers, and the description of the C API they
 //! are called through.
 
 pub const heap = @import("heap.zig");

@@ -1,4 +1,4 @@
-//! The allocator of the WASM and RV32 machines: the host asks for whole buffers (a file, a region) and gives them back
+//! The allocator of the WASM and RV32 guests: the host asks for whole buffers (a file, a region) and gives them back
 //! with their length. First fit over an address-ordered list of free blocks that lives in the free memory itself, so a
 //! buffer carries no header and a large model costs its own size and no power-of-two rounding.
 

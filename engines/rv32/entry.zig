@@ -26,11 +26,11 @@ const Refusal = enum(u32) { frame = 1, command = 2, function = 3 };
 
 var heap: guest.Heap = .{};
 
-fn machineAlloc(bytes: u32) callconv(.c) u32 {
+fn guestAlloc(bytes: u32) callconv(.c) u32 {
     return heap.alloc(bytes) orelse 0;
 }
 
-fn machineFree(address: u32, bytes: u32) callconv(.c) void {
+fn guestFree(address: u32, bytes: u32) callconv(.c) void {
     heap.free(address, bytes);
 }
 
@@ -47,8 +47,8 @@ fn call(function: u32, arguments: []align(1) const u32) ?u32 {
         if (function == index) return invoke(pair[1], arguments);
     }
     return switch (function) {
-        functions.len => invoke(machineAlloc, arguments),
-        functions.len + 1 => invoke(machineFree, arguments),
+        functions.len => invoke(guestAlloc, arguments),
+        functions.len + 1 => invoke(guestFree, arguments),
         else => null,
     };
 }

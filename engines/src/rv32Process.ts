@@ -7,7 +7,7 @@ const ANSWER_DONE = 0;
 const ANSWER_TRAP = 1;
 const STDERR_CHARACTERS_MAX = 4096;
 /**
- * The machine ends after ten silent minutes (engines/rv32/serial.zig), so that it does not outlive a host that was
+ * The guest ends after ten silent minutes (engines/rv32/serial.zig), so that it does not outlive a host that was
  * killed.
  */
 const PING_INTERVAL_MS = 60_000;
@@ -89,7 +89,7 @@ export class Rv32Process {
     return this.#child.pid;
   }
 
-  /** Resolves when the machine has said that it listens; what is sent earlier is lost. */
+  /** Resolves when the guest has said that it listens; what is sent earlier is lost. */
   started(timeoutMs: number): Promise<number[]> {
     return this.request([], timeoutMs);
   }
@@ -101,7 +101,7 @@ export class Rv32Process {
     return answer;
   }
 
-  /** Lets the machine leave by itself, or ends it. When this resolves the process is gone. */
+  /** Lets the guest leave by itself, or ends it. When this resolves the process is gone. */
   async close(exitCommand: number): Promise<void> {
     if (!this.#ended) await this.request([exitCommand], 5000).catch(() => undefined);
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), 2000);

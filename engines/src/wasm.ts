@@ -1,7 +1,7 @@
 import type { Engine } from "./engine.js";
 import { EngineError } from "./errors.js";
-import { type Machine, type Manifest, parseManifest } from "./machine.js";
-import { MachineEngine } from "./machineEngine.js";
+import { type Guest, type Manifest, parseManifest } from "./guest.js";
+import { GuestEngine } from "./guestEngine.js";
 
 /** The part of the WebAssembly JavaScript interface that is used; browsers and Node have it alike. */
 interface WasmInstance {
@@ -30,10 +30,10 @@ export async function createWasmEngine(bytes: Uint8Array, name: "wasm" | "wasm-b
   } catch (cause) {
     throw new EngineError("BUILD", `the ${name} module cannot be instantiated: ${(cause as Error).message}`);
   }
-  return MachineEngine.create(name, new WasmMachine(instance));
+  return GuestEngine.create(name, new WasmGuest(instance));
 }
 
-class WasmMachine implements Machine {
+class WasmGuest implements Guest {
   readonly manifest: Manifest;
   readonly ticks: number;
   #functions: Record<string, WasmFunction>;

@@ -33,7 +33,7 @@ export { type OpenedModel, openModelBytes, openModelFile } from "./open/openMode
 export { addGolden, defaultGolden, type GoldenSpec, goldenInputs } from "./pack/golden.js";
 export { type ReadPack, readPack } from "./pack/readPack.js";
 export { type EntryPlan, type Plan, type PlannedBuffer, planMemory } from "./plan/plan.js";
-export type { Activation, Constant, Entry, Op, Port, Program, Storage, Tensor } from "./program/program.js";
+export type { Activation, Allocation, Constant, Entry, Op, Port, Program, Tensor } from "./program/program.js";
 export { type BoardEstimate, type BoardSpeed, estimateBoardTime } from "./report/boardEstimate.js";
 export type { CompareReport, ComparisonRow, SimilarityBars } from "./report/compareReport.js";
 export type { InspectReport } from "./report/inspectPack.js";

@@ -80,12 +80,14 @@ export function stagePackage(root, { folder, modules = [], copies = [] }, target
 /** Makes the package of one system's addon, which `zig build prebuilds` has made. Answers its name. */
 export function stagePlatform(root, platform, target) {
   const [os, cpu, libc] = platform.split("-");
+  const library = libc === "gnu" ? "glibc" : libc;
   const name = `synapse-engine-${platform}`;
   const to = fresh(join(target, name));
   cpSync(join(root, "zig-out", "prebuilds", platform, "synapse.node"), join(to, "synapse.node"));
   const text = [
     `# ${name}`,
-    `The addon of synapse-engine for ${os} on ${cpu}${libc === undefined ? "" : ` (${libc === "gnu" ? "glibc" : libc})`}. It is installed with that package where it fits.`,
+    `The addon of synapse-engine for ${os} on ${cpu}${library === undefined ? "" : ` with ${library}`}.`,
+    "It is installed with that package where it fits.",
     TRIED[platform] ?? "It is compiled and has never been loaded: where it fails, synapse-engine runs in WebAssembly.",
   ];
   writeFileSync(join(to, "README.md"), `${text.join("\n\n")}\n`);
@@ -97,7 +99,7 @@ export function stagePlatform(root, platform, target) {
     ...addresses(root),
     os: [os],
     cpu: [cpu],
-    ...(libc === undefined ? {} : { libc: [libc === "gnu" ? "glibc" : libc] }),
+    ...(library === undefined ? {} : { libc: [library] }),
     exports: { "./synapse.node": "./synapse.node", "./package.json": "./package.json" },
     files: ["*"],
   });

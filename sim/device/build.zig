@@ -2,7 +2,7 @@
 //! module. The root's `build.zig` calls `add` with its way of making the runtime's module.
 
 const std = @import("std");
-const machines = @import("../../engines/machines.zig");
+const guests = @import("../../engines/guests.zig");
 
 const component = "firmware/components/synapse/";
 /// Made by scripts/build-page.mjs, which has to run before.
@@ -154,13 +154,13 @@ pub const Core = struct {
 
     /// Beside the runtime's library, which it calls. Checks stay on here too.
     fn esp32p4(core: Core) void {
-        const root = core.module(machines.riscv(core.b), component ++ "core/static_library.zig", .safe);
-        machines.plain(root);
+        const root = core.module(guests.riscv(core.b), component ++ "core/static_library.zig", .safe);
+        guests.plain(root);
         const library = core.b.addLibrary(.{ .name = "synapse_device", .linkage = .static, .root_module = root });
         library.link_function_sections = true;
         library.link_data_sections = true;
         library.bundle_compiler_rt = false;
-        machines.install(core.b, library, "lib/esp32p4/libsynapse_device.a", "esp32p4-device");
+        guests.install(core.b, library, "lib/esp32p4/libsynapse_device.a", "esp32p4-device");
     }
 
     /// The core with coverage counters, for stress/fuzz.mjs; the runtime below it is not what is tried.

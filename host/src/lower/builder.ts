@@ -5,11 +5,11 @@ import type { ActivationFunction } from "../format/ops.js";
 import { activationBytes, type StorageTypeName } from "../format/types.js";
 import {
   type Activation,
+  type Allocation,
   type Constant,
   elements,
   type Op,
   type OpOf,
-  type Storage,
   type Tensor,
 } from "../program/program.js";
 import { attentionScratchBytes, linearScratchBytes } from "../program/scratch.js";
@@ -43,7 +43,7 @@ export interface LoweringContext {
   readonly vectors: Map<string, Constant>;
 }
 
-/** Collects the ops of one entry. Every op writes a new storage; the planner decides what shares memory. */
+/** Collects the ops of one entry. Every op writes a new allocation; the planner decides what shares memory. */
 export class EntryBuilder {
   readonly ops: Op[] = [];
   readonly context: LoweringContext;
@@ -53,15 +53,15 @@ export class EntryBuilder {
     this.context = context;
   }
 
-  /** A dense f32 activation `[rows, columns]` with its own storage. */
+  /** A dense f32 activation `[rows, columns]` with its own allocation. */
   activation(name: string, rows: number, columns: number, dynamic: boolean): Activation {
     return this.tensor(name, "f32", [rows, columns], dynamic);
   }
 
   tensor(name: string, type: "f32" | "u8", shape: readonly number[], dynamic: boolean): Activation {
     const unique = this.unique(name);
-    const storage: Storage = { name: unique, bytes: elements(shape) * activationBytes(type), role: "activation" };
-    return { kind: "activation", name: unique, type, shape, dynamic, storage, byteOffset: 0 };
+    const allocation: Allocation = { name: unique, bytes: elements(shape) * activationBytes(type), role: "activation" };
+    return { kind: "activation", name: unique, type, shape, dynamic, allocation, byteOffset: 0 };
   }
 
   /** Rows `start..start+count` of a two-dimensional activation. */
@@ -227,10 +227,10 @@ export class EntryBuilder {
 
   private scratch(name: string, bytes: number): Activation | undefined {
     if (bytes === 0) return undefined;
-    const storage: Storage = { name: `${name} scratch`, bytes, role: "scratch" };
+    const allocation: Allocation = { name: `${name} scratch`, bytes, role: "scratch" };
     // Scratch is whole cache lines, so that a large one fits the largest dimension as rows of them.
     const shape = bytes > limits.dimension_max ? [bytes / 64, 64] : [bytes];
-    return { kind: "activation", name: "scratch", type: "u8", shape, dynamic: false, storage, byteOffset: 0 };
+    return { kind: "activation", name: "scratch", type: "u8", shape, dynamic: false, allocation, byteOffset: 0 };
   }
 
   private unique(name: string): string {

@@ -89,8 +89,12 @@ describe("the program of LeWM", () => {
     const attention = predict?.ops.find(({ op }) => op === "attention");
     if (attention?.op !== "attention") throw new Error("no attention");
     expect(
-      [attention.q, attention.k, attention.v].map(({ byteOffset, stride, storage }) => [byteOffset, stride, storage]),
-    ).toEqual([0, 256, 512].map((byteOffset) => [byteOffset, 192, attention.q.storage]));
+      [attention.q, attention.k, attention.v].map(({ byteOffset, stride, allocation }) => [
+        byteOffset,
+        stride,
+        allocation,
+      ]),
+    ).toEqual([0, 256, 512].map((byteOffset) => [byteOffset, 192, attention.q.allocation]));
     expect(attention).toMatchObject({ heads: 4, kv_heads: 4, scale: 0.25, causal: true, compute: "i8" });
     const modulates = predict?.ops.filter(({ op }) => op === "modulate") as Extract<Op, { op: "modulate" }>[];
     const places = modulates

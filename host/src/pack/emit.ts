@@ -71,7 +71,7 @@ class Numbering {
   }
 
   private activation(tensor: Activation): number {
-    const { region, offset } = this.plan.placements.get(tensor.storage) as Placement;
+    const { region, offset } = this.plan.placements.get(tensor.allocation) as Placement;
     const header: ActivationHeader = {
       name: tensor.name,
       type: tensor.type,

@@ -1,11 +1,11 @@
 import { inPlaceKey } from "../format/ops.js";
-import { type Activation, type Entry, type Op, operands, type Storage, type Tensor } from "../program/program.js";
+import { type Activation, type Allocation, type Entry, type Op, operands, type Tensor } from "../program/program.js";
 
-/** Storages that take over each other's bytes in place; they live and are placed as one. */
+/** Allocations that take over each other's bytes in place; they live and are placed as one. */
 export interface Group {
-  readonly storages: Storage[];
+  readonly allocations: Allocation[];
   readonly bytes: number;
-  readonly role: Storage["role"];
+  readonly role: Allocation["role"];
   /** Index of the op that first writes it; -1 for inputs, which the caller writes before the run. */
   first: number;
   /** Index of the last op that uses it; the number of ops for outputs, which the caller reads after the run. */
@@ -14,18 +14,18 @@ export interface Group {
   traffic: number;
 }
 
-/** First and last use of each storage of an entry, and how much is moved through it, in order of first use. */
-export function storageLifetimes(entry: Entry): Map<Storage, Group> {
-  const groups = new Map<Storage, Group>();
+/** First and last use of each allocation of an entry, and how much is moved through it, in order of first use. */
+export function allocationLifetimes(entry: Entry): Map<Allocation, Group> {
+  const groups = new Map<Allocation, Group>();
   const touch = (tensor: Tensor, at: number, traffic: number) => {
     if (tensor.kind === "constant") return;
-    const { storage } = tensor;
-    const group = groups.get(storage);
+    const { allocation } = tensor;
+    const group = groups.get(allocation);
     if (group === undefined) {
-      groups.set(storage, {
-        storages: [storage],
-        bytes: storage.bytes,
-        role: storage.role,
+      groups.set(allocation, {
+        allocations: [allocation],
+        bytes: allocation.bytes,
+        role: allocation.role,
         first: at,
         last: at,
         traffic,
@@ -68,34 +68,35 @@ function passes(op: Op, key: string): number {
 }
 
 /**
- * Joins storages where an op may work in place: its operand dies there, and its result begins there and has the same
+ * Joins allocations where an op may work in place: its operand dies there, and its result begins there and has the same
  * bytes.
  */
-export function joinInPlace(entry: Entry, lifetimes: ReadonlyMap<Storage, Group>): Group[] {
+export function joinInPlace(entry: Entry, lifetimes: ReadonlyMap<Allocation, Group>): Group[] {
   const groupOf = new Map(lifetimes);
   entry.ops.forEach((op, at) => {
     const key = inPlaceKey(op.op);
     const all = operands(op);
     const operand = all.find((candidate) => candidate.key === key)?.tensor;
     const { out } = op;
-    if (operand === undefined || operand.kind === "constant" || !wholeStorage(operand) || !wholeStorage(out)) return;
-    const from = groupOf.get(operand.storage) as Group;
-    const to = groupOf.get(out.storage) as Group;
+    if (operand === undefined || operand.kind === "constant" || !wholeAllocation(operand) || !wholeAllocation(out))
+      return;
+    const from = groupOf.get(operand.allocation) as Group;
+    const to = groupOf.get(out.allocation) as Group;
     if (from === to || from.last !== at || to.first !== at || from.bytes !== to.bytes) return;
     // The op must not read the same bytes a second time through another operand.
     const others = all.filter(
       (other) => other.key !== key && other.key !== "out" && other.tensor.kind === "activation",
     );
-    if (others.some((other) => groupOf.get((other.tensor as Activation).storage) === from)) return;
-    from.storages.push(...to.storages);
+    if (others.some((other) => groupOf.get((other.tensor as Activation).allocation) === from)) return;
+    from.allocations.push(...to.allocations);
     from.last = to.last;
     from.traffic += to.traffic;
-    for (const storage of to.storages) groupOf.set(storage, from);
+    for (const allocation of to.allocations) groupOf.set(allocation, from);
   });
   return [...new Set(groupOf.values())];
 }
 
-/** Whether a tensor is all of its storage, row after row. */
-export function wholeStorage(tensor: Activation): boolean {
-  return tensor.byteOffset === 0 && tensor.stride === undefined && tensorBytes(tensor) === tensor.storage.bytes;
+/** Whether a tensor is all of its allocation, row after row. */
+export function wholeAllocation(tensor: Activation): boolean {
+  return tensor.byteOffset === 0 && tensor.stride === undefined && tensorBytes(tensor) === tensor.allocation.bytes;
 }

@@ -6,13 +6,13 @@ import { parseConfig } from "../config/parseConfig.js";
 import { lower } from "../lower/lower.js";
 import { LEWM_TRUE } from "../parity/lewmShapes.js";
 import { seededCheckpoint } from "../parity/seededCheckpoint.js";
-import { type Activation, elements, type Op, operands, type Program, type Storage } from "../program/program.js";
+import { type Activation, type Allocation, elements, type Op, operands, type Program } from "../program/program.js";
 import { checkPlan } from "./checkPlan.js";
 import { planMemory } from "./plan.js";
 
 function fresh(name: string, rows: number, columns: number): Activation {
-  const storage: Storage = { name, bytes: rows * columns * 4, role: "activation" };
-  return { kind: "activation", name, type: "f32", shape: [rows, columns], dynamic: false, storage, byteOffset: 0 };
+  const allocation: Allocation = { name, bytes: rows * columns * 4, role: "activation" };
+  return { kind: "activation", name, type: "f32", shape: [rows, columns], dynamic: false, allocation, byteOffset: 0 };
 }
 
 /** A program of random ops over random earlier values: any operand may be used again much later, or twice in one op. */
@@ -53,14 +53,14 @@ const randomProgram = fc
           sources: [],
           load: async () => new Float32Array(64),
         } as const;
-        const storage: Storage = { name: `scratch${i}`, bytes: 64 * (1 + (rows % 7)), role: "scratch" };
+        const allocation: Allocation = { name: `scratch${i}`, bytes: 64 * (1 + (rows % 7)), role: "scratch" };
         const scratch: Activation = {
           kind: "activation",
           name: "scratch",
           type: "u8",
-          shape: [storage.bytes],
+          shape: [allocation.bytes],
           dynamic: false,
-          storage,
+          allocation,
           byteOffset: 0,
         };
         ops.push({ op: "linear", x, w, out, residual: y, scratch });
@@ -81,7 +81,7 @@ const randomProgram = fc
         });
         values.push(result);
       } else {
-        // Two ops that each write half of the rows of one storage, as class token and patches do.
+        // Two ops that each write half of the rows of one allocation, as class token and patches do.
         const half = Math.max(1, Math.floor((x.shape[0] as number) / 2));
         const part = (start: number, count: number): Activation => ({
           ...out,
@@ -122,27 +122,27 @@ describe("the memory plan", () => {
       fc.property(randomProgram, fc.integer({ min: 0, max: 20000 }), (program, fastBytes) => {
         const plan = planMemory(program, fastBytes);
         const [entry] = program.entries;
-        // Each row of 32 bytes remembers which storage wrote it last.
+        // Each row of 32 bytes remembers which allocation wrote it last.
         const owner = {
-          fast: new Map<number, Storage>(),
-          slow: new Map<number, Storage>(),
-          state: new Map<number, Storage>(),
+          fast: new Map<number, Allocation>(),
+          slow: new Map<number, Allocation>(),
+          state: new Map<number, Allocation>(),
         };
-        const rowsOf = function* ({ storage, byteOffset, shape, type }: Activation) {
-          const place = plan.placements.get(storage);
-          if (place === undefined) throw new Error(`${storage.name} has no place`);
+        const rowsOf = function* ({ allocation, byteOffset, shape, type }: Activation) {
+          const place = plan.placements.get(allocation);
+          if (place === undefined) throw new Error(`${allocation.name} has no place`);
           const bytes = elements(shape) * (type === "u8" ? 1 : 4);
           for (let at = 0; at < bytes; at += 32) yield [owner[place.region], place.offset + byteOffset + at] as const;
         };
         const write = (tensor: Activation) => {
-          for (const [region, at] of rowsOf(tensor)) region.set(at, tensor.storage);
+          for (const [region, at] of rowsOf(tensor)) region.set(at, tensor.allocation);
         };
         const lost: string[] = [];
         const read = (tensor: Activation) => {
           for (const [region, at] of rowsOf(tensor)) {
             const writer = region.get(at);
-            if (writer !== undefined && writer !== tensor.storage)
-              lost.push(`${tensor.storage.name} overwritten by ${writer.name}`);
+            if (writer !== undefined && writer !== tensor.allocation)
+              lost.push(`${tensor.allocation.name} overwritten by ${writer.name}`);
           }
         };
         for (const { tensor } of entry?.inputs ?? []) write(tensor);
@@ -173,7 +173,10 @@ describe("the memory plan", () => {
     const regions = { fast: 256, slow: 0, state: 0 };
     const at = (offsets: Record<string, number>) =>
       new Map(
-        [a, b, c].map(({ storage }) => [storage, { region: "fast" as const, offset: offsets[storage.name] as number }]),
+        [a, b, c].map(({ allocation }) => [
+          allocation,
+          { region: "fast" as const, offset: offsets[allocation.name] as number },
+        ]),
       );
     expect(checkPlan(program, { regions, placements: at({ a: 0, b: 128, c: 0 }), entries: [] })).toEqual([]);
     expect(checkPlan(program, { regions, placements: at({ a: 0, b: 128, c: 128 }), entries: [] })).toEqual([

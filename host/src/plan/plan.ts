@@ -1,10 +1,10 @@
 import type { Region } from "../format/ops.js";
 import { roundUp } from "../format/roundUp.js";
-import type { Entry, Program, Storage } from "../program/program.js";
-import { type Group, joinInPlace, storageLifetimes } from "./lifetimes.js";
+import type { Allocation, Entry, Program } from "../program/program.js";
+import { allocationLifetimes, type Group, joinInPlace } from "./lifetimes.js";
 
-/** Every storage starts at a multiple of this, for the widest vectors in use. */
-export const STORAGE_ALIGNMENT = 64;
+/** Every allocation starts at a multiple of this, for the widest vectors in use. */
+export const ALLOCATION_ALIGNMENT = 64;
 
 export interface Placement {
   readonly region: Region;
@@ -16,7 +16,7 @@ export interface Placement {
 export interface PlannedBuffer {
   /** The tensors that use it one after the other. */
   readonly names: readonly string[];
-  readonly role: Storage["role"];
+  readonly role: Allocation["role"];
   readonly bytes: number;
   readonly region: Region;
   readonly offset: number;
@@ -36,24 +36,24 @@ export interface EntryPlan {
 export interface Plan {
   /** Bytes a session needs of each region. Entries use the same bytes, so each is the largest entry's. */
   readonly regions: Readonly<Record<Region, number>>;
-  readonly placements: ReadonlyMap<Storage, Placement>;
+  readonly placements: ReadonlyMap<Allocation, Placement>;
   readonly entries: readonly EntryPlan[];
 }
 
 /**
- * Gives every storage of a program a place: at most `fastBytes` of region `fast`, to which what is moved most per byte
- * goes first, the rest in `slow`. Storages whose lifetimes overlap never share bytes. Greedy best fit over lifetimes,
- * after Pisarchyk and Lee, arXiv 2001.03288.
+ * Gives every allocation of a program a place: at most `fastBytes` of region `fast`, to which what is moved most per
+ * byte goes first, the rest in `slow`. Allocations whose lifetimes overlap never share bytes. Greedy best fit over
+ * lifetimes, after Pisarchyk and Lee, arXiv 2001.03288.
  */
 export function planMemory(program: Program, fastBytes: number): Plan {
-  const placements = new Map<Storage, Placement>();
+  const placements = new Map<Allocation, Placement>();
   const entries = program.entries.map((entry) => planEntry(entry, fastBytes, placements));
   const largest = (key: "fastBytes" | "slowBytes") => entries.reduce((max, entry) => Math.max(max, entry[key]), 0);
   return { regions: { fast: largest("fastBytes"), slow: largest("slowBytes"), state: 0 }, placements, entries };
 }
 
-function planEntry(entry: Entry, fastBytes: number, placements: Map<Storage, Placement>): EntryPlan {
-  const groups = joinInPlace(entry, storageLifetimes(entry));
+function planEntry(entry: Entry, fastBytes: number, placements: Map<Allocation, Placement>): EntryPlan {
+  const groups = joinInPlace(entry, allocationLifetimes(entry));
   const byHeat = [...groups].sort((a, b) => b.traffic / b.bytes - a.traffic / a.bytes || b.bytes - a.bytes);
   const hot = place(byHeat, fastBytes);
   const fast = tighter(hot.placed, fastBytes);
@@ -64,8 +64,8 @@ function planEntry(entry: Entry, fastBytes: number, placements: Map<Storage, Pla
     ["slow", slow],
   ] as const) {
     for (const [group, offset] of placed) {
-      for (const storage of group.storages) placements.set(storage, { region, offset });
-      const names = group.storages.map(({ name }) => name);
+      for (const allocation of group.allocations) placements.set(allocation, { region, offset });
+      const names = group.allocations.map(({ name }) => name);
       buffers.push({
         names,
         role: group.role,
@@ -133,7 +133,7 @@ interface Span {
 }
 
 function spanOf(group: Group, start: number): Span {
-  return { start, end: start + roundUp(group.bytes, STORAGE_ALIGNMENT) };
+  return { start, end: start + roundUp(group.bytes, ALLOCATION_ALIGNMENT) };
 }
 
 function regionEnd(placed: ReadonlyMap<Group, number>): number {
@@ -143,7 +143,7 @@ function regionEnd(placed: ReadonlyMap<Group, number>): number {
 }
 
 function bestOffset(group: Group, taken: readonly Span[], limit: number): number | undefined {
-  const size = roundUp(group.bytes, STORAGE_ALIGNMENT);
+  const size = roundUp(group.bytes, ALLOCATION_ALIGNMENT);
   let free = 0;
   let best: number | undefined;
   let bestGap = Number.POSITIVE_INFINITY;

@@ -21,21 +21,21 @@ export interface Constant {
 }
 
 /** A piece of memory that one or several activations look at. The planner gives it a place. */
-export interface Storage {
+export interface Allocation {
   readonly name: string;
   readonly bytes: number;
   readonly role: "activation" | "scratch";
 }
 
-/** A view of a storage: rows and columns in elements. */
+/** A view of an allocation: rows and columns in elements. */
 export interface Activation {
   readonly kind: "activation";
   readonly name: string;
   readonly type: ActivationTypeName;
   readonly shape: readonly number[];
   readonly dynamic: boolean;
-  readonly storage: Storage;
-  /** Bytes from the start of the storage. */
+  readonly allocation: Allocation;
+  /** Bytes from the start of the allocation. */
   readonly byteOffset: number;
   /** Elements from one row to the next, where it is not the number of columns. */
   readonly stride?: number;

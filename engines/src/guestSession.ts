@@ -8,7 +8,7 @@ import {
 } from "./engine.js";
 import { checkInputs, findEntry, portBytes } from "./entryInputs.js";
 import { EngineError } from "./errors.js";
-import { type Machine, Struct } from "./machine.js";
+import { type Guest, Struct } from "./guest.js";
 import {
   advanceToEnd,
   Buffers,
@@ -18,14 +18,14 @@ import {
   readCString,
   readText,
   withBuffers,
-} from "./machineCalls.js";
+} from "./guestCalls.js";
 
 /**
- * One session in a machine's memory. Its methods may be called at any time; they are carried out one after the other.
+ * One session in a guest's memory. Its methods may be called at any time; they are carried out one after the other.
  */
-export class MachineSession implements Session {
+export class GuestSession implements Session {
   readonly requirements: SessionRequirements;
-  readonly #machine: Machine;
+  readonly #guest: Guest;
   readonly #info: ModelInfo;
   readonly #address: number;
   readonly #buffers: Buffers;
@@ -34,14 +34,14 @@ export class MachineSession implements Session {
   #closed = false;
 
   private constructor(
-    machine: Machine,
+    guest: Guest,
     info: ModelInfo,
     address: number,
     buffers: Buffers,
     requirements: SessionRequirements,
     onClose: () => void,
   ) {
-    this.#machine = machine;
+    this.#guest = guest;
     this.#info = info;
     this.#address = address;
     this.#buffers = buffers;
@@ -49,16 +49,16 @@ export class MachineSession implements Session {
     this.#onClose = onClose;
   }
 
-  static async open(machine: Machine, model: number, info: ModelInfo, onClose: () => void): Promise<MachineSession> {
+  static async open(guest: Guest, model: number, info: ModelInfo, onClose: () => void): Promise<GuestSession> {
     const needs = await callForStruct(
-      machine,
+      guest,
       "opening a session",
       "syn_session_get_requirements",
       [model, 1],
       "syn_session_requirements",
     );
-    const config = new Struct(machine.manifest, "syn_session_config");
-    const buffers = new Buffers(machine);
+    const config = new Struct(guest.manifest, "syn_session_config");
+    const buffers = new Buffers(guest);
     try {
       for (const region of ["session", "fast", "slow", "state", "thread"]) {
         const bytes = needs.get(`${region}_bytes`);
@@ -66,11 +66,11 @@ export class MachineSession implements Session {
         config.set(`${region}_bytes`, bytes);
       }
       config.set("threads", 1);
-      config.set("ticks", machine.ticks);
-      const address = await withBuffers(machine, async (temporary) => {
+      config.set("ticks", guest.ticks);
+      const address = await withBuffers(guest, async (temporary) => {
         const at = await temporary.alloc(config.bytes.length, "syn_session_config");
-        machine.write(at, config.bytes);
-        return (await callForWords(machine, "opening a session", "syn_session_open", [model, at], 1))[0] ?? 0;
+        guest.write(at, config.bytes);
+        return (await callForWords(guest, "opening a session", "syn_session_open", [model, at], 1))[0] ?? 0;
       });
       const requirements = {
         fastBytes: needs.get("fast_bytes"),
@@ -79,7 +79,7 @@ export class MachineSession implements Session {
         threadBytes: needs.get("thread_bytes"),
         sessionBytes: needs.get("session_bytes"),
       };
-      return new MachineSession(machine, info, address, buffers, requirements, onClose);
+      return new GuestSession(guest, info, address, buffers, requirements, onClose);
     } catch (cause) {
       await buffers.free().catch(() => undefined);
       throw cause;
@@ -107,13 +107,13 @@ export class MachineSession implements Session {
       checkInputs(entry, inputs, count);
       for (const [port, data] of inputs.entries()) {
         const [address = 0] = await callForWords(
-          this.#machine,
+          this.#guest,
           name,
           "syn_session_input",
           [this.#address, index, port],
           2,
         );
-        this.#machine.write(address, data);
+        this.#guest.write(address, data);
       }
       await this.#whole(
         `running ${name}`,
@@ -124,13 +124,13 @@ export class MachineSession implements Session {
       const outputs: Uint8Array[] = [];
       for (const [port, info] of entry.outputs.entries()) {
         const [address = 0] = await callForWords(
-          this.#machine,
+          this.#guest,
           name,
           "syn_session_output",
           [this.#address, index, port],
           2,
         );
-        outputs.push(this.#machine.read(address, portBytes(info, count)));
+        outputs.push(this.#guest.read(address, portBytes(info, count)));
       }
       return outputs;
     });
@@ -143,15 +143,15 @@ export class MachineSession implements Session {
     args: readonly number[],
     signal?: AbortSignal,
   ): Promise<void> {
-    if (signal === undefined) return callChecked(this.#machine, what, all, args);
+    if (signal === undefined) return callChecked(this.#guest, what, all, args);
     checkNotAborted(signal, what);
-    await callChecked(this.#machine, what, begin, args);
-    return advanceToEnd(this.#machine, what, this.#address, signal);
+    await callChecked(this.#guest, what, begin, args);
+    return advanceToEnd(this.#guest, what, this.#address, signal);
   }
 
   async #stateRegion(): Promise<readonly [number, number]> {
     const [address = 0, bytes = 0] = await callForWords(
-      this.#machine,
+      this.#guest,
       "the session's state",
       "syn_session_state",
       [this.#address],
@@ -163,7 +163,7 @@ export class MachineSession implements Session {
   getState(): Promise<Uint8Array> {
     return this.#next(async () => {
       const [address, bytes] = await this.#stateRegion();
-      return bytes === 0 ? new Uint8Array(0) : this.#machine.read(address, bytes);
+      return bytes === 0 ? new Uint8Array(0) : this.#guest.read(address, bytes);
     });
   }
 
@@ -172,12 +172,12 @@ export class MachineSession implements Session {
       const [address, bytes] = await this.#stateRegion();
       if (state.length !== bytes)
         throw new EngineError("ARGUMENT", `the state has ${state.length} bytes; this model's has ${bytes}`);
-      if (bytes > 0) this.#machine.write(address, state);
+      if (bytes > 0) this.#guest.write(address, state);
     });
   }
 
   reset(): Promise<void> {
-    return this.#next(() => callChecked(this.#machine, "resetting the session", "syn_session_reset", [this.#address]));
+    return this.#next(() => callChecked(this.#guest, "resetting the session", "syn_session_reset", [this.#address]));
   }
 
   selfTest(signal?: AbortSignal): Promise<void> {
@@ -200,15 +200,15 @@ export class MachineSession implements Session {
       const ops: OpProfile[] = [];
       for (let op = 0; op < entry.opCount; op += 1) {
         const found = await callForStruct(
-          this.#machine,
+          this.#guest,
           name,
           "syn_session_get_profile",
           [this.#address, index, op],
           "syn_op_profile",
         );
         ops.push({
-          op: readCString(this.#machine, found.get("op")),
-          name: readText(this.#machine, found.get("name"), found.get("name_bytes")),
+          op: readCString(this.#guest, found.get("op")),
+          name: readText(this.#guest, found.get("name"), found.get("name_bytes")),
           runs: found.get("runs"),
           ticks: found.get("ticks"),
           macs: found.get("macs"),
@@ -222,7 +222,7 @@ export class MachineSession implements Session {
 
   resetProfile(): Promise<void> {
     return this.#next(() =>
-      callChecked(this.#machine, "resetting the profile", "syn_session_reset_profile", [this.#address]),
+      callChecked(this.#guest, "resetting the profile", "syn_session_reset_profile", [this.#address]),
     );
   }
 

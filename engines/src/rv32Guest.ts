@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildFile } from "./builds.js";
 import { EngineError } from "./errors.js";
-import { type Machine, type Manifest, parseManifest } from "./machine.js";
+import { type Guest, type Manifest, parseManifest } from "./guest.js";
 import { Rv32Process } from "./rv32Process.js";
 
 export interface Rv32Options {
   /**
-   * RAM of the emulated machine; models, their sessions and the runtime live in it. A multiple of 1 MiB, by default 256
+   * RAM of the emulated guest; models, their sessions and the runtime live in it. A multiple of 1 MiB, by default 256
    * MiB.
    */
   readonly ramBytes?: number;
@@ -17,7 +17,7 @@ export interface Rv32Options {
    * default true.
    */
   readonly icount?: boolean;
-  /** How long one call may take before the machine counts as hung. By default 10 minutes. */
+  /** How long one call may take before the guest counts as hung. By default 10 minutes. */
   readonly timeoutMs?: number;
   /** The emulator, by default `qemu-system-riscv32` on the PATH. */
   readonly command?: string;
@@ -31,11 +31,11 @@ const COMMAND = { hello: 0, call: 1, exit: 3 } as const;
 const CPU = "rv32,d=false";
 
 /**
- * The machine's RAM is a file that the emulator maps and this side reads and writes: the kernel keeps both views the
+ * The guest's RAM is a file that the emulator maps and this side reads and writes: the kernel keeps both views the
  * same, and the answer to a command orders them. The file loses its name as soon as the emulator has it open, so it
  * cannot outlive the two.
  */
-export class Rv32Machine implements Machine {
+export class Rv32Guest implements Guest {
   readonly manifest: Manifest;
   readonly ticks: number;
   readonly #process: Rv32Process;
@@ -54,7 +54,7 @@ export class Rv32Machine implements Machine {
     this.#functions = new Map([...this.manifest.functions, "alloc", "free"].map((name, index) => [name, index]));
   }
 
-  static async start(options: Rv32Options): Promise<Rv32Machine> {
+  static async start(options: Rv32Options): Promise<Rv32Guest> {
     const ramBytes = Math.min(1024, Math.max(16, Math.ceil((options.ramBytes ?? 256 * MIB) / MIB))) * MIB;
     const elf = buildFile("synapse-rv32.elf");
     const folder = mkdtempSync(join(tmpdir(), "synapse-rv32-"));
@@ -67,7 +67,7 @@ export class Rv32Machine implements Machine {
       started = new Rv32Process(options.command ?? "qemu-system-riscv32", args, options.timeoutMs ?? 600_000);
       await started.started(HELLO_TIMEOUT_MS);
       const hello = await started.request([COMMAND.hello, ramBytes], HELLO_TIMEOUT_MS);
-      return new Rv32Machine(started, ram, ramBytes, hello);
+      return new Rv32Guest(started, ram, ramBytes, hello);
     } catch (cause) {
       await started?.close(COMMAND.exit);
       closeSync(ram);

@@ -12,10 +12,10 @@ export interface Manifest {
 }
 
 /**
- * A 32-bit little-endian machine that holds the runtime: its memory can be read and written from outside, and its C
+ * A 32-bit little-endian guest that holds the runtime: its memory can be read and written from outside, and its C
  * functions called. The WASM module is one, the emulated RISC-V core another.
  */
-export interface Machine {
+export interface Guest {
   readonly manifest: Manifest;
   /** Address of a `syn_ticks` function. */
   readonly ticks: number;
@@ -30,7 +30,7 @@ export interface Machine {
   close(): void | Promise<void>;
 }
 
-/** Parses what a build says about itself; a build that does not describe a 32-bit machine is not one of ours. */
+/** Parses what a build says about itself; a build that does not describe a 32-bit guest is not one of ours. */
 export function parseManifest(json: Uint8Array): Manifest {
   const manifest = JSON.parse(new TextDecoder().decode(json)) as Manifest;
   if (manifest.pointerBytes !== 4)

@@ -1,5 +1,5 @@
-//! Build steps of the machines that run the runtime away from the host's own processor: WebAssembly with and without
-//! SIMD, the emulated RISC-V core, and the static library for the ESP32-P4. `build.zig` calls `add` with its way of
+//! Build steps of the guests, which run the runtime away from the host's own processor: WebAssembly with and without
+//! SIMD, the emulated RISC-V core; and of the static library for the ESP32-P4. `build.zig` calls `add` with its way of
 //! making the runtime's module.
 
 const std = @import("std");
@@ -106,7 +106,7 @@ pub fn install(b: *std.Build, artifact: *std.Build.Step.Compile, path: []const u
     b.step(name, b.fmt("build {s}", .{path})).dependOn(&step.step);
 }
 
-/// The tests of what the machines share, run on the host.
+/// The tests of what the guests share, run on the host.
 fn addTests(b: *std.Build) void {
     const root = b.createModule(.{
         .root_source_file = b.path("engines/guest/guest.zig"),
@@ -116,6 +116,6 @@ fn addTests(b: *std.Build) void {
     const run = b.addRunArtifact(b.addTest(.{ .root_module = root }));
     // Run every time, so that the summary counts the tests.
     run.has_side_effects = true;
-    b.step("test-machines", "run the tests of what the WASM and RV32 machines share").dependOn(&run.step);
+    b.step("test-guests", "run the tests of what the WASM and RV32 guests share").dependOn(&run.step);
     if (b.top_level_steps.get("test")) |all| all.step.dependOn(&run.step);
 }
