@@ -133,6 +133,8 @@ describe("a pipe that is closed early", () => {
     ["inspect", PACK, "--json", "--tensors"],
     ["run", PACK, "rollout", "--image", "samples/cat.jpg", "--actions", "samples/actions.json", "--json"],
     ["inspect", "missing.syn", "--json"],
+    ["sim", "--board", "waveshare-esp32-p4-wifi6", "--model", PACK, "--host", "127.0.0.1", "--port", "0"],
+    ["sim", "--board", "waveshare-esp32-p4-wifi6", "--model", PACK, "--host", "127.0.0.1", "--port", "0", "--json"],
   ])("ends %s quietly", async (...args) => {
     const { code, rest } = await runClosed(args, ["stdout"]);
     // What was wrong with the input is still wrong, whoever reads it.
