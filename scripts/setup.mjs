@@ -87,15 +87,23 @@ function pip(python, args) {
   run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...args]);
 }
 
+/** A program of PyPI in a virtual environment of its own, unless it is there in this version. */
+function installWheel(name, version, folder) {
+  if (hasWheel(name, version, folder)) return;
+  say(`> fetching ${name} ${version} (from PyPI, into .toolchain/)`);
+  pip(makeVenv(folder), [`${name}==${version}`]);
+}
+
+function hasWheel(name, version, folder) {
+  const [windows, others] = [join(folder, "Lib"), join(folder, "lib")];
+  const pythons = process.platform === "win32" ? [windows] : existsSync(others) ? inside(others) : [];
+  return pythons.some((python) => existsSync(join(python, "site-packages", `${name}-${version}.dist-info`)));
+}
+
+const inside = (folder) => readdirSync(folder).map((name) => join(folder, name));
+
 function installZig() {
-  if (zigOnPath()) return;
-  step(
-    "zig",
-    ["scripts/setup.mjs"],
-    [".toolchain/zig-venv"],
-    `fetching Zig ${ZIG_VERSION} (the ziglang wheel, into .toolchain/)`,
-    () => pip(makeVenv(VENV), [`ziglang==${ZIG_VERSION}`]),
-  );
+  if (!zigOnPath()) installWheel("ziglang", ZIG_VERSION, VENV);
 }
 
 const RUFF_VERSION = "0.17.6";
@@ -108,13 +116,7 @@ export function ruffProgram() {
 
 /** What `tidy` needs beside the compiler. */
 export function installRuff() {
-  step(
-    "ruff",
-    ["scripts/setup.mjs"],
-    [".toolchain/ruff-venv"],
-    `fetching ruff ${RUFF_VERSION} (a wheel, into .toolchain/)`,
-    () => pip(makeVenv(RUFF_VENV), [`ruff==${RUFF_VERSION}`]),
-  );
+  installWheel("ruff", RUFF_VERSION, RUFF_VENV);
 }
 
 const ESPTOOL_VERSION = "5.6.0";
@@ -122,13 +124,7 @@ const ESPTOOL_VENV = join(ROOT, ".toolchain", "esptool-venv");
 
 /** Espressif's own flashing program: tests hold the simulated chip against it. */
 function installEsptool() {
-  step(
-    "esptool",
-    ["scripts/setup.mjs"],
-    [".toolchain/esptool-venv"],
-    `fetching esptool ${ESPTOOL_VERSION} (wheels, into .toolchain/)`,
-    () => pip(makeVenv(ESPTOOL_VENV), [`esptool==${ESPTOOL_VERSION}`]),
-  );
+  installWheel("esptool", ESPTOOL_VERSION, ESPTOOL_VENV);
 }
 
 const TRAINING_VENV = join(ROOT, ".toolchain", "training");
