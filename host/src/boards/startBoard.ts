@@ -91,38 +91,66 @@ export async function startBoard(request: StartBoardRequest): Promise<RunningBoa
     updateKeys,
     log: request.log,
   });
-  let server: BoardServer | undefined;
+  let connected: ConnectedBoard;
+  try {
+    connected = await connectBoard(simulated, request);
+  } catch (error) {
+    await simulated.close();
+    throw error;
+  }
+  const { server } = connected;
+  return {
+    board: request.board,
+    model: { file: basename(request.model), name: header.name, untrained: isUntrained(header.meta ?? {}) },
+    slots: slotFits(request.board, fileBytes),
+    engine: simulated.engine,
+    token: simulated.ownerToken,
+    url: server.url,
+    lanUrl: networkUrl(server),
+    topic: `synapse/${topicId(simulated.identity()?.id ?? "")}`,
+    server,
+    close: () => connected.close(() => simulated.close()),
+  };
+}
+
+/** How a board that runs is reached. */
+export type BoardConnections = Pick<
+  StartBoardRequest,
+  "host" | "port" | "mdns" | "brokerUrl" | "brokerTls" | "tls" | "log"
+>;
+
+export interface ConnectedBoard {
+  readonly server: BoardServer;
+  /** Ends the connections; `stop` ends the board, between its server and its link, so that the broker tells the will. */
+  close(stop?: () => Promise<void>): Promise<void>;
+}
+
+/**
+ * Serves a board that runs, announces it and gives it its link to a broker. Rejects with an InputError when the port is
+ * taken; then nothing is left of it.
+ */
+export async function connectBoard(simulated: SimulatedBoard, request: BoardConnections): Promise<ConnectedBoard> {
+  const { port, host, tls } = request;
+  const server = await serveBoard(simulated, { port, host, ...(tls === undefined ? {} : { tls }) });
   let announcement: Announcement | undefined;
   try {
-    const { port, host, tls } = request;
-    server = await serveBoard(simulated, { port, host, ...(tls === undefined ? {} : { tls }) });
     const onWarning = (message: string) => request.log("warn", message);
     announcement = request.mdns === false ? undefined : await announceBoard(simulated, server, { onWarning });
     // Last, so that a board which cannot be served was never there for those who watch the broker.
     const fallback = request.brokerUrl === undefined ? {} : { fallbackUrl: request.brokerUrl };
     const link = new BrokerLink(simulated, { log: request.log, tls: request.brokerTls, ...fallback });
     return {
-      board: request.board,
-      model: { file: basename(request.model), name: header.name, untrained: isUntrained(header.meta ?? {}) },
-      slots: slotFits(request.board, fileBytes),
-      engine: simulated.engine,
-      token: simulated.ownerToken,
-      url: server.url,
-      lanUrl: networkUrl(server),
-      topic: `synapse/${topicId(simulated.identity()?.id ?? "")}`,
       server,
-      close: async () => {
+      close: async (stop) => {
         await announcement?.close();
-        await server?.close();
-        // Before its link, so that the broker tells the will.
-        await simulated.close();
+        await server.close();
+        await stop?.();
         await link.close();
       },
     };
   } catch (error) {
     await announcement?.close();
-    await server?.close();
-    await simulated.close();
+    await server.close();
     throw error;
   }
 }

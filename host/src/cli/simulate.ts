@@ -1,6 +1,6 @@
 import type { BoardEngine, TlsIdentity } from "synapse-sim";
 import type { Board } from "synapse-sim/boards";
-import { type BoardBroker, brokerAt, serveBroker } from "../boards/boardBroker.js";
+import type { BoardBroker } from "../boards/boardBroker.js";
 import { findBoard } from "../boards/boards.js";
 import { boardTimes } from "../boards/boardTimes.js";
 import { readBrokerTls, readTlsIdentity } from "../boards/readTls.js";
@@ -13,40 +13,20 @@ import { joinSections } from "../report/text/style.js";
 import { boardText, untilInterrupted } from "./boardText.js";
 import { brokerFields } from "./brokerText.js";
 import { type CliContext, note, print, printJson } from "./context.js";
-import type { CommonOptions } from "./options.js";
+import { brokerOf, modelOf, type SimOptions } from "./simOptions.js";
+import { simSerial } from "./simSerial.js";
 import { tabText } from "./tabText.js";
-
-/** What `synapse-host sim` was asked for. */
-export interface SimOptions extends CommonOptions {
-  readonly board: string;
-  readonly model: string;
-  readonly port: number;
-  readonly host: string;
-  readonly engine?: BoardEngine;
-  readonly qr: boolean;
-  readonly open: boolean;
-  readonly count: number;
-  readonly browser: boolean;
-  readonly mdns: boolean;
-  readonly updateKey?: readonly string[];
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly broker?: string;
-  readonly brokerCa?: string;
-  readonly brokerCert?: string;
-  readonly brokerKey?: string;
-  /** A port, or true where none was given. */
-  readonly serveBroker?: number | true;
-}
 
 /** Starts what was asked for, says where it is, and ends it when it is interrupted. */
 export async function simulate(context: CliContext, options: SimOptions): Promise<void> {
   const board = await findBoard(options.board);
   const tls = await readTlsIdentity({ certificate: options.tlsCert, key: options.tlsKey }, "--tls-cert and --tls-key");
-  if (options.browser) return simInBrowser(context, board, options, tls);
   const { brokerCa: authorities, brokerCert: certificate, brokerKey: key } = options;
   const brokerTls = await readBrokerTls({ authorities, certificate, key });
-  const { model, engine, host, port, mdns, count } = options;
+  if (options.serial !== undefined) return simSerial(context, board, options, { tls, brokerTls });
+  const model = modelOf(options);
+  if (options.browser) return simInBrowser(context, board, { ...options, model }, tls);
+  const { engine, host, port, mdns, count } = options;
   const said = new Set<string>();
   const log = (level: string, text: string) => {
     // Many boards at once would say little with much.
@@ -98,15 +78,10 @@ export async function simulate(context: CliContext, options: SimOptions): Promis
   }
 }
 
-async function brokerOf({ broker, serveBroker: port, host }: SimOptions): Promise<BoardBroker | undefined> {
-  if (broker !== undefined) return brokerAt(broker);
-  return port === undefined ? undefined : serveBroker(host, port === true ? undefined : port);
-}
-
 async function simInBrowser(
   context: CliContext,
   board: Board,
-  { model, host, port, qr, json }: SimOptions,
+  { model, host, port, qr, json }: SimOptions & { readonly model: string },
   tls: TlsIdentity | undefined,
 ): Promise<void> {
   const tab = await startTab({ board, model, host, port, tls });

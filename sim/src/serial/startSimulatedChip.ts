@@ -1,3 +1,4 @@
+import { InputError } from "synapse-engine/errors";
 import type { SimulatedBoard, SimulatedBoardOptions } from "../board/board.js";
 import type { Board } from "../board/boardSchema.js";
 import { type ServeBoard, startFrom } from "./boot/application.js";
@@ -22,6 +23,8 @@ export interface SimulatedChipOptions
   /** Bytes on the line take the time that they take at its rate; without it they take none. */
   readonly paced?: boolean;
   readonly host?: string;
+  /** What it prints, as it does. */
+  readonly print?: (text: string) => void;
   /** Connects a board that has started to its network; closed when the chip resets. */
   readonly serve?: ServeBoard;
 }
@@ -48,14 +51,36 @@ export interface SimulatedChip {
 
 const NEWEST = { v1: 103, v3: 301 } as const;
 
-/** Starts a chip that has just got its power. Rejects with the system's error when its port cannot be had. */
+/**
+ * Starts a chip that has just got its power. Throws an InputError: `FLASH_SIZE` when `flash` is not as large as the
+ * board's, `PORT_UNAVAILABLE` when its port cannot be had.
+ */
 export async function startSimulatedChip(options: SimulatedChipOptions): Promise<SimulatedChip> {
-  const { board, flash: contents, family, mac, port, host = "127.0.0.1", faults, paced, ...application } = options;
+  const {
+    board,
+    flash: contents,
+    family,
+    mac,
+    port,
+    host = "127.0.0.1",
+    faults,
+    paced,
+    print,
+    ...application
+  } = options;
   const silicon = {
     revision: family === undefined ? board.chipRevision.major * 100 + board.chipRevision.minor : NEWEST[family],
     mac: mac ?? "02:00:00:00:00:01",
     flashBytes: board.flash.bytes,
   };
+  if (contents !== undefined && contents.length !== board.flash.bytes) {
+    throw new InputError({
+      code: "FLASH_SIZE",
+      source: board.id,
+      message: `the flash has ${board.flash.bytes} bytes and what it should hold ${contents.length}`,
+      expected: "an image of the whole flash",
+    });
+  }
   let running: SimulatedBoard | undefined;
   const flash = new NorFlash(board.flash.bytes, contents);
   const start = startFrom({
@@ -66,7 +91,7 @@ export async function startSimulatedChip(options: SimulatedChipOptions): Promise
       running = now;
     },
   });
-  const chip = new Chip(silicon, flash, start, paced);
+  const chip = new Chip(silicon, flash, start, { paced: paced ?? false, print: print ?? (() => undefined) });
   chip.faults = faults ?? {};
   const line = await TcpLine.open(chip, port ?? 0, host);
   chip.reset("power-on");

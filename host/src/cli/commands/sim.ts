@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import type { CliContext } from "../context.js";
 import { addCommonOptions, collect, integerOption } from "../options.js";
-import type { SimOptions } from "../simulate.js";
+import type { SimOptions } from "../simOptions.js";
 
 const BOARDS_MAX = 1000;
 
@@ -24,6 +24,10 @@ A board without an owner refuses every command (403 UNCLAIMED): claim it over HT
 boards, without a token. The broker of --serve-broker knows no users and listens where --host says; use --host 127.0.0.1 to keep it to this machine.
 Boards of one broker need identities of their own: start several with --count, not with several commands.
 
+With --serial the board comes as a bare chip behind a serial line: programs that flash chips write it through a
+socket:// address, and it then boots from those bytes, with a boot log on the same line (docs/simulated-chip.md):
+  esptool --port socket://127.0.0.1:2217 flash-id
+
 Ctrl-C stops it with exit code 0.`;
 
 export function simCommand(context: CliContext): Command {
@@ -33,7 +37,7 @@ export function simCommand(context: CliContext): Command {
       "Start a simulated board: the firmware's device core and runtime behind HTTP, within the memories of a board file.",
     )
     .requiredOption("--board <file>", "board to simulate: a file, or its name in boards/")
-    .requiredOption("--model <file>", "packed model (.syn)")
+    .option("--model <file>", "packed model (.syn)")
     .option("--port <n>", "port to listen on; 0 takes any", integerOption(0, 65535), 8080)
     .option("--host <address>", "address to listen on; 127.0.0.1 for this machine only", "0.0.0.0")
     .addOption(
@@ -68,21 +72,18 @@ export function simCommand(context: CliContext): Command {
           "brokerKey",
         ]),
     )
-    .option("--tls-cert <file>", "serve HTTPS, with this certificate (PEM)")
-    .option("--tls-key <file>", "the certificate's key (PEM)")
     .addOption(
-      new Option("--broker <url>", "MQTT broker that the boards connect to: mqtt://host:port, or mqtts://").conflicts(
-        "serveBroker",
-      ),
+      new Option(
+        "--serial [port]",
+        "start a chip instead, behind a serial line on a TCP port, that boots what is flashed into it",
+      )
+        .argParser(integerOption(0, 65535))
+        .conflicts(["model", "open", "count", "browser", "updateKey"]),
     )
-    .option("--broker-ca <file>", "who may vouch for brokers (PEM), instead of the authorities that this machine knows")
-    .option("--broker-cert <file>", "the boards' certificate (PEM), for brokers that ask for one")
-    .option("--broker-key <file>", "that certificate's key (PEM)")
-    .option(
-      "--serve-broker [port]",
-      "start a broker (MQTT 3.1.1) in this process and connect the boards to it; at 1883, or the next free port",
-      integerOption(0, 65535),
-    )
+    .option("--flash-file <file>", "with --serial: the flash's contents, read at the start and kept at the end")
+    .option("--tls-cert <file>", "serve HTTPS, with this certificate (PEM)")
+    .option("--tls-key <file>", "the certificate's key (PEM)");
+  addBrokerOptions(command)
     .option(
       "--update-key <file>",
       "take only models that this public key (PEM) signed; may be given up to 4 times",
@@ -95,4 +96,21 @@ export function simCommand(context: CliContext): Command {
     const { simulate } = await import("../simulate.js");
     await simulate(context, options);
   });
+}
+
+function addBrokerOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--broker <url>", "MQTT broker that the boards connect to: mqtt://host:port, or mqtts://").conflicts(
+        "serveBroker",
+      ),
+    )
+    .option("--broker-ca <file>", "who may vouch for brokers (PEM), instead of the authorities that this machine knows")
+    .option("--broker-cert <file>", "the boards' certificate (PEM), for brokers that ask for one")
+    .option("--broker-key <file>", "that certificate's key (PEM)")
+    .option(
+      "--serve-broker [port]",
+      "start a broker (MQTT 3.1.1) in this process and connect the boards to it; at 1883, or the next free port",
+      integerOption(0, 65535),
+    );
 }

@@ -24,6 +24,13 @@ export type StartApplication = (flash: NorFlash, cause: ResetCause, host: Applic
 
 export type ChipMode = "download" | "application";
 
+export interface ChipOptions {
+  /** Bytes on the line take the time that they take at its rate; they take none unless this is true. */
+  readonly paced?: boolean;
+  /** What the chip prints, whoever listens on its line. */
+  readonly print?: (text: string) => void;
+}
+
 const START_BAUD = 115_200;
 const CONSOLE_CHARACTERS_MAX = 262_144;
 
@@ -39,6 +46,7 @@ export class Chip {
   #loader: Loader | undefined;
   #application: Application | undefined;
   #cable: Cable;
+  #print: (text: string) => void;
   #frames = new SlipReader(REQUEST_BYTES_MAX);
   #console = "";
   /** EN and BOOT as the circuit beside the USB bridge sets them: low means held. */
@@ -51,13 +59,13 @@ export class Chip {
   /** The cable is pulled: nothing runs until somebody plugs it in again. */
   #off = false;
 
-  /** Paced: bytes on the line take the time that they take at its rate. */
-  constructor(silicon: Silicon, flash: NorFlash, start: StartApplication, paced = false) {
+  constructor(silicon: Silicon, flash: NorFlash, start: StartApplication, options: ChipOptions = {}) {
     this.silicon = silicon;
     this.flash = flash;
     this.#registers = new Registers(silicon);
     this.#start = start;
-    this.#cable = new Cable((bytes) => this.#arrived(bytes), paced);
+    this.#cable = new Cable((bytes) => this.#arrived(bytes), options.paced ?? false);
+    this.#print = options.print ?? (() => undefined);
   }
 
   /** What is wrong with the cable from now on. */
@@ -206,6 +214,7 @@ export class Chip {
 
   print(text: string): void {
     this.#console = (this.#console + text).slice(-CONSOLE_CHARACTERS_MAX);
+    this.#print(text);
     this.#cable.toPeer(new TextEncoder().encode(text));
   }
 

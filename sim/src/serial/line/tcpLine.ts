@@ -1,8 +1,18 @@
 import { createServer, type Server, type Socket } from "node:net";
+import { InputError } from "synapse-engine/errors";
 import type { Chip } from "../chip/chip.js";
 import { Rfc2217 } from "./rfc2217.js";
 
 const IAC = 0xff;
+
+function unavailable(error: NodeJS.ErrnoException, host: string, port: number): InputError {
+  return new InputError({
+    code: "PORT_UNAVAILABLE",
+    source: `${host}:${port}`,
+    message: error.code === "EADDRINUSE" ? "another program listens there" : error.message,
+    expected: "a free port; 0 takes any",
+  });
+}
 
 /**
  * The chip's serial line on a TCP port, for one program at a time; others wait for their turn. Bytes go as they are. A
@@ -19,11 +29,11 @@ export class TcpLine {
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** Port 0 takes any. Rejects with the system's error when the port cannot be had. */
+  /** Port 0 takes any. Rejects with an InputError `PORT_UNAVAILABLE` when the port cannot be had. */
   static async open(chip: Chip, port: number, host: string): Promise<TcpLine> {
     const line = new TcpLine(chip);
     await new Promise<void>((resolve, reject) => {
-      line.#server.once("error", reject);
+      line.#server.once("error", (error: NodeJS.ErrnoException) => reject(unavailable(error, host, port)));
       line.#server.listen(port, host, () => resolve());
     });
     return line;
