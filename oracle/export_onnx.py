@@ -71,7 +71,8 @@ def check(folder: Path, model: lewm.LeWM) -> None:
             )
             cosine = torch.cosine_similarity(got, values, dim=1).min().item()
             print(
-                f"{file.name:28} {file.stat().st_size:9} bytes  {name:11} max difference {(got - values).abs().max().item():.2e}  cosine {cosine:.6f}"
+                f"{file.name:28} {file.stat().st_size:9} bytes  {name:11} max difference "
+                f"{(got - values).abs().max().item():.2e}  cosine {cosine:.6f}"
             )
 
 
@@ -94,7 +95,8 @@ def is_twin(f32: Path, int8: Path, model: lewm.LeWM) -> bool:
     differing = [name for name in ours if name in theirs and not np.array_equal(ours[name], theirs[name])]
     equal = all(np.array_equal(a, b) for a, b in zip(*outputs, strict=True))
     print(
-        f"{int8.name}: {len(ours.keys() & theirs.keys())} constants in common, {len(differing)} differ; outputs {'equal' if equal else 'differ'}"
+        f"{int8.name}: {len(ours.keys() & theirs.keys())} constants in common, {len(differing)} differ; outputs "
+        f"{'equal' if equal else 'differ'}"
     )
     return equal and not differing
 

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { transform } from "lightningcss";
+import { bundle } from "lightningcss";
 import { rolldown } from "rolldown";
 import { CLIENT_SOURCES } from "./client-sources.mjs";
 
@@ -15,7 +15,7 @@ const OUT = join(WEB, "dist");
 const BROWSERS = { chrome: 120 << 16, firefox: 121 << 16, safari: (17 << 16) | (2 << 8) };
 
 async function script() {
-  const bundle = await rolldown({
+  const built = await rolldown({
     input: join(SOURCE, "main.tsx"),
     platform: "browser",
     resolve: {
@@ -23,8 +23,8 @@ async function script() {
       extensionAlias: { ".js": [".ts", ".tsx", ".js"] },
     },
   });
-  const { output } = await bundle.generate({ format: "esm", minify: true, comments: false });
-  await bundle.close();
+  const { output } = await built.generate({ format: "esm", minify: true, comments: false });
+  await built.close();
   if (output.length !== 1)
     throw new Error(`expected one script, got ${output.map(({ fileName }) => fileName).join(", ")}`);
   // Inside a script element these would end it, or hide its end.
@@ -32,8 +32,7 @@ async function script() {
 }
 
 function style() {
-  const file = join(SOURCE, "styles.css");
-  const { code, warnings } = transform({ filename: file, code: readFileSync(file), minify: true, targets: BROWSERS });
+  const { code, warnings } = bundle({ filename: join(SOURCE, "styles.css"), minify: true, targets: BROWSERS });
   if (warnings.length > 0) throw new Error(`styles.css: ${warnings.map(({ message }) => message).join("; ")}`);
   return code.toString();
 }

@@ -43,8 +43,8 @@ const lines = kinds.map(
 writeFileSync(
   join(ROOT, "host", "src", "report", "instructionCosts.ts"),
   `/**
- * Instructions of one unit of each kind of work (kernelWork.ts), counted on the emulated RV32IMAFC core, which runs what the chip's library runs.
- * Made by scripts/count-instructions.mjs; a test counts again.
+ * Instructions of one unit of each kind of work (kernelWork.ts), counted on the emulated RV32IMAFC core, which runs
+ * what the chip's library runs. Made by scripts/count-instructions.mjs; a test counts again.
  */
 export const INSTRUCTION_COSTS: Readonly<Record<string, number>> = {
 ${lines.join("\n")}

@@ -12,7 +12,10 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** The text of the module. */
 export function formatTable() {
   const table = JSON.parse(readFileSync(join(ROOT, "kernels/format.json"), "utf8"));
-  return `/** Made by scripts/make-format.mjs from kernels/format.json; changes belong in kernels/src. */\nexport const format = ${JSON.stringify(table, null, 2)} as const;\n`;
+  return (
+    `/** Made by scripts/make-format.mjs from kernels/format.json; changes belong in kernels/src. */\n` +
+    `export const format = ${JSON.stringify(table, null, 2)} as const;\n`
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

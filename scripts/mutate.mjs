@@ -97,6 +97,7 @@ if (values.json)
   );
 else
   process.stdout.write(
-    `${name}: ${results.length - survived.length} of ${results.length} faults noticed (${score.toFixed(0)} %), seed ${seed}\n`,
+    `${name}: ${results.length - survived.length} of ${results.length} faults noticed (${score.toFixed(0)} %), ` +
+      `seed ${seed}\n`,
   );
 if (values["min-score"] !== undefined && score < Number(values["min-score"])) process.exitCode = 1;

@@ -76,7 +76,8 @@ function publishCommands(version) {
     `git push origin v${version}`,
     // The addons first: whoever installs the engine then finds them.
     "for file in ./dist-packages/synapse-engine-{linux,darwin,win32}-*.tgz; do npm publish --access public $file; done",
-    `for name in engine client sim host; do npm publish --access public ./dist-packages/synapse-$name-${version}.tgz; done`,
+    "for name in engine client sim host; do npm publish --access public " +
+      `./dist-packages/synapse-$name-${version}.tgz; done`,
   ];
 }
 

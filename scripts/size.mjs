@@ -7,8 +7,8 @@ import { ROOT, setup } from "./setup.mjs";
 
 const HELP = `Usage: npm run size [-- --json]
 
-Bytes of flash and of static memory that the ESP32-P4 libraries, engine and device core, take when an application links all of them; and of
-SRAM and PSRAM that the core takes of each board when it starts. It allocates nothing after that.
+Bytes of flash and of static memory that the ESP32-P4 libraries, engine and device core, take when an application links
+all of them; and of SRAM and PSRAM that the core takes of each board when it starts. It allocates nothing after that.
 
   --json    one JSON object on standard output (npm run --silent size -- --json)
   --help    this text
@@ -63,7 +63,8 @@ if (values.help) {
       const of = (part, whole) => `${part.toLocaleString("en")} of ${whole.toLocaleString("en")}`;
       const bodies = `${each.bodies_bytes.toLocaleString("en")} for bodies of requests`;
       process.stdout.write(
-        `  ${each.board}: SRAM ${of(each.fast_bytes, each.fast_of_bytes)}, PSRAM ${of(each.slow_bytes, each.slow_of_bytes)} (${bodies})\n`,
+        `  ${each.board}: SRAM ${of(each.fast_bytes, each.fast_of_bytes)}, PSRAM ` +
+          `${of(each.slow_bytes, each.slow_of_bytes)} (${bodies})\n`,
       );
     }
   }

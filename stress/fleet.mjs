@@ -58,11 +58,13 @@ async function main() {
   if (json) console.log(JSON.stringify({ seed: fleet.seed, loss: fleet.loss, ...report, good }));
   else {
     console.log(
-      `  commands         ${report.commands}: answered once ${once}, never ${unanswered}, more often ${often}; run ${report.ran} times`,
+      `  commands         ${report.commands}: answered once ${once}, never ${unanswered}, more often ${often}; run ` +
+        `${report.ran} times`,
     );
     console.log(`  sent again       ${report.duplicates} commands that boards had run already, and did not run again`);
     console.log(
-      `  links            broke ${report.connectionsLost} times in ${report.packets} packets, ${Math.round(report.virtualSeconds)} simulated seconds`,
+      `  links            broke ${report.connectionsLost} times in ${report.packets} packets, ` +
+        `${Math.round(report.virtualSeconds)} simulated seconds`,
     );
     console.log(`  retained status  wrong for ${report.statusesWrong} boards`);
     console.log(`  digest           ${report.digest.slice(0, 16)}`);

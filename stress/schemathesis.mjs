@@ -97,7 +97,8 @@ if (process.argv.includes("--install") && findSchemathesis() === undefined) {
 const command = findSchemathesis();
 if (command === undefined) {
   process.stderr.write(
-    `schemathesis is not installed; \`node stress/schemathesis.mjs --install\` gets version ${VERSION} into .toolchain/\n`,
+    `schemathesis is not installed; \`node stress/schemathesis.mjs --install\` gets version ${VERSION} into ` +
+      `.toolchain/\n`,
   );
   process.exit(1);
 }

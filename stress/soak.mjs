@@ -98,7 +98,8 @@ async function text(report) {
     [
       "GET /v1/device",
       deviceMs
-        ? `p50 ${deviceMs.p50.toFixed(1)} ms, p99 ${deviceMs.p99.toFixed(1)} ms, max ${deviceMs.max.toFixed(1)} ms over ${deviceMs.probes} probes while others work (bar ${DEVICE_MS_BAR} ms)`
+        ? `p50 ${deviceMs.p50.toFixed(1)} ms, p99 ${deviceMs.p99.toFixed(1)} ms, max ${deviceMs.max.toFixed(1)} ms ` +
+          `over ${deviceMs.probes} probes while others work (bar ${DEVICE_MS_BAR} ms)`
         : "never seen while others worked",
     ],
   ]);
@@ -125,7 +126,10 @@ function verdict(violations, renderTable) {
     kind,
     example.replaceAll(/\s+/g, " ").slice(0, 160),
   ]);
-  return `broken promises\n${renderTable([{ title: "times", align: "right" }, { title: "what" }, { title: "the first" }], rows)}`;
+  return (
+    `broken promises\n` +
+    `${renderTable([{ title: "times", align: "right" }, { title: "what" }, { title: "the first" }], rows)}`
+  );
 }
 
 try {

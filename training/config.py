@@ -161,7 +161,8 @@ def _check_data(data: Data, where: str) -> None:
         kinds = getattr(data, key)
         if (environment == data.environment) != (len(kinds) > 0):
             raise ValueError(
-                f"{where}: {key} {kinds} is for {environment}, which needs one or more; it is empty for another environment"
+                f"{where}: {key} {kinds} is for {environment}, which needs one or more; it is empty for another "
+                f"environment"
             )
     if any(hold < 1 for hold in data.action_hold):
         raise ValueError(f"{where}: action_hold {data.action_hold} must be of steps, at least 1")
@@ -172,7 +173,8 @@ def _check_stage(stage: Training, config: Config, where: str) -> None:
     salient, others = stage.salient_patches, stage.other_patches
     if (salient, others) != (0, 0) and (min(salient, others) < 1 or salient + others > patches):
         raise ValueError(
-            f"{where}: salient_patches {salient} and other_patches {others} must both be 0 (all patches) or at least 1, together at most "
+            f"{where}: salient_patches {salient} and other_patches {others} must both be 0 (all patches) or at "
+            f"least 1, together at most "
             f"{patches}"
         )
     if stage.schedule not in SCHEDULES:

@@ -39,7 +39,8 @@ def export(source: Path, data: Path, evaluation: Path, out: Path) -> None:
     report = json.loads((evaluation / REPORT).read_text())
     if report["name"] != trained.config.name or report["step"] != trained.step:
         raise ValueError(
-            f"{evaluation / REPORT} is of {report['name']} at step {report['step']}, {source} is {trained.config.name} at step "
+            f"{evaluation / REPORT} is of {report['name']} at step {report['step']}, {source} is "
+            f"{trained.config.name} at step "
             f"{trained.step}: evaluate it first"
         )
     if RECORDED not in report:

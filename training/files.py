@@ -23,7 +23,8 @@ class WriteFailed(OSError):
     def __init__(self, path: Path, cause: OSError) -> None:
         said = errno.errorcode.get(cause.errno or 0, cause.strerror or str(cause))
         super().__init__(
-            f"{path}: cannot be written ({said}); expected a file that may be written, in a folder that exists, on a disk with space [WRITE_FAILED]"
+            f"{path}: cannot be written ({said}); expected a file that may be written, in a folder that exists, on "
+            f"a disk with space [WRITE_FAILED]"
         )
 
 

@@ -9,7 +9,7 @@ from .config import Config, Training
 from .environments.frames import IMAGE
 from .trained import Trained
 
-WIDTH = 140
+WIDTH = 118
 POLICIES = {
     "model": "**planning with this model**",
     "true_dynamics": "the same, with the environment in the predictor's place",
@@ -77,9 +77,11 @@ def _stage(config: Config, stage: Training) -> str:
     patches = (d.image // d.patch) ** 2
     salient, others = stage.salient_patches, stage.other_patches
     if stage.frozen_episodes > 0:
-        what = f"the predictor alone, on the latents that the encoder then gives to the frames of {stage.frozen_episodes} episodes"
+        frames = f"the frames of {stage.frozen_episodes} episodes"
+        what = f"the predictor alone, on the latents that the encoder then gives to {frames}"
     elif salient > 0:
-        what = f"the encoder on {salient + others} of its {patches} patches: the {salient} that show most, and {others} others"
+        which = f"the {salient} that show most, and {others} others"
+        what = f"the encoder on {salient + others} of its {patches} patches: {which}"
     else:
         what = "the whole model"
     return f"{stage.steps:,} steps of batch {stage.batch}, AdamW with rate {stage.learning_rate:g}: {what}"
@@ -103,10 +105,16 @@ def _reduced(image: int) -> str:
 
 
 def _filled(block: str) -> str:
-    """A paragraph with lines as long as they may be; other blocks as they are."""
-    if block.startswith(("#", "|", "!", "1.", "```")):
+    """Paragraphs and lists with lines as long as they may be; other blocks as they are."""
+    if block.startswith(("#", "|", "!", "```")):
         return block
-    return textwrap.fill(block, WIDTH, break_long_words=False, break_on_hyphens=False)
+    if block.startswith("1."):
+        return "\n".join(_wrapped(item, indent="   ") for item in block.split("\n"))
+    return _wrapped(block)
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def model_card(trained: Trained, report: dict, pictures: list[str]) -> str:
@@ -114,20 +122,20 @@ def model_card(trained: Trained, report: dict, pictures: list[str]) -> str:
     config, latents, cem = trained.config, report["latents"], report["cem"]
     d = config.dimensions
     parameters = sum(value.numel() for value in trained.model.parameters())
-    errors = latents["prediction_error_relative"]
+    errors = ", ".join(f"{latents['prediction_error_relative'][step]:.4f}" for step in ("1", "5", "10", "20"))
     card = words(config.data.environment)
     images = "\n\n".join(f"![{card.walk}]({name})" for name in pictures if name.endswith("gif"))
     text = f"""# {config.name}
 
-A LeWM world model (arXiv 2603.19312) of {card.title}, trained from scratch on frames and actions alone: {parameters:,} parameters,
-{d.image} x {d.image} pixels, latents of {d.width} numbers. It encodes a frame, predicts the next latents from actions, and so can plan a
-way to a goal that is given as a picture.
+A LeWM world model (arXiv 2603.19312) of {card.title}, trained from scratch on frames and actions alone:
+{parameters:,} parameters, {d.image} x {d.image} pixels, latents of {d.width} numbers. It encodes a frame, predicts
+the next latents from actions, and so can plan a way to a goal that is given as a picture.
 
 ## How it was made
 
-Trained for {trained.step:,} of {config.steps:,} steps in {trained.seconds / 3600:.1f} hours on {trained.device}. Data:
-{config.data.episodes - config.data.held_out:,} episodes of {card.behaviour(config.data)}; {config.data.held_out} more episodes
-were held out. {card.source}
+Trained for {trained.step:,} of {config.steps:,} steps in {trained.seconds / 3600:.1f} hours on {trained.device}.
+Data: {config.data.episodes - config.data.held_out:,} episodes of {card.behaviour(config.data)};
+{config.data.held_out} more episodes were held out. {card.source}
 
 {_how(trained)}
 
@@ -135,9 +143,10 @@ were held out. {card.source}
 
 ## How well it works
 
-Success of reaching a goal within {cem["budget"]} steps, over fixed pairs, 95 % confidence intervals. Recorded goals are states
-{cem["horizon"] * cem["frameskip"]} steps later in held-out episodes, as stable-worldmodel evaluates. {card.goals} Planning is CEM with
-{cem["samples"]} samples, {cem["iterations"]} iterations, {cem["elites"]} elites, horizon {cem["horizon"]} x {cem["frameskip"]}.
+Success of reaching a goal within {cem["budget"]} steps, over fixed pairs, 95 % confidence intervals. Recorded goals
+are states {cem["horizon"] * cem["frameskip"]} steps later in held-out episodes, as stable-worldmodel evaluates.
+{card.goals} Planning is CEM with {cem["samples"]} samples, {cem["iterations"]} iterations, {cem["elites"]} elites,
+horizon {cem["horizon"]} x {cem["frameskip"]}.
 
 {_success_rows(report, card)}
 
@@ -146,7 +155,7 @@ Of the recorded pairs {report["recorded"]["pairs_near_at_start"]} start within r
 | latents, on held-out episodes | |
 |---|---|
 | {card.factors} read by a linear probe, R2 | {latents["probe_r2"]:.3f} |
-| prediction error / latent variance after 1, 5, 10, 20 steps | {", ".join(f"{errors[step]:.4f}" for step in ("1", "5", "10", "20"))} |
+| prediction error / latent variance after 1, 5, 10, 20 steps | {errors} |
 {_predictions(latents)}
 | surprise tells {card.teleported} from a normal step, AUROC | {latents["surprise_auroc"]:.3f} |
 | effective rank, of {d.width} | {latents["effective_rank"]:.1f} |
@@ -156,8 +165,9 @@ Of the recorded pairs {report["recorded"]["pairs_near_at_start"]} start within r
 
 ## Packed in int8
 
-Against the same weights in f32, on the frames of `test-NN` in `eval.zip`. Centred: the cosine after the mean of the latents in f32 is taken from both.
-Error: mean square over the latents' variance. A rollout of n steps starts from each model's own latent and compares the last.
+Against the same weights in f32, on the frames of `test-NN` in `eval.zip`. Centred: the cosine after the mean of the
+latents in f32 is taken from both. Error: mean square over the latents' variance. A rollout of n steps starts from
+each model's own latent and compares the last.
 
 {_packed(report)}
 
@@ -167,15 +177,16 @@ Error: mean square over the latents' variance. A rollout of n steps starts from 
 
 ## Files
 
-`model.safetensors` (float16, published keys), `config.json` (architecture, inputs, training record, metrics), `synapse.json` (for
-`synapse-host pack`), `action-stats.json`, `evaluation.json`, and `eval.zip`: held-out episodes, `calibration-NN` for choosing quantisation
-and `test-NN` for judging it, each with frames, raw actions, states and the latents that PyTorch computes from the stored weights.
-`synapse-host` reads the archive as it is:
+`model.safetensors` (float16, published keys), `config.json` (architecture, inputs, training record, metrics),
+`synapse.json` (for `synapse-host pack`), `action-stats.json`, `evaluation.json`, and `eval.zip`: held-out episodes,
+`calibration-NN` for choosing quantisation and `test-NN` for judging it, each with frames, raw actions, states and the
+latents that PyTorch computes from the stored weights. `synapse-host` reads the archive as it is:
 
 ```
-npx synapse-host pack models/{config.name}/model.safetensors --config models/{config.name}/synapse.json -o {config.name}.syn
-npx synapse-host compare {config.name}.syn --eval models/{config.name}
-npx synapse-host run {config.name}.syn encode models/{config.name}/eval.zip/test-00/frame-00.png
+M=models/{config.name}
+npx synapse-host pack $M/model.safetensors --config $M/synapse.json -o {config.name}.syn
+npx synapse-host compare {config.name}.syn --eval $M
+npx synapse-host run {config.name}.syn encode $M/eval.zip/test-00/frame-00.png
 ```
 """
     return "\n\n".join(_filled(block) for block in text.split("\n\n"))

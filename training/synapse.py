@@ -60,7 +60,8 @@ def _entries(d: Dimensions) -> dict:
             "outputs": {"latent": "latent"},
         },
         "predict": {
-            "description": f"Latents of 1 to {d.history_frames} frames and the action taken at each to the latents that follow.",
+            "description": f"Latents of 1 to {d.history_frames} frames and the action taken at each "
+            "to the latents that follow.",
             "rowsMax": d.history_frames,
             "inputs": {
                 "latents": {"kind": "latent", "width": d.width},

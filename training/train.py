@@ -379,7 +379,8 @@ class Trainer:
         state = torch.load(self.folder / CHECKPOINT, map_location=self.device, weights_only=True)
         if state["config"]["dimensions"] != self.config.as_dict()["dimensions"]:
             raise ValueError(
-                f"{self.folder / CHECKPOINT} is of a model with other dimensions than config {self.config.name!r}; choose another folder"
+                f"{self.folder / CHECKPOINT} is of a model with other dimensions than config {self.config.name!r}; "
+                f"choose another folder"
             )
         self.model.load_state_dict(state["model"])
         self.step, self.seconds = state["step"], state["seconds"]

@@ -360,7 +360,8 @@ describe("when things go wrong", () => {
 
   test("events are read however they are cut, with comments between them", async () => {
     const text =
-      '\uFEFF: hello\r\n\r\nevent: progress\r\ndata: {"note":"μ\u2028"}\r\n\r\n: still there\n\nid: 1\n\nevent: progress\ndata: {"n":\ndata: 2}\n\n';
+      '\uFEFF: hello\r\n\r\nevent: progress\r\ndata: {"note":"μ\u2028"}\r\n\r\n: still there\n\n' +
+      'id: 1\n\nevent: progress\ndata: {"n":\ndata: 2}\n\n';
     const bytes = new TextEncoder().encode(text);
     for (const size of [1, 2, 3, 7, bytes.length]) {
       const stream = new ReadableStream<Uint8Array>({

@@ -27,7 +27,8 @@ export function checkInputs(entry: EntryInfo, inputs: readonly Uint8Array[], row
       const shape = port.dynamic ? [rows, ...port.shape.slice(1)] : port.shape;
       throw new EngineError(
         "ARGUMENT",
-        `input ${JSON.stringify(port.name)} of ${entry.name} has ${given} bytes; expected ${expected} (${port.type} [${shape.join(", ")}])`,
+        `input ${JSON.stringify(port.name)} of ${entry.name} has ${given} bytes; expected ${expected} ` +
+          `(${port.type} [${shape.join(", ")}])`,
       );
     }
   }

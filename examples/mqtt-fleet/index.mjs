@@ -14,7 +14,8 @@ await example("mqtt://broker photo.jpg", 2, async (url, photo) => {
       if (status?.state !== "online") console.log(`${device}  ${status?.state ?? "gone"}`);
       else
         console.log(
-          `${device}  ${status.name}  ${await encoded(new SynapseMqttClient({ connection, device }), image, status.model)}`,
+          `${device}  ${status.name}  ` +
+            `${await encoded(new SynapseMqttClient({ connection, device }), image, status.model)}`,
         );
     }
   } finally {

@@ -32,8 +32,17 @@ const OPERATORS = {
   break: ["continue"],
 };
 
-const TOKEN =
-  /\/\/[^\n]*|\\\\[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|@?[A-Za-z_][A-Za-z0-9_]*|0x[0-9a-fA-F_.p+-]+|[0-9][0-9_]*(?:\.[0-9_]+)?(?:e[+-]?[0-9]+)?|\.\.\.|\.\.|\.\*|=>|\|\||[-+*]%=?|[-+*]\|=?|<<=?|>>=?|[<>=!]=|[-+*/%&|^]=|\+\+|\*\*|[^\s]/gy;
+/** What a statement that is no call begins with. */
+const KEYWORDS = new Set(
+  (
+    "const var pub fn return if while for switch comptime inline defer errdefer test break continue export else " +
+    "threadlocal extern usingnamespace"
+  ).split(" "),
+);
+const COMMENT_OR_TEXT = /\/\/[^\n]*|\\\\[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/;
+const NAME_OR_NUMBER = /@?[A-Za-z_][A-Za-z0-9_]*|0x[0-9a-fA-F_.p+-]+|[0-9][0-9_]*(?:\.[0-9_]+)?(?:e[+-]?[0-9]+)?/;
+const OPERATOR = /\.\.\.|\.\.|\.\*|=>|\|\||[-+*]%=?|[-+*]\|=?|<<=?|>>=?|[<>=!]=|[-+*/%&|^]=|\+\+|\*\*|[^\s]/;
+const TOKEN = new RegExp([COMMENT_OR_TEXT, NAME_OR_NUMBER, OPERATOR].map(({ source }) => source).join("|"), "gy");
 
 /** `{ text, at }` of every token that is code; tests and what only a compiler reads are left out. */
 export function tokens(source) {
@@ -147,13 +156,7 @@ function statements(source, all, lineOf) {
   for (const [i, token] of all.entries()) {
     const previous = all[i - 1]?.text;
     if (previous !== ";" && previous !== "{" && previous !== "}") continue;
-    if (
-      !/^[a-z_]/.test(token.text) ||
-      /^(?:const|var|pub|fn|return|if|while|for|switch|comptime|inline|defer|errdefer|test|break|continue|export|else|threadlocal|extern|usingnamespace)$/.test(
-        token.text,
-      )
-    )
-      continue;
+    if (!/^[a-z_]/.test(token.text) || KEYWORDS.has(token.text)) continue;
     let end = i;
     let depth = 0;
     while (end < all.length && !(depth === 0 && all[end].text === ";")) {

@@ -250,7 +250,7 @@ test.skipIf(PLATFORM === undefined)(
       expect(after.engine.name).toBe("wasm");
       expect(after.outputs).toEqual(before.outputs);
       expect(cli("engines")).toMatch(
-        /native\W+missing.*the optional package synapse-engine-linux-x64-gnu or synapse-engine-linux-x64-musl is not installed/,
+        /native\W+missing.*the optional package synapse-engine-linux-x64-gnu or \S+-x64-musl is not installed/,
       );
     } finally {
       cpSync(aside, addon, { recursive: true });
@@ -382,7 +382,8 @@ describe("a page", () => {
     for (const name of ["synapse.wasm", "synapse-baseline.wasm"]) {
       const together = wrapper + brotliCompressSync(readFileSync(join(site, name))).length;
       process.stdout.write(
-        `page: wrapper ${(wrapperBytes / 1024).toFixed(1)} KiB, with ${name} ${(together / 1024).toFixed(1)} KiB brotli\n`,
+        `page: wrapper ${(wrapperBytes / 1024).toFixed(1)} KiB, with ${name} ${(together / 1024).toFixed(1)} KiB ` +
+          `brotli\n`,
       );
       expect(together).toBeLessThanOrEqual(PAGE_BYTES_MAX);
     }

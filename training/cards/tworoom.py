@@ -14,18 +14,19 @@ def _behaviour(data: Data) -> str:
 
 
 def _fails(width: int) -> str:
-    return f"""It knows one room layout, one dot and one set of colours; nothing else was ever shown to it. SIGReg spreads a plane of
-positions over {width} dimensions, so that the distance between latents, which a plan is to make small, grows over the first 50 pixels or so
-and is about the same for all that is farther. It is that of the straight line, too, and knows nothing of the wall: plans toward goals
-behind it often end at the wall. The environment in the predictor's place does not help, as the table shows."""
+    return f"""It knows one room layout, one dot and one set of colours; nothing else was ever shown to it. SIGReg
+spreads a plane of positions over {width} dimensions, so that the distance between latents, which a plan is to make
+small, grows over the first 50 pixels or so and is about the same for all that is farther. It is that of the
+straight line, too, and knows nothing of the wall: plans toward goals behind it often end at the wall. The
+environment in the predictor's place does not help, as the table shows."""
 
 
 WORDS = Words(
     title="TwoRoom",
     source="The environment is `swm/TwoRoom-v1` of stable-worldmodel with its default colours, wall and door.",
     behaviour=_behaviour,
-    goals=f"""Goals through the door lie in the
-other room, {NEAR[0]} to {NEAR[1]} (near) or {FAR[0]} to {FAR[1]} (far) steps away for an expert.""",
+    goals=f"""Goals through the door lie in the other room, {NEAR[0]} to {NEAR[1]} (near) or {FAR[0]} to {FAR[1]}
+(far) steps away for an expert.""",
     sets={"door_near": "through the door, near", "door_far": "through the door, far"},
     policies={
         "straight_line": "straight toward the goal (is told positions)",

@@ -16,7 +16,8 @@ export const PICTURE_SIDE_MAX = 16_384;
 export const PICTURE_PIXELS_MAX = 50_000_000;
 
 /** What is taken, for error messages and help texts. */
-export const PICTURES_TAKEN = `a whole JPEG or PNG of at most ${PICTURE_SIDE_MAX} pixels a side and ${PICTURE_PIXELS_MAX / 1e6} megapixels`;
+export const PICTURES_TAKEN =
+  `a whole JPEG or PNG of at most ${PICTURE_SIDE_MAX} pixels a side ` + `and ${PICTURE_PIXELS_MAX / 1e6} megapixels`;
 
 /** What the bytes say that they are; undefined for all that is neither JPEG nor PNG. */
 function pictureType(bytes: Uint8Array): PictureType | undefined {

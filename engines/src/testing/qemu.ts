@@ -7,7 +7,8 @@ import { spawnSync } from "node:child_process";
 export function qemuMissing(): string | undefined {
   if (process.env.CI || spawnSync("qemu-system-riscv32", ["--version"]).status === 0) return undefined;
   const reason =
-    "qemu-system-riscv32 is not installed, so tests on the emulated core are skipped; apt-get install qemu-system-misc adds it";
+    "qemu-system-riscv32 is not installed, so tests on the emulated core are skipped; apt-get install " +
+    "qemu-system-misc adds it";
   console.warn(reason);
   return reason;
 }

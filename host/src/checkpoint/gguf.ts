@@ -107,7 +107,10 @@ function readTensorInfo(cursor: GgufCursor): TensorInfo {
     const removed = REMOVED.get(id);
     throw cursor.fail(
       "GGUF_UNKNOWN_TENSOR_TYPE",
-      `tensor ${quote(name)} has the ggml type ${id}${removed === undefined ? ", which this program does not know" : ` (${removed}), which ggml has removed`}`,
+      `tensor ${quote(name)} has the ggml type ` +
+        (removed === undefined
+          ? `${id}, which this program does not know`
+          : `${id} (${removed}), which ggml has removed`),
       removed === undefined
         ? `ggml types up to ${Math.max(...GGML_TYPES_BY_ID.keys())}`
         : "a file that was written anew with a current llama.cpp",
@@ -160,7 +163,9 @@ function checkLayout(file: FileSource, infos: readonly TensorInfo[], alignment: 
       });
     }
     if (bytes > file.size - dataStart - offset) {
-      const shown = `${type.name} [${shape.join(", ")}] takes ${bytes} bytes from ${offset}, the file holds ${Math.max(0, file.size - dataStart)} bytes of data`;
+      const shown =
+        `${type.name} [${shape.join(", ")}] takes ${bytes} bytes from ${offset}, the file holds ` +
+        `${Math.max(0, file.size - dataStart)} bytes of data`;
       throw inputError(file.path, "GGUF_TENSOR_OUT_OF_FILE", shown, { where, expected: "a complete file" });
     }
     if (offset < end)

@@ -32,7 +32,8 @@ describe("a damaged or hostile safetensors file", () => {
     [
       "names a tensor twice",
       safetensorsBytes(
-        '{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"\\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}',
+        '{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},' +
+          '"\\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}',
         0,
       ),
       "SAFETENSORS_HEADER_DUPLICATE_KEY",

@@ -130,7 +130,8 @@ function readEntry(source: string, name: string, info: unknown): Entry {
     throw inputError(
       source,
       "SAFETENSORS_SIZE_MISMATCH",
-      `data_offsets span ${end - begin} bytes, ${dtype} [${(shape as number[]).join(", ")}] takes ${elements * itemBytes}`,
+      `data_offsets span ${end - begin} bytes, ${dtype} [${(shape as number[]).join(", ")}] takes ` +
+        `${elements * itemBytes}`,
       {
         where,
       },

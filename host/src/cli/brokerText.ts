@@ -20,7 +20,8 @@ export async function brokerFields(
     ["for others", broker.lanUrl && paint.cyan(broker.lanUrl)],
     [
       "topics",
-      `${first?.topic}/status, telemetry, event/…, cmd/…${boards.length > 1 ? `  (of the first of ${boards.length})` : ""}`,
+      `${first?.topic}/status, telemetry, event/…, ` +
+        `cmd/…${boards.length > 1 ? `  (of the first of ${boards.length})` : ""}`,
     ],
     ["commands", first?.token === undefined ? "refused (403 UNCLAIMED) until the board has an owner" : undefined],
     ["listen", listen && paint.cyan(listen)],

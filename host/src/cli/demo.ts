@@ -162,7 +162,9 @@ function answerText(
   again: Float32Array,
 ): string {
   const ms = (us: number) => formatMilliseconds(us / 1000);
-  const times = `inference ${ms(timing.inference_us)}, decoding the picture ${ms(timing.decode_us)}, whole request ${formatMilliseconds(httpMs)} (this machine, not a board)`;
+  const times =
+    `inference ${ms(timing.inference_us)}, decoding the picture ${ms(timing.decode_us)}, whole request ` +
+    `${formatMilliseconds(httpMs)} (this machine, not a board)`;
   const values = Float32Array.from(latent);
   const same = values.length === again.length && values.every((value, i) => value === again[i]);
   if (!same) throw new Error("the board answered other values over MQTT than over HTTP");

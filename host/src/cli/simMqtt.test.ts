@@ -166,7 +166,8 @@ test("two brokers at once, and what is no broker, are wrong input", async () => 
 const programs = hasMosquitto() && hasCurl();
 if (!programs) {
   console.warn(
-    "mosquitto or curl is not installed: sim is not tested with them (apt-get install mosquitto mosquitto-clients curl)",
+    "mosquitto or curl is not installed: sim is not tested with them (apt-get install mosquitto mosquitto-clients " +
+      "curl)",
   );
 }
 describe.skipIf(!programs && !process.env.CI)("with mosquitto's programs and curl", () => {

@@ -211,6 +211,7 @@ function warningsOf(statistics: Readonly<Record<string, unknown>>): string[] {
     .filter(([, value]) => value === null)
     .map(
       ([name]) =>
-        `no statistics of "${name}" were given (--action-stats), so the model takes values that are standardised already`,
+        `no statistics of "${name}" were given (--action-stats), so the model takes values that are standardised ` +
+        "already",
     );
 }

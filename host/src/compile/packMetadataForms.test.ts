@@ -317,7 +317,8 @@ const agreed: [string, "plain" | "turned", Json, Json, readonly string[]][] = [
     metadata("decision_transformer"),
     placeless(gpt2),
     [
-      'positions: config.json model_type "decision_transformer" adds the first row of its position table to all rows, which the part leaves to whoever gives it rows',
+      'positions: config.json model_type "decision_transformer" adds the first row of its position table to all ' +
+        "rows, which the part leaves to whoever gives it rows",
     ],
   ],
   [
@@ -326,7 +327,8 @@ const agreed: [string, "plain" | "turned", Json, Json, readonly string[]][] = [
     metadata("gpt2", { embedding_multiplier: 12 }),
     gpt2,
     [
-      "what rows are: config.json embedding_multiplier 12 multiplies embeddings before the first block, which the part leaves to whoever gives it rows",
+      "what rows are: config.json embedding_multiplier 12 multiplies embeddings before the first block, which the " +
+        "part leaves to whoever gives it rows",
     ],
   ],
 ];

@@ -24,7 +24,8 @@ function rows(names: readonly string[], section: string): Map<string, string[]> 
 function described({ columns, fields }: PanelPiece): string {
   if (columns === 1) return fields.map(({ element }) => `\`[K][16] ${element}\``).join(", ");
   if (columns === 16) return fields.map(({ element }) => `\`[Kp][16] ${element}\`, rows K..Kp-1 zero`).join(", ");
-  return `for each ${columns} of K: ${fields.map(({ name, rows, element }) => `\`${name} ${rows === 1 ? "" : `[${rows}]`}[16] ${element}\``).join(", ")}`;
+  const parts = fields.map(({ name, rows, element }) => `\`${name} ${rows === 1 ? "" : `[${rows}]`}[16] ${element}\``);
+  return `for each ${columns} of K: ${parts.join(", ")}`;
 }
 
 /** What follows all blocks of a panel: one row for so many columns. */

@@ -366,7 +366,8 @@ export function weightNotes({ stateDict, insteadOf, prefix, wrappers, left }: We
     .map(({ stateDict: path }) => quote(path));
   if (stateDict !== null && averages.length > 0)
     notes.push(
-      `${averages.join(", ")}, by the name an average of the weights, was left: its names or shapes are not the config's`,
+      `${averages.join(", ")}, by the name an average of the weights, was left: its names or shapes are not the ` +
+        "config's",
     );
   const also = left.filter(({ fits }) => fits).map(({ stateDict: path }) => quote(path));
   if (stateDict !== null && also.length > 0) {

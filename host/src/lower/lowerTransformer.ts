@@ -120,7 +120,8 @@ function lowerRows(
       lowering,
       "CONFIG_POSITIONS",
       `parts.${name}.positions`,
-      `${positions} positions are fewer than the ${rows} rows of "${x.name}"${first === 0 ? "" : ` from position ${first}`}`,
+      `${positions} positions are fewer than the ${rows} rows of ` +
+        `"${x.name}"${first === 0 ? "" : ` from position ${first}`}`,
       `at least ${end}`,
     );
   }

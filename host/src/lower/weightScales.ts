@@ -37,7 +37,8 @@ export function unscaledNote(tensors: Tensors): string[] {
   const such =
     names.length === 1 ? quote(names[0] as string) : `${names.length} tensors, such as ${quote(names[0] as string)},`;
   return [
-    `${such} of 8-bit floats had no scale beside: if the file keeps scales elsewhere, the weights are wrong by a factor`,
+    `${such} of 8-bit floats had no scale beside: if the file keeps scales elsewhere, the weights are wrong by a ` +
+      "factor",
   ];
 }
 

@@ -49,12 +49,13 @@ export class WeightSource {
     const spelling = spellings.map((candidate) => this.scales.stored(candidate)).find((name) => name !== undefined);
     if (spelling === undefined) {
       const near = this.suggestNames ? nearestNames(spellings, tensors.keys(), 3) : [];
+      const nearest = near.length > 0 ? `; the nearest names are ${near.map((text) => `"${text}"`).join(", ")}` : "";
       throw new InputError({
         code: "WEIGHT_MISSING",
         source: path,
         where: `${this.configSource} ${where}`,
         message: `the checkpoint has no tensor ${spellings.map((text) => `"${text}"`).join(" or ")}`,
-        expected: `shape [${shape.join(", ")}]${near.length > 0 ? `; the nearest names are ${near.map((text) => `"${text}"`).join(", ")}` : ""}${this.suggestNames ? beginning(tensors.keys()) : ""}`,
+        expected: `shape [${shape.join(", ")}]${nearest}${this.suggestNames ? beginning(tensors.keys()) : ""}`,
       });
     }
     const tensor = tensors.get(spelling) as CheckpointTensor;
@@ -73,7 +74,9 @@ export class WeightSource {
         code: "WEIGHT_DTYPE",
         source: path,
         where: `${this.configSource} ${where}`,
-        message: `tensor "${spelling}" holds integers (${tensor.dtype}), which mean nothing without the scales of whatever quantised it`,
+        message:
+          `tensor "${spelling}" holds integers (${tensor.dtype}), which mean nothing without the scales of ` +
+          "whatever quantised it",
         expected: "a checkpoint in F32, F16, BF16, F64, 8-bit floats or GGUF blocks",
       });
     }

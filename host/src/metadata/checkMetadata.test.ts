@@ -213,7 +213,8 @@ describe("a ViT of Hugging Face", () => {
       delete (part.weights as Json).finalNorm;
     };
     const told =
-      'final norm: config.json model_type "vit" has one after the last block, which the part leaves to what takes its rows';
+      'final norm: config.json model_type "vit" has one after the last block, ' +
+      "which the part leaves to what takes its rows";
     expect(checkVit({}, {}, without)).toMatchObject({ contradictions: [], unchecked: [told] });
     expect(checkVit().checked).toContain("final norm");
     const unknown = checkVit({ model_type: "vit_of_tomorrow" }, {}, without);
@@ -418,7 +419,8 @@ describe("a GGUF", () => {
 
   test("what embeddings are multiplied by is said, since rows are given as they are", () => {
     expect(gguf({ embedding_scale: 12 }).unknown).toEqual([
-      "what rows are: gpt2.embedding_scale 12 multiplies embeddings before the first block, which the part leaves to whoever gives it rows",
+      "what rows are: gpt2.embedding_scale 12 multiplies embeddings before the first block, which the part leaves " +
+        "to whoever gives it rows",
     ]);
   });
 

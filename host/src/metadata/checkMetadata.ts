@@ -172,7 +172,8 @@ function checkPositions(check: Check, part: TransformerConfig): string[] {
   const { positions } = check.facts;
   if (positions?.value === "constant" && part.position === "none")
     return [
-      `positions: ${positions.place} adds the first row of its position table to all rows, which the part leaves to whoever gives it rows`,
+      `positions: ${positions.place} adds the first row of its position table to all rows, which the part leaves ` +
+        "to whoever gives it rows",
     ];
   // A table that is stored is added like a learned one.
   const fits = positions?.value === "table" && part.position === "learned";

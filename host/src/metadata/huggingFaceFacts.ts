@@ -246,7 +246,8 @@ function resizeNotes(config: Json, read: Keys, file: string): string[] {
     notes.push(`the filter that pictures are resized by: ${file} names none, the runtime has a bilinear one`);
   else if (filter.value !== BILINEAR)
     notes.push(
-      `how pictures are resized: ${filter.place} (${FILTERS[filter.value] ?? "unknown"}), where the runtime has a bilinear filter`,
+      `how pictures are resized: ${filter.place} (${FILTERS[filter.value] ?? "unknown"}), where the runtime has a ` +
+        "bilinear filter",
     );
   const cut =
     config.do_center_crop === true

@@ -97,7 +97,10 @@ function expectNear(what: string, types: Types, pairs: readonly SamplePair[], ba
 }
 
 function figureText({ cosineWorst, centredCosineWorst, relativeErrorWorst }: SimilaritySummary): string {
-  return `cosine ${cosineWorst?.toFixed(6)}, centred ${centredCosineWorst?.toFixed(6)}, error over variance ${relativeErrorWorst?.toPrecision(2)}`;
+  return (
+    `cosine ${cosineWorst?.toFixed(6)}, centred ${centredCosineWorst?.toFixed(6)}, error over variance ` +
+    `${relativeErrorWorst?.toPrecision(2)}`
+  );
 }
 
 function pair(actual: Float32Array | undefined, expected: Float32Array): SamplePair {

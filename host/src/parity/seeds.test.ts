@@ -63,7 +63,8 @@ test("README.md promises these figures of these seeds and pictures", () => {
   const { encode, predict } = PROMISED;
   const percent = (share: number) => `${share * 100} %`;
   for (const promise of [
-    `${SEEDS.length} sets of seeded weights (seeds ${SEEDS.slice(0, -1).join(", ")} and ${SEEDS.at(-1)}) and ${PICTURES} pictures each`,
+    `${SEEDS.length} sets of seeded weights (seeds ${SEEDS.slice(0, -1).join(", ")} and ${SEEDS.at(-1)}) and ` +
+      `${PICTURES} pictures each`,
     `cosine of at least ${encode.cosine}`,
     `${encode.centred} centred (${predict.centred} for one prediction)`,
     `at most ${percent(encode.relativeError)} (${percent(predict.relativeError)})`,

@@ -17,7 +17,9 @@ export function actionWarnings(space: ActionSpace | undefined, rows: readonly Fl
       const [low, high] = [bounds.min[component] as number, bounds.max[component] as number];
       if (value >= Math.fround(low) && value <= Math.fround(high)) return;
       count += 1;
-      first ??= `the first is ${Number(value.toPrecision(7))} at [${index}][${column}]; expected ${low} to ${high}${units === undefined ? "" : `, in ${units}`}`;
+      first ??=
+        `the first is ${Number(value.toPrecision(7))} at [${index}][${column}]; expected ${low} to ` +
+        `${high}${units === undefined ? "" : `, in ${units}`}`;
     });
   });
   return first === undefined ? [] : [`${count} of ${values} action values lie outside of the model's bounds; ${first}`];

@@ -37,8 +37,10 @@ export interface CompareReport {
 
 /** Of every comparison with a reference that is packed here. */
 export const SAME_CONFIG =
-  "the reference is packed from the same configuration, so a wrong one (norm placement, positions, heads, activation, epsilon, image mean) " +
-  "agrees with itself; `synapse-host verify-model` holds the model against outputs of your own PyTorch (docs/verify.md)";
+  "the reference is packed from the same configuration, so a wrong one (norm placement, positions, heads, " +
+  "activation, epsilon, image mean) " +
+  "agrees with itself; `synapse-host verify-model` holds the model against outputs of your own PyTorch " +
+  "(docs/verify.md)";
 
 export function hasBars({ minCentredCosine, maxRelativeError }: SimilarityBars): boolean {
   return minCentredCosine !== undefined || maxRelativeError !== undefined;

@@ -37,7 +37,10 @@ export function slotFitText(slots: readonly SlotFit[]): string {
   const held = slots.filter(({ fits }) => fits).map(named);
   const short = slots.filter(({ fits }) => !fits).map(named);
   if (held.length === 0) return `fits no slot: ${short.join(", ")}`;
-  return `fits only slot ${held.join(", ")}: not updatable in place${short.length > 0 ? `, slot ${short.join(", ")} is too small` : ""}`;
+  return (
+    `fits only slot ${held.join(", ")}: not updatable in ` +
+    `place${short.length > 0 ? `, slot ${short.join(", ")} is too small` : ""}`
+  );
 }
 
 const named = ({ slot, availableBytes }: SlotFit): string => `${slot} (${formatBytes(availableBytes)})`;

@@ -146,5 +146,8 @@ async function inputBytes(path: string, port: PortInfo, tensor: CheckpointTensor
 }
 
 function shapeText(port: PortInfo): string {
-  return `${port.name} is ${port.type} [${port.dynamic ? ["rows", ...port.shape.slice(1)].join(", ") : port.shape.join(", ")}]`;
+  return (
+    `${port.name} is ${port.type} ` +
+    `[${port.dynamic ? ["rows", ...port.shape.slice(1)].join(", ") : port.shape.join(", ")}]`
+  );
 }

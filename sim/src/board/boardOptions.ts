@@ -55,7 +55,9 @@ export function checkModelFits(options: BoardOptions): void {
     throw new InputError({
       code: "MODEL_EXCEEDS_FLASH",
       source,
-      message: `the model has ${bytesInFull(bytes)} and partition "${partition.name}" of ${options.board.name} has ${bytesInFull(partition.size)}: ${missing} bytes are missing`,
+      message:
+        `the model has ${bytesInFull(bytes)} and partition "${partition.name}" of ${options.board.name} has ` +
+        `${bytesInFull(partition.size)}: ${missing} bytes are missing`,
       expected: "a smaller model (fewer bits a weight), or a board with a larger partition",
     });
   }

@@ -30,8 +30,8 @@ const REDIRECT_STATUSES = [301, 302, 303, 307, 308];
 const REDIRECTS_MAX = 10;
 
 /**
- * GETs a file, following redirects to other http:// and https:// addresses. A user and a password in the address go to its own host alone, as a header:
- * fetch takes none in addresses. Throws what `fetchFailure` knows.
+ * GETs a file, following redirects to other http:// and https:// addresses. A user and a password in the address go to
+ * its own host alone, as a header: fetch takes none in addresses. Throws what `fetchFailure` knows.
  */
 async function fetchFollowing(fetchFile: FetchFile, url: string, headers: Record<string, string>, signal: AbortSignal) {
   const seen = new Set<string>();

@@ -51,7 +51,9 @@ export function workSuite(engine: BoardEngine): void {
       expect(await ask("POST", "/v1/models/model_b/activate")).toMatchObject({
         status: 422,
         code: "MODEL_TOO_LONG",
-        detail: `the model's longest run takes ${giga(HEAVY_OP_MACS * OPS)} multiply-accumulates, and this board takes at most 64.0 G`,
+        detail:
+          `the model's longest run takes ${giga(HEAVY_OP_MACS * OPS)} multiply-accumulates, and this board ` +
+          "takes at most 64.0 G",
         expected: expect.stringContaining("model_gmac_max"),
       });
       expect(await ask("GET", "/v1/models/model_b")).toMatchObject({ state: "VALID", active: false });

@@ -24,7 +24,8 @@ async function ask(page: Page, { method, target, headers, body }: BoardRequest):
         reader.onload = () => resolve(reader.result);
         reader.readAsDataURL(await answer.blob());
       });
-      return { status: answer.status, headers: Object.fromEntries(answer.headers), body: url.slice(url.indexOf(",") + 1) };
+      const [, body] = url.split(",");
+      return { status: answer.status, headers: Object.fromEntries(answer.headers), body };
     })(${JSON.stringify([target, method, headers ?? {}, body === undefined ? null : base64(body)])})`,
   );
   const {
@@ -186,7 +187,8 @@ describe.skipIf(executable === undefined)("a board in a browser's tab", () => {
     await page.locator("#test-file").setInputFiles(model);
     const [status, progress] = (await page.evaluate(`(async () => {
       const progress = [], body = document.querySelector("#test-file").files[0];
-      const answer = await board("/v1/models/model_b", { method: "PUT", body, onUploadProgress: (sent) => progress.push(sent) });
+      const onUploadProgress = (sent) => progress.push(sent);
+      const answer = await board("/v1/models/model_b", { method: "PUT", body, onUploadProgress });
       return [answer.status, progress];
     })()`)) as [number, number[]];
     expect(status).toBe(201);

@@ -95,7 +95,8 @@ export class PictureDecoder {
         () =>
           job.reject(
             new Error(
-              `the picture takes longer to decode than ${this.#decodeMsMax / 1000} s; a baseline JPEG, or one with fewer pixels, does not`,
+              `the picture takes longer to decode than ${this.#decodeMsMax / 1000} s; a baseline JPEG, or one with ` +
+                "fewer pixels, does not",
             ),
           ),
         false,

@@ -203,7 +203,8 @@ describe.skipIf(executable === undefined)("the page on a phone", () => {
     await button(page, "Live").tap();
     await card(page, "Live").waitFor();
     await page.evaluate(
-      "Object.defineProperty(document, 'hidden', { value: true, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))",
+      "Object.defineProperty(document, 'hidden', { value: true, configurable: true }); document.dispatchEvent(new " +
+        "Event('visibilitychange'))",
     );
     await card(page, "Picture").waitFor();
     await page.evaluate("delete document.hidden");
@@ -343,7 +344,8 @@ describe.skipIf(executable === undefined)("the page without a pointer", () => {
       await page.keyboard.press("Tab");
       const focused = String(
         await page.evaluate(
-          "(() => { const e = document.activeElement; return e.getAttribute('aria-label') ?? e.labels?.[0]?.textContent ?? e.textContent ?? ''; })()",
+          "(() => { const e = document.activeElement; return e.getAttribute('aria-label') ?? " +
+            "e.labels?.[0]?.textContent ?? e.textContent ?? ''; })()",
         ),
       );
       if (name.test(focused)) return;

@@ -49,7 +49,8 @@ test("the reference has the bounds of requests, updates and connections as they 
     `the next request on it ${idleMs / 1000} s to begin, and an answer ${answerMs / 1000} s`,
     `the connection is closed ${lingerMs / 1000} s later`,
     `up to ${limit("update_tries_max")} times in a row`,
-    `at most ${limit("update_downloads_max")} downloads, receives at most ${limit("update_bytes_factor_max")} times the file's bytes`,
+    `at most ${limit("update_downloads_max")} downloads, receives at most ${limit("update_bytes_factor_max")} ` +
+      "times the file's bytes",
     `at most ${limit("update_time_us_max") / 3.6e9} hours`,
     `nothing came for ${limit("update_silence_us_max") / 1e6} s`,
     `or it is ${limit("model_gmac_max_default")}:`,

@@ -105,7 +105,8 @@ test("a client that sends on after it was answered can still read the answer", a
 
 test("a client that expects 100-continue is refused before it sends", async () => {
   const head =
-    "POST /v1/encode HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-type: text/css\r\ncontent-length: 9\r\n\r\n";
+    "POST /v1/encode HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-type: text/css\r\ncontent-length: 9\r\n" +
+    "\r\n";
   expect(await rawExchange(head)).toMatch(/^HTTP\/1\.1 415 /);
 });
 

@@ -23,13 +23,17 @@ extern "C" {
 typedef enum synapse_device_result {
   SYNAPSE_DEVICE_OK = 0,
   SYNAPSE_DEVICE_ERROR_ARGUMENT = -1,      /* a null pointer, a wrong struct size, a value outside its stated range */
-  SYNAPSE_DEVICE_ERROR_OUT_OF_MEMORY = -2, /* the core itself does not fit the given blocks; see region and bytes_missing */
+  SYNAPSE_DEVICE_ERROR_OUT_OF_MEMORY = -2, /* the core does not fit the given blocks; see region and bytes_missing */
   SYNAPSE_DEVICE_ERROR_MODEL = -3,         /* the runtime refused the model file; the message is the runtime's */
-  SYNAPSE_DEVICE_ERROR_MODEL_MEMORY = -4,  /* the model does not fit what is left of a block; see region and bytes_missing */
-  SYNAPSE_DEVICE_ERROR_BUSY = -5,          /* requests are in progress; a model can only be loaded when there are none */
+  SYNAPSE_DEVICE_ERROR_MODEL_MEMORY = -4,  /* the model does not fit a block's rest; see region and bytes_missing */
+  SYNAPSE_DEVICE_ERROR_BUSY = -5,          /* requests are in progress; a model is loaded when there are none */
 } synapse_device_result;
 
-typedef enum synapse_device_region { SYNAPSE_DEVICE_REGION_NONE = 0, SYNAPSE_DEVICE_REGION_FAST = 1, SYNAPSE_DEVICE_REGION_SLOW = 2 } synapse_device_region;
+typedef enum synapse_device_region {
+  SYNAPSE_DEVICE_REGION_NONE = 0,
+  SYNAPSE_DEVICE_REGION_FAST = 1,
+  SYNAPSE_DEVICE_REGION_SLOW = 2
+} synapse_device_region;
 
 /* The caller sets `size`; the rest is written on failure. */
 typedef struct synapse_device_error {
@@ -134,7 +138,8 @@ typedef struct synapse_device_port {
 
   /* The answer of a request: one head, any number of chunks, one end. Nothing follows end; a port that gets end while
    * the body is still arriving discards the rest of the body, or closes the connection. */
-  void (*send_head)(void *user, uint32_t request, uint32_t status, const synapse_device_header *headers, size_t header_count);
+  void (*send_head)(void *user, uint32_t request, uint32_t status, const synapse_device_header *headers,
+                    size_t header_count);
   void (*send_chunk)(void *user, uint32_t request, const uint8_t *bytes, size_t byte_count);
   void (*end)(void *user, uint32_t request);
 
@@ -142,15 +147,16 @@ typedef struct synapse_device_port {
    * as the picture shrinks), RGB, rows from the top. The core gives none with more than 16,384 pixels a side or
    * 50,000,000 in all; what takes a port too long it gives up. The port answers with synapse_device_image_decoded, from
    * inside this call or later; `bytes` stay valid until then. `job` is the request's number. */
-  void (*decode_image)(void *user, uint32_t job, const uint8_t *bytes, size_t byte_count, synapse_device_text content_type, uint32_t width,
-                       uint32_t height);
+  void (*decode_image)(void *user, uint32_t job, const uint8_t *bytes, size_t byte_count,
+                       synapse_device_text content_type, uint32_t width, uint32_t height);
 
   /* Call synapse_device_work once on a worker, then synapse_device_work_done on the event side.
    * Neither from inside this call. */
   void (*start_work)(void *user);
 
   /* As syn_parallel_for of synapse.h, or NULL. */
-  void (*parallel_for)(void *user, uint32_t count, void (*task)(void *context, uint32_t index, uint32_t thread), void *context);
+  void (*parallel_for)(void *user, uint32_t count, void (*task)(void *context, uint32_t index, uint32_t thread),
+                       void *context);
 
   /* The board's flash; all four functions, or NULL for a board without model slots and settings. `area` is a
    * synapse_device_area, offsets count from its start. Every call returns when the flash has finished; erase clears one
@@ -198,7 +204,8 @@ typedef struct synapse_device_port {
   /* Whether `signature` (r and s, 32 bytes each, big-endian) is one of the message by the holder of `public_key` (as in
    * synapse_device_config): ECDSA on P-256 with SHA-256 (psa_verify_message takes key and signature in these forms). 0
    * says yes. On the worker. NULL for a board without update keys. */
-  int32_t (*verify)(void *user, const uint8_t public_key[65], const uint8_t *message, size_t bytes, const uint8_t signature[64]);
+  int32_t (*verify)(void *user, const uint8_t public_key[65], const uint8_t *message, size_t bytes,
+                    const uint8_t signature[64]);
 
   /* Fills in what is known of the connection. NULL: nothing is. */
   void (*get_link)(void *user, synapse_device_link *out);
@@ -235,9 +242,9 @@ typedef struct synapse_device_config {
   /* Sizes of the flash areas, multiples of 4096. All 0: no flash. */
   uint32_t records_bytes, settings_bytes;
   uint32_t slot_bytes[2];
-  synapse_device_text slot_names[2]; /* what clients call the slots of areas MODEL_A and MODEL_B: 1 to 32 letters, digits, _ or - */
+  synapse_device_text slot_names[2]; /* of areas MODEL_A and MODEL_B, to clients: 1 to 32 letters, digits, _ or - */
   uint32_t reset_count;              /* since the board was first powered */
-  synapse_device_text reset_reason;  /* of the last start: "power-on", "watchdog", ...; letters, digits and dashes. Empty: unknown */
+  synapse_device_text reset_reason;  /* of the last start: "power-on", ...; letters, digits, dashes. Empty: unknown */
   uint32_t firmware_bytes_max; /* largest application image; 0: the firmware cannot be updated */
   uint32_t firmware_state;     /* synapse_device_firmware_state */
   synapse_device_text firmware_version, firmware_project; /* of the application that runs; empty: the core's own */
@@ -252,8 +259,10 @@ typedef struct synapse_device_config {
 } synapse_device_config;
 
 /* What the core itself needs, without any model. Only threads, body_bytes_max and exchange_count matter. */
-synapse_device_result synapse_device_get_requirements(const synapse_device_config *config, size_t *out_fast_bytes, size_t *out_slow_bytes);
-synapse_device_result synapse_device_init(const synapse_device_config *config, synapse_device **out_device, synapse_device_error *error);
+synapse_device_result synapse_device_get_requirements(const synapse_device_config *config, size_t *out_fast_bytes,
+                                                      size_t *out_slow_bytes);
+synapse_device_result synapse_device_init(const synapse_device_config *config, synapse_device **out_device,
+                                          synapse_device_error *error);
 
 /* Boots a board that has flash: reads which model is active, opens it in place, and counts the boot. A model that
  * cannot be run is given up and the other slot's is tried. The result tells of the last one tried: ERROR_MODEL also
@@ -263,21 +272,23 @@ synapse_device_result synapse_device_boot(synapse_device *device, synapse_device
 /* For a board without flash: opens the model and makes it the one that requests run. `file` is 64-byte aligned and
  * stays as it is as long as the device uses it. When it fails the device has no model, keeps answering,
  * and tells why in /v1/device. */
-synapse_device_result synapse_device_load_model(synapse_device *device, synapse_device_text slot, const void *file, size_t file_bytes,
-                                                synapse_device_error *error);
+synapse_device_result synapse_device_load_model(synapse_device *device, synapse_device_text slot, const void *file,
+                                                size_t file_bytes, synapse_device_error *error);
 
 /* Events. A request's number is 1 to 0x7fffffff and not used again until its end or, after a request_closed, until its
  * image has been answered. The port need only pass the headers that the core reads: accept, accept-encoding,
  * access-control-request-method, authorization, content-encoding, content-length, content-range, content-type, host,
  * if-none-match, origin. `client` is the address of whoever asks, IPv4 or IPv6 as text without a port; empty when it is
  * not known: all such requests count as those of one client. Events for unknown requests are ignored. */
-void synapse_device_request_head(synapse_device *device, uint32_t request, synapse_device_text method, synapse_device_text target,
-                                 synapse_device_text client, const synapse_device_header *headers, size_t header_count);
+void synapse_device_request_head(synapse_device *device, uint32_t request, synapse_device_text method,
+                                 synapse_device_text target, synapse_device_text client,
+                                 const synapse_device_header *headers, size_t header_count);
 void synapse_device_body_chunk(synapse_device *device, uint32_t request, const uint8_t *bytes, size_t byte_count);
 void synapse_device_request_end(synapse_device *device, uint32_t request);
 void synapse_device_request_closed(synapse_device *device, uint32_t request); /* the client left; no answer is wanted */
 /* rgb is NULL when decoding failed; message then says why, in words for the client. */
-void synapse_device_image_decoded(synapse_device *device, uint32_t job, const uint8_t *rgb, size_t byte_count, synapse_device_text message);
+void synapse_device_image_decoded(synapse_device *device, uint32_t job, const uint8_t *rgb, size_t byte_count,
+                                  synapse_device_text message);
 void synapse_device_work(synapse_device *device); /* on the worker */
 void synapse_device_work_done(synapse_device *device);
 /* Somebody holds the board in their hands (a button, a command on the serial console): it can be claimed without its
@@ -291,16 +302,19 @@ synapse_device_text synapse_device_get_setting(const synapse_device *device, syn
  * from the same numbers as those of HTTP requests. Its first bytes come with mqtt_received, further ones with
  * body_chunk, and then request_end, always; or request_closed when the connection broke in between. Acknowledge it
  * after mqtt_received: what it asks for may be a reboot. */
-synapse_device_result synapse_device_get_mqtt_session(const synapse_device *device, synapse_device_mqtt_session *out_session);
+synapse_device_result synapse_device_get_mqtt_session(const synapse_device *device,
+                                                      synapse_device_mqtt_session *out_session);
 void synapse_device_mqtt_connected(synapse_device *device, uint32_t protocol_version); /* 4 is 3.1.1 */
 void synapse_device_mqtt_disconnected(synapse_device *device);
 /* A connection could not be made, was refused, or broke: why, in words for the owner, without a password or the address
  * in front of it. Each time it happens: the core counts, and logs what is new. */
 void synapse_device_mqtt_failed(synapse_device *device, synapse_device_text detail);
-void synapse_device_mqtt_received(synapse_device *device, uint32_t request, const synapse_device_mqtt_message *message);
+void synapse_device_mqtt_received(synapse_device *device, uint32_t request,
+                                  const synapse_device_mqtt_message *message);
 /* The server of a download has answered with this status, after redirects; `length` is that of what it sends, 0 when
  * unknown; `content_type` may be empty. */
-void synapse_device_fetch_head(synapse_device *device, uint32_t fetch, uint32_t status, uint64_t length, synapse_device_text content_type);
+void synapse_device_fetch_head(synapse_device *device, uint32_t fetch, uint32_t status, uint64_t length,
+                               synapse_device_text content_type);
 void synapse_device_fetch_chunk(synapse_device *device, uint32_t fetch, const uint8_t *bytes, size_t byte_count);
 /* The download has ended, or never began: a synapse_device_fetch_result. A port that cannot tell why says BROKEN. */
 void synapse_device_fetch_end(synapse_device *device, uint32_t fetch, uint32_t result);

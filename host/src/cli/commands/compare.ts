@@ -46,7 +46,8 @@ export function compareCommand(context: CliContext): Command {
   const command = new Command("compare")
     .summary("measure what packing changed")
     .description(
-      "Compare a packed model with its checkpoint in f32: cosine, centred cosine and errors of every entry point, and of rollouts of 10, 20 and 50 steps.",
+      "Compare a packed model with its checkpoint in f32: cosine, centred cosine and errors of every entry point, " +
+        "and of rollouts of 10, 20 and 50 steps.",
     )
     .argument("[model]", "packed model (.syn)")
     .argument("[checkpoint]", "the checkpoint that it was packed from")

@@ -8,8 +8,8 @@ interface DiscoverCommandOptions extends CommonOptions {
 }
 
 const NOTES = `
-Boards, real and simulated, announce themselves by multicast DNS (_synapse._tcp). What they say is not proven: no token should be
-sent to a board because of its name.`;
+Boards, real and simulated, announce themselves by multicast DNS (_synapse._tcp). What they say is not proven: no
+token should be sent to a board because of its name.`;
 
 export function discoverCommand(context: CliContext): Command {
   const command = new Command("discover")

@@ -5,7 +5,8 @@ import { addCommonOptions, type CommonOptions } from "../options.js";
 const NOTES = `
 The key is one of ECDSA on P-256, as openssl makes them too:
   openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -out NAME.pem
-Keep NAME.pem where nobody else reads it, and a copy of it: boards that trust the key take models from nobody else. NAME.pub.pem is for them.`;
+Keep NAME.pem where nobody else reads it, and a copy of it: boards that trust the key take models from nobody else.
+NAME.pub.pem is for them.`;
 
 export function keygenCommand(context: CliContext): Command {
   const command = new Command("keygen")

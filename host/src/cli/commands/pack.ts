@@ -36,7 +36,8 @@ export function packCommand(context: CliContext): Command {
   const command = new Command("pack")
     .summary("compile a checkpoint into one .syn file")
     .description(
-      "Compile a checkpoint (safetensors, GGUF, torch .pt or a Hugging Face folder) into one packed model that boards run in place.",
+      "Compile a checkpoint (safetensors, GGUF, torch .pt or a Hugging Face folder) into one packed model that " +
+        "boards run in place.",
     )
     .argument("<checkpoint>", "file or folder of the weights")
     .requiredOption("--config <file>", "architecture and weight map: a file, or its name in configs/")

@@ -28,7 +28,8 @@ export function runCommand(context: CliContext): Command {
   const command = new Command("run")
     .summary("run an entry point on files")
     .description(
-      "Run an entry point of a packed model on files and show its outputs. `rollout` encodes a picture and predicts one latent an action.",
+      "Run an entry point of a packed model on files and show its outputs. `rollout` encodes a picture and " +
+        "predicts one latent an action.",
     )
     .argument("<model>", "packed model (.syn)")
     .argument("<entry>", "entry point, or `rollout`")

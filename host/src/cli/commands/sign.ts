@@ -9,8 +9,8 @@ interface SignOptions extends CommonOptions {
 }
 
 const NOTES = `
-The signature follows the pack in the same file, 96 bytes that every reader of packs steps over. A board with update keys
-(sim --update-key) takes only what one of them signed, however it comes: uploaded, announced, or from the page.
+The signature follows the pack in the same file, 96 bytes that every reader of packs steps over. A board with update
+keys (sim --update-key) takes only what one of them signed, however it comes: uploaded, announced, or from the page.
 
 Example:
   synapse-host keygen update

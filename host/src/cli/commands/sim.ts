@@ -8,21 +8,25 @@ const BOARDS_MAX = 1000;
 const NOTES = `
 The board waits to be claimed: open its page, or
   curl -s -H 'content-type: application/json' -d '{}' http://127.0.0.1:8080/v1/claim
-and send the token with every request, -H "authorization: Bearer $TOKEN". With --open, reading and inference need none:
+and send the token with every request, -H "authorization: Bearer $TOKEN". With --open, reading and inference need
+none:
   curl -s --data-binary @photo.jpg -H 'content-type: image/jpeg' http://127.0.0.1:8080/v1/encode
 
-With --tls-cert and --tls-key the board answers over HTTPS (mkcert makes such files for a LAN): browsers then let its page use the live camera, and
-keep a --browser page for offline use, at addresses other than this machine's too.
+With --tls-cert and --tls-key the board answers over HTTPS (mkcert makes such files for a LAN): browsers then let
+its page use the live camera, and keep a --browser page for offline use, at addresses other than this machine's too.
 
-With --browser the page is the board: core, runtime and model run in the tab, which asks nobody for anything once it is loaded, and works
-offline from its second visit on. It is open, and its flash goes with the tab: a reload is a fresh board from the factory.
+With --browser the page is the board: core, runtime and model run in the tab, which asks nobody for anything once it
+is loaded, and works offline from its second visit on. It is open, and its flash goes with the tab: a reload is a
+fresh board from the factory.
 
-With --broker or --serve-broker the boards are on a broker too, unless their owners set another one; docs/mqtt.md has topics and commands:
+With --broker or --serve-broker the boards are on a broker too, unless their owners set another one; docs/mqtt.md
+has topics and commands:
   mosquitto_sub -h 127.0.0.1 -p 1883 -v -t 'synapse/#' -T 'synapse/+/cmd/#'
   mosquitto_pub -h 127.0.0.1 -p 1883 -t 'synapse/020000000001/cmd/encode/1?accept=application/json' -f photo.jpg
-A board without an owner refuses every command (403 UNCLAIMED): claim it over HTTP, or use --open. Whoever may publish on the broker commands the
-boards, without a token. The broker of --serve-broker knows no users and listens where --host says; use --host 127.0.0.1 to keep it to this machine.
-Boards of one broker need identities of their own: start several with --count, not with several commands.
+A board without an owner refuses every command (403 UNCLAIMED): claim it over HTTP, or use --open. Whoever may
+publish on the broker commands the boards, without a token. The broker of --serve-broker knows no users and listens
+where --host says; use --host 127.0.0.1 to keep it to this machine. Boards of one broker need identities of their
+own: start several with --count, not with several commands.
 
 With --serial the board comes as a bare chip behind a serial line: programs that flash chips write it through a
 socket:// address, and it then boots from those bytes, with a boot log on the same line (docs/simulated-chip.md):
@@ -34,7 +38,8 @@ export function simCommand(context: CliContext): Command {
   const command = new Command("sim")
     .summary("start a simulated board and serve its page")
     .description(
-      "Start a simulated board: the firmware's device core and runtime behind HTTP, within the memories of a board file.",
+      "Start a simulated board: the firmware's device core and runtime behind HTTP, within the memories of a board " +
+        "file.",
     )
     .requiredOption("--board <file>", "board to simulate: a file, or its name in boards/")
     .option("--model <file>", "packed model (.syn)")

@@ -7,7 +7,8 @@ interface VerifyOptions extends CommonOptions {
 }
 
 const NOTES = `
-Exit code 0: signed by one of the keys. Anything else a board with these keys would refuse too, for the reason that is printed.`;
+Exit code 0: signed by one of the keys. Anything else a board with these keys would refuse too, for the reason that
+is printed.`;
 
 export function verifyCommand(context: CliContext): Command {
   const command = new Command("verify")

@@ -26,7 +26,8 @@ export function verifyModelCommand(context: CliContext): Command {
   const command = new Command("verify-model")
     .summary("hold a model against outputs of your own PyTorch")
     .description(
-      "Run a packed model on inputs that you saved with the outputs of your own implementation, and compare. Of all checks this one alone sees a wrong configuration.",
+      "Run a packed model on inputs that you saved with the outputs of your own implementation, and compare. Of " +
+        "all checks this one alone sees a wrong configuration.",
     )
     .argument("<model>", "packed model (.syn)")
     .requiredOption("--expected <file>", "inputs and outputs that you saved (safetensors)");

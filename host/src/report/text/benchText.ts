@@ -132,13 +132,11 @@ function profileText(style: TextStyle, entry: EntryBench): string {
     vectorLatencyMs === undefined ? "" : `~${formatMilliseconds(vectorLatencyMs)}`,
   ];
   const rest = ops.slice(OPS_SHOWN);
-  const restText = `  ${style.paint.dim(`(${plural(rest.length, "more op")}, ${formatPercent(rest.reduce((sum, { share }) => sum + share, 0))}; --json has all)`)}`;
+  const restShare = formatPercent(rest.reduce((sum, { share }) => sum + share, 0));
+  const restText = `\n  ${style.paint.dim(`(${plural(rest.length, "more op")}, ${restShare}; --json has all)`)}`;
+  const table = renderTable(columns, ops.slice(0, OPS_SHOWN).map(row), style.paint.dim);
   const byKind = kindsText(style, entry);
-  return section(
-    style,
-    `Profile of ${entry.entry}`,
-    `${byKind}\n\n${renderTable(columns, ops.slice(0, OPS_SHOWN).map(row), style.paint.dim)}${rest.length > 0 ? `\n${restText}` : ""}`,
-  );
+  return section(style, `Profile of ${entry.entry}`, `${byKind}\n\n${table}${rest.length > 0 ? restText : ""}`);
 }
 
 function kindsText(style: TextStyle, entry: EntryBench): string {

@@ -9,12 +9,18 @@ function misfitRange({ vectorMisfit: [low, high] }: BoardEstimate): string {
 
 /** What has to stand beside every estimate of the library as it is built. */
 export function builtText({ cyclesPerInstruction }: BoardEstimate): string {
-  return `the library as built, which has no vector kernels: counted instructions at ${cyclesPerInstruction} cycle each, the least possible`;
+  return (
+    `the library as built, which has no vector kernels: counted instructions at ${cyclesPerInstruction} cycle ` +
+    "each, the least possible"
+  );
 }
 
 /** What has to stand beside every estimate of vector kernels. */
 export function vectorText(estimate: BoardEstimate): string {
-  return `vector kernels, which this library does not have, at others' published speed on one core: their model misses those figures by ${misfitRange(estimate)}`;
+  return (
+    "vector kernels, which this library does not have, at others' published speed on one core: their model " +
+    `misses those figures by ${misfitRange(estimate)}`
+  );
 }
 
 /** Estimated board times, what they are of and how far off they may be; none when there are no times. */
@@ -26,11 +32,13 @@ export function boardTimesFields(times: readonly BoardTime[]): Field[] {
   return [
     [
       "on a board",
-      `${entries(({ builtLatencyMs }) => builtLatencyMs)} or more (estimate: no vector kernels yet, ${first.estimate.cyclesPerInstruction} cycle an instruction)`,
+      `${entries(({ builtLatencyMs }) => builtLatencyMs)} or more (estimate: no vector kernels yet, ` +
+        `${first.estimate.cyclesPerInstruction} cycle an instruction)`,
     ],
     [
       "if vectorised",
-      `${entries(({ vectorLatencyMs }) => vectorLatencyMs)} (estimate: others' kernels, one core; misses their figures by ${misfitRange(first.estimate)})`,
+      `${entries(({ vectorLatencyMs }) => vectorLatencyMs)} (estimate: others' kernels, one core; misses their ` +
+        `figures by ${misfitRange(first.estimate)})`,
     ],
   ];
 }

@@ -24,7 +24,8 @@ export function latentText(style: TextStyle, name: string, values: Float32Array)
   const fields: [string, string][] = [
     [
       name,
-      `${stats.count} values   ${figures.map(([label, value]) => `${paint.dim(label)} ${formatValue(value).trim()}`).join("   ")}`,
+      `${stats.count} values   ` +
+        `${figures.map(([label, value]) => `${paint.dim(label)} ${formatValue(value).trim()}`).join("   ")}`,
     ],
     ...strip.map((line): [string, string] => ["", line]),
     ["values", `${first}${more}`],

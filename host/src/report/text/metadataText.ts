@@ -16,5 +16,6 @@ export function metadataText({
   const agreed = checked.filter((what) => !contradictions.some((contradiction) => contradiction.what === what));
   const ignored =
     ignoredBecause === null ? "" : `; ${plural(contradictions.length, "contradiction")} ignored: ${ignoredBecause}`;
-  return `${sources.join(", ")} and ${parts.map((name) => `parts.${name}`).join(", ")} agree in ${agreed.join(", ") || "nothing"}${ignored}${open}`;
+  const named = parts.map((name) => `parts.${name}`).join(", ");
+  return `${sources.join(", ")} and ${named} agree in ${agreed.join(", ") || "nothing"}${ignored}${open}`;
 }

@@ -14,7 +14,8 @@ export function packReportText(style: TextStyle, packed: PackReport): string {
     [
       [
         "from",
-        `${report.checkpoint.path} (${report.checkpoint.format}${dictText(report.weights.stateDict)}), ${report.config}`,
+        `${report.checkpoint.path} (${report.checkpoint.format}${dictText(report.weights.stateDict)}), ` +
+          `${report.config}`,
       ],
       ["types", [report.types, ...fallbackLines(report.fallbacks)].join("; ")],
       ["metadata", metadataText(report.metadata)],

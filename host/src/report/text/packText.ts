@@ -10,7 +10,9 @@ const LAYERS_SHOWN = 24;
 /** Size by storage type and by layer, with bars. */
 export function sizesText(style: TextStyle, summary: PackSummary): string {
   const { constants } = summary;
-  const total = `${plural(constants.tensors, "tensor")}, ${formatCount(constants.values)} values, ${formatBytes(constants.bytes)}, ${summary.bitsPerValue.toFixed(2)} bits a value`;
+  const total =
+    `${plural(constants.tensors, "tensor")}, ${formatCount(constants.values)} values, ` +
+    `${formatBytes(constants.bytes)}, ${summary.bitsPerValue.toFixed(2)} bits a value`;
   const layers = summary.byLayer.slice(0, LAYERS_SHOWN);
   const rest = summary.byLayer.slice(LAYERS_SHOWN);
   const restBytes = rest.reduce((sum, { bytes }) => sum + bytes, 0);

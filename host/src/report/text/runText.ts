@@ -78,7 +78,9 @@ function inputsText(style: TextStyle, inputs: RunReport["inputs"]): string {
 }
 
 function timingText(style: TextStyle, timing: RunTiming, what: string): string {
-  const parts = `${what} ${formatMilliseconds(timing.runMs)}   (open ${formatMilliseconds(timing.openMs)}, inputs ${formatMilliseconds(timing.inputMs)})`;
+  const parts =
+    `${what} ${formatMilliseconds(timing.runMs)}   (open ${formatMilliseconds(timing.openMs)}, inputs ` +
+    `${formatMilliseconds(timing.inputMs)})`;
   return renderFields([["time", parts]], style.paint.dim);
 }
 

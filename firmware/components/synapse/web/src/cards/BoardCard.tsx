@@ -43,14 +43,12 @@ function modelFacts(slot: Slot | null): [string, string][] {
 
 function boardFacts({ board, clocks, firmware, uptime_us, reset, mqtt }: Device): [string, string][] {
   const mhz = (hz: number | null) => (hz === null ? "unknown" : `${hz / 1e6} MHz`);
+  const resets = reset.count > 1 ? ` (${countText(reset.count, "reset")})` : "";
   const facts: [string, string][] = [
     ["Chip", `${board.chip} rev ${board.chip_revision}, ${mhz(clocks.cpu_hz)}`],
     ["Memory clock", `PSRAM ${mhz(clocks.psram_hz)}, flash ${mhz(clocks.flash_hz)}`],
     ["Firmware", `${firmware.name} ${firmware.version} · ${firmware.engine}, ${firmware.isa}${updateText(firmware)}`],
-    [
-      "Up",
-      `${uptimeText(uptime_us)}, last reset: ${reset.reason}${reset.count > 1 ? ` (${countText(reset.count, "reset")})` : ""}`,
-    ],
+    ["Up", `${uptimeText(uptime_us)}, last reset: ${reset.reason}${resets}`],
   ];
   if (mqtt?.connected) facts.push(["MQTT", mqtt.topic]);
   else if (mqtt?.failure)

@@ -75,7 +75,10 @@ function aboutText({ state, version }: Firmware, update: FirmwareUpdate): string
   const tried = update.tried.value;
   const other = tried !== null && tried.version !== version ? tried.version : null;
   if (state === "ON_TRIAL")
-    return "On trial; confirmed when it stays up for a minute. If the board restarts before that, the firmware before runs again.";
+    return (
+      "On trial; confirmed when it stays up for a minute. " +
+      "If the board restarts before that, the firmware before runs again."
+    );
   if (state === "RETURNED")
     return `${other ?? "The last update"} did not stay up for a minute, so the board returned to this one.`;
   if (other !== null) return `As before: ${other} did not start, or did not stay up for a minute.`;
@@ -83,5 +86,6 @@ function aboutText({ state, version }: Firmware, update: FirmwareUpdate): string
 }
 
 function wantedText({ board, firmware }: Device): string {
-  return `A .bin file for ${board.chip} rev ${board.chip_revision}, at most ${bytesText(firmware.capacity_bytes)}. The board restarts with it.`;
+  const most = bytesText(firmware.capacity_bytes);
+  return `A .bin file for ${board.chip} rev ${board.chip_revision}, at most ${most}. The board restarts with it.`;
 }

@@ -46,7 +46,8 @@ function ClaimForm({ board, ownership }: Session) {
       <p class="caption">
         {open
           ? "It is not claimed, and does nothing until it is. Whoever claims it becomes its owner and gets its token."
-          : "It is not claimed. Claiming takes the code from its serial console, a press of its button, or switching it off and on."}
+          : "It is not claimed. Claiming takes the code from its serial console, a press of its button, " +
+            "or switching it off and on."}
       </p>
       <form onSubmit={submit}>
         <label class="field">

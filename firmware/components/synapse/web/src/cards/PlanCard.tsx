@@ -143,8 +143,8 @@ function BudgetFields({ budget, horizon, limits, onChange }: BudgetProps) {
         onInput={(elites) => set({ elites })}
       />
       <p class="caption">
-        Every round tries that many candidates of {countText(horizon, "action")} and goes on from the best kept. At most{" "}
-        {countText(limits.predictions_max, "prediction")} in all.
+        Every round tries that many candidates of {countText(horizon, "action")} and goes on from the best kept.
+        {` At most ${countText(limits.predictions_max, "prediction")} in all.`}
       </p>
     </details>
   );
@@ -196,11 +196,15 @@ function Found({ found, actionText }: { readonly found: FoundPlan; readonly acti
         imagines them, they end {valueText(after)} from the goal; the start is {valueText(before)} away from it.
       </p>
       <PathChart
-        label={`Path of ${answer.actions.length} imagined steps from the start, and the goal. It ends ${valueText(after)} from the goal.`}
+        label={
+          `Path of ${answer.actions.length} imagined steps from the start, and the goal. ` +
+          `It ends ${valueText(after)} from the goal.`
+        }
         paths={[{ latents: answer.trajectory, colour: "s0" }]}
         goal={goal.latent}
         caption={(share) =>
-          `From the ring, the start, toward the target, the goal; the dashed line is what is left (${Math.round(share * 100)} % of the movement lies in this plane).`
+          "From the ring, the start, toward the target, the goal; the dashed line is what is left " +
+          `(${Math.round(share * 100)} % of the movement lies in this plane).`
         }
       />
       <h3>

@@ -73,7 +73,8 @@ function Paths({ runs }: { readonly runs: readonly Run[] }) {
         label={`Paths of ${countText(runs.length, "imagined sequence")} from the same start.`}
         paths={runs.map(({ trajectory, colour }) => ({ latents: trajectory, colour: `s${colour}` }))}
         caption={(share) =>
-          `The path of the latents, seen along the two directions in which they move most (${Math.round(share * 100)} % of the movement). The ring is the picture.`
+          "The path of the latents, seen along the two directions in which they move most " +
+          `(${Math.round(share * 100)} % of the movement). The ring is the picture.`
         }
       />
       <LineChart

@@ -19,7 +19,10 @@ export function SurpriseCard({ sight, live }: Session) {
       live={live.film.value === null}
     >
       <LineChart
-        label={`Surprise of the last ${countText(values.length, "picture")}: ${values.map(valueText).join(", ")}. Mean ${valueText(mean)}.`}
+        label={
+          `Surprise of the last ${countText(values.length, "picture")}: ${values.map(valueText).join(", ")}. ` +
+          `Mean ${valueText(mean)}.`
+        }
         lines={[{ values, colour: "s0" }]}
         from="zero"
         begin={values.length > 1 ? `${values.length - 1} before` : "now"}

@@ -41,7 +41,10 @@ export function HeatMap({ values, marked, onMark }: Props) {
       ref={element}
       role="img"
       tabIndex={0}
-      aria-label={`Heat map of ${values.length} values from ${least(values).toFixed(2)} to ${largest(values).toFixed(2)}, length ${length(values).toFixed(2)}. Arrow keys read single values.`}
+      aria-label={
+        `Heat map of ${values.length} values from ${least(values).toFixed(2)} to ${largest(values).toFixed(2)}, ` +
+        `length ${length(values).toFixed(2)}. Arrow keys read single values.`
+      }
       onPointerMove={underPointer}
       onPointerLeave={() => onMark(-1, false)}
       onBlur={() => onMark(-1, false)}
