@@ -42,7 +42,8 @@ export class WeightSource {
   /**
    * The tensor under the first spelling that exists. `where` is the config's JSON path. Dimensions of 1 are not
    * compared, so that a convolution of kernel 1 is a linear layer and `[1, 1, n]` a vector. `transposed` says that a
-   * matrix is stored [in, out]. 8-bit floats come multiplied with their scales. Throws `WEIGHT_MISSING`, `WEIGHT_SHAPE`, `WEIGHT_DTYPE` or `WEIGHT_SCALE`.
+   * matrix is stored [in, out]. 8-bit floats come multiplied with their scales. Throws `WEIGHT_MISSING`,
+   * `WEIGHT_SHAPE`, `WEIGHT_DTYPE` or `WEIGHT_SCALE`.
    */
   find(where: string, spellings: readonly string[], shape: readonly number[], transposed = false): FoundTensor {
     const { tensors, path } = this.checkpoint;

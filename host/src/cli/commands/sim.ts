@@ -38,8 +38,7 @@ export function simCommand(context: CliContext): Command {
   const command = new Command("sim")
     .summary("start a simulated board and serve its page")
     .description(
-      "Start a simulated board: the firmware's device core and runtime behind HTTP, within the memories of a board " +
-        "file.",
+      "Start a simulated board: the firmware's device core and runtime behind HTTP, within a board file's memories.",
     )
     .requiredOption("--board <file>", "board to simulate: a file, or its name in boards/")
     .option("--model <file>", "packed model (.syn)")
