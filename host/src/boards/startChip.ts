@@ -21,7 +21,7 @@ export interface StartChipRequest extends BoardConnections {
 const SERIAL_PORT = 2217;
 
 /** A simulated chip behind a serial line; a board that it boots is served as others are. */
-export async function startChip(request: StartChipRequest): Promise<Pick<SimulatedChip, "url" | "close">> {
+export async function startChip(request: StartChipRequest): Promise<Pick<SimulatedChip, "url" | "pty" | "close">> {
   const { board, engine, flashFile, print } = request;
   const flash = flashFile === undefined ? undefined : await readFlash(flashFile);
   // Its address stays the same over resets.
@@ -30,6 +30,7 @@ export async function startChip(request: StartChipRequest): Promise<Pick<Simulat
     startSimulatedChip({
       board,
       port: serialPort,
+      pty: true,
       print,
       ...(engine === undefined ? {} : { engine }),
       ...(flash === undefined ? {} : { flash }),
@@ -43,6 +44,7 @@ export async function startChip(request: StartChipRequest): Promise<Pick<Simulat
   const chip = await startAt(start, request.serialPort);
   return {
     url: chip.url,
+    pty: chip.pty,
     close: async () => {
       await chip.close();
       if (flashFile !== undefined) await keepFlash(flashFile, chip.flash.contents);

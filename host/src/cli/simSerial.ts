@@ -37,13 +37,21 @@ export async function simSerial(
     const signals = chip.url.replace("socket:", "rfc2217:");
     if (options.json) {
       const revision = `${board.chipRevision.major}.${board.chipRevision.minor}`;
-      const about = { command: "sim", serial: chip.url, rfc2217: signals, board: board.id, chipRevision: revision };
+      const about = {
+        command: "sim",
+        serial: chip.url,
+        rfc2217: signals,
+        pty: chip.pty ?? null,
+        board: board.id,
+        chipRevision: revision,
+      };
       printJson(context, { ...about, broker: broker?.url ?? null });
     } else {
       const fields = renderFields(
         [
           ["serial", `${paint.cyan(chip.url)}  ${paint.dim("(bytes alone: a SYNC starts the loader)")}`],
           ["", `${paint.cyan(signals)}  ${paint.dim("(with DTR and RTS, by RFC 2217)")}`],
+          ["", chip.pty && `${paint.cyan(chip.pty)}  ${paint.dim("(a terminal: bytes and a rate)")}`],
           ["broker", broker && paint.cyan(broker.url)],
           ["try", paint.cyan(`esptool --port ${chip.url} flash-id`)],
         ],

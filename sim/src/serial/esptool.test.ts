@@ -100,6 +100,20 @@ describe.skipIf(!hasEsptool()).each(["v1", "v3"] as const)("esptool with a chip 
     expect(chip.flash.contents.subarray(OFFSET, OFFSET + data.length)).toEqual(data);
   });
 
+  it("speaks to it through a pseudo terminal, at a rate of its own", async ({ skip }) => {
+    chip = await startSimulatedChip({ board: testBoard(), family, pty: true });
+    if (chip.pty === undefined) return skip("Python 3 has no pseudo terminals here");
+    const data = random(50_001);
+    writeFileSync(join(folder, "pty"), data);
+    const args = ["--port", chip.pty, "--baud", "921600", "--before", "no-reset", "--after", "no-reset"];
+    const { code, output } = await esptool(...args, "write-flash", String(OFFSET), join(folder, "pty"));
+    expect(code, output).toBe(0);
+    expect(output).toContain("Hash of data verified.");
+    expect(chip.flash.contents.subarray(OFFSET, OFFSET + data.length)).toEqual(data);
+    // The program has closed it, so the chip starts from its flash.
+    await expect.poll(() => chip.mode).toBe("application");
+  });
+
   it("resets it over RFC 2217 by DTR and RTS, and changes the rate", async () => {
     chip = await startSimulatedChip({ board: testBoard(), family });
     const port = chip.url.replace("socket:", "rfc2217:");

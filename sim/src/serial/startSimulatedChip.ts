@@ -6,7 +6,9 @@ import { Chip, type ChipMode } from "./chip/chip.js";
 import { NorFlash } from "./chip/norFlash.js";
 import type { SiliconFamily } from "./chip/silicon.js";
 import type { LineFaults } from "./line/faults.js";
+import { PtyLine } from "./line/ptyLine.js";
 import { TcpLine } from "./line/tcpLine.js";
+import { Turns } from "./line/turns.js";
 
 export interface SimulatedChipOptions
   extends Pick<SimulatedBoardOptions, "engine" | "clock" | "decodeImage" | "fetchFile" | "deviceName" | "log"> {
@@ -23,6 +25,8 @@ export interface SimulatedChipOptions
   /** Bytes on the line take the time that they take at its rate; without it they take none. */
   readonly paced?: boolean;
   readonly host?: string;
+  /** Whether the line is a pseudo terminal too, which needs Python 3. */
+  readonly pty?: boolean;
   /** What it prints, as it does. */
   readonly print?: (text: string) => void;
   /** Connects a board that has started to its network; closed when the chip resets. */
@@ -33,6 +37,8 @@ export interface SimulatedChipOptions
 export interface SimulatedChip {
   /** `socket://127.0.0.1:40001`, as esptool and pyserial write it. */
   readonly url: string;
+  /** Path of a pseudo terminal, `/dev/pts/3`; undefined where none was asked for or can be had. */
+  readonly pty: string | undefined;
   /** What a terminal would show: everything that ROM, bootloader and application have printed, as far as it is kept. */
   readonly console: string;
   readonly mode: ChipMode;
@@ -66,6 +72,7 @@ export async function startSimulatedChip(options: SimulatedChipOptions): Promise
     faults,
     paced,
     print,
+    pty,
     ...application
   } = options;
   const silicon = {
@@ -93,10 +100,13 @@ export async function startSimulatedChip(options: SimulatedChipOptions): Promise
   });
   const chip = new Chip(silicon, flash, start, { paced: paced ?? false, print: print ?? (() => undefined) });
   chip.faults = faults ?? {};
-  const line = await TcpLine.open(chip, port ?? 0, host);
+  const turns = new Turns();
+  const line = await TcpLine.open(chip, turns, port ?? 0, host);
+  const terminal = pty ? await PtyLine.open(chip, turns) : undefined;
   chip.reset("power-on");
   return {
     url: `socket://${host}:${line.port}`,
+    pty: terminal?.path,
     flash,
     get console() {
       return chip.console;
@@ -114,6 +124,7 @@ export async function startSimulatedChip(options: SimulatedChipOptions): Promise
     reset: () => chip.reset("power-on"),
     close: async () => {
       await line.close();
+      await terminal?.close();
       await chip.close();
     },
   };

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { InputError } from "synapse-engine/errors";
 import type { Chip } from "../chip/chip.js";
 import { Rfc2217 } from "./rfc2217.js";
+import type { Turns } from "./turns.js";
 
 const IAC = 0xff;
 
@@ -21,17 +22,18 @@ function unavailable(error: NodeJS.ErrnoException, host: string, port: number): 
 export class TcpLine {
   #chip: Chip;
   #server: Server;
-  #active: Socket | undefined;
-  #waiting: Socket[] = [];
+  #turns: Turns;
+  #sockets = new Set<Socket>();
 
-  private constructor(chip: Chip) {
+  private constructor(chip: Chip, turns: Turns) {
     this.#chip = chip;
+    this.#turns = turns;
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
   /** Port 0 takes any. Rejects with an InputError `PORT_UNAVAILABLE` when the port cannot be had. */
-  static async open(chip: Chip, port: number, host: string): Promise<TcpLine> {
-    const line = new TcpLine(chip);
+  static async open(chip: Chip, turns: Turns, port: number, host: string): Promise<TcpLine> {
+    const line = new TcpLine(chip, turns);
     await new Promise<void>((resolve, reject) => {
       line.#server.once("error", (error: NodeJS.ErrnoException) => reject(unavailable(error, host, port)));
       line.#server.listen(port, host, () => resolve());
@@ -44,7 +46,7 @@ export class TcpLine {
   }
 
   async close(): Promise<void> {
-    for (const socket of [...this.#waiting.splice(0), this.#active]) socket?.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
@@ -53,21 +55,14 @@ export class TcpLine {
     // Whoever goes without a word has gone; `close` follows.
     socket.on("error", () => undefined);
     socket.on("close", () => {
-      this.#waiting = this.#waiting.filter((each) => each !== socket);
-      if (this.#active !== socket) return;
-      this.#active = undefined;
-      this.#chip.detach();
-      this.#next();
+      this.#sockets.delete(socket);
+      this.#turns.leave(socket, () => this.#chip.detach());
     });
-    this.#waiting.push(socket);
-    this.#next();
+    this.#sockets.add(socket);
+    this.#turns.ask(socket, () => this.#start(socket));
   }
 
-  #next(): void {
-    if (this.#active !== undefined) return;
-    const socket = this.#waiting.shift();
-    if (socket === undefined) return;
-    this.#active = socket;
+  #start(socket: Socket): void {
     const raw = {
       signals: false,
       send: (bytes: Uint8Array) => void socket.write(bytes),
