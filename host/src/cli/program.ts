@@ -4,6 +4,7 @@ import { benchCommand } from "./commands/bench.js";
 import { compareCommand } from "./commands/compare.js";
 import { discoverCommand } from "./commands/discover.js";
 import { enginesCommand } from "./commands/engines.js";
+import { flashCommand } from "./commands/flash.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { keygenCommand } from "./commands/keygen.js";
 import { packCommand } from "./commands/pack.js";
@@ -68,6 +69,7 @@ export function createProgram(context: CliContext): Command {
     benchCommand,
     simCommand,
     discoverCommand,
+    flashCommand,
     keygenCommand,
     signCommand,
     verifyCommand,

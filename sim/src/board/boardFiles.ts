@@ -1,3 +1,3 @@
 export { type Board, type Partition, parseBoard } from "./boardSchema.js";
-export { type CorePartitions, corePartitions, modelPartitions } from "./corePartitions.js";
+export { type CorePartitions, corePartitions, flashAreas, modelPartitions } from "./corePartitions.js";
 export { readBoard } from "./readBoard.js";

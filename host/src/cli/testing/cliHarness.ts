@@ -19,6 +19,7 @@ export const COMMANDS = [
   "bench",
   "sim",
   "discover",
+  "flash",
   "keygen",
   "sign",
   "verify",

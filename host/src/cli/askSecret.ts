@@ -1,0 +1,53 @@
+import { createInterface } from "node:readline";
+import { inputError } from "../files/inputError.js";
+import type { CliContext } from "./context.js";
+
+/**
+ * A secret that stands in no command line: from the environment variable `name`, typed on the terminal without being
+ * shown, or the first line of stdin. Rejects with an InputError `SECRET_MISSING`.
+ */
+export async function askSecret(context: CliContext, name: string, question: string): Promise<string> {
+  const given = context.env[name];
+  if (given !== undefined) return given;
+  if (process.stdin.isTTY) return askTerminal(context, question);
+  const lines = createInterface({ input: process.stdin, signal: context.signal });
+  for await (const line of lines) {
+    lines.close();
+    return line;
+  }
+  throw inputError(question, "SECRET_MISSING", "nobody says it", {
+    expected: `the environment variable ${name}, a terminal to type it on, or a line on stdin`,
+  });
+}
+
+/** Enter, or the end of the input. */
+const ENDS = ["\r", "\n", "\u0004"];
+const CTRL_C = "\u0003";
+const BACKSPACES = ["\u007f", "\b"];
+
+async function askTerminal(context: CliContext, question: string): Promise<string> {
+  const { stdin } = process;
+  context.stderr.write(`${question}: `);
+  stdin.setRawMode(true);
+  stdin.setEncoding("utf8");
+  let secret: string[] = [];
+  try {
+    for await (const typed of stdin as AsyncIterable<string>) {
+      // A paste comes in one piece; an emoji is one character of it.
+      for (const character of typed) {
+        if (ENDS.includes(character)) return secret.join("");
+        if (character === CTRL_C) {
+          process.kill(process.pid, "SIGINT");
+          throw new Error("interrupted");
+        }
+        if (BACKSPACES.includes(character)) secret = secret.slice(0, -1);
+        else secret.push(character);
+      }
+    }
+    return secret.join("");
+  } finally {
+    stdin.setRawMode(false);
+    stdin.pause();
+    context.stderr.write("\n");
+  }
+}
