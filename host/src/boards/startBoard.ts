@@ -121,7 +121,7 @@ export type BoardConnections = Pick<
 
 export interface ConnectedBoard {
   readonly server: BoardServer;
-  /** Ends the connections; `stop` ends the board, between its server and its link, so that the broker tells the will. */
+  /** Ends the connections; `stop` ends the board, before its link goes, so that the broker tells the will. */
   close(stop?: () => Promise<void>): Promise<void>;
 }
 

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import type { BoardEngine } from "../../board/board.js";
 import { jsonOf, MODEL, testBoard } from "../../board/boardSuite.js";
@@ -136,5 +137,35 @@ describe("a chip that cannot boot says why in the bootloader's words", () => {
     const partitions = testBoard().partitions.filter(({ name }) => name !== "settings");
     expect(await boot({ partitions: apps, table: makePartitionTable(partitions) })).toContain("E (");
     expect(chip.console).toContain("there is no partition for settings");
+  });
+});
+
+describe("bootloader and board", () => {
+  /** States of an OTA record: new, on trial, confirmed, invalid, aborted, never set. */
+  const state = fc.constantFrom(0, 1, 2, 3, 4, 0xffff_ffff);
+  const record = fc.option(fc.tuple(fc.constantFrom(1, 2, 3, 4, 7, 0, 0xffff_ffff), state), { nil: undefined });
+  const app = fc.constantFrom("whole", "damaged", "other silicon", "none");
+
+  it("choose the same application, whatever records and slots hold", async () => {
+    const image = (version: string, what: string): Uint8Array => {
+      const range = what === "other silicon" ? { revisionMin: 300, revisionMax: 399 } : {};
+      const made = makeAppImage({ version, payloadBytes: 500, ...range });
+      return what === "none" ? new Uint8Array() : what === "damaged" ? damaged(made, 700) : made;
+    };
+    await fc.assert(
+      fc.asyncProperty(record, record, app, app, async (first, second, a, b) => {
+        const records = [first, second].map((each) =>
+          each === undefined ? new Uint8Array(4_096).fill(0xff) : makeOtaRecord(...each),
+        );
+        const partitions = { otadata: Buffer.concat(records), ota_0: image("0.0.1", a), ota_1: image("0.0.2", b) };
+        const said = /App version: +(\S+)/.exec(await boot({ partitions }, { engine: "wasm" }))?.[1];
+        expect(said === undefined).toBe(a !== "whole" && b !== "whole");
+        const token = said && ((await ask("POST", "/v1/claim", {})).token as string);
+        if (token)
+          expect(await ask("GET", "/v1/device", undefined, token)).toMatchObject({ firmware: { version: said } });
+        await chip.close();
+      }),
+      { numRuns: 25 },
+    );
   });
 });

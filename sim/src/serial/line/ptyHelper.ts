@@ -1,8 +1,8 @@
 /**
  * Node has no pseudo terminals and Python has, so a small Python program holds one end of it. Over its standard streams
  * go packets: a letter, two bytes of length, content. To us: `P` the path of the other end, `O` a program has opened
- * it, `C` it has closed it, `B` the rate that it has set, as text, `D` what it has written. From us: what the chip says,
- * without packets.
+ * it, `C` it has closed it, `B` the rate that it has set, as text, `D` what it has written. From us comes what the chip
+ * says, without packets.
  */
 export const PTY_HELPER = `
 import os, pty, select, struct, sys, termios, tty
