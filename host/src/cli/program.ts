@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { VERSION } from "../files/version.js";
 import { benchCommand } from "./commands/bench.js";
+import { claimCommand } from "./commands/claim.js";
 import { compareCommand } from "./commands/compare.js";
 import { discoverCommand } from "./commands/discover.js";
 import { enginesCommand } from "./commands/engines.js";
@@ -8,6 +9,7 @@ import { flashCommand } from "./commands/flash.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { keygenCommand } from "./commands/keygen.js";
 import { packCommand } from "./commands/pack.js";
+import { portsCommand } from "./commands/ports.js";
 import { runCommand } from "./commands/run.js";
 import { signCommand } from "./commands/sign.js";
 import { simCommand } from "./commands/sim.js";
@@ -69,7 +71,9 @@ export function createProgram(context: CliContext): Command {
     benchCommand,
     simCommand,
     discoverCommand,
+    portsCommand,
     flashCommand,
+    claimCommand,
     keygenCommand,
     signCommand,
     verifyCommand,

@@ -31,9 +31,13 @@ export class TokenFile {
     this.path = join(configFolder(env), "tokens.json");
   }
 
-  /** Undefined when none was kept. Rejects with an InputError when the file is damaged. */
-  async get(boardId: string): Promise<KeptToken | undefined> {
-    return (await this.#read())[idKey(boardId)];
+  /**
+   * The first that fits, with its board's identity in plain hexadecimal. Rejects with an InputError when the file is
+   * damaged.
+   */
+  async find(fits: (id: string, kept: KeptToken) => boolean): Promise<(KeptToken & { id: string }) | undefined> {
+    const found = Object.entries(await this.#read()).find(([id, kept]) => fits(id, kept));
+    return found && { ...found[1], id: found[0] };
   }
 
   /** In place of an older one of the same board. Rejects with an InputError `WRITE_FAILED`. */

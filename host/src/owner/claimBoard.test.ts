@@ -1,0 +1,46 @@
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type BoardServer, readBoard, SimulatedBoard, serveBoard } from "synapse-sim";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { runInside } from "../cli/testing/cliHarness.js";
+
+const repository = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+
+let folder: string;
+let board: SimulatedBoard;
+let server: BoardServer;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "synapse-claim-"));
+  const file = await readBoard(repository("boards/esp32-p4-function-ev.json"));
+  const model = new Uint8Array(await readFile(repository("sim/fixtures/lewm-test.syn")));
+  board = await SimulatedBoard.create({ board: file, model, access: "unclaimed" });
+  server = await serveBoard(board, { port: 0, host: "127.0.0.1" });
+});
+afterEach(async () => {
+  await server.close();
+  await board.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const claim = (url: string, config = folder) =>
+  runInside(["claim", url, "--json"], { env: { XDG_CONFIG_HOME: config } });
+
+test("claim keeps the token for this user alone, and finds it again", async () => {
+  const first = JSON.parse((await claim(server.url)).stdout);
+  expect(first).toMatchObject({ command: "claim", already: false });
+  expect((await stat(first.tokenFile)).mode & 0o777).toBe(0o600);
+  const answer = await fetch(`${server.url}/v1/settings`, { headers: { authorization: `Bearer ${first.token}` } });
+  expect(answer.status).toBe(200);
+  const again = JSON.parse((await claim(server.url)).stdout);
+  expect(again).toMatchObject({ already: true, token: first.token });
+});
+
+test("somebody else's board, no board and no address are said in one line", async () => {
+  await claim(server.url);
+  const other = await claim(server.url, join(folder, "other"));
+  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("[CLAIM_OWNED]") });
+  expect((await claim("http://127.0.0.1:1")).stderr).toContain("[BOARD_UNREACHABLE]");
+  expect((await claim("kitchen")).stderr).toContain("[BOARD_ADDRESS]");
+}, 30_000);

@@ -1,0 +1,88 @@
+import { BoardError, BoardTimeout, BoardUnreachable, SynapseClient, UnexpectedAnswer } from "synapse-client";
+import { InputError } from "synapse-engine/errors";
+import { inputError } from "../files/inputError.js";
+import type { ClaimReport } from "../report/claimReport.js";
+import { TokenFile } from "./tokens.js";
+
+export interface ClaimBoardRequest {
+  readonly url: string;
+  /** From the board's serial console; not needed in its first ten minutes. */
+  readonly code: string | undefined;
+  /** Identity of a board that is this user's already, as `discover` shows it; found by the address unless given. */
+  readonly id: string | undefined;
+  /** What the board is to be called. */
+  readonly name: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Makes this user the owner of a board and keeps the token; of a board that is theirs already, finds the token that was
+ * kept. Rejects with an InputError: `CLAIM_OWNED`, `BOARD_UNREACHABLE`, or the board's own code.
+ */
+export async function claimBoard(request: ClaimBoardRequest): Promise<ClaimReport> {
+  const { url, code, name, env, signal } = request;
+  const tokens = new TokenFile(env);
+  try {
+    const client = new SynapseClient({ url: checkedUrl(url) });
+    if (await hasOwner(client, signal)) return await keptOf(request, tokens);
+    const wanted = { ...(code === undefined ? {} : { code }), ...(name === undefined ? {} : { name }) };
+    const answer = await client.claim(wanted, { signal });
+    await tokens.keep(answer.id, { token: answer.token, name: answer.name, url });
+    return { id: answer.id, name: answer.name, url, token: answer.token, tokenFile: tokens.path, already: false };
+  } catch (error) {
+    throw told(error, url);
+  }
+}
+
+async function hasOwner(client: SynapseClient, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await client.device({ signal })).claimed === true;
+  } catch (error) {
+    // Who owns a board decides who may ask it what it is.
+    if (error instanceof BoardError && error.status === 401) return true;
+    throw error;
+  }
+}
+
+/**
+ * The token that was kept of the board at an address. It is not tried there: whoever answers can say that he is this
+ * board, and would be told the token.
+ */
+async function keptOf({ url, id }: ClaimBoardRequest, tokens: TokenFile): Promise<ClaimReport> {
+  const named = id ?? /^synapse-([0-9a-f]{6,12})(\.|$)/i.exec(new URL(url).hostname)?.[1];
+  const found = await tokens.find((key, kept) =>
+    named === undefined ? kept.url === url : key.endsWith(named.toLowerCase().replaceAll(":", "")),
+  );
+  if (found !== undefined) {
+    const { token, name = found.id } = found;
+    return { id: found.id, name, url, token, tokenFile: tokens.path, already: true };
+  }
+  throw inputError(url, "CLAIM_OWNED", `the board has an owner, and no token of it is in ${tokens.path}`, {
+    expected: "the owner's token; --id finds that of a board that you flashed; `flash --erase` makes it nobody's",
+  });
+}
+
+function checkedUrl(url: string): string {
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
+  throw inputError(url, "BOARD_ADDRESS", "this is no address of a board", {
+    expected: "http://, then its name or number: `synapse-host discover` lists the boards in the network",
+  });
+}
+
+/** What a client says of a failure, as an InputError. */
+function told(error: unknown, url: string): unknown {
+  if (error instanceof BoardError)
+    return new InputError({
+      code: error.code,
+      source: url,
+      message: error.detail,
+      ...(error.field === undefined ? {} : { where: error.field }),
+      ...(error.expected === undefined ? {} : { expected: error.expected }),
+    });
+  if (error instanceof BoardUnreachable || error instanceof BoardTimeout || error instanceof UnexpectedAnswer)
+    return inputError(url, "BOARD_UNREACHABLE", error.message, {
+      expected: "the address of a board that is on: `synapse-host discover` lists those in the network",
+    });
+  return error;
+}
