@@ -57,14 +57,22 @@ GPT = dict(
     eos_token_id=2,
 )
 SEQ2SEQ = dict(
-    d_model=WIDTH, encoder_layers=LAYERS, decoder_layers=1, encoder_attention_heads=HEADS, decoder_attention_heads=HEADS,
+    d_model=WIDTH, encoder_layers=LAYERS, decoder_layers=1, encoder_attention_heads=HEADS,
+    decoder_attention_heads=HEADS,
     encoder_ffn_dim=HIDDEN, decoder_ffn_dim=HIDDEN, **WORDS,
 )  # fmt: skip
 
 
 def part(
-    norm: str, eps: float, act: str, layer: dict[str, object], weights: dict[str, object], *, pictures: bool = False, **more: object
-) -> Part:  # fmt: skip
+    norm: str,
+    eps: float,
+    act: str,
+    layer: dict[str, object],
+    weights: dict[str, object],
+    *,
+    pictures: bool = False,
+    **more: object,
+) -> Part:
     fused = "qkv" in layer
     attention = {
         "heads": HEADS,
@@ -74,7 +82,8 @@ def part(
         "outBias": True,
     }
     attention |= more.pop("attention", {})  # type: ignore[operator]
-    ffn: dict[str, object] = {"kind": "mlp", "hidden": HIDDEN, "act": act, "bias": True} | more.pop("ffn", {})  # type: ignore[operator]
+    ffn: dict[str, object] = {"kind": "mlp", "hidden": HIDDEN, "act": act, "bias": True}
+    ffn |= more.pop("ffn", {})  # type: ignore[operator]
     rows: dict[str, object] = {"kind": "rows"}
     patches = {
         "kind": "patches",
@@ -107,19 +116,24 @@ def conv(name: str) -> dict[str, object]:
     return {"weight": f"{name}.weight", "bias": f"{name}.bias", "transposed": True}
 
 
+def last(model: nn.Module) -> Callable[[Tensor], Tensor]:
+    return lambda x: model(pixel_values=x).last_hidden_state
+
+
 def vit_cases() -> list[Case]:
     shape = dict(**SIZES, image_size=IMAGE, patch_size=PATCH)
     layer = names(
-        "layers.{i}.", norm1="layernorm_before", q="attention.q_proj", k="attention.k_proj", v="attention.v_proj", out="attention.o_proj",
+        "layers.{i}.", norm1="layernorm_before", q="attention.q_proj", k="attention.k_proj",
+        v="attention.v_proj", out="attention.o_proj",
         norm2="layernorm_after", up="mlp.fc1", down="mlp.fc2",
     )  # fmt: skip
     top: dict[str, object] = names(
-        "", patch="embeddings.patch_embeddings.projection", classToken="embeddings.cls_token", position="embeddings.position_embeddings",
+        "", patch="embeddings.patch_embeddings.projection", classToken="embeddings.cls_token",
+        position="embeddings.position_embeddings",
         finalNorm="layernorm",
     )  # fmt: skip
     without = {key: value for key, value in top.items() if key != "classToken"}
     body = part("layer_norm", 1e-12, "gelu", layer, top, pictures=True)
-    last = lambda model: lambda x: model(pixel_values=x).last_hidden_state  # noqa: E731
     cases = []
     for name, make in {
         "vit": lambda: hf.ViTModel(hf.ViTConfig(**shape), add_pooling_layer=False),
@@ -137,6 +151,11 @@ def vit_cases() -> list[Case]:
     ijepa = hf.IJepaModel(hf.IJepaConfig(**shape), add_pooling_layer=False)
     tokenless = part("layer_norm", 1e-12, "gelu", layer, without, pictures=True, embedding={"classToken": False})
     cases.append(Case("ijepa", ijepa, tokenless, last(ijepa), True, ["embeddings.mask_token"]))
+    return cases + dinov2_cases(top) + tower_cases(shape)
+
+
+def dinov2_cases(top: dict[str, object]) -> list[Case]:
+    cases = []
     for registers in (0, 4):
         for gated in (False, True):
             cls, config = (
@@ -151,7 +170,8 @@ def vit_cases() -> list[Case]:
                 {"gate": "gate_proj", "up": "up_proj", "down": "down_proj"} if gated else {"up": "fc1", "down": "fc2"}
             )
             dino = names(
-                "encoder.layer.{i}.", norm1="norm1", q="attention.q_proj", k="attention.k_proj", v="attention.v_proj", out="attention.o_proj",
+                "encoder.layer.{i}.", norm1="norm1", q="attention.q_proj", k="attention.k_proj",
+                v="attention.v_proj", out="attention.o_proj",
                 norm2="norm2", layerScale1="layer_scale1.lambda1", layerScale2="layer_scale2.lambda1",
             ) | names("encoder.layer.{i}.mlp.", **keys)  # fmt: skip
             over = top | ({"registers": "embeddings.register_tokens"} if registers else {})
@@ -169,8 +189,15 @@ def vit_cases() -> list[Case]:
             )
             name = f"dinov2{'_with_registers' if registers else ''}{' swiglu' if gated else ''}"
             cases.append(Case(name, model, made, last(model), True, ["embeddings.mask_token"]))
+    return cases
+
+
+def tower_cases(shape: dict[str, int]) -> list[Case]:
+    """Encoders of pictures and of words that were trained together."""
+    cases = []
     tower = names(
-        "encoder.layers.{i}.", norm1="layer_norm1", q="self_attn.q_proj", k="self_attn.k_proj", v="self_attn.v_proj", out="self_attn.out_proj",
+        "encoder.layers.{i}.", norm1="layer_norm1", q="self_attn.q_proj", k="self_attn.k_proj",
+        v="self_attn.v_proj", out="self_attn.out_proj",
         norm2="layer_norm2", up="mlp.fc1", down="mlp.fc2",
     )  # fmt: skip
     siglip = hf.SiglipVisionModel(hf.SiglipVisionConfig(**shape, vision_use_head=False))
@@ -274,8 +301,15 @@ def gpt_cases() -> list[Case]:
         cases.append(
             Case(f"gpt_bigcode multi_query {one}", code, made, rows_run(code), ignore=["wte.*"], refused=not one)
         )
+    return cases + gpt_neo_cases(top) + decision_cases(top)
+
+
+def gpt_neo_cases(top: dict[str, object]) -> list[Case]:
+    causal = {"causal": True}
+    cases = []
     layer = names(
-        "h.{i}.", norm1="ln_1", q="attn.attention.q_proj", k="attn.attention.k_proj", v="attn.attention.v_proj", out="attn.attention.out_proj",
+        "h.{i}.", norm1="ln_1", q="attn.attention.q_proj", k="attn.attention.k_proj",
+        v="attn.attention.v_proj", out="attn.attention.out_proj",
         norm2="ln_2", up="mlp.c_fc", down="mlp.c_proj",
     )  # fmt: skip
     for name, window, scale, refused in (
@@ -285,7 +319,8 @@ def gpt_cases() -> list[Case]:
     ):
         neo = hf.GPTNeoModel(
             hf.GPTNeoConfig(
-                hidden_size=WIDTH, num_layers=LAYERS, attention_types=[[["global", "local", "global"], 1]], num_heads=HEADS, intermediate_size=HIDDEN,
+                hidden_size=WIDTH, num_layers=LAYERS, attention_types=[[["global", "local", "global"], 1]],
+                num_heads=HEADS, intermediate_size=HIDDEN,
                 window_size=window, vocab_size=8, max_position_embeddings=2 * ROWS, bos_token_id=1, eos_token_id=2,
             )
         )  # fmt: skip
@@ -299,6 +334,12 @@ def gpt_cases() -> list[Case]:
             attention=causal | {"qkvBias": False} | scale,
         )
         cases.append(Case(name, neo, made, rows_run(neo), ignore=["wte.*"], refused=refused))
+    return cases
+
+
+def decision_cases(top: dict[str, object]) -> list[Case]:
+    causal = {"causal": True}
+    cases = []
     for position in ("learned", "none"):
         words = {"vocab_size": 1, "bos_token_id": 0, "eos_token_id": 0}
         decision = hf.DecisionTransformerModel(
@@ -328,7 +369,8 @@ def constant(model: nn.Module, added: bool) -> Callable[[Tensor], Tensor]:
 
 def fairseq_cases() -> list[Case]:
     layer = names(
-        "layers.{i}.", norm1="self_attn_layer_norm", q="self_attn.q_proj", k="self_attn.k_proj", v="self_attn.v_proj", out="self_attn.out_proj",
+        "layers.{i}.", norm1="self_attn_layer_norm", q="self_attn.q_proj", k="self_attn.k_proj",
+        v="self_attn.v_proj", out="self_attn.out_proj",
         norm2="final_layer_norm", up="fc1", down="fc2",
     )  # fmt: skip
     top = names("", position="embed_positions.weight", finalNorm="layer_norm")
