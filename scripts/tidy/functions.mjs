@@ -90,7 +90,8 @@ function scriptSpans(code) {
     const start = lineStart + head.search(/\S|$/);
     if (end !== undefined) spans.push({ name: /(?:const|let)\s+(\w+)/.exec(head)?.[1] ?? "a function", start, end });
   }
-  return spans;
+  // A function that declares tests is a group of them, too.
+  return spans.filter(({ start, end }) => !/^\s*(?:test|it|describe)[.\w]*\(/m.test(code.slice(start, end)));
 }
 
 /**

@@ -68,6 +68,7 @@ describe("function-length", () => {
   test("what holds functions is none: groups of tests, and types that Zig makes", () => {
     const files = {
       "a.test.ts": `describe("x", () => {\n${lines(long)}\n});`,
+      "suite.ts": `export function suite() {\n  test("x", () => {});\n${lines(long)}\n}`,
       "a.zig": `fn List(comptime T: type) type {\n    return struct {\n${lines(long)}\n    };\n}`,
     };
     expect(found(files, "function-length")).toEqual([]);

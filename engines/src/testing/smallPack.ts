@@ -82,9 +82,7 @@ export function smallPack(type: StorageType, options: SmallPackOptions = {}): Ui
   const compute = options.attention ?? (type === "f32" || type === "f16" ? "f32" : "i8");
   const attention = pack.scratch(compute === "i8" ? attentionScratch(rows, heads, dim) : 0);
 
-  const u = pack.activation("u", [1, 8]);
-  const sum = pack.activation("sum", [1, 8], { region: "state" });
-  const total = pack.activation("total", [1, 8]);
+  const addToState = stateEntry(pack);
 
   pack.entry(
     "encode",
@@ -111,19 +109,28 @@ export function smallPack(type: StorageType, options: SmallPackOptions = {}): Ui
       { op: "linear", x: y, w: upWeight, out: z, bias: upBias, act: "gelu", ...linear },
     ],
   );
-  pack.entry(
-    "step",
-    1,
-    [{ name: "u", tensor: u, kind: "action" }],
-    [{ name: "total", tensor: total, kind: "tensor" }],
-    [
-      { op: "add", a: sum, b: u, out: sum },
-      { op: "copy", x: sum, out: total },
-    ],
-  );
+  addToState();
   for (const golden of options.goldens ?? []) pack.golden(golden);
   if (options.meta) pack.meta(options.meta);
   return pack.build();
+}
+
+/** Declares the tensors of entry `step`; the answer adds the entry. */
+function stateEntry(pack: PackBuilder): () => void {
+  const u = pack.activation("u", [1, 8]);
+  const sum = pack.activation("sum", [1, 8], { region: "state" });
+  const total = pack.activation("total", [1, 8]);
+  return () =>
+    pack.entry(
+      "step",
+      1,
+      [{ name: "u", tensor: u, kind: "action" }],
+      [{ name: "total", tensor: total, kind: "tensor" }],
+      [
+        { op: "add", a: sum, b: u, out: sum },
+        { op: "copy", x: sum, out: total },
+      ],
+    );
 }
 
 /** An input for `encode` of `rows` rows, numbers in [-1, 1). */

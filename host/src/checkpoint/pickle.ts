@@ -151,6 +151,48 @@ class Interpreter {
       case 0x31: // POP_MARK
         this.#popMark();
         break;
+      case 0x63: // GLOBAL
+        this.#push(this.#global(input.line(), input.line()));
+        break;
+      case 0x93: {
+        // STACK_GLOBAL
+        const [module, name] = this.#popMany(2);
+        if (typeof module !== "string" || typeof name !== "string")
+          this.#reject("PICKLE_MALFORMED", "a global's name is no string");
+        this.#push(this.#global(module as string, name as string));
+        break;
+      }
+      case 0x52: // REDUCE
+      case 0x81: // NEWOBJ
+        this.#call();
+        break;
+      case 0x92: {
+        // NEWOBJ_EX: the arguments with names are the last of its three
+        const [named] = this.#popMany(1);
+        if (!(named instanceof Map)) this.#reject("PICKLE_MALFORMED", "the named arguments of a call are no dict");
+        this.#call();
+        break;
+      }
+      case 0x62: // BUILD
+        this.#build(this.#pop());
+        break;
+      case 0x51: // BINPERSID
+        this.#push(this.#options.persistentLoad(this.#pop(), this.#reject));
+        break;
+      default:
+        if (this.#literal(opcode) || this.#collection(opcode) || this.#memory(opcode)) break;
+        this.#reject(
+          "PICKLE_OPCODE_NOT_ALLOWED",
+          `the opcode 0x${opcode.toString(16).padStart(2, "0")} has no place in a state_dict`,
+          "a state_dict saved by torch.save",
+        );
+    }
+  }
+
+  /** Numbers, texts and bytes that stand in the pickle. False for other opcodes. */
+  #literal(opcode: number): boolean {
+    const input = this.#in;
+    switch (opcode) {
       case 0x4e: // NONE
         this.#push(null);
         break;
@@ -208,6 +250,40 @@ class Interpreter {
       case 0x96: // BYTEARRAY8
         this.#push(input.bytes(input.u64()));
         break;
+      default:
+        return false;
+    }
+    return true;
+  }
+
+  /** What is kept for later, and taken from there. False for other opcodes. */
+  #memory(opcode: number): boolean {
+    const input = this.#in;
+    switch (opcode) {
+      case 0x71: // BINPUT
+        this.#remember(input.u8());
+        break;
+      case 0x72: // LONG_BINPUT
+        this.#remember(input.u32());
+        break;
+      case 0x94: // MEMOIZE
+        this.#remember(this.#memo.size);
+        break;
+      case 0x68: // BINGET
+        this.#recall(input.u8());
+        break;
+      case 0x6a: // LONG_BINGET
+        this.#recall(input.u32());
+        break;
+      default:
+        return false;
+    }
+    return true;
+  }
+
+  /** Tuples, lists, dicts and sets. False for other opcodes. */
+  #collection(opcode: number): boolean {
+    switch (opcode) {
       case 0x7d: // EMPTY_DICT
         this.#push(new Map());
         break;
@@ -248,56 +324,10 @@ class Interpreter {
       case 0x75: // SETITEMS
         this.#setItems(this.#popMark());
         break;
-      case 0x71: // BINPUT
-        this.#remember(input.u8());
-        break;
-      case 0x72: // LONG_BINPUT
-        this.#remember(input.u32());
-        break;
-      case 0x94: // MEMOIZE
-        this.#remember(this.#memo.size);
-        break;
-      case 0x68: // BINGET
-        this.#recall(input.u8());
-        break;
-      case 0x6a: // LONG_BINGET
-        this.#recall(input.u32());
-        break;
-      case 0x63: // GLOBAL
-        this.#push(this.#global(input.line(), input.line()));
-        break;
-      case 0x93: {
-        // STACK_GLOBAL
-        const [module, name] = this.#popMany(2);
-        if (typeof module !== "string" || typeof name !== "string")
-          this.#reject("PICKLE_MALFORMED", "a global's name is no string");
-        this.#push(this.#global(module as string, name as string));
-        break;
-      }
-      case 0x52: // REDUCE
-      case 0x81: // NEWOBJ
-        this.#call();
-        break;
-      case 0x92: {
-        // NEWOBJ_EX: the arguments with names are the last of its three
-        const [named] = this.#popMany(1);
-        if (!(named instanceof Map)) this.#reject("PICKLE_MALFORMED", "the named arguments of a call are no dict");
-        this.#call();
-        break;
-      }
-      case 0x62: // BUILD
-        this.#build(this.#pop());
-        break;
-      case 0x51: // BINPERSID
-        this.#push(this.#options.persistentLoad(this.#pop(), this.#reject));
-        break;
       default:
-        this.#reject(
-          "PICKLE_OPCODE_NOT_ALLOWED",
-          `the opcode 0x${opcode.toString(16).padStart(2, "0")} has no place in a state_dict`,
-          "a state_dict saved by torch.save",
-        );
+        return false;
     }
+    return true;
   }
 
   #count(): void {

@@ -270,10 +270,7 @@ function headOf(s: Spec, weights: Weights, x: Rows): Rows {
 
 function configOf(s: Spec): unknown {
   const { head } = s;
-  const [down, across, patch] = s.grid;
   const adaln = s.gates === "adaln";
-  const plainNorm = s.conditionNorm === "none" ? { kind: "none" } : { kind: s.conditionNorm, eps: EPS };
-  const affine = s.norm.kind !== "none" && s.norm.affine;
   const step = (x: string, as: string) => ({ part: "body", x, as, ...(adaln ? { condition: "condition" } : {}) });
   const again = s.twice && !s.image;
   const steps = [
@@ -295,73 +292,7 @@ function configOf(s: Spec): unknown {
       },
     },
     parts: {
-      body: {
-        kind: "transformer",
-        width: s.width,
-        layers: s.layers,
-        embedding: s.image
-          ? {
-              kind: "patches",
-              image: [down * patch, across * patch],
-              patch,
-              classToken: s.classToken,
-              registers: s.registers,
-              bias: s.patchBias,
-              mean: MEAN,
-              std: STD,
-            }
-          : { kind: "rows" },
-        position: s.learned ? "learned" : "none",
-        ...(s.image || !s.learned ? {} : { positions: s.rowsMax + s.morePositions }),
-        norm: normOf(s.norm),
-        finalNorm: normOf(s.finalNorm),
-        attention: {
-          heads: s.kvHeads * s.group,
-          kvHeads: s.kvHeads,
-          headDim: s.headDim,
-          causal: s.causal,
-          qkv: s.fusedQkv ? "fused" : "separate",
-          qkvBias: s.qkvBias,
-          outBias: s.outBias,
-          ...(s.scale === undefined ? {} : { scale: s.scale }),
-        },
-        ffn: s.gated
-          ? { kind: "gated", hidden: s.hidden, act: s.act, bias: s.ffnBias, fused: s.fusedFfn }
-          : { kind: "mlp", hidden: s.hidden, act: s.act, bias: s.ffnBias },
-        ...(adaln
-          ? {
-              conditioning: {
-                kind: "adaln_zero",
-                width: s.conditionWidth,
-                act: s.conditionAct,
-                bias: s.conditionBias,
-                norm: plainNorm,
-              },
-            }
-          : {}),
-        layerScale: s.gates === "layerScale",
-        select: s.image ? s.select : "all",
-        weights: {
-          ...(s.image ? { patch: "patch" } : {}),
-          ...(s.image && s.classToken ? { classToken: "cls" } : {}),
-          ...(s.image && s.registers > 0 ? { registers: "registers" } : {}),
-          ...(s.learned ? { position: "position" } : {}),
-          ...(s.finalNorm.kind !== "none" && s.finalNorm.affine ? { finalNorm: "norm" } : {}),
-          layer: {
-            ...(affine ? { norm1: "{i}.n1", norm2: "{i}.n2" } : {}),
-            ...(s.fusedQkv ? { qkv: "{i}.qkv" } : { q: "{i}.q", k: "{i}.k", v: "{i}.v" }),
-            out: "{i}.o",
-            ...(!s.gated
-              ? { up: "{i}.up" }
-              : s.fusedFfn
-                ? { gateUp: "{i}.gateUp" }
-                : { gate: "{i}.gate", up: "{i}.up" }),
-            down: "{i}.down",
-            ...(adaln ? { modulation: "{i}.mod" } : {}),
-            ...(s.gates === "layerScale" ? { layerScale1: "{i}.ls1", layerScale2: "{i}.ls2" } : {}),
-          },
-        },
-      },
+      body: bodyOf(s),
       head: {
         kind: "mlp",
         width: s.width,
@@ -375,6 +306,81 @@ function configOf(s: Spec): unknown {
       },
     },
     ...(head.standardize ? { statistics: { hidden: STATISTICS } } : {}),
+  };
+}
+
+function bodyOf(s: Spec): unknown {
+  const [down, across, patch] = s.grid;
+  const adaln = s.gates === "adaln";
+  const plainNorm = s.conditionNorm === "none" ? { kind: "none" } : { kind: s.conditionNorm, eps: EPS };
+  return {
+    kind: "transformer",
+    width: s.width,
+    layers: s.layers,
+    embedding: s.image
+      ? {
+          kind: "patches",
+          image: [down * patch, across * patch],
+          patch,
+          classToken: s.classToken,
+          registers: s.registers,
+          bias: s.patchBias,
+          mean: MEAN,
+          std: STD,
+        }
+      : { kind: "rows" },
+    position: s.learned ? "learned" : "none",
+    ...(s.image || !s.learned ? {} : { positions: s.rowsMax + s.morePositions }),
+    norm: normOf(s.norm),
+    finalNorm: normOf(s.finalNorm),
+    attention: {
+      heads: s.kvHeads * s.group,
+      kvHeads: s.kvHeads,
+      headDim: s.headDim,
+      causal: s.causal,
+      qkv: s.fusedQkv ? "fused" : "separate",
+      qkvBias: s.qkvBias,
+      outBias: s.outBias,
+      ...(s.scale === undefined ? {} : { scale: s.scale }),
+    },
+    ffn: s.gated
+      ? { kind: "gated", hidden: s.hidden, act: s.act, bias: s.ffnBias, fused: s.fusedFfn }
+      : { kind: "mlp", hidden: s.hidden, act: s.act, bias: s.ffnBias },
+    ...(adaln
+      ? {
+          conditioning: {
+            kind: "adaln_zero",
+            width: s.conditionWidth,
+            act: s.conditionAct,
+            bias: s.conditionBias,
+            norm: plainNorm,
+          },
+        }
+      : {}),
+    layerScale: s.gates === "layerScale",
+    select: s.image ? s.select : "all",
+    weights: weightsOf(s),
+  };
+}
+
+function weightsOf(s: Spec): unknown {
+  const adaln = s.gates === "adaln";
+  const affine = s.norm.kind !== "none" && s.norm.affine;
+  return {
+    ...(s.image ? { patch: "patch" } : {}),
+    ...(s.image && s.classToken ? { classToken: "cls" } : {}),
+    ...(s.image && s.registers > 0 ? { registers: "registers" } : {}),
+    ...(s.learned ? { position: "position" } : {}),
+    ...(s.finalNorm.kind !== "none" && s.finalNorm.affine ? { finalNorm: "norm" } : {}),
+    layer: {
+      ...(affine ? { norm1: "{i}.n1", norm2: "{i}.n2" } : {}),
+      ...(s.fusedQkv ? { qkv: "{i}.qkv" } : { q: "{i}.q", k: "{i}.k", v: "{i}.v" }),
+      out: "{i}.o",
+      ...(!s.gated ? { up: "{i}.up" } : s.fusedFfn ? { gateUp: "{i}.gateUp" } : { gate: "{i}.gate", up: "{i}.up" }),
+      down: "{i}.down",
+      ...(adaln ? { modulation: "{i}.mod" } : {}),
+      ...(s.gates === "layerScale" ? { layerScale1: "{i}.ls1", layerScale2: "{i}.ls2" } : {}),
+    },
   };
 }
 

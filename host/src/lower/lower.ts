@@ -132,6 +132,48 @@ function checkRules(policy: TypePolicy, source: string, context: LoweringContext
   });
 }
 
+/** The value that a step gives, and the names of those that it took. */
+function lowerStep(
+  lowering: Lowering,
+  config: ModelConfig,
+  where: string,
+  step: EntryConfig["steps"][number],
+  values: ReadonlyMap<string, Activation>,
+): { readonly value: Activation; readonly used: readonly string[] } {
+  const used: string[] = [];
+  const value = (key: "x" | "condition", wanted: string) => {
+    const found = values.get(wanted);
+    used.push(wanted);
+    if (found !== undefined) return found;
+    throw configError(
+      lowering,
+      "CONFIG_NAME",
+      `${where}.${key}`,
+      `"${wanted}" is neither an input nor an earlier step's result`,
+      [...values.keys()].join(", "),
+    );
+  };
+  const part = own(config.parts, step.part);
+  if (part === undefined)
+    throw configError(
+      lowering,
+      "CONFIG_NAME",
+      `${where}.part`,
+      `there is no part "${step.part}"`,
+      Object.keys(config.parts).join(", "),
+    );
+  if (values.has(step.as))
+    throw configError(
+      lowering,
+      "CONFIG_NAME",
+      `${where}.as`,
+      `"${step.as}" is already an input or a result`,
+      "another name",
+    );
+  const condition = step.condition === undefined ? undefined : value("condition", step.condition);
+  return { value: lowerPart(lowering, step.part, part, value("x", step.x), condition), used };
+}
+
 function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry: EntryConfig): Entry {
   const path = `entries.${name}`;
   const values = new Map<string, Activation>();
@@ -142,44 +184,15 @@ function lowerEntry(lowering: Lowering, config: ModelConfig, name: string, entry
     return port;
   });
   entry.steps.forEach((step, i) => {
-    const where = `${path}.steps[${i}]`;
-    const value = (key: "x" | "condition", wanted: string) => {
-      const found = values.get(wanted);
-      used.add(wanted);
-      if (found !== undefined) return found;
-      throw configError(
-        lowering,
-        "CONFIG_NAME",
-        `${where}.${key}`,
-        `"${wanted}" is neither an input nor an earlier step's result`,
-        [...values.keys()].join(", "),
-      );
-    };
-    const part = own(config.parts, step.part);
-    if (part === undefined)
-      throw configError(
-        lowering,
-        "CONFIG_NAME",
-        `${where}.part`,
-        `there is no part "${step.part}"`,
-        Object.keys(config.parts).join(", "),
-      );
-    if (values.has(step.as))
-      throw configError(
-        lowering,
-        "CONFIG_NAME",
-        `${where}.as`,
-        `"${step.as}" is already an input or a result`,
-        "another name",
-      );
-    const condition = step.condition === undefined ? undefined : value("condition", step.condition);
-    values.set(step.as, lowerPart(lowering, step.part, part, value("x", step.x), condition));
+    const made = lowerStep(lowering, config, `${path}.steps[${i}]`, step, values);
+    for (const name of made.used) used.add(name);
+    values.set(step.as, made.value);
     const { length } = lowering.builder.ops;
     if (length > limits.ops_max)
       throw configError(
         lowering,
         "CONFIG_OPS",
-        where,
+        `${path}.steps[${i}]`,
         `brings the entry to ${length} ops`,
         `at most ${limits.ops_max}`,
       );

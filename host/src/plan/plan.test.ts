@@ -15,6 +15,32 @@ function fresh(name: string, rows: number, columns: number): Activation {
   return { kind: "activation", name, type: "f32", shape: [rows, columns], dynamic: false, allocation, byteOffset: 0 };
 }
 
+const COLUMNS = 8;
+
+/** A linear layer that adds `y`, with scratch of its own. */
+function residual(i: number, rows: number, x: Activation, y: Activation, out: Activation): Op {
+  const w = {
+    kind: "constant",
+    name: "w",
+    type: "i8",
+    shape: [COLUMNS, COLUMNS],
+    layout: "panels",
+    sources: [],
+    load: async () => new Float32Array(64),
+  } as const;
+  const allocation: Allocation = { name: `scratch${i}`, bytes: 64 * (1 + (rows % 7)), role: "scratch" };
+  const scratch: Activation = {
+    kind: "activation",
+    name: "scratch",
+    type: "u8",
+    shape: [allocation.bytes],
+    dynamic: false,
+    allocation,
+    byteOffset: 0,
+  };
+  return { op: "linear", x, w, out, residual: y, scratch };
+}
+
 /** A program of random ops over random earlier values: any operand may be used again much later, or twice in one op. */
 const randomProgram = fc
   .record({
@@ -31,7 +57,7 @@ const randomProgram = fc
     outputs: fc.array(fc.nat(), { minLength: 1, maxLength: 3 }),
   })
   .map(({ inputs, steps, outputs }): Program => {
-    const columns = 8;
+    const columns = COLUMNS;
     const values = inputs.map((rows, i) => fresh(`input${i}`, rows, columns));
     const ops: Op[] = [];
     const pick = (n: number) => values[n % values.length] as Activation;
@@ -43,28 +69,8 @@ const randomProgram = fc
       if (kind === "add") ops.push({ op: "add", a: x, b: y, out });
       else if (kind === "act") ops.push({ op: "act", x, out, act: "relu" });
       else if (kind === "copy") ops.push({ op: "copy", x, out });
-      else if (kind === "residual") {
-        const w = {
-          kind: "constant",
-          name: "w",
-          type: "i8",
-          shape: [columns, columns],
-          layout: "panels",
-          sources: [],
-          load: async () => new Float32Array(64),
-        } as const;
-        const allocation: Allocation = { name: `scratch${i}`, bytes: 64 * (1 + (rows % 7)), role: "scratch" };
-        const scratch: Activation = {
-          kind: "activation",
-          name: "scratch",
-          type: "u8",
-          shape: [allocation.bytes],
-          dynamic: false,
-          allocation,
-          byteOffset: 0,
-        };
-        ops.push({ op: "linear", x, w, out, residual: y, scratch });
-      } else if (kind === "wide") {
+      else if (kind === "residual") ops.push(residual(i, rows, x, y, out));
+      else if (kind === "wide") {
         const result = fresh(`q${i}`, rows, columns);
         ops.push({ op: "copy", x: pick(b), out });
         ops.push({

@@ -3,7 +3,8 @@ import { decodeImage } from "synapse-engine";
 import { describe, expect, test } from "vitest";
 import { SimulatedBoard } from "./board.js";
 import { boardModule } from "./boardBuilds.js";
-import { boardSuite, jsonOf, MODEL, sample, testBoard } from "./boardSuite.js";
+import { jsonOf, MODEL, sample, testBoard } from "./boardSuite.js";
+import { everyBoardSuite } from "./everyBoardSuite.js";
 import { pictureSuite } from "./pictureSuite.js";
 import { signatureSuite } from "./signatureSuite.js";
 import { strangersSuite } from "./strangersSuite.js";
@@ -14,8 +15,8 @@ import { workSuite } from "./workSuite.js";
 
 strangersSuite("native");
 strangersSuite("wasm");
-boardSuite("native");
-boardSuite("wasm");
+everyBoardSuite("native");
+everyBoardSuite("wasm");
 for (const engine of ["native", "wasm"] as const) {
   describe(`the ${engine} board`, () =>
     pictureSuite(() => SimulatedBoard.create({ board: testBoard(), model: MODEL, engine })));

@@ -97,7 +97,8 @@ test("a picture that takes too long is given up, its process is ended, and those
 test("a decoder that dies is a picture that cannot be decoded, and another takes its place", async () => {
   const dying = program(
     "dying.mjs",
-    `process.on("message", ({ width }) => width === 1 ? process.exit(7) : process.send({ rgb: new Uint8Array([width]) }));`,
+    'process.on("message", ({ width }) => ' +
+      "width === 1 ? process.exit(7) : process.send({ rgb: new Uint8Array([width]) }));",
   );
   const { decode } = create({ countMax: 1, program: dying });
   await expect(decode(png, { width: 1, height: 1 })).rejects.toThrow(/its decoder has ended/);

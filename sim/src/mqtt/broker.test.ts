@@ -2,10 +2,11 @@ import { execFile } from "node:child_process";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { promisify } from "node:util";
 import { decode, encode } from "cbor-x";
-import mqtt, { type IPublishPacket, type MqttClient } from "mqtt";
+import mqtt, { type MqttClient } from "mqtt";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type BoardEngine, SimulatedBoard } from "../board/board.js";
 import { ACTION, jsonOf, LATENT, MODEL, sample, testBoard } from "../board/boardSuite.js";
+import { Listener } from "../testing/listener.js";
 import { hasMosquitto, startMosquitto } from "../testing/mosquitto.js";
 import { BrokerLink } from "./brokerLink.js";
 import { startBroker } from "./embeddedBroker.js";
@@ -14,37 +15,6 @@ const run = promisify(execFile);
 const ID = "020000000001";
 const BASE = `synapse/${ID}`;
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
-
-/** Messages as they come, and the next one that somebody waits for. */
-class Listener {
-  readonly messages: { topic: string; payload: Buffer; packet: IPublishPacket }[] = [];
-  #waiting: (() => void)[] = [];
-
-  constructor(client: MqttClient) {
-    client.on("message", (topic, payload, packet) => {
-      this.messages.push({ topic, payload, packet });
-      for (const wake of this.#waiting.splice(0)) wake();
-    });
-  }
-
-  async next(
-    topic: string,
-    matches: (text: string) => boolean = () => true,
-  ): Promise<{ payload: Buffer; packet: IPublishPacket }> {
-    for (;;) {
-      const index = this.messages.findIndex(
-        (message) => message.topic === topic && matches(message.payload.toString()),
-      );
-      const [found] = index < 0 ? [] : this.messages.splice(index, 1);
-      if (found) return found;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-  }
-
-  async json(topic: string, matches?: (text: string) => boolean): Promise<Record<string, unknown>> {
-    return JSON.parse((await this.next(topic, matches)).payload.toString());
-  }
-}
 
 interface Broker {
   readonly url: string;

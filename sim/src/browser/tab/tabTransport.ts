@@ -56,25 +56,57 @@ function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal | null
   });
 }
 
+function lengthOf(headers: Headers): number | undefined {
+  const length = headers.get("content-length");
+  return length === null ? undefined : Number(length);
+}
+
+/** Sends a body in pieces, each when the board has taken the one before, until the request is over. */
+class BodySender {
+  /** Called when the board has taken a piece, and when the request is over. */
+  taken: () => void = () => {};
+  readonly #send: (message: PageMessage) => void;
+  readonly #isOver: () => boolean;
+
+  constructor(send: (message: PageMessage) => void, isOver: () => boolean) {
+    this.#send = send;
+    this.#isOver = isOver;
+  }
+
+  async sendAll(body: Blob | undefined, onProgress?: (sentBytes: number) => void): Promise<void> {
+    for (let at = 0; body !== undefined && at < body.size; at += PIECE_BYTES) {
+      const bytes = await body.slice(at, at + PIECE_BYTES).arrayBuffer();
+      // The board may have answered already, or the client left.
+      if (this.#isOver()) return;
+      await new Promise<void>((resolve) => {
+        this.taken = resolve;
+        this.#send({ kind: "body", bytes });
+      });
+      if (this.#isOver()) return;
+      onProgress?.(Math.min(at + PIECE_BYTES, body.size));
+    }
+    if (!this.#isOver()) this.#send({ kind: "end" });
+  }
+}
+
 /** One request and its answer over a channel of its own. */
 function exchange(
   worker: Worker,
   head: RequestMessage,
   body: Blob | undefined,
-  init: BoardRequestInit,
+  { signal, onUploadProgress }: BoardRequestInit,
 ): Promise<Response> {
-  const { signal, onUploadProgress } = init;
   if (signal?.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {
     const { port1: port, port2 } = new MessageChannel();
     const send = (message: PageMessage) => port.postMessage(message, message.kind === "body" ? [message.bytes] : []);
     let answer: ReadableStreamDefaultController<Uint8Array> | undefined;
     let missingBytes: number | undefined;
-    let taken = () => {};
     let over = false;
+    const bodySender = new BodySender(send, () => over);
     const finish = () => {
       over = true;
-      taken();
+      bodySender.taken();
       port.close();
       signal?.removeEventListener("abort", abort);
     };
@@ -84,9 +116,7 @@ function exchange(
       answer?.error(error);
       reject(error);
     };
-    const leave = () => {
-      if (!over) send({ kind: "close" });
-    };
+    const leave = () => void (over || send({ kind: "close" }));
     const abort = () => {
       leave();
       fail(signal?.reason);
@@ -96,8 +126,7 @@ function exchange(
     const onHead = ({ status, headers }: Extract<BoardMessage, { kind: "head" }>) => {
       const given = new Headers(headers.map(([name, value]): [string, string] => [name, value]));
       const empty = NULL_BODY_STATUSES.includes(status) || head.method === "HEAD";
-      const length = given.get("content-length");
-      missingBytes = length === null || empty ? undefined : Number(length);
+      missingBytes = empty ? undefined : lengthOf(given);
       const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
         start: (controller) => {
           answer = controller;
@@ -111,7 +140,7 @@ function exchange(
     };
     port.onmessage = ({ data }: MessageEvent<BoardMessage>) => {
       if (over) return;
-      if (data.kind === "taken") return taken();
+      if (data.kind === "taken") return bodySender.taken();
       if (data.kind === "head") return onHead(data);
       if (data.kind === "chunk") {
         if (missingBytes !== undefined) missingBytes -= data.bytes.length;
@@ -124,22 +153,8 @@ function exchange(
     };
     worker.postMessage(head, [port2]);
 
-    const sendBody = async () => {
-      for (let at = 0; body !== undefined && at < body.size; at += PIECE_BYTES) {
-        const bytes = await body.slice(at, at + PIECE_BYTES).arrayBuffer();
-        // The board may have answered already, or the client left.
-        if (over) return;
-        await new Promise<void>((resolve) => {
-          taken = resolve;
-          send({ kind: "body", bytes });
-        });
-        if (over) return;
-        onUploadProgress?.(Math.min(at + PIECE_BYTES, body.size));
-      }
-      if (!over) send({ kind: "end" });
-    };
     // A file that changed while it was being read.
-    sendBody().catch((error) => {
+    bodySender.sendAll(body, onUploadProgress).catch((error) => {
       leave();
       fail(error);
     });
