@@ -6,6 +6,7 @@ import { compareCommand } from "./commands/compare.js";
 import { discoverCommand } from "./commands/discover.js";
 import { enginesCommand } from "./commands/engines.js";
 import { flashCommand } from "./commands/flash.js";
+import { fleetCommand } from "./commands/fleet/fleet.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { keygenCommand } from "./commands/keygen.js";
 import { packCommand } from "./commands/pack.js";
@@ -74,6 +75,7 @@ export function createProgram(context: CliContext): Command {
     portsCommand,
     flashCommand,
     claimCommand,
+    fleetCommand,
     keygenCommand,
     signCommand,
     verifyCommand,

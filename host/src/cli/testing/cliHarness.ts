@@ -22,6 +22,7 @@ export const COMMANDS = [
   "ports",
   "flash",
   "claim",
+  "fleet",
   "keygen",
   "sign",
   "verify",

@@ -1,4 +1,5 @@
 //! synapse/{device}/status, retained: whether the board is there, and what it runs. The last will says that it is not.
+const std = @import("std");
 const Device = @import("../request/device.zig").Device;
 const Publisher = @import("publisher.zig").Publisher;
 
@@ -21,9 +22,17 @@ pub fn publish(publisher: *Publisher, device: *const Device) void {
         message.objectBegin();
         message.field("slot", device.active.slot.slice());
         message.field("name", model.name());
+        message.key("sha256");
+        message.hex(&model.info.sha256);
         message.fieldBoolean("untrained", model.untrained);
         message.objectEnd();
     } else message.nothing();
+    message.key("groups");
+    message.arrayBegin();
+    const joined = if (device.storage) |storage| storage.settings.get("groups") orelse "" else "";
+    var groups = std.mem.tokenizeScalar(u8, joined, '\n');
+    while (groups.next()) |group| message.text(group);
+    message.arrayEnd();
     message.fieldBoolean("safe_mode", if (device.storage) |storage| storage.slots.safe_mode else false);
     message.objectEnd();
     publisher.outbox.publish(publisher.topics.status.slice(), &message, .{ .retain = true });

@@ -1,0 +1,27 @@
+import { Command } from "commander";
+import { type CliContext, note, print, printJson } from "../../context.js";
+import { addFleetOptions, type FleetOptions, openFleet } from "./fleetOptions.js";
+
+export function listCommand(context: CliContext): Command {
+  const command = new Command("list")
+    .summary("list the boards of a broker")
+    .description("List the boards of a broker: model, firmware, health, when each was heard last.");
+  return addFleetOptions(command).action(async (options: FleetOptions) => {
+    const { fleetTable } = await import("../../../report/text/fleetText.js");
+    const { fleetDocument } = await import("../../../fleet/fleetDocument.js");
+    const fleet = await openFleet(context, options);
+    try {
+      const boards = fleet.boards();
+      if (options.json)
+        return printJson(context, {
+          command: "fleet list",
+          broker: fleet.connection.url,
+          boards: fleetDocument(boards),
+        });
+      if (boards.length === 0) return note(context, `no board on ${fleet.connection.url} has told anything`);
+      return print(context, fleetTable(context, boards, Date.now()));
+    } finally {
+      await fleet.close();
+    }
+  });
+}
