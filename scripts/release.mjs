@@ -12,11 +12,13 @@ const HELP = `Usage: npm run release -- <version> [--dry-run]
 
 Makes a release of what is committed, on this machine alone: docs/development.md tells the steps.
 
-  --dry-run   say what would be done, and do nothing of it
+  --dry-run   say what would be done, and do nothing of it; exit code 1 where something would stop it
   --help      this text
 `;
 
 class ReleaseError extends Error {}
+/** What a dry run finds in the way of a release: no wrong input, but no success either. */
+class StoppedError extends Error {}
 
 function git(...args) {
   const { status, stdout, stderr } = spawnSync("git", args, { cwd: ROOT, encoding: "utf8" });
@@ -58,7 +60,11 @@ function main() {
   if (stops.length > 0 && !dryRun) throw new ReleaseError(stops.join("; "));
   const files = bumped(ROOT, version);
   const today = new Date().toISOString().slice(0, 10);
-  if (dryRun) return say(dryRunText(version, today, files, changelog, stops));
+  if (dryRun) {
+    say(dryRunText(version, today, files, changelog));
+    if (stops.length > 0) throw new StoppedError(`it would be stopped: ${stops.join("; ")}`);
+    return;
+  }
   for (const { file, text } of files) writeFileSync(join(ROOT, file), text);
   writeFileSync(path, datedChangelog(changelog, version, today));
   run("npm", ["install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"]);
@@ -81,7 +87,7 @@ function publishCommands(version) {
   ];
 }
 
-function dryRunText(version, today, files, changelog, stops) {
+function dryRunText(version, today, files, changelog) {
   return [
     `A release of ${version}, of ${today}, would`,
     "",
@@ -98,7 +104,6 @@ function dryRunText(version, today, files, changelog, stops) {
     "and leave these commands to you:",
     "",
     ...publishCommands(version).map((command) => `  ${command}`),
-    ...(stops.length > 0 ? ["", "It would be stopped now:", ...stops.map((stop) => `  ${stop}`)] : []),
   ].join("\n");
 }
 

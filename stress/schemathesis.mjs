@@ -1,7 +1,5 @@
-// Runs schemathesis (https://schemathesis.readthedocs.io) against simulated boards, native and WASM: requests made from openapi.json,
-// right and wrong ones, whose answers must be as the document says. Without schemathesis it says how to get it and
-// fails; --install gets it. After `npm run build`: node stress/schemathesis.mjs [--install] [options of schemathesis,
-// such as --seed 1]
+// Runs schemathesis (https://schemathesis.readthedocs.io) against simulated boards; HELP says how. After
+// `npm run build`.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -13,6 +11,18 @@ import { ROOT } from "../scripts/setup.mjs";
 const VERSION = "4.32.5";
 const VENV = join(ROOT, ".toolchain", "schemathesis-venv");
 const EXAMPLES_MAX = "50";
+const HELP = `Usage: node stress/schemathesis.mjs [--install] [options of schemathesis]
+
+Runs schemathesis (https://schemathesis.readthedocs.io) against simulated boards, native and WASM: requests made from
+openapi.json, right and wrong ones, whose answers must be as the document says. Exit code 1 when one is not, and where
+schemathesis is not installed.
+
+  --install    install schemathesis ${VERSION} into .toolchain/ where there is none
+  --seed <n>   the same requests again; this and all other options go to \`schemathesis run\`
+  -h, --help   this text; \`schemathesis run --help\` has its own options
+
+Variable: SCHEMATHESIS, the program to use instead of an installed one.
+`;
 
 function findSchemathesis() {
   const candidates = [process.env.SCHEMATHESIS, join(VENV, "bin", "schemathesis"), "schemathesis"].filter(Boolean);
@@ -85,6 +95,10 @@ function run(command, document, options) {
 }
 
 const passedOn = process.argv.slice(2).filter((option) => option !== "--install");
+if (passedOn.includes("--help") || passedOn.includes("-h")) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
 if (process.argv.includes("--install") && findSchemathesis() === undefined) {
   for (const [program, ...args] of [
     ["python3", "-m", "venv", VENV],
