@@ -77,6 +77,15 @@ describe.each(["native", "wasm"] as const)("a chip boots what its flash holds (%
     expect(first).toMatch(/App version: +1\.2\.3/);
   });
 
+  it("gives up an application that was started once and never confirmed", async () => {
+    const pending = Buffer.concat([makeOtaRecord(1), makeOtaRecord(2, 1)]);
+    const console = await boot({ partitions: { ota_0: APP, ota_1: OTHER, otadata: pending } }, { engine });
+    expect(console).toMatch(/App version: +1\.2\.3/);
+    const { token } = await ask("POST", "/v1/claim", {});
+    const device = await ask("GET", "/v1/device", undefined, token as string);
+    expect(device).toMatchObject({ firmware: { version: "1.2.3" } });
+  });
+
   it("starts without a model, and takes it for a settled fact that a slot holds rubbish", async () => {
     await boot({ partitions: { ota_0: APP, model_a: damaged(MODEL, 40) } }, { engine });
     expect(await ask("POST", "/v1/claim", {})).toHaveProperty("token");

@@ -71,6 +71,7 @@ describe("a bad cable", () => {
       const second = connect(chip);
       await chip.idle();
       expect(chip.mode).toBe("application");
+      expect(chip.console).toContain("POWERON");
       expect(await writeImage(second.ask)).toBe(BLOCKS);
       expect(flash.contents.subarray(SECTOR, SECTOR + IMAGE.length)).toEqual(IMAGE);
     }
