@@ -9,6 +9,7 @@ import { flashCommand } from "./commands/flash.js";
 import { fleetCommand } from "./commands/fleet/fleet.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { keygenCommand } from "./commands/keygen.js";
+import { monitorCommand } from "./commands/monitor.js";
 import { packCommand } from "./commands/pack.js";
 import { portsCommand } from "./commands/ports.js";
 import { runCommand } from "./commands/run.js";
@@ -74,6 +75,7 @@ export function createProgram(context: CliContext): Command {
     discoverCommand,
     portsCommand,
     flashCommand,
+    monitorCommand,
     claimCommand,
     fleetCommand,
     keygenCommand,

@@ -27,13 +27,13 @@ export async function portFailure(path: string, error: Error, others: readonly s
   return inputError(path, "PORT_FAILED", `the port cannot be opened: ${message}`, { expected: "a serial port" });
 }
 
-/** The name of the group that a device belongs to (dialout, uucp, ...); undefined where there are no groups. */
+/** The group that a device belongs to (dialout, uucp, ...); undefined where there are none, or it is that of root. */
 async function groupOf(path: string): Promise<string | undefined> {
   const found = await stat(path).catch(() => undefined);
   const groups = await readFile("/etc/group", "utf8").catch(() => "");
   for (const line of groups.split("\n")) {
     const [name, , id] = line.split(":");
-    if (found !== undefined && Number(id) === found.gid && id !== undefined) return name;
+    if (found !== undefined && found.gid !== 0 && id !== undefined && Number(id) === found.gid) return name;
   }
   return undefined;
 }

@@ -21,6 +21,7 @@ export const COMMANDS = [
   "discover",
   "ports",
   "flash",
+  "monitor",
   "claim",
   "fleet",
   "keygen",

@@ -1,0 +1,128 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readBoard, type SimulatedChip, startSimulatedChip } from "synapse-sim";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createContext } from "../cli/context.js";
+import { main } from "../cli/main.js";
+import { codeOf } from "../testing/codeOf.js";
+import { ElfSymbols } from "./elfSymbols.js";
+import { LineSplitter, levelOf, namesOf } from "./logLine.js";
+import { findPort } from "./openPort.js";
+import { portFailure } from "./portFailure.js";
+import { chipAt } from "./probePorts.js";
+
+const repository = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+
+/** An ELF with nothing but a symbol table. */
+function makeElf(symbols: readonly { name: string; address: number; bytes: number }[]): Uint8Array {
+  const names = Buffer.from(`\0${symbols.map(({ name }) => `${name}\0`).join("")}`);
+  const table = Buffer.alloc(16 * symbols.length);
+  symbols.forEach(({ name, address, bytes }, i) => {
+    table.writeUInt32LE(names.indexOf(`\0${name}\0`) + 1, 16 * i);
+    table.writeUInt32LE(address, 16 * i + 4);
+    table.writeUInt32LE(bytes, 16 * i + 8);
+    table[16 * i + 12] = 0x12;
+  });
+  const header = Buffer.alloc(52);
+  header.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
+  header.writeUInt32LE(52 + table.length + names.length, 32);
+  header.writeUInt16LE(2, 48);
+  const sections = Buffer.alloc(80);
+  for (const [i, [type, offset, bytes, link]] of [
+    [2, 52, table.length, 1],
+    [3, 52 + table.length, names.length, 0],
+  ].entries())
+    for (const [field, value] of [
+      [4, type],
+      [16, offset],
+      [20, bytes],
+      [24, link],
+    ] as const)
+      sections.writeUInt32LE(value as number, 40 * i + field);
+  return Buffer.concat([header, table, names, sections]);
+}
+
+const ELF = makeElf([
+  { name: "app_main", address: 0x4000a100, bytes: 0x80 },
+  { name: "panic_here", address: 0x4000a000, bytes: 0x40 },
+]);
+
+describe("addresses of a panic", () => {
+  const symbols = new ElfSymbols(ELF, "app.elf");
+
+  test("have the names of the program's functions", () => {
+    const line = "MEPC    : 0x4000a012  RA      : 0x4000a17f  SP      : 0x4ff12340  GP      : 0x4ff0c000";
+    expect(namesOf(line, symbols)).toEqual(["MEPC 0x4000a012: panic_here+0x12", "RA 0x4000a17f: app_main+0x7f"]);
+    expect(namesOf("Backtrace: 0x4000a004:0x4ff0 0x4000a110:0x4ff00000", symbols)).toEqual([
+      "Backtrace 0x4000a004: panic_here+0x4",
+    ]);
+    expect(symbols.nameOf(0x4000a060)).toBeUndefined();
+  });
+
+  test("a file that is no program of the chip, or cut anywhere, is an error or has no symbols", () => {
+    expect(codeOf(() => new ElfSymbols(new Uint8Array(100), "x"))).toBe("ELF_NOT_ONE");
+    for (let bytes = 0; bytes < ELF.length; bytes++)
+      expect(codeOf(() => new ElfSymbols(ELF.subarray(0, bytes), "x"))).toMatch(/^(ELF_|no error)/);
+  });
+});
+
+test("lines come whole, without what would steer the terminal", () => {
+  const splitter = new LineSplitter();
+  const bytes = new TextEncoder().encode("\u001b[0;31mE (12) wifi: caf\u00e9\u0007\u001b[0m\r\nI (1");
+  const lines = [...bytes].flatMap((byte) => splitter.push(Uint8Array.of(byte)));
+  expect([...lines, ...splitter.end()]).toEqual(["E (12) wifi: café", "I (1"]);
+  expect([levelOf(lines[0] ?? ""), levelOf("rst:0x1")]).toEqual(["error", undefined]);
+});
+
+test("what keeps a port from being opened is said in words", async () => {
+  const say = async (message: string, path: string) => String(await portFailure(path, new Error(message), ["/dev/a"]));
+  expect(await say("Permission denied, cannot open /dev/tty", "/dev/tty")).toMatch(
+    /expected a (member of the group \w+: `sudo|user who may)/,
+  );
+  expect(await say("Resource temporarily unavailable Cannot lock port", "/dev/a")).toMatch(/another program/);
+  expect(await say("No such file or directory, cannot open /dev/b", "/dev/b")).toMatch(/one of \/dev\/a/);
+  await expect(findPort("socket://nowhere")).rejects.toMatchObject({ code: "PORT_ADDRESS" });
+  expect(await chipAt("socket://127.0.0.1:1")).toMatchObject({ problem: expect.stringMatching(/nobody answers/) });
+});
+
+describe("the console of a simulated chip", () => {
+  let folder: string;
+  let chip: SimulatedChip;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "synapse-monitor-"));
+    const board = await readBoard(repository("boards/esp32-p4-function-ev.json"));
+    chip = await startSimulatedChip({ board, family: "v3" });
+  });
+  afterEach(async () => {
+    await chip.close();
+    await rm(folder, { recursive: true });
+  });
+
+  test("is shown line by line and kept in a file until Ctrl-C", async () => {
+    const log = join(folder, "board.log");
+    const elf = join(folder, "app.elf");
+    await writeFile(elf, ELF);
+    const abort = new AbortController();
+    let shown = "";
+    const stdout = {
+      write: (text: string) => {
+        shown += text;
+        if (/ESP-ROM/.test(shown)) abort.abort();
+      },
+    };
+    const stderr = { write: (text: string) => text.startsWith("-- socket") && chip.reset() };
+    const context = createContext(stdout, stderr, {}, abort.signal);
+    const code = await main(["monitor", "--port", chip.url, "--elf", elf, "--log", log, "--json"], context);
+    expect(code).toBe(0);
+    expect(JSON.parse(shown.split("\n")[0] ?? "")).toMatchObject({ level: null, text: expect.any(String) });
+    expect(await readFile(log, "utf8")).toMatch(/^\d{4}-\d\d-\d\dT.*Z .*/);
+  });
+
+  test("is what ports --probe asks: which chip, which silicon", async () => {
+    expect(await chipAt(chip.url)).toEqual({
+      chip: { name: "ESP32-P4", revision: "v3.1", flashBytes: 1 << 24, mac: "02:00:00:00:00:01" },
+    });
+  });
+});
