@@ -12,6 +12,9 @@ const device = () => chipObjects("libsynapse_device.a");
 
 describe("the device core's library for the ESP32-P4", () => {
   const section = documented("The device core");
+  /** Where the document's lines break says nothing. */
+  const prose = section.replaceAll(/\s+/g, " ");
+  const promised = (pattern: RegExp) => Number(pattern.exec(prose)?.[1]?.replaceAll(",", ""));
 
   test("is of the same machine and the same kinds of sections as the engine's", () => {
     const taking = listed("Sections that take memory");
@@ -47,7 +50,6 @@ describe("the device core's library for the ESP32-P4", () => {
   });
 
   test("stays below the flash and static memory that the page promises", () => {
-    const promised = (pattern: RegExp) => Number(pattern.exec(section)?.[1]?.replaceAll(",", ""));
     const size = chipSize(device());
     expect(size.code_bytes).toBeGreaterThan(100_000);
     expect(size.flash_bytes).toBeLessThanOrEqual(promised(/at most ([0-9,]+) bytes of flash/));
@@ -55,7 +57,6 @@ describe("the device core's library for the ESP32-P4", () => {
   });
 
   test("takes no more memory at its start than the page promises", async () => {
-    const promised = (pattern: RegExp) => Number(pattern.exec(section)?.[1]?.replaceAll(",", ""));
     const memory = await coreMemory(await readBoard(new URL("boards/waveshare-esp32-p4-wifi6.json", root).pathname));
     expect(memory.fast_bytes).toBeGreaterThan(1_000);
     expect(memory.fast_bytes).toBeLessThanOrEqual(promised(/at most ([0-9,]+) bytes of SRAM/));
