@@ -78,8 +78,8 @@ def lewm_fixture(name: str, dimensions: lewm.Dimensions) -> None:
     actions = torch.from_numpy(seeded.actions("actions", SEED, ROLLOUT_STEPS, dimensions.action_in))[None]
     embeddings = model.action_encoder(actions)
     arrays = {"class_tokens": class_tokens, "latents": latents, "action_embeddings": embeddings[0, :IMAGES]}
-    # The latents of the three images in order are the history that `predict` sees, as three consecutive frames would
-    # be.
+    # The latents of the three images in order are the history that `predict` sees,
+    # as three consecutive frames would be.
     for frames in range(1, dimensions.history_frames + 1):
         arrays[f"predict_{frames}"] = model.predict(latents[None, :frames], embeddings[:, :frames])[0]
     arrays["rollout"] = model.rollout(latents[:1], actions)[0]

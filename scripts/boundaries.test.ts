@@ -6,8 +6,8 @@ import { describe, expect, test } from "vitest";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 /**
- * The packages of this repository by their folders, and which others the sources of each may import, and its tests
- * besides.
+ * The packages of this repository by their folders, and which others the sources of each may import,
+ * and its tests besides.
  */
 const PACKAGES = {
   engines: { name: "synapse-engine", imports: [] },
@@ -95,8 +95,8 @@ describe.each(FOLDERS)("%s", (folder) => {
 });
 
 /**
- * The way from a file to an import of `wanted` that is loaded with it, as the files between; undefined where there is
- * none.
+ * The way from a file to an import of `wanted` that is loaded with it, as the files between;
+ * undefined where there is none.
  */
 function wayTo(wanted: string, start: string): string[] | undefined {
   const ways = new Map([[start, [start]]]);

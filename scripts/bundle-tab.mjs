@@ -1,5 +1,5 @@
-// Bundles what a board in a browser's tab consists of, besides model and board file, into sim/dist/browser/files. Part
-// of setup.
+// Bundles what a board in a browser's tab consists of, besides model and board file, into sim/dist/browser/files.
+// Part of setup.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,5 +1,5 @@
-// The packages as npm would serve them: `node scripts/make-packages.mjs` leaves one tarball each and prints their
-// sizes.
+// The packages as npm would serve them: `node scripts/make-packages.mjs` leaves one tarball
+// each and prints their sizes.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";

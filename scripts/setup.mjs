@@ -57,8 +57,8 @@ function zigOnPath() {
 }
 
 /**
- * The command line of the pinned compiler: a matching `zig` on PATH, or the `ziglang` wheel in a local virtual
- * environment.
+ * The command line of the pinned compiler: a matching `zig` on PATH,
+ * or the `ziglang` wheel in a local virtual environment.
  */
 export function zigCommand() {
   if (zigOnPath()) return ["zig"];

@@ -1,6 +1,6 @@
 // `npm test`: sets up what is missing, checks format, types and lint, runs the Zig and TypeScript tests, and ends with
-// what failed, a line each, and one count over all. `npm test -- host/src/pack` runs the TypeScript tests of one folder
-// only.
+// what failed, a line each, and one count over all. `npm test -- host/src/pack` runs the TypeScript
+// tests of one folder only.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";

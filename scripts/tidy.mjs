@@ -1,7 +1,7 @@
 // Whether the tree is tidy: `node scripts/tidy.mjs`. Format and lint of Zig and Python by their own programs (biome has
 // TypeScript), and the rules of tidy/rules.mjs, whose findings may be no more than tidy/ratchet.json allows, by rule
-// and first folder. `--all` shows what is allowed too, `--json` prints one document, `--update` lowers the ratchet to
-// what is there.
+// and first folder. `--all` shows what is allowed too, `--json` prints one document,
+// `--update` lowers the ratchet to what is there.
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,8 +26,8 @@ function readRatchet() {
 }
 
 /**
- * Findings on lines that are new since the ratchet was written, or in new places where none is: what has raised a
- * count.
+ * Findings on lines that are new since the ratchet was written, or in new places where none is:
+ * what has raised a count.
  */
 function newest(found) {
   const git = (...args) => spawnSync("git", args, { cwd: ROOT, encoding: "utf8", maxBuffer: 1 << 28 }).stdout ?? "";

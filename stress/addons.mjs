@@ -1,7 +1,7 @@
 // Runs the addons of the Linux systems that this machine is not, each in that system's own Node: musl by its loader,
 // arm64 by QEMU. Each must give the bytes of this machine's addon. Needs Debian's apt-get and dpkg to fetch the
-// systems' libraries, pip for Node, and qemu-aarch64 (apt-get install qemu-user); nothing is installed outside
-// .toolchain/.
+// systems' libraries, pip for Node, and qemu-aarch64 (apt-get install qemu-user);
+// nothing is installed outside .toolchain/.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

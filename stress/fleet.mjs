@@ -1,5 +1,5 @@
-// Many simulated boards on one broker whose links lose packets, on a clock of their own: is every command answered
-// exactly once?
+// Many simulated boards on one broker whose links lose packets, on a clock of their own:
+// is every command answered exactly once?
 import { parseArgs } from "node:util";
 import { setup } from "../scripts/setup.mjs";
 

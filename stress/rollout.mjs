@@ -1,5 +1,5 @@
-// A model for hundreds of simulated boards on one broker, some of which lose their power in the middle of it: do all
-// end with it?
+// A model for hundreds of simulated boards on one broker, some of which lose their power in the middle of it:
+// do all end with it?
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# What is longer is no suffix by which a writer chooses its format, and might make the temporary name longer than names
-# may be.
+# What is longer is no suffix by which a writer chooses its format,
+# and might make the temporary name longer than names may be.
 SUFFIX_BYTES_MAX = 16
 
 

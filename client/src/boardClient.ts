@@ -88,8 +88,8 @@ export interface Channel {
   /** The answer as JSON. */
   json(call: Call, options?: CallOptions): Promise<unknown>;
   /**
-   * The answer as events. The time limit is for the first; stopping early, or the signal, cancels the work on the
-   * board.
+   * The answer as events. The time limit is for the first; stopping early, or the signal,
+   * cancels the work on the board.
    */
   events(call: Call, options?: CallOptions): AsyncGenerator<ServerEvent>;
   /** Waits between two looks at the log. */
@@ -295,8 +295,8 @@ export abstract class BoardClient {
   }
 
   /**
-   * How far a frame lies from what the model predicted after the ones before it on the same stream. Not repeated: it
-   * counts.
+   * How far a frame lies from what the model predicted after the ones before it on the same stream.
+   * Not repeated: it counts.
    */
   async observe(request: ObserveRequest, options?: CallOptions): Promise<Observed> {
     const body: Record<string, unknown> = { stream: request.stream, ...frameOf(request.frame) };

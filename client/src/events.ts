@@ -11,8 +11,8 @@ export type EventOf<Described extends { readonly event: string; readonly data: u
   : never;
 
 /**
- * Server-sent events (HTML Living Standard, section 9.2) whose data are JSON. Ends the request when its reader stops
- * early.
+ * Server-sent events (HTML Living Standard, section 9.2) whose data are JSON.
+ * Ends the request when its reader stops early.
  */
 export async function* readEvents(stream: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
   const reader = stream.getReader();

@@ -58,8 +58,8 @@ export class Router {
   readonly #waiting = new Map<string, (reply: Reply) => void>();
   readonly #subscribed = new Map<string, Promise<unknown>>();
   /**
-   * The last status of each board that is listened to: a broker sends it once to each subscription, however many
-   * listen.
+   * The last status of each board that is listened to: a broker sends it once to each subscription,
+   * however many listen.
    */
   readonly #statuses = new Map<string, Uint8Array>();
   readonly #listeners = new Set<(topic: string, payload: Uint8Array) => void>();
@@ -201,8 +201,8 @@ export class MqttChannel implements Channel {
   }
 
   /**
-   * The answer's messages. A board that is busy is asked again, with another id: one that it has seen it would not
-   * answer.
+   * The answer's messages. A board that is busy is asked again, with another id:
+   * one that it has seen it would not answer.
    */
   async *#exchange(call: Call, options: CallOptions): AsyncGenerator<{ name: string | undefined; text: string }> {
     const retriesMax = this.#options.retriesMax ?? RETRIES_MAX;

@@ -70,8 +70,8 @@ export async function uploadToSlot(
 }
 
 /**
- * The slot, after the board has checked this file if all of it is there: what the check says may go to a connection
- * that was lost.
+ * The slot, after the board has checked this file if all of it is there:
+ * what the check says may go to a connection that was lost.
  */
 async function checked(file: UploadFile, port: SlotPort): Promise<Slot> {
   for (let looks = 1; ; looks++) {

@@ -1,7 +1,7 @@
 /**
  * Decodes the subset of CBOR (RFC 8949) that a pack's header may use: definite lengths, text keys, no tags, nesting at
- * most 16. It is small because it travels to browsers with the WASM engine, and it allocates no more than the input is
- * long.
+ * most 16. It is small because it travels to browsers with the WASM engine,
+ * and it allocates no more than the input is long.
  */
 export function decodeCbor(bytes: Uint8Array): unknown {
   const reader = new CborReader(bytes);
@@ -67,8 +67,8 @@ class CborReader {
   }
 
   /**
-   * The number after the initial byte; integers beyond 2^53 - 1 are refused because a JavaScript number cannot hold
-   * them.
+   * The number after the initial byte; integers beyond 2^53 - 1 are refused because a JavaScript
+   * number cannot hold them.
    */
   #argument(info: number, start: number): number {
     if (info < 24) return info;
@@ -135,8 +135,8 @@ class CborReader {
   }
 
   /**
-   * Every item is at least one byte, so a count beyond the rest of the input is refused before anything is allocated
-   * for it.
+   * Every item is at least one byte, so a count beyond the rest of the input is refused before
+   * anything is allocated for it.
    */
   #plausible(items: number, start: number): void {
     if (items > this.#bytes.length - this.offset)

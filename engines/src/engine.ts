@@ -56,8 +56,8 @@ export interface Session {
   /**
    * Runs an entry point. `inputs` in the order of the entry's ports, each exactly `rows` rows when its port is dynamic;
    * the outputs are fresh copies. Rejects with an EngineError when a size or a name is wrong, and with code `CANCELLED`
-   * when `signal` is aborted before the last op: within the time of one op. A run that had begun leaves a state of
-   * zeros.
+   * when `signal` is aborted before the last op: within the time of one op.
+   * A run that had begun leaves a state of zeros.
    */
   run(entry: string, inputs: readonly Uint8Array[], rows?: number, signal?: AbortSignal): Promise<Uint8Array[]>;
   /** A copy of the state region; give it to `setState` of any session of the same model to restore or fork. */

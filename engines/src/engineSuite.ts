@@ -51,8 +51,8 @@ export function engineSuite(name: string, options: SuiteOptions): void {
 
     test("a run gives the same bytes again, and fewer rows give the first rows of a causal model", () =>
       using(options, async (engine) => {
-        // Integer attention scales each column of v by its maximum over all rows, so only f32 attention gives equal
-        // first rows.
+        // Integer attention scales each column of v by its maximum over all rows,
+        // so only f32 attention gives equal first rows.
         const session = await sessionOf(engine, smallPack("i8", { attention: "f32" }));
         const [all = new Uint8Array(0)] = await session.run("encode", [smallInput("i8", 5)], 5);
         const [again] = await session.run("encode", [smallInput("i8", 5)]);

@@ -12,8 +12,8 @@ import { openWasmEngine } from "./wasmNode.js";
 const withoutQemu = qemuMissing() !== undefined;
 
 /**
- * The numeric contract of docs/format.md: an `exact` model gives the same bytes on every build, with threads or
- * without.
+ * The numeric contract of docs/format.md: an `exact` model gives the same bytes on every build,
+ * with threads or without.
  */
 describe("outputs are equal byte for byte on all builds", { timeout: 120_000 }, () => {
   test("in every type that the runtime has for constants", () => {
@@ -29,8 +29,8 @@ describe("outputs are equal byte for byte on all builds", { timeout: 120_000 }, 
     expect(new Set(found).size).toBeGreaterThan(4);
   });
 
-  // The seeds of fuzzing hold every op, and between them every activation function but gelu, which the packs above
-  // have.
+  // The seeds of fuzzing hold every op, and between them every activation function but gelu,
+  // which the packs above have.
   test.each(STORAGE_TYPES.filter((type) => type !== "f32" && type !== "f16"))(
     "every op of a pack in %s, for wild inputs too",
     async (type) => {
@@ -82,8 +82,8 @@ async function outputs(
 }
 
 /**
- * All entries with one row and with all, for numbers between -1 and 1, and with numbers among them that no sensor
- * gives.
+ * All entries with one row and with all, for numbers between -1 and 1,
+ * and with numbers among them that no sensor gives.
  */
 async function entryOutputs(engine: Engine, pack: Uint8Array, threads: number): Promise<string[]> {
   const found: string[] = [];

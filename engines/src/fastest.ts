@@ -4,8 +4,8 @@ import { openNativeEngine } from "./native.js";
 import { openWasmEngine } from "./wasmNode.js";
 
 /**
- * Opens the fastest engine that this machine has: the addon, or WebAssembly where there is none. `openNativeEngine`
- * says why.
+ * Opens the fastest engine that this machine has: the addon, or WebAssembly where there is none.
+ * `openNativeEngine` says why.
  */
 export async function openFastestEngine(): Promise<Engine> {
   try {

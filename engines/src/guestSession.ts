@@ -20,9 +20,7 @@ import {
   withBuffers,
 } from "./guestCalls.js";
 
-/**
- * One session in a guest's memory. Its methods may be called at any time; they are carried out one after the other.
- */
+/** One session in a guest's memory. Its methods may be called at any time; they are carried out one after the other. */
 export class GuestSession implements Session {
   readonly requirements: SessionRequirements;
   readonly #guest: Guest;

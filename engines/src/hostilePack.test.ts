@@ -41,8 +41,8 @@ function tinyPack(numeric: "exact" | "reference" = "exact"): Uint8Array {
 }
 
 /**
- * Opens a pack and runs what it offers: `ran`, or the error's code and message. Anything else that is thrown fails the
- * test.
+ * Opens a pack and runs what it offers: `ran`, or the error's code and message.
+ * Anything else that is thrown fails the test.
  */
 async function outcome(engine: Engine, file: Uint8Array): Promise<string> {
   try {

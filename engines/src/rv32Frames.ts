@@ -28,8 +28,8 @@ export function encodeFrame(words: readonly number[]): Uint8Array {
 }
 
 /**
- * Puts frames together from a stream of bytes. A byte out of place means the two sides no longer understand each other,
- * and throws.
+ * Puts frames together from a stream of bytes. A byte out of place means the two sides no longer
+ * understand each other, and throws.
  */
 export class FrameReader {
   #pending = new Uint8Array(0);

@@ -8,13 +8,13 @@ import { Rv32Process } from "./rv32Process.js";
 
 export interface Rv32Options {
   /**
-   * RAM of the emulated guest; models, their sessions and the runtime live in it. A multiple of 1 MiB, by default 256
-   * MiB.
+   * RAM of the emulated guest; models, their sessions and the runtime live in it. A multiple of 1 MiB,
+   * by default 256 MiB.
    */
   readonly ramBytes?: number;
   /**
-   * Counts retired instructions exactly and repeatably, at half the speed. Otherwise profile ticks are of no use. By
-   * default true.
+   * Counts retired instructions exactly and repeatably, at half the speed. Otherwise profile ticks are of no use.
+   * By default true.
    */
   readonly icount?: boolean;
   /** How long one call may take before the guest counts as hung. By default 10 minutes. */

@@ -7,8 +7,8 @@ const ANSWER_DONE = 0;
 const ANSWER_TRAP = 1;
 const STDERR_CHARACTERS_MAX = 4096;
 /**
- * The guest ends after ten silent minutes (engines/rv32/serial.zig), so that it does not outlive a host that was
- * killed.
+ * The guest ends after ten silent minutes (engines/rv32/serial.zig),
+ * so that it does not outlive a host that was killed.
  */
 const PING_INTERVAL_MS = 60_000;
 const COMMAND_PING = 2;
@@ -35,8 +35,8 @@ interface Pending {
 }
 
 /**
- * A running emulator that answers one frame to each frame it is sent. While no answer is due, it does not keep the
- * program alive.
+ * A running emulator that answers one frame to each frame it is sent. While no answer is due,
+ * it does not keep the program alive.
  */
 export class Rv32Process {
   readonly #child: ChildProcessWithoutNullStreams;

@@ -2,8 +2,8 @@ import type { EngineName } from "./engine.js";
 import { EngineError } from "./errors.js";
 
 /**
- * A function with one instruction of SIMD: `v128.const` and a drop. A browser that knows the instruction calls the
- * module valid.
+ * A function with one instruction of SIMD: `v128.const` and a drop.
+ * A browser that knows the instruction calls the module valid.
  */
 const SIMD_MODULE = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 23, 1, 21, 0, 253, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,

@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 const RELATIVE = /(?:\bfrom|\bimport)\s*\(?\s*"(\.{1,2}\/[^"]+\.js)"/g;
 
 /**
- * Compiled modules that the entries need, with the declarations beside them: paths below `folder`, in the order of
- * their names.
+ * Compiled modules that the entries need, with the declarations beside them: paths below `folder`,
+ * in the order of their names.
  */
 export function reachable(folder, entries) {
   const found = new Set();

@@ -27,8 +27,8 @@ const TRIED = {
 };
 
 /**
- * Each package's folder, modules that no import names, and other files, from where in the project to where in the
- * package.
+ * Each package's folder, modules that no import names, and other files,
+ * from where in the project to where in the package.
  */
 export const PACKAGES = [
   {

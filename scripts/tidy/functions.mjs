@@ -95,8 +95,8 @@ function scriptSpans(code) {
 }
 
 /**
- * Where the body behind parameters ends: directly there, or behind the type of the answer, which may hold braces of its
- * own.
+ * Where the body behind parameters ends: directly there, or behind the type of the answer,
+ * which may hold braces of its own.
  */
 function scriptBody(code, from) {
   if (from === undefined) return undefined;

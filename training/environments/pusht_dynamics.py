@@ -87,8 +87,8 @@ class Table:
         """Without effect on contacts until the next substep."""
         self.agent.velocity = state[5], state[6]
         self.agent.position = state[0], state[1]
-        # The angle first: setting it turns the block about its centre of gravity, and the position is that of its
-        # origin.
+        # The angle first: setting it turns the block about its centre of gravity,
+        # and the position is that of its origin.
         self.block.angle = state[4]
         self.block.position = state[2], state[3]
 

@@ -1,8 +1,8 @@
 import { InputError } from "../errors.js";
 
 /**
- * The pictures that boards, the command line and a browser's tab take, told by their first bytes: nothing else is given
- * to a decoder.
+ * The pictures that boards, the command line and a browser's tab take, told by their first bytes:
+ * nothing else is given to a decoder.
  */
 const FORMATS = {
   "image/jpeg": [0xff, 0xd8, 0xff],

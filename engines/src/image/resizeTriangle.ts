@@ -10,8 +10,8 @@ interface Window {
 }
 
 /**
- * The windows of a triangle filter (bilinear, widened when shrinking); at the edges the weights of what exists sum to
- * one.
+ * The windows of a triangle filter (bilinear, widened when shrinking);
+ * at the edges the weights of what exists sum to one.
  */
 function windowsOf(from: number, to: number): Window[] {
   const scale = from / to;

@@ -19,8 +19,8 @@ const KINDS = {
 };
 
 /**
- * What object files take of a chip when all of their functions are linked: an upper bound, since a linker drops what
- * nobody calls.
+ * What object files take of a chip when all of their functions are linked: an upper bound,
+ * since a linker drops what nobody calls.
  */
 export function chipSize(objects: readonly ElfFile[]): ChipSize {
   const allocated = objects.flatMap((object) =>

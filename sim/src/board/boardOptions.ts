@@ -32,8 +32,8 @@ export interface BoardOptions {
   readonly flashSeed?: number;
   /**
    * Public keys whose holders may give the board models: uncompressed points on P-256 (65 bytes), at most 4. With any,
-   * uploads have to be signed by one of them; the model that the board starts with comes from the factory and need not
-   * be.
+   * uploads have to be signed by one of them; the model that the board starts with comes from the
+   * factory and need not be.
    */
   readonly updateKeys?: readonly Uint8Array[];
   readonly log?: (level: LogLevel, text: string) => void;

@@ -34,8 +34,8 @@ describe("board files", () => {
       const board = parseBoard(readFileSync(new URL(name, BOARDS), "utf8"), name);
       const { slots, firmware } = corePartitions(board);
       expect(Math.max(...slots.map(({ size }) => size))).toBeGreaterThanOrEqual(8 << 20);
-      // Engine and core take 0.8 MB (docs/esp32p4-library.md); the rest is for what ESP-IDF brings, whose size is not
-      // known here.
+      // Engine and core take 0.8 MB (docs/esp32p4-library.md); the rest is for what ESP-IDF brings,
+      // whose size is not known here.
       for (const { size } of firmware?.places ?? []) expect(size).toBeGreaterThanOrEqual(2.5 * (1 << 20));
       expect(firmware?.places.length).toBe(2);
     },

@@ -25,8 +25,8 @@ const boardSchema = z.strictObject({
   chip: z.literal("ESP32-P4"),
   chipRevision: z.strictObject({ major: z.int().min(0).max(99), minor: z.int().min(0).max(99) }),
   /**
-   * `modelGmacMax`: thousand millions of multiply-accumulates that a model may take in a run; the core's own bound
-   * unless given.
+   * `modelGmacMax`: thousand millions of multiply-accumulates that a model may take in a run;
+   * the core's own bound unless given.
    */
   cpu: z.strictObject({
     cores: z.int().min(1).max(2),

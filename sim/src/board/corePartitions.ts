@@ -17,8 +17,8 @@ export interface CorePartitions {
   readonly records: Partition;
   readonly settings: Partition;
   /**
-   * Where the firmware lies, twice, and which one starts; undefined on a board that is only updated over its serial
-   * port.
+   * Where the firmware lies, twice, and which one starts; undefined on a board that is only
+   * updated over its serial port.
    */
   readonly firmware: { readonly places: readonly [Partition, Partition]; readonly record: Partition } | undefined;
 }

@@ -80,8 +80,8 @@ export interface LoadFailure {
 }
 
 /**
- * The device core of one board, in one of its builds: it is told events, answers queries, and runs on a simulated
- * board.
+ * The device core of one board, in one of its builds: it is told events, answers queries,
+ * and runs on a simulated board.
  */
 export interface DeviceCore extends Omit<DeviceEvents, "work" | "workDone" | "tick">, BoardQueries, BoardControls {}
 

@@ -240,8 +240,8 @@ export function everyBoardSuite(engine: BoardEngine): void {
           ask("PUT", "/v1/settings", json({ name: "x" }), { "content-type": "application/json" }),
         ).rejects.toThrow("lost its power");
         left();
-        // All that was waiting for the goodbye goes on before this does. A board that starts itself anew stops once
-        // more.
+        // All that was waiting for the goodbye goes on before this does.
+        // A board that starts itself anew stops once more.
         await new Promise((resolve) => setImmediate(resolve));
         expect([other.running, stops]).toEqual([false, 1]);
         await other.reset();

@@ -56,8 +56,8 @@ export function fetchFailure(error: unknown): FetchResult {
       const known = BY_CODE[code];
       if (known !== undefined) return known;
       if (CERTIFICATE_CODES.some((begin) => code.startsWith(begin))) return "certificate";
-      // A connection that is reset before TLS is there may have met a server that restarts: it broke, and another try
-      // may do.
+      // A connection that is reset before TLS is there may have met a server that restarts: it broke,
+      // and another try may do.
       if (/^(ERR_SSL_|ERR_TLS_|EPROTO$)/.test(code)) return "tls";
     }
     // Fetch refuses ports of other protocols.

@@ -91,8 +91,8 @@ const GOODBYE_MS_MAX = 1_000;
 
 /**
  * A board in software: the device core that the firmware runs, with the memory, flash and partitions of a board file
- * around it. What does not fit a real board does not fit this one. Nothing here needs Node: a browser's tab can be a
- * board.
+ * around it. What does not fit a real board does not fit this one. Nothing here needs Node:
+ * a browser's tab can be a board.
  */
 export class VirtualBoard {
   readonly board: Board;

@@ -40,8 +40,8 @@ const decoder = new TextDecoder();
 
 /**
  * The device core as a WASM module; `bytes` are those of `synapse-board.wasm`. Inference runs on the calling thread, in
- * turns of 20 ms, or 50 ms in the middle of a model's run and the op that it is in then; between turns other requests
- * are served.
+ * turns of 20 ms, or 50 ms in the middle of a model's run and the op that it is in then;
+ * between turns other requests are served.
  */
 export async function createWasmCore(
   bytes: Uint8Array,
@@ -50,8 +50,8 @@ export async function createWasmCore(
   clock: BoardClock = realClock,
 ): Promise<DeviceCore> {
   const core = new WasmBoard(port, clock);
-  // Which functions the module asks of its host is in the module itself, so they are found by name when they are
-  // called.
+  // Which functions the module asks of its host is in the module itself,
+  // so they are found by name when they are called.
   const imports = new Proxy({}, { get: (_, name) => (at: number) => core.ask(String(name), at) });
   const { instance } = await wasm.instantiate(bytes, { port: imports });
   core.start(instance.exports, options);

@@ -33,8 +33,8 @@ interface Job {
 /**
  * Decodes pictures of strangers in processes of their own, so that whatever a picture costs, this process answers
  * meanwhile, and so that a picture which takes too long really ends: neither a thread nor the image library can be
- * stopped in the middle of a scan, a process can. Processes are started when there is something to decode, and used
- * again.
+ * stopped in the middle of a scan, a process can. Processes are started when there is something to decode,
+ * and used again.
  */
 export class PictureDecoder {
   readonly #countMax: number;

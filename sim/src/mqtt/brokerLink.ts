@@ -38,8 +38,8 @@ export interface BrokerLinkOptions {
 
 /**
  * Connects a simulated board to the broker that its settings name, as the firmware does: MQTT 5, or 3.1.1 with brokers
- * that have no other, a session that the broker keeps, and the last will. It follows the settings, the board's power
- * and its link.
+ * that have no other, a session that the broker keeps, and the last will. It follows the settings,
+ * the board's power and its link.
  */
 export class BrokerLink implements BoardNetwork {
   #board: VirtualBoard;
@@ -150,8 +150,8 @@ export class BrokerLink implements BoardNetwork {
       { qos, retain, ...this.#properties(message) },
       (error) => {
         if (this.#client !== client) return;
-        // The package drops what it is given while it sends an old connection's messages again, when the new connection
-        // breaks too.
+        // The package drops what it is given while it sends an old connection's messages again,
+        // when the new connection breaks too.
         if (error && qos === 1 && !client.disconnecting) return void this.#held.push(message);
         this.#outbox--;
         if (this.#retained.get(message.topic) === contentsOf(message)) this.#retained.delete(message.topic);

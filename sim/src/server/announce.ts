@@ -56,8 +56,8 @@ async function firmwareOf(board: SimulatedBoard): Promise<string> {
 function serviceOf(board: SimulatedBoard, { port, url }: BoardServer, firmware: string): ServiceConfig | undefined {
   const identity = board.link ? board.identity() : undefined;
   if (identity === undefined) return undefined;
-  // Boards of the same name and identity on several machines and ports, as simulated ones are, do not get in each
-  // other's way.
+  // Boards of the same name and identity on several machines and ports, as simulated ones are,
+  // do not get in each other's way.
   const machine = hostname()
     .split(".")[0]
     ?.replaceAll(/[^A-Za-z0-9-]/g, "-")
@@ -127,8 +127,8 @@ class Announcer implements Announcement {
     this.#said = text;
     await this.#withdraw();
     if (wanted === undefined || this.#closed) return;
-    // A socket of its own: with one service, the library takes back what others on the same socket have in common with
-    // it.
+    // A socket of its own: with one service, the library takes back what others on the same
+    // socket have in common with it.
     const socket = openMdns(this.#options, (error) => this.#fail(error));
     this.#open = { socket, service: socket.bonjour.publish(wanted) };
   }

@@ -7,8 +7,8 @@ import { clientOf } from "./client.js";
 import { type Refusal, refuseConnection } from "./refusal.js";
 
 /**
- * How many connections and requests are open at once, and how long each connection may keep its place without a request
- * in progress.
+ * How many connections and requests are open at once, and how long each connection may keep its place
+ * without a request in progress.
  */
 export interface ConnectionLimits {
   readonly countMax: number;

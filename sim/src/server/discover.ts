@@ -71,8 +71,8 @@ function waited(milliseconds: number, signal: AbortSignal | undefined): Promise<
 
 function boardOf({ name, host, port, addresses = [], referer, txt }: Service): DiscoveredBoard {
   const fact = (key: string): string | null => (typeof txt?.[key] === "string" ? txt[key] : null);
-  // An address that the announcement came from can be reached from here; but it may have been passed on from another
-  // network.
+  // An address that the announcement came from can be reached from here;
+  // but it may have been passed on from another network.
   const from = referer?.address;
   const own = from !== undefined && (addresses.length === 0 || addresses.includes(from) || from.startsWith("127."));
   const address = own ? from : (addresses.find(isIPv4) ?? addresses[0]);

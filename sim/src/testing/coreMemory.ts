@@ -24,8 +24,8 @@ interface Exports {
 }
 
 /**
- * What the device core takes of a board's memory at its start, for good and without any model, with pointers as wide as
- * on the chip.
+ * What the device core takes of a board's memory at its start, for good and without any model,
+ * with pointers as wide as on the chip.
  */
 export async function coreMemory(board: Board): Promise<CoreMemory> {
   const nothing = new Proxy({}, { get: () => () => 0 });

@@ -43,8 +43,8 @@ const PORT_ATTEMPTS = 5;
 
 /** A mosquitto of its own on any free port. */
 export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
-  // The broker cannot choose a port itself, and between two looks at it another test may have taken the one that was
-  // free.
+  // The broker cannot choose a port itself, and between two looks at it another test may have
+  // taken the one that was free.
   for (let attempt = 1; ; attempt++) {
     try {
       return await startOn(await freePort(), options);

@@ -6,8 +6,8 @@ const BAND_PIXELS = 1_000_000;
 
 /**
  * As `decodeImage` with the browser's decoder: EXIF orientation applied, colours in sRGB, white behind transparent
- * parts, resized by the same filter. A lossless picture gives the same bytes; JPEG decoders differ by a level here and
- * there.
+ * parts, resized by the same filter. A lossless picture gives the same bytes;
+ * JPEG decoders differ by a level here and there.
  */
 export const decodePicture: DecodeImage = async (bytes, size) => {
   const bitmap = await openPicture(bytes);

@@ -29,8 +29,8 @@ export type PageMessage =
   | { readonly kind: "close" };
 
 /**
- * From the board: one head, chunks, one end; and in between that a piece of the body was taken. `whole` as of
- * ResponseSink.
+ * From the board: one head, chunks, one end; and in between that a piece of the body was taken.
+ * `whole` as of ResponseSink.
  */
 export type BoardMessage =
   | { readonly kind: "head"; readonly status: number; readonly headers: readonly (readonly [string, string])[] }

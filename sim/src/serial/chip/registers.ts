@@ -15,8 +15,8 @@ const WATCHDOG_ON = 0x8000_0000;
 
 /**
  * The chip's registers as far as flashing programs read and write them: eFuses (who it is), straps, the SPI controller
- * of the flash, the watchdog with which they reset it. All others are memory that remembers what was written and says 0
- * before.
+ * of the flash, the watchdog with which they reset it. All others are memory that remembers what was
+ * written and says 0 before.
  */
 export class Registers {
   #words = new Map<number, number>();

@@ -14,8 +14,8 @@ const IMPATIENCE_MS_MAX = 150;
 const BUSY = [429, 503];
 
 /**
- * One of many clients: sends requests of every kind in an order that its seed decides, one after the other, and says
- * what it saw.
+ * One of many clients: sends requests of every kind in an order that its seed decides, one after the other,
+ * and says what it saw.
  */
 export class SoakClient {
   #target: SoakTarget;

@@ -41,8 +41,8 @@ export class SoakConnection {
 
   async exchange(request: SoakRequest, manner: Manner): Promise<Outcome> {
     const outcome = await this.#once(request, manner);
-    // A connection that was idle may be closed at the moment in which it is used again; nothing of the request was
-    // heard then.
+    // A connection that was idle may be closed at the moment in which it is used again;
+    // nothing of the request was heard then.
     return outcome === "stale" ? ((await this.#once(request, manner)) as Outcome) : outcome;
   }
 

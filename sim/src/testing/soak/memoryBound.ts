@@ -18,8 +18,8 @@ export interface MemoryGrowth {
 }
 
 /**
- * How memory grew after the first third of a soak, in which caches fill and code is compiled. Needs at least three
- * samples.
+ * How memory grew after the first third of a soak, in which caches fill and code is compiled.
+ * Needs at least three samples.
  */
 export function memoryGrowth(samples: readonly MemorySample[]): MemoryGrowth {
   const third = Math.floor(samples.length / 3);

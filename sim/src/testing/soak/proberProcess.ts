@@ -1,8 +1,8 @@
 import { Agent, get } from "node:http";
 import type { FromProber, ToProber } from "./messages.js";
 
-// Asks a board of a soak how it does, over and over, in a process of its own so that the work of the clients does not
-// count.
+// Asks a board of a soak how it does, over and over, in a process of its own so that the work of
+// the clients does not count.
 
 const PAUSE_MS = 20;
 const ANSWER_MS_MAX = 60_000;
