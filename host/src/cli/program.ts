@@ -12,6 +12,7 @@ import { keygenCommand } from "./commands/keygen.js";
 import { monitorCommand } from "./commands/monitor.js";
 import { packCommand } from "./commands/pack.js";
 import { portsCommand } from "./commands/ports.js";
+import { provisionCommand } from "./commands/provision.js";
 import { runCommand } from "./commands/run.js";
 import { signCommand } from "./commands/sign.js";
 import { simCommand } from "./commands/sim.js";
@@ -76,6 +77,7 @@ export function createProgram(context: CliContext): Command {
     portsCommand,
     flashCommand,
     monitorCommand,
+    provisionCommand,
     claimCommand,
     fleetCommand,
     keygenCommand,

@@ -22,6 +22,7 @@ export const COMMANDS = [
   "ports",
   "flash",
   "monitor",
+  "provision",
   "claim",
   "fleet",
   "keygen",
