@@ -1,0 +1,191 @@
+/* Synapse on ESP-IDF: a board that serves packed models over HTTP and MQTT, or the engine alone.
+ *
+ *   synapse_esp_config_t config = SYNAPSE_ESP_CONFIG_DEFAULT();
+ *   synapse_esp_handle_t board;
+ *   ESP_ERROR_CHECK(synapse_esp_start(&config, &board));
+ *
+ * The application brings the network up and creates the default event loop; this component serves on whatever network
+ * there is. Every function answers an esp_err_t, and may be called from any task but those of a synapse_esp itself
+ * (its event handlers and callbacks say where they run). A board can be started again after it was stopped.
+ */
+#ifndef SYNAPSE_ESP_H
+#define SYNAPSE_ESP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "esp_err.h"
+#include "esp_event.h"
+#include "sdkconfig.h"
+#include "synapse.h"
+#include "synapse_device.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Posted to the default event loop. */
+ESP_EVENT_DECLARE_BASE(SYNAPSE_ESP_EVENT);
+
+typedef enum synapse_esp_event_id {
+  SYNAPSE_ESP_EVENT_MODEL_LOADED = 0, /* synapse_esp_model_event_t: another model runs, or none */
+  SYNAPSE_ESP_EVENT_SURPRISE = 1,     /* synapse_esp_surprise_event_t: a frame was a surprise */
+  SYNAPSE_ESP_EVENT_UPDATE = 2,       /* synapse_esp_update_event_t: a firmware was written and starts next */
+  SYNAPSE_ESP_EVENT_LINK = 3,         /* synapse_esp_link_event_t: the broker was reached, or lost */
+  SYNAPSE_ESP_EVENT_CLAIMED = 4,      /* no data: the board has got an owner */
+} synapse_esp_event_id_t;
+
+typedef struct synapse_esp_model_event {
+  char name[64]; /* as the pack has it, cut; empty: no model runs */
+} synapse_esp_model_event_t;
+
+typedef struct synapse_esp_surprise_event {
+  char stream[33]; /* which stream of frames */
+} synapse_esp_surprise_event_t;
+
+typedef struct synapse_esp_update_event {
+  uint32_t image_bytes;
+} synapse_esp_update_event_t;
+
+typedef struct synapse_esp_link_event {
+  bool broker; /* connected to the broker */
+} synapse_esp_link_event_t;
+
+typedef struct synapse_esp *synapse_esp_handle_t;
+
+/* How a board is connected, as the application knows it. Texts are NUL-terminated. */
+typedef struct synapse_esp_link {
+  const char *kind; /* "wifi", "ethernet"; NULL: not connected */
+  char network[33]; /* the Wi-Fi's name */
+  char address[46];
+  int32_t rssi_dbm; /* 0: unknown */
+} synapse_esp_link_t;
+
+typedef struct synapse_esp_config {
+  /* What the board is. Texts stay valid until synapse_esp_stop. NULL: what Kconfig and the chip say. */
+  struct {
+    const char *id;   /* stable, unique; NULL: the chip's MAC address */
+    const char *name; /* for people; NULL: "synapse-" and the last three bytes of the MAC address */
+    const char *board_id, *board_name, *radio;
+  } device;
+  /* Given to the core and its models, once, at the start. */
+  struct {
+    size_t fast_bytes; /* internal RAM */
+    size_t slow_bytes; /* PSRAM; where there is less, the largest free block is taken */
+    uint32_t body_bytes_max;
+    uint32_t requests_max; /* 1..16 */
+    uint32_t model_gmac_max;
+  } memory;
+  struct {
+    int event_priority, worker_priority;
+    size_t event_stack_bytes, worker_stack_bytes;
+  } tasks;
+  struct {
+    bool enable;
+    void *server;       /* an httpd_handle_t to be served on, beside other handlers of the application, which come
+                           first when they were registered first; NULL: a server of its own. A server that is given
+                           needs uri_match_fn = httpd_uri_match_wildcard and lru_purge_enable. */
+    uint16_t port;      /* of its own server */
+    uint16_t ctrl_port; /* as in httpd_config_t */
+    uint16_t sockets_max; /* 2..16; one is kept free to say that the board is busy */
+    size_t buffered_bytes_max; /* answers that clients have not taken yet, all together */
+  } http;
+  struct {
+    bool enable;
+    const char *fallback_url; /* while the owner has set no broker; NULL: none */
+    size_t outbox_bytes_max;
+    /* PEM; NULL: the certificate bundle, and no certificate of its own. */
+    const char *ca_pem, *certificate_pem, *key_pem;
+  } mqtt;
+  struct {
+    bool enable; /* files that the core fetches: models and firmwares */
+    const char *ca_pem; /* NULL: the certificate bundle */
+  } downloads;
+  struct {
+    bool mdns;             /* announces _synapse._tcp */
+    const char *hostname;  /* NULL: the device's name as a host name */
+    const char *sntp_host; /* NULL: no time */
+  } discovery;
+  struct {
+    bool enable; /* the firmware can be updated: two application partitions, rollback in the bootloader */
+    const uint8_t (*keys)[65];
+    uint32_t key_count; /* 0..4, as in synapse_device_config */
+  } update;
+  /* Called on the event task, briefly: they must not wait. NULL: not wanted. */
+  struct {
+    void *user;
+    void (*get_link)(void *user, synapse_esp_link_t *out_link);
+    void (*settings_changed)(void *user); /* read them with synapse_esp_get_setting, from another task */
+    void (*before_reboot)(void *user);
+  } callbacks;
+} synapse_esp_config_t;
+
+#define SYNAPSE_ESP_CONFIG_DEFAULT()                                                                                  \
+  {                                                                                                                   \
+    .memory = {.fast_bytes = CONFIG_SYNAPSE_FAST_BYTES,                                                               \
+               .slow_bytes = CONFIG_SYNAPSE_SLOW_BYTES,                                                               \
+               .body_bytes_max = CONFIG_SYNAPSE_BODY_BYTES_MAX,                                                       \
+               .requests_max = CONFIG_SYNAPSE_REQUESTS_MAX,                                                           \
+               .model_gmac_max = CONFIG_SYNAPSE_MODEL_GMAC_MAX},                                                      \
+    .tasks = {.event_priority = 6, .worker_priority = 4, .event_stack_bytes = 12288, .worker_stack_bytes = 16384},    \
+    .http = {.enable = true,                                                                                          \
+             .port = 80,                                                                                              \
+             .ctrl_port = 32768,                                                                                      \
+             .sockets_max = CONFIG_SYNAPSE_HTTP_SOCKETS_MAX,                                                          \
+             .buffered_bytes_max = CONFIG_SYNAPSE_HTTP_BUFFERED_BYTES_MAX},                                           \
+    .mqtt = {.enable = true, .outbox_bytes_max = 65536},                                                              \
+    .downloads = {.enable = true},                                                                                    \
+    .discovery = {.mdns = true, .sntp_host = "pool.ntp.org"},                                                         \
+    .update = {.enable = true},                                                                                       \
+  }
+
+/* Starts a board: takes its memory, opens its flash, boots the model that the flash names, and serves.
+ * ESP_ERR_INVALID_ARG: a value outside its range; ESP_ERR_NO_MEM: the core does not fit; ESP_ERR_NOT_FOUND: the
+ * partition table lacks one that the core needs (the log says which). A board without a model starts: it takes uploads.
+ * Whatever it answers, nothing is left running unless it is ESP_OK. */
+esp_err_t synapse_esp_start(const synapse_esp_config_t *config, synapse_esp_handle_t *out_handle);
+
+/* Ends all connections and tasks and gives all memory back. Requests under way are lost. */
+esp_err_t synapse_esp_stop(synapse_esp_handle_t handle);
+
+/* Somebody holds the board in their hands: it can be claimed without its code for ten minutes. */
+esp_err_t synapse_esp_open_claim(synapse_esp_handle_t handle);
+
+/* Copies a setting of the owner ("wifi_ssid", ..) as NUL-terminated text. ESP_ERR_NOT_FOUND: it is not set;
+ * ESP_ERR_INVALID_SIZE: it is longer than `bytes`. */
+esp_err_t synapse_esp_get_setting(synapse_esp_handle_t handle, const char *key, char *out, size_t bytes);
+
+/* The application's link to the network has come or gone: connections to the outside are made anew, or rest. */
+esp_err_t synapse_esp_set_link(synapse_esp_handle_t handle, bool up);
+
+/* --- The engine alone: no network, no flash but the model's. ------------------------------------------------------ */
+
+typedef struct synapse_esp_model *synapse_esp_model_handle_t;
+
+typedef struct synapse_esp_model_config {
+  uint32_t cores;       /* 1 or 2 that a run uses */
+  int priority;         /* of the second core's task */
+  bool skip_digest;     /* the pack is known to be whole: it opens faster */
+  size_t fast_bytes_max; /* of internal RAM; what does not fit it comes from PSRAM, and is slower. 0: no bound */
+} synapse_esp_model_config_t;
+
+#define SYNAPSE_ESP_MODEL_CONFIG_DEFAULT() {.cores = 2, .priority = 5}
+
+/* Maps a data partition by its label, opens the pack in it and a session on it. `error` may be NULL.
+ * ESP_ERR_NOT_FOUND: no such partition; ESP_ERR_INVALID_STATE: no valid pack in it, and `error` says why;
+ * ESP_ERR_NO_MEM. */
+esp_err_t synapse_esp_model_open_partition(const char *label, const synapse_esp_model_config_t *config,
+                                           synapse_esp_model_handle_t *out_model, syn_error *error);
+/* The same of a pack in memory, 64-byte aligned, that stays as it is. */
+esp_err_t synapse_esp_model_open_memory(const void *file, size_t bytes, const synapse_esp_model_config_t *config,
+                                        synapse_esp_model_handle_t *out_model, syn_error *error);
+/* For the functions of synapse.h; valid until close. */
+syn_model *synapse_esp_model_get(synapse_esp_model_handle_t model);
+syn_session *synapse_esp_model_session(synapse_esp_model_handle_t model);
+esp_err_t synapse_esp_model_close(synapse_esp_model_handle_t model);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
