@@ -155,6 +155,20 @@ pub export fn synapse_device_get_mqtt_session(core: *const Core, out: ?*ports.Mq
     return .ok;
 }
 
+pub export fn synapse_device_get_identity(core: *const Core, out: ?*ports.Identity) Result {
+    const identity = out orelse return .argument;
+    if (identity.size != @sizeOf(ports.Identity)) return .argument;
+    const device = core.device;
+    identity.* = .{
+        .claimed = .of(if (device.storage) |storage| storage.access.claimed() else true),
+        .surprises = core.mqtt.surprises,
+        .id = device.config.device_id,
+        .name = .of(device.name()),
+        .model = .of(if (device.active.model) |*open| open.name() else ""),
+    };
+    return .ok;
+}
+
 /// What each event does.
 pub fn hear(core: *Core, event: ports.Event) void {
     switch (event) {

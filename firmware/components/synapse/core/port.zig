@@ -281,6 +281,15 @@ pub const MqttSession = extern struct {
     will_payload: Text = .{},
 };
 
+pub const Identity = extern struct {
+    size: u32 = @sizeOf(Identity),
+    claimed: Flag = .no,
+    surprises: u64 = 0,
+    id: Text = .{},
+    name: Text = .{},
+    model: Text = .{},
+};
+
 pub const Config = extern struct {
     size: u32 = @sizeOf(Config),
     threads: u32 = 1,

@@ -36,6 +36,7 @@ test {
     _ = @import("wire/http.zig");
     _ = @import("wire/json_tokens.zig");
     _ = @import("routes/legacy/legacy_test.zig");
+    _ = @import("image/resize_test.zig");
     _ = @import("board/log_ring.zig");
     _ = @import("board/memory.zig");
     _ = @import("board/metrics.zig");

@@ -7,4 +7,6 @@ pub const panic = std.debug.no_panic;
 
 comptime {
     _ = @import("abi.zig");
+    // For pictures, which the port decodes.
+    _ = @import("image/resize.zig");
 }

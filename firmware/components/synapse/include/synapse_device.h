@@ -102,6 +102,15 @@ typedef struct synapse_device_mqtt_session {
   synapse_device_text will_topic, will_payload; /* QoS 1, retained */
 } synapse_device_mqtt_session;
 
+/* What the board calls itself, for those who announce it. Texts are valid until the next event. */
+typedef struct synapse_device_identity {
+  uint32_t size;      /* sizeof(synapse_device_identity) */
+  uint32_t claimed;   /* 1: the board has an owner */
+  uint64_t surprises; /* frames that the model did not expect, since the start */
+  synapse_device_text id, name; /* name is for people */
+  synapse_device_text model;    /* the one that runs; empty: none does */
+} synapse_device_identity;
+
 /* How the board is connected. Texts are valid until the call that asked returns. */
 typedef struct synapse_device_link {
   uint32_t size;    /* sizeof(synapse_device_link) */
@@ -304,6 +313,7 @@ synapse_device_text synapse_device_get_setting(const synapse_device *device, syn
  * after mqtt_received: what it asks for may be a reboot. */
 synapse_device_result synapse_device_get_mqtt_session(const synapse_device *device,
                                                       synapse_device_mqtt_session *out_session);
+synapse_device_result synapse_device_get_identity(const synapse_device *device, synapse_device_identity *out_identity);
 void synapse_device_mqtt_connected(synapse_device *device, uint32_t protocol_version); /* 4 is 3.1.1 */
 void synapse_device_mqtt_disconnected(synapse_device *device);
 /* A connection could not be made, was refused, or broke: why, in words for the owner, without a password or the address

@@ -41,7 +41,7 @@ typedef struct synapse_esp_model_event {
 } synapse_esp_model_event_t;
 
 typedef struct synapse_esp_surprise_event {
-  char stream[33]; /* which stream of frames */
+  uint64_t count; /* since the start, this one included */
 } synapse_esp_surprise_event_t;
 
 typedef struct synapse_esp_update_event {

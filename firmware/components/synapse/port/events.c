@@ -53,6 +53,9 @@ static void consider_reboot(synapse_esp_handle_t self, int64_t now) {
 /* After the core's call, in which it must not be asked. */
 static void after_event(synapse_esp_handle_t self) {
   port_http_flush(self);
+#if CONFIG_SYNAPSE_DOWNLOADS
+  port_fetch_look(self);
+#endif
   if (!self->settings_changed) return;
   self->settings_changed = false;
 #if CONFIG_SYNAPSE_MQTT
@@ -66,6 +69,9 @@ static void event_task(void *argument) {
   synapse_esp_handle_t self = argument;
   bool watched = esp_task_wdt_add(NULL) == ESP_OK;
   int64_t next_tick = esp_timer_get_time();
+#if CONFIG_SYNAPSE_MQTT
+  port_mqtt_settings(self);
+#endif
   while (!self->ending) {
     int64_t now = esp_timer_get_time();
     int64_t wait = self->reboot_at_us != 0 ? 20000 : next_tick - now;
@@ -79,9 +85,7 @@ static void event_task(void *argument) {
     if (now >= next_tick) {
       synapse_device_tick(self->device, (uint64_t)now);
       after_event(self);
-#if CONFIG_SYNAPSE_MDNS
       port_discovery_look(self);
-#endif
       next_tick = now + TICK_US;
     }
     consider_reboot(self, now);

@@ -418,13 +418,19 @@ esp_err_t port_http_start(synapse_esp_handle_t self) {
 void port_http_stop(synapse_esp_handle_t self) {
   port_http_t *http = self->http;
   if (http == NULL) return;
-  if (http->server != NULL && !http->own_server) httpd_unregister_uri_handler(http->server, "/*", (httpd_method_t)HTTP_ANY);
+  if (http->server != NULL && !http->own_server)
+    httpd_unregister_uri_handler(http->server, "/*", (httpd_method_t)HTTP_ANY);
   if (http->io_task != NULL) {
     atomic_store(&http->ending, true);
     http_wake(http);
     xSemaphoreTake(http->io_ended, portMAX_DELAY);
   }
   if (http->server != NULL && http->own_server) httpd_stop(http->server);
+}
+
+void port_http_free(synapse_esp_handle_t self) {
+  port_http_t *http = self->http;
+  if (http == NULL) return;
   for (size_t i = 0; i < http->connection_count; i++) {
     http_forget(&http->connections[i]);
     heap_caps_free(http->connections[i].in);

@@ -400,6 +400,11 @@ void port_image_stop(synapse_esp_handle_t self) {
     xQueueSend(image->jobs, &last, portMAX_DELAY);
     xSemaphoreTake(image->ended, portMAX_DELAY);
   }
+}
+
+void port_image_free(synapse_esp_handle_t self) {
+  port_image_t *image = self->image;
+  if (image == NULL) return;
   if (image->jobs != NULL) vQueueDelete(image->jobs);
   if (image->ended != NULL) vSemaphoreDelete(image->ended);
   if (image->told != NULL) vSemaphoreDelete(image->told);

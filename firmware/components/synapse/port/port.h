@@ -47,11 +47,16 @@ struct synapse_esp {
   bool settings_changed; /* event task only: to be told after the core's call */
   int64_t reboot_at_us; /* event task only; 0: none is wanted */
   uint32_t next_request;
+  uint32_t lost_fetch; /* event task only: a download that could not begin; 0: none */
   void *fast, *slow;
   size_t fast_bytes, slow_bytes;
   uint8_t mac[PORT_MAC_BYTES];
   char id[18], name[32];
   synapse_esp_link_t link;
+  /* Event task only: what was told last. */
+  char told_model[64];
+  bool told_claimed;
+  uint64_t told_surprises;
   port_flash_t *flash;
   port_firmware_t *firmware;
   port_work_t *work;
@@ -79,6 +84,9 @@ esp_err_t port_task(TaskFunction_t run, const char *name, size_t stack_bytes, vo
                     TaskHandle_t *out_task);
 void port_tell(int32_t id, const void *data, size_t bytes); /* an event of SYNAPSE_ESP_EVENT */
 
+/* What follows has, of each part: start; stop, after which it tells no event any more, but may still be asked by the core;
+ * and free, when the event task has ended. */
+
 /* work.c */
 esp_err_t port_work_start(synapse_esp_handle_t self);
 void port_work_stop(synapse_esp_handle_t self);
@@ -104,6 +112,7 @@ int32_t port_verify(void *user, const uint8_t public_key[65], const uint8_t *mes
 /* http.c */
 esp_err_t port_http_start(synapse_esp_handle_t self);
 void port_http_stop(synapse_esp_handle_t self);
+void port_http_free(synapse_esp_handle_t self);
 void port_http_flush(synapse_esp_handle_t self); /* what the event just handled has answered goes out */
 void port_send_head(void *user, uint32_t request, uint32_t status, const synapse_device_header *headers,
                     size_t header_count);
@@ -114,16 +123,20 @@ bool port_http_idle(synapse_esp_handle_t self); /* all answers that have ended a
 /* mqtt.c */
 esp_err_t port_mqtt_start(synapse_esp_handle_t self);
 void port_mqtt_stop(synapse_esp_handle_t self);
+void port_mqtt_free(synapse_esp_handle_t self);
 void port_mqtt_settings(synapse_esp_handle_t self); /* on the event task: the broker may be another */
 void port_mqtt_link(synapse_esp_handle_t self, bool up);
 
 /* fetch.c */
 esp_err_t port_fetch_start(synapse_esp_handle_t self);
 void port_fetch_stop(synapse_esp_handle_t self);
+void port_fetch_free(synapse_esp_handle_t self);
+void port_fetch_look(synapse_esp_handle_t self); /* on the event task, after an event */
 
 /* image.c */
 esp_err_t port_image_start(synapse_esp_handle_t self);
 void port_image_stop(synapse_esp_handle_t self);
+void port_image_free(synapse_esp_handle_t self);
 void port_decode_image(void *user, uint32_t job, const uint8_t *bytes, size_t byte_count,
                        synapse_device_text content_type, uint32_t width, uint32_t height);
 

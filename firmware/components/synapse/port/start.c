@@ -256,9 +256,7 @@ static esp_err_t start_parts(synapse_esp_handle_t self) {
   if (result == ESP_OK) result = init_core(self);
   if (result == ESP_OK) result = port_events_start(self);
   if (result == ESP_OK) result = port_http_start(self);
-#if CONFIG_SYNAPSE_MDNS
   if (result == ESP_OK) result = port_discovery_start(self);
-#endif
   return result;
 }
 
@@ -280,10 +278,7 @@ esp_err_t synapse_esp_start(const synapse_esp_config_t *config, synapse_esp_hand
 
 esp_err_t synapse_esp_stop(synapse_esp_handle_t self) {
   if (self == NULL) return ESP_ERR_INVALID_ARG;
-  /* Those that tell events first, then who hears them. */
-#if CONFIG_SYNAPSE_MDNS
-  port_discovery_stop(self);
-#endif
+  /* Those that wait for events to be handled first, then who handles them, then what the core might have asked. */
   port_http_stop(self);
 #if CONFIG_SYNAPSE_MQTT
   port_mqtt_stop(self);
@@ -292,8 +287,17 @@ esp_err_t synapse_esp_stop(synapse_esp_handle_t self) {
   port_fetch_stop(self);
 #endif
   port_image_stop(self);
-  port_work_stop(self);
   port_events_stop(self);
+  port_work_stop(self);
+  port_http_free(self);
+#if CONFIG_SYNAPSE_MQTT
+  port_mqtt_free(self);
+#endif
+#if CONFIG_SYNAPSE_DOWNLOADS
+  port_fetch_free(self);
+#endif
+  port_image_free(self);
+  port_discovery_stop(self);
   port_firmware_stop(self);
   port_flash_stop(self);
   heap_caps_free(self->fast);

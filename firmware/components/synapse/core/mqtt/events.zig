@@ -69,17 +69,21 @@ pub fn firmware(publisher: *Publisher, device: *const Device) void {
     end(publisher, &message, "ota");
 }
 
+pub fn isSurprise(observed: *const Event.Observed) bool {
+    const z_score = observed.z_score orelse return false;
+    return z_score >= limits.surprise_event_deviations and observed.count >= limits.surprise_event_count;
+}
+
 /// A frame that the model did not expect.
 pub fn surprise(publisher: *Publisher, observed: *const Event.Observed) void {
-    const z_score = observed.z_score orelse return;
-    if (z_score < limits.surprise_event_deviations or observed.count < limits.surprise_event_count) return;
+    if (!isSurprise(observed)) return;
     var message = begin(publisher, "surprise");
     message.field("stream", observed.stream);
     message.fieldUnsigned("frame", observed.frame);
     message.key("surprise");
     message.double(observed.surprise.?);
     message.key("z_score");
-    message.double(z_score);
+    message.double(observed.z_score.?);
     message.key("mean");
     message.double(observed.mean);
     end(publisher, &message, "surprise");

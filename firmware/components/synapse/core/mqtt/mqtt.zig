@@ -40,6 +40,8 @@ pub const Mqtt = struct {
     /// Groups subscribed to, as lines.
     groups: Bounded(groups_bytes_max) = .{},
     telemetry_due_us: u64 = 0,
+    /// Frames that the model did not expect, whether or not a broker was there to hear of them.
+    surprises: u64 = 0,
     /// Whether Home Assistant's own status is subscribed to, and when the board answers its last one;
     /// 0 when it need not.
     hears_birth: bool = false,
@@ -196,6 +198,7 @@ pub const Mqtt = struct {
         switch (event) {
             .closed => |request| return mqtt.publisher.outbox.forget(request),
             .settings => mqtt.telemetry_due_us = 0,
+            .observed => |*observed| mqtt.surprises += @intFromBool(events.isSurprise(observed)),
             else => {},
         }
         if (!mqtt.broker.connected) return;

@@ -1,0 +1,141 @@
+/* What the core publishes, until the broker's side takes it. */
+#include <string.h>
+
+#include "esp_heap_caps.h"
+#include "esp_log.h"
+#include "mqtt.h"
+
+/* Messages that wait for the broker; more are refused. */
+#define MESSAGES_MAX 64
+
+char *mqtt_put_text(char **at, synapse_device_text text) {
+  char *start = *at;
+  if (text.bytes > 0) memcpy(start, text.data, text.bytes);
+  start[text.bytes] = 0;
+  *at += text.bytes + 1;
+  return start;
+}
+
+static message_t *copy_message(kind_t kind, const synapse_device_mqtt_message *from) {
+  size_t count = from->property_count < PROPERTIES_MAX ? from->property_count : PROPERTIES_MAX;
+  size_t bytes = sizeof(message_t) + from->topic.bytes + from->content_type.bytes + from->correlation.bytes +
+                 from->payload_bytes + 4;
+  for (size_t i = 0; i < count; i++) bytes += from->properties[i].name.bytes + from->properties[i].value.bytes + 2;
+  message_t *message = port_malloc(bytes);
+  if (message == NULL) return NULL;
+  char *at = (char *)(message + 1);
+  synapse_device_text payload = {.data = (const char *)from->payload, .bytes = from->payload_bytes};
+  *message = (message_t){.kind = kind,
+                         .qos = (int)from->qos,
+                         .retain = (int)from->retain,
+                         .payload_bytes = from->payload_bytes,
+                         .correlation_bytes = from->correlation.bytes,
+                         .property_count = count};
+  message->topic = mqtt_put_text(&at, from->topic);
+  message->content_type = mqtt_put_text(&at, from->content_type);
+  message->correlation = (uint8_t *)mqtt_put_text(&at, from->correlation);
+  message->payload = (uint8_t *)mqtt_put_text(&at, payload);
+  for (size_t i = 0; i < count; i++) {
+    message->properties[2 * i] = mqtt_put_text(&at, from->properties[i].name);
+    message->properties[2 * i + 1] = mqtt_put_text(&at, from->properties[i].value);
+  }
+  return message;
+}
+
+/* Removes those that `useless` names, under the lock. */
+static void sweep(port_mqtt_t *mqtt, bool (*useless)(const message_t *each, const message_t *than),
+                  const message_t *than) {
+  message_t **at = &mqtt->first;
+  mqtt->last = NULL;
+  while (*at != NULL) {
+    message_t *each = *at;
+    if (useless(each, than)) {
+      *at = each->next;
+      mqtt->count--;
+      heap_caps_free(each);
+    } else {
+      mqtt->last = each;
+      at = &each->next;
+    }
+  }
+}
+
+/* A retained message takes the place of one like it that still waits: on a link that breaks again and again, the status
+ * of each connection would else take all the room. */
+static bool is_older(const message_t *each, const message_t *than) {
+  return each->kind == PUBLISH && each->retain && each->qos == than->qos && strcmp(each->topic, than->topic) == 0;
+}
+
+static bool is_subscription(const message_t *each, const message_t *than) {
+  (void)than;
+  return each->kind != PUBLISH;
+}
+
+static bool is_any(const message_t *each, const message_t *than) {
+  (void)each;
+  (void)than;
+  return true;
+}
+
+static int32_t append(port_mqtt_t *mqtt, message_t *message) {
+  xSemaphoreTake(mqtt->lock, portMAX_DELAY);
+  if (message->kind == PUBLISH && message->retain) sweep(mqtt, is_older, message);
+  /* Subscriptions are few, and the board would not be heard without. */
+  bool room = mqtt->count < MESSAGES_MAX || message->kind != PUBLISH;
+  if (room) {
+    if (mqtt->last == NULL)
+      mqtt->first = message;
+    else
+      mqtt->last->next = message;
+    mqtt->last = message;
+    mqtt->count++;
+  }
+  if (room && mqtt->task != NULL) xTaskNotifyGive(mqtt->task);
+  xSemaphoreGive(mqtt->lock);
+  return room ? 0 : -1;
+}
+
+int32_t mqtt_publish(void *user, const synapse_device_mqtt_message *message) {
+  port_mqtt_t *mqtt = ((synapse_esp_handle_t)user)->mqtt;
+  if (!mqtt->has_broker) return -1;
+  if (message->qos == 0 && !mqtt->is_connected) return 0;
+  message_t *copy = copy_message(PUBLISH, message);
+  if (copy == NULL) return -1;
+  int32_t result = append(mqtt, copy);
+  if (result != 0) heap_caps_free(copy);
+  return result;
+}
+
+void mqtt_subscribe(void *user, synapse_device_text filter, uint32_t on) {
+  port_mqtt_t *mqtt = ((synapse_esp_handle_t)user)->mqtt;
+  synapse_device_mqtt_message message = {.topic = filter};
+  message_t *copy = copy_message(on ? SUBSCRIBE : UNSUBSCRIBE, &message);
+  if (copy == NULL)
+    ESP_LOGE(PORT_TAG, "no memory to subscribe to %.*s", (int)filter.bytes, filter.data);
+  else
+    append(mqtt, copy);
+}
+
+message_t *mqtt_take(port_mqtt_t *mqtt) {
+  xSemaphoreTake(mqtt->lock, portMAX_DELAY);
+  message_t *message = mqtt->first;
+  if (message != NULL) {
+    mqtt->first = message->next;
+    if (mqtt->first == NULL) mqtt->last = NULL;
+    mqtt->count--;
+  }
+  xSemaphoreGive(mqtt->lock);
+  return message;
+}
+
+void mqtt_drop_subscriptions(port_mqtt_t *mqtt) {
+  xSemaphoreTake(mqtt->lock, portMAX_DELAY);
+  sweep(mqtt, is_subscription, NULL);
+  xSemaphoreGive(mqtt->lock);
+}
+
+void mqtt_drop_all(port_mqtt_t *mqtt) {
+  xSemaphoreTake(mqtt->lock, portMAX_DELAY);
+  sweep(mqtt, is_any, NULL);
+  xSemaphoreGive(mqtt->lock);
+}
