@@ -4,6 +4,7 @@ pub const Core = @import("core.zig").Core;
 pub const c_function = @import("c_function.zig");
 const limits = @import("limits.zig");
 const update_keys_max = @import("flash/update_keys.zig").keys_max;
+const schema = @import("routes/settings/schema.zig");
 const sector_bytes = flash.sector_bytes;
 /// For hosts written in Zig, which need no second description of the C types.
 pub const ports = @import("port.zig");
@@ -166,6 +167,20 @@ pub export fn synapse_device_get_identity(core: *const Core, out: ?*ports.Identi
         .name = .of(device.name()),
         .model = .of(if (device.active.model) |*open| open.name() else ""),
     };
+    return .ok;
+}
+
+pub export fn synapse_device_set_wifi(core: *Core, ssid: ports.Text, password: ports.Text) Result {
+    const storage = core.device.storage orelse return .argument;
+    const name = ssid.slice();
+    const secret = password.slice();
+    if (name.len == 0 or name.len > limits.wifi_ssid_bytes_max or !schema.isPrintable(name)) return .argument;
+    if (secret.len > limits.wifi_password_bytes_max or !schema.isPrintable(secret)) return .argument;
+    storage.settings.apply(&.{
+        .{ .key = "wifi_ssid", .value = name },
+        .{ .key = "wifi_password", .value = if (secret.len > 0) secret else null },
+    }) catch return .flash;
+    core.device.settingsChanged();
     return .ok;
 }
 

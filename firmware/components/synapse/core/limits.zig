@@ -130,3 +130,7 @@ pub const telemetry_s_max = 86_400;
 /// A frame this many deviations above the mean of its stream, once the stream has this many surprises, is an event.
 pub const surprise_event_deviations = 4;
 pub const surprise_event_count = 8;
+
+/// Of a Wi-Fi's name and password, as IEEE 802.11 has them.
+pub const wifi_ssid_bytes_max = 32;
+pub const wifi_password_bytes_max = 64;

@@ -12,6 +12,7 @@ pub const Result = enum(c_int) {
     model = -3,
     model_memory = -4,
     busy = -5,
+    flash = -6,
     _,
 };
 

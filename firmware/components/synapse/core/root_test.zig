@@ -14,6 +14,7 @@ test {
     _ = @import("abi.zig");
     _ = @import("routes/access_table_test.zig");
     _ = @import("board/access_test.zig");
+    _ = @import("board/holder_test.zig");
     _ = @import("routes/settings/schema.zig");
     _ = @import("abi_test.zig");
     _ = @import("model/action_space.zig");

@@ -53,6 +53,7 @@ typedef struct synapse_esp_link_event {
 } synapse_esp_link_event_t;
 
 typedef struct synapse_esp *synapse_esp_handle_t;
+struct httpd_req; /* httpd_req_t of esp_http_server.h */
 
 /* How a board is connected, as the application knows it. Texts are NUL-terminated. */
 typedef struct synapse_esp_link {
@@ -89,6 +90,9 @@ typedef struct synapse_esp_config {
     uint16_t port;      /* of its own server */
     uint16_t ctrl_port; /* as in httpd_config_t */
     uint16_t sockets_max; /* 2..16; one is kept free to say that the board is busy */
+    /* Looks at every request first, on the server's task; true: it has answered, and the board does not see it. */
+    bool (*intercept)(void *user, struct httpd_req *request);
+    void *intercept_user;
     size_t buffered_bytes_max; /* answers that clients have not taken yet, all together */
   } http;
   struct {
@@ -155,6 +159,13 @@ esp_err_t synapse_esp_open_claim(synapse_esp_handle_t handle);
 /* Copies a setting of the owner ("wifi_ssid", ..) as NUL-terminated text. ESP_ERR_NOT_FOUND: it is not set;
  * ESP_ERR_INVALID_SIZE: it is longer than `bytes`. */
 esp_err_t synapse_esp_get_setting(synapse_esp_handle_t handle, const char *key, char *out, size_t bytes);
+
+/* Keeps how to join the Wi-Fi, for somebody who holds the board: settings_changed is called. ESP_ERR_INVALID_ARG: a name
+ * that does not have 1 to 32 bytes, or a password of more than 64; ESP_FAIL: the flash did not take it. */
+esp_err_t synapse_esp_set_wifi(synapse_esp_handle_t handle, const char *ssid, const char *password);
+
+/* Forgets owner, network and all other settings, and starts anew. Models stay. Does not return when it succeeds. */
+esp_err_t synapse_esp_reset_settings(synapse_esp_handle_t handle);
 
 /* The application's link to the network has come or gone: connections to the outside are made anew, or rest. */
 esp_err_t synapse_esp_set_link(synapse_esp_handle_t handle, bool up);

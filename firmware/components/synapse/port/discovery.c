@@ -1,5 +1,5 @@
-/* What the board says of itself without being asked: in the local network by mDNS, to the application by events. And the
- * time, by SNTP. */
+/* What the board says of itself without being asked: in the local network by mDNS, to the application by events. And
+ * the time, by SNTP. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -105,6 +105,11 @@ esp_err_t port_flash_start(synapse_esp_handle_t self, synapse_device_config *con
   return ESP_OK;
 }
 
+esp_err_t port_flash_reset_settings(synapse_esp_handle_t self) {
+  const esp_partition_t *settings = self->flash->areas[SYNAPSE_DEVICE_AREA_SETTINGS].partition;
+  return esp_partition_erase_range(settings, 0, settings->size);
+}
+
 void port_flash_stop(synapse_esp_handle_t self) {
   if (self->flash == NULL) return;
   for (uint32_t i = 0; i < AREA_COUNT; i++)

@@ -302,6 +302,8 @@ static esp_err_t handle(httpd_req_t *request) {
   synapse_esp_handle_t self = request->user_ctx;
   port_http_t *http = self->http;
   if (atomic_load(&http->ending)) return ESP_FAIL;
+  if (self->config.http.intercept != NULL && self->config.http.intercept(self->config.http.intercept_user, request))
+    return ESP_OK;
   http_connection_t *connection = take_connection(http);
   if (connection == NULL)
     return refuse(request, "503 Service Unavailable", "BUSY", "the board has all the connections that it can serve",

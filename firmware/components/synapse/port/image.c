@@ -51,7 +51,8 @@ typedef struct sink {
 /* --- From rows to the model's size -------------------------------------------------------------------------------- */
 
 static bool fail(sink_t *sink, const char *problem) {
-  if (sink->problem[0] == 0) snprintf(sink->problem, sizeof sink->problem, "the picture cannot be decoded: %s", problem);
+  if (sink->problem[0] == 0)
+    snprintf(sink->problem, sizeof sink->problem, "the picture cannot be decoded: %s", problem);
   return false;
 }
 

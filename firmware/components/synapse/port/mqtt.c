@@ -100,7 +100,8 @@ static void run_data(synapse_esp_handle_t self, const port_event_t *event) {
 #if CONFIG_MQTT_PROTOCOL_5
     esp_mqtt5_user_property_item_t items[PROPERTIES_MAX] = {0};
     synapse_device_header headers[PROPERTIES_MAX];
-    size_t count = from->protocol_ver == MQTT_PROTOCOL_V_5 ? read_properties(from->property, &message, items, headers) : 0;
+    bool has_properties = from->protocol_ver == MQTT_PROTOCOL_V_5;
+    size_t count = has_properties ? read_properties(from->property, &message, items, headers) : 0;
 #endif
     synapse_device_mqtt_received(self->device, mqtt->receiving, &message);
 #if CONFIG_MQTT_PROTOCOL_5
@@ -148,7 +149,8 @@ static void explain(const esp_mqtt_error_codes_t *error, char *out, size_t bytes
   } else if (error->error_type == MQTT_ERROR_TYPE_SUBSCRIBE_FAILED) {
     snprintf(out, bytes, "the broker refuses a subscription");
   } else if (error->esp_tls_cert_verify_flags != 0) {
-    snprintf(out, bytes, "the broker's certificate is not trusted (flags 0x%x); expected an authority that is trusted here",
+    snprintf(out, bytes,
+             "the broker's certificate is not trusted (flags 0x%x); expected an authority that is trusted here",
              (unsigned)error->esp_tls_cert_verify_flags);
   } else if (error->esp_tls_stack_err != 0) {
     snprintf(out, bytes, "the TLS handshake failed (-0x%04x)", (unsigned)-error->esp_tls_stack_err);
@@ -393,7 +395,8 @@ void port_mqtt_settings(synapse_esp_handle_t self) {
   if (mqtt == NULL) return;
   synapse_device_mqtt_session session = {.size = sizeof session};
   if (synapse_device_get_mqtt_session(self->device, &session) != SYNAPSE_DEVICE_OK) return;
-  synapse_device_text url = session.broker_url.bytes > 0 ? session.broker_url : port_text(self->config.mqtt.fallback_url);
+  synapse_device_text url = session.broker_url;
+  if (url.bytes == 0) url = port_text(self->config.mqtt.fallback_url);
   char address[sizeof mqtt->address];
   snprintf(address, sizeof address, "%.*s\n%.*s\n%.*s", (int)url.bytes, url.bytes > 0 ? url.data : "",
            (int)session.username.bytes, session.username.bytes > 0 ? session.username.data : "",

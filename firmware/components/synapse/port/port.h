@@ -84,8 +84,8 @@ esp_err_t port_task(TaskFunction_t run, const char *name, size_t stack_bytes, vo
                     TaskHandle_t *out_task);
 void port_tell(int32_t id, const void *data, size_t bytes); /* an event of SYNAPSE_ESP_EVENT */
 
-/* What follows has, of each part: start; stop, after which it tells no event any more, but may still be asked by the core;
- * and free, when the event task has ended. */
+/* What follows has, of each part: start; stop, after which it tells no event any more, but may still be asked by the
+ * core; and free, when the event task has ended. */
 
 /* work.c */
 esp_err_t port_work_start(synapse_esp_handle_t self);
@@ -101,6 +101,7 @@ void port_helper_run(port_helper_t *helper, uint32_t count, syn_task task, void 
 
 /* flash.c; the four functions of the core's port are set where the partitions exist */
 esp_err_t port_flash_start(synapse_esp_handle_t self, synapse_device_config *config);
+esp_err_t port_flash_reset_settings(synapse_esp_handle_t self);
 void port_flash_stop(synapse_esp_handle_t self);
 
 /* firmware.c */

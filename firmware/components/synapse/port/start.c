@@ -351,6 +351,38 @@ esp_err_t synapse_esp_get_setting(synapse_esp_handle_t self, const char *key, ch
   return copy.result;
 }
 
+typedef struct wifi {
+  const char *ssid, *password;
+  synapse_device_result result;
+} wifi_t;
+
+static void run_set_wifi(synapse_esp_handle_t self, const port_event_t *event) {
+  wifi_t *wifi = event->object;
+  wifi->result = synapse_device_set_wifi(self->device, port_text(wifi->ssid), port_text(wifi->password));
+}
+
+esp_err_t synapse_esp_set_wifi(synapse_esp_handle_t self, const char *ssid, const char *password) {
+  if (self == NULL || ssid == NULL) return ESP_ERR_INVALID_ARG;
+  wifi_t wifi = {.ssid = ssid, .password = password};
+  ask_from_outside(self, (port_event_t){.run = run_set_wifi, .object = &wifi});
+  if (wifi.result == SYNAPSE_DEVICE_ERROR_ARGUMENT) return ESP_ERR_INVALID_ARG;
+  return wifi.result == SYNAPSE_DEVICE_OK ? ESP_OK : ESP_FAIL;
+}
+
+static void run_reset_settings(synapse_esp_handle_t self, const port_event_t *event) {
+  esp_err_t *result = event->object;
+  *result = port_flash_reset_settings(self);
+  /* On this task, so that nothing can be written between. */
+  if (*result == ESP_OK) esp_restart();
+}
+
+esp_err_t synapse_esp_reset_settings(synapse_esp_handle_t self) {
+  if (self == NULL) return ESP_ERR_INVALID_ARG;
+  esp_err_t result = ESP_FAIL;
+  ask_from_outside(self, (port_event_t){.run = run_reset_settings, .object = &result});
+  return result;
+}
+
 static void run_link(synapse_esp_handle_t self, const port_event_t *event) {
 #if CONFIG_SYNAPSE_MQTT
   port_mqtt_link(self, event->value != 0);
