@@ -231,13 +231,17 @@ static void network_task(void *argument) {
   }
 }
 
-esp_err_t network_start(const network_callbacks_t *callbacks) {
+esp_err_t network_prepare(const network_callbacks_t *callbacks) {
   network.callbacks = *callbacks;
   network.messages = xQueueCreate(16, sizeof(message_t));
   network.lock = xSemaphoreCreateMutex();
   if (network.messages == NULL || network.lock == NULL) return ESP_ERR_NO_MEM;
-  esp_err_t result = esp_netif_init();
-  if (result == ESP_OK) result = esp_event_handler_register(IP_EVENT, ESP_EVENT_ANY_ID, on_address, NULL);
+  /* The board listens before there is a network. */
+  return esp_netif_init();
+}
+
+esp_err_t network_start(void) {
+  esp_err_t result = esp_event_handler_register(IP_EVENT, ESP_EVENT_ANY_ID, on_address, NULL);
   if (result != ESP_OK) return result;
   esp_err_t wired = ethernet_start();
   esp_err_t radio = start_radio();

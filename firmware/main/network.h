@@ -16,7 +16,9 @@ typedef struct network_callbacks {
   void (*networks)(const portal_network_t *networks, size_t count);
 } network_callbacks_t;
 
-esp_err_t network_start(const network_callbacks_t *callbacks);
+/* Before anything else; network_get_link may be called from then on. */
+esp_err_t network_prepare(const network_callbacks_t *callbacks);
+esp_err_t network_start(void);
 /* Joins this Wi-Fi from now on; an empty name: none. `asked`: somebody waits, and is told when it does not work. */
 void network_join(const char *ssid, const char *password, bool asked);
 void network_scan(void);

@@ -95,7 +95,9 @@ static size_t read_body(httpd_req_t *request, char *body) {
 }
 
 static void give_answer(httpd_req_t *request, const portal_answer_t *answer, const char *page) {
-  const char *status = answer->status == 302 ? "302 Found" : answer->status == 200 ? "200 OK" : "422 Unprocessable Entity";
+  const char *status = answer->status == 302   ? "302 Found"
+                       : answer->status == 200 ? "200 OK"
+                                               : "422 Unprocessable Entity";
   httpd_resp_set_status(request, status);
   httpd_resp_set_hdr(request, "cache-control", "no-store");
   if (answer->location[0] != 0) httpd_resp_set_hdr(request, "location", answer->location);

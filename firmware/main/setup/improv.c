@@ -107,6 +107,7 @@ static void run_command(improv_t *improv, const uint8_t *data, size_t bytes) {
       send_result(improv, COMMAND_INFO, info, TEXTS_MAX);
       break;
     case COMMAND_SCAN:
+      improv->scanning = true;
       improv->host.scan(improv->host.user);
       break;
     default:
@@ -177,4 +178,7 @@ void improv_network(improv_t *improv, const char *ssid, int rssi_dbm, bool locke
   send_result(improv, COMMAND_SCAN, texts, sizeof texts / sizeof texts[0]);
 }
 
-void improv_networks_end(improv_t *improv) { send_result(improv, COMMAND_SCAN, NULL, 0); }
+void improv_networks_end(improv_t *improv) {
+  improv->scanning = false;
+  send_result(improv, COMMAND_SCAN, NULL, 0);
+}

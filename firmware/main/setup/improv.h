@@ -38,6 +38,7 @@ typedef struct improv_host {
 struct improv {
   improv_host_t host;
   improv_state_t state;
+  bool scanning; /* somebody waits for the networks */
   char url[96]; /* of the board, once it is in the network */
   uint8_t packet[9 + IMPROV_DATA_BYTES_MAX + 1];
   size_t packet_bytes;
