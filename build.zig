@@ -17,6 +17,8 @@ pub fn build(b: *std.Build) void {
     runtime.format();
     @import("sim/device/build.zig").add(b, runtime, native, optimize);
     @import("sim/native/build.zig").add(b, runtime, native);
+    @import("firmware/test_host/build.zig").add(b, runtime, native);
+    @import("firmware/main/setup/build.zig").add(b, native, optimize);
     @import("kernels/fuzz/build.zig").add(b, runtime, native);
 }
 

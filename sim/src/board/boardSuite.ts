@@ -32,8 +32,15 @@ export interface AnsweringBoard {
   close(): Promise<void>;
 }
 
-/** What every board answers, however it is reached. */
-export function answersSuite(engine: BoardEngine, start: () => Promise<AnsweringBoard>): void {
+/**
+ * What every board answers, however it is reached. `atOnce`: of requests that come together; at most as many as the
+ * board has connections.
+ */
+export function answersSuite(
+  engine: BoardEngine | "esp32p4",
+  start: () => Promise<AnsweringBoard>,
+  { atOnce = 12 }: { readonly atOnce?: number } = {},
+): void {
   describe("as its clients see it", () => {
     let board: AnsweringBoard;
     beforeAll(async () => {
@@ -54,7 +61,7 @@ export function answersSuite(engine: BoardEngine, start: () => Promise<Answering
     it("describes itself and its model", async () => {
       const device = jsonOf(await board.handle({ method: "GET", target: "/v1/device" }));
       expect(device).toMatchObject({
-        simulated: true,
+        simulated: engine !== "esp32p4",
         board: { chip: "ESP32-P4", chip_revision: "1.3" },
         firmware: { engine },
         memory: { fast: { bytes: 512000 }, slow: { bytes: 29360128 } },
@@ -256,7 +263,7 @@ export function answersSuite(engine: BoardEngine, start: () => Promise<Answering
 
     it("answers every one of many requests at once, or says that it is full", async () => {
       const responses = await Promise.all(
-        Array.from({ length: 12 }, () => post("/v1/encode", "image/jpeg", sample("cat.jpg"))),
+        Array.from({ length: atOnce }, () => post("/v1/encode", "image/jpeg", sample("cat.jpg"))),
       );
       const answered = responses.filter(({ status }) => status === 200);
       const refused = responses.filter(({ status }) => status !== 200);
