@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
@@ -90,4 +91,29 @@ test("pixels between two are mixed by distance, and pixels in one are averaged w
   expect(gray([0, 80, 160, 240, 240, 240], 3)).toEqual(
     [(80 * 3 + 160) / 7, (80 + 160 * 3 + 240 * 3 + 240) / 8, 240].map(Math.round),
   );
+});
+
+interface BoardCase {
+  readonly from: readonly [number, number];
+  readonly to: readonly [number, number];
+  readonly pixelBytes: number;
+  readonly sha256: string;
+}
+
+/** The board's own filter is held to the same digests: core/image/resize_test.zig has the other side. */
+const boardCases = JSON.parse(
+  readFileSync(new URL("../../../firmware/components/synapse/core/image/resize_cases.json", import.meta.url), "utf8"),
+) as BoardCase[];
+
+test.each(boardCases)("a board's filter gives the same bytes: $from to $to, $pixelBytes bytes a pixel", (board) => {
+  let state = 1;
+  const [width, height] = board.from;
+  const pixels = Uint8Array.from({ length: width * height * board.pixelBytes }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state >>> 24;
+  });
+  const resizer = new TriangleResizer({ width, height }, { width: board.to[0], height: board.to[1] }, board.pixelBytes);
+  const rowBytes = width * board.pixelBytes;
+  for (let y = 0; y < height; y++) resizer.addRow(pixels.subarray(y * rowBytes, (y + 1) * rowBytes));
+  expect(createHash("sha256").update(resizer.rgb()).digest("hex")).toBe(board.sha256);
 });

@@ -1,6 +1,5 @@
-/* Improv over serial (https://www.improv-wifi.com/serial/): a browser or `synapse-host provision` says over the cable
- * how to join the Wi-Fi. Portable: bytes in, bytes out. Whatever is not part of a packet is text, given on line by line.
- */
+/* Improv over serial (https://www.improv-wifi.com/serial/): a browser or `synapse-host provision` says by cable how to
+ * join the Wi-Fi. Portable: bytes in, bytes out. Whatever is not part of a packet is text, given on line by line. */
 #ifndef SYNAPSE_IMPROV_H
 #define SYNAPSE_IMPROV_H
 

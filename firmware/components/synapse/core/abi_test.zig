@@ -67,9 +67,9 @@ fn sameFunction(comptime C: std.lang.Type.Fn, comptime Zig: std.lang.Type.Fn) bo
 
 test "structs of the header and of the declaration have the same fields" {
     inline for (.{
-        .{ "error", ports.ErrorInfo }, .{ "text", ports.Text },                .{ "header", ports.Header },
-        .{ "port", ports.Port },       .{ "link", ports.Link },                .{ "mqtt_message", ports.MqttMessage },
-        .{ "config", ports.Config },   .{ "mqtt_session", ports.MqttSession }, .{ "text", ports.Blob },
+        .{ "error", ports.ErrorInfo },   .{ "text", ports.Text },                .{ "header", ports.Header },
+        .{ "port", ports.Port },         .{ "link", ports.Link },                .{ "mqtt_message", ports.MqttMessage },
+        .{ "config", ports.Config },     .{ "mqtt_session", ports.MqttSession }, .{ "text", ports.Blob },
         .{ "identity", ports.Identity },
     }) |pair| try std.testing.expect(comptime same(@field(c, prefix ++ pair[0]), pair[1]));
 }

@@ -308,9 +308,10 @@ void synapse_device_open_claim(synapse_device *device);
  * Valid until the next event. */
 synapse_device_text synapse_device_get_setting(const synapse_device *device, synapse_device_text key);
 /* Keeps how to join the Wi-Fi, said by somebody who holds the board in their hands: over the serial port, or in the
- * network that the board itself opens. `ssid` has 1 to 32 bytes, `password` at most 64; ERROR_ARGUMENT otherwise. The port
- * is told by settings_changed. */
-synapse_device_result synapse_device_set_wifi(synapse_device *device, synapse_device_text ssid, synapse_device_text password);
+ * network that the board itself opens. `ssid` has 1 to 32 bytes, `password` at most 64; ERROR_ARGUMENT otherwise. The
+ * port is told by settings_changed. */
+synapse_device_result synapse_device_set_wifi(synapse_device *device, synapse_device_text ssid,
+                                              synapse_device_text password);
 /* The board on a broker. The port connects with a session that the broker keeps (Clean Start 0, no more than 16
  * unacknowledged messages), and says so each time. An incoming message is a request: its number is the port's choice,
  * from the same numbers as those of HTTP requests. Its first bytes come with mqtt_received, further ones with

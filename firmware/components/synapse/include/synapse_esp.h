@@ -160,8 +160,8 @@ esp_err_t synapse_esp_open_claim(synapse_esp_handle_t handle);
  * ESP_ERR_INVALID_SIZE: it is longer than `bytes`. */
 esp_err_t synapse_esp_get_setting(synapse_esp_handle_t handle, const char *key, char *out, size_t bytes);
 
-/* Keeps how to join the Wi-Fi, for somebody who holds the board: settings_changed is called. ESP_ERR_INVALID_ARG: a name
- * that does not have 1 to 32 bytes, or a password of more than 64; ESP_FAIL: the flash did not take it. */
+/* Keeps how to join the Wi-Fi, for somebody who holds the board: settings_changed is called. ESP_ERR_INVALID_ARG: a
+ * name that does not have 1 to 32 bytes, or a password of more than 64; ESP_FAIL: the flash did not take it. */
 esp_err_t synapse_esp_set_wifi(synapse_esp_handle_t handle, const char *ssid, const char *password);
 
 /* Forgets owner, network and all other settings, and starts anew. Models stay. Does not return when it succeeds. */

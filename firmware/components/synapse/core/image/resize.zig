@@ -1,5 +1,5 @@
-//! The triangle filter of include/synapse_image.h, equal byte for byte to `engines/src/image/resizeTriangle.ts`: weights
-//! and sums over columns in f64, what is kept between the two axes in f32.
+//! The triangle filter of include/synapse_image.h, equal byte for byte to `engines/src/image/resizeTriangle.ts`:
+//! weights and sums over columns in f64, what is kept between the two axes in f32.
 const std = @import("std");
 
 const channels = 3;
