@@ -112,7 +112,7 @@ test "a board says over the cable what it is, and that it waits for a network" {
     cable.command(&.{ 2, 0 });
     try cable.expectSent(&.{.{ state, &.{2} }});
     cable.command(&.{ 3, 0 });
-    try cable.expectSent(&.{.{ result, "\x03\x1e\x07synapse\x051.2.3\x08ESP32-P4\x07kitchen" }});
+    try cable.expectSent(&.{.{ result, "\x03\x1f\x07synapse\x051.2.3\x08ESP32-P4\x07kitchen" }});
 }
 
 test "it joins the network that it is told, and then says where it is" {
