@@ -151,9 +151,11 @@ static bool is_redirect(int status) {
 static esp_http_client_handle_t make_client(synapse_esp_handle_t self, uint64_t from_byte) {
   port_fetch_t *fetch = self->fetch;
   fetch->location[0] = fetch->type[0] = 0;
+  bool has_user = memchr(fetch->url, '@', origin_bytes(fetch->url)) != NULL;
   esp_http_client_config_t config = {
       .url = fetch->url,
-      .auth_type = HTTP_AUTH_TYPE_BASIC,
+      /* Without a user in the address the client would send one that does not exist. */
+      .auth_type = has_user ? HTTP_AUTH_TYPE_BASIC : HTTP_AUTH_TYPE_NONE,
       .cert_pem = self->config.downloads.ca_pem,
       .timeout_ms = TIMEOUT_MS,
       .disable_auto_redirect = true,
@@ -182,11 +184,9 @@ static uint32_t carry(synapse_esp_handle_t self, uint32_t number, esp_http_clien
   port_fetch_t *fetch = self->fetch;
   while (is_wanted(self, number)) {
     int count = esp_http_client_read(client, (char *)fetch->piece, PIECE_BYTES);
-    if (count < 0) return SYNAPSE_DEVICE_FETCH_BROKEN;
+    if (count < 0) return count == -ESP_ERR_HTTP_EAGAIN ? SYNAPSE_DEVICE_FETCH_TIMEOUT : SYNAPSE_DEVICE_FETCH_BROKEN;
     if (count == 0) {
-      /* A length that was not said ends with the connection. */
-      bool open_ended = !esp_http_client_is_chunked_response(client) && esp_http_client_get_content_length(client) <= 0;
-      bool whole = open_ended || esp_http_client_is_complete_data_received(client);
+      bool whole = esp_http_client_is_complete_data_received(client);
       return whole ? SYNAPSE_DEVICE_FETCH_WHOLE : SYNAPSE_DEVICE_FETCH_BROKEN;
     }
     port_ask(self,
