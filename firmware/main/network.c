@@ -32,6 +32,7 @@
 /* Of a try that somebody waits for. */
 #define TRIES_MAX 3
 #define SCAN_MAX 32
+#define RSSI_US 5000000
 
 typedef enum what { WHAT_JOIN, WHAT_SCAN, WHAT_LEFT, WHAT_GOT_ADDRESS, WHAT_LOST_ADDRESS } what_t;
 
@@ -50,9 +51,10 @@ static struct {
   char ssid[33], password[65];
   bool asked, has_radio;
   unsigned failures;
-  int64_t retry_at_us, alone_since_us, linked_since_us;
+  int64_t retry_at_us, alone_since_us, linked_since_us, rssi_at_us;
   /* Under the lock: what is told of the link. */
   char wifi_address[16], ethernet_address[16], network[33];
+  int rssi_dbm;
 } network;
 
 static void tell(message_t message) {
@@ -136,6 +138,17 @@ static void scan(void) {
   network.callbacks.networks(list.networks, list.network_count);
 }
 
+/* Here, because the companion chip may take its time, and whoever asks for the link must not wait. */
+static void measure(int64_t now) {
+  if (network.wifi_address[0] == 0 || now < network.rssi_at_us) return;
+  network.rssi_at_us = now + RSSI_US;
+  int rssi = 0;
+  if (esp_wifi_sta_get_rssi(&rssi) != ESP_OK) rssi = 0;
+  xSemaphoreTake(network.lock, portMAX_DELAY);
+  network.rssi_dbm = rssi;
+  xSemaphoreGive(network.lock);
+}
+
 static esp_err_t start_radio(void) {
   wifi_init_config_t config = WIFI_INIT_CONFIG_DEFAULT();
   esp_netif_create_default_wifi_sta();
@@ -150,9 +163,8 @@ static esp_err_t start_radio(void) {
 #else
 static void join(void) {}
 static void take_left(const message_t *message) { (void)message; }
-static void scan(void) {
-  network.callbacks.networks(NULL, 0);
-}
+static void scan(void) { network.callbacks.networks(NULL, 0); }
+static void measure(int64_t now) { (void)now; }
 static esp_err_t start_radio(void) { return ESP_ERR_NOT_SUPPORTED; }
 #endif
 
@@ -213,6 +225,7 @@ static void look(void) {
   int64_t now = esp_timer_get_time();
   if (!network.has_radio) return;
   if (network.retry_at_us != 0 && now >= network.retry_at_us) join();
+  measure(now);
   bool linked = is_linked();
   bool lonely = !linked && (network.ssid[0] == 0 || now - network.alone_since_us > LONELY_US);
   if (lonely && !own_network_is_open()) {
@@ -268,9 +281,6 @@ void network_get_link(void *user, synapse_esp_link_t *out) {
   out->kind = wired ? "ethernet" : radio ? "wifi" : NULL;
   snprintf(out->address, sizeof out->address, "%s", wired ? network.ethernet_address : network.wifi_address);
   snprintf(out->network, sizeof out->network, "%s", radio && !wired ? network.network : "");
+  out->rssi_dbm = radio && !wired ? network.rssi_dbm : 0;
   xSemaphoreGive(network.lock);
-#if CONFIG_SYNAPSE_WIFI
-  int rssi = 0;
-  if (radio && !wired && esp_wifi_sta_get_rssi(&rssi) == ESP_OK) out->rssi_dbm = rssi;
-#endif
 }
