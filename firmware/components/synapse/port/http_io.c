@@ -117,7 +117,7 @@ static bool frame_head(http_connection_t *connection) {
   connection->chunk_open = !bare && !connection->answer_ended && !connection->is_head;
   if (connection->chunk_open)
     snprintf(length, sizeof length, "transfer-encoding: chunked\r\n");
-  else if (!bare && connection->answer_ended)
+  else if (!bare && !connection->is_head)
     snprintf(length, sizeof length, "content-length: %zu\r\n", connection->queued_bytes);
   const char *close_text = connection->close_after ? "connection: close\r\n" : "";
   size_t bytes = strlen(head) + strlen(length) + strlen(close_text) + 3;
