@@ -344,8 +344,9 @@ static bool send_message(port_mqtt_t *mqtt, const message_t *message) {
     esp_mqtt5_client_set_publish_property(mqtt->client, &mqtt->publish_property);
   }
 #endif
-  int id = esp_mqtt_client_enqueue(mqtt->client, message->topic, (const char *)message->payload,
-                                   (int)message->payload_bytes, message->qos, message->retain, true);
+  /* Not esp_mqtt_client_enqueue: what is in the outbox only goes out when the client looks there, once a second. */
+  int id = esp_mqtt_client_publish(mqtt->client, message->topic, (const char *)message->payload,
+                                   (int)message->payload_bytes, message->qos, message->retain);
 #if CONFIG_MQTT_PROTOCOL_5
   if (pairs != NULL) esp_mqtt5_client_delete_user_property(pairs);
   mqtt->publish_property = (esp_mqtt5_publish_property_config_t){0};
@@ -364,10 +365,13 @@ static void send_messages(port_mqtt_t *mqtt) {
     heap_caps_free(mqtt->held);
     mqtt->held = NULL;
   }
-  if (mqtt->held != NULL && mqtt->held->kind != PUBLISH) {
+  if (mqtt->held == NULL) return;
+  /* There is no connection: it waits for the next one, with its own subscriptions. */
+  if (mqtt->held->kind == PUBLISH)
+    mqtt_put_back(mqtt, mqtt->held);
+  else
     heap_caps_free(mqtt->held);
-    mqtt->held = NULL;
-  }
+  mqtt->held = NULL;
 }
 
 static void mqtt_task(void *argument) {

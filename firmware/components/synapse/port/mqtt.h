@@ -42,7 +42,7 @@ struct port_mqtt {
   atomic_bool connected, lost, old_broker;
   atomic_int unacknowledged; /* subscriptions */
   /* Under the lock. */
-  message_t *first, *last;
+  message_t *first;
   size_t count;
   account_t wanted;
   bool account_changed, link, link_changed, ending;
@@ -60,6 +60,7 @@ int32_t mqtt_publish(void *user, const synapse_device_mqtt_message *message);
 void mqtt_subscribe(void *user, synapse_device_text filter, uint32_t on);
 char *mqtt_put_text(char **at, synapse_device_text text); /* copies it, with a 0, and moves on */
 message_t *mqtt_take(port_mqtt_t *mqtt);                  /* the first; NULL: there is none */
+void mqtt_put_back(port_mqtt_t *mqtt, message_t *message); /* as the first */
 void mqtt_drop_subscriptions(port_mqtt_t *mqtt);
 void mqtt_drop_all(port_mqtt_t *mqtt);
 

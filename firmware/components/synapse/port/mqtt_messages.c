@@ -46,7 +46,6 @@ static message_t *copy_message(kind_t kind, const synapse_device_mqtt_message *f
 static void sweep(port_mqtt_t *mqtt, bool (*useless)(const message_t *each, const message_t *than),
                   const message_t *than) {
   message_t **at = &mqtt->first;
-  mqtt->last = NULL;
   while (*at != NULL) {
     message_t *each = *at;
     if (useless(each, than)) {
@@ -54,7 +53,6 @@ static void sweep(port_mqtt_t *mqtt, bool (*useless)(const message_t *each, cons
       mqtt->count--;
       heap_caps_free(each);
     } else {
-      mqtt->last = each;
       at = &each->next;
     }
   }
@@ -77,18 +75,22 @@ static bool is_any(const message_t *each, const message_t *than) {
   return true;
 }
 
+/* At the end; subscriptions before what is published, for what waited for this connection must not come before them. */
+static void insert(port_mqtt_t *mqtt, message_t *message) {
+  message_t **at = &mqtt->first;
+  while (*at != NULL && (message->kind == PUBLISH || (*at)->kind != PUBLISH)) at = &(*at)->next;
+  message->next = *at;
+  *at = message;
+  mqtt->count++;
+}
+
 static int32_t append(port_mqtt_t *mqtt, message_t *message) {
   xSemaphoreTake(mqtt->lock, portMAX_DELAY);
   if (message->kind == PUBLISH && message->retain) sweep(mqtt, is_older, message);
   /* Subscriptions are few, and the board would not be heard without. */
   bool room = mqtt->count < MESSAGES_MAX || message->kind != PUBLISH;
   if (room) {
-    if (mqtt->last == NULL)
-      mqtt->first = message;
-    else
-      mqtt->last->next = message;
-    mqtt->last = message;
-    mqtt->count++;
+    insert(mqtt, message);
   }
   if (room && mqtt->task != NULL) xTaskNotifyGive(mqtt->task);
   xSemaphoreGive(mqtt->lock);
@@ -121,11 +123,18 @@ message_t *mqtt_take(port_mqtt_t *mqtt) {
   message_t *message = mqtt->first;
   if (message != NULL) {
     mqtt->first = message->next;
-    if (mqtt->first == NULL) mqtt->last = NULL;
     mqtt->count--;
   }
   xSemaphoreGive(mqtt->lock);
   return message;
+}
+
+void mqtt_put_back(port_mqtt_t *mqtt, message_t *message) {
+  xSemaphoreTake(mqtt->lock, portMAX_DELAY);
+  message->next = mqtt->first;
+  mqtt->first = message;
+  mqtt->count++;
+  xSemaphoreGive(mqtt->lock);
 }
 
 void mqtt_drop_subscriptions(port_mqtt_t *mqtt) {
