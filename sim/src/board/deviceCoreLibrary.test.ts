@@ -39,11 +39,12 @@ describe("the device core's library for the ESP32-P4", () => {
     expect(needed.map(({ name }) => name).filter((name) => !known.has(name) && !own.has(name))).toEqual([]);
   });
 
-  test("offers the functions of synapse_device.h and no other global name", () => {
-    const text = readFileSync(new URL("firmware/components/synapse/include/synapse_device.h", root), "utf8");
-    const declared = [
-      ...text.matchAll(/^(?:synapse_device_result|synapse_device_text|uint32_t|void) (synapse_device_\w+)\(/gm),
-    ].map((match) => match[1] ?? "");
+  test("offers the functions of synapse_device.h and synapse_image.h and no other global name", () => {
+    const include = new URL("firmware/components/synapse/include/", root);
+    const text = ["synapse_device.h", "synapse_image.h"].map((name) => readFileSync(new URL(name, include), "utf8"));
+    const declared = [...text.join("\n").matchAll(/^\w+ \*?(synapse_(?:device|resize)_\w+)\(/gm)].map(
+      (match) => match[1] ?? "",
+    );
     expect(declared.length).toBeGreaterThan(12);
     const offered = device().flatMap((object) => object.symbols.filter(({ defined, global }) => defined && global));
     expect(offered.map(({ name }) => name).sort()).toEqual(declared.sort());

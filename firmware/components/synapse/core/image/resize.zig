@@ -1,5 +1,6 @@
 //! The triangle filter of include/synapse_image.h, equal byte for byte to `engines/src/image/resizeTriangle.ts`:
-//! weights and sums over columns in f64, what is kept between the two axes in f32.
+//! weights and sums over columns in f64, what is kept between the two axes in f32. Rounding is spelled out, because on a
+//! chip `@floor` and `@max` of doubles are calls of its C library.
 const std = @import("std");
 
 const channels = 3;
@@ -33,7 +34,7 @@ const Axis = struct {
 
     fn of(from: u32, to: u32) Axis {
         const scale = @as(f64, @floatFromInt(from)) / @as(f64, @floatFromInt(to));
-        return .{ .scale = scale, .reach = @max(1, scale), .from = from };
+        return .{ .scale = scale, .reach = if (scale > 1) scale else 1, .from = from };
     }
 
     fn centre(axis: Axis, out: u32) f64 {
@@ -41,12 +42,14 @@ const Axis = struct {
     }
 
     fn firstOf(axis: Axis, out: u32) u32 {
-        return @intFromFloat(@max(0, @ceil(axis.centre(out) - axis.reach - 0.5)));
+        const place = axis.centre(out) - axis.reach - 0.5;
+        if (place <= 0) return 0;
+        const below: u32 = @intFromFloat(place);
+        return if (@as(f64, @floatFromInt(below)) < place) below + 1 else below;
     }
 
     fn lastOf(axis: Axis, out: u32) u32 {
-        const last: f64 = @floatFromInt(axis.from - 1);
-        return @intFromFloat(@min(last, @floor(axis.centre(out) + axis.reach - 0.5)));
+        return @min(axis.from - 1, @as(u32, @intFromFloat(axis.centre(out) + axis.reach - 0.5)));
     }
 
     fn weightCount(axis: Axis, to: u32) usize {
@@ -66,7 +69,8 @@ const Axis = struct {
             var sum: f64 = 0;
             for (own, 0..) |*weight, i| {
                 const place = @as(f64, @floatFromInt(first + i)) + 0.5;
-                weight.* = @floatCast(@max(0, 1 - @abs(place - axis.centre(@intCast(out))) / axis.reach));
+                const part = 1 - @abs(place - axis.centre(@intCast(out))) / axis.reach;
+                weight.* = if (part > 0) @floatCast(part) else 0;
                 sum += weight.*;
             }
             for (own) |*weight| weight.* = @floatCast(weight.* / sum);
@@ -171,7 +175,8 @@ pub const Resizer = struct {
     fn end(resizer: *const Resizer, rgb: []u8) void {
         for (resizer.sums, rgb) |sum, *byte| {
             // Half a level is rounded up, as Math.round does.
-            byte.* = @intFromFloat(std.math.clamp(@floor(@as(f64, sum) + 0.5), 0, 255));
+            const level = @as(f64, sum) + 0.5;
+            byte.* = if (level >= 255) 255 else if (level <= 0) 0 else @intFromFloat(level);
         }
     }
 };
