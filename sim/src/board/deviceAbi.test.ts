@@ -22,6 +22,7 @@ function placesOf(...spellings: readonly string[]): string[] {
 
 const CORE = "firmware/components/synapse/core/";
 const HEADER = "firmware/components/synapse/include/synapse_device.h";
+const PORT = "firmware/components/synapse/port/";
 const last = (record: object): string => Object.keys(record).at(-1) ?? "";
 const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
@@ -39,7 +40,7 @@ test("the addon was compiled with the same ABI", () => {
 test("the newest event stands in its declaration, where it is heard, in the header, and where the board tells it", () => {
   const newest = "mqttFailed";
   expect(Object.keys(manifest.events)).toContain(newest);
-  const core = [`${CORE}abi.zig`, `${CORE}port.zig`, HEADER];
+  const core = [`${CORE}abi.zig`, `${CORE}port.zig`, HEADER, `${PORT}mqtt.c`];
   expect(placesOf(snake(newest), `synapse_device_${snake(newest)}`)).toEqual(core);
   expect(placesOf(newest)).toEqual(["sim/src/board/virtualBoard.ts", "sim/src/mqtt/brokerLink.ts"]);
 });
@@ -50,6 +51,7 @@ test("the newest function of the port stands in its declaration, where it is cal
   expect(placesOf(snake(newest)).filter((file) => !file.startsWith(CORE) || file.endsWith("port.zig"))).toEqual([
     `${CORE}port.zig`,
     HEADER,
+    `${PORT}fetch.c`,
   ]);
   expect(placesOf(newest)).toEqual(["sim/src/board/virtualBoard.ts"]);
 });
