@@ -1,6 +1,6 @@
 //! The triangle filter of include/synapse_image.h, equal byte for byte to `engines/src/image/resizeTriangle.ts`:
-//! weights and sums over columns in f64, what is kept between the two axes in f32. Rounding is spelled out, because on a
-//! chip `@floor` and `@max` of doubles are calls of its C library.
+//! weights and sums over columns in f64, what is kept between the two axes in f32. Rounding is spelled out, because on
+//! a chip `@floor` and `@max` of doubles are calls of its C library.
 const std = @import("std");
 
 const channels = 3;
