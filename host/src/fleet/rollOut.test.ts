@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { POWER_CUTS } from "synapse-sim";
 import { makeAppImage } from "synapse-sim/testing/appImage";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type FleetBoards, secondModel, startFleetBoards } from "../testing/fleetBoards.js";
+import { type FleetBoardOptions, type FleetBoards, secondModel, startFleetBoards } from "../testing/fleetBoards.js";
 import { seededRandom } from "../testing/seededRandom.js";
 import { connectFleet, type FleetConnection } from "./connectFleet.js";
 import { Inventory } from "./inventory.js";
@@ -49,8 +49,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function start(count: number, updateKeys?: readonly Uint8Array[]): Promise<void> {
-  fleet = await startFleetBoards(count, updateKeys);
+async function start(count: number, options: FleetBoardOptions = {}): Promise<void> {
+  fleet = await startFleetBoards(count, options);
   connection = await connectFleet({ url: fleet.broker.url });
   inventory = new Inventory(connection.client);
   await inventory.open();
@@ -115,7 +115,7 @@ describe("what goes wrong", () => {
   test("a canary that refuses stops everything, and no other board is touched", async () => {
     const point = new Uint8Array(65);
     point.set(Buffer.from(P256_GENERATOR, "hex"));
-    await start(6, [point]);
+    await start(6, { updateKeys: [point] });
     const state = newRollOut(model, connection.url, fleet.ids, plan);
     expect(await push(model, state)).toEqual({ finished: false, stopped: "1 of 1 canaries failed" });
     expect(state.boards[fleet.ids[0] as string]).toMatchObject({ standing: "failed", code: "SIGNATURE_MISSING" });
@@ -170,7 +170,7 @@ describe("what goes wrong", () => {
 });
 
 test("a firmware counts when it has stayed up, whatever restarts in between", async () => {
-  await start(3);
+  await start(3, { speed: 30 });
   const path = join(folder, "synapse.bin");
   writeFileSync(path, makeAppImage({ version: "9.1.0" }));
   const file = await readFirmwareFile(path);

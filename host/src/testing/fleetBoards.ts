@@ -26,9 +26,6 @@ export async function secondModel(): Promise<Uint8Array> {
   }
 }
 
-/** Minutes of a board's in a second: a firmware is on trial for one. */
-const FAST = 120;
-
 export interface FleetBoards {
   readonly broker: EmbeddedBroker;
   readonly boards: readonly SimulatedBoard[];
@@ -37,19 +34,28 @@ export interface FleetBoards {
   close(): Promise<void>;
 }
 
+export interface FleetBoardOptions {
+  readonly updateKeys?: readonly Uint8Array[];
+  /** Seconds of the boards in one of ours. A firmware is on trial for a minute; but servers have less time to answer. */
+  readonly speed?: number;
+}
+
 /**
  * Boards with an owner on a broker of their own. A board that loses its power has it back a moment later, as one that
  * somebody plugs in again.
  */
-export async function startFleetBoards(count: number, updateKeys?: readonly Uint8Array[]): Promise<FleetBoards> {
+export async function startFleetBoards(
+  count: number,
+  { updateKeys, speed = 1 }: FleetBoardOptions = {},
+): Promise<FleetBoards> {
   const board = await readBoard(new URL("boards/waveshare-esp32-p4-wifi6.json", ROOT).pathname);
   const broker = await startBroker({ port: 0 });
   const boards: SimulatedBoard[] = [];
   const links: BrokerLink[] = [];
   const clock = {
-    nowUs: () => performance.now() * 1000 * FAST,
+    nowUs: () => performance.now() * 1000 * speed,
     after: (milliseconds: number, action: () => void) => {
-      const timer = setTimeout(action, milliseconds / FAST);
+      const timer = setTimeout(action, milliseconds / speed);
       return () => clearTimeout(timer);
     },
   };
@@ -66,6 +72,8 @@ export async function startFleetBoards(count: number, updateKeys?: readonly Uint
   const plugged = setInterval(() => {
     for (const each of boards) if (!each.running && each.flashOperations > 0) void each.reset();
   }, 200);
+  // Hundreds of boards that connect at once keep the thread busy for a while.
+  while (!links.every((link) => link.connected)) await new Promise((resolve) => setTimeout(resolve, 50));
   return {
     broker,
     boards,
