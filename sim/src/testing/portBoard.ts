@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import type { BoardRequest, BoardResponse, OpenRequest, ResponseSink } from "../board/board.js";
 import type { Board } from "../board/boardSchema.js";
 import type { ResetReason } from "../board/deviceAbi.js";
-import { flashImage } from "./portFlash.js";
 import { freePort } from "./mosquitto.js";
+import { flashImage } from "./portFlash.js";
 
 const BUILD = fileURLToPath(new URL("../../../firmware/test_host/build.mjs", import.meta.url));
 const RESTART = 64;
