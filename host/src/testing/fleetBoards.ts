@@ -36,7 +36,7 @@ export interface FleetBoards {
 
 export interface FleetBoardOptions {
   readonly updateKeys?: readonly Uint8Array[];
-  /** Seconds of the boards in one of ours. A firmware is on trial for a minute; but servers have less time to answer. */
+  /** Seconds of the boards in one of ours: a firmware is on trial for a minute. Servers have less time to answer. */
   readonly speed?: number;
 }
 
