@@ -18,8 +18,8 @@ pub fn add(b: *std.Build, runtime: anytype) void {
 const wasm_memory_bytes_max = 2 << 30;
 const wasm_stack_bytes = 256 << 10;
 
-/// Optimised for size: the inner loops are written in vectors already, so that `.fast` gains no time and doubles the
-/// download.
+/// Optimised for size: the inner loops are written in vectors already,
+/// so that `.fast` gains no time and doubles the download.
 fn addWasm(b: *std.Build, runtime: anytype, name: []const u8, features: std.Target.Cpu.Feature.Set) void {
     const target = b.resolveTargetQuery(.{
         .cpu_arch = .wasm32,
@@ -45,8 +45,8 @@ fn addRv32(b: *std.Build, runtime: anytype) void {
 }
 
 /// A library in the place where the ESP-IDF component looks for it. ESP-IDF 6 refuses sections it does not know, so
-/// there are no unwind tables; the compiler's helper functions come from the chip's libgcc (docs/esp32p4-library.md
-/// lists them).
+/// there are no unwind tables; the compiler's helper functions come from the chip's libgcc
+/// (docs/esp32p4-library.md lists them).
 fn addEsp32p4(b: *std.Build, runtime: anytype) void {
     const module = runtime.module(riscv(b), .fast, "kernels/src/static_library.zig");
     plain(module);

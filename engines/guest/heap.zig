@@ -18,8 +18,8 @@ const Free = struct {
 
 pub const Heap = struct {
     first: ?*Free = null,
-    /// Asks for at least `bytes` more memory and answers what it got, or null. Memory that follows the last is joined
-    /// to it.
+    /// Asks for at least `bytes` more memory and answers what it got, or null.
+    /// Memory that follows the last is joined to it.
     grow: ?*const fn (bytes: usize) ?[]align(alignment) u8 = null,
     /// Where the memory ends that came last.
     end: usize = 0,

@@ -5,8 +5,9 @@
 const std = @import("std");
 
 /// JSON of
-/// `{"pointerBytes":4,"structs":{name:{"bytes":n,"fields":{name:[offset,type]}}},"results":{value:name},"functions":[name]}`. Evaluate it at comptime. The field names of `structs` are the C names, its fields the types;
-/// `functions` are pairs of a C name and a function.
+/// `{"pointerBytes":4,"structs":{name:{"bytes":n,"fields":{name:[offset,type]}}},"results":{value:name},
+/// "functions":[name]}`. Evaluate it at comptime. The field names of `structs` are the C names, its fields the
+/// types; `functions` are pairs of a C name and a function.
 pub fn generate(comptime structs: anytype, comptime Result: type, comptime functions: anytype) []const u8 {
     @setEvalBranchQuota(200_000);
     var text: []const u8 = std.fmt.comptimePrint("{{\"pointerBytes\":{d},\"structs\":{{", .{@sizeOf(usize)});

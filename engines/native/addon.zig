@@ -1,5 +1,5 @@
-//! The native engine as a Node addon: a thin layer over the C API. Memory is given back when JavaScript lets go of the
-//! handles.
+//! The native engine as a Node addon: a thin layer over the C API.
+//! Memory is given back when JavaScript lets go of the handles.
 
 const std = @import("std");
 const napi = @import("napi.zig");

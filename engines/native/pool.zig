@@ -1,5 +1,5 @@
-//! Threads that help one session: `syn_parallel_for` over a few workers that spin for a moment between ops and then
-//! sleep.
+//! Threads that help one session: `syn_parallel_for` over a few workers that spin for a moment
+//! between ops and then sleep.
 
 const std = @import("std");
 const Monitor = @import("monitor.zig").Monitor;
@@ -34,8 +34,8 @@ pub const Pool = struct {
     task: Task = undefined,
     context: ?*anyopaque = null,
 
-    /// The pool must not move afterwards. Fewer workers than asked for is not an error: the caller's own thread always
-    /// works.
+    /// The pool must not move afterwards. Fewer workers than asked for is not an error:
+    /// the caller's own thread always works.
     pub fn start(self: *Pool, threads: u32) void {
         while (self.worker_count + 1 < @min(threads, threads_max)) {
             const index = self.worker_count + 1;

@@ -1,5 +1,5 @@
-//! JavaScript's view of `syn_session`. Runs happen on libuv's threads; the TypeScript side gives a session one run at a
-//! time.
+//! JavaScript's view of `syn_session`. Runs happen on libuv's threads;
+//! the TypeScript side gives a session one run at a time.
 
 const std = @import("std");
 const clock = @import("clock.zig");
@@ -100,7 +100,9 @@ fn open(env: Env, call: napi.CallbackInfo) napi.Error!Value {
         needs.state_bytes,
         needs.thread_bytes,
     };
-    for (&handle.regions, sizes) |*region, bytes| region.* = memory.allocate(@max(bytes, 64)) catch return memory.exhausted(env, bytes);
+    for (&handle.regions, sizes) |*region, bytes| {
+        region.* = memory.allocate(@max(bytes, 64)) catch return memory.exhausted(env, bytes);
+    }
     const config: api.SessionConfig = .{
         .size = @sizeOf(api.SessionConfig),
         .threads = threads,
@@ -207,11 +209,9 @@ const Job = struct {
         const job: *Job = @ptrCast(@alignCast(data.?));
         job.handle.busy = false;
         if (status == 0 and job.result == .ok) {
-            if (job.outputs(env)) |value| job.promise.resolve(env, value) else |_| job.fail(
-                env,
-                "OUT_OF_MEMORY",
-                "no memory for the outputs",
-            );
+            if (job.outputs(env)) |value| {
+                job.promise.resolve(env, value);
+            } else |_| job.fail(env, "OUT_OF_MEMORY", "no memory for the outputs");
         } else if (job.result == .golden) {
             job.fail(env, "GOLDEN", "a self-test vector gave another result than the packed one");
         } else if (job.result == .cancelled) {

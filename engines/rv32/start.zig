@@ -25,8 +25,8 @@ export fn _start() linksection(".text.start") callconv(.naked) noreturn {
     );
 }
 
-/// Whatever trapped is beyond repair: the cause goes to the host, on a stack of its own because the other may be what
-/// overflowed.
+/// Whatever trapped is beyond repair: the cause goes to the host, on a stack of its own because the
+/// other may be what overflowed.
 export fn synTrapEntry() align(4) callconv(.naked) noreturn {
     asm volatile (
         \\ la sp, __trap_stack_top

@@ -29,8 +29,8 @@ pub const Field = struct {
     count: ?[:0]const u8 = null,
 };
 
-/// The fields of a struct that are values in JavaScript: all but its size and the numbers of items that follow
-/// pointers.
+/// The fields of a struct that are values in JavaScript: all but its size and the numbers of
+/// items that follow pointers.
 pub fn fields(comptime S: type) []const Field {
     const info = @typeInfo(S).@"struct";
     var list: []const Field = &.{};

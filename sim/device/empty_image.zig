@@ -4,7 +4,14 @@ const std = @import("std");
 const app_image = @import("synapse_device").app_image;
 const Sha256 = std.crypto.hash.sha2.Sha256;
 
-pub const Options = struct { version: []const u8 = "1.0.0", project: []const u8 = "synapse", chip_id: u16 = app_image.chip_esp32p4, revision_min: u16 = 0, revision_max: u16 = 199, payload_bytes: u32 = 1024 };
+pub const Options = struct {
+    version: []const u8 = "1.0.0",
+    project: []const u8 = "synapse",
+    chip_id: u16 = app_image.chip_esp32p4,
+    revision_min: u16 = 0,
+    revision_max: u16 = 199,
+    payload_bytes: u32 = 1024,
+};
 
 /// `buffer` holds the payload and 512 bytes more.
 pub fn make(buffer: []u8, options: Options) []u8 {

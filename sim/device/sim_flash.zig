@@ -68,8 +68,8 @@ pub const SimFlash = struct {
         return sim;
     }
 
-    /// As `init`, in given memory: `undecided` is zero, `bytes` may be anything and is touched only where the flash is
-    /// used.
+    /// As `init`, in given memory: `undecided` is zero, `bytes` may be anything and is touched only
+    /// where the flash is used.
     pub fn initIn(allocator: std.mem.Allocator, bytes: []u8, undecided: []u8, areas: []const u32, seed: u64) !SimFlash {
         const spans = try allocator.alloc(Span, areas.len);
         var total: u32 = 0;
@@ -237,7 +237,8 @@ pub const SimFlash = struct {
             sim.half_erased[sector] = sim.half_erased[sector] or sim.cut != .dropped;
         } else sim.half_erased[sector] = false;
         if (worn) for (0..whole / 64) |_| {
-            sim.bytes[start + sim.prng.random().uintLessThan(usize, whole)] &= ~(@as(u8, 1) << sim.prng.random().int(u3));
+            const at = start + sim.prng.random().uintLessThan(usize, whole);
+            sim.bytes[at] &= ~(@as(u8, 1) << sim.prng.random().int(u3));
         };
         return if (hit) .failed else .ok;
     }

@@ -8,7 +8,15 @@ const empty_image = @import("empty_image.zig");
 
 const entry_bytes = 32;
 
-const EntryState = enum(u32) { new = 0, pending_verify = 1, valid = 2, invalid = 3, aborted = 4, undefined = 0xffff_ffff, _ };
+const EntryState = enum(u32) {
+    new = 0,
+    pending_verify = 1,
+    valid = 2,
+    invalid = 3,
+    aborted = 4,
+    undefined = 0xffff_ffff,
+    _,
+};
 
 const Entry = struct {
     sequence: u32,
@@ -47,8 +55,8 @@ const Entry = struct {
     fn crc(sequence: u32) u32 {
         var bytes: [4]u8 = undefined;
         std.mem.writeInt(u32, &bytes, sequence, .little);
-        // esp_rom_crc32_le with all bits set: the usual CRC-32 begun at its end, so a checksum that is zero at the
-        // start.
+        // esp_rom_crc32_le with all bits set: the usual CRC-32 begun at its end,
+        // so a checksum that is zero at the start.
         var value: u32 = 0;
         for (bytes) |byte| {
             value ^= byte;

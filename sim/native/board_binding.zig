@@ -82,8 +82,8 @@ pub const Handle = struct {
 };
 
 /// boardCreate(options: Uint8Array of JSON, port: object, stepped: 0 | 1): External. Throws when the options are not
-/// those of board.zig. Stepped: the port's `ticksUs` gives the time, and its `startWork` asks for `work` and
-/// `workDone`.
+/// those of board.zig. Stepped: the port's `ticksUs` gives the time,
+/// and its `startWork` asks for `work` and `workDone`.
 fn create(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const arguments = try napi.arguments(env, call, 3);
     const stepped = try napi.unsigned(env, arguments[2]) != 0;
@@ -148,8 +148,8 @@ fn boot(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     return number(env, @backingInt(handle.board.boot()));
 }
 
-/// boardRestart(board, reason): calls the port's `restarted` with the core's result, after the work under way if there
-/// is any.
+/// boardRestart(board, reason): calls the port's `restarted` with the core's result,
+/// after the work under way if there is any.
 fn restart(env: Env, call: napi.CallbackInfo) napi.Error!Value {
     const arguments = try napi.arguments(env, call, 2);
     const handle = try handleOf(env, arguments[0]);
@@ -281,8 +281,8 @@ const Host = struct {
     };
 
     /// The function that calls the method of this name of JavaScript's port. Where JavaScript throws or has no memory,
-    /// nothing has happened, and the answer is -1; but the core must never go on with memory that was to be filled and
-    /// was not.
+    /// nothing has happened, and the answer is -1; but the core must never go on with memory that was
+    /// to be filled and was not.
     pub fn ask(comptime name: [:0]const u8) ports.Call(@field(ports.functions, name)) {
         const function: ports.Function = @field(ports.functions, name);
         const fills = comptime for (crossing.fields(function.Args)) |field| {

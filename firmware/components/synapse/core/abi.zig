@@ -37,8 +37,12 @@ fn flashProblem(config: *const ports.Config, port: *const ports.Port) ?[]const u
 }
 
 fn portProblem(config: *const ports.Config, port: *const ports.Port) ?[]const u8 {
-    if ((port.mqtt_publish == null) != (port.mqtt_subscribe == null)) return "config.port has one of mqtt_publish and mqtt_subscribe";
-    if ((port.fetch_start == null) != (port.fetch_cancel == null)) return "config.port has one of fetch_start and fetch_cancel";
+    if ((port.mqtt_publish == null) != (port.mqtt_subscribe == null)) {
+        return "config.port has one of mqtt_publish and mqtt_subscribe";
+    }
+    if ((port.fetch_start == null) != (port.fetch_cancel == null)) {
+        return "config.port has one of fetch_start and fetch_cancel";
+    }
     const given = [_]bool{
         port.firmware_begin != null,
         port.firmware_write != null,
@@ -48,12 +52,13 @@ fn portProblem(config: *const ports.Config, port: *const ports.Port) ?[]const u8
         port.firmware_confirm != null,
     };
     for (given) |each| if (each != given[0]) return "config.port has some of the firmware functions and lacks others";
-    if (config.firmware_bytes_max > 0 and
-        !given[0]) return "config.firmware_bytes_max is not 0 and config.port has no firmware functions";
+    if (config.firmware_bytes_max > 0 and !given[0]) {
+        return "config.firmware_bytes_max is not 0 and config.port has no firmware functions";
+    }
     if (config.update_key_count > update_keys_max) return "config.update_key_count is not in 0..4";
-    if (config.update_key_count > 0 and
-        (config.update_keys == null or
-            port.verify == null)) return "config.update_key_count is not 0, and config.update_keys or config.port->verify is NULL";
+    if (config.update_key_count > 0 and (config.update_keys == null or port.verify == null)) {
+        return "config.update_key_count is not 0, and config.update_keys or config.port->verify is NULL";
+    }
     return null;
 }
 
@@ -108,7 +113,8 @@ pub export fn synapse_device_init(config: ?*const ports.Config, out_device: ?*?*
         const missing = block.needed - block.given;
         const message = std.fmt.bufPrint(
             &text,
-            "the device core does not fit the board's {t} memory: {d} bytes are needed and {d} exist; {d} bytes are missing",
+            "the device core does not fit the board's {t} memory: {d} bytes are needed and {d} exist; {d} bytes " ++
+                "are missing",
             .{ block.region, block.needed, block.given, missing },
         ) catch unreachable;
         return explain(err, .{

@@ -14,6 +14,7 @@ const requests = @import("request/device.zig");
 const routes = @import("routes.zig");
 const schedule = @import("request/schedule.zig");
 const updates = @import("updates/updates.zig");
+const own_requests = @import("updates/own_requests.zig");
 
 pub const version = requests.version;
 
@@ -33,7 +34,7 @@ pub const Core = struct {
         const core = &(device.memory.slow.takeItems(Core, 1) catch unreachable)[0];
         core.device = device;
         core.mqtt.init(device, device.memory.slow.take(mqtt_buffer_bytes) catch unreachable);
-        device.sinks = .{ .mqtt = core.mqtt.publisher.outbox.sink(), .own = updates.sink(device.update) };
+        device.sinks = .{ .mqtt = core.mqtt.publisher.outbox.sink(), .own = own_requests.sink(device.update) };
         device.listener = .{ .user = core, .hear = hear };
         device.open();
         return core;

@@ -15,6 +15,7 @@ test {
     _ = @import("routes/access_table_test.zig");
     _ = @import("board/access_test.zig");
     _ = @import("board/holder_test.zig");
+    _ = @import("board/guesses_test.zig");
     _ = @import("routes/settings/schema.zig");
     _ = @import("abi_test.zig");
     _ = @import("model/action_space.zig");
@@ -27,6 +28,7 @@ test {
     _ = @import("request/device.zig");
     _ = @import("fuzz/device_fuzz.zig");
     _ = @import("request/device_test.zig");
+    _ = @import("request/wrong_requests_test.zig");
     _ = @import("updates/download.zig");
     _ = @import("board/effort.zig");
     _ = @import("routes/every_route_test.zig");
@@ -47,6 +49,7 @@ test {
     _ = @import("mqtt/broker_test.zig");
     _ = @import("mqtt/home_assistant_test.zig");
     _ = @import("mqtt/mqtt_test.zig");
+    _ = @import("mqtt/wrong_commands_test.zig");
     _ = @import("mqtt/topics.zig");
     _ = @import("routes/settings/broker_address.zig");
     _ = @import("wire/multipart_test.zig");

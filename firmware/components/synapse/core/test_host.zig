@@ -7,6 +7,8 @@ const Device = @import("request/device.zig").Device;
 const flash_module = @import("flash/flash.zig");
 const sim_ota = @import("sim_parts").sim_ota;
 const SimOta = sim_ota.SimOta;
+pub const Reply = @import("test_given.zig").Reply;
+pub const Published = @import("test_given.zig").Published;
 const SimFlash = @import("sim_parts").SimFlash;
 
 /// Fuzz targets are no tests: there memory is taken from one block, all of which is free again for the next input.
@@ -29,19 +31,6 @@ const requests_max = 128;
 var fast_block: [512_000]u8 align(64) = undefined;
 var slow_block: [4 << 20]u8 align(64) = undefined;
 
-pub const Reply = struct {
-    status: u32 = 0,
-    headers: [1024]u8 = undefined,
-    headers_len: usize = 0,
-    body: std.ArrayList(u8) = .empty,
-    ended: u32 = 0,
-    heads: u32 = 0,
-
-    pub fn hasHeader(reply: *const Reply, line: []const u8) bool {
-        return std.mem.indexOf(u8, reply.headers[0..reply.headers_len], line) != null;
-    }
-};
-
 /// The areas of the board's flash: records, two slots, settings, two places for the firmware and the
 /// record of which one starts.
 pub const areas = [_]u32{ 2 * 4096, 48 * 4096, 32 * 4096, 4 * 4096, ota_bytes, ota_bytes, 2 * 4096 };
@@ -52,28 +41,6 @@ pub const flash_total = total: {
 };
 pub const ota_area = 4;
 pub const ota_bytes = 8 * 4096;
-
-/// A message that the board gave to the broker.
-pub const Published = struct {
-    topic: []u8,
-    payload: []u8,
-    content_type: []u8,
-    correlation: []u8,
-    /// "name: value" lines.
-    properties: []u8,
-    qos: u32,
-    retain: bool,
-
-    fn free(message: *const Published) void {
-        for ([_][]u8{
-            message.topic,
-            message.payload,
-            message.content_type,
-            message.correlation,
-            message.properties,
-        }) |text| allocator.free(text);
-    }
-};
 
 pub const Host = struct {
     published: std.ArrayList(Published) = .empty,
@@ -239,7 +206,7 @@ pub const Host = struct {
 
     /// What was published and subscribed so far is of no interest.
     pub fn forget(host: *Host) void {
-        for (host.published.items) |*message| message.free();
+        for (host.published.items) |*message| message.free(allocator);
         host.published.clearRetainingCapacity();
         host.subscriptions.clearRetainingCapacity();
     }
@@ -322,11 +289,8 @@ pub const Host = struct {
         try std.testing.expectEqual(@as(u32, 201), reply_.status);
         const parsed = try std.json.parseFromSlice(std.json.Value, allocator, reply_.body.items, .{});
         defer parsed.deinit();
-        const text = std.fmt.bufPrint(
-            &host.token,
-            "Bearer {s}",
-            .{parsed.value.object.get("token").?.string},
-        ) catch unreachable;
+        const token = parsed.value.object.get("token").?.string;
+        const text = std.fmt.bufPrint(&host.token, "Bearer {s}", .{token}) catch unreachable;
         host.token_len = text.len;
     }
 

@@ -100,14 +100,12 @@ pub const Access = struct {
     pub fn load(access: *Access) void {
         const hash = access.settings.get(keys.token_hash);
         const before = access.token_hash;
-        access.token_hash = if (hash != null and
-            hash.?.len == Sha256.digest_length) hash.?[0..Sha256.digest_length].* else null;
+        const is_hash = hash != null and hash.?.len == Sha256.digest_length;
+        access.token_hash = if (is_hash) hash.?[0..Sha256.digest_length].* else null;
         if ((before == null) != (access.token_hash == null)) access.ownership +%= 1;
-        if (before == null or access.token_hash == null or !std.mem.eql(
-            u8,
-            &before.?,
-            &access.token_hash.?,
-        )) access.token +%= 1;
+        if (before == null or access.token_hash == null or !std.mem.eql(u8, &before.?, &access.token_hash.?)) {
+            access.token +%= 1;
+        }
         const broker = access.brokerHash();
         if (!std.mem.eql(u8, &broker, &access.broker_hash)) access.broker +%= 1;
         access.broker_hash = broker;

@@ -1,66 +1,15 @@
 //! Claiming, tokens, what the owner opens, origins and settings, as clients see them.
 const std = @import("std");
 const abi = @import("../abi.zig");
-const SimFlash = @import("sim_parts").SimFlash;
-const hosts = @import("../test_host.zig");
+const fixtures = @import("fixture_test.zig");
 const limits = @import("../limits.zig");
-const Host = hosts.Host;
+const Board = fixtures.Board;
+const json = fixtures.json;
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
 const expectEqualStrings = std.testing.expectEqualStrings;
 
-const json = [_][]const u8{ "content-type", "application/json" };
 const jpeg = [_][]const u8{ "content-type", "image/jpeg" };
-
-const Board = struct {
-    sim: SimFlash,
-    host: Host,
-
-    /// Without a model: access does not depend on one.
-    fn start(board: *Board) !void {
-        board.sim = try .init(std.testing.allocator, &hosts.areas, 1);
-        _ = try board.host.startWithFlash(&board.sim);
-    }
-
-    fn stop(board: *Board) void {
-        board.host.stop();
-        board.sim.deinit();
-    }
-
-    fn expectCode(
-        board: *Board,
-        method: []const u8,
-        target: []const u8,
-        headers: []const []const u8,
-        body: []const u8,
-        status: u32,
-        code: []const u8,
-    ) !void {
-        const reply = board.host.ask(method, target, headers, body);
-        errdefer std.debug.print("{s} {s}: {d} {s}\n", .{ method, target, reply.status, reply.body.items });
-        try expectEqual(status, reply.status);
-        const parsed = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, reply.body.items, .{});
-        defer parsed.deinit();
-        try expectEqualStrings(code, parsed.value.object.get("code").?.string);
-    }
-
-    fn expectStatus(
-        board: *Board,
-        method: []const u8,
-        target: []const u8,
-        headers: []const []const u8,
-        body: []const u8,
-        status: u32,
-    ) !void {
-        const reply = board.host.ask(method, target, headers, body);
-        errdefer std.debug.print("{s} {s}: {d} {s}\n", .{ method, target, reply.status, reply.body.items });
-        try expectEqual(status, reply.status);
-    }
-
-    fn forget(board: *Board) void {
-        board.host.token_len = 0;
-    }
-};
 
 test "an unclaimed board says who it is and can be claimed, nothing else" {
     var board: Board = undefined;
@@ -132,145 +81,6 @@ test "a claimed board wants its token, keeps it through resets, and only as a ha
     var lower: [64]u8 = undefined;
     const same = try std.fmt.bufPrint(&lower, "bearer   {s}", .{token});
     try board.expectStatus("GET", "/v1/device", &.{ "authorization", same }, "", 200);
-}
-
-test "wrong tokens have to wait, the right one never does" {
-    var board: Board = undefined;
-    try board.start();
-    defer board.stop();
-    try board.host.claim();
-    const length = board.host.token_len;
-    board.forget();
-    const wrong = [_][]const u8{ "authorization", "Bearer x" };
-    for (0..limits.attempts_free) |_| try board.expectCode("GET", "/v1/device", &wrong, "", 401, "TOKEN_WRONG");
-    const refused = board.host.ask("GET", "/v1/device", &wrong, "");
-    try expectEqual(@as(u32, 429), refused.status);
-    try expect(refused.hasHeader("retry-after: "));
-    board.host.token_len = length;
-    try board.expectStatus("GET", "/v1/device", &.{}, "", 200);
-    board.forget();
-    board.host.clock_us += 65_000_000;
-    try board.expectCode("GET", "/v1/device", &wrong, "", 401, "TOKEN_WRONG");
-}
-
-test "claiming without a code works for ten minutes after power-on or a press of the button, with the code always" {
-    var board: Board = undefined;
-    try board.start();
-    defer board.stop();
-    board.host.clock_us += limits.claim_window_us + 1_000_000;
-    try board.expectCode("POST", "/v1/claim", &json, "{}", 403, "CLAIM_CLOSED");
-    board.host.reset_reason = "watchdog";
-    _ = try board.host.reset();
-    try board.expectCode("POST", "/v1/claim", &json, "{}", 403, "CLAIM_CLOSED");
-    const wrong = if (board.host.device.storage.?.access.code[0] == '0') "{\"code\":\"10000000\"}" else "{\"code\":\"00000000\"}";
-    for (0..limits.attempts_free) |_| try board.expectCode("POST", "/v1/claim", &json, wrong, 403, "CLAIM_CODE_WRONG");
-    var body: [64]u8 = undefined;
-    const code = &board.host.device.storage.?.access.code;
-    const right = try std.fmt.bufPrint(
-        &body,
-        "{{\"code\":\"{s} {s}\",\"name\":\"shelf\"}}",
-        .{ code[0..4], code[4..] },
-    );
-    try board.expectCode("POST", "/v1/claim", &json, right, 429, "TOO_MANY_ATTEMPTS");
-    board.host.clock_us += 65_000_000;
-    const claimed = board.host.ask("POST", "/v1/claim", &json, right);
-    try expectEqual(@as(u32, 201), claimed.status);
-    try expect(std.mem.indexOf(u8, claimed.body.items, "\"name\":\"shelf\"") != null);
-}
-
-test "guesses of tokens and codes count apart, and no guess closes the window" {
-    var board: Board = undefined;
-    try board.start();
-    defer board.stop();
-    const access = &board.host.device.storage.?.access;
-    const wrong = if (access.code[0] == '0') "{\"code\":\"10000000\"}" else "{\"code\":\"00000000\"}";
-    var body: [64]u8 = undefined;
-    const right = try std.fmt.bufPrint(&body, "{{\"code\":\"{s}\"}}", .{&access.code});
-    for (0..limits.attempts_free + 3) |_| {
-        try board.expectCode("POST", "/v1/claim", &json, wrong, 403, "CLAIM_CODE_WRONG");
-    }
-    try board.expectStatus("POST", "/v1/claim", &json, right, 201);
-    // Guesses of tokens, up to the lock, say nothing of codes.
-    for (0..limits.attempts_free + 1) |_| {
-        _ = board.host.ask("GET", "/v1/settings", &.{ "authorization", "Bearer x" }, "");
-    }
-    try expectEqual(@as(u32, limits.attempts_free), access.tokens.failures);
-    try expectEqual(@as(u32, 0), access.codes.failures);
-}
-
-test "giving the board away and a press of its button forget who guessed before" {
-    var board: Board = undefined;
-    try board.start();
-    defer board.stop();
-    const access = &board.host.device.storage.?.access;
-    const wrong = if (access.code[0] == '0') "{\"code\":\"10000000\"}" else "{\"code\":\"00000000\"}";
-    var body: [64]u8 = undefined;
-    const right = try std.fmt.bufPrint(&body, "{{\"code\":\"{s}\"}}", .{&access.code});
-    board.host.clock_us += limits.claim_window_us + 1_000_000;
-    for (0..limits.attempts_free) |_| try board.expectCode("POST", "/v1/claim", &json, wrong, 403, "CLAIM_CODE_WRONG");
-    try board.expectCode("POST", "/v1/claim", &json, right, 429, "TOO_MANY_ATTEMPTS");
-    board.host.device.openClaim(limits.claim_window_us);
-    try board.expectCode("POST", "/v1/claim", &json, wrong, 403, "CLAIM_CODE_WRONG");
-    try expectEqual(@as(u32, 1), access.codes.failures);
-    try board.host.claim();
-    const length = board.host.token_len;
-    board.forget();
-    for (0..limits.attempts_free + 1) |_| {
-        _ = board.host.ask("GET", "/v1/settings", &.{ "authorization", "Bearer x" }, "");
-    }
-    try board.expectCode("GET", "/v1/settings", &.{ "authorization", "Bearer x" }, "", 429, "TOO_MANY_ATTEMPTS");
-    board.host.token_len = length;
-    try board.expectStatus("DELETE", "/v1/claim", &.{}, "", 200);
-    try expectEqual(@as(u32, 0), access.tokens.failures);
-    board.forget();
-    try board.expectStatus("POST", "/v1/claim", &json, right, 201);
-}
-
-test "a lock doubles up to about a minute, and the right one opens it" {
-    var board: Board = undefined;
-    try board.start();
-    defer board.stop();
-    try board.host.claim();
-    const length = board.host.token_len;
-    const access = &board.host.device.storage.?.access;
-    board.forget();
-    const wrong = [_][]const u8{ "authorization", "Bearer x" };
-    for (0..limits.attempts_free - 1) |_| try board.expectCode("GET", "/v1/device", &wrong, "", 401, "TOKEN_WRONG");
-    for ([_]u64{ 1, 2, 4, 8, 16, 32, 64, 64, 64 }) |seconds| {
-        try board.expectCode("GET", "/v1/device", &wrong, "", 401, "TOKEN_WRONG");
-        const refused = board.host.ask("GET", "/v1/device", &wrong, "");
-        var line: [32]u8 = undefined;
-        errdefer std.debug.print("{d}: {s}\n", .{ seconds, refused.headers[0..refused.headers_len] });
-        try expect(refused.hasHeader(try std.fmt.bufPrint(&line, "retry-after: {d}\n", .{seconds})));
-        board.host.clock_us += seconds * 1_000_000;
-    }
-    board.host.token_len = length;
-    try board.expectStatus("GET", "/v1/device", &.{}, "", 200);
-    try expectEqual(@as(u32, 0), access.tokens.failures);
-    // A token without the word before it, and codes with more digits than there are.
-    const token = board.host.token[7..length];
-    board.forget();
-    try board.expectCode("GET", "/v1/device", &.{ "authorization", token }, "", 401, "TOKEN_WRONG");
-    board.host.token_len = length;
-    try board.expectStatus("DELETE", "/v1/claim", &.{}, "", 200);
-    board.forget();
-    var body: [64]u8 = undefined;
-    try board.expectCode(
-        "POST",
-        "/v1/claim",
-        &json,
-        try std.fmt.bufPrint(&body, "{{\"code\":\"{s}0\"}}", .{&access.code}),
-        403,
-        "CLAIM_CODE_WRONG",
-    );
-    try board.expectCode(
-        "POST",
-        "/v1/claim",
-        &json,
-        try std.fmt.bufPrint(&body, "{{\"code\":\"{s}\"}}", .{access.code[0..7]}),
-        403,
-        "CLAIM_CODE_WRONG",
-    );
 }
 
 test "what needs no token is not for pages of other origins, nor under a foreign name" {
@@ -367,7 +177,8 @@ test "secrets in addresses are shown nowhere, and stay when what is shown is sen
         "wss://broker.example/mqtt?sig=s3cret",
         board.host.device.storage.?.settings.get("broker_url").?,
     );
-    const update = "{\"url\":\"https://u:s3cret@files.example/f.syn?X-Amz-Signature=s3cret\",\"bytes\":1000,\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\"}";
+    const update = "{\"url\":\"https://u:s3cret@files.example/f.syn?X-Amz-Signature=s3cret\",\"bytes\":1000," ++
+        "\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\"}";
     try board.expectStatus("POST", "/v1/updates/model", &json, update, 202);
     for ([_][]const u8{ "/v1/updates", "/v1/settings", "/v1/log", "/v1/device" }) |target| {
         const answer = board.host.ask("GET", target, &.{}, "").body.items;
@@ -389,19 +200,6 @@ test "a page at a public name, which may be anybody's, claims with the code alon
     const code = &board.host.device.storage.?.access.code;
     const right = try std.fmt.bufPrint(&body, "{{\"code\":\"{s}\"}}", .{code});
     try expectEqual(@as(u32, 201), board.host.ask("POST", "/v1/claim", &public, right).status);
-}
-
-test "a page at a public name has to wait between its guesses of the code in the window, too, and keeps nobody else from claiming" {
-    var board: Board = undefined;
-    try board.start();
-    defer board.stop();
-    const public = json ++ [_][]const u8{ "host", "rebound.example.org" };
-    const wrong = if (board.host.device.storage.?.access.code[0] == '0') "{\"code\":\"10000000\"}" else "{\"code\":\"00000000\"}";
-    for (0..limits.attempts_free) |_| {
-        try board.expectCode("POST", "/v1/claim", &public, wrong, 403, "CLAIM_CODE_WRONG");
-    }
-    try board.expectCode("POST", "/v1/claim", &public, wrong, 429, "TOO_MANY_ATTEMPTS");
-    try board.expectStatus("POST", "/v1/claim", &json, "{}", 201);
 }
 
 test "the owner gets a new token for the old one, and can give the board away" {
@@ -467,7 +265,10 @@ test "settings are changed together or not at all, passwords are never shown" {
     const shown = board.host.ask("GET", "/v1/settings", &.{}, "").body.items;
     errdefer std.debug.print("{s}\n", .{shown});
     try expectEqualStrings(
-        "{\"name\":\"kitchen\",\"groups\":[\"ground-floor\",\"all\"],\"open_read\":false,\"open_inference\":false,\"open_predictions_max\":null,\"origins\":[\"http://panel.local:3000\"],\"wifi_ssid\":\"\",\"wifi_password\":null,\"broker_url\":\"\",\"broker_username\":\"\",\"broker_password\":\"********\",\"telemetry_s\":null,\"home_assistant\":false,\"model_gmac_max\":null}",
+        "{\"name\":\"kitchen\",\"groups\":[\"ground-floor\",\"all\"],\"open_read\":false,\"open_inference\":false," ++
+            "\"open_predictions_max\":null,\"origins\":[\"http://panel.local:3000\"],\"wifi_ssid\":\"\"," ++
+            "\"wifi_password\":null,\"broker_url\":\"\",\"broker_username\":\"\",\"broker_password\":\"********\"," ++
+            "\"telemetry_s\":null,\"home_assistant\":false,\"model_gmac_max\":null}",
         shown,
     );
     for ([_][]const u8{

@@ -13,7 +13,14 @@ pub const Failure = struct {
     last_us: u64 = 0,
 };
 
-pub const Counters = struct { received: u32 = 0, published: u32 = 0, duplicates: u32 = 0, refused: u32 = 0, lost: u32 = 0, connects: u32 = 0 };
+pub const Counters = struct {
+    received: u32 = 0,
+    published: u32 = 0,
+    duplicates: u32 = 0,
+    refused: u32 = 0,
+    lost: u32 = 0,
+    connects: u32 = 0,
+};
 
 pub const Broker = struct {
     /// Above all topics of the board.

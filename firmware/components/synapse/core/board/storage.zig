@@ -57,7 +57,8 @@ pub const Storage = struct {
 
     /// The model file of a slot that is ready, where it lies in flash. Null when the port cannot map it.
     pub fn file(storage: *const Storage, slot: SlotIndex) ?[]align(64) const u8 {
-        const start = storage.port.flash_map.?(storage.port.user, @backingInt(if (slot == 0) ports.Area.model_a else ports.Area.model_b)) orelse return null;
+        const place: ports.Area = if (slot == 0) .model_a else .model_b;
+        const start = storage.port.flash_map.?(storage.port.user, @backingInt(place)) orelse return null;
         return start[0..storage.slots.state.slots[slot].file_bytes];
     }
 

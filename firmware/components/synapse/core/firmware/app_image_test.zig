@@ -36,7 +36,12 @@ test "an image is refused for any byte that is wrong, and for any that is missin
 
 test "chip and revision" {
     var buffer: [4096]u8 = undefined;
-    const Case = struct { chip: u16 = app_image.chip_esp32p4, min: u16 = 0, max: u16 = 199, fit: app_image.FitError!void };
+    const Case = struct {
+        chip: u16 = app_image.chip_esp32p4,
+        min: u16 = 0,
+        max: u16 = 199,
+        fit: app_image.FitError!void,
+    };
     for ([_]Case{
         .{ .fit = {} },
         .{ .chip = 9, .fit = error.OtherChip },

@@ -253,7 +253,8 @@ test "settings, cut at every flash operation in every mode" {
             cases += 1;
         };
         std.debug.print(
-            "power cuts: {d} changes of settings on {d} sectors: {d} flash operations, {d} cuts; {d} times the old settings, {d} times the new ones\n",
+            "power cuts: {d} changes of settings on {d} sectors: {d} flash operations, {d} cuts; {d} times the old " ++
+                "settings, {d} times the new ones\n",
             .{ changes, sectors, operations, cases, found[0], found[1] },
         );
         try std.testing.expect(found[0] > 0 and found[1] > 0);
@@ -299,7 +300,8 @@ test "settings, all pairs of cuts" {
         };
     };
     std.debug.print(
-        "power cuts: pairs of cuts in changes of settings: {d} pairs; {d} times the old settings, {d} times the new ones\n",
+        "power cuts: pairs of cuts in changes of settings: {d} pairs; {d} times the old settings, {d} times the " ++
+            "new ones\n",
         .{ cases, found[0], found[1] },
     );
     try std.testing.expect(found[0] > 0 and found[1] > 0);

@@ -166,7 +166,8 @@ test "an update of a 256 KB pack, cut at every flash operation in every mode" {
         cases += 1;
     };
     std.debug.print(
-        "power cuts: update of a 256 KiB pack: {d} flash operations, {d} cuts; {d} times the old model, {d} times the new one\n",
+        "power cuts: update of a 256 KiB pack: {d} flash operations, {d} cuts; {d} times the old model, {d} times " ++
+            "the new one\n",
         .{ operations, cases, found[0], found[1] },
     );
 }
@@ -192,7 +193,8 @@ test "all pairs of cuts on a small geometry" {
         while (try pairsFrom(&bench, &image, first, seed, .{ old, new, next }, &cases, &found)) first += 1;
     }
     std.debug.print(
-        "power cuts: pairs of cuts in an update and the next one: {d} pairs; {d} times the old model, {d} times the new one\n",
+        "power cuts: pairs of cuts in an update and the next one: {d} pairs; {d} times the old model, {d} times " ++
+            "the new one\n",
         .{ cases, found[0], found[1] },
     );
     try std.testing.expect(found[0] > 0 and found[1] > 0);

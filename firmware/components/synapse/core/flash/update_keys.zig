@@ -50,7 +50,8 @@ pub const UpdateKeys = struct {
         for (self.keys, self.known()) |*key, *id| if (std.mem.eql(u8, id, &given.key)) {
             const message = PackSignature.message(sha256);
             const port = self.port.?;
-            if (port.verify.?(port.user, key, &message, message.len, &given.signature) != 0) return error.SignatureWrong;
+            const differs = port.verify.?(port.user, key, &message, message.len, &given.signature) != 0;
+            if (differs) return error.SignatureWrong;
             return;
         };
         return error.SignatureKeyUnknown;

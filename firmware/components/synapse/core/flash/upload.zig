@@ -184,7 +184,10 @@ pub const Upload = struct {
         upload.area().writeChecked(0, &upload.prefix) catch |err| return upload.fail(.flash, err);
         var next = upload.slots.state;
         next.slots[upload.slot].state = .ready;
-        if (upload.slots.keys.required()) next.slots[upload.slot].signer = PackSignature.parse(&upload.signature).?.key[0..slots_module.signer_bytes].*;
+        if (upload.slots.keys.required()) {
+            const signature = PackSignature.parse(&upload.signature).?;
+            next.slots[upload.slot].signer = signature.key[0..slots_module.signer_bytes].*;
+        }
         upload.slots.commit(next) catch |err| return upload.fail(.flash, err);
         upload.phase = .idle;
     }

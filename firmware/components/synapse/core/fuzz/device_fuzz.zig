@@ -11,18 +11,24 @@ const events_per_round = 400;
 const requests_per_round = 60;
 
 const json_bodies = [_][]const u8{
-    "{\"history\":[[0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7]],\"actions\":[[0,1,2,3,4,5,6,7,8,9]]}",
-    "{\"start\":{\"latent\":[0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7]},\"actions\":[[0,1,2,3,4,5,6,7,8,9],[0,1,2,3,4,5,6,7,8,9]]}",
+    "{\"history\":[[0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7]]," ++
+        "\"actions\":[[0,1,2,3,4,5,6,7,8,9]]}",
+    "{\"start\":{\"latent\":[0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7,0,1,2,3,4,5,6,7]}," ++
+        "\"actions\":[[0,1,2,3,4,5,6,7,8,9],[0,1,2,3,4,5,6,7,8,9]]}",
     "{\"start\":{\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image\\/jpeg\"},\"actions\":[[0,1,2,3,4,5,6,7,8,9]]}",
     "{\"stream\":\"a\",\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image\\/jpeg\",\"action\":[0,1,2,3,4,5,6,7,8,9]}",
-    "{\"start\":{\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image/jpeg\"},\"goal\":{\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image/png\"},\"horizon\":2,\"budget\":{\"samples\":3,\"iterations\":2,\"elites\":2}}",
-    "{\"start\":{\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image/jpeg\"},\"goal\":{\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image/jpeg\"},\"seed\":3,\"budget\":{\"samples\":3,\"iterations\":2,\"elites\":2}}",
+    "{\"start\":{\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image/jpeg\"},\"goal\":{\"image\":\"\\/9j\\/4AAQ\"," ++
+        "\"type\":\"image/png\"},\"horizon\":2,\"budget\":{\"samples\":3,\"iterations\":2,\"elites\":2}}",
+    "{\"start\":{\"image\":\"\\/9j\\/4AAQ\",\"type\":\"image/jpeg\"},\"goal\":{\"image\":\"\\/9j\\/4AAQ\"," ++
+        "\"type\":\"image/jpeg\"},\"seed\":3,\"budget\":{\"samples\":3,\"iterations\":2,\"elites\":2}}",
     "{\"image\":\"/9j/4AAQ\",\"type\":\"image/jpeg\"}",
-    "\xa2\x65start\xa1\x66latent\xd8\x55\x43abc\x67actions\x81\x8a\x00\x01\x00\x01\x00\x01\x00\x01\x00\xfa\x3f\x80\x00\x00",
+    "\xa2\x65start\xa1\x66latent\xd8\x55\x43abc" ++
+        "\x67actions\x81\x8a\x00\x01\x00\x01\x00\x01\x00\x01\x00\xfa\x3f\x80\x00\x00",
     "\xbf\x67history\x9f\xff\x67actions\x9f\x9f\xf9\x3c\x00\xff\xff\xff",
     "\xff\xd8\xff\xe0 picture",
     "\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x11\x08\x00\x10\x00\x10\x03 picture",
-    "--B\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8\xff\xe0 picture\r\n--B--\r\n",
+    "--B\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n" ++
+        "\xff\xd8\xff\xe0 picture\r\n--B--\r\n",
 };
 const targets = [_][]const u8{
     "/v1/plan",

@@ -1,5 +1,6 @@
-//! The fuzz targets of the device core: bytes that strangers send. SYNAPSE_FUZZ_TARGET chooses one: `json` and `cbor`
-//! read any bytes as a body, `http` sends them as the body of a request of any kind, `mqtt` as a message from the broker.
+//! The fuzz targets of the device core: bytes that strangers send. SYNAPSE_FUZZ_TARGET chooses one:
+//! `json` and `cbor` read any bytes as a body, `http` sends them as the body of a request of any kind,
+//! `mqtt` as a message from the broker.
 //!
 //! Beyond not crashing, these must hold: what the JSON reader takes whole is JSON; every request is answered once, in
 //! the form that it says; whatever came, every place is free again when the clients are gone,

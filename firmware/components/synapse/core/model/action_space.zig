@@ -125,7 +125,9 @@ fn readActions(cbor: *CborTokens, meta: []const u8) Error!Found {
                 if (try cbor.next() != .object_begin) return error.Unknown;
                 while (true) switch (try cbor.next()) {
                     .text => |bound| {
-                        const place = if (std.mem.eql(u8, bound, "min")) &found.min else if (std.mem.eql(u8, bound, "max")) &found.max else return error.Unknown;
+                        const place = if (std.mem.eql(u8, bound, "min"))
+                            &found.min
+                        else if (std.mem.eql(u8, bound, "max")) &found.max else return error.Unknown;
                         place.* = try readList(cbor, meta);
                     },
                     else => break,
@@ -177,7 +179,8 @@ fn readTest(meta: []const u8, width: usize) !?ActionSpace {
 
 // {"x": [{"actions": 1}], "actions": {"units": "m/s", "bounds": {"min": [-1, -2], "max": [1, 2.5]}, "mean": [0, 0.5],
 // "std": [1, 2]}}
-const whole = "\xa2\x61x\x81\xa1\x67actions\x01\x67actions\xa4\x65units\x63m/s\x66bounds\xa2\x63min\x82\x20\x21\x63max\x82\x01\xf9\x41\x00\x64mean\x82\x00\xf9\x38\x00\x63std\x82\x01\x02";
+const whole = "\xa2\x61x\x81\xa1\x67actions\x01\x67actions\xa4\x65units\x63m/s" ++
+    "\x66bounds\xa2\x63min\x82\x20\x21\x63max\x82\x01\xf9\x41\x00\x64mean\x82\x00\xf9\x38\x00\x63std\x82\x01\x02";
 
 test "units, bounds and the training's distribution are read, and repeat over a row" {
     const space = (try readTest(whole, 4)).?;

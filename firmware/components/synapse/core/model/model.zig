@@ -70,64 +70,11 @@ pub const Model = struct {
             fast.used = fast_mark;
             slow.used = slow_mark;
         }
-        var failure: runtime.ErrorInfo = .{};
-        var model_bytes: usize = 0;
-        if (runtime.syn_model_requirements(
-            file.ptr,
-            file.len,
-            &model_bytes,
-            &failure,
-        ) != runtime.ok) return refuse(err, &failure);
-        const model_memory = slow.take(model_bytes) catch return tooLarge(
-            err,
-            .slow,
-            slow.used + memory.round(model_bytes),
-            slow,
-        );
-        var handle: ?*runtime.Handle = null;
-        if (runtime.syn_model_open(
-            file.ptr,
-            file.len,
-            0,
-            model_memory.ptr,
-            model_memory.len,
-            &handle,
-            &failure,
-        ) != runtime.ok) return refuse(err, &failure);
-        const opened = handle.?;
-
-        var needs: runtime.SessionRequirements = .{};
-        try check(runtime.syn_session_get_requirements(opened, config.threads, &needs), err);
-        var apart: memory.Block = .init(if (config.scratch) |start| start[0..config.scratch_bytes] else &.{});
-        const scratch = if (config.scratch != null) &apart else fast;
-        if (needs.thread_bytes > scratch.bytes.len) return tooLarge(err, .fast, needs.thread_bytes, scratch);
-        const scratch_in_fast = if (config.scratch != null) 0 else memory.round(needs.thread_bytes);
-        const fast_needed = fast.used + memory.round(needs.session_bytes) + memory.round(needs.fast_bytes) + scratch_in_fast;
-        const slow_needed = slow.used + memory.round(needs.slow_bytes) + memory.round(needs.state_bytes);
-        if (fast_needed > fast.bytes.len) return tooLarge(err, .fast, fast_needed, fast);
-        if (slow_needed > slow.bytes.len) return tooLarge(err, .slow, slow_needed, slow);
-        const session_config: runtime.SessionConfig = .{
-            .threads = config.threads,
-            .session = (fast.take(needs.session_bytes) catch unreachable).ptr,
-            .fast = (fast.take(needs.fast_bytes) catch unreachable).ptr,
-            .thread = (scratch.take(needs.thread_bytes) catch unreachable).ptr,
-            .slow = (slow.take(needs.slow_bytes) catch unreachable).ptr,
-            .state = (slow.take(needs.state_bytes) catch unreachable).ptr,
-            .session_bytes = needs.session_bytes,
-            .fast_bytes = needs.fast_bytes,
-            .slow_bytes = needs.slow_bytes,
-            .state_bytes = needs.state_bytes,
-            .thread_bytes = needs.thread_bytes,
-            .parallel_for = port.parallel_for,
-            .ticks = port.ticks_us,
-            .user = port.user,
-        };
-        var session: ?*runtime.SessionHandle = null;
-        try check(runtime.syn_session_open(opened, &session_config, &session), err);
-
+        const opened = try openFile(file, slow, err);
+        const session = try openSession(opened, config, port, fast, slow, err);
         var model: Model = .{
             .handle = opened,
-            .session = session.?,
+            .session = session,
             .info = .{},
             .work = .{},
             .untrained = false,
@@ -152,6 +99,58 @@ pub const Model = struct {
             model.usage.slow_bytes += slow.used - before;
         }
         return model;
+    }
+
+    fn openFile(file: []align(64) const u8, slow: *memory.Block, err: *ports.ErrorInfo) error{Refused}!*runtime.Handle {
+        var failure: runtime.ErrorInfo = .{};
+        var bytes: usize = 0;
+        const readable = runtime.syn_model_requirements(file.ptr, file.len, &bytes, &failure);
+        if (readable != runtime.ok) return refuse(err, &failure);
+        const space = slow.take(bytes) catch return tooLarge(err, .slow, slow.used + memory.round(bytes), slow);
+        var handle: ?*runtime.Handle = null;
+        const valid = runtime.syn_model_open(file.ptr, file.len, 0, space.ptr, space.len, &handle, &failure);
+        if (valid != runtime.ok) return refuse(err, &failure);
+        return handle.?;
+    }
+
+    fn openSession(
+        opened: *runtime.Handle,
+        config: *const ports.Config,
+        port: *const ports.Port,
+        fast: *memory.Block,
+        slow: *memory.Block,
+        err: *ports.ErrorInfo,
+    ) error{Refused}!*runtime.SessionHandle {
+        var needs: runtime.SessionRequirements = .{};
+        try check(runtime.syn_session_get_requirements(opened, config.threads, &needs), err);
+        var apart: memory.Block = .init(if (config.scratch) |start| start[0..config.scratch_bytes] else &.{});
+        const scratch = if (config.scratch != null) &apart else fast;
+        if (needs.thread_bytes > scratch.bytes.len) return tooLarge(err, .fast, needs.thread_bytes, scratch);
+        const scratch_in_fast = if (config.scratch != null) 0 else memory.round(needs.thread_bytes);
+        const session_in_fast = memory.round(needs.session_bytes) + memory.round(needs.fast_bytes);
+        const fast_needed = fast.used + session_in_fast + scratch_in_fast;
+        const slow_needed = slow.used + memory.round(needs.slow_bytes) + memory.round(needs.state_bytes);
+        if (fast_needed > fast.bytes.len) return tooLarge(err, .fast, fast_needed, fast);
+        if (slow_needed > slow.bytes.len) return tooLarge(err, .slow, slow_needed, slow);
+        const session_config: runtime.SessionConfig = .{
+            .threads = config.threads,
+            .session = (fast.take(needs.session_bytes) catch unreachable).ptr,
+            .fast = (fast.take(needs.fast_bytes) catch unreachable).ptr,
+            .thread = (scratch.take(needs.thread_bytes) catch unreachable).ptr,
+            .slow = (slow.take(needs.slow_bytes) catch unreachable).ptr,
+            .state = (slow.take(needs.state_bytes) catch unreachable).ptr,
+            .session_bytes = needs.session_bytes,
+            .fast_bytes = needs.fast_bytes,
+            .slow_bytes = needs.slow_bytes,
+            .state_bytes = needs.state_bytes,
+            .thread_bytes = needs.thread_bytes,
+            .parallel_for = port.parallel_for,
+            .ticks = port.ticks_us,
+            .user = port.user,
+        };
+        var session: ?*runtime.SessionHandle = null;
+        try check(runtime.syn_session_open(opened, &session_config, &session), err);
+        return session.?;
     }
 
     /// Rows of latents that a rollout from one start can be stored in, and the actions that go with them.
@@ -279,7 +278,8 @@ fn tooLarge(err: *ports.ErrorInfo, region: ports.Region, needed: u64, block: *co
     const label = if (region == .fast) "fast memory (SRAM)" else "slow memory (PSRAM)";
     _ = std.fmt.bufPrint(
         err.message[0 .. err.message.len - 1],
-        "the model does not fit the board's {s}: {f} are needed, the core's share included, and {f} exist; {d} bytes are missing",
+        "the model does not fit the board's {s}: {f} are needed, the core's share included, and {f} exist; {d} " ++
+            "bytes are missing",
         .{ label, size(needed), size(block.bytes.len), missing },
     ) catch {}; // A full buffer is a cut text.
     return error.Refused;

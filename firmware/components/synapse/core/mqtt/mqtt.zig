@@ -302,8 +302,8 @@ pub const Mqtt = struct {
         if (pending.derived) {
             pending.topic = topics.of(&mqtt.publisher.id, "res");
             // Half an id would be another's.
-            if (id.len > 0 and
-                pending.topic.len + 1 + id.len <= limits.mqtt_topic_bytes_max) pending.topic.print("/{s}", .{id});
+            const has_room = pending.topic.len + 1 + id.len <= limits.mqtt_topic_bytes_max;
+            if (id.len > 0 and has_room) pending.topic.print("/{s}", .{id});
         } else pending.topic.append(wanted);
         if (wanted.len > 0 and pending.derived) {
             return problem.fail(
@@ -348,7 +348,8 @@ pub const Mqtt = struct {
         const payload = if (message.payload) |start| start[0..message.payload_bytes] else "";
         const given_type = message.content_type.slice();
         const shown = commands.typeOf(payload);
-        const content_type = if (given_type.len > 0) given_type else if (shown) |body_type| body_type.mediaType() else "";
+        const shown_type = if (shown) |body_type| body_type.mediaType() else "";
+        const content_type = if (given_type.len > 0) given_type else shown_type;
         const json = if (given_type.len > 0) std.ascii.startsWithIgnoreCase(
             given_type,
             "application/json",

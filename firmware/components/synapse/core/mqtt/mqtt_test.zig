@@ -17,6 +17,8 @@ const Fixture = fixtures.Fixture;
 const repeat = fixtures.repeat;
 
 const latent = "[" ++ repeat("0.5,", 31) ++ "0.5]";
+/// The beginning of a plan's body.
+const plan_ends = "{\"start\":{\"latent\":" ++ latent ++ "},\"goal\":{\"latent\":" ++ latent ++ "},";
 const row = "[" ++ repeat("0.1,", 9) ++ "0.1]";
 
 test "a board that reaches its broker says what it is, and listens" {
@@ -188,7 +190,7 @@ test "planning tells its progress in messages when asked" {
     try fixture.start();
     defer fixture.stop();
     const host = &fixture.host;
-    const body = "{\"start\":{\"latent\":" ++ latent ++ "},\"goal\":{\"latent\":" ++ latent ++ "},\"horizon\":2,\"budget\":{\"samples\":3,\"iterations\":2,\"elites\":2}}";
+    const body = plan_ends ++ "\"horizon\":2,\"budget\":{\"samples\":3,\"iterations\":2,\"elites\":2}}";
     host.receive(.{ .topic = .of(base ++ "cmd/plan/7?accept=text/event-stream") }, body);
     try contains(host.last(base ++ "res/7/progress").?.payload, "{\"iteration\":2,\"iterations\":2");
     try contains(host.last(base ++ "res/7").?.payload, "{\"actions\":[[");
@@ -242,7 +244,7 @@ test "a command is taken back by its id, or by where its answer would go" {
     try fixture.start();
     defer fixture.stop();
     const host = &fixture.host;
-    const body = "{\"start\":{\"latent\":" ++ latent ++ "},\"goal\":{\"latent\":" ++ latent ++ "},\"budget\":{\"samples\":300,\"iterations\":30,\"elites\":3}}";
+    const body = plan_ends ++ "\"budget\":{\"samples\":300,\"iterations\":30,\"elites\":3}}";
     host.forget();
     for ([_]ports.MqttMessage{
         .{ .topic = .of(base ++ "cmd/plan/9") },
@@ -268,81 +270,6 @@ test "a command is taken back by its id, or by where its answer would go" {
         try expectEqual(@as(u32, 0), host.device.inProgress());
     }
     try expectEqual(@as(usize, 0), host.published.items.len);
-}
-
-test "what is wrong with a command is told exactly" {
-    const Case = struct { topic: []const u8, payload: []const u8 = "", content_type: []const u8 = "", response_topic: []const u8 = "", correlation: []const u8 = "", answer: []const u8, answered: []const u8 = base ++ "res" };
-    const long = repeat("x", 65);
-    for ([_]Case{
-        .{
-            .topic = "cmd/fly",
-            .answer = "{\"title\":\"Not Found\",\"status\":404,\"code\":\"UNKNOWN_COMMAND\",\"detail\":\"there is no such command\",\"field\":\"topic\",\"expected\":\"cmd/device, models, slot/{slot}, metrics, log, encode, predict, rollout, observe, plan, selftest, activate/{slot}, model, firmware, updates, stop_update, requests, stop_request/{id}, stop_strangers, settings, reboot\"}",
-        },
-        .{
-            .topic = "cmd/cancelled/1",
-            .response_topic = "panel/res",
-            .answer = "\"code\":\"UNKNOWN_COMMAND\"",
-            .answered = "panel/res",
-        },
-        .{ .topic = "cmd/activate", .answer = "\"code\":\"UNKNOWN_COMMAND\"" },
-        .{ .topic = "cmd/activate/nowhere", .answer = "\"code\":\"SLOT_UNKNOWN\"" },
-        .{ .topic = "cmd/activate/model_a", .answer = "\"code\":\"SLOT_ACTIVE\"" },
-        .{
-            .topic = "cmd/encode",
-            .answer = "\"status\":415,\"code\":\"CONTENT_TYPE\",\"detail\":\"the route does not take this type of body\",\"field\":\"content-type\"",
-        },
-        .{ .topic = "cmd/encode", .payload = "x", .content_type = "text/plain", .answer = "\"code\":\"CONTENT_TYPE\"" },
-        .{
-            .topic = "cmd/predict",
-            .payload = "{\"history\"",
-            .answer = "\"code\":\"BODY_MALFORMED\",\"detail\":\"the body ends too early at byte 10 (JSON)\"",
-        },
-        .{ .topic = "cmd/predict", .payload = "\xa1\x67history", .answer = "\"code\":\"BODY_MALFORMED\"" },
-        .{ .topic = "cmd/encode/1?latent=wave", .payload = "\xff\xd8\xff", .answer = "\"code\":\"QUERY_INVALID\"" },
-        .{
-            .topic = "cmd/encode",
-            .payload = "\xff\xd8\xff",
-            .response_topic = "synapse/other/cmd/reboot",
-            .answer = "\"status\":422,\"code\":\"RESPONSE_TOPIC\"",
-        },
-        // A group may be called so.
-        .{
-            .topic = "cmd/encode",
-            .payload = "\xff\xd8\xff",
-            .response_topic = "synapse/group/res/cmd/reboot",
-            .answer = "\"code\":\"RESPONSE_TOPIC\"",
-        },
-        .{
-            .topic = "cmd/encode",
-            .payload = "\xff\xd8\xff",
-            .response_topic = "all/#",
-            .answer = "\"code\":\"RESPONSE_TOPIC\"",
-        },
-        .{
-            .topic = "cmd/encode",
-            .payload = "\xff\xd8\xff",
-            .correlation = long,
-            .answer = "\"code\":\"CORRELATION_DATA\",\"detail\":\"the correlation data have 65 bytes\"",
-        },
-        .{ .topic = "cmd/settings", .payload = "{\"telemetry_s\":-1}", .answer = "\"code\":\"BODY_INVALID\"" },
-    }) |case| {
-        var fixture: Fixture = undefined;
-        try fixture.start();
-        defer fixture.stop();
-        var topic: [96]u8 = undefined;
-        fixture.host.forget();
-        fixture.host.receive(.{
-            .topic = .of(std.fmt.bufPrint(&topic, base ++ "{s}", .{case.topic}) catch unreachable),
-            .content_type = .of(case.content_type),
-            .response_topic = .of(case.response_topic),
-            .correlation = .of(case.correlation),
-        }, case.payload);
-        try expectEqual(@as(usize, 1), fixture.host.published.items.len);
-        const answer = &fixture.host.published.items[0];
-        try expect(std.mem.startsWith(u8, answer.topic, case.answered));
-        try expectEqualStrings("application/problem+json", answer.content_type);
-        try contains(answer.payload, case.answer);
-    }
 }
 
 test "a board without an owner runs nothing" {
@@ -405,7 +332,7 @@ test "an answer longer than a message says so" {
     // Of a plan that told its progress, this is its last event.
     host.receive(
         .{ .topic = .of(base ++ "cmd/plan/3?accept=text/event-stream") },
-        "{\"start\":{\"latent\":" ++ latent ++ "},\"goal\":{\"latent\":" ++ latent ++ "},\"horizon\":32,\"budget\":{\"samples\":2,\"iterations\":1,\"elites\":2}}",
+        plan_ends ++ "\"horizon\":32,\"budget\":{\"samples\":2,\"iterations\":1,\"elites\":2}}",
     );
     const unplanned = host.last(base ++ "res/3").?;
     try contains(unplanned.payload, "\"code\":\"ANSWER_TOO_LARGE\"");
@@ -529,7 +456,13 @@ test "a surprise is told from four deviations and eight surprises on" {
     try fixture.start();
     defer fixture.stop();
     const host = &fixture.host;
-    for ([_]struct { f64, u64, bool }{ .{ 3.99, 8, false }, .{ 4, 8, true }, .{ 4, 7, false }, .{ 100, 7, false }, .{ 100, 8, true } }) |case| {
+    for ([_]struct { f64, u64, bool }{
+        .{ 3.99, 8, false },
+        .{ 4, 8, true },
+        .{ 4, 7, false },
+        .{ 100, 7, false },
+        .{ 100, 8, true },
+    }) |case| {
         host.forget();
         @import("events.zig").surprise(
             &host.core.mqtt.publisher,

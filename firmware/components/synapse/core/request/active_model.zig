@@ -112,7 +112,8 @@ fn open(device: *const Device, file: []align(64) const u8, err: *ports.ErrorInfo
         err.* = .{ .code = @backingInt(ports.Result.model) };
         _ = std.fmt.bufPrint(
             err.message[0 .. ports.error_message_bytes_max - 1],
-            "the model's latents do not fit the board's memory for a request: {d} bytes are needed and {d} exist; a board with longer bodies takes it",
+            "the model's latents do not fit the board's memory for a request: {d} bytes are needed and {d} exist; " ++
+                "a board with longer bodies takes it",
             .{ result_bytes, device.config.body_bytes_max },
         ) catch unreachable;
         return error.Refused;
@@ -128,7 +129,8 @@ fn open(device: *const Device, file: []align(64) const u8, err: *ports.ErrorInfo
         };
         _ = std.fmt.bufPrint(
             err.message[0 .. ports.error_message_bytes_max - 1],
-            "the model's requests do not fit the board's slow memory (PSRAM): {d} bytes are needed and {d} exist; {d} bytes are missing",
+            "the model's requests do not fit the board's slow memory (PSRAM): {d} bytes are needed and {d} exist; " ++
+                "{d} bytes are missing",
             .{ needed, slow.bytes.len, needed - slow.bytes.len },
         ) catch unreachable;
         return error.Refused;
@@ -151,10 +153,10 @@ pub fn publish(device: *Device, opened: *const Opened) void {
     for (device.inferences()) |*exchange| {
         exchange.divide(device.memory.slow.take(input_bytes) catch unreachable, &opened.model);
     }
-    device.active.streams = if (opened.model.predict) |*predictor| Streams.init(
-        &device.memory.slow,
-        predictor,
-    ) catch unreachable else .{};
+    device.active.streams = if (opened.model.predict) |*predictor|
+        Streams.init(&device.memory.slow, predictor) catch unreachable
+    else
+        .{};
     device.active.model = opened.model;
     device.log(.info, "model loaded");
 }

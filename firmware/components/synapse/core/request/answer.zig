@@ -338,11 +338,11 @@ pub const Answer = struct {
             extra[count] = .{ "www-authenticate", "Bearer realm=\"synapse\"" };
             count += 1;
         }
-        if (self.events == .begun) self.eventBeginWith("error", wrong.status) else self.head(
-            wrong.status,
-            "application/problem+json",
-            extra[0..count],
-        );
+        if (self.events == .begun) {
+            self.eventBeginWith("error", wrong.status);
+        } else {
+            self.head(wrong.status, "application/problem+json", extra[0..count]);
+        }
         self.objectBegin();
         self.field("title", title(wrong.status));
         self.fieldUnsigned("status", wrong.status);

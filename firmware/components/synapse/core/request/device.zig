@@ -90,7 +90,11 @@ pub const Device = struct {
         const count: u64 = config.exchange_count;
         return .{
             .fast_bytes = memory.round(@sizeOf(Device)) + memory.round(@sizeOf(Exchange) * (count + limits.tasks_max)),
-            .slow_bytes = memory.round(config.body_bytes_max) * count + limits.task_body_bytes * limits.tasks_max + memory.round(@sizeOf(Metrics)) + memory.round(@sizeOf(LogRing)) + memory.round(@sizeOf(Storage)) + memory.round(@sizeOf(Broker)) + memory.round(@sizeOf(Firmware)) + memory.round(@sizeOf(Update)) + memory.round(limits.texts_bytes),
+            .slow_bytes = memory.round(config.body_bytes_max) * count + limits.task_body_bytes * limits.tasks_max +
+                memory.round(@sizeOf(Metrics)) + memory.round(@sizeOf(LogRing)) +
+                memory.round(@sizeOf(Storage)) + memory.round(@sizeOf(Broker)) +
+                memory.round(@sizeOf(Firmware)) + memory.round(@sizeOf(Update)) +
+                memory.round(limits.texts_bytes),
         };
     }
 

@@ -83,26 +83,14 @@ fn accept(
     if (answer.origin != null and std.mem.eql(u8, method, "OPTIONS")) return preflight(device, target, answer, problem);
     const found = switch (match.find(device.routes, method, target.path)) {
         .found => |found| found,
-        .method_not_allowed => |allow| {
-            const failed = problem.fail(
-                405,
-                .METHOD_NOT_ALLOWED,
-                "the resource has no such method",
-                .{},
-                .{ .expected = .{ "{s}", .{allow} } },
-            );
-            problem.allow = allow;
-            return failed;
-        },
-        .not_found => {
-            return problem.fail(
-                404,
-                .NOT_FOUND,
-                "there is nothing at this path",
-                .{},
-                .{ .expected = "one of the paths of the device API, such as /v1/device" },
-            );
-        },
+        .method_not_allowed => |allow| return methodNotAllowed(problem, allow),
+        .not_found => return problem.fail(
+            404,
+            .NOT_FOUND,
+            "there is nothing at this path",
+            .{},
+            .{ .expected = "one of the paths of the device API, such as /v1/device" },
+        ),
     };
     const offers: []const []const u8 = switch (found.route.kind) {
         .immediate => |immediate| immediate.offers,
@@ -115,38 +103,18 @@ fn accept(
         .mqtt => device.broker.right(&storage.access),
         .own => device.update.right,
     } else .{};
-    if (device.storage) |storage| if (!storage.access.holds(right)) return problem.failWith(
-        rights.lost(device, channel),
-    );
+    if (device.storage) |storage| {
+        if (!storage.access.holds(right)) return problem.failWith(rights.lost(device, channel));
+    }
     // A claim looks itself: somebody who has the code may come by any name.
     if (channel == .http and right.basis != .public and right.basis != .owner and found.route.access != .claim) {
         try origin_check.check(&device.storage.?.access, headers, target, problem);
     }
-    const offer = http.negotiate(http.header(headers, "accept"), offers) orelse {
-        const failed = problem.fail(
-            406,
-            .NOT_ACCEPTABLE,
-            "none of the accepted media types can be given",
-            .{},
-            .{ .field = "accept" },
-        );
-        for (offers, 0..) |media_type, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else " or ", media_type });
-        return failed;
-    };
+    const accepted = http.header(headers, "accept");
+    const offer = http.negotiate(accepted, offers) orelse return notAcceptable(problem, offers);
     answer.format = if (std.mem.eql(u8, offers[offer], answers.media_types[1])) .cbor else .json;
     answer.events = if (std.mem.eql(u8, offers[offer], answers.event_media_type)) .wanted else .none;
-    if (target.parameter("latent")) |form| {
-        answer.latent_base64 = std.mem.eql(u8, form, "base64");
-        if (!answer.latent_base64 and !std.mem.eql(u8, form, "array")) {
-            return problem.fail(
-                400,
-                .QUERY_INVALID,
-                "latents cannot be given in this form",
-                .{},
-                .{ .field = "latent", .expected = "array or base64" },
-            );
-        }
-    }
+    if (target.parameter("latent")) |form| answer.latent_base64 = try isBase64(form, problem);
     const asked: Request = .{ .headers = headers, .target = target, .wildcard = found.wildcard };
     var from: From = .{ .request = request, .channel = channel, .right = right, .client = .{} };
     from.client.append(client);
@@ -155,6 +123,42 @@ fn accept(
         .inference => return admit(device, from, found.route, asked, answer, problem),
         .task => return admitTask(device, from, found.route, asked, answer, problem),
     }
+}
+
+fn methodNotAllowed(problem: *Problem, allow: []const u8) problems.Error {
+    const failed = problem.fail(
+        405,
+        .METHOD_NOT_ALLOWED,
+        "the resource has no such method",
+        .{},
+        .{ .expected = .{ "{s}", .{allow} } },
+    );
+    problem.allow = allow;
+    return failed;
+}
+
+fn notAcceptable(problem: *Problem, offers: []const []const u8) problems.Error {
+    const failed = problem.fail(
+        406,
+        .NOT_ACCEPTABLE,
+        "none of the accepted media types can be given",
+        .{},
+        .{ .field = "accept" },
+    );
+    for (offers, 0..) |media_type, i| problem.expected.print("{s}{s}", .{ if (i == 0) "" else " or ", media_type });
+    return failed;
+}
+
+fn isBase64(form: []const u8, problem: *Problem) problems.Error!bool {
+    if (std.mem.eql(u8, form, "base64")) return true;
+    if (std.mem.eql(u8, form, "array")) return false;
+    return problem.fail(
+        400,
+        .QUERY_INVALID,
+        "latents cannot be given in this form",
+        .{},
+        .{ .field = "latent", .expected = "array or base64" },
+    );
 }
 
 /// A browser asks whether a page of an allowed origin may send its request: Fetch Standard, section 3.2.

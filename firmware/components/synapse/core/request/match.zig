@@ -23,7 +23,8 @@ const allow_texts = texts: {
         text.* = "";
         for (std.enums.values(Method), 0..) |method, bit| {
             if (set >> bit & 1 == 0) continue;
-            text.* = text.* ++ (if (text.len > 0) ", " else "") ++ @tagName(method) ++ (if (method == .GET) ", HEAD" else "");
+            const name = @tagName(method) ++ (if (method == .GET) ", HEAD" else "");
+            text.* = text.* ++ (if (text.len > 0) ", " else "") ++ name;
         }
     }
     break :texts texts;

@@ -86,8 +86,8 @@ const Walk = struct {
         walk.bodyOf(asked, request);
         const known = walk.tokens[random.uintLessThan(usize, walk.tokens.len)];
         const with_token = known.len > 0 and asked.act != .claim and random.uintLessThan(u8, 8) > 0;
-        asked.basis = if (with_token and walk.world.claimed and
-            known.token == walk.world.token) .owner else if (!walk.world.claimed) .unclaimed else .stranger;
+        const is_owner = with_token and known.token == walk.world.token;
+        asked.basis = if (!walk.world.claimed) .unclaimed else if (is_owner) .owner else .stranger;
         var headers: [4]ports.Header = undefined;
         var count: usize = 0;
         if (with_token) {
@@ -179,7 +179,8 @@ const Walk = struct {
         asked.then.broker = walk.connected_broker;
         walk.bodyOf(asked, request);
         var text: [80]u8 = undefined;
-        const name = if (asked.act == .settings) "settings" else if (walk.activeIs("model_a")) "activate/model_b" else "activate/model_a";
+        const activate = if (walk.activeIs("model_a")) "activate/model_b" else "activate/model_a";
+        const name = if (asked.act == .settings) "settings" else activate;
         asked.sent = @min(asked.body_len, 3);
         abi.events.mqtt_received(host.core, request, &.{
             .qos = 1,

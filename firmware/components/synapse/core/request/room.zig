@@ -27,7 +27,8 @@ pub fn forInference(device: *Device, right: Right, client: *const Client, proble
     const places = device.inferences();
     if (!isStranger(right)) {
         // Where there is one place alone, whoever has not begun to run gives it back.
-        return free(places) orelse giveWay(device, places, .open_inference, null) orelse full(
+        const place = free(places) orelse giveWay(device, places, .open_inference, null);
+        return place orelse full(
             device,
             places.len,
             problem,
@@ -66,17 +67,13 @@ pub fn forTask(device: *Device, right: Right, client: *const Client, problem: *P
     if (right.basis == .unclaimed) {
         var own: usize = 0;
         for (places) |*exchange| {
-            own += @intFromBool(
-                exchange.state != .free and exchange.right.basis == .unclaimed and clients.same(&exchange.client, client),
-            );
+            const is_claim = exchange.state != .free and exchange.right.basis == .unclaimed;
+            own += @intFromBool(is_claim and clients.same(&exchange.client, client));
         }
         // Whoever sends a claim at once is served at once; who holds one back makes room for the next.
-        if (own >= limits.claims_per_client_max) if (giveWay(
-            device,
-            places,
-            .unclaimed,
-            client,
-        )) |exchange| return exchange;
+        if (own >= limits.claims_per_client_max) {
+            if (giveWay(device, places, .unclaimed, client)) |exchange| return exchange;
+        }
         if (free(places)) |exchange| return exchange;
         if (giveWay(device, places, .unclaimed, null)) |exchange| return exchange;
     }

@@ -115,7 +115,8 @@ test "how much a stranger may ask for has a bound, which the owner sets" {
     var open: Open = .{ .board = undefined };
     try open.start();
     defer open.board.stop();
-    const rollout = "{\"start\":{\"latent\":" ++ latent ++ "},\"actions\":[" ++ action ++ "," ++ action ++ "," ++ action ++ "]}";
+    const actions = "[" ++ action ++ "," ++ action ++ "," ++ action ++ "]";
+    const rollout = "{\"start\":{\"latent\":" ++ latent ++ "},\"actions\":" ++ actions ++ "}";
     try boards.expectProblem(open.be(.stranger, "").json("/v1/plan", large), 403, "COST_LIMIT");
     try expectEqual(@as(u32, 200), open.be(.stranger, "").json("/v1/plan", small).status);
     try expectEqual(

@@ -87,8 +87,9 @@ pub fn work(device: *Device) void {
 pub fn workDone(device: *Device) bool {
     const exchange = device.requests.running orelse return false;
     const is_task = exchange.route.kind == .task;
-    if (!exchange.undoing and
-        (exchange.ending != .none or !rights.holds(device, exchange))) return endRunning(device, exchange);
+    if (!exchange.undoing and (exchange.ending != .none or !rights.holds(device, exchange))) {
+        return endRunning(device, exchange);
+    }
     if (!device.requests.finished and (is_task or !exchange.abandoned)) {
         tellProgress(device, exchange);
         if (!device.requests.turn.run_begun and waits(device, exchange)) {
@@ -154,7 +155,8 @@ fn tellProgress(device: *Device, exchange: *Exchange) void {
 fn reply(device: *Device, exchange: *Exchange) void {
     device.metrics.inference[match.indexOf(device.routes, exchange.route)].observe(exchange.timing.inference_us);
     const mean = device.requests.inference_us_mean;
-    device.requests.inference_us_mean = if (mean == 0) exchange.timing.inference_us else (mean * 7 + exchange.timing.inference_us) / 8;
+    const last = exchange.timing.inference_us;
+    device.requests.inference_us_mean = if (mean == 0) last else (mean * 7 + last) / 8;
     var answer = answerOf(device, exchange);
     if (exchange.refused) return answer.problem(&exchange.problem);
     const inference = &exchange.route.kind.inference;
@@ -195,7 +197,9 @@ pub fn fail(device: *Device, exchange: *Exchange) void {
 
 pub fn release(device: *Device, exchange: *Exchange) void {
     exchange.state = .free;
-    if (device.requests.exclusive == exchange) device.requests.exclusive = null else if (device.requests.exclusive != null) startNext(device);
+    if (device.requests.exclusive == exchange) {
+        device.requests.exclusive = null;
+    } else if (device.requests.exclusive != null) startNext(device);
 }
 
 pub fn requestClosed(device: *Device, request: u32) void {
@@ -226,7 +230,8 @@ pub fn tick(device: *Device, now_us: u64) void {
         const is_task = exchange.route.kind == .task;
         const idle = now_us -| exchange.last_activity_us > limits.receive_idle_us_max;
         const unhurried = is_task and exchange.route.kind.task.unhurried;
-        const total_us: u64 = if (exchange.right.basis == .unclaimed) limits.claim_total_us_max else limits.receive_total_us_max;
+        const is_claim = exchange.right.basis == .unclaimed;
+        const total_us: u64 = if (is_claim) limits.claim_total_us_max else limits.receive_total_us_max;
         const slow = !unhurried and now_us -| exchange.timing.started_us > total_us;
         if (!idle and !slow) continue;
         exchange.problem = Problem.init(
@@ -309,8 +314,8 @@ pub fn end(device: *Device, exchange: *Exchange) void {
         .room => madeRoom(device),
     };
     // What the owner does not list any more may not read the answer either.
-    if (exchange.origin.len > 0) if (device.storage) |storage| if (storage.access.listed(exchange.origin.slice()) == null) {
-        exchange.origin = .{};
+    if (exchange.origin.len > 0) if (device.storage) |storage| {
+        if (storage.access.listed(exchange.origin.slice()) == null) exchange.origin = .{};
     };
     fail(device, exchange);
 }

@@ -28,20 +28,7 @@ fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemErro
     answer.field("id", config.device_id.slice());
     answer.field("name", device.name());
     answer.fieldBoolean("simulated", config.simulated != 0);
-    answer.key("board");
-    answer.objectBegin();
-    answer.field("id", config.board_id.slice());
-    answer.field("name", config.board_name.slice());
-    answer.field("chip", config.chip.slice());
-    answer.key("chip_revision");
-    var revision: [16]u8 = undefined;
-    answer.text(std.fmt.bufPrint(
-        &revision,
-        "{d}.{d}",
-        .{ config.chip_revision / 100, config.chip_revision % 100 },
-    ) catch unreachable);
-    answer.field("radio", config.radio.slice());
-    answer.objectEnd();
+    describeBoard(answer, config);
     answer.key("firmware");
     answer.objectBegin();
     answer.field("name", if (config.firmware_project.bytes == 0) "synapse" else config.firmware_project.slice());
@@ -91,6 +78,19 @@ fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemErro
     models.slots(device, answer);
     answer.objectEnd();
     answer.end();
+}
+
+fn describeBoard(answer: *Answer, config: *const ports.Config) void {
+    const chip_revision = .{ config.chip_revision / 100, config.chip_revision % 100 };
+    var revision: [16]u8 = undefined;
+    answer.key("board");
+    answer.objectBegin();
+    answer.field("id", config.board_id.slice());
+    answer.field("name", config.board_name.slice());
+    answer.field("chip", config.chip.slice());
+    answer.field("chip_revision", std.fmt.bufPrint(&revision, "{d}.{d}", chip_revision) catch unreachable);
+    answer.field("radio", config.radio.slice());
+    answer.objectEnd();
 }
 
 /// Everything that is bounded.

@@ -20,7 +20,14 @@ fn target(route: *const Route, buffer: *[64]u8) []const u8 {
     ) catch unreachable;
 }
 
-const Wrong = struct { status: u32, title: []const u8, code: []const u8, detail: []const u8, field: []const u8 = "", expected: []const u8 };
+const Wrong = struct {
+    status: u32,
+    title: []const u8,
+    code: []const u8,
+    detail: []const u8,
+    field: []const u8 = "",
+    expected: []const u8,
+};
 
 fn expectAnswer(host: *Host, route: *const Route, headers: []const []const u8, body: []const u8, wrong: Wrong) !void {
     var buffer: [64]u8 = undefined;
@@ -63,68 +70,77 @@ test "every route refuses heads that are wrong, in the same words" {
         const offers = switch (route.kind) {
             inline else => |kind| kind.offers,
         };
-        var types: Bounded(256) = .{};
-        for (offers, 0..) |offer, i| types.print("{s}{s}", .{ if (i == 0) "" else " or ", offer });
-        try expectAnswer(
-            &host,
-            route,
-            &.{ "accept", "video/mp4" },
-            "",
-            .{
-                .status = 406,
-                .title = "Not Acceptable",
-                .code = "NOT_ACCEPTABLE",
-                .detail = "none of the accepted media types can be given",
-                .field = "accept",
-                .expected = types.slice(),
-            },
-        );
-        if (route.kind == .immediate) continue;
-        try expectAnswer(
-            &host,
-            route,
-            &.{ "content-encoding", "gzip" },
-            "",
-            .{
-                .status = 415,
-                .title = "Unsupported Media Type",
-                .code = "CONTENT_ENCODING",
-                .detail = "the board takes no encoded bodies",
-                .field = "content-encoding",
-                .expected = "a body without content-encoding",
-            },
-        );
+        try refusesForms(&host, route, offers);
         const accepts = acceptsOf(route) orelse continue;
-        if (accepts.len == 0) continue;
-        var wanted: Bounded(256) = .{};
-        for (accepts, 0..) |accepted, i| wanted.print("{s}{s}", .{ if (i == 0) "" else ", ", accepted.mediaType() });
-        try expectAnswer(
-            &host,
-            route,
-            &.{ "content-type", "text/html" },
-            "x",
-            .{
-                .status = 415,
-                .title = "Unsupported Media Type",
-                .code = "CONTENT_TYPE",
-                .detail = "the route does not take this type of body",
-                .field = "content-type",
-                .expected = wanted.slice(),
-            },
-        );
-        try expectAnswer(
-            &host,
-            route,
-            &.{ "content-type", accepts[0].mediaType(), "content-length", "many" },
-            "",
-            .{
-                .status = 400,
-                .title = "Bad Request",
-                .code = "CONTENT_LENGTH",
-                .detail = "the length is not a number",
-                .field = "content-length",
-                .expected = "1 to 15 decimal digits",
-            },
-        );
+        if (accepts.len > 0) try refusesTypes(&host, route, accepts);
     }
+}
+
+/// Answers in another form than the route's, and encoded bodies.
+fn refusesForms(host: *Host, route: *const Route, offers: []const []const u8) !void {
+    var types: Bounded(256) = .{};
+    for (offers, 0..) |offer, i| types.print("{s}{s}", .{ if (i == 0) "" else " or ", offer });
+    try expectAnswer(
+        host,
+        route,
+        &.{ "accept", "video/mp4" },
+        "",
+        .{
+            .status = 406,
+            .title = "Not Acceptable",
+            .code = "NOT_ACCEPTABLE",
+            .detail = "none of the accepted media types can be given",
+            .field = "accept",
+            .expected = types.slice(),
+        },
+    );
+    if (route.kind == .immediate) return;
+    try expectAnswer(
+        host,
+        route,
+        &.{ "content-encoding", "gzip" },
+        "",
+        .{
+            .status = 415,
+            .title = "Unsupported Media Type",
+            .code = "CONTENT_ENCODING",
+            .detail = "the board takes no encoded bodies",
+            .field = "content-encoding",
+            .expected = "a body without content-encoding",
+        },
+    );
+}
+
+/// Bodies of another type, and a length that is none.
+fn refusesTypes(host: *Host, route: *const Route, accepts: []const BodyType) !void {
+    var wanted: Bounded(256) = .{};
+    for (accepts, 0..) |accepted, i| wanted.print("{s}{s}", .{ if (i == 0) "" else ", ", accepted.mediaType() });
+    try expectAnswer(
+        host,
+        route,
+        &.{ "content-type", "text/html" },
+        "x",
+        .{
+            .status = 415,
+            .title = "Unsupported Media Type",
+            .code = "CONTENT_TYPE",
+            .detail = "the route does not take this type of body",
+            .field = "content-type",
+            .expected = wanted.slice(),
+        },
+    );
+    try expectAnswer(
+        host,
+        route,
+        &.{ "content-type", accepts[0].mediaType(), "content-length", "many" },
+        "",
+        .{
+            .status = 400,
+            .title = "Bad Request",
+            .code = "CONTENT_LENGTH",
+            .detail = "the length is not a number",
+            .field = "content-length",
+            .expected = "1 to 15 decimal digits",
+        },
+    );
 }

@@ -325,7 +325,13 @@ test "malformed announcements" {
     try board.start();
     defer board.stop();
     const digest = "\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\"";
-    const Case = struct { body: []const u8, status: u32 = 422, code: []const u8 = "BODY_INVALID", field: []const u8, target: []const u8 = "/v1/updates/model" };
+    const Case = struct {
+        body: []const u8,
+        status: u32 = 422,
+        code: []const u8 = "BODY_INVALID",
+        field: []const u8,
+        target: []const u8 = "/v1/updates/model",
+    };
     for ([_]Case{
         .{ .body = "{", .status = 400, .code = "BODY_MALFORMED", .field = "" },
         .{ .body = "{}", .field = "url" },

@@ -44,7 +44,8 @@ pub const Frame = struct {
                 .BODY_INVALID,
                 "the frame is {s}",
                 .{
-                    if (frame.seen & 0b100 != 0) "a latent and a picture" else "neither a latent nor a picture with its type",
+                    if (frame.seen & 0b100 != 0) "a latent and a picture" else "neither a latent nor a picture " ++
+                        "with its type",
                 },
                 .{ .field = object, .expected = "{{\"latent\": ..}}, or {{\"image\": .., \"type\": ..}}" },
             );

@@ -33,11 +33,8 @@ pub fn fromObject(
 /// unless it has the length of raw RGB.
 pub fn fromForm(exchange: *Exchange, encoder: *const Encode) ProblemError!void {
     const file = try multipart.file(exchange.body(), exchange.boundary.slice(), &exchange.problem);
-    var image_type: BodyType = if (file.media_type.len == 0) .raw else try pictureType(
-        exchange,
-        file.media_type,
-        "form",
-    );
+    const given = file.media_type;
+    var image_type: BodyType = if (given.len == 0) .raw else try pictureType(exchange, given, "form");
     if (image_type == .raw and file.bytes.len != encoder.image_bytes) {
         for ([_]BodyType{ .jpeg, .png }) |candidate| {
             if (std.mem.startsWith(u8, file.bytes, candidate.magic())) image_type = candidate;
@@ -93,6 +90,28 @@ fn take(
         picture.pixels = if (index == 0) exchange.image else bytes;
         return;
     }
+    try checkHead(exchange, bytes, image_type, field, type_field);
+    if (index > 0 and encoder.image_bytes > exchange.buffer.len) {
+        return exchange.problem.fail(
+            422,
+            .IMAGE_SIZE,
+            "the board's memory for a request cannot hold the pixels of two pictures",
+            .{},
+            .{ .field = .{ "{s}", .{field} }, .expected = "a latent; POST /v1/encode turns a picture into one" },
+        );
+    }
+    picture.encoded = bytes;
+    picture.encoded_type = image_type;
+}
+
+/// What its first bytes say: whether it is of its type, and not too large to be decoded.
+fn checkHead(
+    exchange: *Exchange,
+    bytes: []const u8,
+    image_type: BodyType,
+    field: []const u8,
+    type_field: []const u8,
+) ProblemError!void {
     if (!std.mem.startsWith(u8, bytes, image_type.magic())) {
         return exchange.problem.fail(
             422,
@@ -101,7 +120,8 @@ fn take(
             .{image_type.mediaType()},
             .{
                 .field = .{ "{s}", .{type_field} },
-                .expected = "the type that the picture really has: image/jpeg, image/png, or application/octet-stream for raw RGB",
+                .expected = "the type that the picture really has: image/jpeg, image/png, or " ++
+                    "application/octet-stream for raw RGB",
             },
         );
     }
@@ -120,17 +140,6 @@ fn take(
             },
         );
     };
-    if (index > 0 and encoder.image_bytes > exchange.buffer.len) {
-        return exchange.problem.fail(
-            422,
-            .IMAGE_SIZE,
-            "the board's memory for a request cannot hold the pixels of two pictures",
-            .{},
-            .{ .field = .{ "{s}", .{field} }, .expected = "a latent; POST /v1/encode turns a picture into one" },
-        );
-    }
-    picture.encoded = bytes;
-    picture.encoded_type = image_type;
 }
 
 pub const fields = [_][]const u8{ "image", "type" };

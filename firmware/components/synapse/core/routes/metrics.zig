@@ -31,11 +31,8 @@ fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemErro
     line(answer, "synapse_requests_abandoned_total {d}\n", .{device.metrics.abandoned});
     family(answer, "synapse_inference_seconds", "histogram", "Time on the worker of an answered request.");
     for (&device.metrics.inference, 0..) |*histogram, index| {
-        if (index < device.routes.len and histogram.count() > 0) writeHistogram(
-            answer,
-            device.routes[index].path,
-            histogram,
-        );
+        if (index >= device.routes.len or histogram.count() == 0) continue;
+        writeHistogram(answer, device.routes[index].path, histogram);
     }
     family(answer, "synapse_queue_depth", "gauge", "Inference requests in progress, the running one included.");
     line(answer, "synapse_queue_depth {d}\n", .{device.queueDepth()});
@@ -46,29 +43,16 @@ fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemErro
     region(answer, "slow", &device.memory.slow);
     if (device.storage != null) {
         family(answer, "synapse_flash_operations_total", "counter", "Erased sectors and writes of the flash areas.");
-        for ([_]struct { []const u8, u32 }{ .{
-            "erase",
-            device.metrics.flash_erases,
-        }, .{ "write", device.metrics.flash_writes } }) |operation| {
+        for ([_]struct { []const u8, u32 }{
+            .{ "erase", device.metrics.flash_erases },
+            .{ "write", device.metrics.flash_writes },
+        }) |operation| {
             line(answer, "synapse_flash_operations_total{{operation=\"{s}\"}} {d}\n", .{ operation[0], operation[1] });
         }
         family(answer, "synapse_flash_failures_total", "counter", "Flash operations that failed.");
         line(answer, "synapse_flash_failures_total {d}\n", .{device.metrics.flash_failures});
     }
-    const mqtt = &device.broker.counters;
-    family(answer, "synapse_mqtt_connected", "gauge", "1 while the board has a broker.");
-    line(answer, "synapse_mqtt_connected {d}\n", .{@intFromBool(device.broker.connected)});
-    family(answer, "synapse_mqtt_connects_total", "counter", "Connections to a broker.");
-    line(answer, "synapse_mqtt_connects_total {d}\n", .{mqtt.connects});
-    family(
-        answer,
-        "synapse_mqtt_messages_total",
-        "counter",
-        "Messages by what became of them: commands received, of those duplicate or refused; published, or lost for want of room.",
-    );
-    inline for (.{ "received", "duplicates", "refused", "published", "lost" }) |kind| {
-        line(answer, "synapse_mqtt_messages_total{{kind=\"{s}\"}} {d}\n", .{ kind, @field(mqtt, kind) });
-    }
+    describeBroker(answer, device);
     family(answer, "synapse_uptime_seconds", "gauge", "Time since the device started.");
     line(answer, "synapse_uptime_seconds ", .{});
     seconds(answer, device.now() -| device.started_us);
@@ -87,6 +71,24 @@ fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemErro
     family(answer, "synapse_log_lines_total", "counter", "Lines written to the log.");
     line(answer, "synapse_log_lines_total {d}\n", .{device.log_ring.written});
     answer.end();
+}
+
+fn describeBroker(answer: *Answer, device: *const Device) void {
+    const mqtt = &device.broker.counters;
+    family(answer, "synapse_mqtt_connected", "gauge", "1 while the board has a broker.");
+    line(answer, "synapse_mqtt_connected {d}\n", .{@intFromBool(device.broker.connected)});
+    family(answer, "synapse_mqtt_connects_total", "counter", "Connections to a broker.");
+    line(answer, "synapse_mqtt_connects_total {d}\n", .{mqtt.connects});
+    family(
+        answer,
+        "synapse_mqtt_messages_total",
+        "counter",
+        "Messages by what became of them: commands received, of those duplicate or refused; published, or lost for " ++
+            "want of room.",
+    );
+    inline for (.{ "received", "duplicates", "refused", "published", "lost" }) |kind| {
+        line(answer, "synapse_mqtt_messages_total{{kind=\"{s}\"}} {d}\n", .{ kind, @field(mqtt, kind) });
+    }
 }
 
 fn nameOf(device: *const Device, index: usize) ?struct { []const u8, []const u8 } {

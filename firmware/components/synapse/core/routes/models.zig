@@ -127,10 +127,8 @@ pub fn describe(device: *const Device, slot: SlotIndex, answer: *Answer) void {
     answer.field("slot", device.active.slot.slice());
     answer.field("state", if (model == null) "BROKEN" else "VALID");
     answer.fieldBoolean("active", model != null);
-    if (model) |open| describeModel(open, answer) else answer.field(
-        "detail",
-        std.mem.sliceTo(&device.active.load_error.message, 0),
-    );
+    if (model) |open| return describeModel(open, answer);
+    answer.field("detail", std.mem.sliceTo(&device.active.load_error.message, 0));
 }
 
 /// Why a slot's model is not run, or was not.
@@ -141,7 +139,8 @@ fn reasonText(storage: *const Storage, slot: SlotIndex) ?[]const u8 {
         .interrupted => "the upload ended early",
         .digest => "checksum does not match",
         .flash => "the flash did not hold what was written",
-        .refused => if (refusal.len > 0) refusal.slice() else "the runtime did not open the model, or it did not fit the board",
+        .refused => if (refusal.len > 0) refusal.slice() else "the runtime did not open the model, or it did not " ++
+            "fit the board",
         .golden => "its test vectors came out differently",
         .signature => "it is not signed by one of the board's update keys",
         .returned => "the board was reset while the model was being tried",
@@ -296,8 +295,10 @@ fn transcode(answer: *Answer, meta: []const u8) void {
                 continue;
             } else answer.text(text),
             .bytes => |bytes| answer.blob(bytes),
-            .number => |number| if (number >= 0 and number < 9e15 and
-                @floor(number) == number) answer.unsigned(@intFromFloat(number)) else answer.double(number),
+            .number => |number| {
+                const is_whole = number >= 0 and number < 9e15 and @floor(number) == number;
+                if (is_whole) answer.unsigned(@intFromFloat(number)) else answer.double(number);
+            },
             .decimal => unreachable, // JSON's alone.
             .boolean => |value| answer.boolean(value),
             .null => answer.nothing(),

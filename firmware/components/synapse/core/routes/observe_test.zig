@@ -87,7 +87,10 @@ test "surprise is the distance to what predict says, over the last frames and ac
         );
         defer predicted.deinit();
         var squares: f64 = 0;
-        for (predicted.value.object.get("latent").?.array.items, answer.get("latent").?.array.items) |p, z| squares += (number(p) - number(z)) * (number(p) - number(z));
+        const prediction = predicted.value.object.get("latent").?.array.items;
+        for (prediction, answer.get("latent").?.array.items) |p, z| {
+            squares += (number(p) - number(z)) * (number(p) - number(z));
+        }
         const surprise = number(answer.get("surprise").?);
         try std.testing.expectApproxEqRel(@sqrt(squares), surprise, 1e-6);
         mean += (surprise - mean) / @as(f64, @floatFromInt(step));
@@ -114,7 +117,11 @@ test "only so many streams are remembered, and a new model remembers none" {
         const parsed = try observe(&host, try std.fmt.bufPrint(&name, "s{d}", .{i}), i, "");
         defer parsed.deinit();
         const evicted = parsed.value.object.get("evicted").?;
-        if (i < limits.streams_max) try expect(evicted == .null) else try std.testing.expectEqualStrings("s0", evicted.string);
+        if (i < limits.streams_max) {
+            try expect(evicted == .null);
+        } else {
+            try std.testing.expectEqualStrings("s0", evicted.string);
+        }
     }
     try expectEqual(.ok, host.core.loadModel("model_a", &hosts.model));
     const again = try observe(&host, "s4", 0, "");

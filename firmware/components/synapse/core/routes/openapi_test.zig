@@ -23,7 +23,8 @@ pub const Document = struct {
 
     /// The operation of a route, whose `*` is any `{name}` of the document.
     pub fn operation(self: Document, method: Method, path: []const u8) ?Value {
-        for (self.parsed.value.object.get("paths").?.object.keys(), self.parsed.value.object.get("paths").?.object.values()) |key, item| {
+        const paths = self.parsed.value.object.get("paths").?.object;
+        for (paths.keys(), paths.values()) |key, item| {
             var buffer: [128]u8 = undefined;
             if (!std.mem.eql(u8, patternOf(key, &buffer), path)) continue;
             for (item.object.keys(), item.object.values()) |name, found| {
@@ -64,13 +65,13 @@ test "every route is documented, with its media types and statuses" {
         var answered: Value = undefined;
         for (success) |status| {
             var digits: [8]u8 = undefined;
-            answered = (responses.object.get(
-                std.fmt.bufPrint(&digits, "{d}", .{status}) catch unreachable,
-            ) orelse return error.Undocumented).object.get("content").?;
+            const key = std.fmt.bufPrint(&digits, "{d}", .{status}) catch unreachable;
+            const response = responses.object.get(key) orelse return error.Undocumented;
+            answered = response.object.get("content").?;
         }
-        if (route.access != .public) for ([_]u32{ 401, 403, 429 }) |status| try expect(
-            Document.documents(operation, status),
-        );
+        if (route.access != .public) {
+            for ([_]u32{ 401, 403, 429 }) |status| try expect(Document.documents(operation, status));
+        }
         switch (route.kind) {
             .task => |task| {
                 try sameTypes(answered, task.offers);
@@ -120,7 +121,8 @@ test "everything documented is a route" {
     const api: Document = try .open();
     defer api.close();
     var count: usize = 0;
-    for (api.parsed.value.object.get("paths").?.object.keys(), api.parsed.value.object.get("paths").?.object.values()) |path, item| {
+    const paths = api.parsed.value.object.get("paths").?.object;
+    for (paths.keys(), paths.values()) |path, item| {
         for (item.object.keys()) |method| {
             errdefer std.debug.print("{s} {s}\n", .{ method, path });
             var buffer: [128]u8 = undefined;
@@ -139,7 +141,8 @@ test "everything documented is a route" {
 test "every code is documented" {
     const api: Document = try .open();
     defer api.close();
-    const listed = api.parsed.value.object.get("components").?.object.get("schemas").?.object.get("Code").?.object.get("enum").?.array.items;
+    const schemas = api.parsed.value.object.get("components").?.object.get("schemas").?.object;
+    const listed = schemas.get("Code").?.object.get("enum").?.array.items;
     for (std.enums.values(Code)) |code| {
         errdefer std.debug.print("{t}\n", .{code});
         try expect(for (listed) |name| {

@@ -14,7 +14,9 @@ const long_png = "\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x0f\
 const large_jpeg = "\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x11\x08\x17\xd8\x20\x00\x03";
 
 fn form(comptime media_type: []const u8, comptime file: []const u8) []const u8 {
-    return "--b-1\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.jpg\"\r\n" ++ (if (media_type.len == 0) "" else "Content-Type: " ++ media_type ++ "\r\n") ++ "\r\n" ++ file ++ "\r\n--b-1--\r\n";
+    const disposition = "Content-Disposition: form-data; name=\"image\"; filename=\"a.jpg\"\r\n";
+    const content_type = if (media_type.len == 0) "" else "Content-Type: " ++ media_type ++ "\r\n";
+    return "--b-1\r\n" ++ disposition ++ content_type ++ "\r\n" ++ file ++ "\r\n--b-1--\r\n";
 }
 const form_type = "multipart/form-data; boundary=\"b-1\"";
 
@@ -63,6 +65,67 @@ const latent = latent: {
     break :latent "\"" ++ zeros ++ "A=\"";
 };
 
+const wrong_forms = [_]Case{
+    .{
+        .content_type = "multipart/form-data",
+        .body = form("image/jpeg", jpeg),
+        .status = 400,
+        .code = "BODY_MALFORMED",
+        .field = "content-type",
+    },
+    .{
+        .content_type = "multipart/form-data; boundary=\"",
+        .body = form("image/jpeg", jpeg),
+        .status = 400,
+        .code = "BODY_MALFORMED",
+        .field = "content-type",
+    },
+    .{
+        .content_type = "multipart/form-data; boundary=other",
+        .body = form("image/jpeg", jpeg),
+        .status = 400,
+        .code = "BODY_MALFORMED",
+        .field = "form",
+    },
+    .{ .body = "", .status = 400, .code = "BODY_MALFORMED", .field = "form" },
+    .{ .body = "--b-1--", .code = "BODY_INVALID", .field = "form" },
+    .{ .body = form("image/jpeg", ""), .code = "BODY_INVALID", .field = "form" },
+    .{ .body = form("image/gif", "GIF89a"), .code = "IMAGE_TYPE", .field = "form" },
+    .{ .body = form("application/json", "{}"), .code = "IMAGE_TYPE", .field = "form" },
+    .{ .body = form(form_type, "{}"), .code = "IMAGE_TYPE", .field = "form" },
+    .{ .body = form("image/png", jpeg), .code = "IMAGE_UNREADABLE", .field = "form" },
+    .{ .body = form("application/octet-stream", "short"), .code = "IMAGE_SIZE", .field = "form" },
+    .{
+        .content_type = "application/json",
+        .body = "{\"image\":\"/9j/\",\"type\":\"multipart/form-data\"}",
+        .code = "IMAGE_TYPE",
+        .field = "type",
+    },
+    // Only this route takes forms.
+    .{
+        .target = "/v1/predict",
+        .body = form("image/jpeg", jpeg),
+        .status = 415,
+        .code = "CONTENT_TYPE",
+        .field = "content-type",
+    },
+};
+
+fn expectRefused(host: *Host, case: Case) !void {
+    errdefer std.debug.print("{s} {s}: {s}\n", .{ case.target, case.content_type, case.body });
+    const reply = host.send("POST", case.target, case.content_type, "", case.body);
+    errdefer std.debug.print("{d} {s}\n", .{ reply.status, reply.body.items });
+    try std.testing.expectEqual(case.status, reply.status);
+    const problem = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, reply.body.items, .{});
+    defer problem.deinit();
+    try std.testing.expectEqualStrings(case.code, problem.value.object.get("code").?.string);
+    try std.testing.expectEqualStrings(
+        case.field,
+        if (problem.value.object.get("field")) |field| field.string else "",
+    );
+    try std.testing.expect(problem.value.object.get("expected").?.string.len > 0);
+}
+
 test "pictures that are none, or too large, or not alone" {
     var host: Host = undefined;
     try host.startWithModel();
@@ -102,63 +165,8 @@ test "pictures that are none, or too large, or not alone" {
             .code = "IMAGE_TOO_LARGE",
             .field = "goal.image",
         },
-        .{
-            .content_type = "multipart/form-data",
-            .body = form("image/jpeg", jpeg),
-            .status = 400,
-            .code = "BODY_MALFORMED",
-            .field = "content-type",
-        },
-        .{
-            .content_type = "multipart/form-data; boundary=\"",
-            .body = form("image/jpeg", jpeg),
-            .status = 400,
-            .code = "BODY_MALFORMED",
-            .field = "content-type",
-        },
-        .{
-            .content_type = "multipart/form-data; boundary=other",
-            .body = form("image/jpeg", jpeg),
-            .status = 400,
-            .code = "BODY_MALFORMED",
-            .field = "form",
-        },
-        .{ .body = "", .status = 400, .code = "BODY_MALFORMED", .field = "form" },
-        .{ .body = "--b-1--", .code = "BODY_INVALID", .field = "form" },
-        .{ .body = form("image/jpeg", ""), .code = "BODY_INVALID", .field = "form" },
-        .{ .body = form("image/gif", "GIF89a"), .code = "IMAGE_TYPE", .field = "form" },
-        .{ .body = form("application/json", "{}"), .code = "IMAGE_TYPE", .field = "form" },
-        .{ .body = form(form_type, "{}"), .code = "IMAGE_TYPE", .field = "form" },
-        .{ .body = form("image/png", jpeg), .code = "IMAGE_UNREADABLE", .field = "form" },
-        .{ .body = form("application/octet-stream", "short"), .code = "IMAGE_SIZE", .field = "form" },
-        .{
-            .content_type = "application/json",
-            .body = "{\"image\":\"/9j/\",\"type\":\"multipart/form-data\"}",
-            .code = "IMAGE_TYPE",
-            .field = "type",
-        },
-        // Only this route takes forms.
-        .{
-            .target = "/v1/predict",
-            .body = form("image/jpeg", jpeg),
-            .status = 415,
-            .code = "CONTENT_TYPE",
-            .field = "content-type",
-        },
-    }) |case| {
-        errdefer std.debug.print("{s} {s}: {s}\n", .{ case.target, case.content_type, case.body });
-        const reply = host.send("POST", case.target, case.content_type, "", case.body);
-        errdefer std.debug.print("{d} {s}\n", .{ reply.status, reply.body.items });
-        try std.testing.expectEqual(case.status, reply.status);
-        const problem = try std.json.parseFromSlice(std.json.Value, std.testing.allocator, reply.body.items, .{});
-        defer problem.deinit();
-        try std.testing.expectEqualStrings(case.code, problem.value.object.get("code").?.string);
-        try std.testing.expectEqualStrings(
-            case.field,
-            if (problem.value.object.get("field")) |field| field.string else "",
-        );
-        try std.testing.expect(problem.value.object.get("expected").?.string.len > 0);
-    }
+    }) |case| try expectRefused(&host, case);
+    for (wrong_forms) |case| try expectRefused(&host, case);
     try std.testing.expectEqual(@as(u32, 0), host.device.inProgress());
     // What is just not too large is decoded.
     var within = long_png.*;

@@ -66,7 +66,8 @@ test "sizes of JPEG and PNG" {
     // A thumbnail's frame within a segment, bytes that belong to nothing, repeated 0xff, a restart marker:
     // none of them is the frame.
     const frame = "\xff\xc2\x00\x11\x08\x01\x02\x03\x04\x03";
-    const jpeg = "\xff\xd8\xff\xe1\x00\x0c" ++ "\xff\xd8\xff\xc0\x00\x11\x08\x00\x01\x00" ++ "junk\x00" ++ "\xff\xff\xff\xd0" ++ "\xff\xc4\x00\x04ab" ++ frame;
+    const segment = "\xff\xd8\xff\xe1\x00\x0c" ++ "\xff\xd8\xff\xc0\x00\x11\x08\x00\x01\x00";
+    const jpeg = segment ++ "junk\x00" ++ "\xff\xff\xff\xd0" ++ "\xff\xc4\x00\x04ab" ++ frame;
     try expectEqual(Size{ .width = 0x304, .height = 0x102 }, of(jpeg, .jpeg).?);
     for (0..jpeg.len - 1) |cut| try expectEqual(@as(?Size, null), of(jpeg[0..cut], .jpeg));
     for (0..24) |cut| try expectEqual(@as(?Size, null), of(png[0..cut], .png));

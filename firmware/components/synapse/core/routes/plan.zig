@@ -206,7 +206,8 @@ fn predictNext(device: *Device, exchange: *Exchange) bool {
     const rows = @min(plan.depth + 1, predictor.history_max);
     const first = plan.depth + 1 - rows;
     const history = plan.trajectory[first * width .. (plan.depth + 1) * width];
-    const actions = plan.cem.candidate[first * predictor.action_elements .. (plan.depth + 1) * predictor.action_elements];
+    const elements = predictor.action_elements;
+    const actions = plan.cem.candidate[first * elements .. (plan.depth + 1) * elements];
     const next = plan.trajectory[(plan.depth + 1) * width ..][0..width];
     if (!model.runPredict(&device.requests.turn, rows, history, actions, next)) return false;
     plan.predictions += 1;
@@ -214,7 +215,9 @@ fn predictNext(device: *Device, exchange: *Exchange) bool {
     if (plan.depth < plan.horizon) return false;
     plan.depth = 0;
     var cost: f32 = 0;
-    for (next, exchange.latents[width..][0..width]) |predicted, wanted| cost += (predicted - wanted) * (predicted - wanted);
+    for (next, exchange.latents[width..][0..width]) |predicted, wanted| {
+        cost += (predicted - wanted) * (predicted - wanted);
+    }
     plan.cost = cost;
     return true;
 }

@@ -16,7 +16,10 @@ fn repeated(comptime text: []const u8) []const u8 {
     return result;
 }
 
-const request = "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ goal ++ "},\"horizon\":3,\"seed\":9007199254740991,\"budget\":{\"samples\":12,\"iterations\":3,\"elites\":3}}";
+/// The beginning of a plan's body.
+const ends = "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ goal ++ "},";
+const request = ends ++
+    "\"horizon\":3,\"seed\":9007199254740991,\"budget\":{\"samples\":12,\"iterations\":3,\"elites\":3}}";
 
 fn number(value: std.json.Value) f64 {
     return switch (value) {
@@ -67,7 +70,8 @@ test "a plan's latents are the rollout of its actions, its cost their distance t
     try expectEqual(number(plan.get("cost").?), number(again.value.object.get("cost").?));
     const other = try parse(host.json(
         "/v1/plan",
-        "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ goal ++ "},\"horizon\":3,\"budget\":{\"samples\":12,\"iterations\":3,\"elites\":3}}",
+        ends ++ "\"horizon\":3," ++
+            "\"budget\":{\"samples\":12,\"iterations\":3,\"elites\":3}}",
     ).body.items);
     defer other.deinit();
     try expect(number(plan.get("cost").?) != number(other.value.object.get("cost").?));
@@ -79,12 +83,14 @@ test "more budget plans better" {
     defer host.stop();
     const small = try parse(host.json(
         "/v1/plan",
-        "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ goal ++ "},\"budget\":{\"samples\":2,\"iterations\":1,\"elites\":2}}",
+        ends ++ "\"budget\":{\"samples\":2," ++
+            "\"iterations\":1,\"elites\":2}}",
     ).body.items);
     defer small.deinit();
     const large = try parse(host.json(
         "/v1/plan",
-        "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ goal ++ "},\"budget\":{\"samples\":100,\"iterations\":10,\"elites\":10}}",
+        ends ++ "\"budget\":{\"samples\":100," ++
+            "\"iterations\":10,\"elites\":10}}",
     ).body.items);
     defer large.deinit();
     try expect(number(large.value.object.get("cost").?) < number(small.value.object.get("cost").?));
@@ -179,7 +185,8 @@ test "a cost that is no number is no answer" {
         for (1..hosts.latent_elements) |_| text = text ++ ",0";
         break :far text ++ "]";
     };
-    const body = "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ far ++ "},\"horizon\":2,\"budget\":{\"samples\":4,\"iterations\":1,\"elites\":2}}";
+    const far_ends = "{\"start\":{\"latent\":" ++ ones ++ "},\"goal\":{\"latent\":" ++ far ++ "},";
+    const body = far_ends ++ "\"horizon\":2,\"budget\":{\"samples\":4,\"iterations\":1,\"elites\":2}}";
     for ([_][]const u8{ "", "application/cbor", "text/event-stream" }) |accept| {
         const reply = host.send("POST", "/v1/plan", "application/json", accept, body);
         errdefer std.debug.print("{s}\n", .{reply.body.items});
@@ -232,7 +239,8 @@ test "planned actions are within the model's bounds, the same on every run, and 
 
 test "actions outside of the model's bounds are used, and the answer says how many they are and where the first is" {
     const rows = "[[0,0,0,0,0,0,0,0,0,0],[0,0,0,0.5,0,0,-2,0,0,0]]";
-    const warning = "\"warnings\":[{{\"code\":\"ACTION_OUT_OF_BOUNDS\",\"detail\":\"2 of {d} values lie outside of the model's bounds; the first is 0.5\",\"field\":\"{s}\",\"expected\":\"0 to 0.125, in m/s\"}}]";
+    const warning = "\"warnings\":[{{\"code\":\"ACTION_OUT_OF_BOUNDS\",\"detail\":\"2 of {d} values lie outside of " ++
+        "the model's bounds; the first is 0.5\",\"field\":\"{s}\",\"expected\":\"0 to 0.125, in m/s\"}}]";
     const cases = [_]struct { target: []const u8, body: []const u8, values: u32, field: []const u8 }{
         .{
             .target = "/v1/rollout",

@@ -88,8 +88,8 @@ fn unknown(exchange: *Exchange) ProblemError {
 
 fn stopOne(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!void {
     const found = for (device.requests.places) |*candidate| {
-        if (candidate.state != .free and candidate != exchange and
-            candidate.sequence == exchange.own(State).id) break candidate;
+        const is_other = candidate.state != .free and candidate != exchange;
+        if (is_other and candidate.sequence == exchange.own(State).id) break candidate;
     } else return unknown(exchange);
     if (found.route.kind == .task and found.state != .receiving) {
         return exchange.problem.fail(

@@ -78,9 +78,9 @@ fn report(storage: *const Storage, answer: *Answer) void {
             },
             .secret => if (value == null) answer.nothing() else answer.text("********"),
             .flag => answer.boolean(value != null),
-            .number => if (value) |digits| answer.unsigned(
-                std.fmt.parseInt(u64, digits, 10) catch 0,
-            ) else answer.nothing(),
+            .number => if (value) |digits| {
+                answer.unsigned(std.fmt.parseInt(u64, digits, 10) catch 0);
+            } else answer.nothing(),
             .list => {
                 answer.arrayBegin();
                 var lines = std.mem.tokenizeScalar(u8, value orelse "", '\n');

@@ -31,7 +31,8 @@ fn make(file: File, keys: *const Ecdsa.KeyPair) !void {
     const bytes = &files[@backingInt(file)];
     @memcpy(bytes[0..pack_bytes], &hosts.model);
     // Another file each, by the version of the program that wrote it.
-    bytes[std.mem.indexOf(u8, &hosts.model, "0.1.0").?] = '1' + @as(u8, @backingInt(file));
+    const writer = "synapse-host ";
+    bytes[std.mem.indexOf(u8, &hosts.model, writer).? + writer.len] = '1' + @as(u8, @backingInt(file));
     if (file == .signed_and_wrong) bytes[pack_bytes / 2] ^= 0x40;
     var hash: Sha256 = .init(.{});
     hash.update(bytes[0..32]);
@@ -52,7 +53,13 @@ fn make(file: File, keys: *const Ecdsa.KeyPair) !void {
     if (file == .damaged) bytes[pack_bytes - 7] ^= 1;
 }
 
-const Open = struct { request: u32 = 0, kind: enum { upload, activate, inference } = .upload, file: File = .signed, at: usize = 0, end: usize = 0 };
+const Open = struct {
+    request: u32 = 0,
+    kind: enum { upload, activate, inference } = .upload,
+    file: File = .signed,
+    at: usize = 0,
+    end: usize = 0,
+};
 
 const Walk = struct {
     board: Board,
@@ -75,7 +82,8 @@ const Walk = struct {
     }
 
     fn anyFile(walk: *Walk) File {
-        return if (walk.random.boolean()) (if (walk.random.boolean()) .signed else .signed_too) else walk.random.enumValue(File);
+        if (!walk.random.boolean()) return walk.random.enumValue(File);
+        return if (walk.random.boolean()) .signed else .signed_too;
     }
 
     fn head(walk: *Walk, method: []const u8, target: []const u8, extra: []const ports.Header) u32 {

@@ -315,7 +315,8 @@ test "power is cut at every flash operation of an upload and its activation: the
         }
     }
     std.debug.print(
-        "power cuts through the routes: {d} cuts of an upload and its activation; {d} times the old model, {d} times the new one\n",
+        "power cuts through the routes: {d} cuts of an upload and its activation; {d} times the old model, {d} " ++
+            "times the new one\n",
         .{ cases, counts[0], counts[1] },
     );
 }

@@ -182,9 +182,8 @@ fn finish(device: *Device, exchange: *Exchange, answer: *Answer) ProblemError!vo
 }
 
 fn refuse(device: *Device, exchange: *Exchange, err: Firmware.Error) ProblemError {
-    const firmware = device.firmware;
-    firmware.cancel(&device.port);
-    const image = &firmware.image;
+    device.firmware.cancel(&device.port);
+    const image = &device.firmware.image;
     const problem = &exchange.problem;
     return switch (err) {
         error.NotAnImage => problem.fail(
@@ -223,20 +222,26 @@ fn refuse(device: *Device, exchange: *Exchange, err: Firmware.Error) ProblemErro
             .{
                 .field = "body",
                 .expected = .{
-                    "an image built for revision v{d}.{d} ({s})",
+                    "an image built for revision v{d}.{d} (CONFIG_ESP32P4_SELECTS_REV_LESS_V3={s})",
                     .{
                         device.config.chip_revision / 100,
                         device.config.chip_revision % 100,
-                        if (device.config.chip_revision < 300) "CONFIG_ESP32P4_SELECTS_REV_LESS_V3=y" else "CONFIG_ESP32P4_SELECTS_REV_LESS_V3=n",
+                        if (device.config.chip_revision < 300) "y" else "n",
                     },
                 },
             },
         ),
-        error.SegmentsInvalid, error.ChecksumWrong, error.DigestWrong, error.Incomplete => problem.fail(422, .FIRMWARE_DAMAGED, "{s}", .{switch (err) {
-            error.ChecksumWrong, error.DigestWrong => "checksum does not match",
-            error.Incomplete => "the image ends too early",
-            else => "the image's segments are not laid out as ESP-IDF does",
-        }}, .{ .field = "body", .expected = "a whole, unchanged image" }),
+        error.SegmentsInvalid, error.ChecksumWrong, error.DigestWrong, error.Incomplete => problem.fail(
+            422,
+            .FIRMWARE_DAMAGED,
+            "{s}",
+            .{switch (err) {
+                error.ChecksumWrong, error.DigestWrong => "checksum does not match",
+                error.Incomplete => "the image ends too early",
+                else => "the image's segments are not laid out as ESP-IDF does",
+            }},
+            .{ .field = "body", .expected = "a whole, unchanged image" },
+        ),
         error.FlashFailed => problem.fail(
             500,
             .FLASH_FAILED,

@@ -219,6 +219,45 @@ fn refuse(exchange: *Exchange, storage: *const Storage, err: UploadError) Proble
             .{name},
             .{ .field = "content-length", .expected = .{ "at most {f}", .{size(storage.slots.areas[slot].bytes)} } },
         ),
+        error.NotAPack,
+        error.PackVersion,
+        error.PackSizes,
+        error.LengthDiffers,
+        error.DigestWrong,
+        error.SignatureMissing,
+        error.SignatureMalformed,
+        error.SignatureWrong,
+        => |wrong| refuseFile(problem, wrong),
+        error.SignatureKeyUnknown => unknownKey(problem, storage),
+        error.FlashFailed => problem.fail(
+            500,
+            .FLASH_FAILED,
+            "the flash of slot {s} did not hold what was written",
+            .{name},
+            .{ .expected = "another try; a board on which this stays has worn flash" },
+        ),
+        error.TooManyBytes, error.Incomplete, error.NoUpload => problem.fail(
+            409,
+            .UPLOAD_ENDED,
+            "the upload has ended after {d} of {d} bytes",
+            .{ upload.received, upload.total_bytes },
+            .{ .expected = "an upload from the first byte" },
+        ),
+    };
+}
+
+/// Of an upload whose bytes are not those of a pack that the board may run.
+fn refuseFile(problem: *Problem, err: error{
+    NotAPack,
+    PackVersion,
+    PackSizes,
+    LengthDiffers,
+    DigestWrong,
+    SignatureMissing,
+    SignatureMalformed,
+    SignatureWrong,
+}) ProblemError {
+    return switch (err) {
         error.NotAPack => problem.fail(
             422,
             .NOT_A_PACK,
@@ -274,21 +313,6 @@ fn refuse(exchange: *Exchange, storage: *const Storage, err: UploadError) Proble
             "the signature is not one of this pack by the key that it names",
             .{},
             .{ .field = "body", .expected = "a whole, unchanged pack with its own signature" },
-        ),
-        error.SignatureKeyUnknown => unknownKey(problem, storage),
-        error.FlashFailed => problem.fail(
-            500,
-            .FLASH_FAILED,
-            "the flash of slot {s} did not hold what was written",
-            .{name},
-            .{ .expected = "another try; a board on which this stays has worn flash" },
-        ),
-        error.TooManyBytes, error.Incomplete, error.NoUpload => problem.fail(
-            409,
-            .UPLOAD_ENDED,
-            "the upload has ended after {d} of {d} bytes",
-            .{ upload.received, upload.total_bytes },
-            .{ .expected = "an upload from the first byte" },
         ),
     };
 }

@@ -11,6 +11,7 @@ const Effort = @import("../board/effort.zig").Effort;
 const Kind = @import("../board/update.zig").Kind;
 const State = @import("../board/update.zig").State;
 const Update = @import("../board/update.zig").Update;
+const ask = @import("own_requests.zig").ask;
 const intake = @import("../request/intake.zig");
 const schedule = @import("../request/schedule.zig");
 const limits = @import("../limits.zig");
@@ -21,11 +22,7 @@ const Right = @import("../board/access.zig").Right;
 const rights = @import("../request/rights.zig");
 const Problem = @import("../wire/problem.zig").Problem;
 const secrets = @import("../board/secrets.zig");
-const Sink = @import("../request/sink.zig").Sink;
 const Sha256 = std.crypto.hash.sha2.Sha256;
-
-/// Numbers of requests that the board makes of itself; ports use those below.
-pub const own_requests = 0x8000_0000;
 
 pub const Asked = struct {
     kind: Kind,
@@ -185,44 +182,6 @@ fn exhausted(device: *Device, bound: Effort.Bound) void {
 }
 
 // ---- what the board asks of itself
-
-/// Where answers to the board's own requests go.
-pub fn sink(self: *Update) Sink {
-    return .{ .user = self, .calls = &own_calls };
-}
-
-fn of(user: ?*const anyopaque) *Update {
-    return @ptrCast(@alignCast(@constCast(user.?)));
-}
-
-const own_calls: Sink.Calls = .{
-    .head = struct {
-        fn call(_: ?*const anyopaque, _: u32, _: u16, _: []const ports.Header) void {}
-    }.call,
-    .chunk = struct {
-        fn call(_: ?*const anyopaque, _: u32, _: []const u8) void {}
-    }.call,
-    .end = struct {
-        fn call(user: ?*const anyopaque, request: u32) void {
-            const self = of(user);
-            if (request == self.request) self.outcome = .success;
-        }
-    }.call,
-    .problem = struct {
-        fn call(user: ?*const anyopaque, request: u32, problem: *const Problem) void {
-            const self = of(user);
-            if (request == self.request) self.outcome = .{ .problem = problem.* };
-        }
-    }.call,
-};
-
-fn ask(device: *Device, method: []const u8, target: []const u8, headers: []const ports.Header) void {
-    const self = device.update;
-    self.requests = (self.requests + 1) % own_requests;
-    self.request = own_requests + self.requests;
-    self.outcome = .none;
-    intake.begin(device, self.request, .own, method, target, "", headers);
-}
 
 fn openUpload(device: *Device) void {
     const self = device.update;

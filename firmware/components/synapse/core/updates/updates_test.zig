@@ -173,7 +173,8 @@ test "an activation that has to wait is tried again without another download" {
     abi.events.fetch_chunk(board.host.core, fetch, &hosts.model, hosts.model.len);
     abi.events.fetch_end(board.host.core, fetch, .whole);
     // Another change of model is under way at that moment.
-    board.host.device.requests.exclusive = &board.host.device.requests.places[board.host.device.requests.places.len - 1];
+    const places = board.host.device.requests.places;
+    board.host.device.requests.exclusive = &places[places.len - 1];
     while (board.host.device.update.state == .DOWNLOADED) board.host.turn();
     board.later(0);
     board.host.device.requests.exclusive = null;
@@ -221,7 +222,15 @@ test "an answer without the file is told, and only what may pass is tried again"
     var board: Board = undefined;
     try board.start();
     defer board.stop();
-    const Case = struct { status: u32, length: u64 = 0, type: []const u8 = "", body: []const u8 = "", code: []const u8, words: []const u8, tries: u32 = 1 };
+    const Case = struct {
+        status: u32,
+        length: u64 = 0,
+        type: []const u8 = "",
+        body: []const u8 = "",
+        code: []const u8,
+        words: []const u8,
+        tries: u32 = 1,
+    };
     const page = "<!doctype html><title>Log in</title>";
     for ([_]Case{
         .{ .status = 404, .code = "FILE_NOT_FOUND", .words = "404" },

@@ -6,10 +6,10 @@ pub const Size = struct {
     bytes: u64,
 
     pub fn format(self: Size, writer: *std.Io.Writer) std.Io.Writer.Error!void {
-        const unit: u64, const name = if (self.bytes < 1 << 10) return writer.print(
-            "{d} bytes",
-            .{self.bytes},
-        ) else if (self.bytes < 1 << 20) .{ 1 << 10, "KiB" } else if (self.bytes < 1 << 30) .{ 1 << 20, "MiB" } else .{ 1 << 30, "GiB" };
+        if (self.bytes < 1 << 10) return writer.print("{d} bytes", .{self.bytes});
+        const unit: u64, const name = if (self.bytes < 1 << 20)
+            .{ 1 << 10, "KiB" }
+        else if (self.bytes < 1 << 30) .{ 1 << 20, "MiB" } else .{ 1 << 30, "GiB" };
         const whole = self.bytes / unit;
         // Three digits, rounded half up, as the host's tools write them.
         const scale: u64 = if (whole < 10) 100 else if (whole < 100) 10 else 1;

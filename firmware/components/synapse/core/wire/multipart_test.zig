@@ -20,21 +20,30 @@ test "boundaries" {
         .{ "multipart/form-data; boundary=" ++ &repeated(70), &repeated(70) },
     }) |case| try expectEqualStrings(case[1], multipart.boundaryOf(case[0]).?);
     for ([_][]const u8{
-        "multipart/form-data",                         "multipart/form-data;",                    "multipart/form-data; boundary",
-        "multipart/form-data; boundary=",              "multipart/form-data; boundary=\"\"",      "multipart/form-data; boundary=\"open",
-        "multipart/form-data; boundary=\"a \"",        "multipart/form-data; boundary=a\x01",     "multipart/form-data; boundary=" ++ &repeated(71),
-        "multipart/form-data; xboundary=B; b=oundary", "multipart/form-data; a=\"; boundary=B\"",
+        "multipart/form-data",
+        "multipart/form-data;",
+        "multipart/form-data; boundary",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=\"\"",
+        "multipart/form-data; boundary=\"open",
+        "multipart/form-data; boundary=\"a \"",
+        "multipart/form-data; boundary=a\x01",
+        "multipart/form-data; boundary=" ++ &repeated(71),
+        "multipart/form-data; xboundary=B; b=oundary",
+        "multipart/form-data; a=\"; boundary=B\"",
     }) |bad| try std.testing.expectEqual(@as(?[]const u8, null), multipart.boundaryOf(bad));
 }
 
-const curl = "--B\r\nContent-Disposition: form-data; name=\"image\"; filename=\"cat.jpg\"\r\nContent-Type: image/jpeg\r\n\r\nabc\r\n--B--\r\n";
+const curl = "--B\r\nContent-Disposition: form-data; name=\"image\"; filename=\"cat.jpg\"\r\n" ++
+    "Content-Type: image/jpeg\r\n\r\nabc\r\n--B--\r\n";
 
 test "one file, with whatever may be around it" {
     for ([_]struct { body: []const u8, bytes: []const u8 = "abc", media_type: []const u8 = "image/jpeg" }{
         .{ .body = curl },
         .{ .body = "a preamble\r\n" ++ curl ++ "an epilogue\r\n--B\r\n" },
         .{
-            .body = "--B \t\r\ncontent-type: IMAGE/png; x=y\r\nCONTENT-DISPOSITION: form-data; filename*=UTF-8''a.png\r\n\r\n\r\n--A\r\n--\r\n\r\n--B--",
+            .body = "--B \t\r\ncontent-type: IMAGE/png; x=y\r\nCONTENT-DISPOSITION: form-data; " ++
+                "filename*=UTF-8''a.png\r\n\r\n\r\n--A\r\n--\r\n\r\n--B--",
             .bytes = "\r\n--A\r\n--\r\n",
             .media_type = "IMAGE/png",
         },
@@ -43,7 +52,8 @@ test "one file, with whatever may be around it" {
             .media_type = "",
         },
         .{
-            .body = "--B\r\nContent-Disposition: form-data; filename=a\r\nContent-Transfer-Encoding: binary\r\n\r\n\r\n\r\n--B--",
+            .body = "--B\r\nContent-Disposition: form-data; filename=a\r\nContent-Transfer-Encoding: binary\r\n\r\n" ++
+                "\r\n\r\n--B--",
             .bytes = "\r\n",
             .media_type = "",
         },
@@ -92,7 +102,8 @@ test "every other form is refused with its reason" {
         .{ .body = text_part ++ "--B--", .code = "BODY_INVALID", .says = "a field that is no file" },
         .{ .body = text_part ++ head ++ "abc\r\n--B--", .code = "BODY_INVALID", .says = "more than one part" },
         .{
-            .body = "--B\r\nContent-Disposition: form-data; filename=a\r\nContent-Transfer-Encoding: base64\r\n\r\nabc\r\n--B--",
+            .body = "--B\r\nContent-Disposition: form-data; filename=a\r\nContent-Transfer-Encoding: base64\r\n\r\n" ++
+                "abc\r\n--B--",
             .code = "BODY_INVALID",
             .says = "encoded for transfer",
         },

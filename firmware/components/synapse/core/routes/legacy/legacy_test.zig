@@ -5,7 +5,8 @@ const Host = hosts.Host;
 const expectEqual = std.testing.expectEqual;
 const expectEqualStrings = std.testing.expectEqualStrings;
 
-const latent32 = "[0.25,-1,2,0.5,0.25,-1,2,0.5,0.25,-1,2,0.5,0.25,-1,2,0.5,0.25,-1,2,0.5,0.25,-1,2,0.5,0.25,-1,2,0.5,0.25,-1,2,0.5]";
+const latent32 = "[0.25,-1,2,0.5,0.25,-1,2,0.5,0.25,-1,2,0.5,0.25,-1,2,0.5,0.25,-1,2,0.5,0.25,-1,2,0.5,0.25,-1,2," ++
+    "0.5,0.25,-1,2,0.5]";
 const row10 = "[1,0,1,0,1,0,1,0,1,0]";
 
 fn parse(reply: *const hosts.Reply) !std.json.Parsed(std.json.Value) {

@@ -21,15 +21,11 @@ fn report(device: *Device, _: Request, answer: *Answer, _: *Problem) ProblemErro
     answer.begin(200);
     answer.objectBegin();
     answer.field("model", if (model) |open| open.name() else "");
-    answer.field(
-        "mode",
-        if (encoder != null and
-            predictor != null) "full" else if (predictor != null) "predictor" else if (encoder != null) "encoder" else "none",
-    );
-    answer.fieldUnsigned(
-        "latent_dim",
-        if (encoder) |part| part.latent_elements else if (predictor) |part| part.latent_elements else 0,
-    );
+    const both_or_predictor = if (encoder != null) "full" else "predictor";
+    const encoder_or_none = if (encoder != null) "encoder" else "none";
+    answer.field("mode", if (predictor != null) both_or_predictor else encoder_or_none);
+    const predicted_elements = if (predictor) |part| part.latent_elements else 0;
+    answer.fieldUnsigned("latent_dim", if (encoder) |part| part.latent_elements else predicted_elements);
     answer.fieldUnsigned("action_dim", if (predictor) |part| part.action_elements else 0);
     answer.fieldBoolean("has_encoder", encoder != null);
     answer.field("backend", device.config.engine.slice());

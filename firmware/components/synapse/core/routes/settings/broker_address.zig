@@ -3,7 +3,8 @@
 const std = @import("std");
 const isPrintable = @import("schema.zig").isPrintable;
 
-pub const expected = "mqtt://, mqtts://, ws:// or wss://, a host, and maybe a port from 1 to 65535; none to remove the setting";
+pub const expected = "mqtt://, mqtts://, ws:// or wss://, a host, and maybe a port from 1 to 65535; none to remove " ++
+    "the setting";
 
 pub const Address = struct {
     /// With its `://`.
@@ -46,8 +47,9 @@ pub fn isPlace(place: []const u8) bool {
         return end > 2 and isPort(place[end + 1 ..]);
     }
     const colon = std.mem.indexOfScalar(u8, place, ':') orelse place.len;
-    for (place[0..colon]) |byte| if (!std.ascii.isAlphanumeric(byte) and byte != '.' and byte != '-' and
-        byte != '_') return false;
+    for (place[0..colon]) |byte| {
+        if (!std.ascii.isAlphanumeric(byte) and byte != '.' and byte != '-' and byte != '_') return false;
+    }
     return colon > 0 and isPort(place[colon..]);
 }
 

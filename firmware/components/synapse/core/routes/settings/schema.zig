@@ -13,7 +13,12 @@ pub const Kind = union(enum) {
     /// Kept as decimal digits. Null, and no setting, is what the board does by itself.
     number: struct { most: u64 },
     /// Kept as lines.
-    list: struct { entries_max: u32, entry_bytes_max: u32, valid: *const fn (entry: []const u8) bool, expected: []const u8 },
+    list: struct {
+        entries_max: u32,
+        entry_bytes_max: u32,
+        valid: *const fn (entry: []const u8) bool,
+        expected: []const u8,
+    },
 };
 
 pub const Setting = struct { key: []const u8, kind: Kind };
@@ -68,8 +73,9 @@ pub fn isPrintable(text: []const u8) bool {
 }
 
 fn isGroup(text: []const u8) bool {
-    for (text) |byte| if (!std.ascii.isAlphanumeric(byte) and
-        std.mem.indexOfScalar(u8, "._-", byte) == null) return false;
+    for (text) |byte| {
+        if (!std.ascii.isAlphanumeric(byte) and std.mem.indexOfScalar(u8, "._-", byte) == null) return false;
+    }
     return text.len > 0;
 }
 
