@@ -48,13 +48,42 @@ fn addRv32(b: *std.Build, runtime: anytype) void {
 /// there are no unwind tables; the compiler's helper functions come from the chip's libgcc
 /// (docs/esp32p4-library.md lists them).
 fn addEsp32p4(b: *std.Build, runtime: anytype) void {
-    const module = runtime.module(riscv(b), .fast, "kernels/src/static_library.zig");
+    addChipLibrary(
+        b,
+        runtime.module(riscv(b), .fast, "kernels/src/static_library.zig"),
+        "synapse_engine",
+        "esp32p4",
+    );
+}
+
+/// `lib/esp32p4/lib<name>.a` with one member, `<name>.o`, which ESP-IDF's linker fragments can name: the compiler alone
+/// would call it after its cache. An ESP-IDF component called `synapse` makes a `libsynapse.a` itself.
+pub fn addChipLibrary(
+    b: *std.Build,
+    module: *std.Build.Module,
+    name: []const u8,
+    step: []const u8,
+) void {
     plain(module);
-    const library = b.addLibrary(.{ .name = "synapse", .linkage = .static, .root_module = module });
-    library.link_function_sections = true;
-    library.link_data_sections = true;
-    library.bundle_compiler_rt = false;
-    install(b, library, "lib/esp32p4/libsynapse.a", "esp32p4");
+    const object = b.addObject(.{ .name = name, .root_module = module });
+    object.link_function_sections = true;
+    object.link_data_sections = true;
+    object.bundle_compiler_rt = false;
+    const tool = b.addExecutable(.{
+        .name = "section_names",
+        .root_module = b.createModule(.{
+            .root_source_file = b.path("engines/chip/section_names.zig"),
+            .target = b.graph.host,
+            .optimize = .safe,
+        }),
+    });
+    const rename = b.addRunArtifact(tool);
+    rename.addFileArg(object.getEmittedBin());
+    const member = rename.addOutputFileArg(b.fmt("{s}.o", .{name}));
+    const archive = b.addSystemCommand(&.{ b.graph.zig_exe, "ar", "rcsD" });
+    const library = archive.addOutputFileArg(b.fmt("lib{s}.a", .{name}));
+    archive.addFileArg(member);
+    installFile(b, library, b.fmt("lib/esp32p4/lib{s}.a", .{name}), step);
 }
 
 /// RV32IMAFC with single-precision arguments in registers (ilp32f), what every revision of the ESP32-P4 runs.
@@ -101,21 +130,24 @@ pub fn plain(module: *std.Build.Module) void {
 }
 
 pub fn install(b: *std.Build, artifact: *std.Build.Step.Compile, path: []const u8, name: []const u8) void {
-    const step = b.addInstallFile(artifact.getEmittedBin(), path);
+    installFile(b, artifact.getEmittedBin(), path, name);
+}
+
+fn installFile(b: *std.Build, file: std.Build.LazyPath, path: []const u8, name: []const u8) void {
+    const step = b.addInstallFile(file, path);
     b.getInstallStep().dependOn(&step.step);
     b.step(name, b.fmt("build {s}", .{path})).dependOn(&step.step);
 }
 
 /// The tests of what the guests share, run on the host.
 fn addTests(b: *std.Build) void {
-    const root = b.createModule(.{
-        .root_source_file = b.path("engines/guest/guest.zig"),
-        .target = b.graph.host,
-        .optimize = .safe,
-    });
-    const run = b.addRunArtifact(b.addTest(.{ .root_module = root }));
-    // Run every time, so that the summary counts the tests.
-    run.has_side_effects = true;
-    b.step("test-guests", "run the tests of what the WASM and RV32 guests share").dependOn(&run.step);
-    if (b.top_level_steps.get("test")) |all| all.step.dependOn(&run.step);
+    const step = b.step("test-guests", "run the tests of what the guests share, and of what makes their libraries");
+    for ([_][]const u8{ "engines/guest/guest.zig", "engines/chip/section_names.zig" }) |path| {
+        const root = b.createModule(.{ .root_source_file = b.path(path), .target = b.graph.host, .optimize = .safe });
+        const run = b.addRunArtifact(b.addTest(.{ .root_module = root }));
+        // Run every time, so that the summary counts the tests.
+        run.has_side_effects = true;
+        step.dependOn(&run.step);
+    }
+    if (b.top_level_steps.get("test")) |all| all.step.dependOn(step);
 }

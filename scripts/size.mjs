@@ -33,9 +33,9 @@ if (values.help) {
       ),
     );
   const sizes = {
-    engine: sizeOf("libsynapse.a"),
-    device_core: sizeOf("libsynapse_device.a"),
-    all: sizeOf("libsynapse.a", "libsynapse_device.a"),
+    engine: sizeOf("libsynapse_engine.a"),
+    device_core: sizeOf("libsynapse_core.a"),
+    all: sizeOf("libsynapse_engine.a", "libsynapse_core.a"),
     boards: [],
   };
   for (const name of readdirSync(join(ROOT, "boards")).sort())

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { chipObjects, documented, listed, matches } from "./testing/chipLibrary.js";
+import { chipMembers, chipObjects, documented, listed, matches, SECTION_NAME as NAME } from "./testing/chipLibrary.js";
 import { chipSize } from "./testing/chipSize.js";
 import { EF_RISCV_FLOAT_ABI_SINGLE, EF_RISCV_RVC, EM_RISCV } from "./testing/elf.js";
 
 const page = documented();
 const header = readFileSync(new URL("../../kernels/include/synapse.h", import.meta.url), "utf8");
-const objects = () => chipObjects("libsynapse.a");
+const objects = () => chipObjects("libsynapse_engine.a");
 
 describe("the ESP32-P4 library links into an ESP-IDF application", () => {
   test("every object is RV32 with compressed instructions and the ilp32f calling convention", () => {
@@ -15,6 +15,13 @@ describe("the ESP32-P4 library links into an ESP-IDF application", () => {
       expect(object.machine).toBe(EM_RISCV);
       expect(object.flags).toBe(EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_SINGLE);
     }
+  });
+
+  test("its one member and its sections have names that linker fragments and size reports take", () => {
+    expect(chipMembers("libsynapse_engine.a")).toEqual(["synapse_engine.o"]);
+    const names = objects().flatMap((object) => object.sections.map((section) => section.name));
+    expect(names).toContain(".text.compute_linear_part");
+    expect(names.filter((name) => !NAME.test(name))).toEqual([]);
   });
 
   test("sections that take memory are of the documented kinds", () => {
@@ -48,7 +55,7 @@ describe("the ESP32-P4 library links into an ESP-IDF application", () => {
   });
 
   test("it offers every function of synapse.h and no other global name", () => {
-    const declared = [...header.matchAll(/^(?:syn_result|const char \*|uint32_t) ?(syn_\w+)\(/gm)].map(
+    const declared = [...header.matchAll(/^(?:syn_result|const char \*|uint32_t|void) ?(syn_\w+)\(/gm)].map(
       (match) => match[1] ?? "",
     );
     expect(declared.length).toBeGreaterThan(15);

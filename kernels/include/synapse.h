@@ -205,6 +205,15 @@ uint32_t syn_api_version(void);
 /* The instruction set that the inner loops use: "generic", "avx2", "avx512vnni", "simd128", ... */
 const char *syn_isa_name(void);
 
+/* SHA-256, which the runtime has for its packs anyway: begin, add bytes in pieces of any size, end. A state may be
+ * copied as it is, and needs no end. */
+typedef struct syn_sha256 {
+  uint64_t state[14]; /* the runtime's own */
+} syn_sha256;
+void syn_sha256_begin(syn_sha256 *hash);
+void syn_sha256_add(syn_sha256 *hash, const void *bytes, size_t byte_count);
+void syn_sha256_end(syn_sha256 *hash, uint8_t out_digest[32]);
+
 #ifdef __cplusplus
 }
 #endif

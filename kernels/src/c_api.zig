@@ -419,6 +419,38 @@ pub fn apiVersion() callconv(.c) u32 {
     return api_version;
 }
 
+/// Room for the state of a SHA-256 under way, whatever the standard library keeps in it.
+pub const Sha256 = extern struct { state: [14]u64 };
+
+const StdSha256 = std.crypto.hash.sha2.Sha256;
+
+/// A copy, because C aligns the room by less than the vectors that some processors keep there.
+fn sha256Of(hash: *const Sha256) StdSha256 {
+    comptime std.debug.assert(@sizeOf(StdSha256) <= @sizeOf(Sha256));
+    var own: StdSha256 = undefined;
+    @memcpy(std.mem.asBytes(&own), std.mem.asBytes(hash)[0..@sizeOf(StdSha256)]);
+    return own;
+}
+
+fn keepSha256(hash: *Sha256, own: StdSha256) void {
+    @memcpy(std.mem.asBytes(hash)[0..@sizeOf(StdSha256)], std.mem.asBytes(&own));
+}
+
+pub fn sha256Begin(hash: *Sha256) callconv(.c) void {
+    keepSha256(hash, .init(.{}));
+}
+
+pub fn sha256Add(hash: *Sha256, bytes: [*]const u8, byte_count: usize) callconv(.c) void {
+    var own = sha256Of(hash);
+    own.update(bytes[0..byte_count]);
+    keepSha256(hash, own);
+}
+
+pub fn sha256End(hash: *Sha256, out_digest: *[32]u8) callconv(.c) void {
+    var own = sha256Of(hash);
+    own.final(out_digest);
+}
+
 pub fn isaName() callconv(.c) [*:0]const u8 {
     return dispatch.table().isa;
 }
@@ -450,6 +482,9 @@ pub const functions = .{
     .{ "syn_result_name", resultName },
     .{ "syn_api_version", apiVersion },
     .{ "syn_isa_name", isaName },
+    .{ "syn_sha256_begin", sha256Begin },
+    .{ "syn_sha256_add", sha256Add },
+    .{ "syn_sha256_end", sha256End },
 };
 
 /// Exports the C API from the compilation that calls this at comptime.

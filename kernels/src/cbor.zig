@@ -11,6 +11,25 @@ const Error = errors.Error;
 
 pub const Major = enum(u3) { unsigned = 0, negative = 1, bytes = 2, text = 3, array = 4, map = 5, tag = 6, simple = 7 };
 
+/// The bits of a double as the nearest f32, as `@floatCast` has it. In integers: a chip's helper for it comes from its
+/// ROM, whose rounding nobody here has seen, and what a model computes must not depend on that.
+fn single(bits: u64) f32 {
+    const sign = @as(u32, @truncate(bits >> 32)) & 0x8000_0000;
+    const exponent: i32 = @as(i32, @intCast(bits >> 52 & 0x7ff)) - 1023;
+    if (exponent == 1024 and bits << 12 != 0) return std.math.nan(f32);
+    if (exponent > 127) return @bitCast(sign | 0x7f80_0000);
+    // A normal f32 keeps 24 of the 53 bits, and one fewer for every power of two below 2^-126.
+    const dropped: u6 = if (exponent >= -126) 29 else @intCast(@min(63, -97 - exponent));
+    const significand = bits & (1 << 52) - 1 | 1 << 52;
+    const kept: u32 = @intCast(significand >> dropped);
+    const rest = significand & (@as(u64, 1) << dropped) - 1;
+    const half = @as(u64, 1) << dropped - 1;
+    const up = rest > half or (rest == half and kept & 1 == 1);
+    // The hidden bit adds one to the exponent, and so does a rounding that carries into it.
+    const base: u32 = if (exponent >= -126) @as(u32, @intCast(exponent + 126)) << 23 else 0;
+    return @bitCast(sign | (base + kept + @intFromBool(up)));
+}
+
 const Head = struct { major: Major, info: u5, value: u64, at: usize };
 
 pub const Reader = struct {
@@ -159,7 +178,7 @@ pub const Reader = struct {
             .simple => switch (item.info) {
                 25 => @import("storage/expanded.zig").scaleOf(@bitCast(@as(u16, @truncate(item.value)))),
                 26 => @bitCast(@as(u32, @truncate(item.value))),
-                27 => @floatCast(@as(f64, @bitCast(item.value))),
+                27 => single(item.value),
                 else => return self.report.fail(.header, item.at, "byte {d}: expected a number", .{item.at}),
             },
             else => return self.report.fail(
@@ -311,5 +330,29 @@ test "integers are rounded to f32 once, and end at 2^53 - 1 on both sides" {
     for ([_][]const u8{ "\x1b\x00\x20\x00\x00\x00\x00\x00\x00", "\x3b\x00\x1f\xff\xff\xff\xff\xff\xff" }) |beyond| {
         reader = readerOf(beyond, &report);
         try std.testing.expectError(error.Refused, reader.skip());
+    }
+}
+
+test "a double is rounded to the f32 that the processor makes of it" {
+    var random: std.Random.DefaultPrng = .init(1);
+    for (0..100_000) |_| {
+        const drawn = random.random().int(u64);
+        const near: u64 = @bitCast(@as(f64, @as(f32, @bitCast(@as(u32, @truncate(drawn))))));
+        // Anything; around an f32, subnormal ones too; half way between two; and below all of them.
+        const tiny = (863 + (drawn >> 40) % 50) << 52;
+        for ([_]u64{
+            drawn,
+            near,
+            near +% 1,
+            near +% (1 << 28),
+            near +% (1 << 28) + 1,
+            near +% (3 << 28) - 1,
+            tiny | drawn & 0xff << 44,
+        }) |bits| {
+            const expected: f32 = @floatCast(@as(f64, @bitCast(bits)));
+            if (std.math.isNan(expected)) {
+                try std.testing.expect(std.math.isNan(single(bits)));
+            } else try std.testing.expectEqual(@as(u32, @bitCast(expected)), @as(u32, @bitCast(single(bits))));
+        }
     }
 }

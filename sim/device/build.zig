@@ -155,12 +155,7 @@ pub const Core = struct {
     /// Beside the runtime's library, which it calls. Checks stay on here too.
     fn esp32p4(core: Core) void {
         const root = core.module(guests.riscv(core.b), component ++ "core/static_library.zig", .safe);
-        guests.plain(root);
-        const library = core.b.addLibrary(.{ .name = "synapse_device", .linkage = .static, .root_module = root });
-        library.link_function_sections = true;
-        library.link_data_sections = true;
-        library.bundle_compiler_rt = false;
-        guests.install(core.b, library, "lib/esp32p4/libsynapse_device.a", "esp32p4-device");
+        guests.addChipLibrary(core.b, root, "synapse_core", "esp32p4-device");
     }
 
     /// The core with coverage counters, for stress/fuzz.mjs; the runtime below it is not what is tried.

@@ -8,6 +8,13 @@ const page = readFileSync(new URL("../../../docs/esp32p4-library.md", import.met
 export const chipObjects = (name: string): ElfFile[] =>
   readArchive(readFileSync(buildFile(`lib/esp32p4/${name}`))).map((member) => readElf(member.data));
 
+/** The names of a library's members: what ESP-IDF's linker fragments call its objects. */
+export const chipMembers = (name: string): string[] =>
+  readArchive(readFileSync(buildFile(`lib/esp32p4/${name}`))).map((member) => member.name);
+
+/** What ESP-IDF's fragments, GNU's map files and the size report made of them read as one word. */
+export const SECTION_NAME = /^[A-Za-z0-9._+$-]*$/;
+
 /** What docs/esp32p4-library.md says under a heading; the whole page without one. */
 export const documented = (heading?: string): string =>
   heading === undefined ? page : (page.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? "");

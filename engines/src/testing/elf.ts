@@ -15,6 +15,7 @@ export function readArchive(bytes: Uint8Array): ArchiveMember[] {
     throw new Error(`not an archive: it does not begin with ${JSON.stringify(AR_MAGIC)}`);
   const members: ArchiveMember[] = [];
   let at = 8;
+  let longNames = "";
   while (at + AR_HEADER_BYTES <= bytes.length) {
     const name = text(bytes, at, 16).trim();
     const size = Number(text(bytes, at + 48, 10).trim());
@@ -22,7 +23,13 @@ export function readArchive(bytes: Uint8Array): ArchiveMember[] {
       throw new Error(`byte ${at}: expected an archive member's header`);
     const data = bytes.subarray(at + AR_HEADER_BYTES, at + AR_HEADER_BYTES + size);
     if (data.length !== size) throw new Error(`member ${name} is cut short`);
-    if (name !== "/" && name !== "//") members.push({ name, data });
+    // `name/`, or `/12` for the twelfth byte of the table of names that do not fit here.
+    if (name === "//") longNames = text(data, 0, data.length);
+    else if (name !== "/") {
+      const long = /^\/(\d+)$/.exec(name)?.[1];
+      const full = long === undefined ? name : longNames.slice(Number(long)).split("\n", 1)[0];
+      members.push({ name: (full ?? name).replace(/\/$/, ""), data });
+    }
     at += AR_HEADER_BYTES + size + (size % 2);
   }
   return members;

@@ -1,5 +1,12 @@
 import { readFileSync } from "node:fs";
-import { chipObjects, documented, listed, matches } from "synapse-engine/testing/chipLibrary";
+import {
+  chipMembers,
+  chipObjects,
+  documented,
+  listed,
+  matches,
+  SECTION_NAME,
+} from "synapse-engine/testing/chipLibrary";
 import { chipSize } from "synapse-engine/testing/chipSize";
 import { EF_RISCV_FLOAT_ABI_SINGLE, EF_RISCV_RVC, EM_RISCV } from "synapse-engine/testing/elf";
 import { describe, expect, test } from "vitest";
@@ -7,8 +14,8 @@ import { coreMemory } from "../testing/coreMemory.js";
 import { readBoard } from "./readBoard.js";
 
 const root = new URL("../../../", import.meta.url);
-const objects = () => chipObjects("libsynapse.a");
-const device = () => chipObjects("libsynapse_device.a");
+const objects = () => chipObjects("libsynapse_engine.a");
+const device = () => chipObjects("libsynapse_core.a");
 
 describe("the device core's library for the ESP32-P4", () => {
   const section = documented("The device core");
@@ -19,10 +26,11 @@ describe("the device core's library for the ESP32-P4", () => {
   test("is of the same machine and the same kinds of sections as the engine's", () => {
     const taking = listed("Sections that take memory");
     const others = listed("Other sections");
-    expect(device().length).toBeGreaterThan(0);
+    expect(chipMembers("libsynapse_core.a")).toEqual(["synapse_core.o"]);
     for (const object of device()) {
       expect([object.machine, object.flags]).toEqual([EM_RISCV, EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_SINGLE]);
       for (const { name, allocated, bytes } of object.sections) {
+        expect(name).toMatch(SECTION_NAME);
         if (name !== "" && (bytes > 0 || !allocated))
           expect(matches(name, allocated ? taking : others), name).toBe(true);
       }
@@ -48,6 +56,15 @@ describe("the device core's library for the ESP32-P4", () => {
     expect(declared.length).toBeGreaterThan(12);
     const offered = device().flatMap((object) => object.symbols.filter(({ defined, global }) => defined && global));
     expect(offered.map(({ name }) => name).sort()).toEqual(declared.sort());
+  });
+
+  test("SHA-256 is in the engine alone, and no half is converted by a library", () => {
+    const code = (files: ReturnType<typeof device>) =>
+      files.flatMap(({ sections }) => sections.filter(({ name }) => /^\.text.*sha2/i.test(name)));
+    expect(code(objects()).length).toBeGreaterThan(0);
+    expect(code(device())).toEqual([]);
+    const needed = new Set([...objects(), ...device()].flatMap(({ symbols }) => symbols.map(({ name }) => name)));
+    expect([...needed].filter((name) => /hf/.test(name))).toEqual([]);
   });
 
   test("stays below the flash and static memory that the page promises", () => {

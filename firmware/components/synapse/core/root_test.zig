@@ -20,6 +20,7 @@ test {
     _ = @import("abi_test.zig");
     _ = @import("model/action_space.zig");
     _ = @import("request/answer.zig");
+    _ = @import("wire/binary64.zig");
     _ = @import("wire/body.zig");
     _ = @import("wire/byte_text.zig");
     _ = @import("wire/cbor_tokens.zig");
@@ -40,6 +41,7 @@ test {
     _ = @import("wire/json_tokens.zig");
     _ = @import("routes/legacy/legacy_test.zig");
     _ = @import("image/resize_test.zig");
+    _ = @import("sha256.zig");
     _ = @import("board/log_ring.zig");
     _ = @import("board/memory.zig");
     _ = @import("board/metrics.zig");

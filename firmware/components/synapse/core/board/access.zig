@@ -8,7 +8,7 @@ const ports = @import("../port.zig");
 const problems = @import("../wire/problem.zig");
 const Journal = @import("../flash/journal.zig").Journal;
 const Problem = problems.Problem;
-const Sha256 = std.crypto.hash.sha2.Sha256;
+const Sha256 = @import("../sha256.zig").Sha256;
 
 /// What a route asks of its client.
 pub const Level = enum {
@@ -117,7 +117,7 @@ pub const Access = struct {
     }
 
     fn brokerHash(access: *const Access) [Sha256.digest_length]u8 {
-        var hasher: Sha256 = .init(.{});
+        var hasher: Sha256 = .init();
         for ([_][]const u8{ "broker_url", "broker_username", "broker_password" }) |key| {
             hasher.update(access.settings.get(key) orelse "");
             hasher.update("\x00");
@@ -186,10 +186,8 @@ pub const Access = struct {
 
     fn hashOf(authorization: []const u8) [Sha256.digest_length]u8 {
         const prefix = "Bearer ";
-        var hash: [Sha256.digest_length]u8 = undefined;
         const bearer = authorization.len > prefix.len and std.ascii.eqlIgnoreCase(authorization[0..prefix.len], prefix);
-        Sha256.hash(std.mem.trim(u8, if (bearer) authorization[prefix.len..] else "", " "), &hash, .{});
-        return hash;
+        return Sha256.digest(std.mem.trim(u8, if (bearer) authorization[prefix.len..] else "", " "));
     }
 
     fn checkToken(access: *Access, headers: []const ports.Header, now_us: u64, problem: *Problem) problems.Error!void {
@@ -313,7 +311,5 @@ pub fn unclaimed() Problem {
 /// A new token from random bytes, and the hash of its text.
 pub fn makeToken(random: *const [token_bytes]u8, text: *[token_text_bytes]u8) [Sha256.digest_length]u8 {
     _ = std.base64.url_safe_no_pad.Encoder.encode(text, random);
-    var hash: [Sha256.digest_length]u8 = undefined;
-    Sha256.hash(text, &hash, .{});
-    return hash;
+    return Sha256.digest(text);
 }

@@ -1,13 +1,12 @@
 //! The update that the board fetches, as far as it is: what was asked for, what of it has come, what it has cost.
 //! updates/updates.zig brings it on.
-const std = @import("std");
 const Bounded = @import("../wire/problem.zig").Bounded;
 const Code = @import("../wire/code.zig").Code;
 const Effort = @import("effort.zig").Effort;
 const Problem = @import("../wire/problem.zig").Problem;
 const Right = @import("access.zig").Right;
 const limits = @import("../limits.zig");
-const Sha256 = std.crypto.hash.sha2.Sha256;
+const Sha256 = @import("../sha256.zig").Sha256;
 
 pub const Kind = enum(u1) { model, firmware };
 

@@ -2,7 +2,7 @@
 //! segments of which the first begins with the application's description, a checksum,
 //! and the SHA-256 of everything before it.
 const std = @import("std");
-const Sha256 = std.crypto.hash.sha2.Sha256;
+const Sha256 = @import("../sha256.zig").Sha256;
 
 pub const chip_esp32p4 = 18;
 pub const magic = 0xe9;
@@ -88,7 +88,8 @@ pub const Checker = struct {
     segments_left: u8 = 0,
     segment_left: u32 = 0,
     checksum: u8 = checksum_seed,
-    hash: Sha256 = .init(.{}),
+    /// Begun with the first byte.
+    hash: Sha256 = undefined,
 
     pub fn feed(self: *Checker, bytes: []const u8) BodyError!void {
         var rest = bytes;
@@ -142,6 +143,7 @@ pub const Checker = struct {
     }
 
     fn pass(self: *Checker, bytes: []const u8) void {
+        if (self.at == 0) self.hash = .init();
         self.hash.update(bytes);
         self.at += bytes.len;
     }

@@ -2,6 +2,7 @@
 //! digest. Everything else about a model is the runtime's to judge.
 const std = @import("std");
 const flash = @import("flash.zig");
+const Sha256 = @import("../sha256.zig").Sha256;
 
 pub const bytes = 64;
 pub const magic = "\x89SYN\r\n\x1a\n";
@@ -29,13 +30,13 @@ pub const PackPrefix = struct {
 /// Computes the digest of a file in flash piece by piece, so that a caller can do other things between.
 pub const Digest = struct {
     area: flash.Area,
-    hash: std.crypto.hash.sha2.Sha256,
+    hash: Sha256,
     at: u32 = bytes,
     file_bytes: u32,
 
     /// `head` is what bytes 0..31 of the file are, or are going to be.
     pub fn start(area: flash.Area, head: *const [32]u8, file_bytes: u32) Digest {
-        var hash: std.crypto.hash.sha2.Sha256 = .init(.{});
+        var hash: Sha256 = .init();
         hash.update(head);
         return .{ .area = area, .hash = hash, .file_bytes = file_bytes };
     }

@@ -1,5 +1,6 @@
 //! The keys whose holders may give the board models. A board with none takes any pack from its owner.
 const std = @import("std");
+const Sha256 = @import("../sha256.zig").Sha256;
 const pack_signature = @import("pack_signature.zig");
 const KeyId = pack_signature.KeyId;
 const Signer = pack_signature.Signer;
@@ -22,9 +23,7 @@ pub const UpdateKeys = struct {
         const given = config.update_keys orelse return none;
         var result: UpdateKeys = .{ .keys = given[0..config.update_key_count], .port = port };
         for (result.keys, result.ids[0..result.keys.len]) |*key, *id| {
-            var digest: [32]u8 = undefined;
-            std.crypto.hash.sha2.Sha256.hash(key, &digest, .{});
-            id.* = digest[0..id.len].*;
+            id.* = Sha256.digest(key)[0..id.len].*;
         }
         return result;
     }

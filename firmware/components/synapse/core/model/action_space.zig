@@ -2,6 +2,7 @@
 //! was trained on. A row of actions repeats the components of one environment action, as when several of them are one
 //! step of the model.
 const std = @import("std");
+const binary64 = @import("../wire/binary64.zig");
 const CborTokens = @import("../wire/cbor_tokens.zig").CborTokens;
 const limits = @import("../limits.zig");
 const memory = @import("../board/memory.zig");
@@ -66,7 +67,7 @@ const List = struct {
         var cbor: CborTokens = .init(@constCast(list.meta[list.offset..]));
         // It was read once before, so that nothing here can fail.
         _ = cbor.next() catch unreachable;
-        for (out) |*value| value.* = @floatCast((cbor.next() catch unreachable).number);
+        for (out) |*value| value.* = binary64.single((cbor.next() catch unreachable).number);
         return out;
     }
 };
@@ -147,7 +148,7 @@ fn readList(cbor: *CborTokens, meta: []const u8) Error!List {
     if (try cbor.next() != .array_begin) return error.Unknown;
     while (true) switch (try cbor.next()) {
         .number => |number| {
-            if (!std.math.isFinite(@as(f32, @floatCast(number)))) return error.Unknown;
+            if (!std.math.isFinite(binary64.single(number))) return error.Unknown;
             list.count += 1;
         },
         .array_end => return list,

@@ -1,5 +1,6 @@
 //! GET /v1/models and GET /v1/models/{slot}: what models the board holds, and what they take and give.
 const std = @import("std");
+const binary64 = @import("../wire/binary64.zig");
 const ActionSpace = @import("../model/action_space.zig").ActionSpace;
 const Answer = @import("../request/answer.zig").Answer;
 const media_types = @import("../request/answer.zig").media_types;
@@ -295,10 +296,7 @@ fn transcode(answer: *Answer, meta: []const u8) void {
                 continue;
             } else answer.text(text),
             .bytes => |bytes| answer.blob(bytes),
-            .number => |number| {
-                const is_whole = number >= 0 and number < 9e15 and @floor(number) == number;
-                if (is_whole) answer.unsigned(@intFromFloat(number)) else answer.double(number);
-            },
+            .number => |number| if (binary64.whole(number)) |whole| answer.unsigned(whole) else answer.double(number),
             .decimal => unreachable, // JSON's alone.
             .boolean => |value| answer.boolean(value),
             .null => answer.nothing(),

@@ -22,7 +22,7 @@ const Right = @import("../board/access.zig").Right;
 const rights = @import("../request/rights.zig");
 const Problem = @import("../wire/problem.zig").Problem;
 const secrets = @import("../board/secrets.zig");
-const Sha256 = std.crypto.hash.sha2.Sha256;
+const Sha256 = @import("../sha256.zig").Sha256;
 
 pub const Asked = struct {
     kind: Kind,
@@ -47,7 +47,7 @@ pub fn queue(device: *Device, asked: *const Asked) void {
         .activate = asked.activate,
         .right = asked.right,
         .due_us = device.now() + randomPart(device, asked.spread_s * 1_000_000),
-        .hash = .init(.{}),
+        .hash = .init(),
         .fetches = self.fetches,
         .requests = self.requests,
     };
@@ -249,7 +249,7 @@ pub fn advance(device: *Device) void {
 
 fn startAgain(self: *Update) void {
     self.received = 0;
-    self.hash = .init(.{});
+    self.hash = .init();
 }
 
 /// How much of the file is where it belongs, and can be gone on from.
@@ -359,7 +359,7 @@ pub fn fetchHead(device: *Device, fetch: u32, status: u32, length: u64, media_ty
         );
         return giveUp(device, .LENGTH_DIFFERS, "the server sends {d} bytes and {d} were announced", .{ length, left });
     }
-    self.skipped = .init(.{});
+    self.skipped = .init();
     if (self.skip == 0) openUpload(device);
     self.told_parts = 0;
     if (self.outcome == .none) enter(device, .DOWNLOADING);

@@ -5,6 +5,7 @@ const Code = @import("code.zig").Code;
 const Problem = @import("problem.zig").Problem;
 const Bounded = @import("problem.zig").Bounded;
 const ProblemError = @import("problem.zig").Error;
+const binary64 = @import("binary64.zig");
 const tokens = @import("tokens.zig");
 const Token = tokens.Token;
 
@@ -155,8 +156,8 @@ pub const Body = struct {
 
     fn unsignedOf(self: *Body, token: Token, least: u64, most: u64) ProblemError!u64 {
         const value = switch (token) {
-            .number => |number| number,
-            .decimal => std.math.nan(f64),
+            .number => |number| binary64.whole(number),
+            .decimal => null,
             else => return self.failExpecting(
                 "a whole number, {d} to {d}",
                 .{ least, most },
@@ -164,14 +165,13 @@ pub const Body = struct {
                 .{name(token)},
             ),
         };
-        const inside = value >= @as(f64, @floatFromInt(least)) and value <= @as(f64, @floatFromInt(most));
-        if (!inside or @floor(value) != value) return self.failExpecting(
+        if (value == null or value.? < least or value.? > most) return self.failExpecting(
             "a whole number, {d} to {d}",
             .{ least, most },
             "the number is not one of those",
             .{},
         );
-        return @intFromFloat(value);
+        return value.?;
     }
 
     /// Bytes: a CBOR byte string, or base64 text, which is decoded in place.
@@ -228,7 +228,7 @@ pub const Body = struct {
 
     fn finite(self: *Body, token: Token) ProblemError!f32 {
         const value: f32 = switch (token) {
-            .number => |number| @floatCast(number),
+            .number => |number| binary64.single(number),
             .decimal => |decimal| decimal,
             else => return self.failExpecting("a number", .{}, "{s} where a number belongs", .{name(token)}),
         };

@@ -3,6 +3,7 @@
 //! write a Float32Array) and 64 (bytes).
 const std = @import("std");
 const limits = @import("../limits.zig");
+const binary64 = @import("binary64.zig");
 const tokens = @import("token.zig");
 const Token = tokens.Token;
 const Error = tokens.Error;
@@ -82,12 +83,11 @@ pub const CborTokens = struct {
             const indefinite = minor == 31;
             switch (@as(u3, @truncate(initial >> 5))) {
                 0 => return if (tag != null) error.Malformed else .{
-                    .number = @floatFromInt(try self.argument(minor)),
+                    .number = binary64.ofWhole(try self.argument(minor)),
                 },
-                1 => return if (tag != null) error.Malformed else .{ .number = -1.0 - @as(
-                    f64,
-                    @floatFromInt(try self.argument(minor)),
-                ) },
+                1 => return if (tag != null) error.Malformed else .{
+                    .number = -binary64.ofWhole(try self.argument(minor) +| 1),
+                },
                 2 => {
                     if (indefinite or (tag != null and tag != 64 and tag != 85)) return error.Malformed;
                     return .{ .bytes = try self.take(try self.argument(minor)) };
@@ -123,8 +123,8 @@ pub const CborTokens = struct {
             20 => .{ .boolean = false },
             21 => .{ .boolean = true },
             22, 23 => .null,
-            25 => .{ .number = @as(f16, @bitCast(std.mem.readInt(u16, (try self.take(2))[0..2], .big))) },
-            26 => .{ .number = @as(f32, @bitCast(std.mem.readInt(u32, (try self.take(4))[0..4], .big))) },
+            25 => .{ .number = binary64.of(f16, std.mem.readInt(u16, (try self.take(2))[0..2], .big)) },
+            26 => .{ .number = binary64.of(f32, std.mem.readInt(u32, (try self.take(4))[0..4], .big)) },
             27 => .{ .number = @bitCast(std.mem.readInt(u64, (try self.take(8))[0..8], .big)) },
             else => error.Malformed,
         };

@@ -2,6 +2,7 @@
 //! bytes that were already read, so that a base64 picture of a megabyte with escaped slashes needs no second buffer.
 const std = @import("std");
 const limits = @import("../limits.zig");
+const binary64 = @import("binary64.zig");
 const tokens = @import("token.zig");
 const Token = tokens.Token;
 
@@ -54,7 +55,7 @@ pub const JsonTokens = struct {
                 // Whole numbers that f64 holds exactly keep all their digits: seeds need them.
                 const negative = text[0] == '-';
                 if (wholeOf(text[@intFromBool(negative)..])) |whole| {
-                    const magnitude: f64 = @floatFromInt(whole);
+                    const magnitude = binary64.ofWhole(whole);
                     return .{ .number = if (negative) -magnitude else magnitude };
                 }
                 return .{ .decimal = std.fmt.parseFloat(f32, text) catch return error.Malformed };
