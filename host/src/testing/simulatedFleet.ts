@@ -1,15 +1,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { Duplex } from "node:stream";
-import FakeTimers from "@sinonjs/fake-timers";
+import type { Duplex } from "node:stream";
 import mqtt, { type MqttClient } from "mqtt";
 import { type MqttConnection, SynapseMqttClient, topicId } from "synapse-client";
-import { BrokerLink, type EmbeddedBroker, SimulatedBoard, startBroker } from "synapse-sim";
-import { readBoard } from "synapse-sim/boards";
-import { seededRandom } from "./seededRandom.js";
+import { BrokerLink, SimulatedBoard, startBroker } from "synapse-sim";
+import { type Board, readBoard } from "synapse-sim/boards";
+import { SimulatedNetwork } from "./simulatedNetwork.js";
 
 const ROOT = new URL("../../../", import.meta.url);
-const realImmediate = setImmediate;
 
 export interface FleetOptions {
   readonly boards: number;
@@ -40,228 +38,197 @@ export interface FleetReport {
 }
 
 /**
- * Two ends of a connection; what is written to one arrives at the other, in order and later, unless the connection
- * breaks.
- */
-function connection(
-  deliver: (action: () => void, after: number) => void,
-  latency: () => number,
-  lost: () => boolean,
-): [Duplex, Duplex] {
-  const ends: Duplex[] = [];
-  const arrival = [0, 0];
-  let broken = false;
-  const end = (mine: number): Duplex =>
-    new Duplex({
-      read() {
-        // Pushed as it arrives.
-      },
-      write(bytes: Buffer, _encoding, done) {
-        const copy = Buffer.from(bytes);
-        const at = Math.max(arrival[mine] as number, Date.now() + latency());
-        arrival[mine] = at;
-        const gone = lost();
-        deliver(() => {
-          if (broken) return;
-          if (!gone) return void ends[1 - mine]?.push(copy);
-          broken = true;
-          for (const each of ends) each.destroy();
-        }, at - Date.now());
-        done();
-      },
-      final(done) {
-        deliver(() => ends[1 - mine]?.push(null), latency());
-        done();
-      },
-      destroy(error, done) {
-        deliver(() => ends[1 - mine]?.destroy(), latency());
-        done(error);
-      },
-    });
-  ends.push(end(0), end(1));
-  for (const each of ends) each.on("error", () => undefined);
-  return [ends[0] as Duplex, ends[1] as Duplex];
-}
-
-/**
  * Many boards, one broker and one operator in one thread, on a clock of their own: real device cores, the real broker
  * and the real clients, over connections that break. The same seed does the same, to the microsecond.
  */
 export async function simulateFleet(options: FleetOptions): Promise<FleetReport> {
-  const signed = seededRandom(options.seed);
-  const random = (): number => (signed() + 1) / 2;
   const model = readFileSync(new URL("sim/fixtures/lewm-test.syn", ROOT));
   const file = await readBoard(new URL("boards/waveshare-esp32-p4-wifi6.json", ROOT).pathname);
-  const { random: mathRandom } = Math;
-  // Message ids and the like.
-  Math.random = random;
-  const timers = FakeTimers.install({
-    now: 0,
-    toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "setImmediate", "clearImmediate", "Date"],
-  });
-  const log = createHash("sha256");
-  const note = (text: string): void => void log.update(`${Date.now()} ${text}\n`);
-  const links: BrokerLink[] = [];
-  const boards: SimulatedBoard[] = [];
-  let packets = 0;
-  let connectionsLost = 0;
-  let calm = false;
-  let operator: MqttClient | undefined;
-  let broker: EmbeddedBroker | undefined;
-  const deliver = (action: () => void, after: number): void => void setTimeout(action, after);
-  const latency = (): number => 1 + Math.floor(random() * 20);
-  const open = (loss: number): Duplex => {
-    const [near, far] = connection(deliver, latency, () => {
-      packets++;
-      const gone = !calm && random() < loss;
-      connectionsLost += Number(gone);
-      return gone;
-    });
-    broker?.handle(far);
-    return near;
-  };
-  /** Lets everything happen that is due up to a moment, or until `done`. */
-  const run = async (done: () => boolean, untilMs = Number.POSITIVE_INFINITY): Promise<void> => {
-    while (!done() && Date.now() < untilMs) {
-      // What follows from the last event comes first; only then does time go on.
-      await new Promise((resolve) => realImmediate(resolve));
-      if (!done()) timers.next();
-    }
-  };
-  const clock = {
-    nowUs: () => Date.now() * 1000,
-    after: (milliseconds: number, action: () => void) => {
-      // Work takes its time here too.
-      const timer = setTimeout(action, milliseconds === 0 ? 3 : milliseconds);
-      return () => clearTimeout(timer);
-    },
-  };
+  const fleet = new SimulatedFleet(options, new SimulatedNetwork(options.seed));
   try {
+    await fleet.start(file, model);
+    await fleet.ask();
+    return await fleet.report();
+  } finally {
+    await fleet.close();
+  }
+}
+
+class SimulatedFleet {
+  readonly #options: FleetOptions;
+  readonly #network: SimulatedNetwork;
+  readonly #boards: SimulatedBoard[] = [];
+  readonly #links: BrokerLink[] = [];
+  readonly #log = createHash("sha256");
+  readonly #answers = new Map<string, number>();
+  readonly #failures: string[] = [];
+  #operator: MqttClient | undefined;
+  #settled = 0;
+
+  constructor(options: FleetOptions, network: SimulatedNetwork) {
+    this.#options = options;
+    this.#network = network;
+  }
+
+  /** Resolves when every board has told the broker that it is there. */
+  async start(file: Board, model: Uint8Array): Promise<void> {
+    const network = this.#network;
     // On this clock too: on the machine's it would take itself for dead, and tell the wills of boards that are there.
     void startBroker({ port: 0 }).then((started) => {
-      broker = started;
+      network.broker = started;
     });
-    await run(() => broker !== undefined);
-    operator = new mqtt.MqttClient(() => open(0), {
+    await network.run(() => network.broker !== undefined);
+    const online = await this.#connectOperator();
+    const { boards, loss } = this.#options;
+    for (let index = 0; index < boards; index++) {
+      const board = await SimulatedBoard.create({ board: file, model, deviceId: idOf(index), clock: BOARD_CLOCK });
+      const open = (): Duplex => network.open(loss);
+      this.#boards.push(board);
+      this.#links.push(new BrokerLink(board, { fallbackUrl: "mqtt://broker", open, random: network.random }));
+    }
+    await network.run(() => online.size === boards);
+  }
+
+  /** The topics of boards that have said that they are there, as they say it. */
+  async #connectOperator(): Promise<ReadonlySet<string>> {
+    const online = new Set<string>();
+    this.#operator = new mqtt.MqttClient(() => this.#network.open(0), {
       protocolVersion: 4,
       clientId: "operator",
       clean: true,
       keepalive: 0,
     });
-    const online = new Set<string>();
-    operator.on("message", (topic, payload) => {
-      note(`${topic} ${createHash("sha256").update(payload).digest("hex").slice(0, 16)}`);
+    this.#operator.on("message", (topic, payload) => {
+      this.#note(`${topic} ${createHash("sha256").update(payload).digest("hex").slice(0, 16)}`);
       if (topic.endsWith("/status") && payload.includes("online")) online.add(topic);
     });
     let subscribed = false;
-    operator.subscribe("synapse/+/status", { qos: 1 }, () => {
+    this.#operator.subscribe("synapse/+/status", { qos: 1 }, () => {
       subscribed = true;
     });
-    await run(() => subscribed);
-    for (let index = 0; index < options.boards; index++) {
-      boards.push(await SimulatedBoard.create({ board: file, model, deviceId: idOf(index), clock }));
-      links.push(
-        new BrokerLink(boards[index] as SimulatedBoard, {
-          fallbackUrl: "mqtt://broker",
-          open: () => open(options.loss),
-          random,
-        }),
-      );
-    }
-    await run(() => online.size === options.boards);
+    await this.#network.run(() => subscribed);
+    return online;
+  }
 
-    const answers = new Map<string, number>();
-    const failures: string[] = [];
-    let asked = 0;
-    let settled = 0;
-    const waitFor = (milliseconds: number): Promise<void> =>
-      new Promise((resolve) => setTimeout(resolve, milliseconds));
-    for (const index of boards.keys()) {
-      const device = idOf(index);
+  /** Sends every board its commands, each at a moment of its own, and resolves when all have come to an end. */
+  async ask(): Promise<void> {
+    for (const index of this.#boards.keys()) {
       const client = new SynapseMqttClient({
-        connection: operator as MqttConnection,
-        device,
+        connection: this.#operator as MqttConnection,
+        device: idOf(index),
         tag: "operator",
         timeoutMs: 3_600_000,
         retriesMax: 100,
-        sleep: waitFor,
+        sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
       });
-      for (let n = 0; n < options.commandsPerBoard; n++) {
-        const name = `${device} ${n}`;
-        answers.set(name, 0);
-        asked++;
-        const act = async (): Promise<unknown> => {
-          const latent = Array.from({ length: 32 }, (_, i) => Math.sin(index + n + i));
-          if (n % 3 === 0) return (await client.predict([latent], [Array(10).fill(n / 10)])).latent[0];
-          if (n % 3 === 1) return (await client.changeSettings({ name: `board ${index} after ${n}` })).name;
-          return (await client.selftest()).passed;
-        };
-        const start = Math.floor(random() * 20_000);
-        setTimeout(() => {
-          act()
-            .then(
-              (answer) => {
-                answers.set(name, (answers.get(name) ?? 0) + 1);
-                note(`${name} answered ${String(answer)}`);
-              },
-              (error: Error) => failures.push(`${name}: ${error.message}`),
-            )
-            .finally(() => {
-              settled++;
-            });
-        }, start);
-      }
+      for (let n = 0; n < this.#options.commandsPerBoard; n++) this.#schedule(client, index, n);
     }
-    await run(() => settled === asked);
+    await this.#network.run(() => this.#settled === this.#answers.size);
+  }
+
+  #schedule(client: SynapseMqttClient, index: number, n: number): void {
+    const name = `${idOf(index)} ${n}`;
+    this.#answers.set(name, 0);
+    const start = Math.floor(this.#network.random() * 20_000);
+    setTimeout(() => {
+      commandOf(client, index, n)
+        .then(
+          (answer) => {
+            this.#answers.set(name, (this.#answers.get(name) ?? 0) + 1);
+            this.#note(`${name} answered ${String(answer)}`);
+          },
+          (error: Error) => this.#failures.push(`${name}: ${error.message}`),
+        )
+        .finally(() => {
+          this.#settled++;
+        });
+    }, start);
+  }
+
+  async report(): Promise<FleetReport> {
     const virtualSeconds = Date.now() / 1000;
-    // What the boards themselves counted, asked over connections that hold.
-    calm = true;
-    let ran = 0;
+    const counted = await this.#countedByBoards();
+    const statusesWrong = await this.#statusesWrong();
+    const answers = [0, 0, 0];
+    for (const count of this.#answers.values()) answers[Math.min(2, count)] = (answers[Math.min(2, count)] ?? 0) + 1;
+    const { packets, connectionsLost } = this.#network;
+    return {
+      boards: this.#options.boards,
+      commands: this.#answers.size,
+      answers,
+      failures: this.#failures,
+      ...counted,
+      statusesWrong,
+      packets,
+      connectionsLost,
+      virtualSeconds,
+      digest: this.#log.digest("hex"),
+    };
+  }
+
+  /** What the boards themselves counted, asked over connections that hold. */
+  async #countedByBoards(): Promise<{ readonly ran: number; readonly duplicates: number }> {
+    this.#network.calm = true;
+    // The settings of each were changed once when it was made.
+    let ran = -this.#boards.length;
     let duplicates = 0;
-    for (const board of boards) {
+    for (const board of this.#boards) {
       const counters = await countersOf(board);
       ran += counters.ran;
       duplicates += counters.duplicates;
     }
-    // Its settings were changed once when it was made.
-    ran -= options.boards;
-    await run(() => links.every((link) => link.connected));
-    await run(() => false, Date.now() + 5_000);
-    const retained = await retainedStatuses(() => new mqtt.MqttClient(() => open(0), OBSERVER), options.boards, run);
-    let statusesWrong = 0;
-    for (const [index, board] of boards.entries()) {
+    return { ran, duplicates };
+  }
+
+  /** Boards whose retained status is not what they are, once all are connected again. */
+  async #statusesWrong(): Promise<number> {
+    const network = this.#network;
+    await network.run(() => this.#links.every((link) => link.connected));
+    await network.run(() => false, Date.now() + 5_000);
+    const observe = (): MqttClient => new mqtt.MqttClient(() => network.open(0), OBSERVER);
+    const retained = await retainedStatuses(observe, this.#options.boards, (...until) => network.run(...until));
+    let wrong = 0;
+    for (const [index, board] of this.#boards.entries()) {
       const status = JSON.parse(retained.get(`synapse/${topicId(idOf(index))}/status`) ?? "{}") as {
         state?: string;
         name?: string;
       };
       const { body } = await board.handle({ method: "GET", target: "/v1/device" });
       const { name } = JSON.parse(new TextDecoder().decode(body)) as { name: string };
-      statusesWrong += Number(status.state !== "online" || status.name !== name);
+      wrong += Number(status.state !== "online" || status.name !== name);
     }
-    const counts = [0, 0, 0];
-    for (const count of answers.values()) counts[Math.min(2, count)] = (counts[Math.min(2, count)] ?? 0) + 1;
-    return {
-      boards: options.boards,
-      commands: asked,
-      answers: counts,
-      failures,
-      ran,
-      duplicates,
-      statusesWrong,
-      packets,
-      connectionsLost,
-      virtualSeconds,
-      digest: log.digest("hex"),
-    };
-  } finally {
-    timers.uninstall();
-    Math.random = mathRandom;
-    operator?.end(true);
-    // Without a word to the broker: on this clock nobody would hear it any more.
-    for (const board of boards) await board.close();
-    for (const link of links) await link.close();
-    await broker?.close();
+    return wrong;
   }
+
+  async close(): Promise<void> {
+    this.#network.end();
+    this.#operator?.end(true);
+    // Without a word to the broker: on its clock nobody would hear it any more.
+    for (const board of this.#boards) await board.close();
+    for (const link of this.#links) await link.close();
+    await this.#network.broker?.close();
+  }
+
+  #note(text: string): void {
+    this.#log.update(`${Date.now()} ${text}\n`);
+  }
+}
+
+/** Of the network: work takes its time there too. */
+const BOARD_CLOCK = {
+  nowUs: () => Date.now() * 1000,
+  after: (milliseconds: number, action: () => void) => {
+    const timer = setTimeout(action, milliseconds === 0 ? 3 : milliseconds);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** The command number `n` of a board, and the part of its answer that is noted. */
+async function commandOf(client: SynapseMqttClient, index: number, n: number): Promise<unknown> {
+  const latent = Array.from({ length: 32 }, (_, i) => Math.sin(index + n + i));
+  if (n % 3 === 0) return (await client.predict([latent], [Array(10).fill(n / 10)])).latent[0];
+  if (n % 3 === 1) return (await client.changeSettings({ name: `board ${index} after ${n}` })).name;
+  return (await client.selftest()).passed;
 }
 
 const OBSERVER = { protocolVersion: 4, clientId: "observer", clean: true, keepalive: 0, reconnectPeriod: 0 } as const;
