@@ -19,6 +19,38 @@ const partitionSchema = z.strictObject({
   size: positive,
 });
 
+/** A GPIO of the ESP32-P4. */
+const pin = z.int().min(0).max(54);
+
+/** What is soldered to which pin, as the ready firmware needs it; docs/boards.md says where each figure is from. */
+const wiringSchema = z.strictObject({
+  /** Where the log and Improv are: the chip's own USB, or UART 0 with a converter behind it. */
+  console: z.enum(["uart0", "usb-serial-jtag"]),
+  bootButtonPin: pin,
+  /** The chip with the radio, which ESP-Hosted speaks to. */
+  companion: z.strictObject({
+    chip: z.enum(["esp32c5", "esp32c6", "esp32c61"]),
+    sdio: z.strictObject({
+      slot: z.int().min(0).max(1),
+      clkPin: pin,
+      cmdPin: pin,
+      dataPins: z.tuple([pin, pin, pin, pin]),
+      resetPin: pin,
+      resetActive: z.enum(["high", "low"]),
+      mhz: z.int().min(1).max(50),
+    }),
+  }),
+  ethernet: z
+    .strictObject({
+      phy: z.enum(["ip101", "generic"]),
+      address: z.int().min(0).max(31),
+      mdcPin: pin,
+      mdioPin: pin,
+      resetPin: pin,
+    })
+    .optional(),
+});
+
 const boardSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]{1,63}$/, "1 to 63 lower-case letters, digits or -"),
   name,
@@ -53,12 +85,21 @@ const boardSchema = z.strictObject({
     mode: z.enum(["qio", "qout", "dio", "dout"]),
   }),
   radio: name,
+  /** Only the ready firmware needs it: a board without it can be simulated and packed for. */
+  wiring: wiringSchema.optional(),
   requests: z.strictObject({ bodyBytesMax: z.int().min(65_536).max(16_777_216), countMax: z.int().min(1).max(16) }),
   partitions: z.array(partitionSchema).min(1).max(95),
 });
 
 export type Board = z.infer<typeof boardSchema>;
 export type Partition = Board["partitions"][number];
+
+/**
+ * Which of the two mutually exclusive firmware builds runs on a board: `v1` before revision 3.0 of the chip, `v3` from
+ * it on.
+ */
+export const siliconOf = (board: Pick<Board, "chipRevision">): "v1" | "v3" =>
+  board.chipRevision.major < 3 ? "v1" : "v3";
 
 /** `partitions[2].size`. */
 function jsonPath(path: readonly PropertyKey[]): string {
@@ -92,6 +133,7 @@ export function parseBoard(text: string, source: string): Board {
     });
   }
   checkMemory(parsed.data, source);
+  checkSilicon(parsed.data, source);
   checkPartitions(parsed.data, source);
   return parsed.data;
 }
@@ -105,6 +147,21 @@ function checkMemory(board: Board, source: string): void {
     message: `${board.psram.reservedBytes} bytes reserved of ${board.psram.bytes}`,
     expected: "fewer than psram.bytes",
   });
+}
+
+/** What ESP-IDF sets on either family of silicon. */
+function checkSilicon(board: Board, source: string): void {
+  const fail = (where: string, message: string, expected: string): never => {
+    throw new InputError({ code: "BOARD_INVALID", source, where, message, expected });
+  };
+  if (siliconOf(board) === "v3") return;
+  const { major, minor } = board.chipRevision;
+  if (board.cpu.mhz > 360) {
+    fail("cpu.mhz", `${board.cpu.mhz} MHz on revision ${major}.${minor}`, "at most 360 before revision 3.0");
+  }
+  if (board.psram.mhz > 200) {
+    fail("psram.mhz", `${board.psram.mhz} MHz on revision ${major}.${minor}`, "at most 200 before revision 3.0");
+  }
 }
 
 function checkPartitions(board: Board, source: string): void {
