@@ -102,7 +102,8 @@ async function boardOf({ board, build }: FlashRequest, builds: readonly Firmware
   const known = await knownBoards();
   const [first] = builds;
   const alike = known.filter((each) => first && tableDifferences(first.table.entries, boardEntries(each)).length === 0);
-  if (alike.length === 1 && alike[0] !== undefined) return alike[0];
+  const meant = alike.length === 1 ? alike[0] : alike.find(({ id }) => id === first?.boardId);
+  if (meant !== undefined) return meant;
   const ids = (alike.length > 1 ? alike : known).map(({ id }) => id).join(", ");
   const message =
     alike.length > 1 ? "its partitions are those of several boards" : "it does not say which board it is for";

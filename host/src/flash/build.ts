@@ -23,9 +23,13 @@ export interface FirmwareBuild {
   readonly app: BuildFile & { readonly image: EspImage };
   /** Further files that the build wants in flash, such as file systems of its own. */
   readonly others: readonly BuildFile[];
+  /** The board that it was configured for, where the build says so. */
+  readonly boardId: string | undefined;
 }
 
 export const ARGUMENTS_FILE = "flasher_args.json";
+/** What ESP-IDF leaves of a build's configuration. */
+const CONFIGURATION_FILE = "config/sdkconfig.json";
 const ARGUMENTS_BYTES_MAX = 1 << 20;
 /** The most that an ESP32-P4 can have. */
 const FILE_BYTES_MAX = 128 << 20;
@@ -86,7 +90,16 @@ async function readBuild(files: FileSet, folder: string, md5: Md5): Promise<Firm
     table: { ...table, entries: parseTable(table.bytes.subarray(0, TABLE_BYTES), table.source, md5) },
     app: { ...app, image: await readApp(app) },
     others,
+    boardId: await readBoardId(files, folder),
   };
+}
+
+async function readBoardId(files: FileSet, folder: string): Promise<string | undefined> {
+  const path = `${folder}${CONFIGURATION_FILE}`;
+  if (!(await files.names("sdkconfig.json")).includes(path)) return undefined;
+  const bytes = await files.read(path, "a configuration", ARGUMENTS_BYTES_MAX);
+  const { SYNAPSE_BOARD_ID: id } = parseJsonObject(bytes, `${files.source}/${path}`, "BUILD_CONFIGURATION");
+  return typeof id === "string" ? id : undefined;
 }
 
 function parseArguments(bytes: Uint8Array, source: string): Arguments {

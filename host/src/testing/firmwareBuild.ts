@@ -43,9 +43,10 @@ export async function writeFirmwareBuild(folder: string, options: FirmwareBuildO
     ...parts,
     extra_esptool_args: { after: "hard_reset", before: "default_reset", stub: true, chip },
   };
-  for (const name of ["bootloader", "partition_table"]) await mkdir(join(folder, name), { recursive: true });
+  for (const name of ["bootloader", "partition_table", "config"]) await mkdir(join(folder, name), { recursive: true });
   const write = (name: string, bytes: Uint8Array | string) => writeFile(join(folder, name), bytes);
   await write("flasher_args.json", JSON.stringify(arguments_, undefined, 4));
+  await write("config/sdkconfig.json", JSON.stringify({ IDF_TARGET: chip, SYNAPSE_BOARD_ID: board.id }));
   await write(parts.bootloader.file, makeAppImage({ ...app, payloadBytes: 20_000 }));
   await write(parts["partition-table"].file, composeTable(entries, nodeMd5));
   await write(parts.app.file, makeAppImage(app));

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { InputError } from "synapse-engine/errors";
 import { describe, expect, it } from "vitest";
-import { parseBoard } from "./boardSchema.js";
+import { parseBoard, siliconOf } from "./boardSchema.js";
 import { corePartitions } from "./corePartitions.js";
 
 const BOARDS = new URL("../../../boards/", import.meta.url);
@@ -80,6 +80,26 @@ describe("board files", () => {
     ],
   ])("%s: the error names the place", (_title, text, code, where) => {
     expect(refusal(text)).toMatchObject({ code, where, source: "board.json" });
+  });
+
+  it.each([
+    ["cpu", 400, "at most 360 before revision 3.0"],
+    ["psram", 250, "at most 200 before revision 3.0"],
+  ])("refuses a clock of %s that only silicon from revision 3.0 on has: %i MHz", (part, mhz, expected) => {
+    expect(refusal(edited([part, "mhz"], mhz))).toMatchObject({
+      code: "BOARD_INVALID",
+      where: `${part}.mhz`,
+      message: expect.stringContaining("on revision 1.3"),
+      expected,
+    });
+    const newer = JSON.parse(edited([part, "mhz"], mhz));
+    newer.chipRevision = { major: 3, minor: 1 };
+    expect(siliconOf(parseBoard(JSON.stringify(newer), "board.json"))).toBe("v3");
+  });
+
+  it("refuses a pin that the chip does not have", () => {
+    const pins = { phy: "ip101", address: 1, mdcPin: 55, mdioPin: 52, resetPin: 51 };
+    expect(refusal(edited(["wiring"], { ethernet: pins }))).toMatchObject({ where: "wiring.ethernet.mdcPin" });
   });
 
   it("says that a file is not JSON, or not an object", () => {

@@ -22,24 +22,29 @@ const partitionSchema = z.strictObject({
 /** A GPIO of the ESP32-P4. */
 const pin = z.int().min(0).max(54);
 
-/** What is soldered to which pin, as the ready firmware needs it; docs/boards.md says where each figure is from. */
+/**
+ * What is soldered to which pin, as the ready firmware needs it; docs/boards.md says where each figure is from. A key
+ * is left out where no source is known.
+ */
 const wiringSchema = z.strictObject({
   /** Where the log and Improv are: the chip's own USB, or UART 0 with a converter behind it. */
-  console: z.enum(["uart0", "usb-serial-jtag"]),
-  bootButtonPin: pin,
+  console: z.enum(["uart0", "usb-serial-jtag"]).optional(),
+  bootButtonPin: pin.optional(),
   /** The chip with the radio, which ESP-Hosted speaks to. */
-  companion: z.strictObject({
-    chip: z.enum(["esp32c5", "esp32c6", "esp32c61"]),
-    sdio: z.strictObject({
-      slot: z.int().min(0).max(1),
-      clkPin: pin,
-      cmdPin: pin,
-      dataPins: z.tuple([pin, pin, pin, pin]),
-      resetPin: pin,
-      resetActive: z.enum(["high", "low"]),
-      mhz: z.int().min(1).max(50),
-    }),
-  }),
+  companion: z
+    .strictObject({
+      chip: z.enum(["esp32c5", "esp32c6", "esp32c61"]),
+      sdio: z.strictObject({
+        slot: z.int().min(0).max(1),
+        clkPin: pin,
+        cmdPin: pin,
+        dataPins: z.tuple([pin, pin, pin, pin]),
+        resetPin: pin,
+        resetActive: z.enum(["high", "low"]),
+        mhz: z.int().min(1).max(50),
+      }),
+    })
+    .optional(),
   ethernet: z
     .strictObject({
       phy: z.enum(["ip101", "generic"]),
