@@ -73,9 +73,10 @@ const failure = async (run: Promise<unknown>): Promise<InputError> => {
   throw error ?? new Error("nothing was wrong");
 };
 
-/** Starts what a chip holds, and answers a request of its owner. */
-async function askBoard(flash: Uint8Array, target: string, token: string) {
-  const simulated = await SimulatedBoard.create({ board, flash, engine: "wasm" });
+/** Starts what a chip holds, on silicon that runs builds of the family, and answers a request of its owner. */
+async function askBoard(flash: Uint8Array, target: string, token: string, family: "v1" | "v3" = "v1") {
+  const chipRevision = { v1: board.chipRevision, v3: { major: 3, minor: 1 } }[family];
+  const simulated = await SimulatedBoard.create({ board: { ...board, chipRevision }, flash, engine: "wasm" });
   try {
     const answer = await simulated.handle({ method: "GET", target, headers: { authorization: `Bearer ${token}` } });
     return { status: answer.status, json: JSON.parse(new TextDecoder().decode(answer.body)) };
@@ -100,11 +101,11 @@ describe.each(["v1", "v3"] as const)("a board of family %s", (family) => {
     const token = await keptToken();
     expect(report.tokenFile).toBe(join(folder, "config", "synapse", "tokens.json"));
     expect((await stat(report.tokenFile as string)).mode & 0o777).toBe(0o600);
-    const settings = await askBoard(contents(chip), "/v1/settings", token);
+    const settings = await askBoard(contents(chip), "/v1/settings", token, family);
     expect(settings).toMatchObject({ status: 200, json: { name: "kitchen", wifi_ssid: "my net" } });
-    const device = await askBoard(contents(chip), "/v1/device", token);
+    const device = await askBoard(contents(chip), "/v1/device", token, family);
     expect(JSON.stringify(device.json)).toContain("9.9.9");
-    expect(JSON.stringify((await askBoard(contents(chip), "/v1/models", token)).json)).toContain("VALID");
+    expect(JSON.stringify((await askBoard(contents(chip), "/v1/models", token, family)).json)).toContain("VALID");
   });
 
   test("does not get a build of the other family: its flash stays as it was", async () => {
