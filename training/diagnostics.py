@@ -31,6 +31,8 @@ def effective_rank(latents: Tensor) -> float:
 
 # Squares below this share of a vector's own squares are the rounding of float, and no difference.
 _ROUNDING_SHARE = 1e-12
+# Rows of a number that varies less than this share of what all vary are judged by their error.
+_STILL_SHARE = 1e-2
 
 
 def agreement(actual: Tensor, expected: Tensor, rows: Tensor | None = None) -> dict[str, float | None]:
@@ -42,8 +44,9 @@ def agreement(actual: Tensor, expected: Tensor, rows: Tensor | None = None) -> d
     actual, expected = actual.double().cpu(), expected.double().cpu()
     numbers, place = torch.unique(torch.zeros(len(expected)) if rows is None else rows, return_inverse=True)
     centres = torch.stack([expected[place == number].mean(dim=0) for number in range(len(numbers))])[place]
+    plain, known = _cosines(actual, expected, torch.zeros_like(expected))
     figures: dict[str, Tensor | None] = {
-        "cosine": _cosines(actual, expected, torch.zeros_like(expected)),
+        "cosine": plain[known],
         "centred_cosine": None,
         "relative_error": None,
     }
@@ -52,9 +55,17 @@ def agreement(actual: Tensor, expected: Tensor, rows: Tensor | None = None) -> d
     if free > 0:
         variance = (expected - centres).square().sum(dim=0).mean() / free
         if variance > _ROUNDING_SHARE * expected.square().mean() or not expected.isfinite().all():
+            relative = error.mean(dim=1) / variance
+            # Where there is no cosine, the error stands for it.
+            stand_in = torch.where(relative.isfinite(), 1 - relative / 2, torch.nan)
+            counts = torch.bincount(place)
+            deviations = (expected - centres).square().mean(dim=1)
+            own = torch.zeros(len(numbers), dtype=torch.float64).index_add(0, place, deviations)
+            varies = (own / (counts - 1).clamp(min=1) > _STILL_SHARE * variance)[place]
+            cosines, known = _cosines(actual, expected, centres)
             figures |= {
-                "centred_cosine": _cosines(actual, expected, centres),
-                "relative_error": error.mean(dim=1) / variance,
+                "centred_cosine": torch.where(known & varies, cosines, stand_in),
+                "relative_error": relative,
             }
         elif not actual.isfinite().all():
             figures |= {"centred_cosine": torch.tensor([torch.nan]), "relative_error": torch.tensor([torch.nan])}
@@ -69,8 +80,8 @@ def agreement(actual: Tensor, expected: Tensor, rows: Tensor | None = None) -> d
     return summary
 
 
-def _cosines(actual: Tensor, expected: Tensor, origin: Tensor) -> Tensor:
-    """[N, width] each -> the cosines as seen from their `origin`, of those pairs that have one."""
+def _cosines(actual: Tensor, expected: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
+    """[N, width] each -> the cosines [N] as seen from their `origin`, and which pairs have one [N]."""
     a, e = actual - origin, expected - origin
     squares = lambda vectors: vectors.square().sum(dim=1)  # noqa: E731
     error, rounding = squares(actual - expected), _ROUNDING_SHARE * squares(expected)
@@ -81,7 +92,7 @@ def _cosines(actual: Tensor, expected: Tensor, origin: Tensor) -> Tensor:
     cosine = torch.where(equal, 1.0, cosine)
     finite = (squares(a) + squares(e)).isfinite()
     cosine = torch.where(finite, cosine, torch.nan)
-    return cosine[~at_origin | equal | ~finite]
+    return cosine, ~at_origin | equal | ~finite
 
 
 def linear_probe_r2(latents: Tensor, factors: Tensor, test_latents: Tensor, test_factors: Tensor) -> float:

@@ -132,8 +132,12 @@ test.each(["synapse-engine", "synapse-client", "synapse-sim", "synapse-host"])(
       .filter((from) => !isBuiltin(from))
       .map((from) => from.split("/", from.startsWith("@") ? 2 : 1).join("/"))
       .concat(WITHOUT_IMPORT[name] ?? []);
-    const { dependencies = {}, peerDependencies = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-    const declared = Object.keys({ ...dependencies, ...peerDependencies });
+    const {
+      dependencies = {},
+      optionalDependencies = {},
+      peerDependencies = {},
+    } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const declared = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies });
     // A client of a broker is handed a connection that somebody else has made.
     const handed = name === "synapse-client" ? ["mqtt"] : [];
     expect([...new Set([...needed, ...handed])].sort()).toEqual(declared.sort());

@@ -5,6 +5,9 @@ const read = (document: unknown) => readQuantisation(document, "model.safetensor
 const group = (weights: object) => ({
   quantization_config: { quant_method: "compressed-tensors", config_groups: { group_0: { weights } } },
 });
+const beside = (more: object) => ({
+  quantization_config: { ...group({ ...float, strategy: "channel" }).quantization_config, ...more },
+});
 const float = { type: "float", num_bits: 8, symmetric: true };
 
 test.each([
@@ -14,6 +17,8 @@ test.each([
   ["a tensor", group({ ...float, strategy: "tensor" }), ["all", "all"]],
   ["a channel", group({ ...float, strategy: "channel" }), [1, "all"]],
   ["a block", group({ ...float, strategy: "block", block_structure: "128x128" }), [128, 128]],
+  ["with empty settings beside", beside({ sparsity_config: {}, transform_config: {}, version: "0.11.0" }), [1, "all"]],
+  ["with columns in their order", beside({ ...group({ ...float, strategy: "channel", actorder: null }) }), [1, "all"]],
   ["a group", group({ ...float, strategy: "group", group_size: 32 }), [1, 32]],
   ["ModelOpt's", { quantization: { quant_algo: "FP8", kv_cache_quant_algo: "FP8" } }, ["all", "all"]],
   ["a tower's", { text_config: { quantization_config: { quant_method: "fp8", weight_block_size: [4, 4] } } }, [4, 4]],
@@ -50,6 +55,12 @@ test.each([
   ["integers", group({ type: "int", num_bits: 4, strategy: "group" }), /type "int" with 4 bits/],
   ["a zero point", group({ ...float, symmetric: false, strategy: "tensor" }), /about a zero point/],
   ["another strategy", group({ ...float, strategy: "token" }), /strategy of weights is "token"/],
+  [
+    "weights that are turned",
+    beside({ transform_config: { config_groups: { u: { type: "hadamard", apply: [] } } } }),
+    /turns what goes into layers/,
+  ],
+  ["columns in another order", group({ ...float, strategy: "group", group_size: 32, actorder: "group" }), /actorder/],
   [
     "sparse weights",
     { quantization_config: { quant_method: "compressed-tensors", sparsity_config: { format: "sparse-24-bitmask" } } },

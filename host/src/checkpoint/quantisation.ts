@@ -76,8 +76,21 @@ function blocksOf(said: Json, refuse: Refuse): WeightBlocks | undefined {
 function compressed(said: Json, refuse: Refuse): WeightBlocks | undefined {
   const groups = isObject(said.config_groups) ? Object.values(said.config_groups) : [];
   const weights = groups.flatMap((group) => (isObject(group) && isObject(group.weights) ? [group.weights] : []));
-  const sparsity = isObject(said.sparsity_config) ? said.sparsity_config.format : "dense";
-  if (sparsity !== "dense") throw refuse(`weights are sparse, of format ${shown(sparsity)}`, "dense weights");
+  // Empty objects are what a writer without sparsity and without transforms leaves.
+  if (isFilled(said.sparsity_config) && said.sparsity_config.format !== "dense")
+    throw refuse(`weights are sparse, of format ${shown(said.sparsity_config.format)}`, "dense weights");
+  const transforms = isObject(said.transform_config) ? said.transform_config.config_groups : undefined;
+  if (isFilled(transforms))
+    throw refuse(
+      "its transform_config turns what goes into layers while the model runs, and weights the other way",
+      "weights that are not turned",
+    );
+  const ordered = weights.find(({ actorder }) => actorder !== undefined && actorder !== null && actorder !== "static");
+  if (ordered !== undefined)
+    throw refuse(
+      `columns have their factors in an order of their own (actorder ${shown(ordered.actorder)})`,
+      "actorder null or static",
+    );
   const found = weights.map((group): WeightBlocks => {
     if (group.type !== "float" || group.num_bits !== 8 || group.symmetric === false) {
       const about = group.symmetric === false ? " about a zero point" : "";
@@ -105,6 +118,10 @@ function sides(value: unknown, key: string, refuse: Refuse): WeightBlocks {
 }
 
 const shown = (value: unknown) => (value === undefined ? "not said" : (JSON.stringify(value) ?? "").slice(0, 80));
+
+function isFilled(value: unknown): value is Json {
+  return isObject(value) && Object.keys(value).length > 0;
+}
 
 function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -6,9 +6,6 @@ import { elementCount } from "../checkpoint/dtypes.js";
  * into equal parts.
  */
 export const BLOCK = 128;
-/** Query, key and value in one tensor may have a scale each. */
-const FUSED_PARTS = 3;
-
 /** A weight and the factor beside it. */
 export interface Shapes {
   readonly shape: readonly number[];
@@ -39,11 +36,23 @@ function alignedTo(
   transposed: boolean,
 ): readonly number[] | undefined {
   if (elementCount(scale) === 1) return shape.map(() => 1);
+  const plain = withoutOnes(shape, scale);
+  if (plain.length !== scale.length) return alignedTo(shape, plain, transposed);
   if (transposed && scale.length === 1) return turned(shape, scale[0] as number);
   // One for each row may leave out dimensions of 1 that follow.
   const rows = scale[0] === shape[0] && scale.slice(1).every((size) => size === 1);
   const aligned = rows && scale.length < shape.length ? shape.map((size, i) => (i === 0 ? size : 1)) : scale;
   return aligned.length === shape.length ? aligned : undefined;
+}
+
+/**
+ * Counts of blocks that keep the dimensions within a block, of which each has one scale: `[out, 1, in, 1]` of all, and
+ * `[out, in, 1]` of the last.
+ */
+function withoutOnes(shape: readonly number[], scale: readonly number[]): readonly number[] {
+  const counts = scale.filter((_, i) => i % 2 === 0);
+  if (scale.length === 2 * shape.length && scale.every((size, i) => i % 2 === 0 || size === 1)) return counts;
+  return scale.length === shape.length + 1 && scale.at(-1) === 1 ? scale.slice(0, -1) : scale;
 }
 
 /** A vector beside a matrix that is stored [in, out]: its length says what it is for, of a square one nothing does. */
@@ -70,19 +79,14 @@ function saidBlocks(
 }
 
 /**
- * Three scales for rows that are three equal parts, and as well three blocks of which the last is cut: nothing says
- * which.
+ * Some scales for rows that are as many equal parts (query, key and value in one tensor, or gate and up), and as well
+ * as many blocks of which the last is cut: nothing says which.
  */
 function mayBeFused(shape: readonly number[], scale: readonly number[], outputs: number): boolean {
   const size = shape[outputs] as number;
-  const three = scale.every((count, i) => count === (i === outputs ? FUSED_PARTS : 1));
-  return (
-    three &&
-    shape.length > 1 &&
-    size % FUSED_PARTS === 0 &&
-    size % BLOCK !== 0 &&
-    Math.ceil(size / BLOCK) === FUSED_PARTS
-  );
+  const parts = scale[outputs] as number;
+  const ofRows = parts > 1 && scale.every((count, i) => i === outputs || count === 1);
+  return ofRows && shape.length > 1 && size % parts === 0 && size % BLOCK !== 0 && Math.ceil(size / BLOCK) === parts;
 }
 
 /**

@@ -202,6 +202,36 @@ describe("the scale of 8-bit floats", () => {
     expect(error.expected).toMatch(/^weights multiplied with their factors.*for the other tensors alone/);
   });
 
+  test("for blocks may keep the dimensions that are within a block", async () => {
+    const blocks = [1, 2, 3, 4];
+    for (const [given, shape] of [
+      [
+        [2, 1, 2, 1],
+        [256, 256],
+      ],
+      [
+        [2, 2, 1],
+        [2, 256],
+      ],
+    ] as const) {
+      const ones = tensor("fc.weight", "F8_E4M3", shape, Array(shape[0] * shape[1]).fill(1));
+      const found = source(ones, scale("fc.weight_scale", given, blocks)).find("w", ["fc.weight"], shape);
+      const values = [...(await found.tensor.readF32())];
+      expect([values[0], values[255], values.at(-256), values.at(-1)]).toEqual(blocks);
+    }
+  });
+
+  test("of what goes into a layer is refused wherever it stands, and whatever is ignored", () => {
+    const of = source(
+      weight(),
+      scale("fc.weight_scale", [], [2]),
+      scale("fc.input_quantizer._pre_quant_scale", [2], [1, 2]),
+    );
+    expect(() => of.find("w", ["fc.weight"], [3, 2])).toThrow(
+      expect.objectContaining({ code: "WEIGHT_SCALE", message: expect.stringContaining("_pre_quant_scale") }),
+    );
+  });
+
   test("beside a matrix stored [in, out] is of what its length says, and of a square one nobody knows", async () => {
     const stored = (shape: [number, number], scales: readonly number[], given: readonly number[]) =>
       source(
@@ -328,6 +358,9 @@ describe("the scale of 8-bit floats", () => {
     expect(note(fp8("a.weight"), scale("a.weight_amax", [], [2]))).toEqual([
       expect.stringMatching(/^"a\.weight" of 8-bit floats had no scale/),
     ]);
+    // A prefix that all names have is left out of those under which they are found.
+    const [, named] = fp8("model.a.weight");
+    expect(note(["a.weight", named], scale("a.weight_scale", [], [2]))).toEqual([]);
     expect(note(fp8("a.weight"), fp8("b.weight"))).toEqual([expect.stringMatching(/^2 tensors, such as "a\.weight",/)]);
   });
 
@@ -336,6 +369,7 @@ describe("the scale of 8-bit floats", () => {
     ["groups of 64 of which the last is cut", [4, 96], [4, 2]],
     ["blocks of 256 of which the last is cut", [4, 640], [1, 3]],
     ["a scale each for query, key and value, or blocks of 128", [288, 4], [3, 1]],
+    ["a scale each for gate and up, or blocks of 128", [192, 4], [2, 1]],
   ] as const)("is refused where it may be of %s: nothing says how long its blocks are", (_what, shape, scales) => {
     const count = (sizes: readonly number[]) => sizes.reduce((product, size) => product * size, 1);
     const weights = tensor("fc.weight", "F8_E4M3", shape, Array(count(shape)).fill(1));

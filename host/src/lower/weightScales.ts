@@ -19,6 +19,7 @@ import { BLOCK, blocksOf, multiplied } from "./scaleBlocks.js";
 
 /** Types whose range is so small that their numbers usually have a factor beside them. */
 const FLOAT8 = /^F8_E[45]M[23]$/;
+const PRE_QUANT = /pre_?quant/i;
 const INTEGERS = /^(BOOL|[IU]\d+)$/;
 type Tensors = ReadonlyMap<string, CheckpointTensor>;
 
@@ -27,12 +28,13 @@ type Tensors = ReadonlyMap<string, CheckpointTensor>;
  * their scales where nobody looks for them are read without a mistake, and every weight is wrong by a factor.
  */
 export function unscaledNote(tensors: Tensors): string[] {
-  const names = [...tensors.values()]
+  // By the names under which they are found now, which may be shorter than those in the file.
+  const names = [...tensors]
     .filter(
-      ({ dtype, shape, name }) =>
+      ([name, { dtype, shape }]) =>
         FLOAT8.test(dtype) && shape.length > 1 && !scaleNames(weightOf(name)).some((scale) => tensors.has(scale)),
     )
-    .map(({ name }) => name);
+    .map(([, { name }]) => name);
   if (names.length === 0) return [];
   const such =
     names.length === 1 ? quote(names[0] as string) : `${names.length} tensors, such as ${quote(names[0] as string)},`;
@@ -131,7 +133,10 @@ export class WeightScales {
     const beside = this.#beside(module).filter((each) => concerns(each, name));
     // Such as `fc.weight._shift` and `fc.weight_quantizer._amax`.
     const modules = (this.#modules().get(module) ?? []).filter((each) => each.startsWith(`${name}_`));
+    // What goes into the layer is divided by these, and the weights are multiplied with them.
+    const inputs = (this.#modules().get(module) ?? []).filter((each) => each.endsWith("quantizer"));
     const below = [
+      ...inputs.flatMap((each) => this.#names().get(each) ?? []).filter((each) => PRE_QUANT.test(each)),
       ...(this.#names().get(name) ?? []),
       ...modules.flatMap((each) => this.#names().get(each) ?? []).filter(couldBeFactor),
     ];

@@ -75,6 +75,8 @@ export function checkPart(
   const affects = norm.kind !== "none";
   // A config has no other placement: where there are norms, they stand before the halves.
   if (affects) check.one("normPlacement", "norm placement", "pre", "", (value) => PLACEMENTS[value]);
+  // What says nothing of norms may have some all the same; of adaLN the conditioning brings scale and shift.
+  else if (part.conditioning === undefined) check.one("norm", "kind of norm", norm.kind, ".norm.kind");
   const notes = checkPositions(check, part);
   if (affects) {
     check.one("norm", "kind of norm", norm.kind, ".norm.kind");

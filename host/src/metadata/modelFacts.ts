@@ -15,7 +15,7 @@ export type NormPlacement = "pre" | "post" | "both" | "parallel";
  */
 export type PositionKind = "learned" | "table" | "rope" | "relative" | "alibi" | "constant" | "none";
 /** `rms_norm_plus_one`: multiplied by 1 + weight. */
-export type NormKind = "layer_norm" | "rms_norm" | "rms_norm_plus_one";
+export type NormKind = "layer_norm" | "rms_norm" | "rms_norm_plus_one" | "none";
 
 /**
  * The order of the rows of a fused query, key and value. `blocks`: all of q, then k, then v; `heads`: those of the

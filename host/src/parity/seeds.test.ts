@@ -15,7 +15,7 @@ const SEEDS = [1, 2, 4, 6];
 /** What README.md promises of one encode and of one predicted step, for the worst of all seeds and pictures. */
 const PROMISED = {
   encode: { cosine: 0.999, centred: 0.99, relativeError: 0.015 },
-  predict: { cosine: 0.999, centred: 0.998, relativeError: 0.002 },
+  predict: { cosine: 0.999, centred: 0.995, relativeError: 0.005 },
 } as const;
 
 const config = JSON.parse(readFileSync(new URL("../../../configs/lewm.json", import.meta.url), "utf8"));

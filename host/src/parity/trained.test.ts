@@ -104,11 +104,12 @@ test("the card of lewm-tworoom-small has the figures that compare gives", async 
 
 test("what README.md and the cards tell to type works in a clone, and judges on frames that the model has not seen", () => {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-  expect(/^npx synapse-host compare .*$/m.exec(readme)?.[0]).toContain("--eval $M ");
+  expect(/^npx synapse-host compare .*$/m.exec(readme)?.[0]).toMatch(/ --eval \$M( |$)/);
   for (const model of MODELS_SHIPPED) {
     const card = readFileSync(join(MODELS, model, "README.md"), "utf8");
-    expect(card).toContain(`npx synapse-host pack models/${model}/model.safetensors`);
-    expect(card).toContain(`npx synapse-host compare ${model}.syn --eval models/${model}`);
+    expect(card).toMatch(new RegExp(`^M=models/${model}$`, "m"));
+    expect(card).toContain("npx synapse-host pack $M/model.safetensors");
+    expect(card).toContain(`npx synapse-host compare ${model}.syn --eval $M`);
     expect(card).not.toMatch(/^synapse-host /m);
     // README.md promises it of every held-out frame.
     const { packed } = JSON.parse(readFileSync(join(MODELS, model, "evaluation.json"), "utf8"));

@@ -4,18 +4,21 @@
  * rounding of f32, and no difference.
  *
  * - A pair that is equal has a cosine of 1 from wherever it is seen, and an error of 0.
- * - A pair that is not, and whose expected vector lies where the cosine is taken from (the origin, or the mean of all),
- *   has no cosine and enters neither mean nor worst. Its error counts. Where it is the actual vector that lies there,
- *   the cosine is 0.
+ * - A pair that is not, and whose expected vector lies where the cosine is taken from, has none. Of the plain cosines
+ *   it enters neither mean nor worst. Of the centred ones its error stands for it: 1 less half of its relative error,
+ *   which is what the cosine is of an error that small, and passes a bar when the error is as small as the bar asks.
+ *   Where it is the actual vector that lies there, the cosine is 0.
  * - Rows of one run are seen from the mean of the rows of their number: what tells the third row from the first in
- *   every run is its position, and no answer to what went in. Their variance is that within the numbers. The only row
- *   of a number is its mean.
+ *   every run is its position, and no answer to what went in. Their variance is that within the numbers. Rows of a
+ *   number that varies less than `STILL_SHARE` of that, the only row of a number among them, have their errors stand
+ *   for their cosines: seen from its mean, the rounding of a right answer would be all that is left of it.
  * - Where the expected vectors are all the same, or each is the only row of its number, there is no variance: the
  *   centred figures are those of equal pairs where all pairs are equal and some number has two rows, and none
  *   otherwise.
  * - A value that is not finite makes every figure NaN that its sample enters.
  */
 const ROUNDING_SHARE = 1e-12;
+const STILL_SHARE = 1e-2;
 
 /** How near two vectors are. `cosine` is undefined where there is none, NaN where a value is not finite. */
 export interface Similarity {
@@ -88,7 +91,7 @@ export function summarise(samples: readonly SamplePair[]): SimilaritySummary {
 }
 
 function centredFigures(samples: readonly SamplePair[]): { cosines: number[]; relativeErrors: number[] } | null {
-  const { centres, variance, meanSquare } = spread(samples);
+  const { centres, variances, variance, meanSquare } = spread(samples);
   if (variance === null) return null;
   if (variance <= ROUNDING_SHARE * meanSquare) {
     if (samples.some(({ actual }) => !Array.from(actual).every(Number.isFinite)))
@@ -96,12 +99,14 @@ function centredFigures(samples: readonly SamplePair[]): { cosines: number[]; re
     if (!samples.every(isEqual)) return null;
     return { cosines: samples.map(() => 1), relativeErrors: samples.map(() => 0) };
   }
-  return {
-    cosines: samples
-      .map(({ actual, expected, row = 0 }) => cosineAbout(actual, expected, centres.get(row)))
-      .filter(isDefined),
-    relativeErrors: samples.map(({ actual, expected }) => meanSquaredError(actual, expected) / variance),
-  };
+  const relativeErrors = samples.map(({ actual, expected }) => meanSquaredError(actual, expected) / variance);
+  const cosines = samples.map(({ actual, expected, row = 0 }, index) => {
+    const error = relativeErrors[index] as number;
+    const varies = (variances.get(row) as number) > STILL_SHARE * variance;
+    const cosine = varies ? cosineAbout(actual, expected, centres.get(row)) : undefined;
+    return cosine ?? (Number.isFinite(error) ? 1 - error / 2 : Number.NaN);
+  });
+  return { cosines, relativeErrors };
 }
 
 /** The expected vectors of one row number. */
@@ -111,11 +116,12 @@ interface Centre {
 }
 
 /**
- * Of the expected vectors the mean for each row number, and over all columns the mean of their variances about those
- * (of n less one for each number; null where that leaves none) and of their squares.
+ * Of the expected vectors the mean for each row number, and over all columns the mean of their variances about those,
+ * for each number and for all (of n less one for each number; null where that leaves none), and of their squares.
  */
 function spread(samples: readonly SamplePair[]): {
   centres: ReadonlyMap<number, Float64Array>;
+  variances: ReadonlyMap<number, number>;
   variance: number | null;
   meanSquare: number;
 } {
@@ -131,18 +137,27 @@ function spread(samples: readonly SamplePair[]): {
   }
   const centres = new Map([...gathered].map(([row, { sums, count }]) => [row, sums.map((sum) => sum / count)]));
   let squares = 0;
-  let deviations = 0;
+  const deviations = new Map([...gathered.keys()].map((row) => [row, 0]));
   for (const { expected, row = 0 } of samples) {
     const centre = centres.get(row) as Float64Array;
+    let own = 0;
     for (let index = 0; index < width; index++) {
       squares += (expected[index] as number) ** 2;
-      deviations += ((expected[index] as number) - (centre[index] as number)) ** 2;
+      own += ((expected[index] as number) - (centre[index] as number)) ** 2;
     }
+    deviations.set(row, (deviations.get(row) as number) + own);
   }
+  const all = [...deviations.values()].reduce((sum, each) => sum + each, 0);
   const free = samples.length - centres.size;
   return {
     centres,
-    variance: free === 0 ? null : deviations / (width * free),
+    variances: new Map(
+      [...gathered].map(([row, { count }]) => [
+        row,
+        (deviations.get(row) as number) / (width * Math.max(count - 1, 1)),
+      ]),
+    ),
+    variance: free === 0 ? null : all / (width * free),
     meanSquare: squares / (width * samples.length),
   };
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { openNativeEngine } from "synapse-engine";
 import { BrokerLink, type EmbeddedBroker, SimulatedBoard, startBroker } from "synapse-sim";
 import { readBoard } from "synapse-sim/boards";
+import { SkippingClock } from "synapse-sim/testing/skippingClock";
 import { compile } from "../compile/compile.js";
 import { addGolden } from "../pack/golden.js";
 import { LEWM_SMALL } from "../parity/lewmShapes.js";
@@ -31,34 +32,25 @@ export interface FleetBoards {
   readonly boards: readonly SimulatedBoard[];
   /** As in topics, in the order of the boards. */
   readonly ids: readonly string[];
+  /** Of all of them: that of the machine, which can be put forward. */
+  readonly clock: SkippingClock;
   close(): Promise<void>;
 }
 
 export interface FleetBoardOptions {
   readonly updateKeys?: readonly Uint8Array[];
-  /** Seconds of the boards in one of ours: a firmware is on trial for a minute. Servers have less time to answer. */
-  readonly speed?: number;
 }
 
 /**
  * Boards with an owner on a broker of their own. A board that loses its power has it back a moment later, as one that
  * somebody plugs in again.
  */
-export async function startFleetBoards(
-  count: number,
-  { updateKeys, speed = 1 }: FleetBoardOptions = {},
-): Promise<FleetBoards> {
+export async function startFleetBoards(count: number, { updateKeys }: FleetBoardOptions = {}): Promise<FleetBoards> {
   const board = await readBoard(new URL("boards/waveshare-esp32-p4-wifi6.json", ROOT).pathname);
   const broker = await startBroker({ port: 0 });
   const boards: SimulatedBoard[] = [];
   const links: BrokerLink[] = [];
-  const clock = {
-    nowUs: () => performance.now() * 1000 * speed,
-    after: (milliseconds: number, action: () => void) => {
-      const timer = setTimeout(action, milliseconds / speed);
-      return () => clearTimeout(timer);
-    },
-  };
+  const clock = new SkippingClock();
   const ids: string[] = [];
   for (let index = 0; index < count; index++) {
     const id = `02000000${(index + 1).toString(16).padStart(4, "0")}`;
@@ -78,6 +70,7 @@ export async function startFleetBoards(
     broker,
     boards,
     ids,
+    clock,
     close: async () => {
       clearInterval(plugged);
       await Promise.all(links.map((link) => link.close()));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { buildPortBoard, PortBoard } from "../testing/portBoard.js";
-import { answersSuite, jsonOf, MODEL, testBoard } from "./boardSuite.js";
+import { answersSuite, jsonOf, MODEL, sample, testBoard } from "./boardSuite.js";
+import { pictureSuite } from "./pictureSuite.js";
 
 // The firmware's C, on the functions of ESP-IDF that firmware/test_host has (docs/development.md).
 const { missing } = buildPortBoard();
@@ -23,6 +24,24 @@ describe.skipIf(missing !== undefined)("the firmware's port", () => {
     await board.close();
   });
 
-  // It has ten sockets, one of which stays the server's own.
-  answersSuite("esp32p4", create, { atOnce: 8 });
+  test("ends a connection that it has refused, and no other with it", async () => {
+    const board = await create();
+    const request = {
+      method: "POST",
+      target: "/v1/encode",
+      headers: { "content-type": "image/jpeg" },
+      body: sample("cat.jpg"),
+    };
+    const statuses = new Set<number>();
+    for (let burst = 0; burst < 100; burst++) {
+      const answers = await Promise.all(Array.from({ length: 4 }, () => board.handle(request)));
+      for (const { status } of answers) statuses.add(status);
+    }
+    expect([...statuses].sort()).toEqual([200, 503]);
+    await board.close();
+  });
+
+  // It has ten sockets, and those of the answers before may not be closed yet.
+  answersSuite("esp32p4", create, { atOnce: 4 });
+  pictureSuite(create);
 });

@@ -24,8 +24,8 @@ async function ask(page: Page, { method, target, headers, body }: BoardRequest):
         reader.onload = () => resolve(reader.result);
         reader.readAsDataURL(await answer.blob());
       });
-      const [, body] = url.split(",");
-      return { status: answer.status, headers: Object.fromEntries(answer.headers), body };
+      const [, text] = url.split(",");
+      return { status: answer.status, headers: Object.fromEntries(answer.headers), body: text };
     })(${JSON.stringify([target, method, headers ?? {}, body === undefined ? null : base64(body)])})`,
   );
   const {

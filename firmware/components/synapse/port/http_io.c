@@ -252,16 +252,16 @@ void http_forget(http_connection_t *connection) {
 /* On the server's task, whose the socket is from here on. */
 static void return_socket(void *argument) {
   http_connection_t *connection = argument;
-  httpd_handle_t server = connection->self->http->server;
   httpd_req_t *request = connection->request;
   int fd = connection->fd;
-  bool close_it = connection->close_after;
   int flags = fcntl(fd, F_GETFL, 0);
-  if (!close_it && flags >= 0) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+  /* The server finds it ended, and closes it. httpd_sess_trigger_close would come later, and close whatever connection
+   * has the session by then. */
+  if (connection->close_after) shutdown(fd, SHUT_RDWR);
+  if (flags >= 0) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
   http_forget(connection);
   connection->request = NULL;
   httpd_req_async_handler_complete(request);
-  if (close_it) httpd_sess_trigger_close(server, fd);
   set(connection, HTTP_FREE);
   http_wake(connection->self->http);
 }
