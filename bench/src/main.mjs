@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
+import { hasEsptool } from "../../sim/dist/testing/esptool.js";
 import { sectionText } from "./text.mjs";
 
 /** Loaded when chosen, because some need packages or programs that others do without. */
@@ -10,6 +11,16 @@ const load = {
   open: async () => (await import("./open.mjs")).openSection,
   memory: async () => (await import("./memory.mjs")).memorySection,
   start: async () => (await import("./start.mjs")).startSection,
+  flash: async () => (await import("./flash.mjs")).flashSection,
+};
+
+/** What keeps a section from running here, in words. */
+const lacks = {
+  rv32: () =>
+    spawnSync("qemu-system-riscv32", ["--version"]).status === 0
+      ? undefined
+      : "qemu-system-riscv32 is not installed; apt-get install qemu-system-misc adds it",
+  flash: () => (hasEsptool() ? undefined : "esptool is not here; npm run setup brings it"),
 };
 
 /** Runs the named sections one after the other and prints them, as tables or as one JSON object. */
@@ -20,8 +31,9 @@ export async function runSections(names, { quick, json }) {
       `${report.processor}, Node ${report.node}. Ratios compare; milliseconds are of this run on this machine only.\n`,
     );
   for (const name of names) {
-    if (name === "rv32" && spawnSync("qemu-system-riscv32", ["--version"]).status !== 0) {
-      progress("rv32 is left out: qemu-system-riscv32 is not installed; apt-get install qemu-system-misc adds it");
+    const missing = lacks[name]?.();
+    if (missing) {
+      progress(`${name} is left out: ${missing}`);
       report.sections[name] = null;
       continue;
     }

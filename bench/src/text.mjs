@@ -15,6 +15,7 @@ export const sectionText = {
   open: openText,
   memory: memoryText,
   start: startText,
+  flash: flashText,
 };
 
 function nativeText({ isa, onnxRuntime, rows }) {
@@ -171,6 +172,27 @@ function startText({
   ];
   const rows = [time, memory].map((row, i) => [...row, met[i], `${runs}`]);
   return section("Starting the program, beside Node with an empty one", renderTable(columns, rows));
+}
+
+function flashText({ bytes, baud, esptool, rows }) {
+  const columns = [
+    ...[left("flashing"), right("ratio"), right("quartiles"), right("at most"), left("")],
+    ...[right("Synapse s"), right("esptool s"), right("Synapse"), right("esptool"), right("runs")],
+  ];
+  const table = rows.map((row) => [
+    row.what,
+    ratio(row.ratio),
+    `${ratio(row.ratioP25)} - ${ratio(row.ratioP75)}`,
+    `${row.ratioMax}`,
+    verdict(row.ratio <= row.ratioMax),
+    ...[row.synapseMsP50, row.esptoolMsP50].map((value) => fixed(2)(value / 1000)),
+    ...[row.synapseMsP50, row.esptoolMsP50].map((value) => `${formatBytes((bytes * 1000) / value)}/s`),
+    `${row.runs}`,
+  ]);
+  return section(
+    `Flashing ${formatBytes(bytes)} onto a simulated chip at ${baud.toLocaleString("en")} baud: time over esptool ${esptool}`,
+    renderTable(columns, table),
+  );
 }
 
 const verdict = (met) => (met ? "met" : "MISSED");
