@@ -189,10 +189,8 @@ function flashText({ bytes, baud, esptool, rows }) {
     ...[row.synapseMsP50, row.esptoolMsP50].map((value) => `${formatBytes((bytes * 1000) / value)}/s`),
     `${row.runs}`,
   ]);
-  return section(
-    `Flashing ${formatBytes(bytes)} onto a simulated chip at ${baud.toLocaleString("en")} baud: time over esptool ${esptool}`,
-    renderTable(columns, table),
-  );
+  const what = `${formatBytes(bytes)} onto a simulated chip at ${baud.toLocaleString("en")} baud`;
+  return section(`Flashing ${what}: time over esptool ${esptool}`, renderTable(columns, table));
 }
 
 const verdict = (met) => (met ? "met" : "MISSED");
