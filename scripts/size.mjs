@@ -1,14 +1,18 @@
-// `npm run size`: what the ESP32-P4 libraries take of a chip's flash and static memory, and what the device core takes
-// of each board's memory at its start.
+// `npm run size`: what the ESP32-P4 libraries and the C around them take of a chip's flash and static memory, and what
+// the device core takes of each board's memory at its start.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { crossCompile, missingForCross } from "../firmware/test_host/cross.mjs";
 import { ROOT, setup } from "./setup.mjs";
+
+const FIRMWARE_BOARD = "waveshare-esp32-p4-wifi6";
 
 const HELP = `Usage: npm run size [-- --json]
 
 Bytes of flash and of static memory that the ESP32-P4 libraries, engine and device core, take when an application links
-all of them; and of SRAM and PSRAM that the core takes of each board when it starts. It allocates nothing after that.
+all of them, and that the port to ESP-IDF and the ready application add; and of SRAM and PSRAM that the core takes of
+each board when it starts. It allocates nothing after that.
 
   --json    one JSON object on standard output (npm run --silent size -- --json)
   --help    this text
@@ -32,10 +36,13 @@ if (values.help) {
         readArchive(readFileSync(join(ROOT, "zig-out", "lib", "esp32p4", name))).map(({ data }) => readElf(data)),
       ),
     );
+  const sizeOfFiles = (paths) => chipSize(paths.map((path) => readElf(readFileSync(path))));
+  const missing = missingForCross();
   const sizes = {
     engine: sizeOf("libsynapse_engine.a"),
     device_core: sizeOf("libsynapse_core.a"),
     all: sizeOf("libsynapse_engine.a", "libsynapse_core.a"),
+    ...(missing === undefined ? firmwareSizes(sizeOfFiles) : {}),
     boards: [],
   };
   for (const name of readdirSync(join(ROOT, "boards")).sort())
@@ -52,12 +59,20 @@ if (values.help) {
     ];
     const line = (name, cells, where) =>
       `${`  ${name.padEnd(22)}${cells.map((cell) => cell.padStart(13)).join("")}  ${where}`.trimEnd()}\n`;
-    process.stdout.write(line("bytes", ["engine", "device core", "both"], ""));
-    const both = [sizes.engine, sizes.device_core, sizes.all];
+    const built = missing === undefined;
+    const further = built ? ["port", "application", "linked"] : [];
+    process.stdout.write(line("bytes", ["engine", "device core", ...further], ""));
+    const columns = [sizes.engine, sizes.device_core];
+    if (built) columns.push(sizes.port, sizes.application, sizes.firmware);
     for (const [name, key, where] of rows) {
-      const cells = both.map((size) => size[key].toLocaleString("en"));
+      const cells = columns.map((size) => size[key].toLocaleString("en"));
       process.stdout.write(line(name, cells, where));
     }
+    process.stdout.write(
+      built
+        ? `\n  linked: what ${FIRMWARE_BOARD} uses of all four, with its C library and without ESP-IDF\n`
+        : `\n  port, application and firmware are not here: ${missing}\n`,
+    );
     process.stdout.write("\n  the core's memory at its start, of what the board leaves for Synapse\n");
     for (const each of sizes.boards) {
       const of = (part, whole) => `${part.toLocaleString("en")} of ${whole.toLocaleString("en")}`;
@@ -68,4 +83,10 @@ if (values.help) {
       );
     }
   }
+}
+
+/** Of the C around the libraries, and of all that is linked; `sizeOf(paths)` answers what files take. */
+function firmwareSizes(sizeOf) {
+  const { elf, port, application } = crossCompile(FIRMWARE_BOARD);
+  return { port: sizeOf(port), application: sizeOf(application), firmware: sizeOf([elf]) };
 }

@@ -42,6 +42,7 @@ const SOURCES = {
 };
 const INCLUDES = [
   "firmware/test_host/include",
+  "firmware/test_host/settings",
   "firmware/components/synapse/include",
   "firmware/components/synapse/port",
   "kernels/include",

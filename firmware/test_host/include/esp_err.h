@@ -23,13 +23,14 @@ typedef int esp_err_t;
 #define ESP_ERR_NOT_ALLOWED 0x10d
 
 const char *esp_err_to_name(esp_err_t code);
-void test_host_check_failed(esp_err_t code, const char *file, int line, const char *expression)
-    __attribute__((noreturn));
+void _esp_error_check_failed(esp_err_t code, const char *file, int line, const char *function,
+                             const char *expression) __attribute__((noreturn));
 
-#define ESP_ERROR_CHECK(expression)                                                                        \
-  do {                                                                                                     \
-    esp_err_t checked_result = (expression);                                                               \
-    if (checked_result != ESP_OK) test_host_check_failed(checked_result, __FILE__, __LINE__, #expression); \
+#define ESP_ERROR_CHECK(expression)                                                             \
+  do {                                                                                          \
+    esp_err_t checked_result = (expression);                                                    \
+    if (checked_result != ESP_OK)                                                               \
+      _esp_error_check_failed(checked_result, __FILE__, __LINE__, __func__, #expression);       \
   } while (0)
 #define ESP_ERROR_CHECK_WITHOUT_ABORT(expression) (expression)
 

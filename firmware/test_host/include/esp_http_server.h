@@ -143,6 +143,7 @@ esp_err_t httpd_resp_set_type(httpd_req_t *request, const char *type);
 esp_err_t httpd_resp_set_hdr(httpd_req_t *request, const char *field, const char *value);
 esp_err_t httpd_resp_send(httpd_req_t *request, const char *body, ssize_t bytes);
 esp_err_t httpd_resp_send_chunk(httpd_req_t *request, const char *body, ssize_t bytes);
+esp_err_t httpd_resp_send_500(httpd_req_t *request);
 esp_err_t httpd_resp_send_err(httpd_req_t *request, httpd_err_code_t error, const char *message);
 int httpd_send(httpd_req_t *request, const char *bytes, size_t byte_count);
 

@@ -10,6 +10,7 @@
 typedef struct esp_flash_t esp_flash_t;
 typedef enum { ESP_PARTITION_MMAP_DATA, ESP_PARTITION_MMAP_INST } esp_partition_mmap_memory_t;
 typedef uint32_t esp_partition_mmap_handle_t;
+typedef struct esp_partition_iterator_opaque_ *esp_partition_iterator_t;
 
 typedef enum {
   ESP_PARTITION_TYPE_APP = 0x00,
@@ -40,6 +41,10 @@ typedef struct {
   bool readonly;
 } esp_partition_t;
 
+esp_partition_iterator_t esp_partition_find(esp_partition_type_t type, esp_partition_subtype_t subtype,
+                                            const char *label);
+esp_partition_iterator_t esp_partition_next(esp_partition_iterator_t iterator);
+const esp_partition_t *esp_partition_get(esp_partition_iterator_t iterator);
 const esp_partition_t *esp_partition_find_first(esp_partition_type_t type, esp_partition_subtype_t subtype,
                                                 const char *label);
 esp_err_t esp_partition_read(const esp_partition_t *partition, size_t offset, void *out, size_t bytes);

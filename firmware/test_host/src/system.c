@@ -36,8 +36,9 @@ void test_host_die(const char *format, ...) {
   abort();
 }
 
-void test_host_check_failed(esp_err_t code, const char *file, int line, const char *expression) {
-  test_host_die("%s:%d: %s is %s", file, line, expression, esp_err_to_name(code));
+void _esp_error_check_failed(esp_err_t code, const char *file, int line, const char *function,
+                             const char *expression) {
+  test_host_die("%s:%d: %s: %s is %s", file, line, function, expression, esp_err_to_name(code));
 }
 
 const char *esp_err_to_name(esp_err_t code) {

@@ -45,7 +45,7 @@ typedef struct sink {
   synapse_resizer *resizer;
   uint32_t row;
   uint8_t *rgb;
-  char problem[160];
+  char problem[256];
 } sink_t;
 
 /* --- From rows to the model's size -------------------------------------------------------------------------------- */
