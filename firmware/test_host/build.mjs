@@ -36,6 +36,7 @@ const SOURCES = {
     "http.c",
     "http_io.c",
     "image.c",
+    "log.c",
     "start.c",
     "work.c",
   ],

@@ -95,6 +95,7 @@ export interface DeviceEvents {
   fetchHead(fetch: number, status: number, length: number, contentType: string): void;
   fetchChunk(fetch: number, bytes: Uint8Array): void;
   fetchEnd(fetch: number, result: FetchResult): void;
+  logged(level: number, text: string): void;
   tick(nowUs: number): void;
 }
 

@@ -41,6 +41,16 @@ describe.skipIf(missing !== undefined)("the firmware's port", () => {
     await board.close();
   });
 
+  test("the log has what ESP-IDF's parts say, and what the core says once", async () => {
+    const board = await create();
+    const log = jsonOf(await board.handle({ method: "GET", target: "/v1/log" })) as { entries: { text: string }[] };
+    const texts = log.entries.map(({ text }) => text);
+    expect(texts).toContain("model loaded");
+    expect(texts.filter((text) => text.includes("model loaded"))).toHaveLength(1);
+    expect(texts.filter((text) => /^synapse: slot model_a: \d+ bytes$/.test(text))).toHaveLength(1);
+    await board.close();
+  });
+
   // It has ten sockets, and those of the answers before may not be closed yet.
   answersSuite("esp32p4", create, { atOnce: 4 });
   pictureSuite(create);

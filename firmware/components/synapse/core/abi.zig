@@ -218,6 +218,7 @@ pub fn hear(core: *Core, event: ports.Event) void {
         .fetch_head => |e| core.fetchHead(e.fetch, e.status, e.length, e.content_type.slice()),
         .fetch_chunk => |e| core.fetchChunk(e.fetch, e.bytes[0..e.byte_count]),
         .fetch_end => |e| core.fetchEnd(e.fetch, e.result),
+        .logged => |e| core.device.keepLog(.of(e.level), e.text.slice()),
         .tick => |e| core.tick(e.now_us),
     }
 }

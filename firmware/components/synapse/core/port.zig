@@ -87,6 +87,15 @@ pub const LogLevel = enum(u32) {
     pub fn name(level: LogLevel) []const u8 {
         return if (level == .err) "error" else @tagName(level);
     }
+
+    /// Of a caller in C; what is beyond the last is the last.
+    pub fn of(number: u32) LogLevel {
+        return switch (number) {
+            0 => .err,
+            1 => .warn,
+            else => .info,
+        };
+    }
 };
 
 pub const FlashResult = enum(i32) {
@@ -143,6 +152,8 @@ pub const Event = union(enum) {
     fetch_head: extern struct { fetch: u32, status: u32, length: u64, content_type: Text },
     fetch_chunk: extern struct { fetch: u32, bytes: [*]const u8, byte_count: usize },
     fetch_end: extern struct { fetch: u32, result: FetchResult },
+    /// A line that another part of the firmware has logged, for the ring that GET /v1/log shows.
+    logged: extern struct { level: u32, text: Text },
     tick: extern struct { now_us: u64 },
 };
 

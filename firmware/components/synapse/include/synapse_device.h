@@ -334,6 +334,8 @@ void synapse_device_fetch_head(synapse_device *device, uint32_t fetch, uint32_t 
 void synapse_device_fetch_chunk(synapse_device *device, uint32_t fetch, const uint8_t *bytes, size_t byte_count);
 /* The download has ended, or never began: a synapse_device_fetch_result. A port that cannot tell why says BROKEN. */
 void synapse_device_fetch_end(synapse_device *device, uint32_t fetch, uint32_t result);
+/* A line that another part of the firmware has logged; GET /v1/log shows it among the core's own. */
+void synapse_device_logged(synapse_device *device, uint32_t level, synapse_device_text text);
 /* At least once a second: slow and silent clients lose their request. */
 void synapse_device_tick(synapse_device *device, uint64_t now_us);
 

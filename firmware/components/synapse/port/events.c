@@ -81,6 +81,7 @@ static void event_task(void *argument) {
       after_event(self);
       if (event.done != NULL) xSemaphoreGive(event.done);
     }
+    port_log_look(self);
     now = esp_timer_get_time();
     if (now >= next_tick) {
       synapse_device_tick(self->device, (uint64_t)now);

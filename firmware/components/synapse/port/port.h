@@ -84,6 +84,12 @@ esp_err_t port_task(TaskFunction_t run, const char *name, size_t stack_bytes, vo
                     TaskHandle_t *out_task);
 void port_tell(int32_t id, const void *data, size_t bytes); /* an event of SYNAPSE_ESP_EVENT */
 
+/* log.c */
+esp_err_t port_log_start(void);
+void port_log_stop(void);
+void port_log_look(synapse_esp_handle_t self); /* on the event task: the core hears what was logged since */
+void port_log(void *user, uint32_t level, const char *text, size_t bytes);
+
 /* What follows has, of each part: start; stop, after which it tells no event any more, but may still be asked by the
  * core; and free, when the event task has ended. */
 

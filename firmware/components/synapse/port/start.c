@@ -37,16 +37,6 @@ synapse_device_text port_setting(synapse_esp_handle_t self, const char *key) {
 
 /* --- What the core asks ------------------------------------------------------------------------------------------- */
 
-static void port_log(void *user, uint32_t level, const char *text, size_t bytes) {
-  (void)user;
-  if (level == SYNAPSE_DEVICE_LOG_ERROR)
-    ESP_LOGE(PORT_TAG, "%.*s", (int)bytes, text);
-  else if (level == SYNAPSE_DEVICE_LOG_WARN)
-    ESP_LOGW(PORT_TAG, "%.*s", (int)bytes, text);
-  else
-    ESP_LOGI(PORT_TAG, "%.*s", (int)bytes, text);
-}
-
 static uint64_t port_ticks(void *user) {
   (void)user;
   return (uint64_t)esp_timer_get_time();
@@ -245,7 +235,8 @@ static esp_err_t start_parts(synapse_esp_handle_t self) {
   if (self->events == NULL || self->event_task_ended == NULL || self->caller_done == NULL || self->caller_lock == NULL)
     return ESP_ERR_NO_MEM;
   fill_port(self);
-  esp_err_t result = port_work_start(self);
+  esp_err_t result = port_log_start();
+  if (result == ESP_OK) result = port_work_start(self);
   if (result == ESP_OK) result = port_image_start(self);
 #if CONFIG_SYNAPSE_MQTT
   if (result == ESP_OK) result = port_mqtt_start(self);
@@ -289,6 +280,7 @@ esp_err_t synapse_esp_stop(synapse_esp_handle_t self) {
   port_image_stop(self);
   port_events_stop(self);
   port_work_stop(self);
+  port_log_stop();
   port_http_free(self);
 #if CONFIG_SYNAPSE_MQTT
   port_mqtt_free(self);

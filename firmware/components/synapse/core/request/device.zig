@@ -202,9 +202,14 @@ pub const Device = struct {
         return device.port.ticks_us(device.port.user);
     }
 
-    /// To the port, and to the ring that GET /v1/log shows.
-    pub fn log(device: *const Device, level: ports.LogLevel, text: []const u8) void {
+    /// To the ring that GET /v1/log shows.
+    pub fn keepLog(device: *const Device, level: ports.LogLevel, text: []const u8) void {
         device.log_ring.append(device.now(), level, text);
+    }
+
+    /// To the port, and to the ring.
+    pub fn log(device: *const Device, level: ports.LogLevel, text: []const u8) void {
+        device.keepLog(level, text);
         device.port.log(device.port.user, level, @ptrCast(text.ptr), text.len);
     }
 

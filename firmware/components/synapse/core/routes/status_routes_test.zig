@@ -1,5 +1,6 @@
 //! The routes that tell how the board does: metrics, log and self-test.
 const std = @import("std");
+const abi = @import("../abi.zig");
 const hosts = @import("../test_host.zig");
 const log_ring = @import("../board/log_ring.zig");
 const Host = hosts.Host;
@@ -109,6 +110,21 @@ test "the log shows its last lines, by level and from where a client stopped rea
     ));
     defer nothing.deinit();
     try expectEqual(@as(usize, 0), nothing.value.object.get("entries").?.array.items.len);
+}
+
+test "the log has lines of the firmware's other parts, which the port is not told again" {
+    var host: Host = undefined;
+    try host.startWithModel();
+    defer host.stop();
+    const before = host.device.log_ring.written;
+    abi.events.logged(host.core, 7, .of("wifi: connected \"\x1b\""));
+    const all = try parse(host.send("GET", "/v1/log", "", "", ""));
+    defer all.deinit();
+    const entries = all.value.object.get("entries").?.array.items;
+    const last = entries[entries.len - 1].object;
+    try std.testing.expectEqualStrings("wifi: connected \"\x1b\"", last.get("text").?.string);
+    try std.testing.expectEqualStrings("info", last.get("level").?.string);
+    try expectEqual(before + 1, host.device.log_ring.written);
 }
 
 test "the self-test runs every vector of the pack, and sees damage" {
