@@ -246,6 +246,10 @@ export function setup() {
   step("tab", tab, ["sim/dist/browser/files/index.html"], "bundling the board for a browser's tab", () =>
     run(process.execPath, [join("scripts", "bundle-tab.mjs")]),
   );
+  const flashPage = ["package-lock.json", "scripts/bundle-flash-page.mjs", "engines/src", "sim/src/board", "host/src"];
+  step("flash-page", flashPage, ["host/dist/flashPage/files/index.html"], "bundling the page that flashes boards", () =>
+    run(process.execPath, [join("scripts", "bundle-flash-page.mjs")]),
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -48,7 +48,13 @@ export const PACKAGES = [
       [join("sim", "dist", "browser", "files"), join("dist", "browser", "files")],
     ],
   },
-  { folder: "host", copies: ["boards", "configs"].map((name) => [name, name]) },
+  {
+    folder: "host",
+    copies: [
+      ...["boards", "configs"].map((name) => [name, name]),
+      [join("host", "dist", "flashPage", "files"), join("dist", "flashPage", "files")],
+    ],
+  },
 ];
 
 /** Makes `target/<name>` of a package of the workspace. Answers its name. */

@@ -8,7 +8,7 @@ export {
   SimulatedBoard,
   type SimulatedBoardOptions,
 } from "./board/board.js";
-export { defaultBoardEngine } from "./board/boardBuilds.js";
+export { boardModule, defaultBoardEngine } from "./board/boardBuilds.js";
 export * from "./board/boardFiles.js";
 export { POWER_CUTS, type PowerCut, type ResetReason } from "./board/deviceCore.js";
 export { serveTab, type TabOptions } from "./browser/serveTab.js";

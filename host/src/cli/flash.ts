@@ -1,6 +1,7 @@
-import type { FirstSettings } from "../boards/factoryFlash.js";
 import { flashBoard } from "../boards/flashBoard.js";
 import { inputError } from "../files/inputError.js";
+import type { FirstSettings } from "../flash/factoryFlash.js";
+import { transferSpeed } from "../flash/transferSpeed.js";
 import { checkSsid, checkWifiPassword } from "../flash/wifi.js";
 import type { WriteProgress } from "../flash/writeFlash.js";
 import { formatBytes } from "../report/format.js";
@@ -92,11 +93,9 @@ async function settingsOf(context: CliContext, options: FlashOptions): Promise<F
 
 /** Tells speed and remaining time beside the region. */
 function speedometer(show: (done: number, total: number, label: string) => void): (progress: WriteProgress) => void {
-  const start = performance.now();
-  return ({ region, doneBytes, totalBytes }) => {
-    const seconds = (performance.now() - start) / 1000;
-    const rate = doneBytes / Math.max(seconds, 0.001);
-    const left = rate > 0 ? Math.ceil((totalBytes - doneBytes) / rate) : 0;
-    show(doneBytes, totalBytes, `${formatBytes(rate)}/s, ${left} s left, ${region}`);
+  const speed = transferSpeed();
+  return (at) => {
+    const { bytesPerSecond, secondsLeft } = speed(at);
+    show(at.doneBytes, at.totalBytes, `${formatBytes(bytesPerSecond)}/s, ${secondsLeft} s left, ${at.region}`);
   };
 }

@@ -6,6 +6,7 @@ import { compareCommand } from "./commands/compare.js";
 import { discoverCommand } from "./commands/discover.js";
 import { enginesCommand } from "./commands/engines.js";
 import { flashCommand } from "./commands/flash.js";
+import { flashPageCommand } from "./commands/flashPage.js";
 import { fleetCommand } from "./commands/fleet/fleet.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { keygenCommand } from "./commands/keygen.js";
@@ -76,6 +77,7 @@ export function createProgram(context: CliContext): Command {
     discoverCommand,
     portsCommand,
     flashCommand,
+    flashPageCommand,
     monitorCommand,
     provisionCommand,
     claimCommand,

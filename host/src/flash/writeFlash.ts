@@ -22,6 +22,8 @@ export interface WriteProgress {
   readonly region: string;
   /** Of all regions together. */
   readonly doneBytes: number;
+  /** Of these, found in the flash as they should be. */
+  readonly keptBytes: number;
   readonly totalBytes: number;
 }
 
@@ -63,7 +65,12 @@ export async function writeFlash(
       const bytes = region.bytes.subarray(at, at + PIECE_BYTES);
       const piece = { offset: region.offset + at, bytes: bytes.length, md5: hexOf(options.md5(bytes)) };
       const tell = (written: number) =>
-        options.progress?.({ region: region.name, doneBytes: doneBytes + written, totalBytes });
+        options.progress?.({
+          region: region.name,
+          doneBytes: doneBytes + written,
+          keptBytes: report.keptBytes,
+          totalBytes,
+        });
       if (isEarlier(options.earlier ?? [], piece) && (await holds(chip, piece))) report.keptBytes += piece.bytes;
       else {
         report.repetitions += await writePiece(chip, piece, bytes, tell);

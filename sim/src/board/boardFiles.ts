@@ -1,3 +1,2 @@
-export { type Board, type Partition, parseBoard } from "./boardSchema.js";
-export { type CorePartitions, corePartitions, flashAreas, modelPartitions } from "./corePartitions.js";
+export * from "./boardDescription.js";
 export { readBoard } from "./readBoard.js";

@@ -21,6 +21,7 @@ export const COMMANDS = [
   "discover",
   "ports",
   "flash",
+  "flash-page",
   "monitor",
   "provision",
   "claim",

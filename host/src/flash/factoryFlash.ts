@@ -1,6 +1,6 @@
 import { InputError } from "synapse-engine/errors";
-import { type Board, flashAreas, SimulatedBoard } from "synapse-sim";
-import type { CoreAreas } from "../flash/composeFlash.js";
+import { type Board, flashAreas } from "synapse-sim/boards";
+import type { CoreAreas } from "./composeFlash.js";
 
 /** What the owner wants a board to know when it starts for the first time, by the names of `PUT /v1/settings`. */
 export interface FirstSettings {
@@ -8,6 +8,33 @@ export interface FirstSettings {
   readonly wifi_ssid?: string;
   readonly wifi_password?: string;
   readonly broker_url?: string;
+}
+
+/** A simulated board, as far as it is needed here. */
+interface FactoryBoard {
+  handle(request: {
+    readonly method: string;
+    readonly target: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: Uint8Array;
+  }): Promise<{ readonly status: number; readonly body: Uint8Array }>;
+  /** All of its flash, from address 0. */
+  flashImage(): Uint8Array;
+  close(): Promise<void>;
+}
+
+/** Starts one in WebAssembly: its pointers are as wide as the chip's, so what a model needs is too. */
+export type StartFactoryBoard = (options: {
+  readonly board: Board;
+  readonly access: "unclaimed";
+  readonly model?: Uint8Array;
+  readonly modelSource?: string;
+}) => Promise<FactoryBoard>;
+
+/** A packed model, and how it is named in errors. */
+export interface FactoryModel {
+  readonly source: string;
+  readonly bytes: Uint8Array;
 }
 
 export interface FactoryFlash extends CoreAreas {
@@ -22,15 +49,14 @@ export interface FactoryFlash extends CoreAreas {
  * the one that it has. Rejects with an InputError `MODEL_*`, `BOARD_*` or `SETTINGS_REFUSED`.
  */
 export async function factoryFlash(
+  start: StartFactoryBoard,
   board: Board,
-  model: { readonly source: string; readonly bytes: Uint8Array } | undefined,
+  model: FactoryModel | undefined,
   settings: FirstSettings | undefined,
 ): Promise<FactoryFlash> {
-  const simulated = await SimulatedBoard.create({
+  const simulated = await start({
     board,
     access: "unclaimed",
-    // Its pointers are as wide as the chip's, so what a model needs is too.
-    engine: "wasm",
     ...(model === undefined ? {} : { model: model.bytes, modelSource: model.source }),
   });
   try {
@@ -46,7 +72,7 @@ export async function factoryFlash(
   }
 }
 
-async function claim(board: SimulatedBoard, settings: FirstSettings): Promise<string> {
+async function claim(board: FactoryBoard, settings: FirstSettings): Promise<string> {
   const { token } = await ask(board, "POST", "/v1/claim", {});
   if (Object.keys(settings).length > 0)
     await ask(board, "PUT", "/v1/settings", settings, { authorization: `Bearer ${token}` });
@@ -54,7 +80,7 @@ async function claim(board: SimulatedBoard, settings: FirstSettings): Promise<st
 }
 
 async function ask(
-  board: SimulatedBoard,
+  board: FactoryBoard,
   method: string,
   target: string,
   body: object,
