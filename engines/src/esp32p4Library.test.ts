@@ -24,6 +24,24 @@ describe("the ESP32-P4 library links into an ESP-IDF application", () => {
     expect(names.filter((name) => !NAME.test(name))).toEqual([]);
   });
 
+  test("the linker fragment puts functions of it into internal RAM, which take what Kconfig says", () => {
+    const component = new URL("../../firmware/components/synapse/", import.meta.url);
+    const [, panels, all] = readFileSync(new URL("linker.lf", component), "utf8").split(/^ {4}if .*:$/m);
+    const kconfig = readFileSync(new URL("Kconfig", component), "utf8");
+    const bytesOf = (entries: string | undefined) => {
+      const functions = [...(entries ?? "").matchAll(/^ {8}synapse_engine:(\w+) \(noflash_text\)$/gm)];
+      expect(functions.length).toBeGreaterThan(0);
+      return functions.reduce((sum, [, name]) => {
+        const sections = objects().flatMap((object) => object.sections.filter((each) => each.name === `.text.${name}`));
+        expect(sections, name).not.toEqual([]);
+        return sum + sections.reduce((bytes, section) => bytes + section.bytes, 0);
+      }, 0);
+    };
+    const said = (what: string) => Number(kconfig.match(new RegExp(`"${what} \\((\\d+) KB\\)"`))?.[1]) * 1000;
+    expect(Math.abs(bytesOf(panels) - said("The inner loops of matrix products"))).toBeLessThan(1000);
+    expect(Math.abs(bytesOf(panels) + bytesOf(all) - said("All kernels"))).toBeLessThan(2000);
+  });
+
   test("sections that take memory are of the documented kinds", () => {
     const allowed = listed("Sections that take memory");
     expect(allowed).toContain(".text*");
