@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,38 @@
 
 #include "connection.h"
 #include "esp_tls_errors.h"
+
+#define CONNECTIONS_MAX 16
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool link_is_down;
+static int open_fds[CONNECTIONS_MAX];
+static size_t open_count;
+
+/* False: there is no link. */
+static bool keep(int fd) {
+  pthread_mutex_lock(&lock);
+  bool kept = !link_is_down && open_count < CONNECTIONS_MAX;
+  if (kept) open_fds[open_count++] = fd;
+  pthread_mutex_unlock(&lock);
+  return kept;
+}
+
+void test_host_disconnect(int fd) {
+  pthread_mutex_lock(&lock);
+  for (size_t i = 0; i < open_count; i++)
+    if (open_fds[i] == fd) open_fds[i--] = open_fds[--open_count];
+  close(fd);
+  pthread_mutex_unlock(&lock);
+}
+
+void test_host_set_link(bool up) {
+  pthread_mutex_lock(&lock);
+  link_is_down = !up;
+  /* Whoever is at the other end hears that nobody is there any more. */
+  for (size_t i = 0; i < open_count && !up; i++) shutdown(open_fds[i], SHUT_RDWR);
+  pthread_mutex_unlock(&lock);
+}
 
 int test_host_connect(const char *host, const char *port, int timeout_ms, esp_err_t *out_reason, int *out_errno) {
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
@@ -23,8 +56,11 @@ int test_host_connect(const char *host, const char *port, int timeout_ms, esp_er
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     if (connect(fd, at->ai_addr, at->ai_addrlen) == 0) {
-      connected = fd;
-      continue;
+      if (keep(fd)) {
+        connected = fd;
+        continue;
+      }
+      errno = ENETUNREACH;
     }
     *out_errno = errno;
     if (errno == EINPROGRESS || errno == EAGAIN) *out_reason = ESP_ERR_ESP_TLS_CONNECTION_TIMEOUT;

@@ -9,6 +9,9 @@
 /* Answers a socket, or -1 with the reason of esp_tls_errors.h and errno. Sends and receives on it end after
  * `timeout_ms`. */
 int test_host_connect(const char *host, const char *port, int timeout_ms, esp_err_t *out_reason, int *out_errno);
+void test_host_disconnect(int fd);
+/* Without a link all connections break, and none can be made. */
+void test_host_set_link(bool up);
 
 typedef struct test_host_url {
   char scheme[8], user[128], host[128], port[8];

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "connection.h"
 #include "esp_crt_bundle.h"
@@ -184,7 +183,7 @@ esp_err_t esp_http_client_get_and_clear_last_tls_error(esp_http_client_handle_t 
 }
 
 esp_err_t esp_http_client_close(esp_http_client_handle_t client) {
-  if (client->fd >= 0) close(client->fd);
+  if (client->fd >= 0) test_host_disconnect(client->fd);
   client->fd = -1;
   return ESP_OK;
 }

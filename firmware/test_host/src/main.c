@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "connection.h"
 #include "esp_event.h"
 #include "synapse_esp.h"
 #include "test_host.h"
@@ -87,6 +88,7 @@ static void get_link(void *user, synapse_esp_link_t *out_link) {
 
 static void set_link(synapse_esp_handle_t board, bool up) {
   link_is_up = up;
+  test_host_set_link(up);
   synapse_esp_set_link(board, up);
 }
 

@@ -143,7 +143,7 @@ esp_err_t esp_vfs_eventfd_register(const esp_vfs_eventfd_config_t *config) {
 }
 
 void esp_restart(void) {
-  fflush(NULL);
+  fflush(stderr);
   _exit(TEST_HOST_RESTART);
 }
 

@@ -14,6 +14,7 @@ import { flashImage } from "./portFlash.js";
 const BUILD = fileURLToPath(new URL("../../../firmware/test_host/build.mjs", import.meta.url));
 const RESTART = 64;
 const POWER_CUT = 65;
+const LOST = "the board was reset, or lost its power or its link, before it answered";
 
 /** Builds the program if it is not current; answers its path, or why there is none, which says what to install. */
 export function buildPortBoard(): { readonly program?: string; readonly missing?: string } {
@@ -56,6 +57,8 @@ export class PortBoard {
   #closed = false;
   /** Why a request that ends now has no answer. */
   #why = "the board lost its connection";
+  #link = true;
+  readonly #open = new Set<() => void>();
 
   private constructor(options: PortBoardOptions, program: string) {
     this.#options = options;
@@ -139,7 +142,7 @@ export class PortBoard {
 
   /** Ends the process as power does, and starts it again. */
   async reset(reason: ResetReason = "power-on"): Promise<void> {
-    await this.#kill("the board was reset, or lost its power or its link, before it answered");
+    await this.#kill(LOST);
     await this.#start(reason);
   }
 
@@ -167,7 +170,13 @@ export class PortBoard {
     await this.command(`skip ${seconds}`);
   }
 
+  /** The link is lost, or comes back: while it is down no connection exists and none can be made; the board runs on. */
   async setLink(up: boolean): Promise<void> {
+    this.#link = up;
+    if (!up) {
+      this.#why = LOST;
+      for (const cut of this.#open) cut();
+    }
     await this.command(up ? "link up" : "link down");
   }
 
@@ -215,11 +224,13 @@ export class PortBoard {
   /** One request on a connection of its own, as it arrives. */
   open(head: Omit<BoardRequest, "body">, sink: ResponseSink): OpenRequest {
     if (this.#closed) throw new Error("the board is closed");
+    if (!this.#link) throw new Error("the board has lost its link");
     if (this.#child === undefined) throw new Error("the board has no power, or is being reset");
     let over = false;
     const end = (whole: boolean) => {
       if (!over) sink.end(whole);
       over = true;
+      this.#open.delete(cut);
     };
     const request = httpRequest(
       this.url + head.target,
@@ -235,13 +246,17 @@ export class PortBoard {
         response.on("error", () => end(false));
       },
     );
+    const cut = () => void request.destroy();
+    this.#open.add(cut);
     request.on("error", () => end(false));
+    request.on("close", () => end(false));
     request.flushHeaders();
     return {
       write: (bytes) => void request.write(bytes),
       end: () => void request.end(),
       close: () => {
         over = true;
+        this.#open.delete(cut);
         request.destroy();
       },
     };

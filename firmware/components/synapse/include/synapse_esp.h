@@ -98,7 +98,8 @@ typedef struct synapse_esp_config {
   struct {
     bool enable;
     const char *fallback_url; /* while the owner has set no broker; NULL: none */
-    size_t outbox_bytes_max;
+    size_t outbox_bytes_max; /* of messages that the broker has not acknowledged; longer ones are refused, and the
+                                longest answer of the core has 256 KiB */
     /* PEM; NULL: the certificate bundle, and no certificate of its own. */
     const char *ca_pem, *certificate_pem, *key_pem;
   } mqtt;
@@ -138,7 +139,7 @@ typedef struct synapse_esp_config {
              .ctrl_port = 32768,                                                                                      \
              .sockets_max = CONFIG_SYNAPSE_HTTP_SOCKETS_MAX,                                                          \
              .buffered_bytes_max = CONFIG_SYNAPSE_HTTP_BUFFERED_BYTES_MAX},                                           \
-    .mqtt = {.enable = true, .outbox_bytes_max = 65536},                                                              \
+    .mqtt = {.enable = true, .outbox_bytes_max = 288 * 1024},                                                         \
     .downloads = {.enable = true},                                                                                    \
     .discovery = {.mdns = true, .sntp_host = "pool.ntp.org"},                                                         \
     .update = {.enable = true},                                                                                       \

@@ -9,7 +9,8 @@
 #include "port.h"
 
 #define TICK_US 500000
-/* After a reboot was asked for: answers that have ended are on their way by then, or their clients too slow. */
+/* After a reboot was asked for: answers that have ended are on their way by then, or their clients too slow. The broker
+ * is told before, unless it does not listen. */
 #define REBOOT_US_MIN 200000
 #define REBOOT_US_MAX 2000000
 
@@ -46,6 +47,10 @@ static void consider_reboot(synapse_esp_handle_t self, int64_t now) {
   if (self->reboot_at_us == 0) return;
   int64_t waited = now - self->reboot_at_us;
   if (waited < REBOOT_US_MIN || (!port_http_idle(self) && waited < REBOOT_US_MAX)) return;
+#if CONFIG_SYNAPSE_MQTT
+  port_mqtt_leave(self);
+  if (!port_mqtt_has_left(self) && waited < REBOOT_US_MAX) return;
+#endif
   if (self->config.callbacks.before_reboot != NULL) self->config.callbacks.before_reboot(self->config.callbacks.user);
   esp_restart();
 }

@@ -23,7 +23,10 @@
 #define RECONNECT_DOUBLINGS_MAX 5
 #define LOOK_MS 20
 #define IDLE_MS 500
+#define BEGIN_TRIES 50
 #define NETWORK_MS 10000
+/* While esp-mqtt waits to be told to connect again, it looks after half of this whether it was stopped meanwhile. */
+#define STOP_MS 200
 
 /* The task may have been told to end meanwhile. */
 static void wake(port_mqtt_t *mqtt) {
@@ -87,6 +90,8 @@ static void run_data(synapse_esp_handle_t self, const port_event_t *event) {
   port_mqtt_t *mqtt = self->mqtt;
   const esp_mqtt_event_t *from = event->object;
   if (from->current_data_offset == 0) {
+    /* esp-mqtt leaves a message whose rest does not come in time, without a word. */
+    if (mqtt->receiving != 0) synapse_device_request_closed(self->device, mqtt->receiving);
     mqtt->receiving = port_number(self);
     synapse_device_mqtt_message message = {.size = sizeof message,
                                            .qos = from->qos > 0 ? 1 : 0,
@@ -118,49 +123,6 @@ static void run_data(synapse_esp_handle_t self, const port_event_t *event) {
   mqtt->receiving = 0;
 }
 
-static const char *refusal_of(int code) {
-  switch (code) {
-    case MQTT_CONNECTION_REFUSE_ID_REJECTED:
-    case 0x85:
-      return "the broker refuses the board's client identifier";
-    case MQTT_CONNECTION_REFUSE_SERVER_UNAVAILABLE:
-    case 0x88:
-      return "the broker is not available";
-    case MQTT_CONNECTION_REFUSE_BAD_USERNAME:
-    case 0x86:
-      return "the broker refuses user name or password";
-    case MQTT_CONNECTION_REFUSE_NOT_AUTHORIZED:
-    case 0x87:
-      return "the broker does not let this user connect";
-    default:
-      return NULL;
-  }
-}
-
-static void explain(const esp_mqtt_error_codes_t *error, char *out, size_t bytes) {
-  if (error == NULL) {
-    snprintf(out, bytes, "the connection failed");
-  } else if (error->error_type == MQTT_ERROR_TYPE_CONNECTION_REFUSED) {
-    const char *known = refusal_of((int)error->connect_return_code);
-    if (known != NULL)
-      snprintf(out, bytes, "%s", known);
-    else
-      snprintf(out, bytes, "the broker refuses the connection with code %d", (int)error->connect_return_code);
-  } else if (error->error_type == MQTT_ERROR_TYPE_SUBSCRIBE_FAILED) {
-    snprintf(out, bytes, "the broker refuses a subscription");
-  } else if (error->esp_tls_cert_verify_flags != 0) {
-    snprintf(out, bytes,
-             "the broker's certificate is not trusted (flags 0x%x); expected an authority that is trusted here",
-             (unsigned)error->esp_tls_cert_verify_flags);
-  } else if (error->esp_tls_stack_err != 0) {
-    snprintf(out, bytes, "the TLS handshake failed (-0x%04x)", (unsigned)-error->esp_tls_stack_err);
-  } else if (error->esp_transport_sock_errno != 0) {
-    snprintf(out, bytes, "the broker is not reached: %s", strerror(error->esp_transport_sock_errno));
-  } else {
-    snprintf(out, bytes, "the broker is not reached: %s", esp_err_to_name(error->esp_tls_last_esp_err));
-  }
-}
-
 static void tell_failure(synapse_esp_handle_t self, const esp_mqtt_error_codes_t *error) {
   bool refused = error != NULL && error->error_type == MQTT_ERROR_TYPE_CONNECTION_REFUSED;
   int code = refused ? (int)error->connect_return_code : 0;
@@ -170,7 +132,7 @@ static void tell_failure(synapse_esp_handle_t self, const esp_mqtt_error_codes_t
     return;
   }
   char detail[160];
-  explain(error, detail, sizeof detail);
+  mqtt_explain(error, detail, sizeof detail);
   port_ask(self, (port_event_t){.run = run_failed, .bytes = detail}, self->mqtt->told);
 }
 
@@ -181,7 +143,7 @@ static void handle_event(void *argument, esp_event_base_t base, int32_t id, void
   (void)base;
   switch ((esp_mqtt_event_id_t)id) {
     case MQTT_EVENT_CONNECTED:
-      atomic_store(&mqtt->unacknowledged, 0);
+      mqtt_forget_subscriptions(mqtt);
       port_ask(self, (port_event_t){.run = run_connected, .value = mqtt->version_3 ? 4 : 5}, mqtt->told);
       /* Only now: the core's subscriptions stand before what waited. */
       atomic_store(&mqtt->connected, true);
@@ -193,8 +155,11 @@ static void handle_event(void *argument, esp_event_base_t base, int32_t id, void
       break;
     case MQTT_EVENT_SUBSCRIBED:
       /* A broker that refuses a subscription does not keep the board from talking. */
-      atomic_fetch_sub(&mqtt->unacknowledged, 1);
+      mqtt_acknowledged(mqtt, event->msg_id);
       break;
+    case MQTT_EVENT_BEFORE_CONNECT:
+      atomic_store(&mqtt->begun, true);
+      return;
     case MQTT_EVENT_DATA:
       port_ask(self, (port_event_t){.run = run_data, .object = event}, mqtt->told);
       break;
@@ -220,6 +185,9 @@ static const char *or_null(const char *text) { return text == NULL || text[0] ==
 
 static void forget_client(port_mqtt_t *mqtt) {
   if (mqtt->client == NULL) return;
+  /* A client whose task has not run yet is not stopped, and its task would run without it. It ends by itself, without
+   * this event, where the address has a scheme that esp-mqtt does not know. */
+  for (int i = 0; i < BEGIN_TRIES && !atomic_load(&mqtt->begun); i++) vTaskDelay(pdMS_TO_TICKS(LOOK_MS));
   esp_mqtt_client_stop(mqtt->client);
   esp_mqtt_client_destroy(mqtt->client);
   mqtt->client = NULL;
@@ -246,7 +214,7 @@ static void make_client(synapse_esp_handle_t self) {
                   .disable_clean_session = true,
                   .keepalive = (int)account->keepalive_s,
                   .protocol_ver = mqtt->version_3 ? MQTT_PROTOCOL_V_3_1_1 : MQTT_PROTOCOL_V_5},
-      .network = {.timeout_ms = NETWORK_MS, .disable_auto_reconnect = true},
+      .network = {.timeout_ms = NETWORK_MS, .reconnect_timeout_ms = STOP_MS, .disable_auto_reconnect = true},
       .buffer = {.size = BUFFER_BYTES, .out_size = BUFFER_BYTES},
       .outbox.limit = self->config.mqtt.outbox_bytes_max,
   };
@@ -264,19 +232,33 @@ static void make_client(synapse_esp_handle_t self) {
   esp_mqtt_client_register_event(mqtt->client, MQTT_EVENT_ANY, handle_event, self);
   mqtt->failures = 0;
   mqtt->retry_at_us = 0;
+  atomic_store(&mqtt->begun, false);
   if (esp_mqtt_client_start(mqtt->client) != ESP_OK) forget_client(mqtt);
+}
+
+/* Says goodbye when all is sent that was to be said; the broker then does not tell the will. */
+static bool leave(port_mqtt_t *mqtt) {
+  if (atomic_load(&mqtt->connected) && (mqtt->held != NULL || !mqtt_is_empty(mqtt))) return true;
+  forget_client(mqtt);
+  atomic_store(&mqtt->left, true);
+  return true;
 }
 
 /* What the event task has asked for; false when this is the end. */
 static bool follow(synapse_esp_handle_t self) {
   port_mqtt_t *mqtt = self->mqtt;
   xSemaphoreTake(mqtt->lock, portMAX_DELAY);
-  bool ending = mqtt->ending, changed = mqtt->account_changed, link_changed = mqtt->link_changed;
+  bool ending = mqtt->ending, leaving = mqtt->leaving;
+  bool changed = mqtt->account_changed, link_changed = mqtt->link_changed;
   mqtt->account_changed = mqtt->link_changed = false;
   account_t wanted = mqtt->wanted;
   if (changed) mqtt->wanted = (account_t){0};
   xSemaphoreGive(mqtt->lock);
-  if (ending) return false;
+  if (ending) {
+    if (changed) free_account(&wanted);
+    return false;
+  }
+  if (leaving) return leave(mqtt);
   bool old_broker = atomic_exchange(&mqtt->old_broker, false);
   if (!changed && !link_changed && !old_broker) return true;
   forget_client(mqtt);
@@ -322,9 +304,8 @@ static bool send_message(port_mqtt_t *mqtt, const message_t *message) {
     mqtt->subscribe_property = (esp_mqtt5_subscribe_property_config_t){.retain_as_published_flag = true};
     if (!mqtt->version_3) esp_mqtt5_client_set_subscribe_property(mqtt->client, &mqtt->subscribe_property);
 #endif
-    atomic_fetch_add(&mqtt->unacknowledged, 1);
-    if (esp_mqtt_client_subscribe_single(mqtt->client, message->topic, 1) < 0)
-      atomic_fetch_sub(&mqtt->unacknowledged, 1);
+    int id = esp_mqtt_client_subscribe_single(mqtt->client, message->topic, 1);
+    if (id > 0) mqtt_subscribed(mqtt, id);
     return true;
   }
 #if CONFIG_MQTT_PROTOCOL_5
@@ -360,7 +341,7 @@ static void send_messages(port_mqtt_t *mqtt) {
     if (mqtt->held == NULL) mqtt->held = mqtt_take(mqtt);
     if (mqtt->held == NULL) return;
     /* A board that says that it is there must hear commands: nothing overtakes a subscription. */
-    if (mqtt->held->kind == PUBLISH && atomic_load(&mqtt->unacknowledged) > 0) return;
+    if (mqtt->held->kind == PUBLISH && mqtt_awaits_subscriptions(mqtt)) return;
     if (!send_message(mqtt, mqtt->held)) return;
     heap_caps_free(mqtt->held);
     mqtt->held = NULL;
@@ -434,6 +415,17 @@ void port_mqtt_link(synapse_esp_handle_t self, bool up) {
   xSemaphoreGive(mqtt->lock);
   wake(mqtt);
 }
+
+void port_mqtt_leave(synapse_esp_handle_t self) {
+  port_mqtt_t *mqtt = self->mqtt;
+  if (mqtt == NULL) return;
+  xSemaphoreTake(mqtt->lock, portMAX_DELAY);
+  mqtt->leaving = true;
+  xSemaphoreGive(mqtt->lock);
+  wake(mqtt);
+}
+
+bool port_mqtt_has_left(synapse_esp_handle_t self) { return self->mqtt == NULL || atomic_load(&self->mqtt->left); }
 
 esp_err_t port_mqtt_start(synapse_esp_handle_t self) {
   if (!self->config.mqtt.enable) return ESP_OK;

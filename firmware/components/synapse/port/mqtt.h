@@ -6,6 +6,7 @@
 #include "port.h"
 
 #define PROPERTIES_MAX 8
+#define SUBSCRIPTIONS_MAX 16
 
 typedef enum kind { PUBLISH, SUBSCRIBE, UNSUBSCRIBE } kind_t;
 
@@ -39,13 +40,16 @@ struct port_mqtt {
   int64_t retry_at_us;
   message_t *held;
   /* Told by esp-mqtt's task. */
-  atomic_bool connected, lost, old_broker;
-  atomic_int unacknowledged; /* subscriptions */
+  atomic_bool connected, lost, old_broker, begun;
+  atomic_bool left; /* the broker, for good */
   /* Under the lock. */
   message_t *first;
   size_t count;
   account_t wanted;
-  bool account_changed, link, link_changed, ending;
+  bool account_changed, link, link_changed, ending, leaving;
+  /* Numbers of this connection's subscriptions that were sent and not acknowledged yet; 0: none. A broker may be
+   * quicker than the task that has sent one, and one of the connection before may be acknowledged on this. */
+  int awaited[SUBSCRIPTIONS_MAX], early[SUBSCRIPTIONS_MAX];
   /* Of the event task. */
   char address[320]; /* what `wanted` was made of */
   bool has_broker, is_connected;
@@ -56,11 +60,18 @@ struct port_mqtt {
 #endif
 };
 
+/* mqtt_failure.c; `error` may be NULL. */
+void mqtt_explain(const esp_mqtt_error_codes_t *error, char *out, size_t bytes);
 int32_t mqtt_publish(void *user, const synapse_device_mqtt_message *message);
 void mqtt_subscribe(void *user, synapse_device_text filter, uint32_t on);
 char *mqtt_put_text(char **at, synapse_device_text text); /* copies it, with a 0, and moves on */
 message_t *mqtt_take(port_mqtt_t *mqtt);                  /* the first; NULL: there is none */
 void mqtt_put_back(port_mqtt_t *mqtt, message_t *message); /* as the first */
+bool mqtt_is_empty(port_mqtt_t *mqtt);
+void mqtt_subscribed(port_mqtt_t *mqtt, int id); /* it was sent */
+void mqtt_acknowledged(port_mqtt_t *mqtt, int id);
+bool mqtt_awaits_subscriptions(port_mqtt_t *mqtt);
+void mqtt_forget_subscriptions(port_mqtt_t *mqtt);
 void mqtt_drop_subscriptions(port_mqtt_t *mqtt);
 void mqtt_drop_all(port_mqtt_t *mqtt);
 

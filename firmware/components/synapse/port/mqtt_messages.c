@@ -98,8 +98,15 @@ static int32_t append(port_mqtt_t *mqtt, message_t *message) {
 }
 
 int32_t mqtt_publish(void *user, const synapse_device_mqtt_message *message) {
-  port_mqtt_t *mqtt = ((synapse_esp_handle_t)user)->mqtt;
+  synapse_esp_handle_t self = user;
+  port_mqtt_t *mqtt = self->mqtt;
   if (!mqtt->has_broker) return -1;
+  /* It would wait for room for ever, and all others behind it. */
+  if (message->payload_bytes > self->config.mqtt.outbox_bytes_max) {
+    ESP_LOGE(PORT_TAG, "a message of %zu bytes does not fit the outbox, which has %zu", message->payload_bytes,
+             self->config.mqtt.outbox_bytes_max);
+    return -1;
+  }
   if (message->qos == 0 && !mqtt->is_connected) return 0;
   message_t *copy = copy_message(PUBLISH, message);
   if (copy == NULL) return -1;
@@ -134,6 +141,51 @@ void mqtt_put_back(port_mqtt_t *mqtt, message_t *message) {
   message->next = mqtt->first;
   mqtt->first = message;
   mqtt->count++;
+  xSemaphoreGive(mqtt->lock);
+}
+
+bool mqtt_is_empty(port_mqtt_t *mqtt) {
+  xSemaphoreTake(mqtt->lock, portMAX_DELAY);
+  bool empty = mqtt->first == NULL;
+  xSemaphoreGive(mqtt->lock);
+  return empty;
+}
+
+/* Puts `to` in the place of the first `from`; false: there is none. */
+static bool replace(int *ids, int from, int to) {
+  for (size_t i = 0; i < SUBSCRIPTIONS_MAX; i++) {
+    if (ids[i] != from) continue;
+    ids[i] = to;
+    return true;
+  }
+  return false;
+}
+
+void mqtt_subscribed(port_mqtt_t *mqtt, int id) {
+  xSemaphoreTake(mqtt->lock, portMAX_DELAY);
+  /* Where there is no room for its number, nothing waits for it. */
+  if (!replace(mqtt->early, id, 0)) replace(mqtt->awaited, 0, id);
+  xSemaphoreGive(mqtt->lock);
+}
+
+void mqtt_acknowledged(port_mqtt_t *mqtt, int id) {
+  xSemaphoreTake(mqtt->lock, portMAX_DELAY);
+  if (!replace(mqtt->awaited, id, 0)) replace(mqtt->early, 0, id);
+  xSemaphoreGive(mqtt->lock);
+}
+
+bool mqtt_awaits_subscriptions(port_mqtt_t *mqtt) {
+  xSemaphoreTake(mqtt->lock, portMAX_DELAY);
+  bool awaits = false;
+  for (size_t i = 0; i < SUBSCRIPTIONS_MAX; i++) awaits |= mqtt->awaited[i] != 0;
+  xSemaphoreGive(mqtt->lock);
+  return awaits;
+}
+
+void mqtt_forget_subscriptions(port_mqtt_t *mqtt) {
+  xSemaphoreTake(mqtt->lock, portMAX_DELAY);
+  memset(mqtt->awaited, 0, sizeof mqtt->awaited);
+  memset(mqtt->early, 0, sizeof mqtt->early);
   xSemaphoreGive(mqtt->lock);
 }
 

@@ -133,6 +133,9 @@ void port_mqtt_stop(synapse_esp_handle_t self);
 void port_mqtt_free(synapse_esp_handle_t self);
 void port_mqtt_settings(synapse_esp_handle_t self); /* on the event task: the broker may be another */
 void port_mqtt_link(synapse_esp_handle_t self, bool up);
+/* On the event task: says goodbye to the broker, before a restart, when all is sent that was to be said. */
+void port_mqtt_leave(synapse_esp_handle_t self);
+bool port_mqtt_has_left(synapse_esp_handle_t self);
 
 /* fetch.c */
 esp_err_t port_fetch_start(synapse_esp_handle_t self);

@@ -12,6 +12,7 @@
 #include "esp_random.h"
 #include "esp_system.h"
 #include "esp_timer.h"
+#include "nvs.h"
 #include "port.h"
 
 #define MHZ 1000000
@@ -112,6 +113,21 @@ static const char *reset_reason(void) {
   }
 }
 
+/* Starts before this one, as NVS has them: the application prepares it, as Wi-Fi needs it too. 0 where it has not. A
+ * component that is stopped and started again is no reset of the chip. */
+static uint32_t count_reset(void) {
+  static bool counted;
+  static uint32_t before;
+  nvs_handle_t nvs;
+  if (counted || nvs_open("synapse", NVS_READWRITE, &nvs) != ESP_OK) return before;
+  counted = true;
+  if (nvs_get_u32(nvs, "starts", &before) != ESP_OK) before = 0;
+  if (nvs_set_u32(nvs, "starts", before + 1) != ESP_OK || nvs_commit(nvs) != ESP_OK)
+    ESP_LOGW(PORT_TAG, "the flash did not take the count of starts");
+  nvs_close(nvs);
+  return before;
+}
+
 static uint64_t cpu_hz(void) {
   uint32_t hz = 0;
   esp_err_t known = esp_clk_tree_src_get_freq_hz(SOC_MOD_CLK_CPU, ESP_CLK_TREE_SRC_FREQ_PRECISION_CACHED, &hz);
@@ -148,6 +164,7 @@ static void describe_device(synapse_esp_handle_t self, synapse_device_config *co
   config->chip = port_text("ESP32-P4");
   config->engine = port_text("esp32p4");
   config->reset_reason = port_text(reset_reason());
+  config->reset_count = count_reset();
 }
 
 static esp_err_t take_memory(synapse_esp_handle_t self, synapse_device_config *config) {
