@@ -32,7 +32,7 @@ const CONFIG_BYTES_MAX = 4 << 20;
 /** SRAM that the planner leaves for the device core, the session and the scratch of two threads. */
 const SRAM_RESERVED_BYTES = 96 * 1024;
 /** SRAM of a plan for no board in particular: what the boards known have free at most. */
-const SRAM_FREE_BYTES = 512_000;
+const SRAM_FREE_BYTES = 393_216;
 
 export interface PackRequest extends WeightChoice {
   /** A path, or an open checkpoint, which is not closed here. */

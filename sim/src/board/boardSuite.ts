@@ -64,7 +64,7 @@ export function answersSuite(
         simulated: engine !== "esp32p4",
         board: { chip: "ESP32-P4", chip_revision: "1.3" },
         firmware: { engine },
-        memory: { fast: { bytes: 512000 }, slow: { bytes: 29360128 } },
+        memory: { fast: { bytes: 393216 }, slow: { bytes: 29360128 } },
         safe_mode: false,
         slots: [
           { slot: "model_a", state: "VALID", active: true, name: "lewm-test", untrained: true },
