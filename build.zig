@@ -19,6 +19,7 @@ pub fn build(b: *std.Build) void {
     @import("sim/native/build.zig").add(b, runtime, native);
     @import("firmware/test_host/build.zig").add(b, runtime, native);
     @import("firmware/main/setup/build.zig").add(b, native, optimize);
+    @import("sim/cable/build.zig").add(b);
     @import("kernels/fuzz/build.zig").add(b, runtime, native);
 }
 

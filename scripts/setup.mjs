@@ -206,6 +206,8 @@ export function setup() {
     "engines/rv32",
     "engines/guest",
     "engines/guests.zig",
+    "firmware/main/setup",
+    "sim/cable",
     "sim/native",
     "sim/device",
     ...PAGE_BUILT,

@@ -863,9 +863,9 @@ export interface Requests {
      */
     path: string;
     /**
-     * stranger: without the owner's token; board: the board itself, for an update
+     * stranger: without the owner's token; board: the board itself, for an update; cable: whoever holds the board, at its serial console
      */
-    by: "owner" | "stranger" | "broker" | "board";
+    by: "owner" | "stranger" | "broker" | "board" | "cable";
     /**
      * the address that it came from
      */

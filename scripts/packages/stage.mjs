@@ -45,6 +45,7 @@ export const PACKAGES = [
     modules: ["dist/image/decodeProcess.js"],
     copies: [
       [join("zig-out", "synapse-board.wasm"), join("builds", "synapse-board.wasm")],
+      [join("zig-out", "synapse-cable.wasm"), join("builds", "synapse-cable.wasm")],
       [join("sim", "dist", "browser", "files"), join("dist", "browser", "files")],
     ],
   },

@@ -46,6 +46,8 @@ pub const Options = struct {
     updateKeys: []const []const u8,
     /// 0: the core's own bound.
     modelGmacMax: u32,
+    /// Why it starts, the first time: a name of `ResetReason`.
+    resetReason: []const u8,
 };
 
 const update_keys_max = 4;
@@ -95,6 +97,7 @@ pub const Board = struct {
         const board = try allocator.create(Board);
         errdefer allocator.destroy(board);
         board.* = .{ .allocator = allocator, .options = options, .port = port, .flash = undefined };
+        board.reset_reason = std.meta.stringToEnum(ResetReason, options.value.resetReason) orelse return error.Options;
         const keys = options.value.updateKeys;
         if (keys.len > update_keys_max) return error.Options;
         for (keys, board.update_keys[0..keys.len]) |hex, *key| {
@@ -238,6 +241,14 @@ pub const Board = struct {
     /// Power goes in the middle of the flash operation `after` operations from now.
     pub fn cutPower(board: *Board, after: u64, cut: sims.Cut) void {
         board.flash.cutAt(after, cut);
+    }
+
+    /// Whoever holds the board says how to join the Wi-Fi: a name, 0, and a password. False when the core refuses it.
+    pub fn setWifi(board: *Board, name_and_password: []const u8) bool {
+        const device = board.device orelse return false;
+        const end = std.mem.indexOfScalar(u8, name_and_password, 0) orelse return false;
+        const name, const password = .{ name_and_password[0..end], name_and_password[end + 1 ..] };
+        return core.synapse_device_set_wifi(device, .of(name), .of(password)) == .ok;
     }
 
     /// Tells the core, if it runs.

@@ -106,6 +106,11 @@ export fn board_restart(reason: u32) i32 {
     return @backingInt(board.?.restart(@fromBackingInt(reason)));
 }
 
+/// `bytes`: a name, 0, and a password.
+export fn board_set_wifi(start: [*]const u8, bytes: usize) u32 {
+    return @intFromBool(board.?.setWifi(start[0..bytes]));
+}
+
 export fn board_cut_power(after: f64, cut: u32) void {
     board.?.cutPower(@trunc(after), @fromBackingInt(@intCast(cut)));
 }

@@ -30,6 +30,7 @@ pub const functions = .{
     .{ "boardBoot", boot },
     .{ "boardRestart", restart },
     .{ "boardCutPower", cutPower },
+    .{ "boardSetWifi", setWifi },
     .{ "boardNow", now },
     .{ "boardClose", close },
 };
@@ -179,6 +180,14 @@ fn cutPower(env: Env, call: napi.CallbackInfo) napi.Error!Value {
         try values.wordFrom(env, words.allocator(), boards.Cut, arguments[2]),
     );
     return napi.undefinedValue(env);
+}
+
+/// boardSetWifi(board, bytes: Uint8Array): a name, 0, and a password; 1, or 0 when the core refuses it.
+fn setWifi(env: Env, call: napi.CallbackInfo) napi.Error!Value {
+    const arguments = try napi.arguments(env, call, 2);
+    const handle = try handleOf(env, arguments[0]);
+    const taken = handle.restart_reason == null and handle.board.setWifi(try napi.bytesOf(env, arguments[1]));
+    return number(env, @intFromBool(taken));
 }
 
 fn number(env: Env, value: anytype) napi.Error!Value {

@@ -3,7 +3,7 @@
 const std = @import("std");
 
 const folder = "firmware/main/setup/";
-const names = [_][]const u8{ "improv", "portal", "captive_dns" };
+const names = [_][]const u8{ "improv", "cable", "portal", "captive_dns" };
 
 pub fn add(b: *std.Build, target: std.Build.ResolvedTarget, optimize: std.lang.Optimize) void {
     const root = b.createModule(.{

@@ -11,6 +11,8 @@ static const uint8_t magic[] = {'I', 'M', 'P', 'R', 'O', 'V', 1};
 #define DATA_AT 9
 #define TEXTS_MAX 4
 #define SSID_BYTES_MAX 32
+/* WPA takes no shorter one; one of 64 is the key itself. None: the network is open. */
+#define PASSWORD_BYTES_MIN 8
 #define PASSWORD_BYTES_MAX 64
 
 enum { TYPE_STATE = 1, TYPE_ERROR = 2, TYPE_COMMAND = 3, TYPE_RESULT = 4 };
@@ -79,7 +81,7 @@ static bool take_text(const uint8_t **at, const uint8_t *end, char *out, size_t 
 static void join(improv_t *improv, const uint8_t *at, const uint8_t *end) {
   char ssid[SSID_BYTES_MAX + 1], password[PASSWORD_BYTES_MAX + 1];
   if (!take_text(&at, end, ssid, SSID_BYTES_MAX) || !take_text(&at, end, password, PASSWORD_BYTES_MAX) || at != end ||
-      ssid[0] == 0) {
+      ssid[0] == 0 || (password[0] != 0 && strlen(password) < PASSWORD_BYTES_MIN)) {
     send_error(improv, IMPROV_ERROR_INVALID);
     return;
   }

@@ -38,7 +38,7 @@ export async function startChip(request: StartChipRequest): Promise<Pick<Simulat
         const connected = await connectBoard(simulated, { ...request, port });
         port = connected.server.port;
         request.running(connected.server.url);
-        return connected;
+        return { url: connected.server.url, close: () => connected.close() };
       },
     });
   const chip = await startAt(start, request.serialPort);

@@ -9,6 +9,11 @@ export function boardModule(): string {
   return buildFile("synapse-board.wasm", PACKAGE);
 }
 
+/** The serial console of a simulated chip as a WASM module. Throws as above. */
+export function cableModule(): string {
+  return buildFile("synapse-cable.wasm", PACKAGE);
+}
+
 /** The simulated board as a Node addon, which only a checkout of this project has. Throws as above. */
 export function boardAddon(): unknown {
   return createRequire(import.meta.url)(buildFile("synapse-board.node", PACKAGE));

@@ -36,6 +36,8 @@ export interface BoardOptions {
    * factory and need not be.
    */
   readonly updateKeys?: readonly Uint8Array[];
+  /** Why it starts; unless given, it gets its power. */
+  readonly resetReason?: ResetReason;
   readonly log?: (level: LogLevel, text: string) => void;
   /** The board starts anew; nothing of it runs at this moment, and its flash is as it was left. */
   readonly restarting?: (reason: ResetReason) => void;
@@ -93,6 +95,7 @@ export function coreOptionsOf(options: BoardOptions, engine: BoardEngine): CoreO
     flashSeed: options.flashSeed ?? 1,
     updateKeys: checkedKeys(options.updateKeys ?? []),
     modelGmacMax: board.cpu.modelGmacMax ?? 0,
+    resetReason: options.resetReason ?? "power-on",
   };
 }
 

@@ -153,4 +153,5 @@ export interface CoreOptions {
   readonly flashSeed: number;
   readonly updateKeys: readonly string[];
   readonly modelGmacMax: number;
+  readonly resetReason: string;
 }

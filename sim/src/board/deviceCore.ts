@@ -103,6 +103,8 @@ export interface BoardControls {
   restart(reason: ResetReason): Promise<LoadFailure | undefined>;
   /** Power goes in the middle of the flash operation `after` operations from now. */
   cutPower(after: number, cut: Cut): void;
+  /** Whoever holds the board says how to join the Wi-Fi. False when the core refuses it. */
+  setWifi(ssid: string, password: string): boolean;
   /** Tells the core the time that it would read itself. */
   tick(): void;
   close(): Promise<void>;

@@ -28,6 +28,7 @@ interface Addon {
   boardBoot(board: Handle): number;
   boardRestart(board: Handle, reason: ResetReason): void;
   boardCutPower(board: Handle, after: number, cut: PowerCut): void;
+  boardSetWifi(board: Handle, nameAndPassword: Uint8Array): number;
   boardNow(board: Handle): number;
   boardClose(board: Handle): void;
   readonly events: OnBoard<DeviceEvents>;
@@ -118,6 +119,11 @@ class NativeBoard implements BoardControls {
 
   cutPower(after: number, cut: PowerCut): void {
     if (!this.closed) this.#addon.boardCutPower(this.handle, after, cut);
+  }
+
+  setWifi(ssid: string, password: string): boolean {
+    const given = new TextEncoder().encode(`${ssid}\0${password}`);
+    return !this.closed && this.#addon.boardSetWifi(this.handle, given) === 1;
   }
 
   #failureOf(result: number): LoadFailure | undefined {

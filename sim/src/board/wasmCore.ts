@@ -161,6 +161,11 @@ class WasmBoard implements BoardControls {
     this.#call("board_cut_power", after, CUTS.indexOf(cut));
   }
 
+  setWifi(ssid: string, password: string): boolean {
+    const given = encoder.encode(`${ssid}\0${password}`);
+    return this.#with(given, (at, bytes) => this.#call("board_set_wifi", at, bytes)) === 1;
+  }
+
   tick(): void {
     this.#tell("tick", [this.#clock.nowUs()]);
   }

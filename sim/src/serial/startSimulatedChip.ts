@@ -2,8 +2,10 @@ import { InputError } from "synapse-engine/errors";
 import type { SimulatedBoard, SimulatedBoardOptions } from "../board/board.js";
 import type { Board } from "../board/boardSchema.js";
 import { type ServeBoard, startFrom } from "./boot/application.js";
+import type { SimulatedNetwork } from "./boot/boardConsole.js";
 import { Chip, type ChipMode } from "./chip/chip.js";
 import { NorFlash } from "./chip/norFlash.js";
+import type { ResetCause } from "./chip/romBanner.js";
 import type { SiliconFamily } from "./chip/silicon.js";
 import type { LineFaults } from "./line/faults.js";
 import { PtyLine } from "./line/ptyLine.js";
@@ -31,6 +33,8 @@ export interface SimulatedChipOptions
   readonly print?: (text: string) => void;
   /** Connects a board that has started to its network; closed when the chip resets. */
   readonly serve?: ServeBoard;
+  /** Wi-Fi in reach of a board that runs; unless given there is every one, and any password is right. */
+  readonly networks?: readonly SimulatedNetwork[];
 }
 
 /** A simulated ESP32-P4 behind a serial line. */
@@ -50,8 +54,8 @@ export interface SimulatedChip {
   idle(): Promise<void>;
   /** What is wrong with the cable from now on. */
   setFaults(faults: LineFaults): void;
-  /** Somebody presses the reset button. */
-  reset(): void;
+  /** Somebody presses the reset button, unless it resets for another reason: it says so, as does the board then. */
+  reset(cause?: ResetCause): void;
   close(): Promise<void>;
 }
 
@@ -121,7 +125,7 @@ export async function startSimulatedChip(options: SimulatedChipOptions): Promise
       chip.faults = now;
     },
     idle: () => chip.idle(),
-    reset: () => chip.reset("power-on"),
+    reset: (cause = "power-on") => chip.reset(cause),
     close: async () => {
       await line.close();
       await terminal?.close();

@@ -289,7 +289,8 @@ synapse_device_result synapse_device_load_model(synapse_device *device, synapse_
  * image has been answered. The port need only pass the headers that the core reads: accept, accept-encoding,
  * access-control-request-method, authorization, content-encoding, content-length, content-range, content-type, host,
  * if-none-match, origin. `client` is the address of whoever asks, IPv4 or IPv6 as text without a port; empty when it is
- * not known: all such requests count as those of one client. Events for unknown requests are ignored. */
+ * not known: all such requests count as those of one client. "cable" is whoever holds the board, at its serial console:
+ * they may read and infer, whoever owns it. Events for unknown requests are ignored. */
 void synapse_device_request_head(synapse_device *device, uint32_t request, synapse_device_text method,
                                  synapse_device_text target, synapse_device_text client,
                                  const synapse_device_header *headers, size_t header_count);

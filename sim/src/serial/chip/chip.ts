@@ -18,6 +18,10 @@ export interface Application {
 
 export interface ApplicationHost {
   print(text: string): void;
+  /** Bytes for the program on the line alone: a terminal does not show them. */
+  send(bytes: Uint8Array): void;
+  /** The application resets the chip. */
+  reset(cause: ResetCause): void;
 }
 
 export type StartApplication = (flash: NorFlash, cause: ResetCause, host: ApplicationHost) => Promise<Application>;
@@ -206,6 +210,8 @@ export class Chip {
       this.print(romBanner(this.silicon, cause, "flash"));
       const application = await this.#start(this.flash, cause, {
         print: (text) => mine === this.#resets && this.print(text),
+        send: (bytes) => mine === this.#resets && this.#cable.toPeer(bytes),
+        reset: (why) => mine === this.#resets && this.reset(why),
       });
       if (mine === this.#resets) this.#application = application;
       else await application.stop();

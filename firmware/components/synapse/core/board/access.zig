@@ -53,7 +53,12 @@ pub const Basis = enum {
     owner,
     /// The broker that the owner chose.
     broker,
+    /// Whoever holds the board, at its serial console.
+    cable,
 };
+
+/// As whose client the port names the serial console.
+pub const cable_client = "cable";
 
 /// With what right a request was admitted, and as of when: see `Access.holds`.
 pub const Right = struct {
@@ -147,6 +152,7 @@ pub const Access = struct {
             .open_inference => access.claimed() and access.open_inference and same_ownership,
             .owner => access.claimed() and given.token == access.token,
             .broker => access.claimed() and same_ownership and given.broker == access.broker,
+            .cable => true,
         };
     }
 
@@ -171,6 +177,20 @@ pub const Access = struct {
         if (opened) |basis| return access.right(if (access.hasToken(headers)) .owner else basis);
         try access.checkToken(headers, now_us, problem);
         return access.right(.owner);
+    }
+
+    /// As `admit`, of whoever holds the board: they read and infer, whoever owns it; all else is as for others.
+    pub fn admitCable(
+        access: *Access,
+        level: Level,
+        headers: []const ports.Header,
+        now_us: u64,
+        problem: *Problem,
+    ) problems.Error!Right {
+        return switch (level) {
+            .identity, .read, .inference => access.right(.cable),
+            else => access.admit(level, headers, now_us, problem),
+        };
     }
 
     /// Whether the request carries the owner's token. A wrong one is no attempt where none is needed.

@@ -20,6 +20,7 @@ const Problem = problems.Problem;
 const Right = @import("../board/access.zig").Right;
 const rights = @import("rights.zig");
 const room = @import("room.zig");
+const cable_client = @import("../board/access.zig").cable_client;
 const isStranger = @import("../board/access.zig").isStranger;
 const match = @import("match.zig");
 const schedule = @import("schedule.zig");
@@ -99,7 +100,10 @@ fn accept(
     answer.route = match.indexOf(device.routes, found.route);
     // The broker knows whom it lets publish commands; the owner chose the broker.
     const right: Right = if (device.storage) |storage| switch (channel) {
-        .http => try storage.access.admit(found.route.access, headers, device.now(), problem),
+        .http => if (std.mem.eql(u8, client, cable_client))
+            try storage.access.admitCable(found.route.access, headers, device.now(), problem)
+        else
+            try storage.access.admit(found.route.access, headers, device.now(), problem),
         .mqtt => device.broker.right(&storage.access),
         .own => device.update.right,
     } else .{};
@@ -107,7 +111,8 @@ fn accept(
         if (!storage.access.holds(right)) return problem.failWith(rights.lost(device, channel));
     }
     // A claim looks itself: somebody who has the code may come by any name.
-    if (channel == .http and right.basis != .public and right.basis != .owner and found.route.access != .claim) {
+    const from_web = channel == .http and right.basis != .cable;
+    if (from_web and right.basis != .public and right.basis != .owner and found.route.access != .claim) {
         try origin_check.check(&device.storage.?.access, headers, target, problem);
     }
     const accepted = http.header(headers, "accept");

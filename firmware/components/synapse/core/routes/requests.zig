@@ -38,6 +38,7 @@ fn by(exchange: *const Exchange) []const u8 {
         .mqtt => "broker",
         .http => switch (exchange.right.basis) {
             .owner => "owner",
+            .cable => "cable",
             else => "stranger",
         },
     };
