@@ -9,7 +9,7 @@
 #include "freertos/semphr.h"
 #include "freertos/task.h"
 #include "sdkconfig.h"
-#include "setup/improv.h"
+#include "setup/cable.h"
 #if CONFIG_ESP_CONSOLE_USB_SERIAL_JTAG
 #include "driver/usb_serial_jtag.h"
 #else
@@ -21,11 +21,18 @@
 #define PRIORITY 3
 #define BUFFER_BYTES 512
 #define PATIENCE_MS 100
+#define QUESTION_BYTES_MAX (IMPROV_LINE_BYTES_MAX + 1)
+/* Of an answer, between which others may say something. */
+#define ANSWER_BYTES 960
+#define STATUS_NO_MEMORY 503
 
 static struct {
   console_callbacks_t callbacks;
-  SemaphoreHandle_t lock; /* recursive: around all that improv does */
-  improv_t improv;
+  SemaphoreHandle_t lock; /* recursive: around all that the cable does */
+  cable_t cable;
+  /* The console's task: a question that it has yet to ask; 0: none. */
+  uint32_t question;
+  char method[QUESTION_BYTES_MAX], target[QUESTION_BYTES_MAX];
 } console;
 
 /* --- The cable ---------------------------------------------------------------------------------------------------- */
@@ -59,7 +66,7 @@ static int read_cable(uint8_t *bytes, size_t count) {
 static void write_cable(const uint8_t *bytes, size_t count) { uart_write_bytes(PORT, bytes, count); }
 #endif
 
-/* --- Improv ------------------------------------------------------------------------------------------------------- */
+/* --- What is said ------------------------------------------------------------------------------------------------- */
 
 static void send(void *user, const uint8_t *bytes, size_t count) {
   (void)user;
@@ -76,14 +83,52 @@ static void scan(void *user) {
   console.callbacks.scan();
 }
 
-static void line(void *user, const char *text) {
+static void claim(void *user) {
   (void)user;
-  console.callbacks.line(text);
+  console.callbacks.claim();
+}
+
+static void reset_settings(void *user) {
+  (void)user;
+  console.callbacks.reset_settings();
+}
+
+static void help(void *user, const char *text) {
+  (void)user;
+  ESP_LOGI(TAG, "%s", text);
+}
+
+static void ask(void *user, uint32_t number, const char *method, const char *target) {
+  (void)user;
+  console.question = number;
+  snprintf(console.method, sizeof console.method, "%s", method);
+  snprintf(console.target, sizeof console.target, "%s", target);
 }
 
 static void take(void) { xSemaphoreTakeRecursive(console.lock, portMAX_DELAY); }
 
 static void give(void) { xSemaphoreGiveRecursive(console.lock); }
+
+/* Without the lock while the board works: a self-test takes seconds. */
+static void answer_question(void) {
+  uint32_t number = console.question;
+  console.question = 0;
+  synapse_esp_answer_t answer = {0};
+  esp_err_t asked = console.callbacks.ask(console.method, console.target, &answer);
+  take();
+  cable_answer_begin(&console.cable, number, asked == ESP_OK ? answer.status : STATUS_NO_MEMORY);
+  give();
+  for (size_t at = 0; at < answer.body_bytes; at += ANSWER_BYTES) {
+    size_t left = answer.body_bytes - at;
+    take();
+    cable_answer_add(&console.cable, number, answer.body + at, left < ANSWER_BYTES ? left : ANSWER_BYTES);
+    give();
+  }
+  take();
+  cable_answer_end(&console.cable, number);
+  give();
+  synapse_esp_answer_free(&answer);
+}
 
 static void console_task(void *argument) {
   (void)argument;
@@ -92,8 +137,9 @@ static void console_task(void *argument) {
     int count = read_cable(bytes, sizeof bytes);
     if (count <= 0) continue;
     take();
-    improv_feed(&console.improv, bytes, (size_t)count);
+    cable_feed(&console.cable, bytes, (size_t)count);
     give();
+    if (console.question != 0) answer_question();
   }
 }
 
@@ -102,15 +148,18 @@ esp_err_t console_start(const console_callbacks_t *callbacks, const char *device
   console.lock = xSemaphoreCreateRecursiveMutex();
   if (console.lock == NULL) return ESP_ERR_NO_MEM;
   const esp_app_desc_t *app = esp_app_get_description();
-  improv_host_t host = {.send = send,
-                        .join = join,
-                        .scan = scan,
-                        .line = line,
-                        .firmware = app->project_name,
-                        .version = app->version,
-                        .chip = "ESP32-P4",
-                        .device_name = device_name};
-  improv_begin(&console.improv, &host, false);
+  cable_host_t host = {.send = send,
+                       .join = join,
+                       .scan = scan,
+                       .claim = claim,
+                       .reset_settings = reset_settings,
+                       .help = help,
+                       .ask = ask,
+                       .firmware = app->project_name,
+                       .version = app->version,
+                       .chip = "ESP32-P4",
+                       .device_name = device_name};
+  cable_begin(&console.cable, &host, false);
   esp_err_t result = open_cable();
   if (result != ESP_OK) return result;
   return xTaskCreate(console_task, "console", STACK_BYTES, NULL, PRIORITY, NULL) == pdPASS ? ESP_OK : ESP_ERR_NO_MEM;
@@ -120,22 +169,22 @@ void console_joined(const char *address) {
   char url[64];
   snprintf(url, sizeof url, "http://%s/", address);
   take();
-  improv_joined(&console.improv, url);
+  improv_joined(&console.cable.improv, url);
   give();
 }
 
 void console_join_failed(void) {
   take();
-  improv_failed(&console.improv, IMPROV_ERROR_NO_CONNECTION);
+  improv_failed(&console.cable.improv, IMPROV_ERROR_NO_CONNECTION);
   give();
 }
 
 void console_networks(const portal_network_t *networks, size_t count) {
   take();
-  if (console.improv.scanning) {
+  if (console.cable.improv.scanning) {
     for (size_t i = 0; i < count; i++)
-      improv_network(&console.improv, networks[i].ssid, networks[i].rssi_dbm, networks[i].locked);
-    improv_networks_end(&console.improv);
+      improv_network(&console.cable.improv, networks[i].ssid, networks[i].rssi_dbm, networks[i].locked);
+    improv_networks_end(&console.cable.improv);
   }
   give();
 }

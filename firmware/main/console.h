@@ -1,4 +1,4 @@
-/* What somebody with a cable may say: Improv, and a few words. */
+/* What somebody with a cable may say: Improv, a few words, and questions to the board's API (setup/cable.h). */
 #ifndef SYNAPSE_CONSOLE_H
 #define SYNAPSE_CONSOLE_H
 
@@ -7,12 +7,16 @@
 
 #include "esp_err.h"
 #include "setup/portal.h"
+#include "synapse_esp.h"
 
 typedef struct console_callbacks {
   /* On the console's task. */
   void (*join)(const char *ssid, const char *password);
   void (*scan)(void);
-  void (*line)(const char *text);
+  void (*claim)(void);
+  void (*reset_settings)(void);
+  /* Waits for the answer, which is given back with synapse_esp_answer_free. */
+  esp_err_t (*ask)(const char *method, const char *target, synapse_esp_answer_t *out_answer);
 } console_callbacks_t;
 
 esp_err_t console_start(const console_callbacks_t *callbacks, const char *device_name);

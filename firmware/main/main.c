@@ -3,7 +3,6 @@
  * What happens when a model, or the board's own code, makes the board start again and again is the core's to say: after
  * five starts that it did not get through it opens no model, and takes updates (safe mode in /v1/device). */
 #include <stdio.h>
-#include <string.h>
 
 #include "button.h"
 #include "console.h"
@@ -79,13 +78,8 @@ static void reset(void) {
   ESP_LOGE(TAG, "settings were not reset: %s", esp_err_to_name(result));
 }
 
-static void on_line(const char *text) {
-  if (strcmp(text, "claim") == 0)
-    claim();
-  else if (strcmp(text, "reset settings") == 0)
-    reset();
-  else
-    ESP_LOGI(TAG, "\"claim\" lets the board be claimed; \"reset settings\" forgets owner, network and all the rest");
+static esp_err_t ask(const char *method, const char *target, synapse_esp_answer_t *out_answer) {
+  return synapse_esp_ask(board, method, target, out_answer);
 }
 
 /* --- Start -------------------------------------------------------------------------------------------------------- */
@@ -117,7 +111,8 @@ void app_main(void) {
   BaseType_t made = xTaskCreate(settings_task, "settings", SETTINGS_STACK_BYTES, NULL, SETTINGS_PRIORITY, &settings);
   ESP_ERROR_CHECK(made == pdPASS ? ESP_OK : ESP_ERR_NO_MEM);
   network_callbacks_t heard = {.link = on_link, .join_failed = on_join_failed, .networks = console_networks};
-  console_callbacks_t said = {.join = set_wifi, .scan = network_scan, .line = on_line};
+  console_callbacks_t said = {
+      .join = set_wifi, .scan = network_scan, .claim = claim, .reset_settings = reset, .ask = ask};
   button_callbacks_t pressed = {.claim = claim, .reset = reset};
   uint8_t mac[6];
   char name[32];

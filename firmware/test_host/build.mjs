@@ -33,6 +33,7 @@ const SOURCES = {
     "system.c",
   ],
   "firmware/components/synapse/port": [
+    "ask.c",
     "discovery.c",
     "engine.c",
     "events.c",

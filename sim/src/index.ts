@@ -15,6 +15,7 @@ export { serveTab, type TabOptions } from "./browser/serveTab.js";
 export { type BrokerAddress, brokerAddress } from "./mqtt/brokerAddress.js";
 export { BrokerLink, type BrokerLinkOptions } from "./mqtt/brokerLink.js";
 export { type BrokerOptions, type EmbeddedBroker, startBroker } from "./mqtt/embeddedBroker.js";
+export type { LineFaults } from "./serial/line/faults.js";
 export { type SimulatedChip, type SimulatedChipOptions, startSimulatedChip } from "./serial/startSimulatedChip.js";
 export { type Announcement, type AnnounceOptions, announceBoard } from "./server/announce.js";
 export { type DiscoveredBoard, type DiscoverOptions, discoverBoards } from "./server/discover.js";

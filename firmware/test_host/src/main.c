@@ -103,10 +103,24 @@ static bool hear_world(const char *line) {
   return true;
 }
 
+/* A question as the console asks it; `text` is method and target. */
+static void ask(synapse_esp_handle_t board, const char *text) {
+  char method[8], target[64];
+  synapse_esp_answer_t answer;
+  if (sscanf(text, "%7s %63s", method, target) != 2) test_host_die("\"%s\" is no question", text);
+  ESP_ERROR_CHECK(synapse_esp_ask(board, method, target, &answer));
+  fprintf(stderr, "done: %u %.*s\n", (unsigned)answer.status, (int)answer.body_bytes, (const char *)answer.body);
+  synapse_esp_answer_free(&answer);
+}
+
 static void hear_commands(synapse_esp_handle_t board) {
-  char line[64];
+  char line[80];
   while (fgets(line, sizeof line, stdin) != NULL) {
     line[strcspn(line, "\n")] = 0;
+    if (strncmp(line, "ask ", 4) == 0) {
+      ask(board, line + 4);
+      continue;
+    }
     if (strcmp(line, "open-claim") == 0) ESP_ERROR_CHECK(synapse_esp_open_claim(board));
     else if (strcmp(line, "link down") == 0) set_link(board, false);
     else if (strcmp(line, "link up") == 0) set_link(board, true);

@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { InputError } from "synapse-engine/errors";
-import { type SimulatedBoardOptions, type SimulatedChip, startSimulatedChip } from "synapse-sim";
+import { type LineFaults, type SimulatedBoardOptions, type SimulatedChip, startSimulatedChip } from "synapse-sim";
 import type { Board } from "synapse-sim/boards";
 import { type BoardConnections, connectBoard } from "./startBoard.js";
 
@@ -11,6 +11,8 @@ export interface StartChipRequest extends BoardConnections {
   readonly serialPort: number | undefined;
   /** Path of the flash's contents; a new file when there is none. */
   readonly flashFile?: string | undefined;
+  /** What is wrong with its cable. */
+  readonly faults?: LineFaults | undefined;
   /** What the chip prints. */
   readonly print: (text: string) => void;
   /** A board that was flashed runs, at this address. */
@@ -22,7 +24,7 @@ const SERIAL_PORT = 2217;
 
 /** A simulated chip behind a serial line; a board that it boots is served as others are. */
 export async function startChip(request: StartChipRequest): Promise<Pick<SimulatedChip, "url" | "pty" | "close">> {
-  const { board, engine, flashFile, print } = request;
+  const { board, engine, flashFile, faults, print } = request;
   const flash = flashFile === undefined ? undefined : await readFlash(flashFile);
   // Its address stays the same over resets.
   let port = request.port;
@@ -34,6 +36,7 @@ export async function startChip(request: StartChipRequest): Promise<Pick<Simulat
       print,
       ...(engine === undefined ? {} : { engine }),
       ...(flash === undefined ? {} : { flash }),
+      ...(faults === undefined ? {} : { faults }),
       serve: async (simulated) => {
         const connected = await connectBoard(simulated, { ...request, port });
         port = connected.server.port;

@@ -1,5 +1,5 @@
 import { InputError } from "synapse-engine/errors";
-import type { BoardEngine } from "synapse-sim";
+import type { BoardEngine, LineFaults } from "synapse-sim";
 import { type BoardBroker, brokerAt, serveBroker } from "../boards/boardBroker.js";
 import type { CommonOptions } from "./options.js";
 
@@ -28,10 +28,22 @@ export interface SimOptions extends CommonOptions {
   /** A port, or true where none was given. */
   readonly serial?: number | true;
   readonly flashFile?: string;
+  readonly faults?: LineFaults;
 }
 
-/** Throws an InputError with code `MODEL_MISSING`, or `FLASH_FILE_ALONE` where no chip would use the file. */
-export function modelOf({ model, flashFile }: SimOptions): string {
+/**
+ * Throws an InputError with code `MODEL_MISSING`, or `FLASH_FILE_ALONE` or `FAULTS_ALONE` where no chip would use the
+ * file, or has a cable.
+ */
+export function modelOf({ model, flashFile, faults }: SimOptions): string {
+  if (faults !== undefined) {
+    throw new InputError({
+      code: "FAULTS_ALONE",
+      source: "--faults",
+      message: "a board without a serial line has no cable",
+      expected: "--serial as well, and no --model",
+    });
+  }
   if (flashFile !== undefined) {
     throw new InputError({
       code: "FLASH_FILE_ALONE",

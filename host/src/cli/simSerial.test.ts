@@ -6,7 +6,8 @@ import { esptool, hasEsptool } from "synapse-sim/testing/esptool";
 import { makeFlash } from "synapse-sim/testing/flashImage";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findBoard } from "../boards/boards.js";
-import { runProgram, startProgram } from "./testing/cliHarness.js";
+import { writeFirmwareBuild } from "../testing/firmwareBuild.js";
+import { runInside, runProgram, startProgram } from "./testing/cliHarness.js";
 
 const ARGS = ["sim", "--board", "waveshare-esp32-p4-wifi6", "--serial", "0", "--port", "0", "--no-mdns"];
 const SECTOR = 4_096;
@@ -37,10 +38,36 @@ test.skipIf(!hasEsptool())("what esptool writes is in the flash file, and there 
   await write("verify-flash");
 });
 
+test("a cable that was asked to be bad is pulled in the middle of a flash, and works at the next try", async () => {
+  const started = await startProgram([...ARGS, "--faults", "seed=3,unplug-at=1"], folder);
+  try {
+    const port = started.document.serial as string;
+    const build = join(folder, "build");
+    await writeFirmwareBuild(build, { board: await findBoard("waveshare-esp32-p4-wifi6") });
+    const flash = ["flash", "--sim", port, "--build", build, "--board", "waveshare-esp32-p4-wifi6", "--json"];
+    const { code, stderr } = await runInside(flash, { env: { HOME: folder, XDG_STATE_HOME: folder } });
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("[CABLE_LOST]") });
+    expect(await runInside([...flash, "--resume"], { env: { HOME: folder, XDG_STATE_HOME: folder } })).toMatchObject({
+      code: 0,
+    });
+  } finally {
+    expect(await started.stop()).toBe(0);
+  }
+});
+
+test("faults of a cable are for a chip that has one", async () => {
+  const args = ["sim", "--board", "waveshare-esp32-p4-wifi6", "--model", "m.syn", "--faults", "lost=1"];
+  expect(await runInside(args)).toMatchObject({ code: 2, stderr: expect.stringContaining("[FAULTS_ALONE]") });
+});
+
 test.each([
   [["--flash-file", "short"], /the flash has 33554432 bytes and what it should hold 3; .*\[FLASH_SIZE\]/],
   [["--flash-file", "."], /\[FLASH_FILE_UNREADABLE\]/],
   [["--serial", "65536"], /65536/],
+  [["--faults", "lost=20,sticky=3"], /"sticky=3" is no fault: seed=, lost=/],
+  [["--faults", "lost=1000001"], /Expected lost=<whole number up to 1000000>/],
+  [["--faults", "lost="], /Expected lost=<whole number/],
+  [["--faults", "lost=1,lost=2"], /lost stands there twice/],
   [["--model", "m.syn"], /--serial.*cannot be used with option '--model/],
 ])("%s is refused in words", async (more, says) => {
   writeFileSync(join(folder, "short"), "abc");

@@ -14,7 +14,7 @@ export async function simSerial(
   options: SimOptions,
   { tls, brokerTls }: { readonly tls: TlsIdentity | undefined; readonly brokerTls: TlsOptions | undefined },
 ): Promise<void> {
-  const { engine, host, port, mdns, flashFile, serial } = options;
+  const { engine, host, port, mdns, flashFile, faults, serial } = options;
   const broker = await brokerOf(options);
   const lines = new Lines((line) => note(context, context.paintError.dim(line)));
   const chip = await startChip({
@@ -27,6 +27,7 @@ export async function simSerial(
     brokerTls,
     ...(broker === undefined ? {} : { brokerUrl: broker.boardUrl }),
     flashFile,
+    faults,
     serialPort: serial === true ? undefined : serial,
     print: (text) => lines.add(text),
     running: (url) => note(context, `the board runs: ${url}/`),

@@ -24,6 +24,17 @@ describe.skipIf(missing !== undefined)("the firmware's port", () => {
     await board.close();
   });
 
+  test("answers at its console whoever holds it, whoever owns it, and lets them change nothing", async () => {
+    const board = await PortBoard.create({ board: testBoard(), model: MODEL, access: "unclaimed" });
+    const tested = await board.ask("POST", "/v1/selftest");
+    expect(tested.status).toBe(200);
+    expect(JSON.parse(tested.body)).toMatchObject({ passed: true, model: { name: "lewm-test" } });
+    expect(await board.ask("GET", "/v1/nothing")).toMatchObject({ status: 404 });
+    expect(await board.ask("POST", "/v1/reboot")).toMatchObject({ status: 403 });
+    expect(await board.handle({ method: "GET", target: "/v1/models" })).toMatchObject({ status: 403 });
+    await board.close();
+  });
+
   test("ends a connection that it has refused, and no other with it", async () => {
     const board = await create();
     const request = {

@@ -274,16 +274,9 @@ export class VirtualBoard {
     this.#event((core) => core.openClaim());
   }
 
-  /**
-   * Whoever holds the board says how to join the Wi-Fi, over its cable. False when the board refuses it: a name that
-   * does not have 1 to 32 bytes, a password of more than 64.
-   */
+  /** Whoever holds the board says how to join the Wi-Fi. False when it refuses the name (1 to 32 bytes) or password. */
   setWifi(ssid: string, password: string): boolean {
-    let taken = false;
-    this.#event((core) => {
-      taken = core.setWifi(ssid, password);
-    });
-    return taken;
+    return this.running && this.#alive() && this.#core?.setWifi(ssid, password) === true;
   }
 
   /** Gives the board a connection to a broker, to which it talks from now on. */

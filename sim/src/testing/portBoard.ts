@@ -184,6 +184,13 @@ export class PortBoard {
     await this.command("open-claim");
   }
 
+  /** A question as the console asks it, and what the component answers. */
+  async ask(method: string, target: string): Promise<{ status: number; body: string }> {
+    const answer = await this.command(`ask ${method} ${target}`);
+    const space = answer.indexOf(" ");
+    return { status: Number(answer.slice(0, space)), body: answer.slice(space + 1) };
+  }
+
   /** Ends it as an application does that stops the component; a leak or a fault is an error. */
   async close(): Promise<void> {
     this.#closed = true;

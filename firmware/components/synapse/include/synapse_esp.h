@@ -165,6 +165,20 @@ esp_err_t synapse_esp_get_setting(synapse_esp_handle_t handle, const char *key, 
  * name that does not have 1 to 32 bytes, or a password of more than 64; ESP_FAIL: the flash did not take it. */
 esp_err_t synapse_esp_set_wifi(synapse_esp_handle_t handle, const char *ssid, const char *password);
 
+/* What a route of the board's API has answered. */
+typedef struct synapse_esp_answer {
+  uint32_t status; /* as over HTTP */
+  uint8_t *body;   /* NULL: there is none */
+  size_t body_bytes;
+} synapse_esp_answer_t;
+
+/* Asks the board in place of somebody who holds it, as at its serial console: they may read and infer, whoever owns it
+ * (GET /v1/device, POST /v1/selftest, ..). Waits for the answer, which is given back with synapse_esp_answer_free; may
+ * not be under way when the board is stopped. ESP_ERR_NO_MEM: the answer is too large. */
+esp_err_t synapse_esp_ask(synapse_esp_handle_t handle, const char *method, const char *target,
+                          synapse_esp_answer_t *out_answer);
+void synapse_esp_answer_free(synapse_esp_answer_t *answer);
+
 /* Forgets owner, network and all other settings, and starts anew. Models stay. Does not return when it succeeds. */
 esp_err_t synapse_esp_reset_settings(synapse_esp_handle_t handle);
 

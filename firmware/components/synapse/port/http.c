@@ -151,7 +151,10 @@ void port_send_head(void *user, uint32_t request, uint32_t status, const synapse
                     size_t header_count) {
   synapse_esp_handle_t self = user;
   http_connection_t *connection = find(self, request);
-  if (connection == NULL) return;
+  if (connection == NULL) {
+    port_ask_head(self, request, status);
+    return;
+  }
   answer_head(self, connection, status, headers, header_count);
   atomic_store(&self->http->dirty, true);
 }
@@ -159,7 +162,10 @@ void port_send_head(void *user, uint32_t request, uint32_t status, const synapse
 void port_send_chunk(void *user, uint32_t request, const uint8_t *bytes, size_t byte_count) {
   synapse_esp_handle_t self = user;
   http_connection_t *connection = find(self, request);
-  if (connection == NULL) return;
+  if (connection == NULL) {
+    port_ask_chunk(self, request, bytes, byte_count);
+    return;
+  }
   answer_chunk(self, connection, bytes, byte_count);
   atomic_store(&self->http->dirty, true);
 }
@@ -167,7 +173,10 @@ void port_send_chunk(void *user, uint32_t request, const uint8_t *bytes, size_t 
 void port_end(void *user, uint32_t request) {
   synapse_esp_handle_t self = user;
   http_connection_t *connection = find(self, request);
-  if (connection == NULL) return;
+  if (connection == NULL) {
+    port_ask_end(self, request);
+    return;
+  }
   /* First: once the answer has ended, the connection may be another request's. */
   connection->number = 0;
   answer_end(self, connection);

@@ -27,6 +27,7 @@ struct port_event {
   SemaphoreHandle_t done; /* given when the event was handled; NULL: nobody waits */
 };
 
+typedef struct port_ask port_ask_t;
 typedef struct port_http port_http_t;
 typedef struct port_mqtt port_mqtt_t;
 typedef struct port_fetch port_fetch_t;
@@ -41,12 +42,13 @@ struct synapse_esp {
   synapse_device *device;
   synapse_device_port port;
   QueueHandle_t events;
-  SemaphoreHandle_t event_task_ended, caller_done, caller_lock;
+  SemaphoreHandle_t event_task_ended, caller_done, caller_lock, ask_lock;
   TaskHandle_t event_task;
   bool ending;          /* event task only */
   bool settings_changed; /* event task only: to be told after the core's call */
   int64_t reboot_at_us; /* event task only; 0: none is wanted */
   uint32_t next_request;
+  port_ask_t *ask; /* event task only: not answered yet; NULL: none is under way */
   uint32_t lost_fetch; /* event task only: a download that could not begin; 0: none */
   void *fast, *slow;
   size_t fast_bytes, slow_bytes;
@@ -115,6 +117,11 @@ esp_err_t port_firmware_start(synapse_esp_handle_t self, synapse_device_config *
 void port_firmware_stop(synapse_esp_handle_t self);
 int32_t port_verify(void *user, const uint8_t public_key[65], const uint8_t *message, size_t bytes,
                     const uint8_t signature[64]);
+
+/* ask.c; of requests that are no questions of whoever holds the board, nothing happens */
+void port_ask_head(synapse_esp_handle_t self, uint32_t request, uint32_t status);
+void port_ask_chunk(synapse_esp_handle_t self, uint32_t request, const uint8_t *bytes, size_t byte_count);
+void port_ask_end(synapse_esp_handle_t self, uint32_t request);
 
 /* http.c */
 esp_err_t port_http_start(synapse_esp_handle_t self);

@@ -249,7 +249,9 @@ static esp_err_t start_parts(synapse_esp_handle_t self) {
   self->event_task_ended = xSemaphoreCreateBinary();
   self->caller_done = xSemaphoreCreateBinary();
   self->caller_lock = xSemaphoreCreateMutex();
-  if (self->events == NULL || self->event_task_ended == NULL || self->caller_done == NULL || self->caller_lock == NULL)
+  self->ask_lock = xSemaphoreCreateMutex();
+  if (self->events == NULL || self->event_task_ended == NULL || self->caller_done == NULL ||
+      self->caller_lock == NULL || self->ask_lock == NULL)
     return ESP_ERR_NO_MEM;
   fill_port(self);
   esp_err_t result = port_log_start();
@@ -315,6 +317,7 @@ esp_err_t synapse_esp_stop(synapse_esp_handle_t self) {
   if (self->event_task_ended != NULL) vSemaphoreDelete(self->event_task_ended);
   if (self->caller_done != NULL) vSemaphoreDelete(self->caller_done);
   if (self->caller_lock != NULL) vSemaphoreDelete(self->caller_lock);
+  if (self->ask_lock != NULL) vSemaphoreDelete(self->ask_lock);
   heap_caps_free(self);
   return ESP_OK;
 }

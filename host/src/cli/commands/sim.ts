@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import type { CliContext } from "../context.js";
+import { faultsOption } from "../faultsOption.js";
 import { addCommonOptions, collect, integerOption } from "../options.js";
 import type { SimOptions } from "../simOptions.js";
 
@@ -31,6 +32,9 @@ own: start several with --count, not with several commands.
 With --serial the board comes as a bare chip behind a serial line: programs that flash chips write it through a
 socket:// address, and it then boots from those bytes, with a boot log on the same line (docs/simulated-chip.md):
   esptool --port socket://127.0.0.1:2217 flash-id
+With --faults its cable is bad, by chance that follows from the seed: lost and flipped bytes of a million, no rate
+above baud-max, a cable that is pulled (unplug-at) or a loader that hangs (stuck-at) when so many blocks are written:
+  --faults seed=7,lost=20,flipped=20,unplug-at=40
 
 Ctrl-C stops it with exit code 0.`;
 
@@ -85,6 +89,7 @@ export function simCommand(context: CliContext): Command {
         .conflicts(["model", "open", "count", "browser", "updateKey"]),
     )
     .option("--flash-file <file>", "with --serial: the flash's contents, read at the start and kept at the end")
+    .option("--faults <list>", "with --serial: what is wrong with the cable, as seed=7,lost=20", faultsOption)
     .option("--tls-cert <file>", "serve HTTPS, with this certificate (PEM)")
     .option("--tls-key <file>", "the certificate's key (PEM)");
   addBrokerOptions(command)

@@ -11,6 +11,30 @@ const expectEqualStrings = std.testing.expectEqualStrings;
 
 const jpeg = [_][]const u8{ "content-type", "image/jpeg" };
 
+test "whoever holds the board reads and infers at its console, whoever owns it, and changes nothing" {
+    var board: Board = undefined;
+    try board.start();
+    defer board.stop();
+    for ([_]bool{ false, true }) |claimed| {
+        if (claimed) try board.host.claim();
+        board.host.token_len = 0;
+        board.host.client = "cable";
+        for ([_][]const u8{ "/v1/device", "/v1/models", "/v1/log", "/v1/metrics" }) |target| {
+            try board.expectStatus("GET", target, &.{}, "", 200);
+        }
+        // It may, and there is no model to try.
+        try board.expectStatus("POST", "/v1/selftest", &.{}, "", 503);
+        for ([_][2][]const u8{
+            .{ "GET", "/v1/settings" },
+            .{ "POST", "/v1/reboot" },
+            .{ "PUT", "/v1/models/model_b" },
+            .{ "DELETE", "/v1/claim" },
+        }) |asked| try board.expectStatus(asked[0], asked[1], &.{}, "", if (claimed) 401 else 403);
+        board.host.client = "10.0.0.7";
+        try board.expectStatus("GET", "/v1/models", &.{}, "", if (claimed) 401 else 403);
+    }
+}
+
 test "an unclaimed board says who it is and can be claimed, nothing else" {
     var board: Board = undefined;
     try board.start();
