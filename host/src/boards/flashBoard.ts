@@ -8,8 +8,10 @@ import { buildsForBoard, chooseBoard } from "../flash/chooseBoard.js";
 import type { FactoryModel, FirstSettings } from "../flash/factoryFlash.js";
 import { type FlashTools, runFlashJob } from "../flash/flashJob.js";
 import type { WriteProgress } from "../flash/writeFlash.js";
+import { PACK_BYTES_MAX } from "../open/openModelFile.js";
 import { FlashState } from "../owner/flashState.js";
 import { TokenFile } from "../owner/tokens.js";
+import { readPack } from "../pack/readPack.js";
 import type { FlashReport } from "../report/flashReport.js";
 import { nodeMd5 } from "../serial/nodeMd5.js";
 import { findPort } from "../serial/openPort.js";
@@ -35,8 +37,6 @@ export interface FlashRequest {
   readonly progress: (progress: WriteProgress) => void;
 }
 
-const MODEL_BYTES_MAX = 128 << 20;
-
 /**
  * Puts firmware, model and first settings on a board. Everything that can be said against it is said before the first
  * byte of its flash is changed. Rejects with an InputError.
@@ -44,7 +44,7 @@ const MODEL_BYTES_MAX = 128 << 20;
 export async function flashBoard(request: FlashRequest): Promise<FlashReport> {
   const all = request.build === undefined ? [] : await readBuildsOf(request.build);
   const board = await boardOf(request, all);
-  const builds = buildsForBoard(all, board, request.demands);
+  const builds = buildsForBoard(all, board, request.demands, request.build ?? "--build");
   const model = request.model === undefined ? undefined : await readModel(request.model);
   // What is wrong with a single build needs no chip to be said.
   const [only] = builds;
@@ -63,7 +63,10 @@ async function readBuildsOf(path: string): Promise<FirmwareBuild[]> {
 }
 
 async function readModel(path: string): Promise<FactoryModel> {
-  return { source: path, bytes: await readInput(path, "a packed model (.syn)", MODEL_BYTES_MAX) };
+  const bytes = await readInput(path, "a packed model (.syn)", PACK_BYTES_MAX);
+  // What the board would say of a file that is none is less.
+  readPack(bytes, path);
+  return { source: path, bytes };
 }
 
 async function boardOf({ board, build }: FlashRequest, builds: readonly FirmwareBuild[]): Promise<Board> {

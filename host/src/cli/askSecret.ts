@@ -15,7 +15,7 @@ export async function askSecret(context: CliContext, name: string, question: str
     lines.close();
     return line;
   }
-  throw inputError(question, "SECRET_MISSING", "nobody says it", {
+  throw inputError(question, "SECRET_MISSING", "it is not given", {
     expected: `the environment variable ${name}, a terminal to type it on, or a line on stdin`,
   });
 }

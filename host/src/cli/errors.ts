@@ -15,6 +15,7 @@ export interface ErrorReport {
 /** What to do about an error, by code: only where it is not plain from the message. */
 const HINTS: Readonly<Record<string, string>> = {
   MAGIC: "`synapse-host pack` makes .syn files from checkpoints",
+  PACK_MAGIC: "`synapse-host pack` makes .syn files from checkpoints",
   DIGEST: "the file was damaged on its way: copy it again, or pack it again",
   TRUNCATED: "the file was cut on its way: copy it again, or pack it again",
   VERSION: "pack the model again with this version, or use the version that packed it",

@@ -7,7 +7,7 @@ import type { WriteProgress } from "../flash/writeFlash.js";
 import { formatBytes } from "../report/format.js";
 import { flashText } from "../report/text/flashText.js";
 import { askSecret } from "./askSecret.js";
-import { type CliContext, print, printJson } from "./context.js";
+import { type CliContext, note, print, printJson } from "./context.js";
 import type { CommonOptions } from "./options.js";
 import { createProgress } from "./progress.js";
 
@@ -53,6 +53,7 @@ export async function flash(context: CliContext, options: FlashOptions): Promise
       progress: speedometer((done, total, label) => progress.update(done, total, label)),
     });
     progress.stop();
+    for (const warning of report.warnings) note(context, `${context.paintError.yellow("warning:")} ${warning}`);
     if (options.json) printJson(context, { command: "flash", ...report });
     else print(context, flashText(context, report));
   } finally {

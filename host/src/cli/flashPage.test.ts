@@ -1,8 +1,7 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, relative, sep } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { zipSync } from "fflate";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { type Board, readBoard, type SimulatedChip, startSimulatedChip } from "synapse-sim";
 import { complaintsOf, hindrances } from "synapse-sim/testing/boardPage";
@@ -12,6 +11,7 @@ import { makeFlashSite } from "../boards/flashSite.js";
 import { type FileServer, serveFiles } from "../files/serveFiles.js";
 import { FAMILIES, writeFirmwareBuild } from "../testing/firmwareBuild.js";
 import { WebSerialLine } from "../testing/webSerialLine.js";
+import { zipFolder } from "../testing/zipFolder.js";
 import { runInside } from "./testing/cliHarness.js";
 
 const executable = findChromium();
@@ -147,7 +147,7 @@ describe.skipIf(executable === undefined)("the page that flashes boards", () => 
   test("refuses silicon of the other family in words, and a pulled cable goes on where it broke", async () => {
     await plugIn("v1");
     await page.getByLabel("Firmware", { exact: true }).selectOption("A zip of mine …");
-    const only = await zipOf(join(folder, "release", "v3"));
+    const only = await zipFolder(join(folder, "release", "v3"));
     await page.getByLabel("Zip of a build or a release").setInputFiles({ name: "v3.zip", mimeType: "", buffer: only });
     const before = chip.flash.contents.slice();
     await go();
@@ -205,18 +205,6 @@ describe.skipIf(executable === undefined)("the page that flashes boards", () => 
     expect(await page.getByRole("button", { name: "Connect and flash" }).isDisabled()).toBe(true);
   });
 });
-
-/** A folder as somebody packs it. */
-async function zipOf(folder: string): Promise<Buffer> {
-  const names = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-  const files = await Promise.all(
-    names.map(async ({ parentPath, name }) => {
-      const path = join(parentPath, name);
-      return [relative(folder, path).split(sep).join("/"), new Uint8Array(await readFile(path))] as const;
-    }),
-  );
-  return Buffer.from(zipSync(Object.fromEntries(files)));
-}
 
 describe("flash-page", () => {
   test("writes a site, replaces it, and leaves a folder of others alone", async () => {

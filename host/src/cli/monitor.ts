@@ -1,11 +1,10 @@
 import { createWriteStream } from "node:fs";
-import { readInput } from "../files/readInput.js";
 import { writeFailed } from "../files/writeFailed.js";
 import type { FlashPort } from "../flash/espChip.js";
-import { ElfSymbols } from "../serial/elfSymbols.js";
-import { isPanic, levelOf, namesOf } from "../serial/logLine.js";
+import { isPanic, levelOf } from "../serial/logLine.js";
 import { monitorPort, resetChip } from "../serial/monitorPort.js";
 import { findPort } from "../serial/openPort.js";
+import { PanicDecoder } from "../serial/panicDecoder.js";
 import { type CliContext, note, print } from "./context.js";
 import type { CommonOptions } from "./options.js";
 
@@ -16,12 +15,13 @@ export interface MonitorCommandOptions extends CommonOptions {
   readonly log?: string;
 }
 
-const ELF_BYTES_MAX = 256 << 20;
-
 /** Shows a board's console until Ctrl-C. Rejects with an InputError. */
 export async function monitor(context: CliContext, options: MonitorCommandOptions): Promise<void> {
-  const symbols = options.elf === undefined ? undefined : await readSymbols(options.elf);
-  const log = options.log === undefined ? undefined : await openLog(options.log);
+  const { elf, log: logPath, port, baud } = options;
+  const remark = (text: string) => note(context, context.paintError.dim(`-- ${text}`));
+  const decoder = elf === undefined ? undefined : await PanicDecoder.open(elf, context.env);
+  if (decoder !== undefined) remark(`${elf}: ${decoder.about}`);
+  const log = logPath === undefined ? undefined : await openLog(context, logPath);
   const stop = new AbortController();
   context.signal.addEventListener("abort", () => stop.abort(), { once: true });
   if (context.signal.aborted) stop.abort();
@@ -30,27 +30,30 @@ export async function monitor(context: CliContext, options: MonitorCommandOption
     r: () => void (current && resetChip(current).catch(() => undefined)),
     q: () => stop.abort(),
   });
+  const tell = (text: string) => {
+    show(context, options, text);
+    log?.write(`${new Date().toISOString()} ${text}\n`);
+  };
+  // One after the other, so that names stand below the line whose addresses they are of.
+  let told = Promise.resolve();
+  const line = (text: string) => {
+    if (decoder === undefined) return tell(text);
+    told = told.then(async () => {
+      tell(text);
+      for (const name of await decoder.namesOf(text)) tell(`  ${name}`);
+    });
+  };
   try {
     await monitorPort(
       async () => {
-        current = (await findPort(options.port)).port;
+        current = (await findPort(port)).port;
         return current;
       },
-      {
-        baudRate: options.baud,
-        signal: stop.signal,
-        line: (text) => {
-          const names = symbols === undefined ? [] : namesOf(text, symbols);
-          for (const each of [text, ...names.map((name) => `  ${name}`)]) {
-            show(context, options, each);
-            log?.write(`${new Date().toISOString()} ${each}\n`);
-          }
-        },
-        link: (up) => note(context, context.paintError.dim(up ? `-- ${options.port}` : "-- waiting for the board")),
-      },
+      { baudRate: baud, signal: stop.signal, line, link: (up) => remark(up ? port : "waiting for the board") },
     );
   } finally {
     release();
+    await told;
     log?.end();
   }
 }
@@ -75,18 +78,18 @@ const clock = (time: Date): string => {
   return `${two(time.getHours())}:${two(time.getMinutes())}:${seconds}`;
 };
 
-async function readSymbols(path: string): Promise<ElfSymbols> {
-  return new ElfSymbols(await readInput(path, "the .elf of the firmware", ELF_BYTES_MAX), path);
-}
-
-async function openLog(path: string): Promise<{ write(text: string): unknown; end(): unknown }> {
+async function openLog(context: CliContext, path: string): Promise<{ write(text: string): unknown; end(): unknown }> {
   const stream = createWriteStream(path, { flags: "a" });
   await new Promise<void>((resolve, reject) => {
     stream.once("open", () => resolve());
     stream.once("error", (error) => reject(writeFailed(path, error)));
   });
   // A disk that fills up later ends the log and not what is shown.
-  stream.on("error", () => undefined);
+  stream.once("error", (error) => {
+    stream.on("error", () => undefined);
+    const { message } = writeFailed(path, error) as Error;
+    note(context, `${context.paintError.yellow("warning:")} ${message}; the log ends here`);
+  });
   return stream;
 }
 

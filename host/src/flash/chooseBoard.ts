@@ -17,7 +17,8 @@ export function chooseBoard(builds: readonly FirmwareBuild[], known: readonly Bo
   if (only !== undefined && meant.length === 1) return only;
   const ids = (meant.length > 1 ? meant : known).map(({ id }) => id).join(", ");
   const several = builds.length > 1 ? "it has builds for several boards" : "its partitions are those of several boards";
-  const message = meant.length > 1 ? several : "it does not say which board it is for";
+  const none = builds.length === 0 ? "a model alone does not say" : "it does not say";
+  const message = meant.length > 1 ? several : `${none} which board it is for`;
   throw inputError(source, "BOARD_UNCLEAR", message, { expected: `--board with one of ${ids}, or a file` });
 }
 
@@ -33,12 +34,14 @@ export function boardsOf(builds: readonly FirmwareBuild[], known: readonly Board
 
 /**
  * Of a release the builds for one board: those that name it, else those that name none and have its partitions. A
- * single build is what was asked for, whatever it names. Throws an InputError `BUILD_OTHER_BOARD`.
+ * single build is what was asked for, whatever it names. `source` names the release in errors: an InputError
+ * `BUILD_OTHER_BOARD`.
  */
 export function buildsForBoard(
   builds: readonly FirmwareBuild[],
   board: Board,
   { ownTable }: BuildDemands,
+  source: string,
 ): readonly FirmwareBuild[] {
   if (builds.length <= 1) return builds;
   const named = builds.filter(({ boardId }) => boardId === board.id);
@@ -47,7 +50,7 @@ export function buildsForBoard(
   if (alike.length > 0) return alike;
   const others = [...new Set(builds.flatMap(({ boardId }) => boardId ?? []))].join(", ");
   const message = `none of its ${builds.length} builds is for ${board.id}`;
-  throw inputError(builds[0]?.source ?? "--build", "BUILD_OTHER_BOARD", message, {
+  throw inputError(source, "BUILD_OTHER_BOARD", message, {
     expected: others === "" ? "a build with that board's partitions" : `--board with one of ${others}`,
   });
 }

@@ -1,3 +1,4 @@
+import { InputError } from "synapse-engine/errors";
 import type { Board } from "synapse-sim/boards";
 import { inputError } from "../files/inputError.js";
 import type { FlashMap, FlashReport } from "../report/flashReport.js";
@@ -129,6 +130,7 @@ async function compose(
     repetitions: 0,
     seconds: 0,
     tokenFile: undefined,
+    warnings: [],
   };
   job.planned?.(report);
   if (chip === undefined) return report;
@@ -155,6 +157,17 @@ async function write(
     const token = { token: factory.token, ...(settings?.name ? { name: settings.name } : {}) };
     tokenFile = await tools.keepToken(chip.facts.mac, token);
   }
+  const warnings: string[] = [];
+  const keep = async (piece: WrittenPiece) => {
+    if (warnings.length > 0) return;
+    try {
+      await state.add(piece);
+    } catch (error) {
+      // A disk without space must not leave a board half-written.
+      if (!(error instanceof InputError)) throw error;
+      warnings.push(`${error.message}; an interrupted transfer could not have been resumed`);
+    }
+  };
   const start = performance.now();
   if (erase) await chip.eraseAll();
   const written = await writeFlash(chip, regions, {
@@ -162,12 +175,12 @@ async function write(
     earlier,
     signal,
     progress,
-    written: (piece) => state.add(piece),
+    written: keep,
   });
   const seconds = (performance.now() - start) / 1000;
   await state.clear();
   await chip.restart();
-  return { ...written, seconds, tokenFile };
+  return { ...written, seconds, tokenFile, warnings };
 }
 
 /** All places of the flash in the order of addresses. */

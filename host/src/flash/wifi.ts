@@ -19,7 +19,8 @@ export function checkSsid(ssid: string): void {
 export function checkWifiPassword(password: string): void {
   const bytes = bytesOf(password);
   if (bytes >= PASSWORD_BYTES_MIN && bytes <= PASSWORD_BYTES_MAX) return;
-  const message = bytes === 0 ? "the password is empty" : `the password has ${bytes} bytes in UTF-8`;
+  const message =
+    bytes === 0 ? "the password is empty" : `the password has ${bytes} ${bytes === 1 ? "byte" : "bytes"} in UTF-8`;
   throw inputError("Wi-Fi password", "WIFI_PASSWORD", message, {
     expected: `${PASSWORD_BYTES_MIN} to ${PASSWORD_BYTES_MAX} bytes; --open-wifi is for a network without one`,
   });

@@ -57,7 +57,7 @@ async function flash(form: ChoiceForm): Promise<void> {
     const report = await runFlashJob(
       {
         ...choices,
-        builds: buildsForBoard(choices.builds, choices.board, DEMANDS),
+        builds: buildsForBoard(choices.builds, choices.board, DEMANDS, "firmware"),
         port,
         reset: resetModeOf(chosen),
         demands: DEMANDS,

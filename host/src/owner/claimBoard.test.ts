@@ -24,8 +24,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const claim = (url: string, config = folder) =>
-  runInside(["claim", url, "--json"], { env: { XDG_CONFIG_HOME: config } });
+const claim = (url: string, config = folder, ...options: string[]) =>
+  runInside(["claim", url, "--json", ...options], { env: { XDG_CONFIG_HOME: config } });
 
 test("claim keeps the token for this user alone, and finds it again", async () => {
   const first = JSON.parse((await claim(server.url)).stdout);
@@ -41,6 +41,13 @@ test("somebody else's board, no board and no address are said in one line", asyn
   await claim(server.url);
   const other = await claim(server.url, join(folder, "other"));
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("[CLAIM_OWNED]") });
+  const moved = server.url.replace("127.0.0.1", "localhost");
+  const asked = await claim(moved);
+  expect(asked.stderr).toMatch(/no token of this address is in .*--id with one of [0-9a-f]{12}/);
+  const [, id] = /--id with one of ([0-9a-f]{12})/.exec(asked.stderr) ?? [];
+  expect((await claim(moved, undefined, "--id", id as string)).code).toBe(0);
+  // It is not asked for a second time.
+  expect((await claim(moved)).code).toBe(0);
   expect((await claim("http://127.0.0.1:1")).stderr).toContain("[BOARD_UNREACHABLE]");
   expect((await claim("kitchen")).stderr).toContain("[BOARD_ADDRESS]");
 }, 30_000);

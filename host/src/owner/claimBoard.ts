@@ -56,10 +56,16 @@ async function keptOf({ url, id }: ClaimBoardRequest, tokens: TokenFile): Promis
   );
   if (found !== undefined) {
     const { token, name = found.id } = found;
+    // Whoever has said which board it is need not say so again.
+    if (id !== undefined && found.url !== url) await tokens.keep(found.id, { token, name, url });
     return { id: found.id, name, url, token, tokenFile: tokens.path, already: true };
   }
-  throw inputError(url, "CLAIM_OWNED", `the board has an owner, and no token of it is in ${tokens.path}`, {
-    expected: "the owner's token; --id finds that of a board that you flashed; `flash --erase` makes it nobody's",
+  const kept = (await tokens.boards()).map(({ id: board, name }) =>
+    name === undefined ? board : `${board} (${name})`,
+  );
+  const known = kept.length === 0 ? "" : `; --id with one of ${kept.join(", ")}, if it is one of yours`;
+  throw inputError(url, "CLAIM_OWNED", `the board has an owner, and no token of this address is in ${tokens.path}`, {
+    expected: `the owner's token${known}; \`flash --erase\` makes it nobody's`,
   });
 }
 

@@ -40,6 +40,11 @@ export class TokenFile {
     return found && { ...found[1], id: found[0] };
   }
 
+  /** Every board that a token is kept of. Rejects as `find`. */
+  async boards(): Promise<readonly { readonly id: string; readonly name: string | undefined }[]> {
+    return Object.entries(await this.#read()).map(([id, { name }]) => ({ id, name }));
+  }
+
   /** In place of an older one of the same board. Rejects with an InputError `WRITE_FAILED`. */
   async keep(boardId: string, token: KeptToken): Promise<void> {
     const boards = { ...(await this.#read()), [idKey(boardId)]: token };

@@ -32,4 +32,6 @@ export interface FlashReport {
   readonly seconds: number;
   /** Where the owner's token was kept; undefined where the board has got no owner by this. */
   readonly tokenFile: string | undefined;
+  /** What did not keep the board from being flashed, and should be known. */
+  readonly warnings: readonly string[];
 }

@@ -19,6 +19,8 @@ const UNTYPED = 0;
 /** The symbols of a program for the chip: a 32-bit little-endian ELF. */
 export class ElfSymbols {
   readonly #symbols: readonly ElfSymbol[];
+  /** Whether it says which lines of source its code is from (DWARF). */
+  readonly hasLines: boolean;
 
   /** Throws an InputError `ELF_NOT_ONE`, or `ELF_NO_SYMBOLS` of one that was stripped. */
   constructor(file: Uint8Array, source: string) {
@@ -29,6 +31,8 @@ export class ElfSymbols {
       });
     }
     this.#symbols = readSymbols(file, view);
+    // A section's name is not looked up in their table: no other text of a program looks like this one.
+    this.hasLines = Buffer.from(file.buffer, file.byteOffset, file.byteLength).includes("\0.debug_line\0", 0, "latin1");
     if (this.#symbols.length > 0) return;
     throw inputError(source, "ELF_NO_SYMBOLS", "it has no symbols", {
       expected: "the .elf that idf.py build has left, not a stripped one",

@@ -1,5 +1,3 @@
-import type { ElfSymbols } from "./elfSymbols.js";
-
 /** As ESP-IDF writes them: `I (1234) tag: text`. */
 export type LogLevel = "error" | "warn" | "info" | "debug" | "verbose";
 
@@ -15,13 +13,19 @@ export function levelOf(line: string): LogLevel | undefined {
 export const isPanic = (line: string): boolean =>
   /Guru Meditation Error|^abort\(\) was called|assert failed:/.test(line);
 
-/** The addresses of code in a panic's line with their names, one text each; those without a name are left out. */
-export function namesOf(line: string, symbols: ElfSymbols): string[] {
+/** An address of code in a panic's line, and what it is of. */
+export interface PanicPlace {
+  readonly register: string;
+  readonly address: number;
+}
+
+/** Those of a line, in their order. */
+export function panicPlaces(line: string): PanicPlace[] {
   return [...line.matchAll(PLACES)].flatMap(([, register, values]) =>
-    [...(values ?? "").matchAll(/0x([0-9a-f]{8})(?::0x[0-9a-f]{8})?/gi)].flatMap(([, digits]) => {
-      const name = symbols.nameOf(Number.parseInt(digits ?? "", 16));
-      return name === undefined ? [] : [`${register} 0x${digits}: ${name}`];
-    }),
+    [...(values ?? "").matchAll(/0x([0-9a-f]{8})(?::0x[0-9a-f]{8})?/gi)].map(([, digits]) => ({
+      register: register ?? "",
+      address: Number.parseInt(digits ?? "", 16),
+    })),
   );
 }
 

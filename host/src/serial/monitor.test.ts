@@ -8,8 +8,9 @@ import { createContext } from "../cli/context.js";
 import { main } from "../cli/main.js";
 import { codeOf } from "../testing/codeOf.js";
 import { ElfSymbols } from "./elfSymbols.js";
-import { LineSplitter, levelOf, namesOf } from "./logLine.js";
+import { LineSplitter, levelOf } from "./logLine.js";
 import { findPort } from "./openPort.js";
+import { PanicDecoder } from "./panicDecoder.js";
 import { portFailure } from "./portFailure.js";
 import { chipAt } from "./probePorts.js";
 
@@ -50,16 +51,60 @@ const ELF = makeElf([
 ]);
 
 describe("addresses of a panic", () => {
-  const symbols = new ElfSymbols(ELF, "app.elf");
-
-  test("have the names of the program's functions", () => {
-    const line = "MEPC    : 0x4000a012  RA      : 0x4000a17f  SP      : 0x4ff12340  GP      : 0x4ff0c000";
-    expect(namesOf(line, symbols)).toEqual(["MEPC 0x4000a012: panic_here+0x12", "RA 0x4000a17f: app_main+0x7f"]);
-    expect(namesOf("Backtrace: 0x4000a004:0x4ff0 0x4000a110:0x4ff00000", symbols)).toEqual([
-      "Backtrace 0x4000a004: panic_here+0x4",
-    ]);
-    expect(symbols.nameOf(0x4000a060)).toBeUndefined();
+  const LINE = "MEPC    : 0x4000a012  RA      : 0x4000a17f  SP      : 0x4ff12340  GP      : 0x4ff0c000";
+  const BACKTRACE = "Backtrace: 0x4000a004:0x4ff0abcd 0x4000a110:0x4ff00000";
+  const WITH_LINES = Buffer.concat([ELF, Buffer.from("\0.debug_line\0")]);
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "synapse-panic-"));
   });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  /** A decoder of a program, on a machine where `program` is a script. */
+  async function decoderOf(elf: Uint8Array, program = "nothing", script = ""): Promise<PanicDecoder> {
+    await writeFile(join(folder, "app.elf"), elf);
+    await writeFile(join(folder, program), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return PanicDecoder.open(join(folder, "app.elf"), { PATH: folder });
+  }
+
+  test("have the names of the program's functions", async () => {
+    const decoder = await decoderOf(WITH_LINES);
+    expect(decoder.about).toMatch(/without lines of source: none of riscv32-esp-elf-addr2line, .* is on the PATH/);
+    expect(await decoder.namesOf(LINE)).toEqual(["MEPC 0x4000a012: panic_here+0x12", "RA 0x4000a17f: app_main+0x7f"]);
+    expect(await decoder.namesOf(BACKTRACE)).toEqual([
+      "Backtrace 0x4000a004: panic_here+0x4",
+      "Backtrace 0x4000a110: app_main+0x10",
+    ]);
+    expect(await decoder.namesOf("I (1) MEPC : 0x4000a060 is nothing's")).toEqual([]);
+  });
+
+  test.skipIf(process.platform === "win32")("have their lines of source where a program finds them", async () => {
+    // As Espressif's says it, and only for one of the two addresses.
+    const said = `echo "0x4000a012: divide at /p/main.c:3 (discriminator 2)"
+      echo " (inlined by) panic_here at /p/main.c:7"
+      echo "0x4000a17f: app_main at ??:?"
+      echo "$@" > "${join(folder, "asked")}"`;
+    const decoder = await decoderOf(WITH_LINES, "riscv32-esp-elf-addr2line", said.replaceAll("echo", "printf '%s\\n'"));
+    expect(decoder.about).toBe("functions and lines of source, by riscv32-esp-elf-addr2line");
+    expect(await decoder.namesOf(LINE)).toEqual([
+      "MEPC 0x4000a012: divide at /p/main.c:3 (discriminator 2)",
+      "  inlined by panic_here at /p/main.c:7",
+      "RA 0x4000a17f: app_main+0x7f",
+    ]);
+    expect(await readFile(join(folder, "asked"), "utf8")).toMatch(/-e\n.*app\.elf\n0x4000a012\n0x4000a17f\n$/);
+  });
+
+  test.skipIf(process.platform === "win32")(
+    "have names alone where that program fails, or there are no lines",
+    async () => {
+      const names = ["MEPC 0x4000a012: panic_here+0x12", "RA 0x4000a17f: app_main+0x7f"];
+      const failing = await decoderOf(WITH_LINES, "llvm-symbolizer", "echo 0x4000a012: a at b.c:1; exit 1");
+      expect(await failing.namesOf(LINE)).toEqual(names);
+      const stripped = await decoderOf(ELF, "llvm-symbolizer", "echo 0x4000a012: a at b.c:1");
+      expect(stripped.about).toMatch(/it has no DWARF/);
+      expect(await stripped.namesOf(LINE)).toEqual(names);
+    },
+  );
 
   test("a file that is no program of the chip, or cut anywhere, is an error or has no symbols", () => {
     expect(codeOf(() => new ElfSymbols(new Uint8Array(100), "x"))).toBe("ELF_NOT_ONE");
