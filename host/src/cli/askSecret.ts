@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { inputError } from "../files/inputError.js";
 import type { CliContext } from "./context.js";
 
@@ -9,7 +10,7 @@ import type { CliContext } from "./context.js";
 export async function askSecret(context: CliContext, name: string, question: string): Promise<string> {
   const given = context.env[name];
   if (given !== undefined) return given;
-  if (process.stdin.isTTY) return askTerminal(context, question);
+  if (process.stdin.isTTY) return askTerminal(context, question, process.stdin);
   const lines = createInterface({ input: process.stdin, signal: context.signal });
   for await (const line of lines) {
     lines.close();
@@ -25,14 +26,20 @@ const ENDS = ["\r", "\n", "\u0004"];
 const CTRL_C = "\u0003";
 const BACKSPACES = ["\u007f", "\b"];
 
-async function askTerminal(context: CliContext, question: string): Promise<string> {
-  const { stdin } = process;
+/** A terminal that is typed on, as `process.stdin` is one. */
+export interface TypedTerminal extends Readable {
+  setRawMode(raw: boolean): unknown;
+}
+
+/** Asks without showing what is typed, and leaves the terminal as it was: Ctrl-C ends what follows. */
+export async function askTerminal(context: CliContext, question: string, terminal: TypedTerminal): Promise<string> {
   context.stderr.write(`${question}: `);
-  stdin.setRawMode(true);
-  stdin.setEncoding("utf8");
+  terminal.setRawMode(true);
+  terminal.setEncoding("utf8");
   let secret: string[] = [];
   try {
-    for await (const typed of stdin as AsyncIterable<string>) {
+    // A stream that ends with its loop would take the terminal with it, in the mode that it is in.
+    for await (const typed of terminal.iterator({ destroyOnReturn: false }) as AsyncIterable<string>) {
       // A paste comes in one piece; an emoji is one character of it.
       for (const character of typed) {
         if (ENDS.includes(character)) return secret.join("");
@@ -46,8 +53,8 @@ async function askTerminal(context: CliContext, question: string): Promise<strin
     }
     return secret.join("");
   } finally {
-    stdin.setRawMode(false);
-    stdin.pause();
+    terminal.setRawMode(false);
+    terminal.pause();
     context.stderr.write("\n");
   }
 }

@@ -36,6 +36,8 @@ export async function flash(context: CliContext, options: FlashOptions): Promise
   checkOptions(options);
   const settings = await settingsOf(context, options);
   const progress = await createProgress(context, "flash");
+  const speed = speedometer((done, total, label) => progress.update(done, total, label));
+  let begun = false;
   try {
     const report = await flashBoard({
       port: options.port ?? options.sim,
@@ -50,12 +52,20 @@ export async function flash(context: CliContext, options: FlashOptions): Promise
       dryRun: options.dryRun,
       env: context.env,
       signal: context.signal,
-      progress: speedometer((done, total, label) => progress.update(done, total, label)),
+      progress: (at) => {
+        begun = true;
+        speed(at);
+      },
     });
     progress.stop();
     for (const warning of report.warnings) note(context, `${context.paintError.yellow("warning:")} ${warning}`);
     if (options.json) printJson(context, { command: "flash", ...report });
     else print(context, flashText(context, report));
+  } catch (error) {
+    progress.stop();
+    if (begun && context.signal.aborted)
+      note(context, "the board is written in part and does not start yet; the same command with --resume goes on");
+    throw error;
   } finally {
     progress.stop();
   }

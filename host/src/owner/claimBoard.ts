@@ -29,7 +29,14 @@ export async function claimBoard(request: ClaimBoardRequest): Promise<ClaimRepor
     const wanted = { ...(code === undefined ? {} : { code }), ...(name === undefined ? {} : { name }) };
     const answer = await client.claim(wanted, { signal });
     await tokens.keep(answer.id, { token: answer.token, name: answer.name, url });
-    return { id: answer.id, name: answer.name, url, token: answer.token, tokenFile: tokens.path, already: false };
+    return {
+      id: answer.id.replaceAll(":", ""),
+      name: answer.name,
+      url,
+      token: answer.token,
+      tokenFile: tokens.path,
+      already: false,
+    };
   } catch (error) {
     throw told(error, url);
   }
