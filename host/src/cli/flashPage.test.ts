@@ -9,8 +9,9 @@ import { findChromium } from "synapse-sim/testing/chromium";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { makeFlashSite } from "../boards/flashSite.js";
 import { type FileServer, serveFiles } from "../files/serveFiles.js";
+import type { FlashPort } from "../flash/espChip.js";
+import { findPort } from "../serial/openPort.js";
 import { FAMILIES, writeFirmwareBuild } from "../testing/firmwareBuild.js";
-import { WebSerialLine } from "../testing/webSerialLine.js";
 import { zipFolder } from "../testing/zipFolder.js";
 import { runInside } from "./testing/cliHarness.js";
 
@@ -59,7 +60,7 @@ describe.skipIf(executable === undefined)("the page that flashes boards", () => 
   let context: BrowserContext;
   let page: Page;
   let chip: SimulatedChip;
-  let line: WebSerialLine | undefined;
+  let line: FlashPort | undefined;
   let complaints: string[];
 
   beforeAll(async () => {
@@ -84,31 +85,48 @@ describe.skipIf(executable === undefined)("the page that flashes boards", () => 
     complaints = complaintsOf(page);
   });
   afterEach(async () => {
-    line?.pull();
+    await line?.close();
     line = undefined;
     await context.close();
     await chip?.close();
   });
 
+  /** Gives the page what the chip says, until its cable is pulled. */
+  async function carry(port: FlashPort): Promise<void> {
+    const reader = (port.readable as ReadableStream<Uint8Array>).getReader();
+    const tell = (call: string) => void page.evaluate(call).catch(() => undefined);
+    try {
+      while (true) {
+        const { value = new Uint8Array() } = await Promise.race([reader.read(), port.lost]);
+        tell(`lineReceived(${JSON.stringify(Buffer.from(value).toString("base64"))})`);
+      }
+    } catch {
+      line = undefined;
+      tell("lineGone()");
+    }
+  }
+
+  async function write(writable: WritableStream<Uint8Array>, text: string): Promise<void> {
+    const writer = writable.getWriter();
+    await writer.write(Buffer.from(text, "base64")).finally(() => writer.releaseLock());
+  }
+
   /** Opens the page with a chip on its line. */
   async function plugIn(family: "v1" | "v3"): Promise<void> {
     chip = await startSimulatedChip({ board, family, mac: "30:ed:a0:12:34:56" });
-    await page.exposeFunction("lineOpen", (baud: number) => {
-      line ??= new WebSerialLine(
-        chip.url,
-        (bytes) => {
-          const call = `lineReceived(${JSON.stringify(Buffer.from(bytes).toString("base64"))})`;
-          void page.evaluate(call).catch(() => undefined);
-        },
-        () => {
-          line = undefined;
-          void page.evaluate("lineGone()").catch(() => undefined);
-        },
-      );
-      line.setBaudRate(baud);
+    await page.exposeFunction("lineOpen", async (baudRate: number) => {
+      if (line !== undefined) return line.setBaudRate?.(baudRate);
+      line = (await findPort(chip.url.replace("socket:", "rfc2217:"))).port;
+      await line.open({ baudRate });
+      return void carry(line);
     });
-    await page.exposeFunction("lineSend", (text: string) => line?.send(Buffer.from(text, "base64")));
-    await page.exposeFunction("lineSignals", (signals: object) => line?.setSignals(signals));
+    await page.exposeFunction("lineSend", (text: string) => line?.writable && write(line.writable, text));
+    await page.exposeFunction("lineSignals", ({ dtr, rts }: { dtr?: boolean; rts?: boolean }) =>
+      line?.setSignals({
+        ...(dtr === undefined ? {} : { dataTerminalReady: dtr }),
+        ...(rts === undefined ? {} : { requestToSend: rts }),
+      }),
+    );
     await page.addInitScript(STAND_IN);
     await page.goto(site.url);
   }
@@ -195,6 +213,11 @@ describe.skipIf(executable === undefined)("the page that flashes boards", () => 
       name: "kitchen",
       wifi_ssid: "my net",
     });
+    // Another network, over the cable that is still there.
+    await page.getByLabel("Wi-Fi network of the running board").fill("other net");
+    await page.getByLabel("Password of that network").fill("correct horse");
+    await page.keyboard.press("Enter");
+    await page.getByText("The board has joined the network").waitFor();
     expect(complaints).toEqual([]);
   });
 

@@ -9,6 +9,7 @@ import { main } from "../cli/main.js";
 import { codeOf } from "../testing/codeOf.js";
 import { ElfSymbols } from "./elfSymbols.js";
 import { LineSplitter, levelOf } from "./logLine.js";
+import { resetChip } from "./monitorPort.js";
 import { findPort } from "./openPort.js";
 import { PanicDecoder } from "./panicDecoder.js";
 import { portFailure } from "./portFailure.js";
@@ -163,6 +164,19 @@ describe("the console of a simulated chip", () => {
     expect(code).toBe(0);
     expect(JSON.parse(shown.split("\n")[0] ?? "")).toMatchObject({ level: null, text: expect.any(String) });
     expect(await readFile(log, "utf8")).toMatch(/^\d{4}-\d\d-\d\dT.*Z .*/);
+  });
+
+  test("over RFC 2217 it is reset by its lines, and flashed at another rate", async () => {
+    const name = chip.url.replace("socket:", "rfc2217:");
+    const { port, reset } = await findPort(name);
+    expect(reset).toBe("default_reset");
+    await port.open({ baudRate: 115_200 });
+    await chip.idle();
+    const before = chip.console.length;
+    await resetChip(port);
+    await expect.poll(() => chip.console.slice(before)).toContain("ESP-ROM");
+    await port.close();
+    expect(await chipAt(name)).toMatchObject({ chip: { name: "ESP32-P4", revision: "v3.1" } });
   });
 
   test("is what ports --probe asks: which chip, which silicon", async () => {

@@ -1,8 +1,9 @@
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { inputError } from "../files/inputError.js";
 import type { FlashPort } from "../flash/espChip.js";
 import type { ResetMode } from "../flash/esptool.js";
 import { portFailure } from "./portFailure.js";
+import { rfc2217Line } from "./rfc2217.js";
 import { type ListedPort, listPorts, loadSerialPort, type SerialStream } from "./serialModule.js";
 import { type Line, StreamPort } from "./streamPort.js";
 
@@ -17,11 +18,12 @@ const ESPRESSIF = 0x303a;
 const USB_JTAG = 0x1001;
 
 /**
- * The port of a name: a device such as `/dev/ttyACM0` or `COM3`, or `socket://host:port` of a simulated chip. It is
- * opened by whoever uses it. Rejects with an InputError `PORT_ADDRESS` or `SERIALPORT_MISSING`.
+ * The port of a name: a device such as `/dev/ttyACM0` or `COM3`, `socket://host:port` of a simulated chip, or
+ * `rfc2217://host:port` of a serial port on another machine. It is opened by whoever uses it. Rejects with an
+ * InputError `PORT_ADDRESS` or `SERIALPORT_MISSING`.
  */
 export async function findPort(name: string): Promise<KnownPort> {
-  if (/^[a-z0-9+.-]+:\/\//i.test(name)) return { port: socketPort(name), reset: "no_reset" };
+  if (/^[a-z0-9+.-]+:\/\//i.test(name)) return networkPort(name);
   const listed = await listPorts();
   const usb = usbOf(listed.find(({ path }) => path === name));
   const others = listed.map(({ path }) => path);
@@ -68,25 +70,39 @@ async function setSignals(stream: SerialStream, signals: Parameters<FlashPort["s
 const done = (run: (end: (error: Error | null) => void) => void): Promise<void> =>
   new Promise((resolve, reject) => run((error) => (error ? reject(error) : resolve())));
 
-function socketPort(name: string): FlashPort {
+function networkPort(name: string): KnownPort {
   const url = URL.canParse(name) ? new URL(name) : undefined;
-  if (url?.protocol !== "socket:" || url.port === "" || url.hostname === "") {
+  const signals = url?.protocol === "rfc2217:";
+  if (url === undefined || !(signals || url.protocol === "socket:") || url.port === "" || url.hostname === "") {
     throw inputError(name, "PORT_ADDRESS", "this is no address of a port", {
-      expected: "socket://host:port, as `synapse-host sim --serial` prints it, or a device such as /dev/ttyACM0",
+      expected:
+        "socket:// or rfc2217://host:port, as `synapse-host sim --serial` prints it, or a device such as /dev/ttyACM0",
     });
   }
   const host = url.hostname.replace(/^\[|\]$/g, "");
-  return new StreamPort({ name, openLine: () => openSocket(name, host, Number(url.port)) });
+  const openLine = async (baudRate: number): Promise<Line> => {
+    const socket = await openSocket(name, host, Number(url.port));
+    return signals ? rfc2217Line(socket, baudRate) : bareLine(socket);
+  };
+  return { port: new StreamPort({ name, openLine }), reset: signals ? "default_reset" : "no_reset" };
 }
 
-function openSocket(name: string, host: string, port: number): Promise<Line> {
+/** A line of bytes and nothing else. */
+const bareLine = (stream: Socket): Line => ({
+  stream,
+  setBaudRate: async () => undefined,
+  setSignals: async () => undefined,
+  close: () => new Promise((closed) => (stream.destroyed ? closed() : stream.once("close", closed).destroySoon())),
+});
+
+function openSocket(name: string, host: string, port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const stream = connect({ host, port, noDelay: true });
     const fail = (error: Error) => {
       stream.destroy();
       reject(
         inputError(name, "PORT_MISSING", `nobody answers there (${error.message})`, {
-          expected: "a simulated chip: `synapse-host sim --serial` starts one",
+          expected: "a simulated chip, which `synapse-host sim --serial` starts, or a server of serial ports",
         }),
       );
     };
@@ -94,13 +110,7 @@ function openSocket(name: string, host: string, port: number): Promise<Line> {
     stream.once("error", fail);
     stream.once("connect", () => {
       stream.setTimeout(0).off("error", fail);
-      resolve({
-        stream,
-        setBaudRate: async () => undefined,
-        setSignals: async () => undefined,
-        close: () =>
-          new Promise((closed) => (stream.destroyed ? closed() : stream.once("close", closed).destroySoon())),
-      });
+      resolve(stream);
     });
   });
 }

@@ -21,7 +21,7 @@ export function flashCommand(context: CliContext): Command {
   const command = new Command("flash")
     .summary("put firmware, a model and settings on a board")
     .description("Write firmware, a packed model and first settings to the flash of an ESP32-P4, and start it.")
-    .option("--port <port>", "serial port of the board, or socket://host:port")
+    .option("--port <port>", "serial port of the board, or socket:// or rfc2217://host:port")
     .addOption(new Option("--sim <url>", "a simulated chip, as `sim --serial` prints it").conflicts("port"))
     .option("--build <path>", "folder of `idf.py build`, or a release as a folder or a zip")
     .option("--board <board>", "board file, or its name in boards/ (default: the one whose partitions the build has)")

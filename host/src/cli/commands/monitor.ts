@@ -15,7 +15,7 @@ export function monitorCommand(context: CliContext): Command {
   const command = new Command("monitor")
     .summary("show what a board says on its serial port")
     .description("Show a board's console with time and colours, until Ctrl-C.")
-    .requiredOption("--port <port>", "serial port of the board, or socket://host:port of a simulated chip")
+    .requiredOption("--port <port>", "serial port of the board, or socket:// or rfc2217://host:port")
     .option("--elf <file>", "program whose symbols name the addresses of a panic")
     .option("--log <file>", "append every line to this file, with its time")
     .option("--baud <n>", "speed of the console", integerOption(9600, 4_000_000), 115_200)
