@@ -1,13 +1,13 @@
 /* A board as a process: starts the component as an application on a chip would, and runs until it is told to end.
  *
  *   synapse-test-board --flash FILE --http PORT [--mac 02:00:00:00:00:01] [--reset power-on|software|panic|watchdog|
- *                      brownout] [--update-key HEX]...
+ *                      brownout] [--update-key HEX]... [--model-gmac-max 64]
  *
  * It prints its log on the standard error. A line on the standard input is a command: "open-claim" (somebody holds the
  * board's button), "link down", "link up", "skip 60" (the clock is put forward so many seconds), "operations" (how many
- * erases and writes the flash has seen), "cut 3 dropped|torn|completed" (power goes at the fourth from now: it does not
- * happen, half of it does, all of it does), "stop" (synapse_esp_stop, and the process ends with 0). The end of the
- * standard input means stop. "done: " and the command follow on the standard error. */
+ * erases and writes the flash has seen), "cut 3 torn" (power goes in the middle of the fourth from now; partitions.c
+ * has what may be left of it), "stop" (synapse_esp_stop, and the process ends with 0). The end of the standard input
+ * means stop. "done: " and the command follow on the standard error. */
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
@@ -26,6 +26,7 @@
 
 static uint8_t update_keys[UPDATE_KEYS_MAX][UPDATE_KEY_BYTES];
 static uint32_t update_key_count;
+static uint32_t model_gmac_max = CONFIG_SYNAPSE_MODEL_GMAC_MAX;
 static bool link_is_up = true;
 
 static esp_reset_reason_t reset_of(const char *name) {
@@ -63,7 +64,8 @@ static void read_options(int count, char **arguments) {
   static const struct option known[] = {
       {"flash", required_argument, NULL, 'f'}, {"http", required_argument, NULL, 'p'},
       {"mac", required_argument, NULL, 'm'},   {"reset", required_argument, NULL, 'r'},
-      {"update-key", required_argument, NULL, 'k'}, {NULL, 0, NULL, 0}};
+      {"update-key", required_argument, NULL, 'k'}, {"model-gmac-max", required_argument, NULL, 'g'},
+      {NULL, 0, NULL, 0}};
   read_mac("02:00:00:00:00:01");
   test_host_options.reset = ESP_RST_POWERON;
   int option;
@@ -73,6 +75,7 @@ static void read_options(int count, char **arguments) {
     else if (option == 'm') read_mac(optarg);
     else if (option == 'r') test_host_options.reset = reset_of(optarg);
     else if (option == 'k') read_key(optarg);
+    else if (option == 'g') model_gmac_max = (uint32_t)strtoul(optarg, NULL, 10);
     else exit(2);
   }
   if (test_host_options.flash_path == NULL || test_host_options.http_port == 0)
@@ -141,6 +144,7 @@ int main(int count, char **arguments) {
   synapse_esp_config_t config = SYNAPSE_ESP_CONFIG_DEFAULT();
   config.http.port = test_host_options.http_port;
   config.callbacks.get_link = get_link;
+  config.memory.model_gmac_max = model_gmac_max;
   config.update.keys = update_keys;
   config.update.key_count = update_key_count;
   config.discovery.sntp_host = NULL;

@@ -11,6 +11,7 @@
 
 #include "esp_flash.h"
 #include "esp_partition.h"
+#include "esp_random.h"
 #include "test_host.h"
 
 #define TABLE_OFFSET 0x8000
@@ -25,7 +26,12 @@ static esp_partition_t partitions[PARTITIONS_MAX];
 static size_t partition_count;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t operations, cut_at;
-static enum { CUT_DROPPED, CUT_TORN, CUT_COMPLETED } cut_leaves;
+
+/* What of a flash operation is left when power goes in its middle, as in sim/device/sim_flash.zig: nothing of it;
+ * nothing of a write, and all of an erase; half of it; any part of it; the same, and bits on their way are either; as
+ * rotten, for a file reads the same each time; all of it. */
+static const char *const cut_names[] = {"dropped", "unwritten", "half", "torn", "rotten", "unstable", "completed"};
+static enum { CUT_DROPPED, CUT_UNWRITTEN, CUT_HALF, CUT_TORN, CUT_ROTTEN, CUT_UNSTABLE, CUT_COMPLETED } cut_leaves;
 
 static uint32_t little_endian(const uint8_t *at) {
   return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
@@ -50,9 +56,12 @@ static void read_table(void) {
 }
 
 void test_host_cut_power(unsigned long long after, const char *leaves) {
+  size_t kind = 0, kinds = sizeof cut_names / sizeof cut_names[0];
+  while (kind < kinds && strcmp(cut_names[kind], leaves) != 0) kind++;
+  if (kind == kinds) test_host_die("\"%s\" is no kind of cut", leaves);
   pthread_mutex_lock(&lock);
   cut_at = operations + after + 1;
-  cut_leaves = strcmp(leaves, "dropped") == 0 ? CUT_DROPPED : strcmp(leaves, "torn") == 0 ? CUT_TORN : CUT_COMPLETED;
+  cut_leaves = kind;
   pthread_mutex_unlock(&lock);
 }
 
@@ -101,12 +110,21 @@ esp_err_t esp_partition_read(const esp_partition_t *partition, size_t offset, vo
 
 /* Under the lock; answers how many bytes of the operation still happen. */
 static size_t begin_operation(size_t bytes) {
-  if (++operations != cut_at) return bytes;
-  return cut_leaves == CUT_DROPPED ? 0 : cut_leaves == CUT_TORN ? bytes / 2 : bytes;
+  if (++operations != cut_at || cut_leaves == CUT_COMPLETED) return bytes;
+  if (cut_leaves == CUT_DROPPED || cut_leaves == CUT_UNWRITTEN) return 0;
+  return cut_leaves == CUT_HALF ? bytes / 2 : esp_random() % bytes;
+}
+
+/* A bit of `mask` on its way from `byte` is either. */
+static uint8_t undecided(uint8_t byte, uint8_t mask) {
+  bool either = cut_leaves == CUT_ROTTEN || cut_leaves == CUT_UNSTABLE;
+  return either ? byte ^ ((uint8_t)esp_random() & mask) : byte;
 }
 
 static void end_operation(void) {
-  if (operations == cut_at) _exit(TEST_HOST_POWER_CUT);
+  if (operations != cut_at) return;
+  fprintf(stderr, "power: %llu\n", (unsigned long long)operations);
+  _exit(TEST_HOST_POWER_CUT);
 }
 
 esp_err_t esp_partition_write(const esp_partition_t *partition, size_t offset, const void *data, size_t bytes) {
@@ -116,6 +134,7 @@ esp_err_t esp_partition_write(const esp_partition_t *partition, size_t offset, c
   pthread_mutex_lock(&lock);
   size_t happen = begin_operation(bytes);
   for (size_t i = 0; i < happen; i++) to[i] &= from[i];
+  for (size_t i = happen; i < bytes; i++) to[i] = undecided(to[i], to[i] & ~from[i]);
   end_operation();
   pthread_mutex_unlock(&lock);
   return ESP_OK;
@@ -127,7 +146,11 @@ esp_err_t esp_partition_erase_range(const esp_partition_t *partition, size_t off
   if (bytes % SECTOR_BYTES != 0) return ESP_ERR_INVALID_SIZE;
   pthread_mutex_lock(&lock);
   for (size_t at = offset; at < offset + bytes; at += SECTOR_BYTES) {
-    memset(flash + partition->address + at, 0xff, begin_operation(SECTOR_BYTES));
+    uint8_t *sector = flash + partition->address + at;
+    size_t happen = begin_operation(SECTOR_BYTES);
+    if (happen == 0 && cut_leaves == CUT_UNWRITTEN) happen = SECTOR_BYTES;
+    memset(sector, 0xff, happen);
+    for (size_t i = happen; i < SECTOR_BYTES; i++) sector[i] = undecided(sector[i], (uint8_t)~sector[i]);
     end_operation();
   }
   pthread_mutex_unlock(&lock);

@@ -1,32 +1,42 @@
 import { readFile } from "node:fs/promises";
 import { decodeImage } from "synapse-engine";
 import { describe, expect, test } from "vitest";
+import { simulatedKind } from "../testing/testedBoard.js";
+import { newUpdateKey, pointOf } from "../testing/updateKeys.js";
 import { SimulatedBoard } from "./board.js";
 import { boardModule } from "./boardBuilds.js";
-import { jsonOf, MODEL, sample, testBoard } from "./boardSuite.js";
+import { answersSuite, jsonOf, MODEL, sample, testBoard } from "./boardSuite.js";
 import { everyBoardSuite } from "./everyBoardSuite.js";
 import { pictureSuite } from "./pictureSuite.js";
 import { signatureSuite } from "./signatureSuite.js";
+import { simulatedBoardSuite } from "./simulatedBoardSuite.js";
 import { strangersSuite } from "./strangersSuite.js";
 import { updateSuite } from "./updateSuite.js";
 import { VirtualBoard } from "./virtualBoard.js";
 import { createWasmCore } from "./wasmCore.js";
 import { workSuite } from "./workSuite.js";
 
-strangersSuite("native");
-strangersSuite("wasm");
-everyBoardSuite("native");
-everyBoardSuite("wasm");
 for (const engine of ["native", "wasm"] as const) {
-  describe(`the ${engine} board`, () =>
-    pictureSuite(() => SimulatedBoard.create({ board: testBoard(), model: MODEL, engine })));
+  const kind = simulatedKind(engine);
+  strangersSuite(kind);
+  everyBoardSuite(kind);
+  simulatedBoardSuite(engine);
+  describe(kind.title, () => {
+    answersSuite(engine, () => kind.create());
+    pictureSuite(() => kind.create());
+  });
+  updateSuite(kind);
+  signatureSuite(kind);
+  workSuite(kind);
 }
-updateSuite("native");
-updateSuite("wasm");
-signatureSuite("native");
-signatureSuite("wasm");
-workSuite("native");
-workSuite("wasm");
+
+test.each(["native", "wasm"] as const)("a %s board is not made with update keys that are none", async (engine) => {
+  const bad = { code: "UPDATE_KEYS_INVALID" };
+  const start = (updateKeys: readonly Uint8Array[]) =>
+    SimulatedBoard.create({ board: testBoard(), model: MODEL, engine, updateKeys });
+  await expect(start([new Uint8Array(65)])).rejects.toMatchObject(bad);
+  await expect(start(Array.from({ length: 5 }, () => pointOf(newUpdateKey().publicKey)))).rejects.toMatchObject(bad);
+});
 
 test("a board whose core has trapped is gone from its broker, too", async () => {
   let trap = (_error: Error): void => undefined;

@@ -1,62 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type BoardEngine, SimulatedBoard } from "./board.js";
-import type { Board } from "./boardSchema.js";
-import { answersSuite, json, jsonOf, LATENT, MODEL, SIDE, sample, testBoard } from "./boardSuite.js";
+import type { BoardKind, TestedBoard } from "../testing/testedBoard.js";
+import { json, jsonOf, LATENT, MODEL, sample } from "./boardSuite.js";
 import { POWER_CUTS } from "./deviceCore.js";
 
 /** What every build of the board does. */
-export function everyBoardSuite(engine: BoardEngine): void {
-  describe(`the ${engine} board`, () => {
-    const create = () => SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
-    answersSuite(engine, create);
-
-    it("refuses a model that does not fit, and says by how many bytes", async () => {
-      const createEdited = (edit: (board: Board) => void) =>
-        SimulatedBoard.create({ board: testBoard(edit), model: MODEL, engine });
-      // Just enough for the core itself: what it says that it needs when there is nothing.
-      const tooSmall = await createEdited((edited) => {
-        edited.psram.reservedBytes = edited.psram.bytes - 64;
-      }).catch((error: Error) => error.message);
-      const bodies = Number(/(\d+) bytes are needed/.exec(String(tooSmall))?.[1]);
-      expect(bodies).toBeGreaterThan(4 * 2097152);
-      await expect(
-        createEdited((edited) => {
-          edited.psram.reservedBytes = edited.psram.bytes - bodies - 64;
-        }),
-      ).rejects.toMatchObject({ code: "MODEL_EXCEEDS_PSRAM", message: expect.stringMatching(/\d+ bytes are missing/) });
-      await expect(
-        createEdited((edited) => {
-          edited.psram.reservedBytes = edited.psram.bytes - bodies + 64;
-        }),
-      ).rejects.toMatchObject({ message: expect.stringContaining("64 bytes are missing") });
-      await expect(
-        createEdited((edited) => {
-          edited.sram.freeBytes = 16384;
-        }),
-      ).rejects.toMatchObject({ code: "MODEL_EXCEEDS_SRAM", message: expect.stringMatching(/\d+ bytes are missing/) });
-      await expect(
-        createEdited((edited) => {
-          for (const partition of edited.partitions) if (partition.name === "model_a") partition.size = 8192;
-        }),
-      ).rejects.toMatchObject({
-        code: "MODEL_EXCEEDS_FLASH",
-        message: expect.stringContaining(`${MODEL.length - 8192} bytes are missing`),
-      });
-    });
-
-    it("refuses a damaged model with the runtime's words", async () => {
-      const damaged = Uint8Array.from(MODEL);
-      damaged[damaged.length >> 1] = (damaged[damaged.length >> 1] ?? 0) ^ 1;
-      await expect(
-        SimulatedBoard.create({ board: testBoard(), model: damaged, modelSource: "x.syn", engine }),
-      ).rejects.toMatchObject({
-        code: "MODEL_INVALID",
-        source: "x.syn",
-      });
-    });
+export function everyBoardSuite(kind: BoardKind): void {
+  describe(kind.title, () => {
+    const create = () => kind.create();
 
     describe("with a second model", () => {
-      let other: SimulatedBoard;
+      let other: TestedBoard;
       let latent: unknown;
       beforeEach(async () => {
         other = await create();
@@ -116,9 +69,11 @@ export function everyBoardSuite(engine: BoardEngine): void {
         };
         const open = other.open(head, { head: () => undefined, chunk: () => undefined, end: () => undefined });
         open.write(MODEL.subarray(0, 70_000));
+        // Over a network they take a while.
+        const upload = { received_bytes: 70_000, bytes: MODEL.length };
+        await expect.poll(() => slot("model_b")).toMatchObject({ upload });
         open.close();
-        const { upload } = (await slot("model_b")) as { upload: { received_bytes: number } };
-        expect(upload).toEqual({ received_bytes: 70_000, bytes: MODEL.length });
+        await expect.poll(() => slot("model_b")).toMatchObject({ state: "BROKEN", upload });
         const rest = await ask("PUT", "/v1/models/model_b", MODEL.subarray(70_000), {
           "content-range": `bytes 70000-${MODEL.length - 1}/${MODEL.length}`,
         });
@@ -128,10 +83,10 @@ export function everyBoardSuite(engine: BoardEngine): void {
       it.each(POWER_CUTS)(
         "comes back from a cut of power (%s) in the middle of an upload, and takes the model then",
         async (cut) => {
-          const operations = other.flashOperations;
-          other.cutPower(20, cut);
+          const operations = await other.flashOperations();
+          await other.cutPower(20, cut);
           await expect(ask("PUT", "/v1/models/model_b", MODEL)).rejects.toThrow("lost its power");
-          expect(other.flashOperations).toBe(operations + 21);
+          expect(await other.flashOperations()).toBe(operations + 21);
           expect(other.running).toBe(false);
           await expect(ask("GET", "/v1/device")).rejects.toThrow("no power");
           await other.reset();
@@ -169,29 +124,6 @@ export function everyBoardSuite(engine: BoardEngine): void {
         expect(await encodes()).toEqual([200, latent]);
       });
 
-      it("can be reset, and closed, by whoever hears its log", async () => {
-        let act = (): Promise<void> => Promise.resolve();
-        const acted: Promise<void>[] = [];
-        const log = (_level: string, text: string) => {
-          if (text === "a model was uploaded") acted.push(act());
-        };
-        const heard = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine, log });
-        const upload = () =>
-          heard.handle({
-            method: "PUT",
-            target: "/v1/models/model_b",
-            headers: { authorization: `Bearer ${heard.ownerToken}` },
-            body: MODEL,
-          });
-        act = () => heard.reset("watchdog");
-        await expect(upload()).rejects.toThrow("was reset");
-        await Promise.all(acted);
-        act = () => heard.close();
-        await expect(upload()).rejects.toThrow("the board is closed");
-        await Promise.all(acted);
-        expect(acted).toHaveLength(2);
-      });
-
       it("is reset in the middle of an answer, which then is none", async () => {
         const frame = { latent: Array(LATENT).fill(0.5) };
         const plan = { start: frame, goal: frame, budget: { samples: 300, iterations: 30, elites: 30 } };
@@ -200,62 +132,22 @@ export function everyBoardSuite(engine: BoardEngine): void {
           "content-type": "application/json",
           accept: "text/event-stream",
         };
-        for (const cut of [() => other.reset("watchdog"), async () => other.setLink(false)]) {
+        for (const cut of [() => other.reset("watchdog"), () => other.setLink(false)]) {
           const lost = expect(ask("POST", "/v1/plan", json(plan), headers)).rejects.toThrow("before it answered");
           await cut();
           await lost;
         }
-        other.setLink(true);
-        expect(await encodes()).toEqual([200, latent]);
-      });
-
-      it("stays off when its power goes while it says goodbye before a reboot", async () => {
-        let left = (): void => undefined;
-        const leaving = new Promise<void>((resolve) => {
-          left = resolve;
-        });
-        let stops = 0;
-        const asked = new Promise<void>((resolve) => {
-          const nothing = () => undefined;
-          const network = {
-            publish: () => true,
-            subscribe: nothing,
-            settingsChanged: nothing,
-            up: nothing,
-            lost: nothing,
-          };
-          other.attach({
-            ...network,
-            down: () => void stops++,
-            leave: () => {
-              resolve();
-              return leaving;
-            },
-          });
-        });
-        expect((await ask("POST", "/v1/reboot")).status).toBe(202);
-        await asked;
-        other.cutPower(0, "dropped");
-        await expect(
-          ask("PUT", "/v1/settings", json({ name: "x" }), { "content-type": "application/json" }),
-        ).rejects.toThrow("lost its power");
-        left();
-        // All that was waiting for the goodbye goes on before this does.
-        // A board that starts itself anew stops once more.
-        await new Promise((resolve) => setImmediate(resolve));
-        expect([other.running, stops]).toEqual([false, 1]);
-        await other.reset();
+        await other.setLink(true);
         expect(await encodes()).toEqual([200, latent]);
       });
     });
 
     describe("as it comes from the factory", () => {
-      let fresh: SimulatedBoard;
+      let fresh: TestedBoard;
       const lines: string[] = [];
       beforeEach(async () => {
         lines.length = 0;
-        const log = (_level: string, text: string) => void lines.push(text);
-        fresh = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine, access: "unclaimed", log });
+        fresh = await kind.create({ access: "unclaimed", log: (text) => void lines.push(text) });
       });
       afterEach(() => fresh.close());
 
@@ -314,15 +206,18 @@ export function everyBoardSuite(engine: BoardEngine): void {
 
     it("can be closed while it works", async () => {
       const other = await create();
+      const frame = { latent: Array(LATENT).fill(0.5) };
+      const budget = { samples: 300, iterations: 30, elites: 30 };
       const answer = other.handle({
         method: "POST",
-        target: "/v1/encode",
-        headers: { "content-type": "application/octet-stream" },
-        body: new Uint8Array(SIDE * SIDE * 3),
+        target: "/v1/plan",
+        headers: { "content-type": "application/json", authorization: `Bearer ${other.ownerToken}` },
+        body: json({ start: frame, goal: frame, budget }),
       });
+      const lost = expect(answer).rejects.toThrow("closed");
       await other.close();
-      await expect(answer).rejects.toThrow("closed");
-      await expect(other.handle({ method: "GET", target: "/v1/device" })).rejects.toThrow("closed");
+      await lost;
+      await expect(async () => other.handle({ method: "GET", target: "/v1/device" })).rejects.toThrow("closed");
     });
   });
 }

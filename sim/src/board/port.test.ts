@@ -1,7 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { buildPortBoard, PortBoard } from "../testing/portBoard.js";
+import { buildPortBoard, PORT_KIND, PortBoard } from "../testing/portBoard.js";
 import { answersSuite, jsonOf, MODEL, sample, testBoard } from "./boardSuite.js";
+import { everyBoardSuite } from "./everyBoardSuite.js";
 import { pictureSuite } from "./pictureSuite.js";
+import { signatureSuite } from "./signatureSuite.js";
+import { strangersSuite } from "./strangersSuite.js";
+import { updateSuite } from "./updateSuite.js";
+import { workSuite } from "./workSuite.js";
 
 // The firmware's C, on the functions of ESP-IDF that firmware/test_host has (docs/development.md).
 const { missing } = buildPortBoard();
@@ -65,4 +70,9 @@ describe.skipIf(missing !== undefined)("the firmware's port", () => {
   // It has ten sockets, and those of the answers before may not be closed yet.
   answersSuite("esp32p4", create, { atOnce: 4 });
   pictureSuite(create);
+  everyBoardSuite(PORT_KIND);
+  strangersSuite(PORT_KIND);
+  updateSuite(PORT_KIND);
+  signatureSuite(PORT_KIND);
+  workSuite(PORT_KIND);
 });

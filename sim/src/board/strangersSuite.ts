@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type BoardEngine, SimulatedBoard } from "./board.js";
-import { jsonOf, LATENT, MODEL, sample, testBoard } from "./boardSuite.js";
+import type { BoardKind } from "../testing/testedBoard.js";
+import { jsonOf, LATENT, sample, testBoard } from "./boardSuite.js";
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
@@ -21,10 +21,10 @@ const OWNERS = [
 ] as const;
 
 /** A board whose owner has opened reading and inference. */
-async function openBoard(engine: BoardEngine) {
-  const board = await SimulatedBoard.create({ board: testBoard(), model: MODEL, engine });
+async function openBoard(kind: BoardKind) {
+  const board = await kind.create();
   const owner = { authorization: `Bearer ${board.ownerToken}`, "content-type": "application/json" };
-  const ask = (method: string, target: string, body?: unknown, client = "10.0.0.1") =>
+  const ask = (method: string, target: string, body?: unknown, client = "127.0.0.1") =>
     board.handle({ method, target, headers: owner, client, ...(body === undefined ? {} : { body: json(body) }) });
   /** A body that does not go on; resolves to what ends it. */
   const hold = (client: string) =>
@@ -41,13 +41,13 @@ async function openBoard(engine: BoardEngine) {
 }
 
 /** Clients without the owner's token on a board that its owner has opened. */
-export function strangersSuite(engine: BoardEngine): void {
-  describe(`strangers on the ${engine} board`, () => {
-    const start = () => openBoard(engine);
+export function strangersSuite(kind: BoardKind): void {
+  describe(`strangers on ${kind.title}`, () => {
+    const start = () => openBoard(kind);
 
     it("leave its owner room, whatever they hold, and are ended by their owner", async () => {
       const { board, ask, hold } = await start();
-      const held = ["10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3"].map(hold);
+      const held = ["127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.2", "127.0.0.3"].map(hold);
       expect(await Promise.all([held[2], held[4]])).toEqual([503, 503]);
       const row = Array.from({ length: LATENT }, () => 0.5);
       const predict = { history: [row], actions: [Array.from({ length: 10 }, () => 0.1)] };
@@ -57,9 +57,9 @@ export function strangersSuite(engine: BoardEngine): void {
         requests: { by: string; client: string; state: string }[];
       };
       expect(requests.map(({ by, client, state }) => [by, client, state])).toEqual([
-        ["stranger", "10.0.0.1", "receiving"],
-        ["stranger", "10.0.0.1", "receiving"],
-        ["stranger", "10.0.0.2", "receiving"],
+        ["stranger", "127.0.0.1", "receiving"],
+        ["stranger", "127.0.0.1", "receiving"],
+        ["stranger", "127.0.0.2", "receiving"],
       ]);
       expect(jsonOf(await ask("DELETE", "/v1/requests"))).toEqual({ stopped: 3 });
       expect(await Promise.all([held[0], held[1], held[3]])).toEqual([403, 403, 403]);
@@ -82,7 +82,7 @@ export function strangersSuite(engine: BoardEngine): void {
     it("do nothing that is the owner's, whatever is open", async () => {
       const { board, ask } = await start();
       for (const [method, target] of OWNERS) {
-        const answer = await board.handle({ method, target, client: "10.0.0.2" });
+        const answer = await board.handle({ method, target, client: "127.0.0.2" });
         expect([method, target, answer.status, jsonOf(answer).code]).toEqual([method, target, 401, "TOKEN_MISSING"]);
       }
       // A restart would come after all that was asked for.
@@ -94,7 +94,7 @@ export function strangersSuite(engine: BoardEngine): void {
 
     it("lose what was open when it is closed, and a new token ends what the old one began", async () => {
       const { board, ask, hold } = await start();
-      const held = hold("10.0.0.2");
+      const held = hold("127.0.0.2");
       expect((await ask("PUT", "/v1/settings", { open_inference: false })).status).toBe(200);
       expect(await held).toBe(401);
       const begun = new Promise<number>((resolve) => {

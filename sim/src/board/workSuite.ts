@@ -1,6 +1,6 @@
 import { HEAVY_OP_MACS, HEAVY_ROWS, heavyPack } from "synapse-engine/testing/heavyPack";
 import { afterEach, describe, expect, it } from "vitest";
-import { type BoardEngine, SimulatedBoard } from "./board.js";
+import type { BoardKind, TestedBoard } from "../testing/testedBoard.js";
 import { jsonOf, MODEL, testBoard } from "./boardSuite.js";
 
 const OPS = 4_000;
@@ -12,16 +12,16 @@ const PATIENCE_MS = 30_000;
 const giga = (macs: number): string => `${(Math.floor(macs / 1e8) / 10).toFixed(1)} G`;
 
 /** What every build of the board does with a model that has more to do than a board should. */
-export function workSuite(engine: BoardEngine): void {
-  describe(`a model with too much to do on the ${engine} board`, () => {
-    let board: SimulatedBoard;
+export function workSuite(kind: BoardKind): void {
+  describe(`a model with too much to do on ${kind.title}`, () => {
+    let board: TestedBoard;
     afterEach(() => board?.close());
 
     const start = async (model: Uint8Array = MODEL, gmacMax?: number) => {
       const edited = testBoard((file) => {
         if (gmacMax !== undefined) file.cpu.modelGmacMax = gmacMax;
       });
-      board = await SimulatedBoard.create({ board: edited, model, engine });
+      board = await kind.create({ board: edited, model });
     };
     const ask = async (method: string, target: string, body?: Uint8Array | object) => {
       const bytes =
@@ -90,7 +90,7 @@ export function workSuite(engine: BoardEngine): void {
       await ask("PUT", "/v1/settings", { model_gmac_max: 0 });
       await ask("PUT", "/v1/models/model_b", ENDLESS);
       begin("POST", "/v1/models/model_b/activate");
-      expect(await ask("GET", "/v1/models/model_b")).toMatchObject({ state: "PENDING" });
+      await expect.poll(() => ask("GET", "/v1/models/model_b")).toMatchObject({ state: "PENDING" });
       expect(await ask("PUT", "/v1/settings", { name: "still here" })).toMatchObject({
         status: 200,
         name: "still here",

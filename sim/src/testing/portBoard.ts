@@ -7,9 +7,12 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { BoardRequest, BoardResponse, OpenRequest, ResponseSink } from "../board/board.js";
 import type { Board } from "../board/boardSchema.js";
+import { MODEL, testBoard } from "../board/boardSuite.js";
 import type { ResetReason } from "../board/deviceAbi.js";
+import type { PowerCut } from "../board/deviceCore.js";
 import { freePort } from "./mosquitto.js";
 import { flashImage } from "./portFlash.js";
+import type { BoardKind, TestedBoard } from "./testedBoard.js";
 
 const BUILD = fileURLToPath(new URL("../../../firmware/test_host/build.mjs", import.meta.url));
 const RESTART = 64;
@@ -35,15 +38,11 @@ export interface PortBoardOptions {
   readonly log?: (line: string) => void;
 }
 
-/** What of a flash operation is left when power goes in its middle. */
-export const PORT_CUTS = ["dropped", "torn", "completed"] as const;
-export type PortCut = (typeof PORT_CUTS)[number];
-
 /**
  * The firmware's C as a process on this machine (firmware/test_host), reached over HTTP as a board is. Its flash is a
  * file that outlives the process; a reset kills the process and starts it again.
  */
-export class PortBoard {
+export class PortBoard implements TestedBoard {
   readonly #options: PortBoardOptions;
   readonly #program: string;
   readonly #folder = mkdtempSync(join(tmpdir(), "synapse-port-"));
@@ -59,6 +58,7 @@ export class PortBoard {
   #why = "the board lost its connection";
   #link = true;
   readonly #open = new Set<() => void>();
+  #resets: Promise<void> = Promise.resolve();
 
   private constructor(options: PortBoardOptions, program: string) {
     this.#options = options;
@@ -99,10 +99,12 @@ export class PortBoard {
   async #start(reason: ResetReason): Promise<void> {
     this.#port = await freePort();
     this.#lines = [];
+    const gmac = this.#options.board.cpu.modelGmacMax;
+    const more = gmac === undefined ? [] : ["--model-gmac-max", String(gmac)];
     const keys = (this.#options.updateKeys ?? []).flatMap((key) => ["--update-key", Buffer.from(key).toString("hex")]);
     const child = spawn(
       this.#program,
-      ["--flash", this.#flash, "--http", String(this.#port), "--reset", reason, ...keys],
+      ["--flash", this.#flash, "--http", String(this.#port), "--reset", reason, ...more, ...keys],
       { stdio: ["pipe", "ignore", "pipe"], env: { ...process.env, ASAN_OPTIONS: "detect_leaks=1:abort_on_error=0" } },
     );
     this.#child = child;
@@ -140,10 +142,13 @@ export class PortBoard {
     await this.#exited;
   }
 
-  /** Ends the process as power does, and starts it again. */
-  async reset(reason: ResetReason = "power-on"): Promise<void> {
-    await this.#kill(LOST);
-    await this.#start(reason);
+  /** Ends the process as power does, and starts it again; one reset after the other. */
+  reset(reason: ResetReason = "power-on"): Promise<void> {
+    this.#resets = this.#resets.then(async () => {
+      await this.#kill(LOST);
+      await this.#start(reason);
+    });
+    return this.#resets;
   }
 
   /** A line on the process's standard input; answers what it says when it has done it. */
@@ -155,13 +160,15 @@ export class PortBoard {
     });
   }
 
-  /** Erases and writes since the process started. */
-  get flashOperations(): Promise<number> {
-    return this.command("operations").then((answer) => Number(answer.split(" ")[1]));
+  /** Erases and writes since the process started; also after a cut of power, of which the process tells. */
+  async flashOperations(): Promise<number> {
+    if (this.#child !== undefined) return Number((await this.command("operations")).split(" ")[1]);
+    const last = this.#lines.findLast((line) => line.startsWith("power: "));
+    return Number(last?.slice("power: ".length));
   }
 
   /** Power goes in the middle of the flash operation `after` operations from now. */
-  async cutPower(after: number, cut: PortCut): Promise<void> {
+  async cutPower(after: number, cut: PowerCut): Promise<void> {
     await this.command(`cut ${after} ${cut}`);
   }
 
@@ -239,9 +246,17 @@ export class PortBoard {
       over = true;
       this.#open.delete(cut);
     };
+    // Without a length Node sends a body in chunks where there may be one.
+    const bodyless = head.method === "GET" || head.method === "HEAD";
     const request = httpRequest(
       this.url + head.target,
-      { method: head.method, headers: head.headers ?? {}, agent: new Agent({ keepAlive: false }) },
+      {
+        method: head.method,
+        headers: { ...(bodyless ? {} : { "content-length": "0" }), ...head.headers },
+        agent: new Agent({ keepAlive: false }),
+        // Another client than 127.0.0.1 is another address of this machine.
+        ...(head.client === undefined ? {} : { localAddress: head.client }),
+      },
       (response) => {
         const headers = Object.entries(response.headers).map(([name, value]): [string, string] => [
           name,
@@ -274,11 +289,9 @@ export class PortBoard {
       let status = 0;
       let headers: Record<string, string> = {};
       const chunks: Uint8Array[] = [];
-      // Without a length Node sends a body in chunks where there may be one.
-      const bodyless = request.method === "GET" || request.method === "HEAD";
-      const length = bodyless ? {} : { "content-length": String(request.body?.length ?? 0) };
+      const length = { "content-length": String(request.body?.length ?? 0) };
       const open = this.open(
-        { ...request, headers: { ...length, ...request.headers } },
+        { ...request, headers: { ...(request.body === undefined ? {} : length), ...request.headers } },
         {
           head: (answered, list) => {
             status = answered;
@@ -301,3 +314,10 @@ export class PortBoard {
     await Promise.race([this.#exited, new Promise((resolve) => setTimeout(resolve, 200))]);
   }
 }
+
+/** The firmware's C on this machine, as a kind of board beside those that are simulated. */
+export const PORT_KIND: BoardKind = {
+  title: "the firmware's port",
+  engine: "esp32p4",
+  create: ({ board = testBoard(), model = MODEL, ...options } = {}) => PortBoard.create({ board, model, ...options }),
+};

@@ -137,8 +137,10 @@ static uint32_t resolve(port_fetch_t *fetch) {
     while (path > origin && fetch->url[path - 1] != '/') path--;
     bytes = snprintf(next, URL_BYTES_MAX, "%.*s%s%s", (int)path, fetch->url, path == origin ? "/" : "", to);
   }
+  bool same = strcmp(fetch->url, next) == 0;
   heap_caps_free(fetch->url);
   fetch->url = next;
+  if (same) return SYNAPSE_DEVICE_FETCH_REDIRECTS;
   if (bytes <= 0 || bytes >= URL_BYTES_MAX) return SYNAPSE_DEVICE_FETCH_ADDRESS;
   bool known = has_scheme(next, "http://") || has_scheme(next, "https://");
   return known ? SYNAPSE_DEVICE_FETCH_WHOLE : SYNAPSE_DEVICE_FETCH_SCHEME;
