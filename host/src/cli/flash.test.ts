@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readBoard, type SimulatedChip, startSimulatedChip } from "synapse-sim";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { boardEntries } from "../flash/partitionTable.js";
 import { FAMILIES, writeFirmwareBuild } from "../testing/firmwareBuild.js";
 import { zipFolder } from "../testing/zipFolder.js";
 import { runInside } from "./testing/cliHarness.js";
@@ -90,6 +91,42 @@ test("a model alone needs to be told the board", async () => {
   const { code, stderr } = await flash("--model", MODEL, "--model-only");
   expect(code).toBe(2);
   expect(stderr).toMatch(/a model alone does not say which board it is for; expected --board with one of .* or a file/);
+});
+
+test("--own-table takes the build's partitions, for the model too, and --erase what was there before", async () => {
+  const board = await readBoard(repository(`boards/${LARGE}.json`));
+  const entries = boardEntries(board).map((entry) =>
+    entry.name === "model_b" ? { ...entry, size: entry.size - 0x10000 } : entry,
+  );
+  const build = join(folder, "own");
+  await writeFirmwareBuild(build, { board, entries, app: FAMILIES.v3 });
+  chip.flash.write(0x9000, new Uint8Array(100).fill(0x5a));
+  const args = ["--build", build, "--board", LARGE, "--model", MODEL];
+  const refused = await flash(...args);
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("or give --own-table [TABLE_DIFFERS]") });
+  expect(chip.flash.contents[0x9000]).toBe(0x5a);
+  expect(await flash(...args, "--own-table")).toMatchObject({ code: 0 });
+  expect(chip.flash.contents[0x9000]).toBe(0x5a);
+  const report = JSON.parse((await flash(...args, "--own-table", "--erase", "--json")).stdout);
+  expect(report.erased).toBe(true);
+  const place = report.map.places.find(({ name }: { name: string }) => name === "model_b");
+  expect(place.sizeBytes).toBe(entries.find(({ name }) => name === "model_b")?.size ?? 0);
+  expect(chip.flash.contents[0x9000]).toBe(0xff);
+  await chip.idle();
+  expect(chip.running?.identity()?.model).toBe("lewm-test");
+});
+
+test("an interrupted transfer says how to go on, and goes on", async () => {
+  const build = join(folder, "release", `${LARGE}-v3`);
+  const args = ["flash", "--port", chip.url, "--build", build, "--model", MODEL];
+  const env = { XDG_STATE_HOME: state, XDG_CONFIG_HOME: state };
+  // The bar is drawn for the first time while the first piece is under way.
+  const interrupted = await runInside(args, { env, tty: true, interruptOnStderr: true });
+  expect(interrupted.code).toBe(130);
+  expect(interrupted.stderr).toMatch(/the same command with --resume goes on\n.*interrupted.*\n$/);
+  const { code, stdout } = await flash("--build", build, "--model", MODEL, "--resume");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/KiB were there already/);
 });
 
 test("a disk that takes nothing more costs the way back after a pulled cable, and not the board", async () => {

@@ -64,7 +64,7 @@ export async function flash(context: CliContext, options: FlashOptions): Promise
   } catch (error) {
     progress.stop();
     if (begun && context.signal.aborted)
-      note(context, "the board is written in part and does not start yet; the same command with --resume goes on");
+      note(context, "the board is written in part; the same command with --resume goes on");
     throw error;
   } finally {
     progress.stop();
