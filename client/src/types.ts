@@ -472,6 +472,30 @@ export interface SelfTestAnswer {
     vector: number;
     passed: boolean;
   }[];
+  /**
+   * what the ticks of ops are: the processor's cycles, or microseconds
+   */
+  ticks?: "cycles" | "us";
+  /**
+   * what each op has cost that the vectors have run, all its runs together; not over a broker
+   */
+  ops?: {
+    entry: string;
+    /**
+     * its place among the entry's ops
+     */
+    index: number;
+    op: string;
+    /**
+     * of its weight, or of what it gives
+     */
+    name: string;
+    runs: number;
+    ticks: number;
+    macs: number;
+    weight_bytes: number;
+    activation_bytes: number;
+  }[];
   model: Model;
   timing: Timing;
 }

@@ -342,12 +342,18 @@ fn Own(comptime boardOf: fn (?*anyopaque) *Board) type {
     };
 }
 
+/// A simulated board has no processor whose cycles could be counted: what it measures is this machine's time.
+fn lacks(comptime name: []const u8) bool {
+    return std.mem.eql(u8, name, "cycles");
+}
+
 /// Names of the port's functions that are asked of JavaScript.
 pub const asked = names: {
     @setEvalBranchQuota(100_000);
     var list: []const [:0]const u8 = &.{};
     for (ports.function_names) |name| {
         const function: ports.Function = @field(ports.functions, name);
+        if (lacks(name)) continue;
         if (!@hasDecl(Own(undefined), name) and crossing.crosses(function.Args)) list = list ++ &[_][:0]const u8{name};
     }
     break :names list;
@@ -365,7 +371,9 @@ pub fn portOf(comptime Host: type) ports.Port {
         port.user = null;
         for (ports.function_names) |name| {
             const function: ports.Function = @field(ports.functions, name);
-            @field(port, name) = if (@hasDecl(Host.own, name))
+            @field(port, name) = if (lacks(name))
+                null
+            else if (@hasDecl(Host.own, name))
                 &@field(Host.own, name)
             else if (@hasDecl(own, name))
                 &@field(own, name)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "esp_clk_tree.h"
+#include "esp_cpu.h"
 #include "esp_err.h"
 #include "esp_heap_caps.h"
 #include "esp_log.h"
@@ -92,6 +93,11 @@ static void start_clock(void) { start_us = monotonic_us(); }
 int64_t esp_timer_get_time(void) {
   pthread_once(&started, start_clock);
   return monotonic_us() - start_us + atomic_load(&skipped_us);
+}
+
+/* As many as the chip would have in this time. */
+esp_cpu_cycle_count_t esp_cpu_get_cycle_count(void) {
+  return (esp_cpu_cycle_count_t)((uint64_t)monotonic_us() * CONFIG_ESP_DEFAULT_CPU_FREQ_MHZ);
 }
 
 void test_host_skip_time(long long seconds) { atomic_fetch_add(&skipped_us, seconds * 1000000); }

@@ -15,6 +15,7 @@ import { packCommand } from "./commands/pack.js";
 import { portsCommand } from "./commands/ports.js";
 import { provisionCommand } from "./commands/provision.js";
 import { runCommand } from "./commands/run.js";
+import { selfTestCommand } from "./commands/selftest.js";
 import { signCommand } from "./commands/sign.js";
 import { simCommand } from "./commands/sim.js";
 import { verifyCommand } from "./commands/verify.js";
@@ -81,6 +82,7 @@ export function createProgram(context: CliContext): Command {
     monitorCommand,
     provisionCommand,
     claimCommand,
+    selfTestCommand,
     fleetCommand,
     keygenCommand,
     signCommand,

@@ -1,7 +1,7 @@
-import { BoardError, BoardTimeout, BoardUnreachable, SynapseClient, UnexpectedAnswer } from "synapse-client";
-import { InputError } from "synapse-engine/errors";
+import { BoardError, SynapseClient } from "synapse-client";
 import { inputError } from "../files/inputError.js";
 import type { ClaimReport } from "../report/claimReport.js";
+import { boardFailure, checkedUrl } from "./boardFailure.js";
 import { TokenFile } from "./tokens.js";
 
 export interface ClaimBoardRequest {
@@ -38,7 +38,7 @@ export async function claimBoard(request: ClaimBoardRequest): Promise<ClaimRepor
       already: false,
     };
   } catch (error) {
-    throw told(error, url);
+    throw boardFailure(error, url);
   }
 }
 
@@ -74,28 +74,4 @@ async function keptOf({ url, id }: ClaimBoardRequest, tokens: TokenFile): Promis
   throw inputError(url, "CLAIM_OWNED", `the board has an owner, and no token of this address is in ${tokens.path}`, {
     expected: `the owner's token${known}; \`flash --erase\` makes it nobody's`,
   });
-}
-
-function checkedUrl(url: string): string {
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
-  throw inputError(url, "BOARD_ADDRESS", "this is no address of a board", {
-    expected: "http://, then its name or number: `synapse-host discover` lists the boards in the network",
-  });
-}
-
-/** What a client says of a failure, as an InputError. */
-function told(error: unknown, url: string): unknown {
-  if (error instanceof BoardError)
-    return new InputError({
-      code: error.code,
-      source: url,
-      message: error.detail,
-      ...(error.field === undefined ? {} : { where: error.field }),
-      ...(error.expected === undefined ? {} : { expected: error.expected }),
-    });
-  if (error instanceof BoardUnreachable || error instanceof BoardTimeout || error instanceof UnexpectedAnswer)
-    return inputError(url, "BOARD_UNREACHABLE", error.message, {
-      expected: "the address of a board that is on: `synapse-host discover` lists those in the network",
-    });
-  return error;
 }

@@ -217,9 +217,12 @@ export function answersSuite(
       const selfTest = jsonOf(await board.handle({ method: "POST", target: "/v1/selftest" })) as {
         passed: boolean;
         vectors: unknown[];
+        ops: { macs: number; ticks: number }[];
       };
       expect(selfTest.passed).toBe(true);
       expect(selfTest.vectors.length).toBeGreaterThan(0);
+      expect(selfTest.ops.reduce((sum, { macs }) => sum + macs, 0)).toBeGreaterThan(0);
+      expect(selfTest.ops.some(({ ticks }) => ticks > 0)).toBe(true);
     });
 
     it.each<[string, string, string, Uint8Array, number, string]>([

@@ -33,7 +33,7 @@ describe.skipIf(missing !== undefined)("the firmware's port", () => {
     const board = await PortBoard.create({ board: testBoard(), model: MODEL, access: "unclaimed" });
     const tested = await board.ask("POST", "/v1/selftest");
     expect(tested.status).toBe(200);
-    expect(JSON.parse(tested.body)).toMatchObject({ passed: true, model: { name: "lewm-test" } });
+    expect(JSON.parse(tested.body)).toMatchObject({ passed: true, ticks: "cycles", model: { name: "lewm-test" } });
     expect(await board.ask("GET", "/v1/nothing")).toMatchObject({ status: 404 });
     expect(await board.ask("POST", "/v1/reboot")).toMatchObject({ status: 403 });
     expect(await board.handle({ method: "GET", target: "/v1/models" })).toMatchObject({ status: 403 });

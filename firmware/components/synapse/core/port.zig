@@ -202,6 +202,8 @@ pub const functions = .{
         i32,
     ),
     .get_link = optional(extern struct { out: *Link }, void),
+    // On the worker.
+    .cycles = optional(extern struct {}, u64),
 };
 
 pub const Function = struct { Args: type, Return: type, optional: bool };

@@ -219,6 +219,10 @@ typedef struct synapse_device_port {
 
   /* Fills in what is known of the connection. NULL: nothing is. */
   void (*get_link)(void *user, synapse_device_link *out);
+
+  /* Counts the processor's cycles, to tell what a model's ops cost; only differences matter. On the worker. NULL: ops
+   * are timed by ticks_us. */
+  uint64_t (*cycles)(void *user);
 } synapse_device_port;
 
 /* How the firmware that runs came to run. */

@@ -48,6 +48,9 @@ struct synapse_esp {
   bool settings_changed; /* event task only: to be told after the core's call */
   int64_t reboot_at_us; /* event task only; 0: none is wanted */
   uint32_t next_request;
+  /* Worker only: cycles so far, and the chip's counter of 32 bits when it was last read. */
+  uint64_t cycles;
+  uint32_t cycles_read;
   port_ask_t *ask; /* event task only: not answered yet; NULL: none is under way */
   uint32_t lost_fetch; /* event task only: a download that could not begin; 0: none */
   void *fast, *slow;

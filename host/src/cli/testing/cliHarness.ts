@@ -25,6 +25,7 @@ export const COMMANDS = [
   "monitor",
   "provision",
   "claim",
+  "selftest",
   "fleet",
   "keygen",
   "sign",

@@ -145,7 +145,7 @@ pub const Model = struct {
             .state_bytes = needs.state_bytes,
             .thread_bytes = needs.thread_bytes,
             .parallel_for = port.parallel_for,
-            .ticks = port.ticks_us,
+            .ticks = port.cycles orelse port.ticks_us,
             .user = port.user,
         };
         var session: ?*runtime.SessionHandle = null;
@@ -208,6 +208,18 @@ pub const Model = struct {
         }
         const result = model.advance(turn);
         return if (result == runtime.more) null else result == runtime.ok;
+    }
+
+    /// What the ops cost counts from here on. Not while the worker is at it.
+    pub fn resetProfile(model: *const Model) void {
+        std.debug.assert(runtime.syn_session_reset_profile(model.session) == runtime.ok);
+    }
+
+    /// What an op of an entry has cost since then; null: there is no such op.
+    pub fn opProfile(model: *const Model, entry: u32, op: u32) ?runtime.OpProfile {
+        var profile: runtime.OpProfile = .{};
+        const found = runtime.syn_session_get_profile(model.session, entry, op, &profile) == runtime.ok;
+        return if (found) profile else null;
     }
 
     /// Nobody wants the run under way any more. Not while the worker is at it.

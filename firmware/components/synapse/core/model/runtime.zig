@@ -67,6 +67,18 @@ pub const SessionRequirements = extern struct {
     thread_bytes: usize = 0,
 };
 
+pub const OpProfile = extern struct {
+    size: u32 = @sizeOf(OpProfile),
+    op: [*:0]const u8 = "",
+    name: ?[*]const u8 = null,
+    name_bytes: u32 = 0,
+    runs: u32 = 0,
+    ticks: u64 = 0,
+    macs: u64 = 0,
+    weight_bytes: u64 = 0,
+    activation_bytes: u64 = 0,
+};
+
 pub const Ticks = *const fn (user: ?*anyopaque) callconv(.c) u64;
 
 pub const SessionConfig = extern struct {
@@ -131,6 +143,13 @@ pub extern fn syn_session_output(
 pub extern fn syn_session_begin(session: *SessionHandle, entry: u32, rows: u32) c_int;
 pub extern fn syn_session_begin_self_test(session: *SessionHandle, golden: u32) c_int;
 pub extern fn syn_session_advance(session: *SessionHandle, ops_max: u32) c_int;
+pub extern fn syn_session_get_profile(
+    session: *const SessionHandle,
+    entry: u32,
+    op: u32,
+    out_profile: *OpProfile,
+) c_int;
+pub extern fn syn_session_reset_profile(session: *SessionHandle) c_int;
 pub extern fn syn_session_cancel(session: *SessionHandle) c_int;
 pub extern fn syn_result_name(result: c_int) [*:0]const u8;
 pub extern fn syn_isa_name() [*:0]const u8;

@@ -139,6 +139,25 @@ test "the self-test runs every vector of the pack, and sees damage" {
     try expectEqual(host.device.active.model.?.info.golden_count, vectors.len);
     try expect(vectors.len > 0);
 
+    // Every op of the entries that the vectors run, timed by the port's clock, as it counts no cycles.
+    try std.testing.expectEqualStrings("us", good.value.object.get("ticks").?.string);
+    const ops = good.value.object.get("ops").?.array.items;
+    try expect(ops.len > 10);
+    var macs: i64 = 0;
+    for (ops) |op| {
+        try expect(op.object.get("runs").?.integer > 0);
+        try expect(op.object.get("activation_bytes").?.integer > 0);
+        macs += op.object.get("macs").?.integer;
+    }
+    try expect(macs > 0);
+    // Each self-test counts anew.
+    const again = try parse(host.send("POST", "/v1/selftest", "", "", ""));
+    defer again.deinit();
+    try expectEqual(
+        ops[0].object.get("runs").?.integer,
+        again.value.object.get("ops").?.array.items[0].object.get("runs").?.integer,
+    );
+
     // Weights that changed after the pack was opened: flash that has gone bad.
     var damaged: [hosts.model.len]u8 align(64) = hosts.model;
     try expectEqual(.ok, host.core.loadModel("model_a", &damaged));
