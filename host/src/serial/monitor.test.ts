@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -165,6 +166,30 @@ describe("the console of a simulated chip", () => {
     expect(JSON.parse(shown.split("\n")[0] ?? "")).toMatchObject({ level: null, text: expect.any(String) });
     expect(await readFile(log, "utf8")).toMatch(/^\d{4}-\d\d-\d\dT.*Z .*/);
   });
+
+  test.skipIf(!existsSync("/dev/full"))(
+    "is shown on when the disk of its log is full, which is said once",
+    async () => {
+      const abort = new AbortController();
+      let [shown, said] = ["", ""];
+      const stdout = { write: (text: string) => (shown += text) };
+      const stderr = {
+        write: (text: string) => {
+          said += text;
+          // What comes after the warning has no log, and is shown.
+          if (text.startsWith("-- socket") || text.startsWith("warning")) chip.reset();
+        },
+      };
+      const context = createContext(stdout, stderr, {}, abort.signal);
+      const monitored = main(["monitor", "--port", chip.url, "--log", "/dev/full"], context);
+      await expect.poll(() => shown.split("ESP-ROM").length).toBeGreaterThan(2);
+      abort.abort();
+      expect(await monitored).toBe(0);
+      expect(
+        said.match(/warning: \/dev\/full: cannot be written \(ENOSPC\); expected a disk with space; the log ends/g),
+      ).toHaveLength(1);
+    },
+  );
 
   test("over RFC 2217 it is reset by its lines, and flashed at another rate", async () => {
     const name = chip.url.replace("socket:", "rfc2217:");

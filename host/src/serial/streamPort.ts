@@ -48,7 +48,7 @@ export class StreamPort implements FlashPort {
       if (this.#line !== line) return;
       this.#lose(
         inputError(this.name, "CABLE_LOST", "the connection to the board has broken", {
-          expected: "the cable in its place; --resume goes on where it broke",
+          expected: "the cable in its place; `flash --resume` goes on where it broke",
         }),
       );
     };
