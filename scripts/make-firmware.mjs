@@ -2,7 +2,7 @@
 // `node scripts/make-firmware.mjs firmware.bin 2.0.0`. It is right in every respect and holds nothing that runs; a real
 // board takes what `idf.py build` makes. After `npm run build`.
 import { writeFileSync } from "node:fs";
-import { makeAppImage } from "synapse-sim/testing/appImage";
+import { makeAppImage } from "synapse-sim/app-image";
 
 const [path, version] = process.argv.slice(2);
 if (path === undefined || version === undefined || version.length > 31) {

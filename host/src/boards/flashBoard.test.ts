@@ -49,6 +49,7 @@ function request(port: string, more: Partial<FlashRequest> = {}): FlashRequest {
   return {
     port,
     build: undefined,
+    standIn: false,
     board: "esp32-p4-function-ev",
     model: MODEL,
     settings: { name: "kitchen", wifi_ssid: "my net", wifi_password: "correct horse" },
@@ -167,6 +168,18 @@ describe("what is wrong is said before the flash is touched", () => {
     // A board that has started counts its starts in the areas before.
     expect(isSame(contents(chip).subarray(131_072), before.subarray(131_072))).toBe(true);
   });
+});
+
+test("a simulated chip boots without a build, and a chip that could be real is not left without firmware", async () => {
+  const chip = await startSimulatedChip({ board, family: "v1" });
+  chips.push(chip);
+  const report = await flashBoard(request(chip.url, { standIn: true }));
+  await chip.idle();
+  expect(chip.running?.identity()).toMatchObject({ name: "kitchen", model: "lewm-test" });
+  expect(report.map.places.find(({ name }) => name === "ota_0")?.holds).toContain("-simulated");
+  const real = await chipOf("v1", OTHERS.slice());
+  expect((await failure(flashBoard(request(real.url, { standIn: true, erase: true })))).code).toBe("BUILD_NEEDED");
+  expect(isSame(contents(real), OTHERS)).toBe(true);
 });
 
 test("a model alone leaves firmware, settings and owner as they are", async () => {

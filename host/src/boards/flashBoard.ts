@@ -2,6 +2,7 @@ import { SimulatedBoard } from "synapse-sim";
 import type { Board } from "synapse-sim/boards";
 import { openFileSet } from "../files/fileSet.js";
 import { readInput } from "../files/readInput.js";
+import { VERSION } from "../files/version.js";
 import { type FirmwareBuild, readBuilds } from "../flash/build.js";
 import { type BuildDemands, checkBuild } from "../flash/checkBuild.js";
 import { buildsForBoard, chooseBoard } from "../flash/chooseBoard.js";
@@ -16,12 +17,15 @@ import type { FlashReport } from "../report/flashReport.js";
 import { nodeMd5 } from "../serial/nodeMd5.js";
 import { findPort } from "../serial/openPort.js";
 import { findBoard, knownBoards } from "./boards.js";
+import { standInBuild } from "./standInBuild.js";
 
 export interface FlashRequest {
   /** Undefined only with `dryRun`. */
   readonly port: string | undefined;
   /** A build folder or a release; undefined when only a model is flashed. */
   readonly build: string | undefined;
+  /** The port is a simulated chip's, which takes a firmware that holds nothing to run where `build` names none. */
+  readonly standIn: boolean;
   /** File or name of a board; found by the build's partitions unless given. */
   readonly board: string | undefined;
   readonly model: string | undefined;
@@ -42,9 +46,11 @@ export interface FlashRequest {
  * byte of its flash is changed. Rejects with an InputError.
  */
 export async function flashBoard(request: FlashRequest): Promise<FlashReport> {
-  const all = request.build === undefined ? [] : await readBuildsOf(request.build);
-  const board = await boardOf(request, all);
-  const builds = buildsForBoard(all, board, request.demands, request.build ?? "--build");
+  const given = request.build === undefined ? [] : await readBuildsOf(request.build);
+  const board = await boardOf(request, given);
+  const builds = request.standIn
+    ? [await standInBuild(board, `${VERSION}-simulated`, nodeMd5)]
+    : buildsForBoard(given, board, request.demands, request.build ?? "--build");
   const model = request.model === undefined ? undefined : await readModel(request.model);
   // What is wrong with a single build needs no chip to be said.
   const [only] = builds;

@@ -42,6 +42,7 @@ export async function flash(context: CliContext, options: FlashOptions): Promise
     const report = await flashBoard({
       port: options.port ?? options.sim,
       build: options.build,
+      standIn: options.sim !== undefined && options.build === undefined && !options.modelOnly,
       board: options.board,
       model: options.model,
       settings,
@@ -79,7 +80,7 @@ function checkOptions(options: FlashOptions): void {
     fail("PORT_NEEDED", "no board is named", "--port or --sim; `synapse-host ports` lists what is plugged in");
   if (options.modelOnly && options.model === undefined)
     fail("MODEL_NEEDED", "--model-only needs a model", "--model with a packed model (.syn)");
-  if (!options.modelOnly && options.build === undefined)
+  if (!options.modelOnly && options.build === undefined && options.sim === undefined)
     fail("BUILD_NEEDED", "there is no firmware to write", "--build, or --model-only beside a firmware that is there");
   if (options.erase && options.modelOnly)
     fail("ERASE_WITHOUT_BUILD", "--erase takes the firmware away", "a --build to be written afterwards");

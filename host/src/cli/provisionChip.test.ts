@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type SimulatedChip, type SimulatedChipOptions, serveBoard, startSimulatedChip } from "synapse-sim";
-import { makeAppImage } from "synapse-sim/testing/appImage";
+import { makeAppImage } from "synapse-sim/app-image";
 import { makeFlash } from "synapse-sim/testing/flashImage";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { findBoard } from "../boards/boards.js";

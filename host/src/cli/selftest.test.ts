@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pc from "picocolors";
 import { type SimulatedChip, type SimulatedChipOptions, serveBoard, startSimulatedChip } from "synapse-sim";
-import { makeAppImage } from "synapse-sim/testing/appImage";
+import { makeAppImage } from "synapse-sim/app-image";
 import { makeFlash } from "synapse-sim/testing/flashImage";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { selfTestOverCable } from "../boards/askSelfTest.js";

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeAppImage } from "synapse-sim/testing/appImage";
+import { makeAppImage } from "synapse-sim/app-image";
 import { esptool, hasEsptool } from "synapse-sim/testing/esptool";
 import { makeFlash } from "synapse-sim/testing/flashImage";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -54,7 +54,7 @@ export async function simSerial(
           ["", `${paint.cyan(signals)}  ${paint.dim("(with DTR and RTS, by RFC 2217)")}`],
           ["", chip.pty && `${paint.cyan(chip.pty)}  ${paint.dim("(a terminal: bytes and a rate)")}`],
           ["broker", broker && paint.cyan(broker.url)],
-          ["try", paint.cyan(`synapse-host flash --sim ${chip.url} --build firmware/build --model lewm.syn`)],
+          ["try", paint.cyan(`synapse-host flash --sim ${chip.url} --board ${board.id} --model lewm.syn`)],
           ["", paint.cyan(`esptool --port ${chip.url} flash-id`)],
         ],
         paint.dim,

@@ -25,6 +25,8 @@ export interface FirmwareBuild {
   readonly others: readonly BuildFile[];
   /** The board that it was configured for, where the build says so. */
   readonly boardId: string | undefined;
+  /** It holds nothing to run: a simulated chip runs its own device core in its place. */
+  readonly simulatedOnly?: boolean;
 }
 
 export const ARGUMENTS_FILE = "flasher_args.json";

@@ -76,12 +76,21 @@ export async function runFlashJob(job: FlashJob, tools: FlashTools): Promise<Fla
   try {
     checkChip(chip.facts, board, port.name);
     const build = builds.length === 0 ? undefined : buildForChip(builds, chip.facts);
+    if (build?.simulatedOnly === true) checkSimulated(chip.facts, port.name);
     if (build === undefined) await checkChipTable(chip, board, port.name, tools.md5);
     return await compose(job, tools, build, chip);
   } catch (error) {
     await chip.close().catch(() => undefined);
     throw error;
   }
+}
+
+function checkSimulated(facts: ChipFacts, source: string): void {
+  // An address that is given out locally: no chip leaves the factory with one.
+  if ((Number.parseInt(facts.mac.slice(0, 2), 16) & 2) !== 0) return;
+  throw inputError(source, "BUILD_NEEDED", "this is no simulated chip, and there is no firmware to write", {
+    expected: "--build with the folder of `idf.py build`, or --model-only beside a firmware that is there",
+  });
 }
 
 /** The chip that a board file promises, where none is asked. */

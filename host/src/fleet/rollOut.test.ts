@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { POWER_CUTS } from "synapse-sim";
-import { makeAppImage } from "synapse-sim/testing/appImage";
+import { makeAppImage } from "synapse-sim/app-image";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type FleetBoardOptions, type FleetBoards, secondModel, startFleetBoards } from "../testing/fleetBoards.js";
 import { seededRandom } from "../testing/seededRandom.js";

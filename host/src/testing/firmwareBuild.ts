@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type AppImageOptions, makeAppImage } from "synapse-sim/app-image";
 import type { Board } from "synapse-sim/boards";
-import { type AppImageOptions, makeAppImage } from "synapse-sim/testing/appImage";
 import { boardEntries, composeTable, type TableEntry } from "../flash/partitionTable.js";
 import { nodeMd5 } from "../serial/nodeMd5.js";
 

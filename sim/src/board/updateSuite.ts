@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { makeAppImage } from "../testing/appImage.js";
 import { FileServer } from "../testing/fileServer.js";
 import { FIRMWARE_VERSION } from "../testing/firmwareVersion.js";
 import type { BoardKind, TestedBoard } from "../testing/testedBoard.js";
+import { makeAppImage } from "./appImage.js";
 import { jsonOf, MODEL } from "./boardSuite.js";
 import { POWER_CUTS } from "./deviceCore.js";
 

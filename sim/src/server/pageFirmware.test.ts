@@ -1,8 +1,8 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { makeAppImage } from "../board/appImage.js";
 import { SimulatedBoard } from "../board/board.js";
 import { MODEL, testBoard } from "../board/boardSuite.js";
-import { makeAppImage } from "../testing/appImage.js";
 import { button, card, file, hindrances, launchChromium, ON_A_PHONE, PHONE, widthOf } from "../testing/boardPage.js";
 import { findChromium } from "../testing/chromium.js";
 import { FIRMWARE_VERSION } from "../testing/firmwareVersion.js";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
+import { makeAppImage } from "../board/appImage.js";
 import type { Board, Partition } from "../board/boardSchema.js";
-import { makeAppImage } from "./appImage.js";
 
 const BOOTLOADER_OFFSET = 0x2000;
 const TABLE_OFFSET = 0x8000;

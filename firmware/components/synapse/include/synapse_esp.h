@@ -68,22 +68,24 @@ typedef struct synapse_esp_config {
   struct {
     const char *id;   /* stable, unique; NULL: the chip's MAC address */
     const char *name; /* for people; NULL: "synapse-" and the last three bytes of the MAC address */
-    const char *board_id, *board_name, *radio;
+    const char *board_id, *board_name, *radio; /* as GET /v1/device says them */
   } device;
   /* Given to the core and its models, once, at the start. */
   struct {
     size_t fast_bytes; /* internal RAM */
     size_t slow_bytes; /* PSRAM; where there is less, the largest free block is taken */
-    uint32_t body_bytes_max;
-    uint32_t requests_max; /* 1..16 */
-    uint32_t model_gmac_max;
+    uint32_t body_bytes_max; /* the largest body of a request; uploads of models and firmwares are not bound by it */
+    uint32_t requests_max;   /* 1..16 that are worked on or wait */
+    uint32_t model_gmac_max; /* of one call of a model, in billions of multiply-accumulates; 0: the core's own limit */
   } memory;
+  /* Of the tasks that the board starts. */
   struct {
-    int event_priority, worker_priority;
-    size_t event_stack_bytes, worker_stack_bytes;
+    int event_priority, worker_priority; /* of FreeRTOS; inference runs on the workers */
+    size_t event_stack_bytes, worker_stack_bytes; /* less than the defaults is not tried */
   } tasks;
+  /* The page and the API. */
   struct {
-    bool enable;
+    bool enable;        /* false: the board is reached over MQTT alone */
     void *server;       /* an httpd_handle_t to be served on, beside other handlers of the application, which come
                            first when they were registered first; NULL: a server of its own. A server that is given
                            needs uri_match_fn = httpd_uri_match_wildcard and lru_purge_enable. */
@@ -92,37 +94,41 @@ typedef struct synapse_esp_config {
     uint16_t sockets_max; /* 2..16; one is kept free to say that the board is busy */
     /* Looks at every request first, on the server's task; true: it has answered, and the board does not see it. */
     bool (*intercept)(void *user, struct httpd_req *request);
-    void *intercept_user;
+    void *intercept_user; /* its first argument */
     size_t buffered_bytes_max; /* answers that clients have not taken yet, all together */
   } http;
+  /* Commands, events and updates over the broker that the owner sets. */
   struct {
-    bool enable;
+    bool enable;              /* false: no broker is ever asked */
     const char *fallback_url; /* while the owner has set no broker; NULL: none */
     size_t outbox_bytes_max; /* of messages that the broker has not acknowledged; longer ones are refused, and the
                                 longest answer of the core has 256 KiB */
-    /* PEM; NULL: the certificate bundle, and no certificate of its own. */
-    const char *ca_pem, *certificate_pem, *key_pem;
+    const char *ca_pem;       /* whom to trust, as PEM; NULL: the certificate bundle */
+    const char *certificate_pem, *key_pem; /* the board's own, as PEM; NULL: none */
   } mqtt;
+  /* Models and firmwares that are announced to the board by their URL. */
   struct {
-    bool enable; /* files that the core fetches: models and firmwares */
+    bool enable;        /* false: files are only uploaded to the board */
     const char *ca_pem; /* NULL: the certificate bundle */
   } downloads;
+  /* Its name in the network, and the time. */
   struct {
     bool mdns;             /* announces _synapse._tcp */
     const char *hostname;  /* NULL: the device's name as a host name */
     const char *sntp_host; /* NULL: no time */
   } discovery;
+  /* Of models and of the firmware. */
   struct {
     bool enable; /* the firmware can be updated: two application partitions, rollback in the bootloader */
-    const uint8_t (*keys)[65];
-    uint32_t key_count; /* 0..4, as in synapse_device_config */
+    const uint8_t (*keys)[65]; /* uncompressed points of P-256: with any, only what one of them signed is taken */
+    uint32_t key_count;        /* 0..4 */
   } update;
   /* Called on the event task, briefly: they must not wait. NULL: not wanted. */
   struct {
-    void *user;
-    void (*get_link)(void *user, synapse_esp_link_t *out_link);
+    void *user; /* their first argument */
+    void (*get_link)(void *user, synapse_esp_link_t *out_link); /* how the board is connected, for GET /v1/device */
     void (*settings_changed)(void *user); /* read them with synapse_esp_get_setting, from another task */
-    void (*before_reboot)(void *user);
+    void (*before_reboot)(void *user); /* an update, or the owner, wants a restart, which follows at once */
   } callbacks;
 } synapse_esp_config_t;
 
@@ -208,7 +214,9 @@ esp_err_t synapse_esp_model_open_memory(const void *file, size_t bytes, const sy
                                         synapse_esp_model_handle_t *out_model, syn_error *error);
 /* For the functions of synapse.h; valid until close. */
 syn_model *synapse_esp_model_get(synapse_esp_model_handle_t model);
+/* Its one session; one task at a time may run on it. */
 syn_session *synapse_esp_model_session(synapse_esp_model_handle_t model);
+/* Gives the session's memory and the partition's mapping back; not while a run is under way. */
 esp_err_t synapse_esp_model_close(synapse_esp_model_handle_t model);
 
 #ifdef __cplusplus

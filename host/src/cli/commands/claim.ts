@@ -33,10 +33,11 @@ export function claimCommand(context: CliContext): Command {
     ]);
     const claimed = await claimBoard({ url, code, id, name, env: context.env, signal: context.signal });
     if (json) return printJson(context, { command: "claim", ...claimed });
-    const owner = claimed.already ? "you were its owner before" : "you are its owner now";
+    const owner = claimed.already ? "you, since before" : "you, from now on";
     const fields = renderFields(
       [
-        ["board", `${printable(claimed.name)}  ${claimed.id}: ${owner}`],
+        ["board", claimed.name === claimed.id ? claimed.id : `${printable(claimed.name)}  ${claimed.id}`],
+        ["owner", owner],
         ["token", claimed.token],
         ["kept in", printable(claimed.tokenFile)],
       ],

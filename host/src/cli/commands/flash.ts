@@ -23,7 +23,10 @@ export function flashCommand(context: CliContext): Command {
     .description("Write firmware, a packed model and first settings to the flash of an ESP32-P4, and start it.")
     .option("--port <port>", "serial port of the board, or socket:// or rfc2217://host:port")
     .addOption(new Option("--sim <url>", "a simulated chip, as `sim --serial` prints it").conflicts("port"))
-    .option("--build <path>", "folder of `idf.py build`, or a release as a folder or a zip")
+    .option(
+      "--build <path>",
+      "folder of `idf.py build`, or a release as a folder or a zip; a simulated chip does without",
+    )
     .option("--board <board>", "board file, or its name in boards/ (default: the one whose partitions the build has)")
     .option("--model <file>", "packed model (.syn) for the first model slot")
     .addOption(

@@ -62,8 +62,20 @@ export function flashText(style: TextStyle, report: FlashReport): string {
         ["erased", report.erased ? "all of the flash, before" : undefined],
         ["then", report.dryRun || !port ? undefined : paint.cyan(`synapse-host monitor --port ${port}`)],
         ["owner", report.tokenFile && `you: the token is kept in ${printable(report.tokenFile)}`],
+        ...nextSteps(style, report),
       ],
       paint.dim,
     ),
   ]);
+}
+
+/** What one does with a board that was just flashed. */
+function nextSteps({ paint }: TextStyle, { dryRun, chip, port, tokenFile }: FlashReport): [string, string][] {
+  if (dryRun || chip === undefined || port === undefined) return [];
+  const id = chip.mac.replaceAll(":", "");
+  const claim = `synapse-host claim http://synapse-${id.slice(-6)}.local`;
+  const monitor: [string, string] = ["next", paint.cyan(`synapse-host monitor --port ${printable(port)}`)];
+  if (tokenFile === undefined) return [monitor, ["", paint.cyan(claim)]];
+  const elsewhere = paint.dim(`(at another address, with --id ${id})`);
+  return [monitor, ["", `${paint.cyan(claim)}  ${elsewhere}`]];
 }

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
+import { makeAppImage } from "../../board/appImage.js";
 import type { BoardEngine } from "../../board/board.js";
 import { jsonOf, MODEL, testBoard } from "../../board/boardSuite.js";
-import { makeAppImage } from "../../testing/appImage.js";
 import { type FlashContents, makeFlash, makeOtaRecord, makePartitionTable } from "../../testing/flashImage.js";
 import { type SimulatedChip, type SimulatedChipOptions, startSimulatedChip } from "../startSimulatedChip.js";
 

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
+import { makeAppImage } from "../../board/appImage.js";
 import { MODEL, testBoard } from "../../board/boardSuite.js";
-import { makeAppImage } from "../../testing/appImage.js";
 import { makeFlash } from "../../testing/flashImage.js";
 import { type SimulatedChip, startSimulatedChip } from "../startSimulatedChip.js";
 
