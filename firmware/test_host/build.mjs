@@ -1,7 +1,8 @@
 // Builds the board of test_host, a program for this machine (Linux): the component's C between the declarations and
 // functions of this folder, with AddressSanitizer and UndefinedBehaviorSanitizer, linked with the runtime and the
-// device core. `node firmware/test_host/build.mjs` prints its path; a second run does nothing. Where something has to
-// be installed, it says what, and ends with 1.
+// device core. `node firmware/test_host/build.mjs` prints its path; a second run does nothing. With the name of an
+// example of the component it builds that application instead. Where something has to be installed, it says what, and
+// ends with 1.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -20,7 +21,6 @@ const SOURCES = {
     "httpd.c",
     "httpd_answer.c",
     "httpd_request.c",
-    "main.c",
     "mqtt5_properties.c",
     "mqtt_client.c",
     "mqtt_connection.c",
@@ -51,6 +51,18 @@ const SOURCES = {
     "work.c",
   ],
 };
+/** What calls the component: a board, or an example's application. */
+const EXAMPLES = "firmware/components/synapse/examples";
+const APPLICATIONS = {
+  board: ["firmware/test_host/src/main.c"],
+  camera_surprise: [
+    "firmware/test_host/src/application.c",
+    "firmware/test_host/src/embedded.c",
+    ...["main.c", "observe_body.c", "stored_pictures.c"].map((name) => `${EXAMPLES}/camera_surprise/main/${name}`),
+  ],
+  engine_only: ["firmware/test_host/src/application.c", `${EXAMPLES}/engine_only/main/main.c`],
+};
+const application = process.argv[2] ?? "board";
 const INCLUDES = [
   "firmware/test_host/include",
   "firmware/test_host/settings",
@@ -63,7 +75,7 @@ const SYSTEM_LIBRARIES = ["-lssl", "-lcrypto", "-ljpeg", "-lpng", "-lpthread", "
 const HEADERS = ["openssl/ssl.h", "jpeglib.h", "png.h"];
 const PACKAGES = "clang-19 libclang-rt-19-dev libssl-dev libjpeg-dev libpng-dev";
 const FOLDER = "zig-out/test_host";
-const PROGRAM = join(ROOT, FOLDER, "synapse-test-board");
+const PROGRAM = join(ROOT, FOLDER, application === "board" ? "synapse-test-board" : application);
 
 const FLAGS = [
   "-std=gnu17",
@@ -101,7 +113,8 @@ function version() {
 }
 
 function sources() {
-  return Object.entries(SOURCES).flatMap(([folder, names]) => names.map((name) => join(folder, name)));
+  const shared = Object.entries(SOURCES).flatMap(([folder, names]) => names.map((name) => join(folder, name)));
+  return [...shared, ...APPLICATIONS[application]];
 }
 
 /** Of everything that the program is made of. */
@@ -154,7 +167,7 @@ function fingerprintOfHeaders() {
 
 /** Builds what is not current; answers the program's path. */
 function buildTestBoard() {
-  const stamp = join(ROOT, FOLDER, "stamp");
+  const stamp = `${PROGRAM}.stamp`;
   mkdirSync(join(ROOT, FOLDER), { recursive: true });
   const now = fingerprint();
   if (existsSync(PROGRAM) && existsSync(stamp) && readFileSync(stamp, "utf8") === now) return PROGRAM;
@@ -165,6 +178,8 @@ function buildTestBoard() {
   return PROGRAM;
 }
 
+if (APPLICATIONS[application] === undefined)
+  throw new Error(`"${application}" is none of ${Object.keys(APPLICATIONS)}`);
 const missing = missingForTestBoard();
 if (missing === undefined) process.stdout.write(`${buildTestBoard()}\n`);
 else process.stderr.write(`${missing}\n`);

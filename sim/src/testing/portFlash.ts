@@ -22,7 +22,7 @@ function entryOf(partition: Partition): Buffer {
 }
 
 /** The partition table of a board file as the bootloader reads it. */
-function partitionTable(board: Board): Buffer {
+function partitionTable(board: Pick<Board, "partitions">): Buffer {
   const entries = Buffer.concat(board.partitions.map(entryOf));
   const digest = Buffer.alloc(ENTRY_BYTES, 0xff);
   digest.set([0xeb, 0xeb]);
@@ -33,11 +33,16 @@ function partitionTable(board: Board): Buffer {
   return table;
 }
 
-/** A board's whole flash as it comes from the factory: its partition table, and a model in the first slot. */
-export function flashImage(board: Board, model: Uint8Array): Uint8Array {
+/** A board's whole flash as it comes from the factory: its partition table, and a model in the first slot, or in the
+ * partition that an application of its own has for it. */
+export function flashImage(
+  board: Pick<Board, "flash" | "partitions">,
+  model: Uint8Array,
+  partition = "model_a",
+): Uint8Array {
   const flash = Buffer.alloc(board.flash.bytes, 0xff);
   flash.set(partitionTable(board), TABLE_OFFSET);
-  const slot = board.partitions.find(({ name }) => name === "model_a");
+  const slot = board.partitions.find(({ name }) => name === partition);
   if (slot !== undefined) flash.set(model, slot.offset);
   return flash;
 }

@@ -1,4 +1,5 @@
 /* Questions of whoever holds the board: one at a time, whose answer is kept whole for the one who waits for it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "esp_heap_caps.h"
@@ -10,6 +11,7 @@
 
 struct port_ask {
   const char *method, *target;
+  const synapse_esp_body_t *body; /* NULL: none */
   SemaphoreHandle_t ended;
   uint32_t number;
   synapse_esp_answer_t answer;
@@ -57,17 +59,29 @@ static void run_ask(synapse_esp_handle_t self, const port_event_t *event) {
   ask->number = port_number(self);
   uint32_t number = ask->number;
   self->ask = ask;
+  const synapse_esp_body_t *body = ask->body;
+  char length[24];
+  snprintf(length, sizeof length, "%zu", body == NULL ? 0 : body->byte_count);
+  synapse_device_header headers[] = {{port_text("content-type"), port_text(body == NULL ? NULL : body->type)},
+                                     {port_text("content-length"), port_text(length)}};
   synapse_device_request_head(self->device, number, port_text(ask->method), port_text(ask->target),
-                              port_text("cable"), NULL, 0);
-  /* Once it has been answered, the question may be gone. */
+                              port_text("cable"), headers, body == NULL ? 0 : sizeof headers / sizeof headers[0]);
+  /* Once it has been answered, the question may be gone, and its body with it. */
+  if (body != NULL && find(self, number) != NULL)
+    synapse_device_body_chunk(self->device, number, body->bytes, body->byte_count);
   if (find(self, number) != NULL) synapse_device_request_end(self->device, number);
 }
 
 esp_err_t synapse_esp_ask(synapse_esp_handle_t self, const char *method, const char *target,
                           synapse_esp_answer_t *out_answer) {
+  return synapse_esp_ask_with_body(self, method, target, NULL, out_answer);
+}
+
+esp_err_t synapse_esp_ask_with_body(synapse_esp_handle_t self, const char *method, const char *target,
+                                    const synapse_esp_body_t *body, synapse_esp_answer_t *out_answer) {
   if (self == NULL || method == NULL || target == NULL || out_answer == NULL) return ESP_ERR_INVALID_ARG;
   memset(out_answer, 0, sizeof *out_answer);
-  port_ask_t ask = {.method = method, .target = target, .ended = xSemaphoreCreateBinary()};
+  port_ask_t ask = {.method = method, .target = target, .body = body, .ended = xSemaphoreCreateBinary()};
   if (ask.ended == NULL) return ESP_ERR_NO_MEM;
   xSemaphoreTake(self->ask_lock, portMAX_DELAY);
   port_post(self, (port_event_t){.run = run_ask, .object = &ask});
