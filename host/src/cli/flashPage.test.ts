@@ -203,6 +203,8 @@ describe.skipIf(executable === undefined)("the page that flashes boards", () => 
     await page.keyboard.press("Enter");
     await done();
     const token = await page.locator("#token").textContent();
+    const link = page.getByRole("link", { name: "http://synapse-123456.local" });
+    expect(await link.getAttribute("href")).toBe("http://synapse-123456.local");
     await chip.idle();
     const answer = await chip.running?.handle({
       method: "GET",

@@ -139,6 +139,7 @@ async function compose(
     repetitions: 0,
     seconds: 0,
     tokenFile: undefined,
+    url: chip === undefined || settings?.wifi_ssid === undefined ? undefined : boardUrl(chip.facts.mac),
     warnings: [],
   };
   job.planned?.(report);
@@ -191,6 +192,9 @@ async function write(
   await chip.restart();
   return { ...written, seconds, tokenFile, warnings };
 }
+
+/** The firmware calls itself by the end of its chip's address. */
+const boardUrl = (mac: string): string => `http://synapse-${mac.replaceAll(":", "").slice(-6)}.local`;
 
 /** All places of the flash in the order of addresses. */
 function mapOf(board: Board, regions: readonly FlashRegion[]): FlashMap {

@@ -91,13 +91,30 @@ function progressView(): (progress: WriteProgress) => void {
   };
 }
 
-function showDone({ writtenBytes, keptBytes, seconds }: FlashReport): void {
+function showDone({ writtenBytes, keptBytes, seconds, url }: FlashReport): void {
   byId("done").hidden = false;
   const kept = keptBytes > 0 ? `, ${formatBytes(keptBytes)} were there already` : "";
   say("result", `${formatBytes(writtenBytes)} in ${seconds.toFixed(1)} s${kept}, verified. The board starts now.`);
+  byId("address").hidden = url === undefined;
+  showLink("link", url);
   byId("owner").hidden = token === undefined;
   say("token", token);
   byId("done").querySelector("h2")?.scrollIntoView({ block: "start" });
+}
+
+/**
+ * A link to the board's own page. The token is not in it: whoever answers at that address in the network would be told.
+ */
+function showLink(id: string, url: string | undefined): void {
+  const place = byId(id);
+  // What a board says of itself is no reason to open anything but a page.
+  if (url === undefined || !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    place.textContent = url ?? "";
+    return;
+  }
+  const link = Object.assign(document.createElement("a"), { href: url, target: "_blank", rel: "noopener" });
+  link.textContent = url;
+  place.replaceChildren(link);
 }
 
 async function join(): Promise<void> {
@@ -107,11 +124,13 @@ async function join(): Promise<void> {
   // A network without a password has none here.
   if (password !== "") checkWifiPassword(password);
   say("joined", "The board joins …");
+  showLink("joined-link", undefined);
   const port = new WebSerialPort(flashed);
   try {
     const { signal } = new AbortController();
     const url = await provisionPort(port, { ssid, password, answerMs: ANSWER_MS, joinMs: JOIN_MS, signal });
-    say("joined", `The board has joined the network${url === undefined ? "" : `: ${url}`}`);
+    say("joined", `The board has joined the network${url === undefined ? "." : ":"}`);
+    showLink("joined-link", url);
   } finally {
     port.release();
   }

@@ -32,6 +32,8 @@ export interface FlashReport {
   readonly seconds: number;
   /** Where the owner's token was kept; undefined where the board has got no owner by this. */
   readonly tokenFile: string | undefined;
+  /** Where the board is found by mDNS when it has joined the network that it was given; undefined without one. */
+  readonly url: string | undefined;
   /** What did not keep the board from being flashed, and should be known. */
   readonly warnings: readonly string[];
 }
