@@ -95,7 +95,7 @@ function events(header) {
 /** Each declaration with the comment above it; those below the same comment share it. */
 function functions(header) {
   const declarations = header.matchAll(
-    /(?:^\/\*((?:(?!\*\/).)*)\*\/\n)?^((?:esp_err_t|syn_\w+ \*)[\w ]*\*?(synapse_esp_\w+)\([^;]*\);)/gms,
+    /(?:^\/\*((?:(?!\*\/).)*)\*\/\n)?^((?:esp_err_t|void|syn_\w+ \*)[\w ]*\*?(synapse_esp_\w+)\([^;]*\);)/gms,
   );
   const parts = [...declarations].map(([, comment, declaration, name]) => {
     const said = comment === undefined ? "" : `\n${wrapped(sentence(comment))}\n`;
@@ -112,7 +112,8 @@ function options() {
   return blocks.map((block) => {
     const [, type, title] = /^\s+(string|int|bool) "(.*)"$/m.exec(block);
     const help = flat(
-      /\n\s+help\n(.*?)(?=\n\s*(?:config|endmenu)|$)/s.exec(block)?.[1].replace(/endmenu.*/s, "") ?? "",
+      /\n\s+help\n(.*?)(?=\n\s*(?:config|choice|endchoice|endmenu)\b|$)/s.exec(block)?.[1].replace(/endmenu.*/s, "") ??
+        "",
     );
     const initial = /^\s+default (.*)$/m.exec(block)?.[1] ?? "";
     return [`\`CONFIG_${block.slice(0, block.indexOf("\n"))}\``, type, code(initial), `${title}. ${help}`];

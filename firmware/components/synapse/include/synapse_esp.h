@@ -183,14 +183,18 @@ typedef struct synapse_esp_answer {
  * not be under way when the board is stopped. ESP_ERR_NO_MEM: the answer is too large. */
 esp_err_t synapse_esp_ask(synapse_esp_handle_t handle, const char *method, const char *target,
                           synapse_esp_answer_t *out_answer);
-/* The same with a body, which is read until the answer is there: a frame of a camera for POST /v1/observe. */
+/* A body of a question. */
 typedef struct synapse_esp_body {
   const char *type; /* as Content-Type has it */
   const void *bytes;
   size_t byte_count;
 } synapse_esp_body_t;
+
+/* The same with a body, which is read until the answer is there: a frame of a camera for POST /v1/observe. */
 esp_err_t synapse_esp_ask_with_body(synapse_esp_handle_t handle, const char *method, const char *target,
                                     const synapse_esp_body_t *body, synapse_esp_answer_t *out_answer);
+
+/* Gives an answer's memory back. */
 void synapse_esp_answer_free(synapse_esp_answer_t *answer);
 
 /* Forgets owner, network and all other settings, and starts anew. Models stay. Does not return when it succeeds. */
