@@ -15,11 +15,6 @@ typedef void (*esp_event_handler_t)(void *argument, esp_event_base_t base, int32
 
 esp_err_t esp_event_loop_create_default(void);
 esp_err_t esp_event_handler_register(esp_event_base_t base, int32_t id, esp_event_handler_t handler, void *argument);
-esp_err_t esp_event_handler_unregister(esp_event_base_t base, int32_t id, esp_event_handler_t handler);
-esp_err_t esp_event_handler_instance_register(esp_event_base_t base, int32_t id, esp_event_handler_t handler,
-                                              void *argument, esp_event_handler_instance_t *out_instance);
-esp_err_t esp_event_handler_instance_unregister(esp_event_base_t base, int32_t id,
-                                                esp_event_handler_instance_t instance);
 esp_err_t esp_event_post(esp_event_base_t base, int32_t id, const void *data, size_t bytes, TickType_t ticks);
 
 #endif

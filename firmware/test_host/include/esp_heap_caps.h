@@ -13,12 +13,9 @@
 
 void *heap_caps_malloc(size_t bytes, uint32_t caps);
 void *heap_caps_calloc(size_t count, size_t bytes, uint32_t caps);
-void *heap_caps_realloc(void *block, size_t bytes, uint32_t caps);
 void *heap_caps_aligned_alloc(size_t alignment, size_t bytes, uint32_t caps);
 void heap_caps_free(void *block);
 size_t heap_caps_get_free_size(uint32_t caps);
-size_t heap_caps_get_minimum_free_size(uint32_t caps);
 size_t heap_caps_get_largest_free_block(uint32_t caps);
-size_t heap_caps_get_total_size(uint32_t caps);
 
 #endif

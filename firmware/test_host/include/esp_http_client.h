@@ -61,8 +61,6 @@ esp_err_t esp_http_client_set_header(esp_http_client_handle_t client, const char
 esp_err_t esp_http_client_open(esp_http_client_handle_t client, int write_bytes);
 int64_t esp_http_client_fetch_headers(esp_http_client_handle_t client);
 int esp_http_client_get_status_code(esp_http_client_handle_t client);
-int64_t esp_http_client_get_content_length(esp_http_client_handle_t client);
-bool esp_http_client_is_chunked_response(esp_http_client_handle_t client);
 bool esp_http_client_is_complete_data_received(esp_http_client_handle_t client);
 int esp_http_client_read(esp_http_client_handle_t client, char *out, int bytes);
 int esp_http_client_get_errno(esp_http_client_handle_t client);

@@ -125,11 +125,9 @@ esp_err_t httpd_start(httpd_handle_t *out_server, const httpd_config_t *config);
 esp_err_t httpd_stop(httpd_handle_t server);
 esp_err_t httpd_register_uri_handler(httpd_handle_t server, const httpd_uri_t *handler);
 esp_err_t httpd_unregister_uri_handler(httpd_handle_t server, const char *uri, httpd_method_t method);
-esp_err_t httpd_unregister_uri(httpd_handle_t server, const char *uri);
 esp_err_t httpd_register_err_handler(httpd_handle_t server, httpd_err_code_t error, httpd_err_handler_func_t handler);
 bool httpd_uri_match_wildcard(const char *reference, const char *uri, size_t match_upto);
 esp_err_t httpd_queue_work(httpd_handle_t server, httpd_work_fn_t work, void *argument);
-esp_err_t httpd_sess_trigger_close(httpd_handle_t server, int socket);
 
 esp_err_t httpd_req_async_handler_begin(httpd_req_t *request, httpd_req_t **out_request);
 esp_err_t httpd_req_async_handler_complete(httpd_req_t *request);
@@ -142,9 +140,7 @@ esp_err_t httpd_resp_set_status(httpd_req_t *request, const char *status);
 esp_err_t httpd_resp_set_type(httpd_req_t *request, const char *type);
 esp_err_t httpd_resp_set_hdr(httpd_req_t *request, const char *field, const char *value);
 esp_err_t httpd_resp_send(httpd_req_t *request, const char *body, ssize_t bytes);
-esp_err_t httpd_resp_send_chunk(httpd_req_t *request, const char *body, ssize_t bytes);
 esp_err_t httpd_resp_send_500(httpd_req_t *request);
 esp_err_t httpd_resp_send_err(httpd_req_t *request, httpd_err_code_t error, const char *message);
-int httpd_send(httpd_req_t *request, const char *bytes, size_t byte_count);
 
 #endif

@@ -12,8 +12,6 @@ typedef enum {
   ESP_MAC_BASE,
 } esp_mac_type_t;
 
-esp_err_t esp_read_mac(uint8_t *out_mac, esp_mac_type_t type);
 esp_err_t esp_efuse_mac_get_default(uint8_t *out_mac);
-esp_err_t esp_base_mac_addr_get(uint8_t *out_mac);
 
 #endif

@@ -31,11 +31,9 @@ esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t bytes)
 esp_err_t esp_ota_end(esp_ota_handle_t handle);
 esp_err_t esp_ota_abort(esp_ota_handle_t handle);
 esp_err_t esp_ota_set_boot_partition(const esp_partition_t *partition);
-const esp_partition_t *esp_ota_get_boot_partition(void);
 const esp_partition_t *esp_ota_get_running_partition(void);
 const esp_partition_t *esp_ota_get_next_update_partition(const esp_partition_t *start_from);
 const esp_partition_t *esp_ota_get_last_invalid_partition(void);
-esp_err_t esp_ota_get_partition_description(const esp_partition_t *partition, esp_app_desc_t *out_description);
 esp_err_t esp_ota_get_state_partition(const esp_partition_t *partition, esp_ota_img_states_t *out_state);
 esp_err_t esp_ota_mark_app_valid_cancel_rollback(void);
 

@@ -27,7 +27,5 @@ typedef enum {
 /* Ends the process with TEST_HOST_RESTART, and whoever started it starts it again. */
 void esp_restart(void) __attribute__((noreturn));
 esp_reset_reason_t esp_reset_reason(void);
-uint32_t esp_get_free_heap_size(void);
-uint32_t esp_get_minimum_free_heap_size(void);
 
 #endif

@@ -15,7 +15,6 @@ typedef struct {
 esp_err_t mdns_init(void);
 void mdns_free(void);
 esp_err_t mdns_hostname_set(const char *name);
-esp_err_t mdns_instance_name_set(const char *name);
 esp_err_t mdns_service_add(const char *instance, const char *type, const char *protocol, uint16_t port,
                            mdns_txt_item_t items[], size_t count);
 esp_err_t mdns_service_instance_name_set(const char *type, const char *protocol, const char *instance);

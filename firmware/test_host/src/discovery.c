@@ -13,11 +13,6 @@ esp_err_t mdns_hostname_set(const char *name) {
   return ESP_OK;
 }
 
-esp_err_t mdns_instance_name_set(const char *name) {
-  ESP_LOGI(TAG, "instance %s", name);
-  return ESP_OK;
-}
-
 static void log_items(const mdns_txt_item_t items[], size_t count) {
   for (size_t i = 0; i < count; i++) ESP_LOGI(TAG, "text %s=%s", items[i].key, items[i].value);
 }

@@ -57,40 +57,12 @@ esp_err_t esp_event_loop_create_default(void) {
   return made == pdPASS ? ESP_OK : ESP_ERR_NO_MEM;
 }
 
-esp_err_t esp_event_handler_instance_register(esp_event_base_t base, int32_t id, esp_event_handler_t handler,
-                                              void *argument, esp_event_handler_instance_t *out_instance) {
+esp_err_t esp_event_handler_register(esp_event_base_t base, int32_t id, esp_event_handler_t handler, void *argument) {
   pthread_mutex_lock(&lock);
   esp_err_t result = ESP_ERR_NO_MEM;
   for (size_t i = 0; i < HANDLERS_MAX && result != ESP_OK; i++) {
     if (handlers[i].used) continue;
     handlers[i] = (handler_t){.used = true, .base = base, .id = id, .run = handler, .argument = argument};
-    if (out_instance != NULL) *out_instance = &handlers[i];
-    result = ESP_OK;
-  }
-  pthread_mutex_unlock(&lock);
-  return result;
-}
-
-esp_err_t esp_event_handler_register(esp_event_base_t base, int32_t id, esp_event_handler_t handler, void *argument) {
-  return esp_event_handler_instance_register(base, id, handler, argument, NULL);
-}
-
-esp_err_t esp_event_handler_instance_unregister(esp_event_base_t base, int32_t id,
-                                                esp_event_handler_instance_t instance) {
-  (void)base, (void)id;
-  pthread_mutex_lock(&lock);
-  ((handler_t *)instance)->used = false;
-  pthread_mutex_unlock(&lock);
-  return ESP_OK;
-}
-
-esp_err_t esp_event_handler_unregister(esp_event_base_t base, int32_t id, esp_event_handler_t handler) {
-  esp_err_t result = ESP_ERR_NOT_FOUND;
-  pthread_mutex_lock(&lock);
-  for (size_t i = 0; i < HANDLERS_MAX && result != ESP_OK; i++) {
-    handler_t *at = &handlers[i];
-    if (!at->used || at->base != base || at->id != id || at->run != handler) continue;
-    at->used = false;
     result = ESP_OK;
   }
   pthread_mutex_unlock(&lock);

@@ -131,8 +131,6 @@ int64_t esp_http_client_fetch_headers(esp_http_client_handle_t client) {
 }
 
 int esp_http_client_get_status_code(esp_http_client_handle_t client) { return client->status; }
-int64_t esp_http_client_get_content_length(esp_http_client_handle_t client) { return client->length; }
-bool esp_http_client_is_chunked_response(esp_http_client_handle_t client) { return client->chunked; }
 int esp_http_client_get_errno(esp_http_client_handle_t client) { return client->error; }
 
 bool esp_http_client_is_complete_data_received(esp_http_client_handle_t client) {

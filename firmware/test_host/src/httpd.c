@@ -25,8 +25,6 @@ static void close_session(session_t *session) {
   session->fd = -1;
 }
 
-static void close_session_work(void *argument) { close_session(argument); }
-
 static session_t *free_session(server_t *server) {
   for (size_t i = 0; i < server->config.max_open_sockets; i++)
     if (server->sessions[i].fd < 0) return &server->sessions[i];
@@ -172,13 +170,6 @@ esp_err_t httpd_queue_work(httpd_handle_t handle, httpd_work_fn_t work, void *ar
   return tell(handle, (work_t){.run = work, .argument = argument});
 }
 
-esp_err_t httpd_sess_trigger_close(httpd_handle_t handle, int socket) {
-  server_t *server = handle;
-  for (size_t i = 0; i < server->config.max_open_sockets; i++)
-    if (server->sessions[i].fd == socket) return httpd_queue_work(server, close_session_work, &server->sessions[i]);
-  return ESP_ERR_NOT_FOUND;
-}
-
 static bool same_handler(const httpd_uri_t *a, const char *uri, int method) {
   return strcmp(a->uri, uri) == 0 && (int)a->method == method;
 }
@@ -195,23 +186,17 @@ esp_err_t httpd_register_uri_handler(httpd_handle_t handle, const httpd_uri_t *h
   return ESP_OK;
 }
 
-static esp_err_t forget(server_t *server, const char *uri, bool any, int method) {
-  esp_err_t result = ESP_ERR_NOT_FOUND;
-  for (size_t i = server->handler_count; i-- > 0;) {
+esp_err_t httpd_unregister_uri_handler(httpd_handle_t handle, const char *uri, httpd_method_t method) {
+  server_t *server = handle;
+  for (size_t i = 0; i < server->handler_count; i++) {
     httpd_uri_t *at = &server->handlers[i];
-    if (any ? strcmp(at->uri, uri) != 0 : !same_handler(at, uri, method)) continue;
+    if (!same_handler(at, uri, (int)method)) continue;
     memmove(at, at + 1, (server->handler_count - i - 1) * sizeof *at);
     server->handler_count--;
-    result = ESP_OK;
+    return ESP_OK;
   }
-  return result;
+  return ESP_ERR_NOT_FOUND;
 }
-
-esp_err_t httpd_unregister_uri_handler(httpd_handle_t handle, const char *uri, httpd_method_t method) {
-  return forget(handle, uri, false, (int)method);
-}
-
-esp_err_t httpd_unregister_uri(httpd_handle_t handle, const char *uri) { return forget(handle, uri, true, 0); }
 
 esp_err_t httpd_register_err_handler(httpd_handle_t handle, httpd_err_code_t error, httpd_err_handler_func_t handler) {
   server_t *server = handle;

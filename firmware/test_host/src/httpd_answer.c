@@ -41,7 +41,7 @@ esp_err_t httpd_resp_set_hdr(httpd_req_t *request, const char *field, const char
   return ESP_OK;
 }
 
-int httpd_send(httpd_req_t *request, const char *bytes, size_t byte_count) {
+static int send_some(httpd_req_t *request, const char *bytes, size_t byte_count) {
   request_state_t *state = request->aux;
   ssize_t sent = send(state->session->fd, bytes, byte_count, MSG_NOSIGNAL);
   if (sent >= 0) return (int)sent;
@@ -50,7 +50,7 @@ int httpd_send(httpd_req_t *request, const char *bytes, size_t byte_count) {
 
 static esp_err_t send_all(httpd_req_t *request, const char *bytes, size_t byte_count) {
   while (byte_count > 0) {
-    int sent = httpd_send(request, bytes, byte_count);
+    int sent = send_some(request, bytes, byte_count);
     if (sent < 0) return ESP_ERR_HTTPD_RESP_SEND;
     bytes += sent;
     byte_count -= (size_t)sent;
@@ -80,18 +80,6 @@ esp_err_t httpd_resp_send(httpd_req_t *request, const char *body, ssize_t bytes)
   snprintf(framing, sizeof framing, "Content-Length: %zu\r\n", length);
   esp_err_t result = send_head(request, framing);
   return result == ESP_OK && body != NULL ? send_all(request, body, length) : result;
-}
-
-esp_err_t httpd_resp_send_chunk(httpd_req_t *request, const char *body, ssize_t bytes) {
-  request_state_t *state = request->aux;
-  size_t length = bytes == HTTPD_RESP_USE_STRLEN ? strlen(body) : (size_t)bytes;
-  esp_err_t result = state->chunked ? ESP_OK : send_head(request, "Transfer-Encoding: chunked\r\n");
-  if (result != ESP_OK) return result;
-  state->chunked = true;
-  char line[24];
-  result = send_all(request, line, (size_t)snprintf(line, sizeof line, "%zx\r\n", length));
-  if (result == ESP_OK && body != NULL) result = send_all(request, body, length);
-  return result == ESP_OK ? send_all(request, "\r\n", 2) : result;
 }
 
 esp_err_t httpd_resp_send_err(httpd_req_t *request, httpd_err_code_t error, const char *message) {

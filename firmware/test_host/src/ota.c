@@ -126,23 +126,11 @@ void test_host_boot(void) {
     running = places[(entry.sequence - 1) % PLACES];
     if (entry.state == ESP_OTA_IMG_NEW) write_entry(entry.sequence, ESP_OTA_IMG_PENDING_VERIFY);
   }
-  if (whole(running)) esp_ota_get_partition_description(running, &description);
-}
-
-esp_err_t esp_ota_get_partition_description(const esp_partition_t *partition, esp_app_desc_t *out_description) {
-  size_t at = HEADER_BYTES + SEGMENT_HEADER_BYTES;
-  esp_err_t result = esp_partition_read(partition, at, out_description, sizeof *out_description);
-  if (result != ESP_OK) return result;
-  return out_description->magic_word == ESP_APP_DESC_MAGIC_WORD ? ESP_OK : ESP_ERR_NOT_FOUND;
+  if (whole(running))
+    esp_partition_read(running, HEADER_BYTES + SEGMENT_HEADER_BYTES, &description, sizeof description);
 }
 
 const esp_partition_t *esp_ota_get_running_partition(void) { return running; }
-
-const esp_partition_t *esp_ota_get_boot_partition(void) {
-  if (record == NULL) return running;
-  entry_t entry = latest_entry();
-  return entry.sequence == 0 ? running : places[(entry.sequence - 1) % PLACES];
-}
 
 const esp_partition_t *esp_ota_get_next_update_partition(const esp_partition_t *start_from) {
   if (record == NULL) return NULL;

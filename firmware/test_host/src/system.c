@@ -123,13 +123,6 @@ esp_err_t esp_efuse_mac_get_default(uint8_t *out_mac) {
   return ESP_OK;
 }
 
-esp_err_t esp_base_mac_addr_get(uint8_t *out_mac) { return esp_efuse_mac_get_default(out_mac); }
-
-esp_err_t esp_read_mac(uint8_t *out_mac, esp_mac_type_t type) {
-  (void)type;
-  return esp_efuse_mac_get_default(out_mac);
-}
-
 void esp_chip_info(esp_chip_info_t *out_info) {
   *out_info = (esp_chip_info_t){.model = CHIP_ESP32P4, .revision = 103, .cores = 2};
 }
@@ -165,18 +158,10 @@ void *heap_caps_malloc(size_t bytes, uint32_t caps) { return bytes > region_byte
 void *heap_caps_calloc(size_t count, size_t bytes, uint32_t caps) {
   return count * bytes > region_bytes(caps) ? NULL : calloc(count, bytes);
 }
-void *heap_caps_realloc(void *block, size_t bytes, uint32_t caps) {
-  return bytes > region_bytes(caps) ? NULL : realloc(block, bytes);
-}
 void heap_caps_free(void *block) { free(block); }
 /* Nobody counts here: what there is is always free. */
 size_t heap_caps_get_free_size(uint32_t caps) { return region_bytes(caps); }
-size_t heap_caps_get_minimum_free_size(uint32_t caps) { return region_bytes(caps); }
 size_t heap_caps_get_largest_free_block(uint32_t caps) { return region_bytes(caps); }
-size_t heap_caps_get_total_size(uint32_t caps) { return region_bytes(caps); }
-uint32_t esp_get_free_heap_size(void) { return INTERNAL_BYTES + PSRAM_BYTES; }
-uint32_t esp_get_minimum_free_heap_size(void) { return INTERNAL_BYTES + PSRAM_BYTES; }
-
 esp_err_t esp_clk_tree_src_get_freq_hz(soc_module_clk_t source, esp_clk_tree_src_freq_precision_t precision,
                                        uint32_t *out_hz) {
   (void)precision;
