@@ -1,8 +1,9 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { makeFlashSite } from "../boards/flashSite.js";
 import { atomicWrite } from "../files/atomicWrite.js";
 import { inputError } from "../files/inputError.js";
+import { makeFolder } from "../files/makeFolder.js";
 import { serveFiles } from "../files/serveFiles.js";
 import { writeFailed } from "../files/writeFailed.js";
 import { SITE_FILES } from "../flash/flashSite.js";
@@ -65,7 +66,7 @@ async function writeSite(folder: string, files: ReadonlyMap<string, Uint8Array>)
   }
   for (const [path, bytes] of files) {
     const file = join(folder, path);
-    await mkdir(dirname(file), { recursive: true }).catch((error) => {
+    await makeFolder(dirname(file)).catch((error) => {
       throw writeFailed(file, error);
     });
     await atomicWrite(file, bytes);

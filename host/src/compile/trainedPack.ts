@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { atomicWrite } from "../files/atomicWrite.js";
+import { makeFolder } from "../files/makeFolder.js";
 import { packCheckpoint } from "./packCheckpoint.js";
 
 export interface TrainedPackRequest {
@@ -32,7 +33,7 @@ export async function trainedPack(request: TrainedPackRequest, model: string): P
   for (const file of Object.values(source)) hash.update(await readFile(file));
   const key = hash.digest("hex");
   if ((await readOrEmpty(keyPath)) === key && (await readOrEmpty(path)) !== "") return path;
-  await mkdir(request.folder, { recursive: true });
+  await makeFolder(request.folder);
   await packCheckpoint({
     ...source,
     types: "i8",

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { atomicWrite } from "../files/atomicWrite.js";
+import { makeFolder } from "../files/makeFolder.js";
 import type { FleetBoard } from "./inventory.js";
 
 /** A broker forgets what a board was when the board leaves it: its last will says no more than that. */
@@ -46,7 +47,7 @@ export async function readKnownBoards(file: string): Promise<FleetBoard[]> {
 export async function writeKnownBoards(file: string, broker: string, boards: readonly FleetBoard[]): Promise<void> {
   const kept = boards.map(({ online: _online, telemetry: _telemetry, update: _update, safeMode: _mode, ...of }) => of);
   try {
-    await mkdir(join(file, ".."), { recursive: true, mode: 0o700 });
+    await makeFolder(join(file, ".."), 0o700);
     await atomicWrite(file, `${JSON.stringify({ version: 1, broker, boards: kept })}\n`);
   } catch {
     return;

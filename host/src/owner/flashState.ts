@@ -1,7 +1,8 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { atomicWrite } from "../files/atomicWrite.js";
+import { makeFolder } from "../files/makeFolder.js";
 import { readJsonInput } from "../files/readInput.js";
 import { writeFailed } from "../files/writeFailed.js";
 import type { WrittenPiece } from "../flash/writeFlash.js";
@@ -31,7 +32,7 @@ export class FlashState {
   async add(piece: WrittenPiece): Promise<void> {
     this.#pieces.push(piece);
     try {
-      await mkdir(dirname(this.path), { recursive: true });
+      await makeFolder(dirname(this.path));
     } catch (error) {
       throw writeFailed(this.path, error);
     }

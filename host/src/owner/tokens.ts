@@ -1,8 +1,8 @@
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { InputError } from "synapse-engine/errors";
 import { z } from "zod";
 import { atomicWriteWith } from "../files/atomicWrite.js";
+import { makeFolder } from "../files/makeFolder.js";
 import { readJsonInput } from "../files/readInput.js";
 import { schemaError } from "../files/schemaError.js";
 import { writeFailed } from "../files/writeFailed.js";
@@ -49,7 +49,7 @@ export class TokenFile {
   async keep(boardId: string, token: KeptToken): Promise<void> {
     const boards = { ...(await this.#read()), [idKey(boardId)]: token };
     try {
-      await mkdir(dirname(this.path), { recursive: true, mode: FOLDER_MODE });
+      await makeFolder(dirname(this.path), FOLDER_MODE);
     } catch (error) {
       throw writeFailed(this.path, error);
     }
