@@ -52,6 +52,11 @@ export function print(context: CliContext, text: string): void {
   context.stdout.write(`${text}\n`);
 }
 
+/** Prints one JSON document of several, each a line. */
+export function printJsonLine(context: CliContext, document: unknown): void {
+  context.stdout.write(`${JSON.stringify(document)}\n`);
+}
+
 /**
  * Prints the whole answer of a command as one JSON document. Numbers that JSON cannot say (NaN, infinities) become
  * null.

@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
 import { EngineError, InputError } from "synapse-engine/errors";
 import { printable } from "../report/text/printable.js";
-import { type CliContext, printJson } from "./context.js";
+import { type CliContext, printJson, printJsonLine } from "./context.js";
 import { EXIT } from "./exitCodes.js";
 
 /** What is printed of an error, and the exit code that follows. */
@@ -68,21 +68,23 @@ export function reportOf(error: unknown, interrupted: boolean): ErrorReport {
 
 /**
  * Prints an error as `error: <message> [CODE]` and a hint on stderr; with `verbose` the stack too. With `json` a
- * program that reads stdout finds the same there as a document. Answers the exit code.
+ * program that reads stdout finds the same there as a document, in one line where the command prints lines. Answers the
+ * exit code.
  */
 export function printError(
   context: CliContext,
   error: unknown,
-  options: { verbose: boolean; json: boolean; command: string | null },
+  options: { verbose: boolean; json: boolean; lines?: boolean; command: string | null },
 ): number {
-  const { verbose, json, command } = options;
+  const { verbose, json, lines, command } = options;
+  const printDocument = lines ? printJsonLine : printJson;
   if (error instanceof ExitRequest) return error.exitCode;
   if (error instanceof CommanderError) {
     // Commander has printed its own message, or the help that was asked for, already.
     if (error.exitCode === 0) return EXIT.ok;
     const message = error.message.replace(/^error: /, "");
     if (json)
-      printJson(
+      printDocument(
         context,
         errorDocument(command, { code: "USAGE", message, expected: "what --help of the command describes" }),
       );
@@ -98,7 +100,7 @@ export function printError(
   if (hint && !verbose) context.stderr.write(`${paintError.dim("hint:")} ${hint}\n`);
   if (verbose && error instanceof Error && error.stack) context.stderr.write(`${paintError.dim(error.stack)}\n`);
   if (json)
-    printJson(
+    printDocument(
       context,
       errorDocument(command, { code: code ?? fallbackCode(exitCode), message, hint, ...placeOf(error) }),
     );

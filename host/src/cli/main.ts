@@ -1,8 +1,22 @@
+import { setMaxListeners } from "node:events";
+import type { Command } from "commander";
 import { writeFailed } from "../files/writeFailed.js";
 import { type CliContext, createContext } from "./context.js";
 import { printError } from "./errors.js";
 import { EXIT } from "./exitCodes.js";
 import { createProgram } from "./program.js";
+
+/** With --json they print a line for each thing that happens, not one document. */
+const LINE_COMMANDS: ReadonlySet<string> = new Set(["push-model", "push-firmware", "watch", "monitor"]);
+
+/** The command and its subcommand, as far as they are there. */
+function commandNames(program: Command, args: readonly string[]): string[] {
+  for (const [at, arg] of args.entries()) {
+    const command = program.commands.find((candidate) => candidate.name() === arg);
+    if (command !== undefined) return [command.name(), ...commandNames(command, args.slice(at + 1))];
+  }
+  return [];
+}
 
 /** Runs one command line (without the program's name) and answers its exit code. Never throws. */
 export async function main(args: readonly string[], context: CliContext): Promise<number> {
@@ -14,14 +28,17 @@ export async function main(args: readonly string[], context: CliContext): Promis
     await program.parseAsync(args, { from: "user" });
     return 0;
   } catch (error) {
-    const command = args.find((arg) => program.commands.some((candidate) => candidate.name() === arg)) ?? null;
-    return printError(context, error, { verbose, json, command });
+    const names = commandNames(program, args);
+    const lines = names.some((name) => LINE_COMMANDS.has(name));
+    return printError(context, error, { verbose, json, lines, command: names.join(" ") || null });
   }
 }
 
 /** The program: runs the process's command line on its streams, with Ctrl-C, SIGTERM and a closed pipe handled. */
 export async function runProcess(): Promise<void> {
   const abort = new AbortController();
+  // What waits for many boards at once listens many times.
+  setMaxListeners(0, abort.signal);
   const interrupt = () => {
     // The second Ctrl-C of an impatient user must work even when a command does not look at the signal.
     if (abort.signal.aborted) process.exit(130);

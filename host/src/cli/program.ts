@@ -89,7 +89,16 @@ export function createProgram(context: CliContext): Command {
     verifyCommand,
     enginesCommand,
   ]) {
-    program.addCommand(create(context).copyInheritedSettings(program).showHelpAfterError("(--help says more)"));
+    program.addCommand(create(context));
   }
+  inherit(program);
   return program;
+}
+
+/** Commands that were made by themselves know nothing of the program's settings, nor do their own commands. */
+function inherit(parent: Command): void {
+  for (const command of parent.commands) {
+    command.copyInheritedSettings(parent).showHelpAfterError("(--help says more)");
+    inherit(command);
+  }
 }

@@ -1,5 +1,7 @@
+import { setMaxListeners } from "node:events";
 import type { MqttClient } from "mqtt";
-import { BoardError, SynapseMqttClient } from "synapse-client";
+import { BoardError, BoardTimeout, BoardUnreachable, SynapseMqttClient } from "synapse-client";
+import { InputError } from "synapse-engine/errors";
 import { eachInParallel } from "./eachBoard.js";
 import type { FleetBoard } from "./inventory.js";
 
@@ -10,7 +12,7 @@ export type BoardAnswer =
       readonly id: string;
       readonly name?: string | undefined;
       readonly ok: false;
-      /** The board's code, or `OFFLINE`, `UNREACHABLE`. */
+      /** The board's code, or `OFFLINE`, `BROKER_LOST`, `BROKER_FORBIDS`, `TIMEOUT`, `UNREACHABLE`. */
       readonly code: string;
       readonly detail: string;
     };
@@ -33,20 +35,39 @@ export async function askBoards(
   ask: (board: SynapseMqttClient, options: { readonly signal: AbortSignal }) => Promise<unknown>,
   { parallel, timeoutMs, signal, answered }: AskOptions,
 ): Promise<BoardAnswer[]> {
+  setMaxListeners(0, signal);
   const answers = new Map<string, BoardAnswer>();
   await eachInParallel(boards, parallel, async ({ id, name, online }) => {
     const of = { id, name };
-    if (!online) answers.set(id, { ...of, ok: false, code: "OFFLINE", detail: "the board is away" });
+    const failed = (code: string, detail: string) => answers.set(id, { ...of, ok: false, code, detail });
+    if (!online) failed("OFFLINE", "the board is away");
+    // What is sent now would wait for the broker, and run when nobody expects it any more.
+    else if (!client.connected) failed("BROKER_LOST", "the broker went away before this board was asked");
     else
       try {
         const board = new SynapseMqttClient({ connection: client, device: id, timeoutMs });
         answers.set(id, { ...of, ok: true, answer: await ask(board, { signal }) });
       } catch (error) {
         signal.throwIfAborted();
-        const code = error instanceof BoardError ? error.code : "UNREACHABLE";
-        answers.set(id, { ...of, ok: false, code, detail: (error as Error).message });
+        failed(codeOf(error, client), (error as Error).message);
       }
     answered?.(answers.size);
   });
   return boards.map(({ id }) => answers.get(id) as BoardAnswer);
+}
+
+/** PUBACK of MQTT 5: the broker's access list forbids it. */
+const NOT_AUTHORIZED = 135;
+
+/** Whether a broker's access list forbids a command; brokers tell it by MQTT 5 alone. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof BoardUnreachable && (error.cause as { code?: unknown } | undefined)?.code === NOT_AUTHORIZED;
+}
+
+function codeOf(error: unknown, { connected }: Pick<MqttClient, "connected">): string {
+  if (error instanceof BoardError) return error.code;
+  if (error instanceof InputError) return error.code;
+  if (isForbidden(error)) return "BROKER_FORBIDS";
+  if (error instanceof BoardTimeout) return connected ? "TIMEOUT" : "BROKER_LOST";
+  return "UNREACHABLE";
 }

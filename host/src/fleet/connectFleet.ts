@@ -1,8 +1,11 @@
 import type { MqttClient } from "mqtt";
 import { InputError } from "synapse-engine/errors";
 import { brokerAddress, secureOptions } from "synapse-sim";
+import { BrokerWatch } from "./brokerWatch.js";
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** A broker that hangs is noticed after one and a half of these. */
+const KEEPALIVE_S = 20;
 /** CONNACK of brokers that have no MQTT 5: of 3.1.1, and of 5. */
 const PROTOCOL_REFUSED: ReadonlySet<unknown> = new Set([1, 132]);
 /** CONNACK of a wrong or missing user or password: of 3.1.1, and of 5. */
@@ -16,6 +19,8 @@ export interface FleetBroker {
   readonly password?: string | undefined;
   /** PEM: who may vouch for the broker, instead of the authorities that the machine knows. */
   readonly authorities?: string | undefined;
+  /** The file that `authorities` are from, for what is said about them. */
+  readonly authoritiesFile?: string | undefined;
 }
 
 /** A connection to the broker of a fleet. It makes itself anew when it breaks. */
@@ -23,6 +28,9 @@ export interface FleetConnection {
   readonly client: MqttClient;
   /** The broker's address without a user and a password. */
   readonly url: string;
+  readonly broker: BrokerWatch;
+  /** Of this machine, where it meets the broker's network; undefined where the system does not say. */
+  readonly localAddress: string | undefined;
   close(): Promise<void>;
 }
 
@@ -34,7 +42,7 @@ export async function connectFleet(broker: FleetBroker): Promise<FleetConnection
   const address = brokerAddress(broker.url);
   const username = broker.username ?? address.username;
   const password = broker.password ?? address.password;
-  const tls = secureOptions({ authorities: broker.authorities });
+  const tls = secureOptions({ authorities: broker.authorities }, { authorities: broker.authoritiesFile });
   const { default: mqtt } = await import("mqtt");
   const connect = (protocolVersion: 4 | 5): Promise<MqttClient> =>
     mqtt.connectAsync(
@@ -42,6 +50,7 @@ export async function connectFleet(broker: FleetBroker): Promise<FleetConnection
       {
         protocolVersion,
         connectTimeout: CONNECT_TIMEOUT_MS,
+        keepalive: KEEPALIVE_S,
         reconnectPeriod: 1_000,
         // Commands that were sent before the connection broke are not sent again: whoever waited for them gave up.
         queueQoSZero: false,
@@ -55,9 +64,14 @@ export async function connectFleet(broker: FleetBroker): Promise<FleetConnection
     if (!PROTOCOL_REFUSED.has(error.code)) throw refusal(address.url, error);
     return connect(4).catch((again) => Promise.reject(refusal(address.url, again)));
   });
-  // Without a listener an error of a later try would end the process; the next try follows by itself.
-  client.on("error", () => undefined);
-  return { client, url: address.url, close: () => client.endAsync(true) };
+  const { localAddress } = client.stream as { localAddress?: string };
+  return {
+    client,
+    url: address.url,
+    broker: new BrokerWatch(client),
+    localAddress,
+    close: () => client.endAsync(true),
+  };
 }
 
 function refusal(url: string, error: { readonly code?: unknown; readonly message?: string }): InputError {

@@ -1,10 +1,13 @@
 import type { MqttClient } from "mqtt";
+import { InputError } from "synapse-engine/errors";
 
 /** What of a board's status is known; all but `online` only of a board that has told it. */
 export interface FleetBoard {
   /** As in topics: letters and digits of the board's identity. */
   readonly id: string;
   readonly online: boolean;
+  /** The board itself has said something since this connection was made; else it is what the broker kept of it. */
+  readonly heard?: boolean;
   /** Why it left by itself: `reboot`, `firmware`, `released`. */
   readonly reason?: string;
   readonly name?: string;
@@ -45,6 +48,7 @@ export interface BoardUpdate {
 const QUIET_MS = 700;
 /** A broker that has not told everything by then is asked no longer. */
 const GATHER_MS_MAX = 10_000;
+const TOPICS = ["synapse/+/status", "synapse/+/telemetry", "synapse/+/event/ota"] as const;
 const TOPIC = /^synapse\/([a-z0-9]+)\/(status|telemetry|event\/ota)$/;
 
 /** The boards of a broker, as they tell of themselves. */
@@ -54,6 +58,7 @@ export class Inventory {
   readonly #client: MqttClient;
   readonly #now: () => number;
   #heardMs = 0;
+  #told = 0;
 
   /** `known` are boards of an earlier time: of those that say nothing, it is all there is. */
   constructor(client: MqttClient, known: readonly FleetBoard[] = [], now: () => number = Date.now) {
@@ -62,16 +67,28 @@ export class Inventory {
     for (const board of known) this.#boards.set(board.id, { ...board, online: false });
   }
 
-  /** Listens, and resolves when the broker has told what it keeps. */
+  /** Listens, and resolves when the broker has told what it keeps. Throws an InputError `BROKER_FORBIDS`. */
   async open(signal?: AbortSignal): Promise<void> {
     this.#client.on("message", (topic, payload, packet) => this.#take(topic, payload, packet.retain));
     const started = this.#now();
     this.#heardMs = started;
-    await this.#client.subscribeAsync(["synapse/+/status", "synapse/+/telemetry", "synapse/+/event/ota"], { qos: 1 });
+    await this.#client.subscribeAsync([...TOPICS], { qos: 1 }).catch((error: Error) => {
+      throw new InputError({
+        code: "BROKER_FORBIDS",
+        source: "--user",
+        message: `the broker does not let this user listen to boards: ${error.message}`,
+        expected: `a user who may read ${TOPICS.join(", ")}`,
+      });
+    });
     while (this.#now() - this.#heardMs < QUIET_MS && this.#now() - started < GATHER_MS_MAX) {
       signal?.throwIfAborted();
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  }
+
+  /** How many messages of boards the broker has brought. */
+  get told(): number {
+    return this.#told;
   }
 
   /** In the order of their ids. */
@@ -112,6 +129,7 @@ export class Inventory {
   #take(topic: string, payload: Uint8Array, retained: boolean): void {
     const place = TOPIC.exec(topic);
     if (place === null) return;
+    this.#told++;
     this.#heardMs = this.#now();
     const [, id = "", kind] = place;
     const before = this.#boards.get(id) ?? { id, online: false };
@@ -119,7 +137,8 @@ export class Inventory {
     if (kind === "status" && payload.length === 0) return void this.#boards.delete(id);
     const told = objectOf(payload);
     if (told === undefined) return;
-    const heard = { ...before, ...(retained && told.state !== "online" ? {} : { seenMs: this.#now() }) };
+    const seen = retained && told.state !== "online" ? {} : { seenMs: this.#now() };
+    const heard = { ...before, ...seen, ...(retained ? {} : { heard: true }) };
     const board =
       kind === "status"
         ? withStatus(heard, told)

@@ -37,15 +37,26 @@ export function knownBoardsFile(broker: string, env: Readonly<Record<string, str
 export async function readKnownBoards(file: string): Promise<FleetBoard[]> {
   try {
     const { boards } = FILE.parse(JSON.parse(await readFile(file, "utf8")));
-    return boards.map((board) => ({ ...board, online: false }) as FleetBoard);
+    // Written while this machine's clock was ahead, it was not seen later than now.
+    const now = Date.now();
+    return boards.map(({ seenMs = 0, ...board }) => {
+      const seen = seenMs > 0 ? { seenMs: Math.min(seenMs, now) } : {};
+      return { ...board, ...seen, online: false } as FleetBoard;
+    });
   } catch {
     return [];
   }
 }
 
+/** A board that was not seen for so long is not remembered any more. */
+const REMEMBERED_MS = 90 * 86_400_000;
+
 /** Remembers what is known now. A place that cannot be written is no reason to fail: the boards tell again. */
 export async function writeKnownBoards(file: string, broker: string, boards: readonly FleetBoard[]): Promise<void> {
-  const kept = boards.map(({ online: _online, telemetry: _telemetry, update: _update, safeMode: _mode, ...of }) => of);
+  const recent = boards.filter(({ seenMs = 0 }) => Date.now() - seenMs < REMEMBERED_MS);
+  const kept = recent.map(
+    ({ online: _online, telemetry: _telemetry, update: _update, safeMode: _mode, heard: _heard, ...of }) => of,
+  );
   try {
     await makeFolder(join(file, ".."), 0o700);
     await atomicWrite(file, `${JSON.stringify({ version: 1, broker, boards: kept })}\n`);

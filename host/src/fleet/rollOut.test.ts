@@ -18,6 +18,7 @@ const OPTIONS: RollOutOptions = {
   failuresPercentMax: 5,
   soakMs: 0,
   boardTimeoutMs: 120_000,
+  brokerTimeoutMs: 60_000,
   offlineMs: 0,
   force: false,
   pollMs: 50,
@@ -64,12 +65,14 @@ async function push(
   state: RollOutState,
   given: { options?: Partial<RollOutOptions>; signal?: AbortSignal; changed?: (change: RollOutChange) => void } = {},
 ): Promise<RollOutEnd> {
-  served ??= await serveFile(file.bytes, file.name, { port: 0, brokerHost: "127.0.0.1" });
+  served ??= await serveFile(file.bytes, file.name, { port: 0, brokerHost: "127.0.0.1", boardsAreLocal: true });
   return rollOut({
     client: connection.client,
+    broker: connection.broker,
     inventory,
     file,
     url: served.url,
+    urlEnds: true,
     state,
     stateFile: stateFile(),
     options: { ...OPTIONS, ...given.options },

@@ -1,11 +1,19 @@
+import { setMaxListeners } from "node:events";
 import type { MqttClient } from "mqtt";
 import { InputError } from "synapse-engine/errors";
+import type { BrokerChange, BrokerWatch } from "./brokerWatch.js";
 import { eachInParallel } from "./eachBoard.js";
-import { healthOf } from "./health.js";
 import type { Inventory } from "./inventory.js";
-import { type BoardStanding, countStandings, type RollOutState, writeRollOutState } from "./rollOutState.js";
+import {
+  type BoardStanding,
+  boardsLeft,
+  countStandings,
+  type RollOutState,
+  writeRollOutState,
+} from "./rollOutState.js";
 import { type Outcome, updateBoard } from "./updateBoard.js";
 import type { UpdateFile } from "./updateFile.js";
+import { watchWave } from "./watchWave.js";
 import { type WavePlan, wavesOf } from "./waves.js";
 
 export interface RollOutOptions {
@@ -17,6 +25,8 @@ export interface RollOutOptions {
   readonly soakMs: number;
   /** The longest that one board may take, absences included. */
   readonly boardTimeoutMs: number;
+  /** How long a broker that is gone is waited for. */
+  readonly brokerTimeoutMs: number;
   /** How long boards that are away when their turn comes are waited for. */
   readonly offlineMs: number;
   /** Also boards that say that they run it already. */
@@ -26,9 +36,12 @@ export interface RollOutOptions {
 
 export interface RollOutRequest {
   readonly client: MqttClient;
+  readonly broker: BrokerWatch;
   readonly inventory: Inventory;
   readonly file: UpdateFile;
   readonly url: string;
+  /** Whether that address ends with this roll-out. */
+  readonly urlEnds: boolean;
   readonly state: RollOutState;
   readonly stateFile: string;
   readonly options: RollOutOptions;
@@ -40,6 +53,7 @@ export interface RollOutRequest {
 export type RollOutChange =
   | { readonly kind: "wave"; readonly wave: number; readonly boards: readonly string[] }
   | { readonly kind: "soak"; readonly wave: number; readonly seconds: number }
+  | ({ readonly kind: "broker" } & BrokerChange)
   | { readonly kind: "board"; readonly id: string; readonly board: BoardStanding };
 
 /** Why a roll-out ended. */
@@ -49,104 +63,142 @@ export interface RollOutEnd {
   readonly stopped?: string;
 }
 
-/** A roll-out of `ids` that has not begun. */
-export function newRollOut(file: UpdateFile, broker: string, ids: readonly string[], plan: WavePlan): RollOutState {
+/** A roll-out of `ids`, which were `chosen` so, that has not begun. */
+export function newRollOut(
+  file: UpdateFile,
+  broker: string,
+  ids: readonly string[],
+  plan: WavePlan,
+  chosen = "",
+): RollOutState {
   const { kind, name, sha256, title } = file;
   const boards = Object.fromEntries(ids.map((id) => [id, { standing: "waiting" as const }]));
-  return { version: 1, kind, broker, file: name, sha256, title, waves: wavesOf(ids, plan), boards };
+  const waves = wavesOf(ids, plan);
+  return { version: 1, kind, broker, file: name, sha256, title, chosen, waves, watched: [], boards };
 }
 
-/** Throws an InputError `STATE_OTHER` where a state is that of another file or another broker. */
-export function requireSameRollOut(state: RollOutState, file: UpdateFile, broker: string, path: string): void {
-  const other = state.sha256 !== file.sha256 ? `of ${state.file}` : `on ${state.broker}`;
-  if (state.sha256 === file.sha256 && state.broker === broker) return;
+/** Throws an InputError `STATE_OTHER` where a state is that of another file, another broker or other boards. */
+export function requireSameRollOut(
+  state: RollOutState,
+  file: UpdateFile,
+  broker: string,
+  chosen: string,
+  path: string,
+): void {
+  const other =
+    state.sha256 !== file.sha256
+      ? `of ${state.file}`
+      : state.broker !== broker
+        ? `on ${state.broker}`
+        : state.chosen !== chosen
+          ? `for ${state.chosen || "all boards"}`
+          : undefined;
+  if (other === undefined) return;
   throw new InputError({
     code: "STATE_OTHER",
     source: path,
-    message: `this is the state of another roll-out, ${other}`,
-    expected: "the same file and broker, or another --state",
+    message: `this is the state of another roll-out, ${other}, which is not at its end`,
+    expected: "the same file, broker and choice of boards, or another --state",
   });
 }
 
 /**
  * Updates wave after wave. What was done before is not done again; boards that failed are not tried again unless their
- * standing was set back. The state is on disk after every change. Rejects with the signal's reason when it aborts.
+ * standing was set back. The state is on disk before the first board is asked and after every change. Rejects with the
+ * signal's reason when it aborts, and with an InputError `WRITE_FAILED`, `BROKER_LOST` or `BROKER_FORBIDS`.
  */
 export async function rollOut(request: RollOutRequest): Promise<RollOutEnd> {
   const run = new RollOut(request);
   try {
     return await run.toEnd();
   } finally {
-    await run.saved();
+    await run.close();
   }
 }
 
 class RollOut {
   readonly #request: RollOutRequest;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #unlisten: () => void;
+  #brokerTimer: NodeJS.Timeout | undefined;
   #saving: Promise<void> = Promise.resolve();
   #dirty = false;
+  #unsaved: unknown;
 
   constructor(request: RollOutRequest) {
     this.#request = request;
+    this.#signal = AbortSignal.any([request.signal, this.#stop.signal]);
+    // All boards of a wave wait for it at once.
+    setMaxListeners(0, this.#signal);
+    this.#unlisten = request.broker.listen((change) => {
+      request.changed({ kind: "broker", ...change });
+      this.#limitAbsence();
+    });
+    this.#limitAbsence();
   }
 
   async toEnd(): Promise<RollOutEnd> {
-    const { state, options } = this.#request;
+    const { state, stateFile } = this.#request;
+    await writeRollOutState(stateFile, state);
     for (const [wave, ids] of state.waves.entries()) {
-      const left = ids.filter((id) => !["updated", "failed"].includes(state.boards[id]?.standing ?? "waiting"));
+      const left = boardsLeft(state).filter((id) => ids.includes(id));
       if (left.length > 0) {
         this.#request.changed({ kind: "wave", wave, boards: ids });
+        state.watched = state.watched.filter((each) => each !== wave);
         await this.#wave(wave, left);
       }
       const reason = this.#gate(wave, ids);
       if (reason !== undefined) return { finished: false, stopped: reason };
-      if (left.length > 0 && wave + 1 < state.waves.length && options.soakMs > 0) {
-        const worse = await this.#soak(wave, ids);
-        if (worse !== undefined) return { finished: false, stopped: worse };
-      }
+      if (state.watched.includes(wave)) continue;
+      const worse = await this.#watch(wave, ids);
+      if (worse !== undefined) return { finished: false, stopped: worse };
     }
     return { finished: true };
   }
 
-  /** Resolves when the last change is on disk. */
-  saved(): Promise<void> {
-    return this.#saving;
+  /** Resolves when the last change is on disk, and rejects where it could not be written. */
+  async close(): Promise<void> {
+    this.#unlisten();
+    clearTimeout(this.#brokerTimer);
+    await this.#saving;
+    if (this.#unsaved !== undefined) throw this.#unsaved;
   }
 
   async #wave(wave: number, ids: readonly string[]): Promise<void> {
-    const { options } = this.#request;
-    const stop = new AbortController();
-    const signal = AbortSignal.any([this.#request.signal, stop.signal]);
+    const { options, state } = this.#request;
     await eachInParallel(ids, options.parallel, async (id) => {
       // Boards that wait for their turn are not begun once it is clear that the wave has failed.
       if (this.#gate(wave, ids) !== undefined) return;
-      const outcome = (await this.#isThere(id, signal)) ? await this.#update(id, signal) : AWAY;
-      this.#set(id, outcome);
-    }).catch((error: unknown) => {
-      stop.abort(error);
-      throw error;
+      await this.#request.broker.back(this.#signal);
+      const begun = state.boards[id]?.standing === "updating";
+      this.#set(id, begun || (await this.#isThere(id)) ? await this.#update(id, begun) : AWAY);
     });
+    this.#signal.throwIfAborted();
   }
 
-  async #isThere(id: string, signal: AbortSignal): Promise<boolean> {
+  async #isThere(id: string): Promise<boolean> {
     const { inventory, options } = this.#request;
     if (inventory.get(id)?.online) return true;
     if (options.offlineMs === 0) return false;
-    const late = AbortSignal.timeout(options.offlineMs);
+    const late = this.#request.broker.timeout(options.offlineMs);
     try {
-      await inventory.until(id, (board) => board.online, AbortSignal.any([signal, late]));
+      await inventory.until(id, (board) => board.online, AbortSignal.any([this.#signal, late.signal]));
       return true;
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (this.#signal.aborted) throw error;
       return false;
+    } finally {
+      late.end();
     }
   }
 
-  #update(id: string, signal: AbortSignal): Promise<Outcome> {
-    const { client, inventory, file, url, options } = this.#request;
+  #update(id: string, begun: boolean): Promise<Outcome> {
+    const { client, broker, inventory, file, url, urlEnds, options } = this.#request;
     this.#set(id, { standing: "updating" });
     const { boardTimeoutMs: timeoutMs, pollMs, force } = options;
-    return updateBoard({ client, inventory, id, file, url, timeoutMs, pollMs, force, signal });
+    const signal = this.#signal;
+    return updateBoard({ client, broker, inventory, id, file, url, urlEnds, begun, timeoutMs, pollMs, force, signal });
   }
 
   #set(id: string, board: BoardStanding): void {
@@ -155,21 +207,46 @@ class RollOut {
     this.#save();
   }
 
-  /** One write at a time; changes that come meanwhile are in the next. */
+  /** One write at a time; changes that come meanwhile are in the next. Without a state nothing more is begun. */
   #save(): void {
     if (this.#dirty) return;
     this.#dirty = true;
-    this.#saving = this.#saving.then(() => {
-      this.#dirty = false;
-      return writeRollOutState(this.#request.stateFile, this.#request.state);
-    });
+    this.#saving = this.#saving
+      .then(() => {
+        this.#dirty = false;
+        return writeRollOutState(this.#request.stateFile, this.#request.state);
+      })
+      .catch((error: unknown) => {
+        this.#unsaved = error;
+        this.#stop.abort(error);
+      });
+  }
+
+  /** A broker that does not come back ends the roll-out; boards cannot be told apart without it. */
+  #limitAbsence(): void {
+    clearTimeout(this.#brokerTimer);
+    const { broker, options, state } = this.#request;
+    if (broker.connected) return;
+    const seconds = options.brokerTimeoutMs / 1000;
+    this.#brokerTimer = setTimeout(() => {
+      const lost = new InputError({
+        code: "BROKER_LOST",
+        source: state.broker,
+        message: `the broker went away and was not back within ${seconds} s`,
+        expected: "the same command again when it is there: it goes on where this one ended",
+      });
+      this.#stop.abort(lost);
+    }, options.brokerTimeoutMs);
   }
 
   /** Why the roll-out must not go on after a wave; undefined: it may. */
   #gate(wave: number, ids: readonly string[]): string | undefined {
     const { state, options } = this.#request;
-    const failedHere = ids.filter((id) => state.boards[id]?.standing === "failed").length;
-    if (wave === 0 && state.waves.length > 1 && failedHere > 0) return `${failedHere} of ${ids.length} canaries failed`;
+    const of = (standing: string): number => ids.filter((id) => state.boards[id]?.standing === standing).length;
+    const canaries = wave === 0 && state.waves.length > 1;
+    if (canaries && of("failed") > 0) return `${of("failed")} of ${ids.length} canaries failed`;
+    if (canaries && of("unreached") === ids.length)
+      return "no canary was there: nothing says that the others may follow";
     const begun = state.waves.slice(0, wave + 1).reduce((sum, boards) => sum + boards.length, 0);
     const { failed } = countStandings(state);
     if (failed * 100 > begun * options.failuresPercentMax)
@@ -178,35 +255,18 @@ class RollOut {
   }
 
   /** Watches what has been updated: a model that runs may still bring a board down. */
-  async #soak(wave: number, ids: readonly string[]): Promise<string | undefined> {
-    const { inventory, options, signal, state } = this.#request;
-    const seconds = options.soakMs / 1000;
-    this.#request.changed({ kind: "soak", wave, seconds });
+  async #watch(wave: number, ids: readonly string[]): Promise<string | undefined> {
+    const { client, broker, inventory, options, state } = this.#request;
     const updated = ids.filter((id) => state.boards[id]?.standing === "updated");
-    const resets = new Map(updated.map((id) => [id, inventory.get(id)?.telemetry?.resets]));
-    await new Promise<void>((resolve, reject) => {
-      const abort = (): void => {
-        clearTimeout(timer);
-        reject(signal.reason);
-      };
-      const timer = setTimeout(() => {
-        signal.removeEventListener("abort", abort);
-        resolve();
-      }, options.soakMs);
-      if (signal.aborted) abort();
-      signal.addEventListener("abort", abort, { once: true });
-    });
-    for (const id of updated) {
-      const board = inventory.get(id);
-      const before = resets.get(id);
-      const restarted = before !== undefined && (board?.telemetry?.resets ?? before) > before;
-      const health = board === undefined ? "offline" : healthOf(board);
-      if (health === "good" && !restarted) continue;
-      const detail = restarted
-        ? `restarted within ${seconds} s after its update`
-        : `${health} ${seconds} s after its update`;
-      this.#set(id, { standing: "failed", code: "UNHEALTHY", detail });
+    if (options.soakMs > 0 && updated.length > 0) {
+      const { soakMs: milliseconds, parallel } = options;
+      const begun = (): void => this.#request.changed({ kind: "soak", wave, seconds: milliseconds / 1000 });
+      const watch = { client, broker, inventory, milliseconds, parallel, signal: this.#signal, begun };
+      for (const [id, detail] of await watchWave(updated, watch))
+        this.#set(id, { standing: "failed", code: "UNHEALTHY", detail });
     }
+    state.watched.push(wave);
+    this.#save();
     return this.#gate(wave, ids);
   }
 }

@@ -5,7 +5,7 @@ const bytes = Uint8Array.from({ length: 1000 }, (_, index) => index & 255);
 let served: ServedFile;
 
 beforeEach(async () => {
-  served = await serveFile(bytes, "a model.syn", { port: 0, brokerHost: "127.0.0.1" });
+  served = await serveFile(bytes, "a model.syn", { port: 0, brokerHost: "127.0.0.1", boardsAreLocal: true });
 });
 afterEach(() => served.close());
 

@@ -15,27 +15,56 @@ export interface ServeOptions {
   readonly port: number;
   /** The name or address under which boards reach this machine; found out unless given. */
   readonly host?: string | undefined;
-  /** The broker's host: boards that reach a broker on this machine reach this machine's loopback. */
+  /** The broker's host. */
   readonly brokerHost: string;
+  /** Of this machine, where it meets the broker's network. */
+  readonly localAddress?: string | undefined;
+  /** Whether all boards run on this machine too: simulated ones, on a broker of this machine. */
+  readonly boardsAreLocal?: boolean;
 }
 
-const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[?::1\]?)$/;
+/** Longer names would not fit into what boards take as an address. */
+const NAME_MAX = 64;
+
+/**
+ * Where boards reach this machine: boards and this machine meet at the broker, so the address that this machine has
+ * there is the best guess. Throws an InputError `NO_NETWORK` or `SERVE_HOST`.
+ */
+export function addressForBoards(options: Omit<ServeOptions, "port">): string {
+  const { host, brokerHost, localAddress, boardsAreLocal } = options;
+  if (host !== undefined) {
+    const named = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+    if (/^[^\s/@?#]+$/.test(named) && URL.canParse(`http://${named}:80/`) && new URL(`http://${named}:80/`).port === "")
+      return named;
+    throw new InputError({
+      code: "SERVE_HOST",
+      source: "--serve-host",
+      message: `${JSON.stringify(host)} is no name or address of a machine`,
+      expected: "a name or an address, without a port: 192.168.1.2",
+    });
+  }
+  if (LOOPBACK.test(brokerHost) && boardsAreLocal) return "127.0.0.1";
+  const there = localAddress?.replace(/^::ffff:/, "");
+  if (there !== undefined && !LOOPBACK.test(there) && !/^fe80:/i.test(there))
+    return there.includes(":") ? `[${there}]` : there;
+  const address = lanAddress();
+  if (address !== undefined) return address;
+  throw new InputError({
+    code: "NO_NETWORK",
+    source: "--serve-host",
+    message: "this machine has no address in a local network",
+    expected: "the address under which boards reach this machine, or --url of a server that has the file",
+  });
+}
 
 /**
  * Serves one file over HTTP, in parts when asked for them, under an address that nobody guesses. Throws an InputError
- * `PORT_UNAVAILABLE` or `NO_NETWORK`.
+ * `PORT_UNAVAILABLE`, `NO_NETWORK` or `SERVE_HOST`.
  */
 export async function serveFile(bytes: Uint8Array, name: string, options: ServeOptions): Promise<ServedFile> {
-  const local = LOOPBACK.test(options.brokerHost);
-  const host = options.host ?? (local ? "127.0.0.1" : lanAddress());
-  if (host === undefined)
-    throw new InputError({
-      code: "NO_NETWORK",
-      source: "--serve-host",
-      message: "this machine has no address in a local network",
-      expected: "the address under which boards reach this machine, or --url of a server that has the file",
-    });
-  const path = `/${randomBytes(9).toString("base64url")}/${encodeURIComponent(name)}`;
+  const host = addressForBoards(options);
+  const path = `/${randomBytes(9).toString("base64url")}/${shortName(name)}`;
   const sockets = new Set<Socket>();
   const server = createServer((request, response) => {
     if (request.url !== path) return void response.writeHead(404).end();
@@ -67,7 +96,7 @@ export async function serveFile(bytes: Uint8Array, name: string, options: ServeO
         }),
       ),
     );
-    server.listen(options.port, local ? "127.0.0.1" : "0.0.0.0", resolve);
+    server.listen(options.port, listenAt(host), resolve);
   });
   return {
     url: `http://${host}:${(server.address() as AddressInfo).port}${path}`,
@@ -76,6 +105,17 @@ export async function serveFile(bytes: Uint8Array, name: string, options: ServeO
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+function listenAt(host: string): string {
+  if (LOOPBACK.test(host)) return host === "localhost" || host.includes(":") ? "localhost" : host;
+  return host.startsWith("[") ? "::" : "0.0.0.0";
+}
+
+/** For who reads a board's log; the address is no more guessable for it. */
+function shortName(name: string): string {
+  const encoded = encodeURIComponent(name);
+  return encoded.length <= NAME_MAX ? encoded : "file";
 }
 
 /** The first and the one after the last byte; undefined: all of it; "none": there is no such part. */

@@ -1,5 +1,8 @@
 import type { MqttClient } from "mqtt";
-import { BoardError, BoardTimeout, BoardUnreachable, SynapseMqttClient } from "synapse-client";
+import { BoardError, BoardTimeout, BoardUnreachable, SynapseMqttClient, UnexpectedAnswer } from "synapse-client";
+import { InputError } from "synapse-engine/errors";
+import { isForbidden } from "./askBoards.js";
+import type { BrokerWatch } from "./brokerWatch.js";
 import type { Inventory } from "./inventory.js";
 import { runs, type UpdateFile } from "./updateFile.js";
 
@@ -12,15 +15,20 @@ export type Outcome =
 
 export interface UpdateBoardRequest {
   readonly client: MqttClient;
+  readonly broker: BrokerWatch;
   readonly inventory: Inventory;
   readonly id: string;
   readonly file: UpdateFile;
   /** Where the board fetches it. */
   readonly url: string;
-  /** The longest that one board may take, absences included. */
+  /** Whether that address ends with this roll-out: then an update that is not done by then never will be. */
+  readonly urlEnds: boolean;
+  /** The longest that one board may take, its absences included, those of the broker not. */
   readonly timeoutMs: number;
   /** Also where the board says that it runs this version of the firmware already: it may be another build. */
   readonly force: boolean;
+  /** It was announced to the board by an earlier run of the roll-out. */
+  readonly begun: boolean;
   /** Between two looks. */
   readonly pollMs: number;
   readonly signal: AbortSignal;
@@ -32,21 +40,31 @@ const ANNOUNCEMENTS_MAX = 6;
 const PASSING: ReadonlySet<string> = new Set(["UPDATE_IN_PROGRESS", "UPLOAD_IN_PROGRESS", "FIRMWARE_ON_TRIAL"]);
 /** One command; a board that is away answers none. */
 const COMMAND_MS = 10_000;
+/** Of one that has answered nothing at all, so many are enough: boards are back at a broker within half a minute. */
+const UNANSWERED_MAX = 6;
+/** To take an update back that nobody waits for any more. */
+const GOODBYE_MS = 3_000;
+/** The file is not all there yet: its address is still asked. */
+const FETCHING: ReadonlySet<string> = new Set(["QUEUED", "DOWNLOADING"]);
 
 /**
  * Has a board fetch a file, run it and prove it: by what it says that it runs and by its model's test vectors. A board
- * that restarts or is away in between is waited for and asked again. Rejects with the signal's reason only.
+ * that restarts or is away in between is waited for and asked again; an update that has no end in time is taken back.
+ * Rejects with the signal's reason, or an InputError `BROKER_FORBIDS`.
  */
 export async function updateBoard(request: UpdateBoardRequest): Promise<Outcome> {
-  const { signal, timeoutMs } = request;
-  const late = AbortSignal.timeout(timeoutMs);
-  const run = new BoardRun({ ...request, signal: AbortSignal.any([signal, late]) });
+  const { signal, timeoutMs, broker, urlEnds } = request;
+  const late = broker.timeout(timeoutMs);
+  const run = new BoardRun({ ...request, signal: AbortSignal.any([signal, late.signal]) });
   try {
     return await run.toEnd();
   } catch (error) {
+    if (late.signal.aborted || urlEnds) await run.takeBack();
     signal.throwIfAborted();
-    if (!late.aborted) throw error;
+    if (!late.signal.aborted) throw error;
     return run.late(timeoutMs);
+  } finally {
+    late.end();
   }
 }
 
@@ -54,6 +72,7 @@ class BoardRun {
   readonly #request: UpdateBoardRequest;
   readonly #board: SynapseMqttClient;
   #announcements = 0;
+  #unanswered = 0;
   #last: Update | undefined;
 
   constructor(request: UpdateBoardRequest) {
@@ -71,19 +90,35 @@ class BoardRun {
     }
   }
 
+  /** Ends what the board has not fetched yet, as far as it can be reached. */
+  async takeBack(): Promise<void> {
+    const { id, inventory, broker } = this.#request;
+    if (this.#announcements === 0 || !broker.connected || !inventory.get(id)?.online) return;
+    if (this.#last?.sha256 === this.#request.file.sha256 && !FETCHING.has(this.#last.state)) return;
+    await this.#board.cancelUpdate({ signal: AbortSignal.timeout(GOODBYE_MS) }).catch(() => undefined);
+  }
+
   late(timeoutMs: number): Outcome {
-    const { inventory, id } = this.#request;
-    const board = inventory.get(id);
-    const state = this.#last === undefined ? "" : `; its update was ${this.#last.state}`;
-    return board?.online
-      ? { standing: "failed", code: "TOO_SLOW", detail: `not done after ${timeoutMs / 1000} s${state}` }
-      : { standing: "unreached", code: "OFFLINE", detail: `away when ${timeoutMs / 1000} s were over${state}` };
+    const { inventory, id, file, begun } = this.#request;
+    const seconds = timeoutMs / 1000;
+    const last = this.#last;
+    const why = [last?.state, last?.code, last?.detail].filter((part) => part !== undefined).join(", ");
+    const what =
+      last?.sha256 === undefined || last.sha256 === file.sha256 ? "its update" : "its update to another file";
+    const state = last === undefined ? "" : `; ${what} was ${why}`;
+    if (!inventory.get(id)?.online)
+      // Of one that was there before the update it must be believed that the update took it away.
+      return this.#announcements > 0 || begun
+        ? { standing: "failed", code: "LOST", detail: `not back ${seconds} s after its turn came${state}` }
+        : { standing: "unreached", code: "OFFLINE", detail: `away when ${seconds} s were over` };
+    return { standing: "failed", code: "TOO_SLOW", detail: `not done after ${seconds} s${state}` };
   }
 
   /** One look at the board, and what follows from it; undefined: look again. */
   async #step(): Promise<Outcome | undefined> {
     const { signal, file } = this.#request;
     const update = await this.#board.update({ signal });
+    this.#unanswered = 0;
     this.#last = update;
     if (update.sha256 === undefined || update.sha256 === file.sha256) {
       if (update.state === "FAILED" && this.#announcements > 0)
@@ -94,10 +129,20 @@ class BoardRun {
         };
       if (await this.#isRunning(update)) return this.#proof();
       if (update.state === "IDLE" || update.state === "UPDATED" || update.state === "FAILED") return this.#announce();
+      if (this.#announcements === 0) return this.#takeOver(update);
       return undefined;
     }
     // Another file is on its way; the board takes one at a time.
     return ["IDLE", "UPDATED", "FAILED", "VERIFIED"].includes(update.state) ? this.#announce() : undefined;
+  }
+
+  /** Of an earlier roll-out, whose address may be none any more; or one that was not to run what it has fetched. */
+  async #takeOver({ state, url }: Update): Promise<undefined> {
+    const { signal } = this.#request;
+    if (state === "VERIFIED") return void (await this.#announce());
+    if (!FETCHING.has(state) || url === this.#request.url) return;
+    await this.#board.cancelUpdate({ signal });
+    await this.#announce();
   }
 
   async #isRunning(update: Update): Promise<boolean> {
@@ -134,10 +179,30 @@ class BoardRun {
       : { standing: "failed", code: "SELFTEST_FAILED", detail: "the model's test vectors give other results" };
   }
 
+  /** A broker that was restarted may go on to tell of boards that are gone. */
+  #silence(): Outcome | undefined {
+    const { broker, begun } = this.#request;
+    if (!broker.connected || this.#last !== undefined || begun || ++this.#unanswered < UNANSWERED_MAX) return undefined;
+    return {
+      standing: "unreached",
+      code: "SILENT",
+      detail: "the broker says that it is there, but it answers nothing",
+    };
+  }
+
   /** A board that is busy or away is asked again; one that says no is believed. */
   #problem(error: unknown): Outcome | undefined {
     this.#request.signal.throwIfAborted();
-    if (error instanceof BoardTimeout || error instanceof BoardUnreachable) return undefined;
+    if (isForbidden(error))
+      throw new InputError({
+        code: "BROKER_FORBIDS",
+        source: "--user",
+        message: "the broker does not let this user command boards",
+        expected: "a user who may publish to synapse/+/cmd/# and read synapse/+/res/# and synapse/+/…/res",
+      });
+    if (error instanceof BoardTimeout || error instanceof BoardUnreachable) return this.#silence();
+    if (error instanceof UnexpectedAnswer || error instanceof TypeError)
+      return { standing: "failed", code: "ANSWER_INVALID", detail: `no board answers so: ${error.message}` };
     if (!(error instanceof BoardError)) throw error;
     const again = error.status === 503 || error.status === 429 || PASSING.has(error.code);
     return again ? undefined : { standing: "failed", code: error.code, detail: error.detail };

@@ -39,13 +39,16 @@ export interface FleetBoards {
 
 export interface FleetBoardOptions {
   readonly updateKeys?: readonly Uint8Array[];
+  /** Another broker than the one of their own, for the board of an id. */
+  readonly brokerUrl?: (id: string) => string;
 }
 
 /**
  * Boards with an owner on a broker of their own. A board that loses its power has it back a moment later, as one that
  * somebody plugs in again.
  */
-export async function startFleetBoards(count: number, { updateKeys }: FleetBoardOptions = {}): Promise<FleetBoards> {
+export async function startFleetBoards(count: number, options: FleetBoardOptions = {}): Promise<FleetBoards> {
+  const { updateKeys, brokerUrl } = options;
   const board = await readBoard(new URL("boards/waveshare-esp32-p4-wifi6.json", ROOT).pathname);
   const broker = await startBroker({ port: 0 });
   const boards: SimulatedBoard[] = [];
@@ -59,7 +62,7 @@ export async function startFleetBoards(count: number, { updateKeys }: FleetBoard
     const keys = updateKeys === undefined ? {} : { updateKeys };
     const each = await SimulatedBoard.create({ board, model: FIRST_MODEL, deviceId, clock, ...keys });
     boards.push(each);
-    links.push(new BrokerLink(each, { fallbackUrl: broker.url, reconnectMs: 50 }));
+    links.push(new BrokerLink(each, { fallbackUrl: brokerUrl?.(id) ?? broker.url, reconnectMs: 50 }));
   }
   const plugged = setInterval(() => {
     for (const each of boards) if (!each.running && each.flashOperations > 0) void each.reset();

@@ -43,7 +43,7 @@ export async function simulateRollOut({ boards, cut, seed, folder, writeFile }: 
   const file = await readModelFile(path);
   const fleet = await startFleetBoards(boards);
   const connection = await connectFleet({ url: fleet.broker.url });
-  const served = await serveFile(file.bytes, file.name, { port: 0, brokerHost: "127.0.0.1" });
+  const served = await serveFile(file.bytes, file.name, { port: 0, brokerHost: "127.0.0.1", boardsAreLocal: true });
   try {
     const inventory = new Inventory(connection.client);
     await inventory.open();
@@ -54,9 +54,11 @@ export async function simulateRollOut({ boards, cut, seed, folder, writeFile }: 
     const state = newRollOut(file, connection.url, fleet.ids, { canaries: 5, percentages: [10, 50, 100] });
     const end = await rollOut({
       client: connection.client,
+      broker: connection.broker,
       inventory,
       file,
       url: served.url,
+      urlEnds: true,
       state,
       stateFile: join(folder, "state.json"),
       options: {
@@ -64,6 +66,7 @@ export async function simulateRollOut({ boards, cut, seed, folder, writeFile }: 
         failuresPercentMax: 5,
         soakMs: 0,
         boardTimeoutMs: 600_000,
+        brokerTimeoutMs: 60_000,
         offlineMs: 60_000,
         force: false,
         pollMs: 200,

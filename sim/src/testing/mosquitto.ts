@@ -32,9 +32,18 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+export interface MosquittoUser {
+  readonly name: string;
+  readonly password: string;
+}
+
 export interface MosquittoOptions {
   /** Nobody else may connect. */
-  readonly user?: { readonly name: string; readonly password: string };
+  readonly user?: MosquittoUser;
+  /** More than one. */
+  readonly users?: readonly MosquittoUser[];
+  /** Access list of this file. */
+  readonly acl?: string;
   /** TLS with certificate and key of these files; clients have to prove who they are to this authority. */
   readonly tls?: { readonly certificate: string; readonly key: string; readonly clientAuthority: string };
 }
@@ -54,20 +63,23 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
   }
 }
 
-async function startOn(port: number, { user, tls }: MosquittoOptions): Promise<Mosquitto> {
+async function startOn(port: number, { user, users = user && [user], tls, acl }: MosquittoOptions): Promise<Mosquitto> {
   const folder = mkdtempSync(join(tmpdir(), "synapse-mosquitto-"));
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
   const lines = [
     `listener ${port} 127.0.0.1`,
     "persistence false",
-    `allow_anonymous ${user === undefined}`,
+    `allow_anonymous ${users === undefined}`,
     "max_queued_messages 0",
   ];
-  if (user !== undefined) {
+  if (users !== undefined) {
     const file = join(folder, "passwords");
-    execFileSync("mosquitto_passwd", ["-b", "-c", file, user.name, user.password], { env, stdio: "ignore" });
+    writeFileSync(file, "");
+    for (const { name, password } of users)
+      execFileSync("mosquitto_passwd", ["-b", file, name, password], { env, stdio: "ignore" });
     lines.push(`password_file ${file}`);
   }
+  if (acl !== undefined) lines.push(`acl_file ${acl}`);
   if (tls !== undefined) {
     lines.push(
       `certfile ${tls.certificate}`,

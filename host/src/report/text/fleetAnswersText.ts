@@ -1,6 +1,6 @@
 import type { BoardAnswer } from "../../fleet/askBoards.js";
 import { renderTable } from "../table.js";
-import { printable } from "./printable.js";
+import { printableCell } from "./printable.js";
 import type { TextStyle } from "./style.js";
 
 /** What each board made of a command, one a line, and below how many did what. */
@@ -10,10 +10,10 @@ export function fleetAnswersText(
   said: (answer: unknown) => string,
 ): string {
   const rows = answers.map((answer) => [
-    paint.cyan(answer.id),
-    printable(answer.name ?? ""),
-    answer.ok ? paint.green("done") : paint.red(answer.code),
-    printable(answer.ok ? said(answer.answer) : answer.detail),
+    paint.cyan(printableCell(answer.id, 24)),
+    printableCell(answer.name ?? ""),
+    answer.ok ? paint.green("done") : paint.red(printableCell(answer.code)),
+    printableCell(answer.ok ? said(answer.answer) : answer.detail, 400),
   ]);
   const failed = answers.filter(({ ok }) => !ok).length;
   const table = renderTable(

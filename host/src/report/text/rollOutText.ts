@@ -1,7 +1,7 @@
 import type { Inventory } from "../../fleet/inventory.js";
 import { type BoardStanding, countStandings, type RollOutState, type Standing } from "../../fleet/rollOutState.js";
 import { renderTable } from "../table.js";
-import { printable } from "./printable.js";
+import { printable, printableCell } from "./printable.js";
 import type { TextStyle } from "./style.js";
 
 /** Boards of a wave that are told one by one; of larger waves only what is worth it. */
@@ -41,8 +41,8 @@ export function wavesText(
     const update = inventory.get(id)?.update;
     const share =
       update?.bytes && update.receivedBytes ? ` ${Math.floor((100 * update.receivedBytes) / update.bytes)} %` : "";
-    const doing = paint.dim(`${update?.state.toLowerCase() ?? "asked"}${share}`);
-    return `  ${paint.cyan(id)}  ${printable(nameOf(id))}  ${doing}`;
+    const doing = paint.dim(`${printableCell(update?.state.toLowerCase() ?? "asked", 16)}${share}`);
+    return `  ${paint.cyan(id)}  ${printableCell(nameOf(id))}  ${doing}`;
   });
   const title = `${state.kind} ${printable(state.title)} ${paint.dim(state.sha256.slice(0, 8))}`;
   return [title, table, ...lines].join("\n");
@@ -61,7 +61,7 @@ export function rollOutText(
   const bad = Object.entries(state.boards).filter(
     ([, { standing }]) => standing === "failed" || standing === "unreached",
   );
-  const rows = bad.map(([id, board]) => [paint.cyan(id), printable(nameOf(id)), ...reasonOf(style, board)]);
+  const rows = bad.map(([id, board]) => [paint.cyan(id), printableCell(nameOf(id)), ...reasonOf(style, board)]);
   const table =
     rows.length === 0
       ? undefined
@@ -79,14 +79,20 @@ export function rollOutText(
   ].filter((part) => part !== undefined);
   const line = `${sum}${rest.length > 0 ? `; ${rest.join(", ")}` : ""}`;
   const end = stopped === undefined ? undefined : paint.red(`stopped: ${stopped}`);
-  return [table, end, line, rest.length > 0 ? paint.dim(`state: ${stateFile}`) : undefined]
+  return [table, end, line, rest.length > 0 ? paint.dim(nextText(counts.failed, stateFile)) : undefined]
     .filter((part) => part !== undefined)
     .join("\n");
 }
 
+function nextText(failed: number, stateFile: string): string {
+  const retry = failed > 0 ? ", with --retry-failed to those that failed too" : "";
+  return `the same command goes on with it${retry} (state: ${stateFile})`;
+}
+
 function reasonOf({ paint }: TextStyle, { standing, code, detail }: BoardStanding): [string, string] {
-  const painted = standing === "failed" ? paint.red(code ?? "failed") : paint.yellow(code ?? "away");
-  return [painted, printable(detail ?? "")];
+  const painted =
+    standing === "failed" ? paint.red(printableCell(code ?? "failed")) : paint.yellow(printableCell(code ?? "away"));
+  return [painted, printableCell(detail ?? "", 400)];
 }
 
 const standingOf = (state: RollOutState, id: string): Standing => state.boards[id]?.standing ?? "waiting";

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { inputError } from "../../../files/inputError.js";
 import type { FleetConnection } from "../../../fleet/connectFleet.js";
@@ -60,6 +59,7 @@ export async function openFleet(context: CliContext, options: FleetOptions): Pro
     username: options.user,
     password: context.env.SYNAPSE_BROKER_PASSWORD,
     authorities,
+    authoritiesFile: options.brokerCa,
   });
   const file = knownBoardsFile(connection.url, context.env);
   const inventory = new Inventory(connection.client, await readKnownBoards(file));
@@ -79,10 +79,20 @@ export async function openFleet(context: CliContext, options: FleetOptions): Pro
   }
 }
 
+/** Which boards the options choose, in words; empty: all. */
+export function chosenText({ id = [], name, group, kind }: FleetOptions): string {
+  const parts = [
+    ...[...id].sort().map((each) => `--id ${each}`),
+    ...(name === undefined ? [] : [`--name ${name}`]),
+    ...(group === undefined ? [] : [`--group ${group}`]),
+    ...(kind === undefined ? [] : [`--kind ${kind}`]),
+  ];
+  return parts.join(" ");
+}
+
+const PEM_BYTES_MAX = 1 << 20;
+
 async function readAuthorities(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw inputError(path, "TLS_INVALID", (error as Error).message, { expected: "certificates in PEM" });
-  }
+  const { readInput } = await import("../../../files/readInput.js");
+  return new TextDecoder().decode(await readInput(path, "certificates in PEM", PEM_BYTES_MAX));
 }

@@ -18,8 +18,11 @@ export function listCommand(context: CliContext): Command {
           broker: fleet.connection.url,
           boards: fleetDocument(boards),
         });
-      if (boards.length === 0) return note(context, `no board on ${fleet.connection.url} has told anything`);
-      return print(context, fleetTable(context, boards, Date.now()));
+      const all = fleet.inventory.boards();
+      if (boards.length > 0) print(context, fleetTable(context, boards, Date.now()));
+      else if (all.length > 0) note(context, `none of the ${all.length} boards on ${fleet.connection.url} is chosen`);
+      if (fleet.inventory.told === 0)
+        note(context, `${fleet.connection.url} tells of no board; may this user read synapse/+/status there?`);
     } finally {
       await fleet.close();
     }

@@ -11,7 +11,9 @@ that is gone, has restarted or runs no model counts as failed. With more failure
 stops; boards keep what they ran before a failed update.
 
 What has been done stands in the state file. Ctrl-C stops the roll-out, the same command goes on with it; boards that
-failed are tried again only with --retry-failed. Exit code 1: stopped, or a board failed or was away.
+failed are tried again only with --retry-failed. A broker that goes away is waited for, and boards with it.
+Exit code 0: every board runs the file. 1: stopped, or a board failed or was away. 2: the broker is not there or says
+no, or something given is wrong; boards keep what they run. 130: Ctrl-C.
 
 The file is served from here, under an address that nobody guesses, as long as the command runs; with --url boards
 fetch it elsewhere.`;
@@ -36,6 +38,7 @@ export function pushCommand(context: CliContext, kind: "model" | "firmware"): Co
       numberOption(1, 86_400),
       900,
     )
+    .option("--broker-timeout <s>", "how long a broker that went away is waited for", numberOption(1, 86_400), 600)
     .option("--wait-offline <s>", "how long boards that are away are waited for", numberOption(0, 86_400), 0)
     .option("--url <url>", "where boards fetch the file, in place of this machine")
     .option("--serve-host <address>", "the address under which boards reach this machine (default: found out)")
@@ -52,7 +55,7 @@ export function pushCommand(context: CliContext, kind: "model" | "firmware"): Co
 
 /** Rising percentages, separated by commas. */
 function percentages(text: string): number[] {
-  const values = text.split(",").map(Number);
+  const values = text.split(",").map((part) => (/^\d+(\.\d+)?$/.test(part) ? Number(part) : Number.NaN));
   const rising = values.every((value, at) => value > (values[at - 1] ?? 0) && value <= 100);
   if (!rising) throw new InvalidArgumentError("Expected rising percentages up to 100, such as 10,50,100.");
   return values;

@@ -1,18 +1,38 @@
 import { inputError } from "../../../files/inputError.js";
 import type { FleetBoard } from "../../../fleet/inventory.js";
-import { newRollOut, type RollOutChange, requireSameRollOut, rollOut } from "../../../fleet/rollOut.js";
-import { countStandings, type RollOutState, readRollOutState } from "../../../fleet/rollOutState.js";
-import { type ServedFile, serveFile } from "../../../fleet/serveFile.js";
+import { newRollOut, requireSameRollOut, rollOut } from "../../../fleet/rollOut.js";
+import {
+  boardsLeft,
+  countStandings,
+  isAtEnd,
+  type RollOutState,
+  readRollOutState,
+  replaceCanaries,
+} from "../../../fleet/rollOutState.js";
+import { addressForBoards, type ServedFile, serveFile } from "../../../fleet/serveFile.js";
+import { lockState } from "../../../fleet/stateLock.js";
 import { readFirmwareFile, readModelFile, runs, type UpdateFile } from "../../../fleet/updateFile.js";
 import { rollOutText, wavesText } from "../../../report/text/rollOutText.js";
-import { type CliContext, note, print, printJson } from "../../context.js";
+import { type CliContext, note, print, printJsonLine } from "../../context.js";
 import { ExitRequest } from "../../errors.js";
 import { EXIT } from "../../exitCodes.js";
-import { liveText } from "../../liveText.js";
-import { type OpenFleet, openFleet } from "./fleetOptions.js";
+import { chosenText, type OpenFleet, openFleet } from "./fleetOptions.js";
 import type { PushOptions } from "./pushOptions.js";
+import { namesOf, viewOf } from "./pushView.js";
 
 const POLL_MS = 1_000;
+/** As boards take it. */
+const URL_BYTES_MAX = 512;
+
+/** What every step of a roll-out needs. */
+interface Push {
+  readonly context: CliContext;
+  readonly command: string;
+  readonly fleet: OpenFleet;
+  readonly file: UpdateFile;
+  readonly stateFile: string;
+  readonly options: PushOptions;
+}
 
 /** Rolls a file out, or goes on with a roll-out that was stopped. */
 export async function push(
@@ -21,43 +41,63 @@ export async function push(
   path: string,
   options: PushOptions,
 ): Promise<void> {
+  requireUrl(options.url);
   const file = kind === "model" ? await readModelFile(path) : await readFirmwareFile(path);
-  const stateFile = options.state ?? `synapse-rollout-${file.sha256.slice(0, 12)}.json`;
-  const fleet = await openFleet(context, options);
+  const stateFile = options.state || `synapse-rollout-${file.sha256.slice(0, 12)}.json`;
+  const unlock = options.dryRun ? undefined : await lockState(stateFile);
   try {
-    const { state, left } = await stateOf(fleet, file, stateFile, options);
-    const command = `fleet push-${kind}`;
-    if (options.dryRun) return show(context, command, fleet, state, left, options);
-    if (left.length === 0) {
-      if (options.json) printJson(context, documentOf(command, fleet, state, { finished: true }));
-      else note(context, `nothing to do: ${alreadyText(state, fleet.boards(), file)}`);
-      return;
+    const fleet = await openFleet(context, options);
+    try {
+      await pushTo({ context, command: `fleet push-${kind}`, fleet, file, stateFile, options });
+    } finally {
+      await fleet.close();
     }
-    await run(context, command, fleet, file, state, stateFile, options);
   } finally {
-    await fleet.close();
+    await unlock?.();
   }
 }
 
-/** The roll-out that the file tells of, or a new one; and the boards that are still to be updated. */
-async function stateOf(
-  fleet: OpenFleet,
-  file: UpdateFile,
-  stateFile: string,
-  options: PushOptions,
-): Promise<{ state: RollOutState; left: string[] }> {
+function requireUrl(url: string | undefined): void {
+  if (url === undefined) return;
+  const good = /^https?:\/\//.test(url) && URL.canParse(url) && Buffer.byteLength(url) <= URL_BYTES_MAX;
+  if (good) return;
+  throw inputError(
+    "--url",
+    "URL_INVALID",
+    `${JSON.stringify(url.slice(0, 120))} is no address that boards fetch from`,
+    {
+      expected: `http:// or https://, at most ${URL_BYTES_MAX} bytes`,
+    },
+  );
+}
+
+async function pushTo(push: Push): Promise<void> {
+  const { context, fleet, file, options } = push;
+  const state = await stateOf(push);
+  const left = boardsLeft(state);
+  if (options.dryRun) return show(push, state, left);
+  // Those that failed keep it from its end, but are not tried again unasked.
+  const begun = left.length > 0 || state.waves.some((_ids, wave) => !state.watched.includes(wave));
+  if (begun) return run(push, state);
+  const { failed } = countStandings(state);
+  if (options.json) printJsonLine(context, documentOf(push, state, { finished: failed === 0 }));
+  else if (failed > 0) note(context, `${failed} boards failed before; --retry-failed tries them again`);
+  else note(context, `nothing to do: ${alreadyText(fleet.boards(), file)}`);
+  if (failed > 0) throw new ExitRequest(EXIT.failure);
+}
+
+/** The roll-out that the state file tells of, or a new one. */
+async function stateOf({ fleet, file, stateFile, options }: Push): Promise<RollOutState> {
   const url = fleet.connection.url;
+  const chosen = chosenText(options);
   const before = await readRollOutState(stateFile);
-  const unfinished = before !== undefined && countStandings(before).updated < Object.keys(before.boards).length;
-  if (before !== undefined && (unfinished || before.sha256 !== file.sha256)) {
-    requireSameRollOut(before, file, url, stateFile);
+  if (before !== undefined && !isAtEnd(before)) {
+    requireSameRollOut(before, file, url, chosen, stateFile);
     if (options.retryFailed)
       for (const [id, { standing }] of Object.entries(before.boards))
         if (standing === "failed") before.boards[id] = { standing: "waiting" };
-    const left = Object.keys(before.boards).filter(
-      (id) => !["updated", "failed"].includes(before.boards[id]?.standing ?? ""),
-    );
-    return { state: before, left };
+    replaceCanaries(before, (id) => fleet.inventory.get(id)?.online === true);
+    return before;
   }
   const boards = fleet.boards();
   if (boards.length === 0)
@@ -65,38 +105,26 @@ async function stateOf(
       expected: "--id, --name, --group and --kind of boards that `synapse-host fleet list` shows",
     });
   // Boards that are there come first: a canary that is away says nothing.
-  const wanted = boards
+  const ids = boards
     .filter((board) => options.all || !runs(board, file))
-    .sort((a, b) => Number(b.online) - Number(a.online));
-  const ids = wanted.map(({ id }) => id);
-  const plan = { canaries: options.canaries, percentages: options.waves };
-  return { state: newRollOut(file, url, ids, plan), left: ids };
+    .sort((a, b) => Number(b.online) - Number(a.online))
+    .map(({ id }) => id);
+  return newRollOut(file, url, ids, { canaries: options.canaries, percentages: options.waves }, chosen);
 }
 
-async function run(
-  context: CliContext,
-  command: string,
-  fleet: OpenFleet,
-  file: UpdateFile,
-  state: RollOutState,
-  stateFile: string,
-  options: PushOptions,
-): Promise<void> {
-  const served: ServedFile =
-    options.url === undefined
-      ? await serveFile(file.bytes, file.name, {
-          port: options.servePort,
-          host: options.serveHost,
-          brokerHost: new URL(fleet.connection.url).hostname,
-        })
-      : { url: options.url, close: async () => undefined };
+async function run(push: Push, state: RollOutState): Promise<void> {
+  const { context, fleet, file, stateFile, options } = push;
+  const { client, broker } = fleet.connection;
+  const served = await serve(push, state);
   const view = viewOf(context, fleet, state, options.json === true);
   try {
     const end = await rollOut({
-      client: fleet.connection.client,
+      client,
+      broker,
       inventory: fleet.inventory,
       file,
       url: served.url,
+      urlEnds: options.url === undefined,
       state,
       stateFile,
       options: {
@@ -104,6 +132,7 @@ async function run(
         failuresPercentMax: options.maxFailures,
         soakMs: options.soak * 1000,
         boardTimeoutMs: options.boardTimeout * 1000,
+        brokerTimeoutMs: options.brokerTimeout * 1000,
         offlineMs: options.waitOffline * 1000,
         force: options.all,
         pollMs: POLL_MS,
@@ -113,90 +142,61 @@ async function run(
     });
     view.close();
     const { failed, unreached } = countStandings(state);
-    if (options.json) context.stdout.write(`${JSON.stringify(documentOf(command, fleet, state, end))}\n`);
+    if (options.json) printJsonLine(context, documentOf(push, state, end));
     else print(context, rollOutText(context, state, namesOf(fleet), end.stopped, stateFile));
     if (!end.finished || failed + unreached > 0) throw new ExitRequest(EXIT.failure);
   } catch (error) {
-    if (context.signal.aborted && !options.json)
-      note(context, `stopped; the same command goes on (state: ${stateFile})`);
+    view.close();
+    if (!(error instanceof ExitRequest) && !options.json)
+      note(context, `${doneText(state)}; the same command goes on (state: ${stateFile})`);
     throw error;
   } finally {
-    view.close();
     await served.close();
   }
 }
 
-/** On a terminal a table that follows the roll-out, with `--json` a line for each change, else a line for each end. */
-function viewOf(context: CliContext, fleet: OpenFleet, state: RollOutState, json: boolean) {
-  if (json) {
-    const changed = (change: RollOutChange): void => {
-      context.stdout.write(`${JSON.stringify(change)}\n`);
-    };
-    return { changed, close: () => undefined };
-  }
-  if (context.stderr.isTTY !== true) {
-    const changed = (change: RollOutChange): void => {
-      if (change.kind === "wave") note(context, `wave ${change.wave + 1}: ${change.boards.length} boards`);
-      if (change.kind === "soak") note(context, `watching the wave for ${change.seconds} s`);
-      if (change.kind === "board" && change.board.standing !== "updating")
-        note(context, [change.id, change.board.standing, change.board.code].filter((part) => part).join(" "));
-    };
-    return { changed, close: () => undefined };
-  }
-  const live = liveText(context.stderr);
-  const draw = (): void => live.draw(wavesText(context, state, namesOf(fleet), fleet.inventory));
-  const timer = setInterval(draw, 250);
-  return {
-    changed: draw,
-    close: () => {
-      clearInterval(timer);
-    },
+/** Serves the file from here, unless boards fetch it elsewhere; says where. */
+async function serve({ context, fleet, file, options }: Push, state: RollOutState): Promise<ServedFile> {
+  if (options.url !== undefined) return { url: options.url, close: async () => undefined };
+  const boards = Object.keys(state.boards).map((id) => fleet.inventory.get(id));
+  const place = {
+    host: options.serveHost,
+    brokerHost: new URL(fleet.connection.url).hostname,
+    localAddress: fleet.connection.localAddress,
+    boardsAreLocal: boards.every((board) => board?.simulated !== false),
   };
+  const served = await serveFile(file.bytes, file.name, { port: options.servePort, ...place });
+  if (!options.json)
+    note(context, `boards fetch it from ${addressForBoards(place)}, port ${new URL(served.url).port || "80"}`);
+  return served;
 }
 
-const namesOf =
-  (fleet: OpenFleet) =>
-  (id: string): string =>
-    fleet.inventory.get(id)?.name ?? "";
-
-function show(
-  context: CliContext,
-  command: string,
-  fleet: OpenFleet,
-  state: RollOutState,
-  left: readonly string[],
-  { json }: PushOptions,
-): void {
-  const document = documentOf(command, fleet, state, { finished: false });
-  if (json) return void printJson(context, { ...document, dryRun: true, left });
+function show(push: Push, state: RollOutState, left: readonly string[]): void {
+  const { context, fleet, options } = push;
+  if (options.json)
+    return void printJsonLine(context, { ...documentOf(push, state, { finished: false }), dryRun: true, left });
   print(context, wavesText(context, state, namesOf(fleet), fleet.inventory));
   print(context, context.paint.dim(`${left.length} boards would be updated; nothing was changed`));
 }
 
 function documentOf(
-  command: string,
-  fleet: OpenFleet,
+  { command, fleet }: Push,
   state: RollOutState,
   end: { readonly finished: boolean; readonly stopped?: string },
 ) {
   const { kind, file, sha256, title, waves, boards } = state;
-  return {
-    command,
-    broker: fleet.connection.url,
-    kind,
-    file,
-    sha256,
-    title,
-    ...end,
-    counts: countStandings(state),
-    waves,
-    boards,
-  };
+  const broker = fleet.connection.url;
+  return { command, broker, kind, file, sha256, title, ...end, counts: countStandings(state), waves, boards };
 }
 
-function alreadyText(state: RollOutState, boards: readonly FleetBoard[], file: UpdateFile): string {
-  const { failed } = countStandings(state);
-  if (failed > 0) return `${failed} boards failed before; --retry-failed tries them again`;
+function alreadyText(boards: readonly FleetBoard[], file: UpdateFile): string {
   const running = boards.filter((board) => runs(board, file)).length;
-  return `${running} of ${boards.length} boards run ${file.title}`;
+  const other = file.kind === "firmware" ? " (another build of this version: --all)" : "";
+  return `${running} of ${boards.length} boards run ${file.title}${other}`;
+}
+
+function doneText(state: RollOutState): string {
+  const { updated, updating } = countStandings(state);
+  const underWay = updating > 0 ? `, ${updating} under way` : "";
+  return `${updated} of ${Object.keys(state.boards).length} boards done${underWay}`;
 }

@@ -8,6 +8,7 @@ export interface PushOptions extends FleetOptions {
   readonly maxFailures: number;
   readonly soak: number;
   readonly boardTimeout: number;
+  readonly brokerTimeout: number;
   readonly waitOffline: number;
   readonly url?: string;
   readonly serveHost?: string;
