@@ -92,6 +92,86 @@ test("what is wrong is said in one line", async () => {
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("no state of a roll-out") });
 });
 
+test("what an option or a file says wrong is found before any board is asked", async () => {
+  const push = ["push-model", "second.syn"];
+  const refused: readonly [args: readonly string[], said: string][] = [
+    [["--canaries", "-1"], "whole number from 0 to 1000"],
+    [["--waves", "50,10"], "rising percentages"],
+    [["--waves", "10, ,50"], "rising percentages"],
+    [["--url", "ftp://files/second.syn"], "no address that boards fetch from"],
+    [["--serve-host", "192.168.1.2:80"], "no name or address of a machine"],
+    [["--state", "none/state.json"], "WRITE_FAILED"],
+    [["--state", "/dev/null"], "FILE_KIND"],
+    [["--broker-ca", "second.json"], "no such file"],
+  ];
+  for (const [args, said] of refused)
+    expect(await run([...push, ...args])).toMatchObject({ code: 2, stderr: expect.stringContaining(said) });
+  const { code, stdout } = await run([...push, "--parallel", "0", "--json"]);
+  expect(code).toBe(2);
+  expect(JSON.parse(stdout)).toMatchObject({ command: "fleet push-model", error: { code: "USAGE" } });
+  expect(stdout.trim().split("\n")).toHaveLength(1);
+  expect(await run(["list", "--group", "nobody"])).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining(`none of the ${COUNT} boards`),
+  });
+});
+
+test("names that would write elsewhere on a terminal, or are endless, are shown as text", async () => {
+  const [id = ""] = fleet.ids;
+  const { connectFleet } = await import("../fleet/connectFleet.js");
+  const connection = await connectFleet({ url: fleet.broker.url });
+  const topic = "synapse/0badc0de/status";
+  const name = `\u001b[2J\u202eevil\n${"x".repeat(5_000)}`;
+  const status = { state: "online", name, board: "\u009b31mboard", groups: ["\u001b]0;title\u0007"], model: null };
+  try {
+    await connection.client.publishAsync(topic, JSON.stringify(status), { qos: 1, retain: true });
+    const { stdout } = await run(["list"]);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be there.
+    expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+    expect(stdout).toContain(id);
+    expect(Math.max(...stdout.split("\n").map(({ length }) => length))).toBeLessThan(220);
+  } finally {
+    await connection.client.publishAsync(topic, "", { qos: 1, retain: true });
+    await connection.close();
+  }
+});
+
+test.skipIf(!hasMosquitto())(
+  "the access list of examples/mosquitto is enough for boards and operators, and for nobody else",
+  async () => {
+    const users = ["operator", "dashboard", "020000000001", "020000000002"].map((name) => ({
+      name,
+      password: `pw-${name}`,
+    }));
+    const broker = await startMosquitto({ users, acl: repoPath("examples", "mosquitto", "acl") });
+    const { host } = new URL(broker.url);
+    const boards = await startFleetBoards(2, { brokerUrl: (id) => `mqtt://${id}:pw-${id}@${host}` });
+    const as = (user: string, args: readonly string[]) =>
+      run([...args, "--user", user], { SYNAPSE_BROKER: broker.url, SYNAPSE_BROKER_PASSWORD: `pw-${user}` });
+    try {
+      expect(await as("operator", ["run", "selftest"])).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining("2 done"),
+      });
+      const push = ["push-model", "second.syn", "--soak", "0", "--state", "acl.json"];
+      const dashboard = await as("dashboard", ["list", "--json"]);
+      expect(JSON.parse(dashboard.stdout).boards).toHaveLength(2);
+      const forbidden = await as("dashboard", push);
+      expect(forbidden).toMatchObject({ code: 2, stderr: expect.stringContaining("BROKER_FORBIDS") });
+      // A board commands no other board.
+      const board = await as("020000000001", ["run", "reboot", "--id", "020000000002"]);
+      expect(board.code).not.toBe(0);
+      expect(await as("operator", push)).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining("2 of 2 boards run"),
+      });
+    } finally {
+      await boards.close();
+      await broker.close();
+    }
+  },
+);
+
 test.skipIf(!hasMosquitto())("a broker that asks who one is gets it from the environment, or says no", async () => {
   const broker = await startMosquitto({ user: { name: "operator", password: "s3cret" } });
   try {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type ServedFile, serveFile } from "./serveFile.js";
+import { addressForBoards, type ServedFile, serveFile } from "./serveFile.js";
 
 const bytes = Uint8Array.from({ length: 1000 }, (_, index) => index & 255);
 let served: ServedFile;
@@ -46,4 +46,18 @@ test("a port that is taken is told", async () => {
   await expect(serveFile(bytes, "b", { port, brokerHost: "localhost" })).rejects.toMatchObject({
     code: "PORT_UNAVAILABLE",
   });
+});
+
+test("boards get the address that this machine has at the broker, unless another is given", () => {
+  const lan = { brokerHost: "hub.local", localAddress: "192.168.7.2" };
+  expect(addressForBoards(lan)).toBe("192.168.7.2");
+  expect(addressForBoards({ ...lan, localAddress: "::ffff:10.0.0.3" })).toBe("10.0.0.3");
+  expect(addressForBoards({ ...lan, localAddress: "2001:db8::5" })).toBe("[2001:db8::5]");
+  expect(addressForBoards({ ...lan, host: "files.local" })).toBe("files.local");
+  expect(addressForBoards({ ...lan, host: "fd00::1" })).toBe("[fd00::1]");
+  expect(addressForBoards({ brokerHost: "127.0.0.1", localAddress: "127.0.0.1", boardsAreLocal: true })).toBe(
+    "127.0.0.1",
+  );
+  for (const host of ["", "a b", "1.2.3.4:80", "user@host", "host/path"])
+    expect(() => addressForBoards({ ...lan, host })).toThrow("no name or address of a machine");
 });

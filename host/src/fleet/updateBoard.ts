@@ -102,7 +102,10 @@ class BoardRun {
     const { inventory, id, file, begun } = this.#request;
     const seconds = timeoutMs / 1000;
     const last = this.#last;
-    const why = [last?.state, last?.code, last?.detail].filter((part) => part !== undefined).join(", ");
+    const told = inventory.get(id)?.update;
+    const why = [last?.state, last?.code ?? told?.code, last?.detail ?? told?.detail]
+      .filter((part) => part !== undefined)
+      .join(", ");
     const what =
       last?.sha256 === undefined || last.sha256 === file.sha256 ? "its update" : "its update to another file";
     const state = last === undefined ? "" : `; ${what} was ${why}`;
