@@ -59,10 +59,12 @@ export async function updateBoard(request: UpdateBoardRequest): Promise<Outcome>
   try {
     return await run.toEnd();
   } catch (error) {
+    // What it was waiting for is told before that is taken back.
+    const outcome = run.late(timeoutMs);
     if (late.signal.aborted || urlEnds) await run.takeBack();
     signal.throwIfAborted();
     if (!late.signal.aborted) throw error;
-    return run.late(timeoutMs);
+    return outcome;
   } finally {
     late.end();
   }
@@ -102,10 +104,8 @@ class BoardRun {
     const { inventory, id, file, begun } = this.#request;
     const seconds = timeoutMs / 1000;
     const last = this.#last;
-    const told = inventory.get(id)?.update;
-    const why = [last?.state, last?.code ?? told?.code, last?.detail ?? told?.detail]
-      .filter((part) => part !== undefined)
-      .join(", ");
+    const { state: now, code, detail } = inventory.get(id)?.update ?? last ?? {};
+    const why = [now, code, detail].filter((part) => part !== undefined).join(", ");
     const what =
       last?.sha256 === undefined || last.sha256 === file.sha256 ? "its update" : "its update to another file";
     const state = last === undefined ? "" : `; ${what} was ${why}`;
