@@ -250,6 +250,8 @@ describe("flash-page", () => {
       expect((await runInside(["flash-page", "--output", site])).code).toBe(0);
       const refused = await runInside(["flash-page", "--output", folder]);
       expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("OUTPUT_NOT_EMPTY") });
+      const nowhere = await runInside(["flash-page", "--output", join(MODEL, "site")]);
+      expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringMatching(/expected .*\[WRITE_FAILED\]/) });
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -60,8 +60,6 @@ export function flashText(style: TextStyle, report: FlashReport): string {
       [
         report.dryRun ? ["would write", formatBytes(report.totalBytes)] : ["written", done],
         ["erased", report.erased ? "all of the flash, before" : undefined],
-        ["then", report.dryRun || !port ? undefined : paint.cyan(`synapse-host monitor --port ${port}`)],
-        ["", !report.dryRun && report.url ? paint.cyan(`synapse-host claim ${report.url}`) : undefined],
         ["owner", report.tokenFile && `you: the token is kept in ${printable(report.tokenFile)}`],
         ...nextSteps(style, report),
       ],
