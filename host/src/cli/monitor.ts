@@ -1,6 +1,7 @@
 import { createWriteStream } from "node:fs";
 import { writeFailed } from "../files/writeFailed.js";
 import type { FlashPort } from "../flash/espChip.js";
+import { printable } from "../report/text/printable.js";
 import { isPanic, levelOf } from "../serial/logLine.js";
 import { monitorPort, resetChip } from "../serial/monitorPort.js";
 import { findPort } from "../serial/openPort.js";
@@ -40,7 +41,7 @@ export async function monitor(context: CliContext, options: MonitorCommandOption
     if (decoder === undefined) return tell(text);
     told = told.then(async () => {
       tell(text);
-      for (const name of await decoder.namesOf(text)) tell(`  ${name}`);
+      for (const name of await decoder.namesOf(text)) tell(`  ${printable(name)}`);
     });
   };
   try {

@@ -1,4 +1,6 @@
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -50,4 +52,28 @@ test("somebody else's board, no board and no address are said in one line", asyn
   expect((await claim(moved)).code).toBe(0);
   expect((await claim("http://127.0.0.1:1")).stderr).toContain("[BOARD_UNREACHABLE]");
   expect((await claim("kitchen")).stderr).toContain("[BOARD_ADDRESS]");
+}, 30_000);
+
+test("what answers as another board of this user's, or as no board does, spoils no token", async () => {
+  const mine = JSON.parse((await claim(server.url)).stdout);
+  const answers = { token: "x".repeat(43), id: mine.id as string, name: "evil" };
+  const hostile = createServer((request, response) => {
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify(request.url === "/v1/claim" ? answers : { id: answers.id, claimed: false }));
+  });
+  await new Promise<void>((resolve) => hostile.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(hostile.address() as AddressInfo).port}`;
+  const kept = () => readFile(mine.tokenFile as string, "utf8");
+  const before = await kept();
+  try {
+    expect(await claim(url)).toMatchObject({ code: 2, stderr: expect.stringContaining("[CLAIM_KNOWN]") });
+    answers.id = "02:00:00:00:77:77";
+    for (const token of [17, "", "two\nlines of it, which is long", "y".repeat(2 << 20)]) {
+      Object.assign(answers, { token });
+      expect((await claim(url)).code).toBe(2);
+    }
+    expect(await kept()).toBe(before);
+  } finally {
+    await new Promise((resolve) => hostile.close(resolve));
+  }
 }, 30_000);

@@ -1,4 +1,5 @@
-import { BoardError, SynapseClient } from "synapse-client";
+import { BoardError, SynapseClient, UnexpectedAnswer } from "synapse-client";
+import { z } from "zod";
 import { inputError } from "../files/inputError.js";
 import type { ClaimReport } from "../report/claimReport.js";
 import { boardFailure, checkedUrl } from "./boardFailure.js";
@@ -26,8 +27,10 @@ export async function claimBoard(request: ClaimBoardRequest): Promise<ClaimRepor
   try {
     const client = new SynapseClient({ url: checkedUrl(url) });
     if (await hasOwner(client, signal)) return await keptOf(request, tokens);
+    await requireStranger(request, tokens, (await client.device({ signal })).id);
     const wanted = { ...(code === undefined ? {} : { code }), ...(name === undefined ? {} : { name }) };
-    const answer = await client.claim(wanted, { signal });
+    const answer = checkedAnswer(await client.claim(wanted, { signal }));
+    await requireStranger(request, tokens, answer.id);
     await tokens.keep(answer.id, { token: answer.token, name: answer.name, url });
     return {
       id: answer.id.replaceAll(":", ""),
@@ -40,6 +43,33 @@ export async function claimBoard(request: ClaimBoardRequest): Promise<ClaimRepor
   } catch (error) {
     throw boardFailure(error, url);
   }
+}
+
+/** What is kept must be read again: whoever answers there could else spoil the tokens of every other board. */
+const ANSWER = z.object({
+  id: z.string().regex(/^[0-9a-fA-F:]{6,32}$/),
+  token: z.string().regex(/^[\x21-\x7e]{16,256}$/),
+  name: z.string().max(256),
+});
+
+function checkedAnswer(answer: unknown): z.infer<typeof ANSWER> {
+  const { success, data } = ANSWER.safeParse(answer);
+  if (success) return data;
+  throw new UnexpectedAnswer("what answers there claims in a way that no board does");
+}
+
+/**
+ * Whoever answers can say that he is another board of this user's, whose token would be lost. Rejects with an
+ * InputError `CLAIM_KNOWN`, unless the user has said that it is this board.
+ */
+async function requireStranger({ url, id }: ClaimBoardRequest, tokens: TokenFile, told: unknown): Promise<void> {
+  const plain = (text: string): string => text.toLowerCase().replaceAll(/[^0-9a-z]/g, "");
+  if (typeof told !== "string" || (id !== undefined && plain(id) === plain(told))) return;
+  const known = await tokens.find((key, kept) => key === plain(told) && kept.url !== undefined && kept.url !== url);
+  if (known === undefined) return;
+  throw inputError(url, "CLAIM_KNOWN", `what answers says that it is ${known.id}, a board of yours at ${known.url}`, {
+    expected: `--id ${known.id} where it is that board, without its owner: its old token is replaced`,
+  });
 }
 
 async function hasOwner(client: SynapseClient, signal: AbortSignal): Promise<boolean> {

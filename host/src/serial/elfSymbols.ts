@@ -77,11 +77,17 @@ function readSymbols(file: Uint8Array, view: DataView): ElfSymbol[] {
       if ((type !== FUNCTION && type !== UNTYPED) || name === "" || name.startsWith("$")) continue;
       symbols.push({ address: view.getUint32(at + 4, true), bytes: view.getUint32(at + 8, true), name });
     }
+    // A program has one; headers that name the same bytes again and again would fill the memory.
+    break;
   }
   return symbols.sort((a, b) => a.address - b.address || a.bytes - b.bytes);
 }
 
+/** Longer ones are none of a compiler's. */
+const NAME_BYTES_MAX = 2048;
+
 function textAt(texts: Uint8Array, start: number): string {
-  const end = texts.indexOf(0, start);
-  return end < 0 ? "" : new TextDecoder().decode(texts.subarray(start, end));
+  const name = texts.subarray(start, start + NAME_BYTES_MAX);
+  const end = name.indexOf(0);
+  return end < 0 ? "" : new TextDecoder().decode(name.subarray(0, end));
 }

@@ -51,7 +51,11 @@ export class LineSplitter {
 
 const LINE_CHARACTERS_MAX = 16_384;
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be taken out
+const TERMINAL_COMMANDS = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those of eight bits, which terminals obey too, with them
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
 function plain(line: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be taken out
-  return line.replaceAll(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, "").replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, "");
+  return line.replaceAll(TERMINAL_COMMANDS, "").replaceAll(CONTROLS, "");
 }

@@ -52,6 +52,23 @@ const ELF = makeElf([
   { name: "panic_here", address: 0x4000a000, bytes: 0x40 },
 ]);
 
+test("a program that was made to fill the memory is read like any other", () => {
+  const long = "x".repeat(1 << 20);
+  const many = Buffer.from(
+    makeElf([
+      { name: long, address: 0x4000b000, bytes: 4 },
+      { name: "good", address: 0x4000a000, bytes: 4 },
+    ]),
+  );
+  expect(new ElfSymbols(many, "many.elf").nameOf(0x4000a000)).toBe("good+0x0");
+  expect(new ElfSymbols(many, "many.elf").nameOf(0x4000b000)).toBeUndefined();
+});
+
+test("a board writes nothing to the terminal but text, by controls of eight bits neither", () => {
+  const text = new TextEncoder().encode("\u009b2J\u001b]0;title\u0007I (1) main: \u001b[31mred\n");
+  expect(new LineSplitter().push(text)).toEqual(["2J]0;titleI (1) main: red"]);
+});
+
 describe("addresses of a panic", () => {
   const LINE = "MEPC    : 0x4000a012  RA      : 0x4000a17f  SP      : 0x4ff12340  GP      : 0x4ff0c000";
   const BACKTRACE = "Backtrace: 0x4000a004:0x4ff0abcd 0x4000a110:0x4ff00000";
