@@ -473,9 +473,21 @@ export interface SelfTestAnswer {
     passed: boolean;
   }[];
   /**
-   * what the ticks of ops are: the processor's cycles, or microseconds
+   * what the ticks of kernels and ops are: the processor's cycles, or microseconds
    */
   ticks?: "cycles" | "us";
+  /**
+   * each kernel by itself, on seeded operands; empty where request bodies have too little memory
+   */
+  kernels?: {
+    kernel: string;
+    /**
+     * it computes, to the bit, what the generic kernels compute on every machine
+     */
+    passed: boolean;
+    ticks: number;
+    macs: number;
+  }[];
   /**
    * what each op has cost that the vectors have run, all its runs together; not over a broker
    */

@@ -200,6 +200,21 @@ syn_result syn_session_get_profile(const syn_session *session, uint32_t entry, u
                                    syn_op_profile *out_profile);
 syn_result syn_session_reset_profile(syn_session *session);
 
+/* Kernels by themselves, whatever the model: on seeded operands each computes, to the bit, what the generic kernels
+ * compute on every machine. Needs `syn_kernel_check_bytes` of memory, 64-byte aligned, whose contents are lost; with
+ * NULL it only says its name and work. */
+typedef struct syn_kernel_check {
+  uint32_t size;
+  const char *name; /* NUL-terminated: "linear i8" */
+  uint32_t passed;  /* 1: it computes what it should */
+  uint64_t ticks;   /* what it has cost; without `ticks` 0 */
+  uint64_t macs;    /* multiply-accumulates that it has done */
+} syn_kernel_check;
+uint32_t syn_kernel_check_count(void);
+uint32_t syn_kernel_check_bytes(void);
+syn_result syn_kernel_check_run(uint32_t index, void *memory, size_t memory_bytes, syn_ticks ticks, void *user,
+                                syn_kernel_check *out_check);
+
 const char *syn_result_name(syn_result result);
 uint32_t syn_api_version(void);
 /* The instruction set that the inner loops use: "generic", "avx2", "avx512vnni", "simd128", ... */

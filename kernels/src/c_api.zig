@@ -455,7 +455,8 @@ pub fn isaName() callconv(.c) [*:0]const u8 {
     return dispatch.table().isa;
 }
 
-/// Every exported function, by its C name: the builds export them, and a test holds the header against them.
+/// Every function but those of kernel_check.zig, by its C name: the builds export them, and a test holds the header
+/// against them.
 pub const functions = .{
     .{ "syn_model_requirements", modelRequirements },
     .{ "syn_model_open", modelOpen },

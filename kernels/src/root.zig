@@ -2,6 +2,7 @@
 //! `docs/format.md` for the file.
 
 pub const c_api = @import("c_api.zig");
+pub const kernel_check = @import("kernel_check.zig");
 pub const Model = @import("model.zig").Model;
 pub const Session = @import("session.zig").Session;
 pub const Report = @import("errors.zig").Report;
@@ -25,6 +26,7 @@ test {
     _ = @import("ops_test.zig");
     _ = @import("session_test.zig");
     _ = @import("validator_test.zig");
+    _ = kernel_check;
     _ = @import("kernels_test.zig");
     _ = @import("quantize_test.zig");
     _ = @import("header_test.zig");

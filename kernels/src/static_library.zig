@@ -1,5 +1,7 @@
 //! Root of the static library: the C API and nothing else.
 
 comptime {
-    @import("root.zig").c_api.exportAll();
+    const root = @import("root.zig");
+    root.c_api.exportAll();
+    root.kernel_check.exportAll();
 }

@@ -3,6 +3,7 @@
 comptime {
     // The core calls the runtime through its C API; here both are one program.
     @import("synapse").c_api.exportAll();
+    @import("synapse").kernel_check.exportAll();
 }
 
 test {

@@ -9,6 +9,7 @@ const ports = boards.ports;
 comptime {
     // The runtime's C API, which the core calls.
     @import("synapse").c_api.exportAll();
+    @import("synapse").kernel_check.exportAll();
 }
 
 const allocator = std.heap.wasm_allocator;

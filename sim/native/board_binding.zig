@@ -20,6 +20,7 @@ const Value = napi.Value;
 comptime {
     // The device core knows the runtime by the names of its C API.
     synapse.c_api.exportAll();
+    synapse.kernel_check.exportAll();
 }
 
 pub const functions = .{

@@ -2,7 +2,14 @@ import { inputError } from "../files/inputError.js";
 import type { PackHeader } from "../format/header.js";
 import { estimateBoardTime } from "../report/boardEstimate.js";
 import { entryWork, type OpWork } from "../report/kernelWork.js";
-import type { LaidOp, MeasuredOp, SelfTestFile, SelfTestReport } from "../report/selfTestReport.js";
+import type {
+  LaidKernel,
+  LaidOp,
+  MeasuredKernel,
+  MeasuredOp,
+  SelfTestFile,
+  SelfTestReport,
+} from "../report/selfTestReport.js";
 import { boardSpeed, knownBoards } from "./boards.js";
 
 /** A model's file, to lay the estimate beside what was measured. */
@@ -35,6 +42,7 @@ export async function laySelfTest(report: SelfTestFile, model: TestedModel | und
     report,
     passed: tested?.passed ?? false,
     family: Number(report.device.board.chip_revision.split(".")[0]) >= SILICON_V3 ? "v3" : "v1",
+    kernels: (tested?.kernels ?? []).map((kernel) => laidKernel(report, kernel)),
     entries: sums(ops, (op) => ({ ...op, op: "", name: undefined })),
     kinds: sums(ops, (op, i) => ({ ...op, op: kinds[i] ?? op.op, name: undefined })),
     ops,
@@ -67,18 +75,25 @@ function weightType({ entry, index }: MeasuredOp, { header }: TestedModel): stri
   return entryWork(header, entry)[index]?.weightType ?? "";
 }
 
+/** Ticks as milliseconds, and as cycles where they are. */
+function timed({ selftest, device }: SelfTestFile, ticks: number): { measuredMs: number; cycles: number | undefined } {
+  if (selftest?.ticks !== "cycles") return { measuredMs: ticks / 1000, cycles: undefined };
+  return { measuredMs: (ticks * 1000) / (device.clocks.cpu_hz ?? Number.NaN), cycles: ticks };
+}
+
+function laidKernel(report: SelfTestFile, { kernel, passed, ticks, macs }: MeasuredKernel): LaidKernel {
+  const { measuredMs, cycles } = timed(report, ticks);
+  const cyclesPerMac = cycles === undefined || macs === 0 ? undefined : cycles / macs;
+  return { kernel, passed, measuredMs, cycles, macs, cyclesPerMac };
+}
+
 function laid(report: SelfTestFile, op: MeasuredOp, estimateMs: number | undefined): LaidOp {
-  const perRun = op.ticks / op.runs;
-  const cpuHz = report.device.clocks.cpu_hz;
-  const inCycles = report.selftest?.ticks === "cycles";
-  const ms = inCycles ? (perRun * 1000) / (cpuHz ?? Number.NaN) : perRun / 1000;
   return finished({
     entry: op.entry,
     op: op.op,
     name: op.name,
     count: 1,
-    measuredMs: ms,
-    cycles: inCycles ? perRun : undefined,
+    ...timed(report, op.ticks / op.runs),
     macs: op.macs / op.runs,
     weightBytes: op.weight_bytes / op.runs,
     estimateMs,

@@ -103,8 +103,9 @@ test("people see chip, verdict, what was measured and by whom, and the estimate 
   expect(code).toBe(0);
   expect(stdout).toMatch(/ESP32-P4 v1\.3 \(silicon v1\)/);
   expect(stdout).toMatch(/clocks +CPU 360 MHz, PSRAM 200 MHz, flash \d+ MHz/);
-  expect(stdout).toMatch(/self-test +passed {2}2 golden vectors/);
+  expect(stdout).toMatch(/self-test +passed {2}17 kernels, 2 golden vectors/);
   expect(stdout).toContain("no figure is a board's");
+  expect(stdout).toMatch(/Kernels by themselves[\s\S]*attention i8 +right/);
   expect(stdout).toMatch(/encode +linear i8 +\d+ +[\d.]+ .s/);
   expect(stdout).toMatch(/estimate +ratio/);
 });
@@ -138,13 +139,16 @@ test("vectors that failed are named, and cycles are times at the clock of the bo
   const tested = file.selftest;
   if (tested === null) throw new Error("no model has run");
   const vectors = tested.vectors.map((vector, i) => ({ ...vector, passed: i > 0 }));
+  const kernels = tested.kernels.map((each) => ({ ...each, passed: each.kernel !== "layer_norm", ticks: 1_000 }));
   const ops = tested.ops.map((op) => ({ ...op, runs: 2, ticks: 720_000 }));
-  const selftest = { ...tested, passed: false, vectors, ticks: "cycles" as const, ops };
+  const selftest = { ...tested, passed: false, vectors, ticks: "cycles" as const, kernels, ops };
   const laid = await laySelfTest({ ...file, selftest }, undefined);
   expect(laid.passed).toBe(false);
   for (const op of laid.ops) expect(op).toMatchObject({ measuredMs: 1, cycles: 360_000 });
   const style = { paint: pc.createColors(false), width: 100 };
-  expect(selfTestText(style, laid)).toMatch(/self-test +failed {2}2 golden vectors: 0 gave other outputs/);
+  expect(selfTestText(style, laid)).toMatch(
+    /failed {2}17 kernels, 2 golden vectors: layer_norm, vector 0 gave other outputs/,
+  );
 });
 
 test("a noisy cable costs tries, and no byte of the report", async () => {

@@ -50,6 +50,8 @@ const selfTest = z.object({
   passed: z.boolean(),
   vectors: z.array(z.object({ vector: count, passed: z.boolean() })),
   ticks: z.enum(["cycles", "us"]).optional(),
+  /** Each kernel by itself. */
+  kernels: z.array(z.object({ kernel: z.string(), passed: z.boolean(), ticks: count, macs: count })).default([]),
   ops: z.array(op).default([]),
   model: z.object({ name: z.string(), sha256: digest, untrained: z.boolean() }),
   timing: z.object({ inference_us: count }),
@@ -79,6 +81,18 @@ export const selfTestFile = z.object({
 
 export type SelfTestFile = z.infer<typeof selfTestFile>;
 export type MeasuredOp = z.infer<typeof op>;
+export type MeasuredKernel = z.infer<typeof selfTest>["kernels"][number];
+
+/** A kernel by itself, once. */
+export interface LaidKernel {
+  readonly kernel: string;
+  readonly passed: boolean;
+  readonly measuredMs: number;
+  /** Undefined where ticks are no cycles. */
+  readonly cycles: number | undefined;
+  readonly macs: number;
+  readonly cyclesPerMac: number | undefined;
+}
 
 /** An op, or several of one kind, in one run of its entry: measured, and what the estimate says. */
 export interface LaidOp {
@@ -107,6 +121,7 @@ export interface SelfTestReport {
   readonly passed: boolean;
   /** The silicon family of the chip: the firmware's library has code for one of them. */
   readonly family: "v1" | "v3";
+  readonly kernels: readonly LaidKernel[];
   readonly entries: readonly LaidOp[];
   readonly kinds: readonly LaidOp[];
   readonly ops: readonly LaidOp[];

@@ -1,5 +1,5 @@
 import { formatBytes, formatCount, formatInteger, formatMilliseconds, plural } from "../format.js";
-import type { LaidOp, SelfTestReport } from "../selfTestReport.js";
+import type { LaidKernel, LaidOp, SelfTestReport } from "../selfTestReport.js";
 import { type Column, type Field, renderFields, renderTable } from "../table.js";
 import { printableReport } from "./printable.js";
 import { headline, joinSections, section, type TextStyle } from "./style.js";
@@ -25,9 +25,13 @@ function fieldsOf({ paint }: TextStyle, { report, passed }: SelfTestReport): Fie
   const { device, selftest, problem } = report;
   const { clocks, memory, firmware, slots } = device;
   const failed = selftest?.vectors.filter((vector) => !vector.passed) ?? [];
-  const vectors = selftest && `${plural(selftest.vectors.length, "golden vector")}`;
+  const kernels = selftest?.kernels ?? [];
+  const wrong = kernels.filter((kernel) => !kernel.passed).map(({ kernel }) => kernel);
+  const vectors =
+    selftest && `${plural(kernels.length, "kernel")}, ${plural(selftest.vectors.length, "golden vector")}`;
   const verdict = passed ? paint.green("passed") : paint.red("failed");
-  const which = failed.length === 0 ? "" : `: ${failed.map(({ vector }) => vector).join(", ")} gave other outputs`;
+  const others = [...wrong, ...failed.map(({ vector }) => `vector ${vector}`)];
+  const which = others.length === 0 ? "" : `: ${others.join(", ")} gave other outputs`;
   const region = (name: string, { bytes, free_bytes: free }: { bytes: number; free_bytes: number }) =>
     `${formatBytes(bytes)} of ${name} (${formatBytes(free)} free)`;
   return [
@@ -59,7 +63,7 @@ function fieldsOf({ paint }: TextStyle, { report, passed }: SelfTestReport): Fie
 
 const megahertz = (hz: number | null): string => (hz === null ? "unknown" : `${Math.round(hz / MEGA)} MHz`);
 
-function tables(style: TextStyle, { entries, kinds, ops }: SelfTestReport): string {
+function tables(style: TextStyle, { kernels, entries, kinds, ops }: SelfTestReport): string {
   const slowest = [...ops].sort((a, b) => b.measuredMs - a.measuredMs);
   const rest = slowest.slice(OPS_SHOWN);
   const restText =
@@ -71,8 +75,28 @@ function tables(style: TextStyle, { entries, kinds, ops }: SelfTestReport): stri
   return joinSections([
     section(style, "One run of each entry", `${tableOf(style, entries)}\n  ${style.paint.dim(remark)}`),
     section(style, "By kind", tableOf(style, kinds)),
+    section(style, "Kernels by themselves", kernelsText(style, kernels)),
     section(style, "Slowest ops", `${tableOf(style, slowest.slice(0, OPS_SHOWN))}${restText}`),
   ]);
+}
+
+function kernelsText({ paint }: TextStyle, kernels: readonly LaidKernel[]): string {
+  const cycled = kernels.some(({ cycles }) => cycles !== undefined);
+  const columns: Column[] = [
+    { title: "kernel" },
+    { title: "" },
+    { title: cycled ? "cycles" : "measured", align: "right" },
+    { title: "MACs", align: "right" },
+    { title: cycled ? "cycles/MAC" : "", align: "right" },
+  ];
+  const rows = kernels.map(({ kernel, passed, measuredMs, cycles, macs, cyclesPerMac }) => [
+    kernel,
+    passed ? "right" : paint.red("wrong"),
+    cycles === undefined ? formatMilliseconds(measuredMs) : formatInteger(Math.round(cycles)),
+    macs > 0 ? formatCount(macs) : "",
+    cyclesPerMac?.toPrecision(3) ?? "",
+  ]);
+  return renderTable(columns, rows, paint.dim);
 }
 
 const COLUMNS: readonly { readonly column: Column; readonly cell: (op: LaidOp) => string }[] = [

@@ -12,6 +12,7 @@ const Host = hosts.Host;
 
 comptime {
     @import("synapse").c_api.exportAll();
+    @import("synapse").kernel_check.exportAll();
 }
 
 /// A failed check ends the process, and libFuzzer keeps the input.

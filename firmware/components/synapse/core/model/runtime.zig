@@ -79,6 +79,14 @@ pub const OpProfile = extern struct {
     activation_bytes: u64 = 0,
 };
 
+pub const KernelCheck = extern struct {
+    size: u32 = @sizeOf(KernelCheck),
+    name: [*:0]const u8 = "",
+    passed: u32 = 0,
+    ticks: u64 = 0,
+    macs: u64 = 0,
+};
+
 pub const Ticks = *const fn (user: ?*anyopaque) callconv(.c) u64;
 
 pub const SessionConfig = extern struct {
@@ -151,5 +159,15 @@ pub extern fn syn_session_get_profile(
 ) c_int;
 pub extern fn syn_session_reset_profile(session: *SessionHandle) c_int;
 pub extern fn syn_session_cancel(session: *SessionHandle) c_int;
+pub extern fn syn_kernel_check_count() u32;
+pub extern fn syn_kernel_check_bytes() u32;
+pub extern fn syn_kernel_check_run(
+    index: u32,
+    memory: ?*anyopaque,
+    memory_bytes: usize,
+    ticks: ?Ticks,
+    user: ?*anyopaque,
+    out_check: *KernelCheck,
+) c_int;
 pub extern fn syn_result_name(result: c_int) [*:0]const u8;
 pub extern fn syn_isa_name() [*:0]const u8;

@@ -1,5 +1,5 @@
-//! POST /v1/selftest: runs the model's own test vectors on the worker, and says which of them gave the outputs that the
-//! pack promises, and what each op of the model has cost.
+//! POST /v1/selftest: checks each kernel by itself, then runs the model's own test vectors, on the worker. Says which
+//! of them gave what they promise, and what each kernel and each op of the model has cost.
 const std = @import("std");
 const Answer = @import("../request/answer.zig").Answer;
 const Device = @import("../request/device.zig").Device;
@@ -20,8 +20,18 @@ pub const route: Route = .{ .method = .POST, .path = "/v1/selftest", .access = .
     .answer = report,
 } } };
 
-/// Vectors to run and run, and a bit for each that passed.
-const State = struct { steps: usize = 0, steps_done: usize = 0, passed: u32 = 0 };
+/// A step is a kernel or, behind them, a vector: how many there are and are done, and a bit for each that passed.
+const State = struct {
+    kernels: u32 = 0,
+    kernels_done: u32 = 0,
+    kernels_passed: u32 = 0,
+    vectors: u32 = 0,
+    vectors_done: u32 = 0,
+    vectors_passed: u32 = 0,
+    kernel_ticks: [kernels_max]u64 = @splat(0),
+};
+
+const kernels_max = 20;
 
 /// The format's bound on test vectors.
 const vectors_max = 16;
@@ -40,22 +50,50 @@ fn parse(device: *const Device, exchange: *Exchange) ProblemError!void {
             .{ .expected = "no body" },
         );
     }
-    exchange.begin(State).steps = @min(device.active.model.?.info.golden_count, vectors_max);
+    const state = exchange.begin(State);
+    state.vectors = @min(device.active.model.?.info.golden_count, vectors_max);
+    // They work in the memory of the body that there is not; a board with little of it goes without.
+    if (exchange.buffer.len >= runtime.syn_kernel_check_bytes()) {
+        state.kernels = @min(runtime.syn_kernel_check_count(), kernels_max);
+    }
 }
 
 fn step(device: *Device, exchange: *Exchange) bool {
     const state = exchange.own(State);
-    const turn = &device.requests.turn;
-    if (state.steps_done == 0 and !turn.run_begun) device.active.model.?.resetProfile();
-    if (state.steps_done < state.steps) {
-        const passed = device.active.model.?.selfTest(
-            turn,
-            @intCast(state.steps_done),
-        ) orelse return false;
-        state.passed |= @as(u32, @intFromBool(passed)) << @intCast(state.steps_done);
-        state.steps_done += 1;
+    if (state.kernels_done < state.kernels) {
+        const index = state.kernels_done;
+        const check = checkKernel(device, exchange.buffer, index);
+        state.kernels_passed |= bit(check.passed == 1, index);
+        state.kernel_ticks[index] = check.ticks;
+        state.kernels_done += 1;
+        return state.kernels_done == state.kernels and state.vectors == 0;
     }
-    return state.steps_done == state.steps;
+    const turn = &device.requests.turn;
+    if (state.vectors_done == 0 and !turn.run_begun) device.active.model.?.resetProfile();
+    if (state.vectors_done < state.vectors) {
+        const passed = device.active.model.?.selfTest(turn, state.vectors_done) orelse return false;
+        state.vectors_passed |= bit(passed, state.vectors_done);
+        state.vectors_done += 1;
+    }
+    return state.vectors_done == state.vectors;
+}
+
+fn bit(passed: bool, index: u32) u32 {
+    return @as(u32, @intFromBool(passed)) << @intCast(index);
+}
+
+fn all(count: u32) u32 {
+    return (@as(u32, 1) << @intCast(count)) - 1;
+}
+
+/// Without memory it only says what the check is.
+fn checkKernel(device: *const Device, memory: ?[]u8, index: u32) runtime.KernelCheck {
+    var check: runtime.KernelCheck = .{};
+    const port = &device.port;
+    const start = if (memory) |given| given.ptr else null;
+    const bytes = if (memory) |given| given.len else 0;
+    _ = runtime.syn_kernel_check_run(index, start, bytes, port.cycles orelse port.ticks_us, port.user, &check);
+    return check;
 }
 
 fn results(_: *const Model, _: *Exchange) []const f32 {
@@ -64,18 +102,23 @@ fn results(_: *const Model, _: *Exchange) []const f32 {
 
 fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     const state = exchange.own(State);
-    const all = (@as(u32, 1) << @intCast(state.steps)) - 1;
     answer.begin(200);
     answer.objectBegin();
-    answer.fieldBoolean("passed", state.passed == all);
+    const kernels_passed = state.kernels_passed == all(state.kernels);
+    answer.fieldBoolean("passed", kernels_passed and state.vectors_passed == all(state.vectors));
     answer.key("vectors");
     answer.arrayBegin();
-    for (0..state.steps) |i| {
+    for (0..state.vectors) |i| {
         answer.objectBegin();
         answer.fieldUnsigned("vector", i);
-        answer.fieldBoolean("passed", state.passed >> @intCast(i) & 1 == 1);
+        answer.fieldBoolean("passed", state.vectors_passed >> @intCast(i) & 1 == 1);
         answer.objectEnd();
     }
+    answer.arrayEnd();
+    answer.field("ticks", if (device.port.cycles != null) "cycles" else "us");
+    answer.key("kernels");
+    answer.arrayBegin();
+    for (0..state.kernels) |i| describeKernel(device, exchange, @intCast(i), answer);
     answer.arrayEnd();
     // A message to a broker has no room for hundreds of them.
     if (exchange.channel == .http) describeOps(device, answer);
@@ -84,11 +127,21 @@ fn report(device: *const Device, exchange: *Exchange, answer: *Answer) void {
     answer.end();
 }
 
+fn describeKernel(device: *const Device, exchange: *Exchange, index: u32, answer: *Answer) void {
+    const state = exchange.own(State);
+    const check = checkKernel(device, null, index);
+    answer.objectBegin();
+    answer.field("kernel", std.mem.span(check.name));
+    answer.fieldBoolean("passed", state.kernels_passed >> @intCast(index) & 1 == 1);
+    answer.fieldUnsigned("ticks", state.kernel_ticks[index]);
+    answer.fieldUnsigned("macs", check.macs);
+    answer.objectEnd();
+}
+
 /// The ops that the vectors have run, in the order of the file. `ticks` of all runs together are cycles where the port
 /// counts them, else microseconds.
 fn describeOps(device: *const Device, answer: *Answer) void {
     const model = &device.active.model.?;
-    answer.field("ticks", if (device.port.cycles != null) "cycles" else "us");
     answer.key("ops");
     answer.arrayBegin();
     for (0..model.info.entry_count) |i| {

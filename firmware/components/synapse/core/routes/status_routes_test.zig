@@ -139,6 +139,9 @@ test "the self-test runs every vector of the pack, and sees damage" {
     try expectEqual(host.device.active.model.?.info.golden_count, vectors.len);
     try expect(vectors.len > 0);
 
+    const kernels = good.value.object.get("kernels").?.array.items;
+    try expect(kernels.len > 15);
+    for (kernels) |kernel| try expect(kernel.object.get("passed").?.bool);
     // Every op of the entries that the vectors run, timed by the port's clock, as it counts no cycles.
     try std.testing.expectEqualStrings("us", good.value.object.get("ticks").?.string);
     const ops = good.value.object.get("ops").?.array.items;
