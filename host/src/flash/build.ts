@@ -33,8 +33,8 @@ export const ARGUMENTS_FILE = "flasher_args.json";
 /** What ESP-IDF leaves of a build's configuration. */
 const CONFIGURATION_FILE = "config/sdkconfig.json";
 const ARGUMENTS_BYTES_MAX = 1 << 20;
-/** The most that an ESP32-P4 can have. */
-const FILE_BYTES_MAX = 128 << 20;
+/** The most flash that an ESP32-P4 can have. */
+const FLASH_BYTES_MAX = 128 << 20;
 
 const place = z.string().regex(/^0x[0-9a-fA-F]{1,8}$/, "an address such as 0x2000");
 const part = z.object({ offset: place, file: z.string().min(1) });
@@ -73,11 +73,13 @@ async function readBuild(files: FileSet, folder: string, md5: Md5): Promise<Firm
     await files.read(`${folder}${ARGUMENTS_FILE}`, "flashing arguments", ARGUMENTS_BYTES_MAX),
     source,
   );
-  const read = async (offset: string, file: string, what: string): Promise<BuildFile> => ({
-    source: `${files.source}/${folder}${file}`,
-    offset: Number(offset),
-    bytes: await files.read(`${folder}${file}`, what, FILE_BYTES_MAX),
-  });
+  // All of them lie in one flash: a list that names one large file again and again would fill the memory.
+  let left = FLASH_BYTES_MAX;
+  const read = async (offset: string, file: string, what: string): Promise<BuildFile> => {
+    const bytes = await files.read(`${folder}${file}`, what, left);
+    left -= bytes.length;
+    return { source: `${files.source}/${folder}${file}`, offset: Number(offset), bytes };
+  };
   const readPart = (named: { offset: string; file: string }, what: string) => read(named.offset, named.file, what);
   const bootloader = await readPart(args.bootloader, "a bootloader");
   const table = await readPart(args["partition-table"], "a partition table");

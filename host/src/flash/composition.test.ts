@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -101,6 +101,21 @@ describe("a release", () => {
     expect(buildForChip(builds, { ...chip, revision: 103 }).source).toBe(`${folder}/v1`);
     expect(buildForChip(builds, { ...chip, revision: 301 }).source).toBe(`${folder}/v3`);
     expect(() => buildForChip(builds, { ...chip, revision: 200 })).toThrow(/silicon v2.0, and none of its 2 builds/);
+  });
+
+  test("names no more bytes than a flash can have, however often it names them", async () => {
+    const place = join(folder, "v1", "flasher_args.json");
+    const before = await readFile(place, "utf8");
+    await writeFile(join(folder, "v1", "large.bin"), "");
+    await truncate(join(folder, "v1", "large.bin"), 60 << 20);
+    const flash_files = { "0x100": "large.bin", "0x200": "large.bin", "0x300": "large.bin" };
+    await writeFile(place, JSON.stringify({ ...JSON.parse(before), flash_files }));
+    try {
+      const read = readBuilds(await openFileSet(join(folder, "v1"), "a build"), nodeMd5);
+      await expect(read).rejects.toMatchObject({ code: "FILE_TOO_LARGE" });
+    } finally {
+      await writeFile(place, before);
+    }
   });
 });
 
