@@ -81,6 +81,8 @@ test("what is wrong is said in one line", async () => {
   const silent = await run(["list", "--broker", "mqtt://127.0.0.1:1"]);
   expect(silent).toMatchObject({ code: 2, stderr: expect.stringContaining("the broker is not reached") });
   expect(silent.stderr.trim().split("\n")).toHaveLength(1);
+  const plain = await run(["list", "--broker", fleet.broker.url.replace("mqtt:", "mqtts:")]);
+  expect(plain).toMatchObject({ code: 2, stderr: expect.stringContaining("mqtt:// where it does not") });
   const unknown = await run(["run", "device", "--id", "ffff"]);
   expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("no board of this broker has that id") });
   const nobody = await run(["run", "device", "--name", "cellar*"]);

@@ -86,6 +86,14 @@ function refusal(url: string, error: { readonly code?: unknown; readonly message
     code: "BROKER_UNREACHABLE",
     source: url,
     message: `the broker is not reached: ${error.message || String(error.code ?? "no answer")}`,
-    expected: "the address of a broker that runs",
+    expected: expectedOf(error.message ?? ""),
   });
+}
+
+function expectedOf(message: string): string {
+  if (/certificate|altnames/i.test(message))
+    return "a broker whose certificate this machine trusts, or --broker-ca with the file that vouches for it";
+  if (/ECONNRESET|before secure TLS|wrong version number|packet/i.test(message))
+    return "the address of a broker that runs: mqtts:// where it speaks TLS, mqtt:// where it does not";
+  return "the address of a broker that runs";
 }

@@ -67,12 +67,16 @@ export class Inventory {
     for (const board of known) this.#boards.set(board.id, { ...board, online: false });
   }
 
-  /** Listens, and resolves when the broker has told what it keeps. Throws an InputError `BROKER_FORBIDS`. */
+  /**
+   * Listens, and resolves when the broker has told what it keeps. Throws an InputError `BROKER_LOST` or
+   * `BROKER_FORBIDS`.
+   */
   async open(signal?: AbortSignal): Promise<void> {
     this.#client.on("message", (topic, payload, packet) => this.#take(topic, payload, packet.retain));
     const started = this.#now();
     this.#heardMs = started;
     await this.#client.subscribeAsync([...TOPICS], { qos: 1 }).catch((error: Error) => {
+      this.#requireBroker();
       throw new InputError({
         code: "BROKER_FORBIDS",
         source: "--user",
@@ -82,8 +86,20 @@ export class Inventory {
     });
     while (this.#now() - this.#heardMs < QUIET_MS && this.#now() - started < GATHER_MS_MAX) {
       signal?.throwIfAborted();
+      this.#requireBroker();
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  }
+
+  /** Boards of a broker that has gone meanwhile are not away: nothing is known of them. */
+  #requireBroker(): void {
+    if (this.#client.connected) return;
+    throw new InputError({
+      code: "BROKER_LOST",
+      source: "--broker",
+      message: "the broker went away before it had told of its boards",
+      expected: "the same command again when it is there",
+    });
   }
 
   /** How many messages of boards the broker has brought. */

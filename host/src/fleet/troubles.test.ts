@@ -251,3 +251,10 @@ test("what answers in a way that no board does fails alone", async () => {
     await answers.close();
   }
 });
+
+test("a broker that goes before it has told of its boards is named, and no board is called away", async () => {
+  // On a clock that stands still it would listen for ever.
+  const listening = new Inventory(connection.client, [], () => 0).open();
+  await fleet.broker.close();
+  await expect(listening).rejects.toMatchObject({ code: "BROKER_LOST" });
+});
