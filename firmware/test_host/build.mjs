@@ -1,11 +1,11 @@
 // Builds the board of test_host, a program for this machine (Linux): the component's C between the declarations and
 // functions of this folder, with AddressSanitizer and UndefinedBehaviorSanitizer, linked with the runtime and the
 // device core. `node firmware/test_host/build.mjs` prints its path; a second run does nothing. With the name of an
-// example of the component it builds that application instead. Where something has to be installed, it says what, and
-// ends with 1.
+// example of the component it builds that application instead; `--plain` leaves the sanitizers out. Where something has
+// to be installed, it says what, and ends with 1.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -15,6 +15,7 @@ const SOURCES = {
   "firmware/test_host/src": [
     "connection.c",
     "discovery.c",
+    "engine_alone.c",
     "event_loop.c",
     "freertos.c",
     "http_client.c",
@@ -30,6 +31,7 @@ const SOURCES = {
     "ota.c",
     "partitions.c",
     "psa.c",
+    "stacks.c",
     "system.c",
   ],
   "firmware/components/synapse/port": [
@@ -62,7 +64,7 @@ const APPLICATIONS = {
   ],
   engine_only: ["firmware/test_host/src/application.c", `${EXAMPLES}/engine_only/main/main.c`],
 };
-const application = process.argv[2] ?? "board";
+const application = process.argv.slice(2).find((argument) => !argument.startsWith("--")) ?? "board";
 const INCLUDES = [
   "firmware/test_host/include",
   "firmware/test_host/settings",
@@ -74,19 +76,19 @@ const LIBRARIES = ["zig-out/lib/test_host/libsynapse_device.a", "zig-out/lib/tes
 const SYSTEM_LIBRARIES = ["-lssl", "-lcrypto", "-ljpeg", "-lpng", "-lpthread", "-lm"];
 const HEADERS = ["openssl/ssl.h", "jpeglib.h", "png.h"];
 const PACKAGES = "clang-19 libclang-rt-19-dev libssl-dev libjpeg-dev libpng-dev";
-const FOLDER = "zig-out/test_host";
+/** Without sanitizers, for the sizes of stacks. */
+const PLAIN = process.argv.includes("--plain");
+const FOLDER = PLAIN ? "zig-out/test_host_plain" : "zig-out/test_host";
 const PROGRAM = join(ROOT, FOLDER, application === "board" ? "synapse-test-board" : application);
 
 const FLAGS = [
   "-std=gnu17",
   "-g",
-  "-O1",
+  ...(PLAIN ? ["-Os"] : ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]),
   "-Wall",
   "-Wextra",
   "-Werror",
   "-fno-omit-frame-pointer",
-  "-fsanitize=address,undefined",
-  "-fno-sanitize-recover=all",
   "-D_GNU_SOURCE",
 ];
 
@@ -139,10 +141,13 @@ function build() {
     objects.push(object);
     if (existsSync(join(ROOT, object))) continue;
     const define = `-DTEST_HOST_VERSION="${version()}"`;
-    const done = compile([...FLAGS, define, ...includes, "-c", source, "-o", object], { stdio: ["ignore", 2, 2] });
+    // In one step: another test may be building the same.
+    const made = `${object}.${process.pid}`;
+    const done = compile([...FLAGS, define, ...includes, "-c", source, "-o", made], { stdio: ["ignore", 2, 2] });
     if (done.status !== 0) throw new Error(`${source} does not compile`);
+    renameSync(join(ROOT, made), join(ROOT, object));
   }
-  const linked = compile([...FLAGS, ...objects, ...LIBRARIES, ...SYSTEM_LIBRARIES, "-o", `${PROGRAM}.new`], {
+  const linked = compile([...FLAGS, ...objects, ...LIBRARIES, ...SYSTEM_LIBRARIES, "-o", `${PROGRAM}.${process.pid}`], {
     stdio: ["ignore", 2, 2],
   });
   if (linked.status !== 0) throw new Error("the board of test_host does not link");
@@ -173,7 +178,7 @@ function buildTestBoard() {
   if (existsSync(PROGRAM) && existsSync(stamp) && readFileSync(stamp, "utf8") === now) return PROGRAM;
   build();
   // In one step: another test may be running the old one.
-  spawnSync("mv", ["-f", `${PROGRAM}.new`, PROGRAM]);
+  renameSync(`${PROGRAM}.${process.pid}`, PROGRAM);
   writeFileSync(stamp, now);
   return PROGRAM;
 }

@@ -10,6 +10,7 @@
 #include "freertos/queue.h"
 #include "freertos/semphr.h"
 #include "freertos/task.h"
+#include "stacks.h"
 #include "test_host.h"
 
 /* A sanitised build's frames are several times as large, and libc's own functions want more than a chip's. */
@@ -21,6 +22,7 @@ struct test_host_task {
   TaskFunction_t run;
   void *argument;
   char name[16];
+  size_t stack_bytes; /* as it asked for */
   pthread_mutex_t lock;
   pthread_cond_t notified;
   uint32_t notifications;
@@ -83,6 +85,7 @@ static void end_task(void *argument) {
 static void *task_thread(void *argument) {
   current = argument;
   pthread_setname_np(pthread_self(), current->name);
+  test_host_stack_begins(current->name, current->stack_bytes);
   current->run(current->argument);
   test_host_die("task %s returned: a task ends with vTaskDelete(NULL)", current->name);
 }
@@ -92,6 +95,7 @@ BaseType_t xTaskCreatePinnedToCore(TaskFunction_t run, const char *name, uint32_
   if (priority >= configMAX_PRIORITIES) test_host_die("task %s has priority %u", name, priority);
   if (core != tskNO_AFFINITY && (core < 0 || core > 1)) test_host_die("task %s is pinned to core %d", name, core);
   struct test_host_task *task = new_task(run, name, argument);
+  task->stack_bytes = stack_bytes;
   /* Written before the task runs, as in FreeRTOS. */
   if (out_task != NULL) *out_task = task;
   pthread_attr_t attributes;
@@ -114,6 +118,7 @@ BaseType_t xTaskCreate(TaskFunction_t run, const char *name, uint32_t stack_byte
 
 void vTaskDelete(TaskHandle_t task) {
   if (task != NULL && task != current) test_host_die("a task was deleted by another");
+  test_host_stack_ends();
   end_task(current);
   current = NULL;
   pthread_exit(NULL);

@@ -29,6 +29,7 @@ struct esp_http_client {
   int64_t chunk_left;
   char buffer[LINE_BYTES_MAX];
   size_t at, filled;
+  char line[LINE_BYTES_MAX]; /* not on the stack, whose size is the port's business */
 };
 
 esp_err_t esp_crt_bundle_attach(void *conf) {
@@ -62,9 +63,9 @@ esp_err_t esp_http_client_open(esp_http_client_handle_t client, int write_bytes)
     client->tls_code = -1;
     return ESP_ERR_HTTP_CONNECT;
   }
-  char request[LINE_BYTES_MAX];
+  char *request = client->line;
   size_t path_bytes = strcspn(url->path, "#");
-  int bytes = snprintf(request, sizeof request, "GET %s%.*s HTTP/1.1\r\nHost: %s:%s\r\nUser-Agent: test_host\r\n%s\r\n",
+  int bytes = snprintf(request, LINE_BYTES_MAX, "GET %s%.*s HTTP/1.1\r\nHost: %s:%s\r\nUser-Agent: test_host\r\n%s\r\n",
                        url->path[0] == '/' ? "" : "/", (int)path_bytes, url->path, url->host, url->port,
                        client->headers);
   ssize_t sent = send(client->fd, request, (size_t)bytes, MSG_NOSIGNAL);
@@ -113,7 +114,7 @@ static void hear_header(struct esp_http_client *client, char *line) {
 }
 
 int64_t esp_http_client_fetch_headers(esp_http_client_handle_t client) {
-  char line[LINE_BYTES_MAX];
+  char *line = client->line;
   client->length = -1;
   if (!read_line(client, line)) return client->error == EAGAIN ? -ESP_ERR_HTTP_EAGAIN : ESP_FAIL;
   int status = 0;
@@ -142,7 +143,7 @@ static int64_t body_left(struct esp_http_client *client) {
   if (client->ended) return 0;
   if (!client->chunked) return client->length < 0 ? INT32_MAX : client->length - client->received;
   if (client->chunk_left > 0) return client->chunk_left;
-  char line[LINE_BYTES_MAX];
+  char *line = client->line;
   if (client->received > 0 && !read_line(client, line)) return -1;
   if (!read_line(client, line)) return -1;
   client->chunk_left = strtoll(line, NULL, 16);

@@ -6,8 +6,10 @@
  * It prints its log on the standard error. A line on the standard input is a command: "open-claim" (somebody holds the
  * board's button), "link down", "link up", "skip 60" (the clock is put forward so many seconds), "operations" (how many
  * erases and writes the flash has seen), "cut 3 torn" (power goes in the middle of the fourth from now; partitions.c
- * has what may be left of it), "stop" (synapse_esp_stop, and the process ends with 0). The end of the standard input
- * means stop. "done: " and the command follow on the standard error. */
+ * has what may be left of it), "again" (synapse_esp_stop and synapse_esp_start), "stacks" (high-water marks), "engine
+ * model_a 2 0" (the engine alone on a partition, on two cores, with as much internal RAM as there is), "stop"
+ * (synapse_esp_stop, and the process ends with 0). The end of the standard input means stop. "done: " and the command
+ * follow on the standard error. */
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
@@ -18,6 +20,7 @@
 
 #include "connection.h"
 #include "esp_event.h"
+#include "stacks.h"
 #include "synapse_esp.h"
 #include "test_host.h"
 
@@ -116,7 +119,33 @@ static void ask(synapse_esp_handle_t board, const char *text) {
   synapse_esp_answer_free(&answer);
 }
 
-static void hear_commands(synapse_esp_handle_t board) {
+/* What is asked of the process beside the board. */
+static bool hear_tests(const char *line) {
+  char label[17];
+  unsigned cores;
+  size_t fast_bytes_max;
+  if (strcmp(line, "stacks") == 0) test_host_print_stacks();
+  else if (sscanf(line, "engine %16s %u %zu", label, &cores, &fast_bytes_max) == 3)
+    test_host_run_engine(label, cores, fast_bytes_max);
+  else return false;
+  return true;
+}
+
+static synapse_esp_handle_t start_board(void) {
+  synapse_esp_config_t config = SYNAPSE_ESP_CONFIG_DEFAULT();
+  config.http.port = test_host_options.http_port;
+  config.callbacks.get_link = get_link;
+  config.memory.model_gmac_max = model_gmac_max;
+  config.update.keys = update_keys;
+  config.update.key_count = update_key_count;
+  config.discovery.sntp_host = NULL;
+  synapse_esp_handle_t board = NULL;
+  ESP_ERROR_CHECK(synapse_esp_start(&config, &board));
+  return board;
+}
+
+/* Until the end; answers the board that runs then. */
+static synapse_esp_handle_t hear_commands(synapse_esp_handle_t board) {
   char line[80];
   while (fgets(line, sizeof line, stdin) != NULL) {
     line[strcspn(line, "\n")] = 0;
@@ -127,11 +156,15 @@ static void hear_commands(synapse_esp_handle_t board) {
     if (strcmp(line, "open-claim") == 0) ESP_ERROR_CHECK(synapse_esp_open_claim(board));
     else if (strcmp(line, "link down") == 0) set_link(board, false);
     else if (strcmp(line, "link up") == 0) set_link(board, true);
-    else if (strcmp(line, "stop") == 0) return;
-    else if (!hear_world(line)) test_host_die("\"%s\" is no command", line);
+    else if (strcmp(line, "again") == 0) {
+      ESP_ERROR_CHECK(synapse_esp_stop(board));
+      board = start_board();
+    } else if (strcmp(line, "stop") == 0) return board;
+    else if (!hear_world(line) && !hear_tests(line)) test_host_die("\"%s\" is no command", line);
     if (strcmp(line, "operations") == 0) fprintf(stderr, "done: operations %llu\n", test_host_flash_operations());
     else fprintf(stderr, "done: %s\n", line);
   }
+  return board;
 }
 
 int main(int count, char **arguments) {
@@ -141,17 +174,8 @@ int main(int count, char **arguments) {
   test_host_open_flash(test_host_options.flash_path);
   test_host_boot();
   ESP_ERROR_CHECK(esp_event_loop_create_default());
-  synapse_esp_config_t config = SYNAPSE_ESP_CONFIG_DEFAULT();
-  config.http.port = test_host_options.http_port;
-  config.callbacks.get_link = get_link;
-  config.memory.model_gmac_max = model_gmac_max;
-  config.update.keys = update_keys;
-  config.update.key_count = update_key_count;
-  config.discovery.sntp_host = NULL;
-  synapse_esp_handle_t board = NULL;
-  ESP_ERROR_CHECK(synapse_esp_start(&config, &board));
+  synapse_esp_handle_t board = start_board();
   fputs("serving\n", stderr);
-  hear_commands(board);
-  ESP_ERROR_CHECK(synapse_esp_stop(board));
+  ESP_ERROR_CHECK(synapse_esp_stop(hear_commands(board)));
   return 0;
 }

@@ -31,6 +31,8 @@ void test_host_cut_power(unsigned long long after, const char *leaves);
 unsigned long long test_host_flash_operations(void);
 /* system.c: puts the clock forward. */
 void test_host_skip_time(long long seconds);
+/* engine_alone.c: runs every entry of the pack in a partition, and says what comes out, or why it does not open. */
+void test_host_run_engine(const char *label, uint32_t cores, size_t fast_bytes_max);
 /* ota.c: what the bootloader does before an application runs. */
 void test_host_boot(void);
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BoardKind } from "../testing/testedBoard.js";
-import { jsonOf, LATENT, sample, testBoard } from "./boardSuite.js";
+import { jsonOf, LATENT, testBoard } from "./boardSuite.js";
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
@@ -26,17 +26,36 @@ async function openBoard(kind: BoardKind) {
   const owner = { authorization: `Bearer ${board.ownerToken}`, "content-type": "application/json" };
   const ask = (method: string, target: string, body?: unknown, client = "127.0.0.1") =>
     board.handle({ method, target, headers: owner, client, ...(body === undefined ? {} : { body: json(body) }) });
-  /** A body that does not go on; resolves to what ends it. */
-  const hold = (client: string) =>
-    new Promise<number>((resolve) => {
-      let status = 0;
-      const headers = { "content-type": "application/json", "content-length": "99" };
-      const head = (answered: number) => {
-        status = answered;
-      };
-      const sink = { head, chunk: () => undefined, end: () => resolve(status) };
-      board.open({ method: "POST", target: "/v1/plan", headers, client }, sink).write(json({}).subarray(0, 1));
+  let held = 0;
+  let ended = 0;
+  /** How many requests the board says that it has. */
+  const listed = async () => (jsonOf(await ask("GET", "/v1/requests")) as { requests: unknown[] }).requests.length;
+  /** A body that does not go on: it waits until the board has it, or has ended it. */
+  const hold = async (client: string, more: Record<string, string> = {}) => {
+    let end = (_status: number): void => undefined;
+    const over = new Promise<number>((resolve) => {
+      end = resolve;
     });
+    let status = 0;
+    const headers = { "content-type": "application/json", "content-length": "99", ...more };
+    const head = (answered: number) => {
+      status = answered;
+    };
+    const done = () => {
+      ended++;
+      end(status);
+    };
+    const sink = { head, chunk: () => undefined, end: done };
+    const open = board.open({ method: "POST", target: "/v1/plan", headers, client }, sink);
+    open.write(json({}).subarray(0, 1));
+    held++;
+    await expect.poll(async () => (await listed()) + ended).toBe(held);
+    const leave = () => {
+      ended++;
+      open.close();
+    };
+    return { over, leave };
+  };
   return { board, ask, hold };
 }
 
@@ -47,8 +66,10 @@ export function strangersSuite(kind: BoardKind): void {
 
     it("leave its owner room, whatever they hold, and are ended by their owner", async () => {
       const { board, ask, hold } = await start();
-      const held = ["127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.2", "127.0.0.3"].map(hold);
-      expect(await Promise.all([held[2], held[4]])).toEqual([503, 503]);
+      const held: Awaited<ReturnType<typeof hold>>[] = [];
+      for (const client of ["127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.2", "127.0.0.3"])
+        held.push(await hold(client));
+      expect(await Promise.all([held[2]?.over, held[4]?.over])).toEqual([503, 503]);
       const row = Array.from({ length: LATENT }, () => 0.5);
       const predict = { history: [row], actions: [Array.from({ length: 10 }, () => 0.1)] };
       expect((await ask("POST", "/v1/predict", predict)).status).toBe(200);
@@ -62,20 +83,23 @@ export function strangersSuite(kind: BoardKind): void {
         ["stranger", "127.0.0.2", "receiving"],
       ]);
       expect(jsonOf(await ask("DELETE", "/v1/requests"))).toEqual({ stopped: 3 });
-      expect(await Promise.all([held[0], held[1], held[3]])).toEqual([403, 403, 403]);
+      expect(await Promise.all([held[0]?.over, held[1]?.over, held[3]?.over])).toEqual([403, 403, 403]);
       await board.close();
     });
 
     it("have two of the board's four places each, and the owner has all four", async () => {
-      const { board } = await start();
-      const statuses = async (more: Record<string, string>) => {
-        const headers = { "content-type": "image/jpeg", ...more };
-        const request = { method: "POST", target: "/v1/encode", headers, body: sample("cat.jpg") };
-        return (await Promise.all(Array.from({ length: 6 }, () => board.handle(request)))).map(({ status }) => status);
+      const { board, hold } = await start();
+      /** What ends those of six requests that have no place; the others are left. */
+      const refused = async (places: number, more: Record<string, string>) => {
+        const six: Awaited<ReturnType<typeof hold>>[] = [];
+        for (let one = 0; one < 6; one++) six.push(await hold("127.0.0.1", more));
+        const statuses = await Promise.all(six.slice(places).map(({ over }) => over));
+        for (const { leave } of six.slice(0, places)) leave();
+        return statuses;
       };
       expect(testBoard().requests.countMax).toBe(4);
-      expect(await statuses({ authorization: `Bearer ${board.ownerToken}` })).toEqual([200, 200, 200, 200, 503, 503]);
-      expect(await statuses({})).toEqual([200, 200, 503, 503, 503, 503]);
+      expect(await refused(4, { authorization: `Bearer ${board.ownerToken}` })).toEqual([503, 503]);
+      expect(await refused(2, {})).toEqual([503, 503, 503, 503]);
       await board.close();
     });
 
@@ -94,9 +118,9 @@ export function strangersSuite(kind: BoardKind): void {
 
     it("lose what was open when it is closed, and a new token ends what the old one began", async () => {
       const { board, ask, hold } = await start();
-      const held = hold("127.0.0.2");
+      const { over } = await hold("127.0.0.2");
       expect((await ask("PUT", "/v1/settings", { open_inference: false })).status).toBe(200);
-      expect(await held).toBe(401);
+      expect(await over).toBe(401);
       const begun = new Promise<number>((resolve) => {
         const headers = {
           authorization: `Bearer ${board.ownerToken}`,

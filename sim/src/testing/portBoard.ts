@@ -20,8 +20,8 @@ const POWER_CUT = 65;
 const LOST = "the board was reset, or lost its power or its link, before it answered";
 
 /** Builds the program if it is not current; answers its path, or why there is none, which says what to install. */
-export function buildPortBoard(): { readonly program?: string; readonly missing?: string } {
-  const built = spawnSync(process.execPath, [BUILD], { encoding: "utf8" });
+export function buildPortBoard({ plain = false } = {}): { readonly program?: string; readonly missing?: string } {
+  const built = spawnSync(process.execPath, [BUILD, ...(plain ? ["--plain"] : [])], { encoding: "utf8" });
   if (built.status === 0) return { program: built.stdout.trim() };
   const reason = built.stderr.trim();
   // What does not compile is a fault; what is not installed is not.
@@ -36,6 +36,8 @@ export interface PortBoardOptions {
   readonly access?: "open" | "unclaimed";
   readonly updateKeys?: readonly Uint8Array[];
   readonly log?: (line: string) => void;
+  /** Without sanitizers. */
+  readonly plain?: boolean;
 }
 
 /**
@@ -66,7 +68,7 @@ export class PortBoard implements TestedBoard {
   }
 
   static async create(options: PortBoardOptions): Promise<PortBoard> {
-    const { program, missing } = buildPortBoard();
+    const { program, missing } = buildPortBoard({ plain: options.plain ?? false });
     if (program === undefined) throw new Error(missing);
     const board = new PortBoard(options, program);
     writeFileSync(board.#flash, flashImage(options.board, options.model));
@@ -149,6 +151,15 @@ export class PortBoard implements TestedBoard {
       await this.#start(reason);
     });
     return this.#resets;
+  }
+
+  /** A command of which the process says something, in lines that begin with `kind`. */
+  async commandLines(line: string, kind: string): Promise<string[]> {
+    const before = this.#lines.length;
+    await this.command(line);
+    return this.#lines
+      .slice(before)
+      .flatMap((told) => (told.startsWith(`${kind}: `) ? [told.slice(kind.length + 2)] : []));
   }
 
   /** A line on the process's standard input; answers what it says when it has done it. */

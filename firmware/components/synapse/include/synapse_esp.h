@@ -139,7 +139,7 @@ typedef struct synapse_esp_config {
                .body_bytes_max = CONFIG_SYNAPSE_BODY_BYTES_MAX,                                                       \
                .requests_max = CONFIG_SYNAPSE_REQUESTS_MAX,                                                           \
                .model_gmac_max = CONFIG_SYNAPSE_MODEL_GMAC_MAX},                                                      \
-    .tasks = {.event_priority = 6, .worker_priority = 4, .event_stack_bytes = 12288, .worker_stack_bytes = 16384},    \
+    .tasks = {.event_priority = 6, .worker_priority = 4, .event_stack_bytes = 14336, .worker_stack_bytes = 16384},    \
     .http = {.enable = true,                                                                                          \
              .port = 80,                                                                                              \
              .ctrl_port = 32768,                                                                                      \
@@ -157,7 +157,8 @@ typedef struct synapse_esp_config {
  * Whatever it answers, nothing is left running unless it is ESP_OK. */
 esp_err_t synapse_esp_start(const synapse_esp_config_t *config, synapse_esp_handle_t *out_handle);
 
-/* Ends all connections and tasks and gives all memory back. Requests under way are lost. */
+/* Ends all connections and tasks and gives all memory back. Requests under way are lost. A start that is ended within a
+ * minute counts among those that did not hold: after five in a row the board begins without its model. */
 esp_err_t synapse_esp_stop(synapse_esp_handle_t handle);
 
 /* Somebody holds the board in their hands: it can be claimed without its code for ten minutes. */

@@ -19,7 +19,7 @@
 #define SERVER_PRIORITY 5
 #define SERVER_STACK_BYTES 6144
 #define IO_PRIORITY 5
-#define IO_STACK_BYTES 4096
+#define IO_STACK_BYTES 5120
 #define HEAD_BYTES_MAX 8192
 #define WAIT_S 3
 /* esp_http_server keeps three sockets for itself. */
