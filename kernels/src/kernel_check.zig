@@ -79,7 +79,7 @@ const Named = struct { name: [:0]const u8, check: Check, macs: u64, digest: u64 
 /// The first eight bytes of the SHA-256 of what each computes.
 const all = [_]Named{
     layer("linear f32", .f32, 0xb6a4_fce1_a286_4757),
-    layer("linear f16", .f16, 0x84b9_081e_70bf_be3b),
+    layer("linear f16", .f16, 0xff10_1788_b70b_cd5f),
     layer("linear i8", .i8, 0x1839_7824_72b6_a93e),
     layer("linear i4", .i4, 0xb273_c6ef_04b2_900c),
     layer("linear i3", .i3, 0xebb8_9105_2464_1985),
@@ -220,8 +220,10 @@ fn fillWeights(state: *u32, kind: storage.Type, weights: *[outputs * depth * 4]u
     const panel_bytes: usize = @intCast(storage.panelBytes(kind, depth));
     switch (kind) {
         .f32 => fill(state, @as([*]f32, @ptrCast(@alignCast(weights)))[0 .. outputs * depth]),
-        .f16 => for (@as([*]f16, @ptrCast(@alignCast(weights)))[0 .. outputs * depth]) |*value| {
-            value.* = @floatFromInt(@as(i8, @bitCast(@as(u8, @intCast(next(state) >> 24)))));
+        .f16 => for (@as([*]u16, @ptrCast(@alignCast(weights)))[0 .. outputs * depth]) |*value| {
+            // 1 to 256 of 2 to the power of -4, of either sign.
+            const bits = next(state);
+            value.* = half(1 + (bits >> 24)) + (10 << 10) | @as(u16, @intCast(bits & 0x8000));
         },
         .q8_0 => setScales(state, weights, 544, &.{0}),
         .q4_0 => setScales(state, weights, 288, &.{0}),
