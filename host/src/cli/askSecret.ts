@@ -33,9 +33,10 @@ export interface TypedTerminal extends Readable {
 
 /** Asks without showing what is typed, and leaves the terminal as it was: Ctrl-C ends what follows. */
 export async function askTerminal(context: CliContext, question: string, terminal: TypedTerminal): Promise<string> {
-  context.stderr.write(`${question}: `);
+  // First, so that nothing is shown of what somebody types as soon as they are asked.
   terminal.setRawMode(true);
   terminal.setEncoding("utf8");
+  context.stderr.write(`${question}: `);
   let secret: string[] = [];
   try {
     // A stream that ends with its loop would take the terminal with it, in the mode that it is in.
