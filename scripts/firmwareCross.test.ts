@@ -34,7 +34,13 @@ const undefinedOf = (elf: string): string[] =>
     .symbols.filter(({ name, defined }) => name !== "" && !defined)
     .map(({ name }) => name);
 
+/** Names of functions that headers declare, and do not define. */
+const functionsOf = (text: string): string[] =>
+  [...text.matchAll(/^(?!#|typedef|_Static_assert)\w[\w *]*?\b(\w+)\([^;{]*;/gm)].map(([, name]) => name as string);
+
 describe.skipIf(missing !== undefined)("the firmware compiles for the chip without a warning", () => {
+  const wanted = new Set<string>();
+
   for (const target of crossTargets())
     test(`${target}: it links with the chip's libraries, and lacks only what is declared`, () => {
       const { elf: path } = crossCompile(target);
@@ -46,5 +52,10 @@ describe.skipIf(missing !== undefined)("the firmware compiles for the chip witho
       const lacking = undefinedOf(path);
       expect(lacking).toContain("httpd_start");
       expect(lacking.filter((name) => !names.has(name) && !OF_THE_TOOLS.includes(name))).toEqual([]);
+      for (const name of lacking) wanted.add(name);
     }, 60_000);
+
+  test("what test_host declares of ESP-IDF is what the firmware calls", () => {
+    expect(functionsOf(headersBelow("include")).filter((name) => !wanted.has(name))).toEqual([]);
+  });
 });

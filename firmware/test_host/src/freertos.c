@@ -135,13 +135,6 @@ void vTaskDelay(TickType_t ticks) {
   while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) continue;
 }
 
-TickType_t xTaskGetTickCount(void) { return (TickType_t)(monotonic_ns() / (NS_PER_S / configTICK_RATE_HZ)); }
-
-UBaseType_t uxTaskGetStackHighWaterMark(TaskHandle_t task) {
-  (void)task;
-  return 1024;
-}
-
 uint32_t ulTaskNotifyTake(BaseType_t clear, TickType_t ticks) {
   struct test_host_task *task = xTaskGetCurrentTaskHandle();
   struct timespec until = test_host_deadline(ticks);
@@ -205,13 +198,6 @@ BaseType_t xQueueReceive(QueueHandle_t queue, void *out_item, TickType_t ticks) 
   return some ? pdTRUE : pdFALSE;
 }
 
-UBaseType_t uxQueueMessagesWaiting(QueueHandle_t queue) {
-  pthread_mutex_lock(&queue->lock);
-  UBaseType_t count = queue->count;
-  pthread_mutex_unlock(&queue->lock);
-  return count;
-}
-
 void vQueueDelete(QueueHandle_t queue) {
   /* Whoever has just given or taken may still be inside. */
   pthread_mutex_lock(&queue->lock);
@@ -222,14 +208,14 @@ void vQueueDelete(QueueHandle_t queue) {
   free(queue);
 }
 
-SemaphoreHandle_t xSemaphoreCreateCounting(UBaseType_t count_max, UBaseType_t count) {
-  SemaphoreHandle_t semaphore = xQueueCreate(count_max, 0);
+static SemaphoreHandle_t create_semaphore(UBaseType_t count) {
+  SemaphoreHandle_t semaphore = xQueueCreate(1, 0);
   if (semaphore != NULL) semaphore->count = count;
   return semaphore;
 }
 
-SemaphoreHandle_t xSemaphoreCreateBinary(void) { return xSemaphoreCreateCounting(1, 0); }
-SemaphoreHandle_t xSemaphoreCreateMutex(void) { return xSemaphoreCreateCounting(1, 1); }
+SemaphoreHandle_t xSemaphoreCreateBinary(void) { return create_semaphore(0); }
+SemaphoreHandle_t xSemaphoreCreateMutex(void) { return create_semaphore(1); }
 BaseType_t xSemaphoreTake(SemaphoreHandle_t semaphore, TickType_t ticks) {
   return xQueueReceive(semaphore, NULL, ticks);
 }

@@ -9,7 +9,6 @@ typedef struct test_host_queue *QueueHandle_t;
 QueueHandle_t xQueueCreate(UBaseType_t length, UBaseType_t item_bytes);
 BaseType_t xQueueSend(QueueHandle_t queue, const void *item, TickType_t ticks);
 BaseType_t xQueueReceive(QueueHandle_t queue, void *out_item, TickType_t ticks);
-UBaseType_t uxQueueMessagesWaiting(QueueHandle_t queue);
 void vQueueDelete(QueueHandle_t queue);
 
 #endif

@@ -8,7 +8,6 @@ typedef QueueHandle_t SemaphoreHandle_t;
 SemaphoreHandle_t xSemaphoreCreateBinary(void);
 SemaphoreHandle_t xSemaphoreCreateMutex(void);
 SemaphoreHandle_t xSemaphoreCreateRecursiveMutex(void);
-SemaphoreHandle_t xSemaphoreCreateCounting(UBaseType_t count_max, UBaseType_t count);
 BaseType_t xSemaphoreTake(SemaphoreHandle_t semaphore, TickType_t ticks);
 BaseType_t xSemaphoreGive(SemaphoreHandle_t semaphore);
 BaseType_t xSemaphoreTakeRecursive(SemaphoreHandle_t semaphore, TickType_t ticks);

@@ -14,10 +14,8 @@ BaseType_t xTaskCreate(TaskFunction_t run, const char *name, uint32_t stack_byte
 /* Here a task ends only itself: NULL. */
 void vTaskDelete(TaskHandle_t task);
 void vTaskDelay(TickType_t ticks);
-TickType_t xTaskGetTickCount(void);
 TaskHandle_t xTaskGetCurrentTaskHandle(void);
 uint32_t ulTaskNotifyTake(BaseType_t clear, TickType_t ticks);
 BaseType_t xTaskNotifyGive(TaskHandle_t task);
-UBaseType_t uxTaskGetStackHighWaterMark(TaskHandle_t task);
 
 #endif
