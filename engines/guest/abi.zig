@@ -17,4 +17,5 @@ pub const structs = .{
 
 /// Pairs of a C name and the function.
 pub const functions = api.functions;
+pub const kernel_checks = synapse.kernel_check.functions;
 pub const exportAll = api.exportAll;

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { readCString } from "./guestCalls.js";
 import { Rv32Guest } from "./rv32Guest.js";
 import { qemuMissing } from "./testing/qemu.js";
+
+/** Of syn_kernel_check on a machine with pointers of 32 bits: size, name, passed, a gap, ticks, macs. */
+const CHECK_BYTES = 32;
 
 describe.skipIf(qemuMissing() !== undefined)("the emulated core", { timeout: 120_000 }, () => {
   test("a trap is reported with its cause and place, and ends the guest", async () => {
@@ -30,6 +34,23 @@ describe.skipIf(qemuMissing() !== undefined)("the emulated core", { timeout: 120
     const guest = await Rv32Guest.start({ icount: false });
     const versions = await Promise.all(Array.from({ length: 50 }, () => guest.call("syn_api_version")));
     expect(versions).toEqual(Array(50).fill(1));
+    await guest.close();
+  });
+
+  test("every kernel computes on the chip's instruction set what the generic ones compute elsewhere", async () => {
+    const guest = await Rv32Guest.start({ icount: false });
+    const [count, bytes] = [await guest.call("syn_kernel_check_count"), await guest.call("syn_kernel_check_bytes")];
+    const [memory, check] = [await guest.alloc(bytes), await guest.alloc(CHECK_BYTES)];
+    const results: Record<string, boolean> = {};
+    for (let index = 0; index < count; index++) {
+      guest.write(check, new Uint8Array(new Uint32Array([CHECK_BYTES, 0, 0, 0, 0, 0, 0, 0]).buffer));
+      expect(await guest.call("syn_kernel_check_run", index, memory, bytes, 0, 0, check)).toBe(0);
+      const [, name = 0, passed] = new Uint32Array(guest.read(check, CHECK_BYTES).slice().buffer);
+      results[readCString(guest, name)] = passed === 1;
+    }
+    expect(Object.keys(results)).toContain("linear i8");
+    expect(Object.entries(results).filter(([, passed]) => !passed)).toEqual([]);
+    expect(Object.keys(results)).toHaveLength(count);
     await guest.close();
   });
 
