@@ -17,6 +17,8 @@
 #define BUFFER_BYTES 1024
 #define US_PER_S 1000000ll
 
+static const uint8_t goodbye[] = {MQTT_DISCONNECT << 4, 0};
+
 static void lock(esp_mqtt_client_handle_t client) { pthread_mutex_lock(&client->lock); }
 static void unlock(esp_mqtt_client_handle_t client) { pthread_mutex_unlock(&client->lock); }
 
@@ -60,7 +62,11 @@ static void client_task(void *argument) {
   while (atomic_load(&client->run)) {
     lock(client);
     if (client->state == MQTT_STATE_INIT) {
+      atomic_store(&client->leaves, false);
       mqtt_connect(client);
+    } else if (client->state == MQTT_STATE_CONNECTED && atomic_exchange(&client->leaves, false)) {
+      mqtt_write(client, goodbye, sizeof goodbye);
+      mqtt_abort(client);
     } else if (client->state == MQTT_STATE_CONNECTED) {
       if (!mqtt_receive(client) || !send_again(client, &last_us) || !keep_alive(client)) mqtt_abort(client);
     }
@@ -134,6 +140,11 @@ esp_err_t esp_mqtt_client_start(esp_mqtt_client_handle_t client) {
   return made == pdPASS ? ESP_OK : ESP_FAIL;
 }
 
+esp_err_t esp_mqtt_client_disconnect(esp_mqtt_client_handle_t client) {
+  atomic_store(&client->leaves, true);
+  return ESP_OK;
+}
+
 esp_err_t esp_mqtt_client_reconnect(esp_mqtt_client_handle_t client) {
   if (client->state != MQTT_STATE_WAITS) return ESP_FAIL;
   xSemaphoreGive(client->reconnect);
@@ -149,7 +160,6 @@ esp_err_t esp_mqtt_client_stop(esp_mqtt_client_handle_t client) {
     return ESP_FAIL;
   }
   if (xTaskGetCurrentTaskHandle() == client->task) test_host_die("a client was stopped by its own task");
-  static const uint8_t goodbye[] = {MQTT_DISCONNECT << 4, 0};
   if (client->state == MQTT_STATE_CONNECTED) mqtt_write(client, goodbye, sizeof goodbye);
   atomic_store(&client->run, false);
   client->state = MQTT_STATE_ENDED;

@@ -30,7 +30,7 @@ struct esp_mqtt_client {
   pthread_mutex_t lock;
   SemaphoreHandle_t reconnect, stopped;
   TaskHandle_t task;
-  atomic_bool run, began;
+  atomic_bool run, began, leaves;
   mqtt_state_t state;
   int fd; /* -1: none */
   /* What it was made with; copies. */

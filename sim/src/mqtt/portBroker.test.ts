@@ -115,6 +115,27 @@ describe.skipIf(missing !== undefined)("the firmware's port", () => {
       hung.close();
     });
 
+    test("an answer that did not arrive before the link was lost arrives after it", async () => {
+      const open = new Set<Socket>();
+      const proxy = createServer((near) => {
+        open.add(near.on("error", () => undefined));
+        const far = connect(broker.port, "127.0.0.1").on("error", () => undefined);
+        near.pipe(far).pipe(near);
+        near.on("close", () => far.destroy());
+      });
+      await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+      await join(`mqtt://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+      await online();
+      // What the board says is lost on the way from here on.
+      for (const near of open) near.unpipe().resume();
+      await client.publishAsync(`${BASE}/cmd/settings/held`, json({ name: "held" }), { qos: 1 });
+      await expect.poll(async () => (await ask("GET", "/v1/device")).name).toBe("held");
+      await board.setLink(false);
+      await board.setLink(true);
+      expect(await heard.json(`${BASE}/res/held`)).toMatchObject({ name: "held" });
+      proxy.close();
+    });
+
     test("comes back to a broker that was gone, and answers", async () => {
       await join(broker.url);
       await online();

@@ -198,7 +198,7 @@ static void forget_client(port_mqtt_t *mqtt) {
 static void make_client(synapse_esp_handle_t self) {
   port_mqtt_t *mqtt = self->mqtt;
   const account_t *account = &mqtt->account;
-  if (account->url == NULL || !mqtt->link) return;
+  if (account->url == NULL || !mqtt->linked) return;
   esp_mqtt_client_config_t config = {
       .broker.address.uri = account->url,
       .broker.verification.certificate = self->config.mqtt.ca_pem,
@@ -244,6 +244,14 @@ static bool leave(port_mqtt_t *mqtt) {
   return true;
 }
 
+/* Another address may follow, to which the broker's answers do not come. The client stays, because it has messages that
+ * were not acknowledged. */
+static void follow_link(port_mqtt_t *mqtt) {
+  if (atomic_load(&mqtt->connected)) esp_mqtt_client_disconnect(mqtt->client);
+  mqtt->failures = 0;
+  if (mqtt->retry_at_us != 0) mqtt->retry_at_us = esp_timer_get_time();
+}
+
 /* What the event task has asked for; false when this is the end. */
 static bool follow(synapse_esp_handle_t self) {
   port_mqtt_t *mqtt = self->mqtt;
@@ -251,6 +259,7 @@ static bool follow(synapse_esp_handle_t self) {
   bool ending = mqtt->ending, leaving = mqtt->leaving;
   bool changed = mqtt->account_changed, link_changed = mqtt->link_changed;
   mqtt->account_changed = mqtt->link_changed = false;
+  mqtt->linked = mqtt->link;
   account_t wanted = mqtt->wanted;
   if (changed) mqtt->wanted = (account_t){0};
   xSemaphoreGive(mqtt->lock);
@@ -261,6 +270,10 @@ static bool follow(synapse_esp_handle_t self) {
   if (leaving) return leave(mqtt);
   bool old_broker = atomic_exchange(&mqtt->old_broker, false);
   if (!changed && !link_changed && !old_broker) return true;
+  if (!changed && !old_broker && mqtt->client != NULL) {
+    follow_link(mqtt);
+    return true;
+  }
   forget_client(mqtt);
   if (changed) {
     free_account(&mqtt->account);
@@ -288,7 +301,7 @@ static void reconnect(port_mqtt_t *mqtt) {
     mqtt->retry_at_us = now + wait / 2 + (int64_t)(esp_random() % (uint32_t)(wait / 2));
   }
   if (atomic_load(&mqtt->connected)) mqtt->failures = 0;
-  if (mqtt->client == NULL || mqtt->retry_at_us == 0 || now < mqtt->retry_at_us) return;
+  if (mqtt->client == NULL || !mqtt->linked || mqtt->retry_at_us == 0 || now < mqtt->retry_at_us) return;
   if (esp_mqtt_client_reconnect(mqtt->client) == ESP_OK) mqtt->retry_at_us = 0;
 }
 

@@ -36,6 +36,7 @@ struct port_mqtt {
   esp_mqtt_client_handle_t client;
   account_t account;
   bool version_3; /* the broker knows no 5 */
+  bool linked;    /* to the network */
   unsigned failures;
   int64_t retry_at_us;
   message_t *held;
