@@ -12,8 +12,13 @@
 #include "synapse_esp.h"
 
 #define PORT_TAG "synapse"
-/* Two cores; a worker on each. The network's tasks have the other. */
+/* Two cores; a worker on each. The network's tasks have the other. FreeRTOS may be told to use one alone, and ends a
+ * program then that asks for the second. */
+#ifdef CONFIG_FREERTOS_UNICORE
+#define PORT_WORKER_CORE 0
+#else
 #define PORT_WORKER_CORE 1
+#endif
 #define PORT_HELPER_CORE 0
 #define PORT_MAC_BYTES 6
 

@@ -39,6 +39,23 @@ TEST_CASE("golden vectors on one core", "[engine]") { check_golden_vectors(1); }
 
 TEST_CASE("golden vectors on both cores", "[engine]") { check_golden_vectors(2); }
 
+TEST_CASE("every kernel computes what the generic kernels do", "[engine]") {
+  void *memory = heap_caps_aligned_alloc(ALIGNMENT, syn_kernel_check_bytes(), MALLOC_CAP_8BIT);
+  TEST_ASSERT_NOT_NULL(memory);
+  TEST_ASSERT_GREATER_THAN(0, syn_kernel_check_count());
+  char wrong[512] = "";
+  for (uint32_t i = 0; i < syn_kernel_check_count(); i++) {
+    syn_kernel_check check = {.size = sizeof check};
+    TEST_ASSERT_EQUAL(SYN_OK, syn_kernel_check_run(i, memory, syn_kernel_check_bytes(), NULL, NULL, &check));
+    if (check.passed) continue;
+    /* All of them run, so that the message names every one that is wrong. */
+    strlcat(wrong, wrong[0] == 0 ? "wrong: " : ", ", sizeof wrong);
+    strlcat(wrong, check.name, sizeof wrong);
+  }
+  heap_caps_free(memory);
+  TEST_ASSERT_MESSAGE(wrong[0] == 0, wrong);
+}
+
 /* The first output of `ENTRY` on a pattern of bytes; the caller frees it. */
 static void *output_of(uint32_t cores, size_t *out_bytes) {
   synapse_esp_model_handle_t handle = open_with(cores);
