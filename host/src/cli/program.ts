@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Help } from "commander";
 import { VERSION } from "../files/version.js";
 import { benchCommand } from "./commands/bench.js";
 import { claimCommand } from "./commands/claim.js";
@@ -38,6 +38,9 @@ NO_COLOR turns colours off, FORCE_COLOR=1 turns them on; SYNAPSE_DEBUG=1 shows t
 
 ${EXIT_CODES_HELP}`;
 
+/** What a switch or a list that was not given is needs no word. */
+const NOTHING_BY_DEFAULT = / \(default: (?:false|\[\])\)$/;
+
 /** The command line as a commander program. Commands throw; `main` turns that into messages and exit codes. */
 export function createProgram(context: CliContext): Command {
   const { paint, paintError } = context;
@@ -50,6 +53,7 @@ export function createProgram(context: CliContext): Command {
     .showSuggestionAfterError()
     .configureHelp({
       showGlobalOptions: false,
+      optionDescription: (option) => new Help().optionDescription(option).replace(NOTHING_BY_DEFAULT, ""),
       styleTitle: (text) => paint.bold(text),
       styleCommandText: (text) => paint.cyan(text),
       styleSubcommandTerm: (text) => paint.cyan(text),

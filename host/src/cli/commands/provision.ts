@@ -27,7 +27,7 @@ export function provisionCommand(context: CliContext): Command {
   const command = new Command("provision")
     .summary("give a board its Wi-Fi network over its serial port")
     .description("Give a running board the name and password of a Wi-Fi network over its serial port (Improv).")
-    .option("--port <port>", "serial port of the board, or socket://host:port")
+    .option("--port <port>", "serial port of the board, or socket:// or rfc2217://host:port")
     .addOption(new Option("--sim <url>", "a simulated chip, as `sim --serial` prints it").conflicts("port"))
     .requiredOption("--wifi <ssid>", "Wi-Fi network that the board joins")
     .option("--open-wifi", "the network has no password", false)
