@@ -12,7 +12,8 @@ const HELP = `Usage: npm run size [-- --json]
 
 Bytes of flash and of static memory that the ESP32-P4 libraries, engine and device core, take when an application links
 all of them, and that the port to ESP-IDF and the ready application add; and of SRAM and PSRAM that the core takes of
-each board when it starts. It allocates nothing after that.
+each board when it starts. It allocates nothing after that. The stacks of the firmware's tasks are measured on this
+machine, as its C does what takes most of each.
 
   --json    one JSON object on standard output (npm run --silent size -- --json)
   --help    this text
@@ -24,11 +25,13 @@ if (values.help) {
   process.stdout.write(HELP);
 } else {
   setup();
-  const [{ readArchive, readElf }, { chipSize }, { coreMemory }, { readBoard }] = await Promise.all([
+  const [{ readArchive, readElf }, { chipSize }, { coreMemory }, { readBoard }, port, stacks] = await Promise.all([
     import("synapse-engine/testing/elf"),
     import("synapse-engine/testing/chipSize"),
     import("synapse-sim/testing/coreMemory"),
     import("synapse-sim/boards"),
+    import("synapse-sim/testing/portBoard"),
+    import("synapse-sim/testing/portStacks"),
   ]);
   const sizeOf = (...names) =>
     chipSize(
@@ -47,6 +50,8 @@ if (values.help) {
   };
   for (const name of readdirSync(join(ROOT, "boards")).sort())
     sizes.boards.push(await coreMemory(await readBoard(join(ROOT, "boards", name))));
+  const lacking = port.buildPortBoard({ plain: true }).missing;
+  if (lacking === undefined) sizes.stacks = await stacks.measurePortStacks(await stackWork(readBoard));
   if (values.json) process.stdout.write(`${JSON.stringify(sizes)}\n`);
   else {
     const rows = [
@@ -82,7 +87,24 @@ if (values.help) {
           `${of(each.slow_bytes, each.slow_of_bytes)} (${bodies})\n`,
       );
     }
+    process.stdout.write(
+      lacking === undefined
+        ? `\n  stacks of the firmware's tasks on this machine (${process.arch}): used, and asked for\n`
+        : `\n  the stacks of the firmware's tasks are not here: ${lacking}\n`,
+    );
+    for (const { task, used_bytes, of_bytes } of sizes.stacks ?? [])
+      process.stdout.write(`  ${task}: ${used_bytes.toLocaleString("en")} of ${of_bytes.toLocaleString("en")}\n`);
   }
+}
+
+/** The small model of the tests on the board of the firmware, and pictures. */
+async function stackWork(readBoard) {
+  return {
+    board: await readBoard(join(ROOT, "boards", `${FIRMWARE_BOARD}.json`)),
+    model: readFileSync(join(ROOT, "sim/fixtures/lewm-test.syn")),
+    latent: 32,
+    pictures: ["coffee.jpg", "cat.jpg", "rocket-portrait.jpg"].map((name) => readFileSync(join(ROOT, "samples", name))),
+  };
 }
 
 /** Of the C around the libraries, and of all that is linked; `sizeOf(paths)` answers what files take. */
