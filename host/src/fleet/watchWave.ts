@@ -40,9 +40,12 @@ export async function watchWave(ids: readonly string[], request: WatchWaveReques
   const unlisten = broker.listen(() => {
     brokerWasAway = true;
   });
-  await passed(broker, milliseconds, signal);
-  await broker.back(signal);
-  unlisten();
+  try {
+    await passed(broker, milliseconds, signal);
+    await broker.back(signal);
+  } finally {
+    unlisten();
+  }
   let unwell = await look(ids, before, request);
   const grace = broker.timeout(brokerWasAway ? RETURN_MS : Math.min(milliseconds, LINK_MS));
   try {
