@@ -73,6 +73,10 @@ static mqtt_writer_t connect_packet(esp_mqtt_client_handle_t client) {
       mqtt_put_byte(&properties, MQTT_PROPERTY_RECEIVE_MAXIMUM);
       mqtt_put_u16(&properties, given->receive_maximum);
     }
+    /* Where nothing is said of it, esp-mqtt asks for no more than its buffer has room for. */
+    uint32_t packet_max = given->maximum_packet_size;
+    mqtt_put_byte(&properties, MQTT_PROPERTY_MAXIMUM_PACKET_SIZE);
+    mqtt_put_u32(&properties, packet_max != 0 ? packet_max : (uint32_t)client->config.buffer.size);
     mqtt_put_properties(&body, &properties);
   }
   mqtt_put_string(&body, client->client_id);

@@ -19,6 +19,8 @@
 /* As include/synapse_device.h asks: the core remembers more commands than this, so none that comes again runs again. */
 #define UNACKNOWLEDGED_MAX 16
 #define SESSION_EXPIRY_S 86400
+/* As large as a packet can be: a message comes in pieces, and the core says which ones are too long. */
+#define PACKET_BYTES_MAX 268435460
 #define RECONNECT_US 1000000
 #define RECONNECT_DOUBLINGS_MAX 5
 #define LOOK_MS 20
@@ -226,8 +228,13 @@ static void make_client(synapse_esp_handle_t self) {
   }
 #if CONFIG_MQTT_PROTOCOL_5
   esp_mqtt5_connection_property_config_t property = {.session_expiry_interval = SESSION_EXPIRY_S,
-                                                     .receive_maximum = UNACKNOWLEDGED_MAX};
-  if (!mqtt->version_3) esp_mqtt5_client_set_connect_property(mqtt->client, &property);
+                                                     .receive_maximum = UNACKNOWLEDGED_MAX,
+                                                     .maximum_packet_size = PACKET_BYTES_MAX};
+  if (!mqtt->version_3 && esp_mqtt5_client_set_connect_property(mqtt->client, &property) != ESP_OK) {
+    /* The client of ESP-IDF 5.5 takes no more than its buffer has room for. */
+    property.maximum_packet_size = 0;
+    esp_mqtt5_client_set_connect_property(mqtt->client, &property);
+  }
 #endif
   esp_mqtt_client_register_event(mqtt->client, MQTT_EVENT_ANY, handle_event, self);
   mqtt->failures = 0;
