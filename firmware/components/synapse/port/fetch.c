@@ -88,7 +88,7 @@ static uint32_t failure_of(esp_http_client_handle_t client, bool secure) {
   int tls_code = 0, tls_flags = 0;
   esp_err_t tls = esp_http_client_get_and_clear_last_tls_error(client, &tls_code, &tls_flags);
   int code = esp_http_client_get_errno(client);
-  if (tls_flags != 0) return SYNAPSE_DEVICE_FETCH_CERTIFICATE;
+  if (port_refuses_certificate(tls_code, tls_flags)) return SYNAPSE_DEVICE_FETCH_CERTIFICATE;
   if (tls == ESP_ERR_ESP_TLS_CANNOT_RESOLVE_HOSTNAME) return SYNAPSE_DEVICE_FETCH_NAME;
   if (tls == ESP_ERR_ESP_TLS_CONNECTION_TIMEOUT) return SYNAPSE_DEVICE_FETCH_TIMEOUT;
   switch (code) {

@@ -1,5 +1,6 @@
 /* Why there is no connection to the broker, in words. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "esp_tls_errors.h"
@@ -35,12 +36,13 @@ void mqtt_explain(const esp_mqtt_error_codes_t *error, char *out, size_t bytes) 
       snprintf(out, bytes, "the broker refuses the connection with code %d", (int)error->connect_return_code);
   } else if (error->error_type == MQTT_ERROR_TYPE_SUBSCRIBE_FAILED) {
     snprintf(out, bytes, "the broker refuses a subscription");
-  } else if (error->esp_tls_cert_verify_flags != 0) {
+  } else if (port_refuses_certificate(error->esp_tls_stack_err, error->esp_tls_cert_verify_flags)) {
     snprintf(out, bytes,
              "the broker's certificate is not trusted (flags 0x%x); expected an authority that is trusted here",
              (unsigned)error->esp_tls_cert_verify_flags);
   } else if (error->esp_tls_stack_err != 0) {
-    snprintf(out, bytes, "the TLS handshake failed (-0x%04x)", (unsigned)-error->esp_tls_stack_err);
+    /* mbedtls counts its errors downwards, and esp-tls tells them without the sign. */
+    snprintf(out, bytes, "the TLS handshake failed (-0x%04x)", (unsigned)abs(error->esp_tls_stack_err));
   } else if (error->esp_transport_sock_errno != 0) {
     snprintf(out, bytes, "the broker is not reached: %s", strerror(error->esp_transport_sock_errno));
   } else if (error->esp_tls_last_esp_err == ESP_ERR_ESP_TLS_CANNOT_RESOLVE_HOSTNAME) {

@@ -4,6 +4,7 @@
 #define SYNAPSE_PORT_H
 
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "freertos/FreeRTOS.h"
 #include "freertos/queue.h"
@@ -169,5 +170,12 @@ void port_decode_image(void *user, uint32_t job, const uint8_t *bytes, size_t by
 esp_err_t port_discovery_start(synapse_esp_handle_t self);
 void port_discovery_stop(synapse_esp_handle_t self);
 void port_discovery_look(synapse_esp_handle_t self); /* on the event task, now and then */
+
+/* Whether a TLS handshake failed over the other side's certificate. mbedtls' reason, which esp-tls tells without its
+ * sign: the certificate bundle gives up with a fatal error, and then there are no flags. */
+static inline bool port_refuses_certificate(int tls_code, int tls_flags) {
+  const int verification_failed = 0x2700, fatal = 0x3000;
+  return tls_flags != 0 || abs(tls_code) == verification_failed || abs(tls_code) == fatal;
+}
 
 #endif
