@@ -160,7 +160,7 @@ class BoardRun {
 
   async #announce(): Promise<Outcome | undefined> {
     const { file, url, signal } = this.#request;
-    if (++this.#announcements > ANNOUNCEMENTS_MAX)
+    if (this.#announcements === ANNOUNCEMENTS_MAX)
       return {
         standing: "failed",
         code: "UPDATE_LOST",
@@ -169,6 +169,8 @@ class BoardRun {
     const announcement = { url, bytes: file.bytes.length, sha256: file.sha256, activate: true };
     if (file.kind === "model") await this.#board.fetchModel(announcement, { signal });
     else await this.#board.fetchFirmware(announcement, { signal });
+    // One that the board refuses for a moment, as with a firmware on trial, is none.
+    this.#announcements++;
     return undefined;
   }
 
