@@ -207,8 +207,12 @@ test("a firmware counts when it has stayed up", async () => {
   }
   expect(countStandings(state)).toMatchObject({ updated: 3 });
   expect(waited).toBe(true);
+  // And is not begun anew while it is on trial.
   for (const index of fleet.boards.keys())
-    expect((await told(index, "/v1/device")).firmware).toMatchObject({ version: "9.1.0", state: "VALID" });
+    expect(await told(index, "/v1/device")).toMatchObject({
+      firmware: { version: "9.1.0", state: "VALID" },
+      reset: { reason: "software", count: 1 },
+    });
 });
 
 test("what is no image is not pushed", async () => {

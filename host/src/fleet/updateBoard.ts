@@ -46,6 +46,8 @@ const UNANSWERED_MAX = 6;
 const GOODBYE_MS = 3_000;
 /** The file is not all there yet: its address is still asked. */
 const FETCHING: ReadonlySet<string> = new Set(["QUEUED", "DOWNLOADING"]);
+/** The update has no end yet. */
+const UNDER_WAY: ReadonlySet<string> = new Set([...FETCHING, "DOWNLOADED", "VERIFIED", "UPDATING"]);
 
 /**
  * Has a board fetch a file, run it and prove it: by what it says that it runs and by its model's test vectors. A board
@@ -130,7 +132,10 @@ class BoardRun {
           code: update.code ?? "FAILED",
           detail: update.detail ?? "the board does not say why",
         };
-      if (await this.#isRunning(update)) return this.#proof();
+      const running = await this.#isRunning(update);
+      if (running === "yes") return this.#proof();
+      // Announced again now, it would be fetched and begun anew when the trial is over.
+      if (running === "on trial") return undefined;
       if (update.state === "IDLE" || update.state === "UPDATED" || update.state === "FAILED") return this.#announce();
       if (this.#announcements === 0) return this.#takeOver(update);
       return undefined;
@@ -148,14 +153,18 @@ class BoardRun {
     await this.#announce();
   }
 
-  async #isRunning(update: Update): Promise<boolean> {
+  async #isRunning(update: Update): Promise<"yes" | "on trial" | "no"> {
     const { inventory, id, file, force, signal } = this.#request;
     const board = inventory.get(id);
-    if (board === undefined || !runs(board, file)) return false;
-    if (file.kind === "model") return true;
-    if (force && this.#announcements === 0) return update.state === "UPDATED" && update.sha256 === file.sha256;
+    if (board === undefined || !runs(board, file)) return "no";
+    if (file.kind === "model") return "yes";
+    if (force && this.#announcements === 0)
+      return update.state === "UPDATED" && update.sha256 === file.sha256 ? "yes" : "no";
     // A firmware on trial is left again at the next start.
-    return (await this.#board.device({ signal })).firmware.state === "VALID";
+    const { state } = (await this.#board.device({ signal })).firmware;
+    if (state === "ON_TRIAL") return "on trial";
+    // Of a build of the version that runs already, the one before is still there until the update has ended.
+    return state === "VALID" && !(force && UNDER_WAY.has(update.state)) ? "yes" : "no";
   }
 
   async #announce(): Promise<Outcome | undefined> {
