@@ -47,6 +47,23 @@ function bodiesOf(page: Page, path: string): unknown[] {
   return bodies;
 }
 
+/**
+ * Which picture was beside which latent after every change of the page, as soon as the change was made, and while no
+ * other picture was with the board.
+ */
+async function changesOf(page: Page): Promise<() => Promise<string[][]>> {
+  const pairs = await page.evaluateHandle<string[][]>(`(() => {
+    const pairs = [];
+    new MutationObserver(() => {
+      if (document.querySelector(".pending") !== null) return;
+      const picture = document.querySelector(".picture > img").getAttribute("src");
+      pairs.push([picture, document.querySelector("canvas").toDataURL()]);
+    }).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+    return pairs;
+  })()`);
+  return () => pairs.jsonValue();
+}
+
 describe.skipIf(executable === undefined)("the page of a board that goes away", () => {
   let board: SimulatedBoard;
   let link: ReturnType<typeof away>;
@@ -88,11 +105,14 @@ describe.skipIf(executable === undefined)("the page of a board that goes away", 
     for (const name of ["Use this picture as goal", "Imagine from the picture", "Plan from the picture to the goal"])
       expect(await button(page, name).isDisabled()).toBe(true);
     link.seen.held = "";
+    const shown = await changesOf(page);
     await button(page, "Example picture").tap();
     await pending().waitFor({ state: "detached" });
     const after = [await shownPicture(), await latent()];
     expect(after[0]).not.toBe(before[0]);
     expect(after[1]).not.toBe(before[1]);
+    // From the first instant on, the picture is there with its own latent.
+    expect(new Set((await shown()).map((pair) => pair.join(" ")))).toEqual(new Set([after.join(" ")]));
   });
 
   test("gone, it is said since when, nothing can be pressed, and the picture and its latent stay together", async () => {

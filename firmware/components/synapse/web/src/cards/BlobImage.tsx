@@ -1,6 +1,9 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 
-/** A picture that is held in memory. Its address lives as long as it is shown. */
+/**
+ * A picture that is held in memory. Its address is made while it is drawn, so that it appears in the same instant as
+ * what is said about it, and lives as long as it is shown.
+ */
 export function BlobImage({
   blob,
   alt,
@@ -10,11 +13,7 @@ export function BlobImage({
   readonly alt: string;
   readonly class?: string;
 }) {
-  const [url, setUrl] = useState<string>();
-  useEffect(() => {
-    const made = URL.createObjectURL(blob);
-    setUrl(made);
-    return () => URL.revokeObjectURL(made);
-  }, [blob]);
-  return url === undefined ? null : <img src={url} alt={alt} class={className} />;
+  const url = useMemo(() => URL.createObjectURL(blob), [blob]);
+  useEffect(() => () => URL.revokeObjectURL(url), [url]);
+  return <img src={url} alt={alt} class={className} />;
 }

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Latent } from "../api.js";
 import { largest, least, length } from "../vector.js";
 
@@ -18,8 +18,8 @@ export function HeatMap({ values, marked, onMark }: Props) {
   const element = useRef<HTMLCanvasElement>(null);
   const dark = useDark();
   const { columns, rows } = gridOf(values.length);
-  // The colours change with the scheme.
-  useEffect(() => {
+  // The cells change together with the picture that they are of, and the colours with the scheme.
+  useLayoutEffect(() => {
     if (element.current !== null) paint(element.current, values, marked);
   }, [values, marked, dark]);
   const underPointer = (event: PointerEvent) => {
