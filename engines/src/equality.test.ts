@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest";
 import type { Engine, PortInfo } from "./engine.js";
 import { openNativeEngine } from "./native.js";
 import { openRv32Engine } from "./rv32.js";
-import { STORAGE_TYPES } from "./testing/packWeights.js";
+import { seal } from "./testing/packBuilder.js";
+import { inputMultiple, STORAGE_TYPES } from "./testing/packWeights.js";
 import { qemuMissing } from "./testing/qemu.js";
 import { Xorshift32 } from "./testing/random.js";
-import { smallInput, smallPack } from "./testing/smallPack.js";
+import { type SmallWidth, smallInput, smallPack } from "./testing/smallPack.js";
 import { openWasmEngine } from "./wasmNode.js";
 
 const withoutQemu = qemuMissing() !== undefined;
@@ -27,6 +28,19 @@ describe("outputs are equal byte for byte on all builds", { timeout: 120_000 }, 
     const found = await onAllBuilds((engine, threads) => outputs(engine, packs, type, threads));
     // Different rows and ways to attend give different numbers: nothing above compares constants.
     expect(new Set(found).size).toBeGreaterThan(4);
+  });
+
+  const blocked = STORAGE_TYPES.filter((type) => inputMultiple(type) > 1);
+  test.each(blocked)("%s with rows that fill no whole block", async (type) => {
+    const width = { heads: 2, dim: 150 };
+    const pack = smallPack(type, { width, seed: 0xea });
+    const found = await onAllBuilds((engine, threads) => outputs(engine, [pack], type, threads, width));
+    expect(new Set(found).size).toBe(3);
+    const before = pack.slice();
+    new DataView(before.buffer).setUint16(10, 0, true);
+    const engine = await openNativeEngine();
+    await expect(engine.openModel(seal(before))).rejects.toThrow(/300, expected a multiple of .* before version 1\.1/);
+    await engine.close();
   });
 
   // The seeds of fuzzing hold every op, and between them every activation function but gelu,
@@ -67,13 +81,14 @@ async function outputs(
   packs: readonly Uint8Array[],
   type: (typeof STORAGE_TYPES)[number],
   threads: number,
+  width?: SmallWidth,
 ): Promise<string[]> {
   const found: string[] = [];
   for (const pack of packs) {
     const model = await engine.openModel(pack);
     const session = await model.createSession({ threads });
     for (const rows of [1, 2, 5]) {
-      const [z] = await session.run("encode", [smallInput(type, rows, 0xbeef)], rows);
+      const [z] = await session.run("encode", [smallInput(type, rows, 0xbeef, width)], rows);
       found.push(Buffer.from(z ?? []).toString("hex"));
     }
     await model.close();

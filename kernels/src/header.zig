@@ -157,6 +157,7 @@ pub const Layout = struct {
 pub const Decoder = struct {
     file: []const u8,
     end: usize,
+    version_minor: u16,
     blobs_offset: u32,
     layout: *const Layout,
     report: *Report,
@@ -296,11 +297,11 @@ pub const Decoder = struct {
         const dense: u64 = if (tensor.type == .f32) elements * 4 else 0;
         var panels: u64 = 0;
         if (tensor.rank == 2) {
-            if (tensor.shape[1] % storage.kMultiple(tensor.type) != 0) {
+            if (self.version_minor < 1 and tensor.shape[1] % storage.kMultiple(tensor.type) != 0) {
                 return report.fail(
                     .tensor,
                     at,
-                    "byte {d}: constant {d} of type {t} sums over {d}, expected a multiple of {d}",
+                    "byte {d}: constant {d} of type {t} sums over {d}, expected a multiple of {d} before version 1.1",
                     .{ at, index, tensor.type, tensor.shape[1], storage.kMultiple(tensor.type) },
                 );
             }

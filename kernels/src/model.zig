@@ -99,6 +99,7 @@ pub const Model = struct {
         const decoder: header.Decoder = .{
             .file = file,
             .end = prefix_bytes + prefix.header_bytes,
+            .version_minor = prefix.version_minor,
             .blobs_offset = prefix.blobs_offset,
             .layout = &layout,
             .report = report,

@@ -8,7 +8,8 @@ const dispatch = @import("dispatch.zig");
 
 pub const magic = "\x89SYN\r\n\x1a\n";
 pub const version_major = 1;
-pub const version_minor = 0;
+/// 1: files of version 0 have no linear weight whose K is no multiple of its type's block.
+pub const version_minor = 1;
 pub const bytes = 64;
 pub const sha256_offset = 32;
 /// Header, blobs and what follows them begin at multiples of this.
@@ -23,6 +24,7 @@ pub const signature_bytes = 96;
 /// 32: sha256
 /// ```
 pub const Prefix = struct {
+    version_minor: u16,
     header_bytes: u32,
     file_bytes: u32,
     blobs_offset: u32,
@@ -49,6 +51,7 @@ pub const Prefix = struct {
             );
         }
         const prefix: Prefix = .{
+            .version_minor = minor,
             .header_bytes = std.mem.readInt(u32, file[12..16], .little),
             .file_bytes = std.mem.readInt(u32, file[16..20], .little),
             .blobs_offset = std.mem.readInt(u32, file[20..24], .little),

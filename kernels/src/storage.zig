@@ -54,11 +54,21 @@ pub fn products(kind: Type) Products {
     };
 }
 
-/// K must be a multiple of this.
+/// Weights along K that are stored together: a last part of so many is filled up with weights that nothing reads.
 pub fn kMultiple(kind: Type) u32 {
     return switch (kind) {
         inline else => |each| traits(each).k_multiple,
     };
+}
+
+/// K filled up to whole blocks: as many weights of an output are stored and multiplied.
+pub fn kWhole(kind: Type, k: u32) u32 {
+    return (k + kMultiple(kind) - 1) / kMultiple(kind) * kMultiple(kind);
+}
+
+/// The length of a row as the inner loop reads it: whole blocks, and whole vectors of int8 activations.
+pub fn kPadded(kind: Type, k: u32) u32 {
+    return if (products(kind) == .integers) roundUp(kWhole(kind, k), 16) else k;
 }
 
 /// Whether one f32 scale for each output follows the panels.

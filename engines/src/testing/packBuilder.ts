@@ -63,6 +63,7 @@ export class PackBuilder {
   readonly #goldens: Golden[] = [];
   #meta: Readonly<Record<string, unknown>> | undefined;
   #numeric = "exact";
+  #versionMinor = 0;
 
   constructor(name: string) {
     this.#name = name;
@@ -121,6 +122,12 @@ export class PackBuilder {
     return this;
   }
 
+  /** The minor version that the file says it has; 0 unless it uses what came later. */
+  versionMinor(minor: number): this {
+    this.#versionMinor = minor;
+    return this;
+  }
+
   /** The file. */
   build(): Uint8Array {
     // Offsets stand in the header and depend on its length; a longer header moves them at most once more.
@@ -139,6 +146,7 @@ export class PackBuilder {
     const view = new DataView(file.buffer);
     file.set(MAGIC, 0);
     view.setUint16(8, 1, true);
+    view.setUint16(10, this.#versionMinor, true);
     view.setUint32(12, header.length, true);
     view.setUint32(16, fileBytes, true);
     view.setUint32(20, blobsOffset, true);

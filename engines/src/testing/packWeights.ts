@@ -13,9 +13,9 @@ const ELEMENT_BYTES: Readonly<Record<Element, number>> = { byte: 1, f16: 2, "f32
 type Field = readonly [rows: number, element: Element];
 
 interface Layout {
-  /** K must be a multiple of this. */
+  /** K is filled up to a multiple of this. */
   readonly multiple: number;
-  /** Fields of a panel for a given K, in order. */
+  /** Fields of a panel for a given K, a multiple, in order. */
   readonly panel: (k: number) => readonly Field[];
   /** A scale for each output follows all panels. */
   readonly scales: boolean;
@@ -94,23 +94,23 @@ const LAYOUTS: Readonly<Record<StorageType, Layout>> = {
   },
 };
 
-/** K of a weight of this type must be a multiple of the answer. */
+/** K of a weight of this type is filled up to a multiple of the answer. */
 export function inputMultiple(type: StorageType): number {
   return LAYOUTS[type].multiple;
 }
 
 /**
  * A linear weight [n, k] of a storage type, filled from `random`: every stored integer takes any value, scales are such
- * that outputs stay near 1 for inputs near 1. Lanes beyond n and int8 rows beyond k are zero.
+ * that outputs stay near 1 for inputs near 1. Lanes beyond n and int8 rows beyond k are zero; what fills up a last
+ * block is anything, for nothing reads it.
  */
 export function randomWeight(type: StorageType, n: number, k: number, random: Xorshift32): Uint8Array {
   const layout = LAYOUTS[type];
-  if (k % layout.multiple !== 0) throw new RangeError(`${type} needs K in multiples of ${layout.multiple}, not ${k}`);
   const panels = Math.ceil(n / LANES);
   const chunks: Uint8Array[] = [];
   for (let panel = 0; panel < panels; panel += 1) {
     const lanes = Math.min(LANES, n - panel * LANES);
-    for (const [rows, element] of layout.panel(k))
+    for (const [rows, element] of layout.panel(roundUp(k, layout.multiple)))
       chunks.push(randomField(rows, lanes, element, k, layout.halfExponent, random));
     if (type === "i8") chunks.push(new Uint8Array((roundUp(k, LANES) - k) * LANES));
   }

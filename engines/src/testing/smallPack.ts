@@ -2,7 +2,15 @@ import { PackBuilder } from "./packBuilder.js";
 import { inputMultiple, randomWeight, roundUp, type StorageType } from "./packWeights.js";
 import { Xorshift32 } from "./random.js";
 
+/** Heads of attention; the model's input has `heads * dim` columns. */
+export interface SmallWidth {
+  readonly heads: number;
+  readonly dim: number;
+}
+
 export interface SmallPackOptions {
+  /** A width that the storage type has to fill up takes version 1.1. */
+  readonly width?: SmallWidth;
   readonly seed?: number;
   /** How attention computes; `f32` keeps linear layers as the only quantised part. */
   readonly attention?: "f32" | "i8";
@@ -19,17 +27,23 @@ export interface SmallPackOptions {
 const WIDTH = { 1: { heads: 2, dim: 26 }, 32: { heads: 2, dim: 48 }, 256: { heads: 4, dim: 64 } } as const;
 export const SMALL_ROWS_MAX = 5;
 
+/** Heads of the small model for a storage type, which fill whole blocks of it. */
+function wholeWidth(type: StorageType): SmallWidth {
+  return WIDTH[inputMultiple(type) as 1 | 32 | 256];
+}
+
 /** Columns of the small model's input for a storage type. */
 export function smallWidth(type: StorageType): number {
-  const { heads, dim } = WIDTH[inputMultiple(type) as 1 | 32 | 256];
+  const { heads, dim } = wholeWidth(type);
   return heads * dim;
 }
 
 /** Bytes of scratch that a linear layer of a type needs for `rows` rows and `k` inputs (docs/format.md, "Op"). */
 export function linearScratch(type: StorageType, rows: number, k: number): number {
   if (type === "f32" || type === "f16") return 0;
-  const sums = type === "q4_k" ? roundUp(4 * rows * (k / 32), 64) : 0;
-  return roundUp(rows * roundUp(k, 16), 64) + roundUp(4 * rows, 64) + sums;
+  const padded = roundUp(roundUp(k, inputMultiple(type)), 16);
+  const sums = type === "q4_k" ? roundUp(4 * rows * (padded / 32), 64) : 0;
+  return roundUp(rows * padded, 64) + roundUp(4 * rows, 64) + sums;
 }
 
 export function attentionScratch(rows: number, heads: number, dim: number): number {
@@ -49,11 +63,11 @@ export function attentionScratch(rows: number, heads: number, dim: number): numb
  */
 export function smallPack(type: StorageType, options: SmallPackOptions = {}): Uint8Array {
   const random = new Xorshift32(options.seed ?? 0x51a11);
-  const { heads, dim } = WIDTH[inputMultiple(type) as 1 | 32 | 256];
+  const { heads, dim } = options.width ?? wholeWidth(type);
   const width = heads * dim;
   const outputs = Math.floor(width / 2) + 3;
   const rows = SMALL_ROWS_MAX;
-  const pack = new PackBuilder(`small-${type}`);
+  const pack = new PackBuilder(`small-${type}`).versionMinor(width % inputMultiple(type) === 0 ? 0 : 1);
   const values = (count: number, scale: number, offset = 0) =>
     Float32Array.from({ length: count }, () => random.unit() * scale + offset);
   const weight = (name: string, n: number, k: number) =>
@@ -134,7 +148,12 @@ function stateEntry(pack: PackBuilder): () => void {
 }
 
 /** An input for `encode` of `rows` rows, numbers in [-1, 1). */
-export function smallInput(type: StorageType, rows: number, seed = 7): Uint8Array {
+export function smallInput(
+  type: StorageType,
+  rows: number,
+  seed = 7,
+  { heads, dim }: SmallWidth = wholeWidth(type),
+): Uint8Array {
   const random = new Xorshift32(seed);
-  return new Uint8Array(Float32Array.from({ length: rows * smallWidth(type) }, () => random.unit()).buffer);
+  return new Uint8Array(Float32Array.from({ length: rows * heads * dim }, () => random.unit()).buffer);
 }

@@ -6,9 +6,9 @@ describe("--type", () => {
   it("is a default and rules, of which the first that matches wins", () => {
     const policy = parseTypePolicy("i4, encoder.*=q8_0 ,*.adaLN*=F16,encoder.layers.0*=i3");
     expect(policy.default).toBe("i4");
-    expect(chooseType(policy, ["encoder.layers.0.qkv.weight"], 192, "--type").type).toBe("q8_0");
-    expect(chooseType(policy, ["predictor.layers.0.adaLN.weight"], 192, "--type").type).toBe("f16");
-    expect(chooseType(policy, ["predictor.layers.0.ffn.up.weight"], 192, "--type").type).toBe("i4");
+    expect(chooseType(policy, ["encoder.layers.0.qkv.weight"], 192).type).toBe("q8_0");
+    expect(chooseType(policy, ["predictor.layers.0.adaLN.weight"], 192).type).toBe("f16");
+    expect(chooseType(policy, ["predictor.layers.0.ffn.up.weight"], 192).type).toBe("i4");
     expect(parseTypePolicy("x*=q6_k").default).toBe("i8");
   });
 
@@ -19,27 +19,32 @@ describe("--type", () => {
         policy,
         ["encoder.layers.0.attention.qkv.weight", "encoder.encoder.layer.0.attention.attention.query.weight"],
         192,
-        "--type",
       ).type,
     ).toBe("f16");
   });
 
   it("falls back where the default does not fit, and says why", () => {
-    expect(chooseType(parseTypePolicy("i4"), ["patch"], 588, "--type")).toEqual({
+    expect(chooseType(parseTypePolicy("q8_0"), ["patch"], 588)).toEqual({
       type: "i8",
-      fallback: expect.stringContaining("588"),
+      fallback: expect.stringContaining("588 weights, which filled up to a multiple of 32 take more"),
     });
-    expect(chooseType(parseTypePolicy("q4_k"), ["qkv"], 192, "--type").type).toBe("i8");
-    expect(chooseType(parseTypePolicy("i8"), ["action"], 10, "--type")).toEqual({
+    expect(chooseType(parseTypePolicy("q6_k"), ["qkv"], 192).type).toBe("i8");
+    expect(chooseType(parseTypePolicy("i8"), ["action"], 10)).toEqual({
       type: "f32",
       fallback: expect.stringContaining("10"),
     });
-    expect(chooseType(parseTypePolicy("f16"), ["action"], 10, "--type")).toEqual({ type: "f16" });
+    expect(chooseType(parseTypePolicy("f16"), ["action"], 10)).toEqual({ type: "f16" });
   });
 
-  it("obeys a rule for tiny rows, and refuses one that does not fit", () => {
-    expect(chooseType(parseTypePolicy("i4,action*=i8"), ["action"], 10, "--type").type).toBe("i8");
-    expect(codeOf(() => chooseType(parseTypePolicy("i8,patch=i4"), ["patch"], 588, "--type"))).toBe("TYPE_CONSTRAINT");
+  it("fills rows up to whole blocks where that is still smaller than i8", () => {
+    expect(chooseType(parseTypePolicy("i4"), ["patch"], 588)).toEqual({ type: "i4" });
+    expect(chooseType(parseTypePolicy("i3"), ["patch"], 33)).toEqual({ type: "i3" });
+    expect(chooseType(parseTypePolicy("q4_k"), ["qkv"], 192)).toEqual({ type: "q4_k" });
+  });
+
+  it("obeys a rule for tiny rows, and for rows that are filled up", () => {
+    expect(chooseType(parseTypePolicy("i4,action*=i8"), ["action"], 10).type).toBe("i8");
+    expect(chooseType(parseTypePolicy("i8,patch=q8_0"), ["patch"], 588).type).toBe("q8_0");
   });
 
   it.each([

@@ -1,7 +1,6 @@
 import { InputError } from "synapse-engine/errors";
-import { type StorageTypeName, storageTypeNames } from "../format/types.js";
+import { PANEL, type StorageTypeName, storageTypeNames } from "../format/types.js";
 import { storageTypes } from "./types/index.js";
-import { checkConstraint } from "./types/storageType.js";
 
 /**
  * Rows shorter than this are a few hundred bytes, which int8 would not make smaller and whose inputs (raw actions) it
@@ -95,28 +94,22 @@ export function globMatches(pattern: string, name: string): boolean {
 
 /**
  * The storage type of a linear weight `[n, k]`. `names` are its name in the pack and the checkpoint tensors it is made
- * of. A rule's type must fit the shape (`TYPE_CONSTRAINT`); the default falls back to i8 where it does not fit, and to
- * f32 for tiny rows and where `rawInputs` are standardised in the layer itself: their means may be many deviations, of
- * which int8 would leave nothing.
+ * of. A rule's type is obeyed. The default falls back to i8 where filling rows up to whole blocks would take more, and
+ * to f32 for tiny rows and where `rawInputs` are standardised in the layer itself: their means may be many deviations,
+ * of which int8 would leave nothing.
  */
-export function chooseType(
-  policy: TypePolicy,
-  names: readonly string[],
-  k: number,
-  source: string,
-  rawInputs = false,
-): TypeChoice {
+export function chooseType(policy: TypePolicy, names: readonly string[], k: number, rawInputs = false): TypeChoice {
   const rule = policy.rules.find(({ pattern }) => names.some((name) => globMatches(pattern, name)));
-  if (rule !== undefined) {
-    checkConstraint(storageTypes[rule.type], k, source, `${names[0]} (rule "${rule.pattern}=${rule.type}")`);
-    return { type: rule.type };
-  }
+  if (rule !== undefined) return { type: rule.type };
   const type = storageTypes[policy.default];
   if (k < TINY_K && type.integer) return { type: "f32", fallback: `rows of ${k} weights, fewer than ${TINY_K}` };
   if (rawInputs && type.integer)
     return { type: "f32", fallback: "inputs as they come, which are standardised in the layer" };
-  if (k % type.kMultiple !== 0)
-    return { type: "i8", fallback: `rows of ${k} weights, not a multiple of ${type.kMultiple}` };
+  if (k % type.kMultiple !== 0 && type.bytes(PANEL, k) >= storageTypes.i8.bytes(PANEL, k))
+    return {
+      type: "i8",
+      fallback: `rows of ${k} weights, which filled up to a multiple of ${type.kMultiple} take more`,
+    };
   return { type: policy.default };
 }
 

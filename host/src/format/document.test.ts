@@ -37,10 +37,10 @@ function typeRow(name: StorageTypeName): string[] {
   const { k_multiple, panel, row_scales } = weightTraits(name);
   const bits = (panelBytes(name, 1 << 16) * 8) / (2 ** 16 * 16);
   const [first, ...rest] = panel as readonly [PanelPiece, ...PanelPiece[]];
-  const needs = k_multiple === 1 ? "" : `K % ${k_multiple} = 0`;
+  const blocks = k_multiple === 1 ? "" : `${k_multiple}`;
   return [
     String(bits),
-    needs,
+    blocks,
     described(first) + rest.map(describedRest).join(""),
     row_scales ? "`[Np] f32` scale" : "",
     "",
@@ -60,7 +60,7 @@ interface Piece {
   readonly factors: readonly { readonly of: string; readonly multiple: number; readonly divisor: number }[];
 }
 
-const SYMBOLS: Readonly<Record<string, string>> = { rows: "M", k: "K", keys: "T", dim: "D" };
+const SYMBOLS: Readonly<Record<string, string>> = { rows: "M", k_padded: "Kp", keys: "T", dim: "D" };
 
 function term({ element_bytes, factors }: Piece): string {
   const parts = factors.map(({ of, multiple, divisor }) => {

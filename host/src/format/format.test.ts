@@ -52,7 +52,7 @@ describe("sizes, by hand from docs/format.md", () => {
   });
 
   it("scratch", () => {
-    const linear = { rows: 3, k: 288, integers: true, minima: false };
+    const linear = { rows: 3, k_padded: 288, integers: true, minima: false };
     expect(scratchBytes("linear", linear)).toBe(896 + 64);
     expect(scratchBytes("linear", { ...linear, minima: true })).toBe(896 + 64 + 128);
     expect(scratchBytes("linear", { ...linear, integers: false })).toBe(0);

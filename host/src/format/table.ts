@@ -12,7 +12,7 @@ export const format = {
       10
     ],
     "version_major": 1,
-    "version_minor": 0,
+    "version_minor": 1,
     "bytes": 64,
     "alignment": 64,
     "sha256_offset": 32
@@ -434,8 +434,8 @@ export const format = {
               "divisor": 1
             },
             {
-              "of": "k",
-              "multiple": 16,
+              "of": "k_padded",
+              "multiple": 1,
               "divisor": 1
             }
           ]
@@ -463,7 +463,7 @@ export const format = {
               "divisor": 1
             },
             {
-              "of": "k",
+              "of": "k_padded",
               "multiple": 1,
               "divisor": 32
             }

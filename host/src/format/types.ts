@@ -52,6 +52,16 @@ export function activationBytes(name: ActivationTypeName): number {
   return format.types[name].activation_bytes;
 }
 
+/** K filled up to whole blocks of a type: as many weights of an output are stored. */
+export function wholeBlocks(name: StorageTypeName, k: number): number {
+  return roundUp(k, weightTraits(name).k_multiple);
+}
+
+/** The length of a row as the inner loop reads it: whole blocks, and whole vectors of int8 activations. */
+export function paddedLength(name: StorageTypeName, k: number): number {
+  return weightTraits(name).products === "integers" ? roundUp(wholeBlocks(name, k), PANEL) : k;
+}
+
 /** Bytes of one panel: sixteen outputs over the whole of K. */
 export function panelBytes(name: StorageTypeName, k: number): number {
   return weightTraits(name).panel.reduce((sum, { columns, bytes }) => sum + Math.ceil(k / columns) * bytes, 0);

@@ -36,7 +36,6 @@ export interface LinearOptions {
 /** What decides how weights are stored and attention computes; one for all entries of a model. */
 export interface LoweringContext {
   readonly policy: TypePolicy;
-  readonly policySource: string;
   readonly attentionCompute: "i8" | "f32" | undefined;
   /** Linear weights by name, so that entries that share a part share its weights. */
   readonly weights: Map<string, Constant>;
@@ -115,8 +114,7 @@ export class EntryBuilder {
   weight(spec: WeightSpec): Constant {
     const known = this.context.weights.get(spec.name);
     if (known !== undefined) return known;
-    const { policy, policySource } = this.context;
-    const choice = chooseType(policy, [spec.name, ...spec.sources], spec.k, policySource, spec.rawInputs);
+    const choice = chooseType(this.context.policy, [spec.name, ...spec.sources], spec.k, spec.rawInputs);
     const { loadBlocks } = spec;
     const constant: Constant = {
       kind: "constant",

@@ -50,7 +50,6 @@ export function lower(options: LowerOptions): Lowered {
   const statistics = mergeStatistics(options);
   const context: LoweringContext = {
     policy,
-    policySource,
     attentionCompute: options.attentionCompute,
     weights: new Map(),
     vectors: new Map(),

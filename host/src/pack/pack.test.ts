@@ -74,6 +74,18 @@ describe("a written pack", () => {
     );
   });
 
+  it("says version 1.1 when rows are filled up to whole blocks, and 1.0 otherwise", async () => {
+    expect(new DataView(bytes.buffer).getUint16(10, true)).toBe(0);
+    const checkpoint = seededCheckpoint(LEWM_SMALL, 3);
+    const padded = (await compile({ checkpoint, config, types: "i4", fastBytes: 4096 })).bytes;
+    expect(new DataView(padded.buffer).getUint16(10, true)).toBe(1);
+    expect(() => readPack(padded, "padded.syn")).not.toThrow();
+    const before = padded.slice();
+    before[10] = 0;
+    before.set(packDigest(before), 32);
+    expect(() => readPack(before, "before.syn")).toThrow(/type i4 with rows of 147.*multiple of 32, or version 1\.1/);
+  });
+
   it("is plain CBOR that any decoder reads, without tags or records", () => {
     const { headerBytes, blobsOffset, header } = readPack(bytes, "test.syn");
     const decoded = new Decoder({ useRecords: false }).decode(bytes.subarray(64, 64 + headerBytes));
@@ -120,7 +132,7 @@ describe("a damaged pack is refused", () => {
     expect(codeOf(() => readPack(Uint8Array.from([...bytes, 0]), "x"))).toBe("PACK_PREFIX");
     expect(prefix((copy) => copy.fill(0x50, 0, 1))).toBe("PACK_MAGIC");
     expect(prefix((_, view) => view.setUint16(8, 2, true))).toBe("PACK_VERSION");
-    expect(prefix((_, view) => view.setUint16(10, 1, true))).toBe("PACK_VERSION");
+    expect(prefix((_, view) => view.setUint16(10, 2, true))).toBe("PACK_VERSION");
     expect(prefix((_, view) => view.setUint32(12, 0xffffffff, true))).toBe("PACK_PREFIX");
     expect(prefix((_, view) => view.setUint32(20, 64, true))).toBe("PACK_PREFIX");
     expect(prefix((_, view) => view.setUint32(28, 1, true))).toBe("PACK_PREFIX");

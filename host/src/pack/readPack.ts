@@ -43,7 +43,7 @@ export interface ReadPack {
  */
 export function readPack(file: Uint8Array, source: string): ReadPack {
   const { pack: bytes, signature } = splitSignature(file);
-  const { headerBytes, blobsOffset } = checkPrefix(bytes, source);
+  const { versionMinor, headerBytes, blobsOffset } = checkPrefix(bytes, source);
   const header = decodeHeader(bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + headerBytes), source);
   const weights = checkOps(header, source);
   header.tensors.forEach((tensor, i) => {
@@ -56,8 +56,11 @@ export function readPack(file: Uint8Array, source: string): ReadPack {
         `shape [${tensor.shape.join(", ")}] has too many elements`,
         `at most ${limits.elements_max}`,
       );
-    if (isConstant(tensor)) checkConstant(tensor, weights.has(i), blobsOffset, bytes.length, where, source);
-    else checkActivation(tensor, header, where, source);
+    if (isConstant(tensor)) {
+      checkConstant(tensor, weights.has(i), blobsOffset, bytes.length, where, source);
+      if (versionMinor < 1) checkWholeBlocks(tensor, where, source);
+    }
+    if (!isConstant(tensor)) checkActivation(tensor, header, where, source);
   });
   const constant = (i: number): ConstantHeader => {
     const tensor = header.tensors[i];
@@ -99,7 +102,13 @@ function packError(
   });
 }
 
-function checkPrefix(bytes: Uint8Array, source: string): { headerBytes: number; blobsOffset: number } {
+interface PackPrefix {
+  readonly versionMinor: number;
+  readonly headerBytes: number;
+  readonly blobsOffset: number;
+}
+
+function checkPrefix(bytes: Uint8Array, source: string): PackPrefix {
   const fail = (code: string, offset: number, message: string, expected?: string) =>
     packError(source, code, `byte ${offset}`, message, expected);
   if (bytes.length < PREFIX_BYTES)
@@ -152,7 +161,7 @@ function checkPrefix(bytes: Uint8Array, source: string): { headerBytes: number; 
       "an undamaged copy",
     );
   }
-  return { headerBytes, blobsOffset };
+  return { versionMinor: minor, headerBytes, blobsOffset };
 }
 
 function decodeHeader(bytes: Uint8Array, source: string): PackHeader {
@@ -267,13 +276,25 @@ function checkConstant(
     if (shape.length !== 2 || n === undefined || k === undefined)
       throw fail(`a linear weight of shape [${shape.join(", ")}]`, "two dimensions");
     if (k > limits.reduction_max) throw fail(`a linear weight that sums over ${k}`, `at most ${limits.reduction_max}`);
-    const { kMultiple } = storageTypes[type];
-    if (k % kMultiple !== 0) throw fail(`type ${type} with rows of ${k}`, `a multiple of ${kMultiple}`);
     if (bytes !== storageTypes[type].bytes(n, k)) throw fail(`${bytes} bytes`, `${storageTypes[type].bytes(n, k)}`);
   } else {
     if (type !== "f32") throw fail(`type ${type}, but it is no linear weight`, "f32");
     if (bytes !== elements(shape) * 4) throw fail(`${bytes} bytes`, `${elements(shape) * 4}`);
   }
+}
+
+/** Rows that are filled up came with version 1.1. */
+function checkWholeBlocks({ name, type, shape }: ConstantHeader, where: string, source: string): void {
+  const [, k] = shape;
+  const { kMultiple } = storageTypes[type];
+  if (shape.length !== 2 || (k as number) % kMultiple === 0) return;
+  throw packError(
+    source,
+    "PACK_TENSOR",
+    where,
+    `"${name}": type ${type} with rows of ${k}`,
+    `a multiple of ${kMultiple}, or version 1.1`,
+  );
 }
 
 function checkActivation(tensor: ActivationHeader, header: PackHeader, where: string, source: string): void {

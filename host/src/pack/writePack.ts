@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { Encoder } from "cbor-x";
 import { InputError } from "synapse-engine/errors";
 import { isConstant, type PackHeader } from "../format/header.js";
-import { ALIGNMENT, MAGIC, PREFIX_BYTES, SHA256_OFFSET, VERSION_MAJOR, VERSION_MINOR } from "../format/layout.js";
+import { ALIGNMENT, MAGIC, PREFIX_BYTES, SHA256_OFFSET, VERSION_MAJOR } from "../format/layout.js";
 import { limits } from "../format/limits.js";
+import { minorVersion } from "../format/minorVersion.js";
 import { roundUp } from "../format/roundUp.js";
 
 /** Bytes of the file; `offset` is a multiple of 64 from the first blob. */
@@ -31,7 +32,7 @@ export function writePack(header: PackHeader, blobs: readonly Blob[], source = "
   const view = new DataView(file.buffer);
   file.set(MAGIC, 0);
   view.setUint16(8, VERSION_MAJOR, true);
-  view.setUint16(10, VERSION_MINOR, true);
+  view.setUint16(10, minorVersion(header), true);
   view.setUint32(12, headerBytes.length, true);
   view.setUint32(16, fileBytes, true);
   view.setUint32(20, blobsOffset, true);

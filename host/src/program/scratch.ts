@@ -1,10 +1,11 @@
 import { scratchBytes } from "../format/scratch.js";
-import { type StorageTypeName, weightTraits } from "../format/types.js";
+import { paddedLength, type StorageTypeName, weightTraits } from "../format/types.js";
 
 /** Bytes of scratch of a linear op of `m` rows and `k` inputs. */
 export function linearScratchBytes(type: StorageTypeName, m: number, k: number): number {
   const { products, minimum } = weightTraits(type);
-  return scratchBytes("linear", { rows: m, k, integers: products === "integers", minima: minimum });
+  const k_padded = paddedLength(type, k);
+  return scratchBytes("linear", { rows: m, k_padded, integers: products === "integers", minima: minimum });
 }
 
 /** Bytes of scratch of attention with m queries and t keys. */

@@ -7,7 +7,7 @@
 import type { ConstantHeader, OpHeader, PackHeader, TensorHeader } from "../format/header.js";
 import { operandKeys } from "../format/ops.js";
 import { roundUp } from "../format/roundUp.js";
-import { PANEL, weightTraits } from "../format/types.js";
+import { PANEL, paddedLength, weightTraits, wholeBlocks } from "../format/types.js";
 
 /** Work that is handed to the cores in `chunks` of equal size. */
 export interface Piece {
@@ -116,11 +116,11 @@ function linearWork(
   fused: boolean,
   work: Work,
 ): OpWork {
-  const k = w.shape[1] as number;
+  const k = wholeBlocks(w.type, w.shape[1] as number);
   const { products, minimum } = weightTraits(w.type);
   const integer = products === "integers";
   const kind = `linear.${w.type}${!integer && fused ? ".fused" : ""}`;
-  const depth = integer ? lanes(k) : k;
+  const depth = paddedLength(w.type, k);
   const panels = lanes(n) / LANES;
   const outputs = rows * panels * LANES;
   const { paired, single } = tiles(rows);

@@ -103,6 +103,7 @@ export const HELD_OUT_CASES: readonly OpCase[] = [
   { op: "linear", type: "q6_k", m: 7, n: 192, k: 512 },
   { op: "linear", type: "i4", m: 7, n: 192, k: 384 },
   { op: "linear", type: "i3", m: 7, n: 192, k: 384 },
+  { op: "linear", type: "i4", m: 9, n: 192, k: 588, bias: true },
   { op: "attention", compute: "i8", m: 257, heads: 1, dim: 64, causal: false },
   { op: "attention", compute: "f32", m: 50, heads: 3, dim: 32, causal: false },
   { op: "attention", compute: "i8", m: 3, heads: 16, dim: 64, causal: true },

@@ -3,6 +3,7 @@
 const std = @import("std");
 const vector = @import("../vector.zig");
 const machine = @import("../isa/machine.zig");
+const roundUp = @import("../storage.zig").roundUp;
 const sum_length = @import("../storage.zig").sum_length;
 const V = vector.V;
 
@@ -10,11 +11,11 @@ pub const Args = extern struct {
     x: [*]const f32,
     x_stride: u32,
     k: u32,
-    /// k rounded up to 16; the columns after k become zero.
+    /// A multiple of 16, at least k; the columns after k become zero.
     k_padded: u32,
     out: [*]u8,
     scales: [*]f32,
-    /// Sums of the int8 values over each `sum_length` columns, `[rows][k / sum_length]`,
+    /// Sums of the int8 values over each `sum_length` columns, `[rows][k_padded / sum_length]`,
     /// for types with a minimum; or null.
     sums: ?[*]i32,
 };
@@ -26,13 +27,16 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
     for (begin..end) |r| {
         const out = args.out + r * args.k_padded;
         args.scales[r] = row(args.x + r * args.x_stride, args.k, out);
+        const written = roundUp(args.k, vector.lanes);
+        if (written < args.k_padded) @memset(out[written..args.k_padded], machine.integer.activation_offset);
         if (args.sums) |sums| {
-            for (0..args.k / sum_length) |block| {
+            const blocks = args.k_padded / sum_length;
+            for (0..blocks) |block| {
                 var total: i32 = 0;
                 for (out[block * sum_length ..][0..sum_length]) |value| {
                     total += @as(i32, @as(i8, @bitCast(value -% machine.integer.activation_offset)));
                 }
-                sums[r * (args.k / sum_length) + block] = total;
+                sums[r * blocks + block] = total;
             }
         }
     }

@@ -33,21 +33,26 @@ pub const keys = .{
 };
 pub const in_place = "residual";
 
-const Sizes = struct { rows: u64, k: u64, integers: bool, minima: bool };
+/// `k_padded` is K filled up to whole blocks of the type, and to sixteen.
+const Sizes = struct { rows: u64, k_padded: u64, integers: bool, minima: bool };
 
 /// The quantised input.
 pub const scratch_pieces = [_]Piece{
-    .{ .name = "x_int8", .when = "integers", .factors = &.{ rows_factor, .{ .of = "k", .multiple = 16 } } },
+    .{ .name = "x_int8", .when = "integers", .factors = &.{ rows_factor, .{ .of = "k_padded" } } },
     .{ .name = "x_scales", .when = "integers", .element_bytes = 4, .factors = &.{rows_factor} },
     .{ .name = "x_sums", .when = "minima", .element_bytes = 4, .factors = &.{ rows_factor, sums_factor } },
 };
 const rows_factor: Factor = .{ .of = "rows" };
-const sums_factor: Factor = .{ .of = "k", .divisor = storage.sum_length };
+const sums_factor: Factor = .{ .of = "k_padded", .divisor = storage.sum_length };
 const Scratch = ScratchLayout(Sizes, &scratch_pieces);
 
-fn scratchOf(kind: storage.Type, rows: u64, k: u64) Scratch {
-    const integers = storage.products(kind) == .integers;
-    return .of(.{ .rows = rows, .k = k, .integers = integers, .minima = storage.hasMinimum(kind) });
+fn scratchOf(kind: storage.Type, rows: u64, k: u32) Scratch {
+    return .of(.{
+        .rows = rows,
+        .k_padded = storage.kPadded(kind, k),
+        .integers = storage.products(kind) == .integers,
+        .minima = storage.hasMinimum(kind),
+    });
 }
 
 pub fn validate(p: *const Params, v: *const Validator) Error!void {
@@ -67,21 +72,20 @@ pub fn validate(p: *const Params, v: *const Validator) Error!void {
 
 pub fn threadBytes(p: *const Params, v: *const Validator) usize {
     const w = &v.tensors[p.w];
-    const k: usize = w.shape[1];
-    return Layout.of(w.type, if (storage.products(w.type) == .integers) storage.roundUp(k, 16) else k).end;
+    return Layout.of(w.type, storage.kPadded(w.type, w.shape[1])).end;
 }
 
 /// In multiply-accumulates, for a run of `rows` dynamic rows. Saturates.
 pub fn work(p: *const Params, tensors: []const Tensor, rows: u32) u64 {
     const w = &tensors[p.w];
-    return runtime.product(tensors[p.x].rowsIn(rows), w.shape[0], w.shape[1]);
+    return runtime.product(tensors[p.x].rowsIn(rows), w.shape[0], storage.kWhole(w.type, w.shape[1]));
 }
 
 pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
     const w = &r.tensors[p.w];
     const k = w.shape[1];
     const x = r.matrix(p.x);
-    const k_padded = storage.roundUp(k, 16);
+    const k_padded = storage.kPadded(w.type, k);
     const weights = r.pointer(p.w);
     const panels = storage.roundUp(w.shape[0], 16) / 16;
     const panel_bytes: usize = @intCast(storage.panelBytes(w.type, k));

@@ -9,7 +9,7 @@ pub const Traits = struct {
     activation_bytes: u32 = 0,
     /// How products with a constant of this type are summed.
     products: Products = .none,
-    /// K must be a multiple of this.
+    /// K is filled up to a multiple of this.
     k_multiple: u32 = 1,
     /// What a panel consists of, one after the other.
     panel: []const Piece = &.{},

@@ -73,7 +73,7 @@ fn q6k(block: []const u8, k: usize, lane: usize) f32 {
 /// The int8 weight of a progressive integer, before it is clamped.
 fn progressive(kind: storage.Type, panel: []const u8, k: usize, lane: usize, reduction: u32) i32 {
     const group_bytes: usize = if (kind == .i4) 256 else 192;
-    const codes = panel[reduction / 32 * group_bytes ..];
+    const codes = panel[(reduction + 31) / 32 * group_bytes ..];
     const g = k / 32;
     const pair = codes[g / 2 * 16 + lane];
     const code = if (g % 2 == 0) pair & 15 else pair >> 4;

@@ -83,7 +83,7 @@ pub const kinds: []const storage.Type = blk: {
 pub const Case = struct { kind: storage.Type, m: u32, n: u32, k: u32, act: Activation, rich: bool };
 
 pub fn runLinear(table: *const Table, case: Case, out: [*]f32) void {
-    const k_padded = storage.roundUp(case.k, 16);
+    const k_padded = storage.kPadded(case.kind, case.k);
     const panel_count = storage.roundUp(case.n, 16) / 16;
     const panel_bytes: usize = @intCast(storage.panelBytes(case.kind, case.k));
     const needs_sums = storage.hasMinimum(case.kind);

@@ -1,4 +1,3 @@
-import { InputError } from "synapse-engine/errors";
 import {
   PANEL,
   panelBytes,
@@ -6,11 +5,12 @@ import {
   storageTypeNames,
   weightBytes,
   weightTraits,
+  wholeBlocks,
 } from "../../format/types.js";
 
 /**
  * How numbers become the bytes of a weight `[n, k]` = `[out, in]` of a linear layer, and back (docs/format.md, "Storage
- * types").
+ * types"). A codec of its own sees whole blocks only; a storage type takes any k.
  */
 export interface Codec {
   /** Rounds row-major `[n][k]` f32 to this type; the result is the panel layout. */
@@ -25,7 +25,7 @@ export interface StorageType extends Codec {
   readonly name: StorageTypeName;
   /** Bits a weight, without padding. */
   readonly bits: number;
-  /** k must be a multiple of this. */
+  /** k is filled up with zeros to a multiple of this. */
   readonly kMultiple: number;
   /** The inner loop multiplies int8 activations by integers. */
   readonly integer: boolean;
@@ -44,31 +44,26 @@ export function storageType(name: StorageTypeName, codec: Codec): StorageType {
     bits: (panelBytes(name, WHOLE_BLOCKS) * 8) / (WHOLE_BLOCKS * PANEL),
     kMultiple: traits.k_multiple,
     integer: traits.products === "integers",
-    bytes: (n, k) => weightBytes(name, n, k),
     ...codec,
+    bytes: (n, k) => weightBytes(name, n, k),
+    encode(weights, n, k) {
+      assertLength(weights.length, n * k, "weights");
+      const whole = wholeBlocks(name, k);
+      return codec.encode(whole === k ? weights : withRowsOf(weights, n, k, whole), n, whole);
+    },
+    decode(bytes, n, k) {
+      const whole = wholeBlocks(name, k);
+      const weights = codec.decode(bytes, n, whole);
+      return whole === k ? weights : withRowsOf(weights, n, whole, k);
+    },
   };
 }
 
-/** Throws `TYPE_CONSTRAINT` when a weight `[n, k]` cannot have the type. */
-export function checkConstraint(type: StorageType, k: number, source: string, where: string): void {
-  if (k % type.kMultiple === 0) return;
-  throw new InputError({
-    code: "TYPE_CONSTRAINT",
-    source,
-    where,
-    message: `type ${type.name} needs rows of a multiple of ${type.kMultiple} weights, but these have ${k}`,
-    expected: `${oneOf(typesFor(k))} for this tensor, by a rule before or a narrower pattern`,
-  });
-}
-
-/** The types that take rows of `k` weights: integers first, of these those of one scale a row. */
-function typesFor(k: number): StorageTypeName[] {
-  const fitting = storageTypeNames.filter((name) => k % weightTraits(name).k_multiple === 0);
-  const rank = (name: StorageTypeName) =>
-    Number(!weightTraits(name).row_scales) + 2 * Number(weightTraits(name).products === "floats");
-  return fitting.sort(
-    (a, b) => rank(a) - rank(b) || (weightTraits(a).products === "floats" ? panelBytes(a, 1) - panelBytes(b, 1) : 0),
-  );
+/** The rows of `[n, from]` made `to` long, with zeros where they were shorter. */
+function withRowsOf(weights: Float32Array, n: number, from: number, to: number): Float32Array {
+  const rows = new Float32Array(n * to);
+  for (let row = 0; row < n; row++) rows.set(weights.subarray(row * from, row * from + Math.min(from, to)), row * to);
+  return rows;
 }
 
 /** The types that hold numbers of any size, because f32 numbers are their scales or they themselves. */

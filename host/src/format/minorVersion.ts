@@ -1,0 +1,15 @@
+import { type ConstantHeader, isConstant, type PackHeader } from "./header.js";
+import { weightTraits } from "./types.js";
+
+/** Whether the constant is a weight whose rows are filled up to whole blocks of its type. */
+function isPadded({ type, shape }: ConstantHeader): boolean {
+  return shape.length === 2 && (shape[1] as number) % weightTraits(type).k_multiple !== 0;
+}
+
+/**
+ * The smallest minor version that has what a header uses (docs/format.md, "Versions"): files that use nothing new stay
+ * readable by runtimes that know no more.
+ */
+export function minorVersion({ tensors }: PackHeader): 0 | 1 {
+  return tensors.some((tensor) => isConstant(tensor) && isPadded(tensor)) ? 1 : 0;
+}
