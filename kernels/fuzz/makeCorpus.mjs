@@ -4,13 +4,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PackBuilder } from "synapse-engine/testing/packBuilder";
-import { inputMultiple, randomWeight, roundUp, STORAGE_TYPES } from "synapse-engine/testing/packWeights";
+import { inputMultiple, randomWeight, roundUp, STORAGE_TYPES, typeVersion } from "synapse-engine/testing/packWeights";
 import { Xorshift32 } from "synapse-engine/testing/random";
 import { attentionScratch, linearScratch } from "synapse-engine/testing/smallPack";
 
 const CORPUS = join(dirname(fileURLToPath(import.meta.url)), "corpus");
 const ROWS = 3;
-// One for each storage type. f32 and f16, which the equality test leaves out, have those that it takes from elsewhere.
+// One for each storage type, from the first again. f32 and f16, which the equality test leaves out, have those that it
+// takes from elsewhere.
 const ACTIVATIONS = ["none", "gelu", "gelu_tanh", "quick_gelu", "silu", "relu", "relu2", "sigmoid", "tanh"];
 
 /** Inputs, outputs and head width by what K must be a multiple of; odd where the type leaves the choice. */
@@ -27,7 +28,7 @@ function attention(operands, settings = {}) {
 function seedPack(type, act) {
   const random = new Xorshift32(0x5eed);
   const { k, n } = SHAPES[inputMultiple(type)];
-  const pack = new PackBuilder(`seed-${type}`);
+  const pack = new PackBuilder(`seed-${type}`).versionMinor(typeVersion(type));
   // Models of floats alone may fuse, and their attention is the op that needs most scratch of a thread.
   const isFloat = type === "f32" || type === "f16";
   if (isFloat) pack.numeric("reference");
@@ -112,4 +113,4 @@ function addSmallEntries(pack, k, memory) {
 
 mkdirSync(CORPUS, { recursive: true });
 for (const [index, type] of STORAGE_TYPES.entries())
-  writeFileSync(join(CORPUS, `${type}.syn`), seedPack(type, ACTIVATIONS[index]));
+  writeFileSync(join(CORPUS, `${type}.syn`), seedPack(type, ACTIVATIONS[index % ACTIVATIONS.length]));

@@ -87,7 +87,7 @@ fn writeType(json: *Json, comptime traits: @TypeOf(storage.traits(.f32))) Json.E
         try json.write(traits.activation_bytes);
     }
     if (traits.products != .none) {
-        inline for (.{ "products", "k_multiple", "row_scales", "factor_length", "minimum" }) |name| {
+        inline for (.{ "version_minor", "products", "k_multiple", "row_scales", "factor_length", "minimum" }) |name| {
             try json.objectField(name);
             try json.write(@field(traits, name));
         }

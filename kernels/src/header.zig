@@ -278,6 +278,12 @@ pub const Decoder = struct {
             "byte {d}: constant {d} has type {t}",
             .{ at, index, tensor.type },
         );
+        if (storage.versionMinor(tensor.type) > self.version_minor) return report.fail(
+            .tensor,
+            at,
+            "byte {d}: constant {d} has type {t}, which came with version 1.{d}",
+            .{ at, index, tensor.type, storage.versionMinor(tensor.type) },
+        );
         if (tensor.offset % 64 != 0 or tensor.offset < self.blobs_offset) {
             return report.fail(
                 .tensor,

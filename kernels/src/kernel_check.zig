@@ -83,6 +83,9 @@ const all = [_]Named{
     layer("linear i8", .i8, 0x1839_7824_72b6_a93e),
     layer("linear i4", .i4, 0xb273_c6ef_04b2_900c),
     layer("linear i3", .i3, 0xebb8_9105_2464_1985),
+    layer("linear i2", .i2, 0x7f91_6dba_ed13_1f25),
+    layer("linear i5", .i5, 0xcc77_6e6c_c802_bb96),
+    layer("linear i6", .i6, 0x9d80_be0e_8839_e290),
     layer("linear q8_0", .q8_0, 0x42e0_d402_3065_d58d),
     layer("linear q4_0", .q4_0, 0x1845_09b2_c810_3239),
     layer("linear q4_k", .q4_k, 0xc5b5_3dc4_dfda_ca96),
@@ -229,7 +232,7 @@ fn fillWeights(state: *u32, kind: storage.Type, weights: *[outputs * depth * 4]u
         .q4_0 => setScales(state, weights, 288, &.{0}),
         .q4_k => setScales(state, weights, 2304, &.{ 0, 32 }),
         .q6_k => setScales(state, weights, 3360, &.{3328}),
-        .i8, .i4, .i3 => for (@as(
+        .i8, .i6, .i5, .i4, .i3, .i2 => for (@as(
             [*]f32,
             @ptrCast(@alignCast(weights[outputs / 16 * panel_bytes ..].ptr)),
         )[0..outputs]) |*scale| {

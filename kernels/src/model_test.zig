@@ -143,6 +143,10 @@ test "a constant lies in the file, at a multiple of 64 behind the header, with t
         other.bytes = bytes;
         try refused(withConstant(other, 128), .tensor, "expected 0 as a weight or 20 as a vector");
     }
+    for ([_][]const u8{ "i2", "i5", "i6" }) |name| {
+        const since = "which came with version 1.1";
+        try refused(withConstant(.{ .shape = &.{ 3, 64 }, .type = name, .bytes = 64 }, 64), .tensor, since);
+    }
     inline for (.{ "i8", "i4", "i3", "q4_0", "q8_0", "q4_k", "q6_k", "f16", "f32" }) |name| {
         const kind = @field(storage.Type, name);
         const bytes: u32 = @intCast(storage.linearBytes(kind, 3, 256));

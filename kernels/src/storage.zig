@@ -20,6 +20,9 @@ const files = .{
     .i3 = @import("storage/i3.zig"),
     .u8 = Activation(1),
     .i32 = Activation(4),
+    .i2 = @import("storage/i2.zig"),
+    .i5 = @import("storage/i5.zig"),
+    .i6 = @import("storage/i6.zig"),
 };
 
 fn Activation(comptime bytes: u32) type {
@@ -51,6 +54,13 @@ pub fn activationBytes(kind: Type) u32 {
 pub fn products(kind: Type) Products {
     return switch (kind) {
         inline else => |each| traits(each).products,
+    };
+}
+
+/// The minor version of the format from which on constants may have the type.
+pub fn versionMinor(kind: Type) u16 {
+    return switch (kind) {
+        inline else => |each| traits(each).version_minor,
     };
 }
 
@@ -133,6 +143,9 @@ test "bits a weight are as documented" {
         .{ Type.q6_k, 6.5625 },
         .{ Type.i4, 4.125 },
         .{ Type.i3, 3.125 },
+        .{ Type.i2, 2.125 },
+        .{ Type.i5, 5.125 },
+        .{ Type.i6, 6.125 },
     };
     inline for (cases) |case| {
         const bits = @as(f64, @floatFromInt(panelBytes(case[0], k) * 8)) / (k * 16);

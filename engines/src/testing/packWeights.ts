@@ -1,6 +1,19 @@
 import type { Xorshift32 } from "./random.js";
 
-export const STORAGE_TYPES = ["f32", "f16", "i8", "q8_0", "q4_0", "q4_k", "q6_k", "i4", "i3"] as const;
+export const STORAGE_TYPES = [
+  "f32",
+  "f16",
+  "i8",
+  "q8_0",
+  "q4_0",
+  "q4_k",
+  "q6_k",
+  "i4",
+  "i3",
+  "i2",
+  "i5",
+  "i6",
+] as const;
 export type StorageType = (typeof STORAGE_TYPES)[number];
 
 const LANES = 16;
@@ -24,6 +37,17 @@ interface Layout {
 }
 
 const repeat = (count: number, fields: readonly Field[]): Field[] => Array.from({ length: count }, () => fields).flat();
+
+/** Groups of 32 with so many rows of bytes in each field, then half a byte of scale code for each group. */
+function progressive(rows: readonly number[]): Layout {
+  const fields = rows.map((count): Field => [count, "byte"]);
+  return {
+    multiple: 32,
+    panel: (k) => [...repeat(k / 32, fields), [Math.ceil(k / 64), "byte"]],
+    scales: true,
+    halfExponent: 0,
+  };
+}
 
 /** The table "Storage types" of docs/format.md. */
 const LAYOUTS: Readonly<Record<StorageType, Layout>> = {
@@ -74,25 +98,17 @@ const LAYOUTS: Readonly<Record<StorageType, Layout>> = {
     scales: false,
     halfExponent: 0,
   },
-  i4: {
-    multiple: 32,
-    panel: (k) => [...repeat(k / 32, [[16, "byte"]]), [Math.ceil(k / 64), "byte"]],
-    scales: true,
-    halfExponent: 0,
-  },
-  i3: {
-    multiple: 32,
-    panel: (k) => [
-      ...repeat(k / 32, [
-        [8, "byte"],
-        [4, "byte"],
-      ]),
-      [Math.ceil(k / 64), "byte"],
-    ],
-    scales: true,
-    halfExponent: 0,
-  },
+  i4: progressive([16]),
+  i3: progressive([8, 4]),
+  i2: progressive([8]),
+  i5: progressive([16, 4]),
+  i6: progressive([16, 8]),
 };
+
+/** The minor version of the format that the type came with. */
+export function typeVersion(type: StorageType): number {
+  return ["i2", "i5", "i6"].includes(type) ? 1 : 0;
+}
 
 /** K of a weight of this type is filled up to a multiple of the answer. */
 export function inputMultiple(type: StorageType): number {

@@ -1,5 +1,5 @@
 import { PackBuilder } from "./packBuilder.js";
-import { inputMultiple, randomWeight, roundUp, type StorageType } from "./packWeights.js";
+import { inputMultiple, randomWeight, roundUp, type StorageType, typeVersion } from "./packWeights.js";
 import { Xorshift32 } from "./random.js";
 
 /** Heads of attention; the model's input has `heads * dim` columns. */
@@ -67,7 +67,8 @@ export function smallPack(type: StorageType, options: SmallPackOptions = {}): Ui
   const width = heads * dim;
   const outputs = Math.floor(width / 2) + 3;
   const rows = SMALL_ROWS_MAX;
-  const pack = new PackBuilder(`small-${type}`).versionMinor(width % inputMultiple(type) === 0 ? 0 : 1);
+  const versionMinor = width % inputMultiple(type) === 0 ? typeVersion(type) : 1;
+  const pack = new PackBuilder(`small-${type}`).versionMinor(versionMinor);
   const values = (count: number, scale: number, offset = 0) =>
     Float32Array.from({ length: count }, () => random.unit() * scale + offset);
   const weight = (name: string, n: number, k: number) =>

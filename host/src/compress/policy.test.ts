@@ -48,7 +48,7 @@ describe("--type", () => {
   });
 
   it.each([
-    ["i5", "TYPE_UNKNOWN"],
+    ["i7", "TYPE_UNKNOWN"],
     ["", "TYPE_UNKNOWN"],
     ["i8,x=", "TYPE_UNKNOWN"],
     ["i8,i4", "TYPE_SYNTAX"],

@@ -14,7 +14,20 @@ describe("the table of the format", () => {
   });
 
   it("has types and ops in the order of the runtime", () => {
-    expect(storageTypeNames).toEqual(["f32", "f16", "i8", "q8_0", "q4_0", "q4_k", "q6_k", "i4", "i3"]);
+    expect(storageTypeNames).toEqual([
+      "f32",
+      "f16",
+      "i8",
+      "q8_0",
+      "q4_0",
+      "q4_k",
+      "q6_k",
+      "i4",
+      "i3",
+      "i2",
+      "i5",
+      "i6",
+    ]);
     expect(opNames).toContain("linear");
   });
 });

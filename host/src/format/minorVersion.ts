@@ -10,6 +10,8 @@ function isPadded({ type, shape }: ConstantHeader): boolean {
  * The smallest minor version that has what a header uses (docs/format.md, "Versions"): files that use nothing new stay
  * readable by runtimes that know no more.
  */
-export function minorVersion({ tensors }: PackHeader): 0 | 1 {
-  return tensors.some((tensor) => isConstant(tensor) && isPadded(tensor)) ? 1 : 0;
+export function minorVersion({ tensors }: PackHeader): number {
+  return tensors
+    .filter(isConstant)
+    .reduce((minor, tensor) => Math.max(minor, weightTraits(tensor.type).version_minor, isPadded(tensor) ? 1 : 0), 0);
 }

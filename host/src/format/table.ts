@@ -83,6 +83,7 @@ export const format = {
   "types": {
     "f32": {
       "activation_bytes": 4,
+      "version_minor": 0,
       "products": "floats",
       "k_multiple": 1,
       "row_scales": false,
@@ -104,6 +105,7 @@ export const format = {
       ]
     },
     "f16": {
+      "version_minor": 0,
       "products": "floats",
       "k_multiple": 1,
       "row_scales": false,
@@ -125,6 +127,7 @@ export const format = {
       ]
     },
     "i8": {
+      "version_minor": 0,
       "products": "integers",
       "k_multiple": 1,
       "row_scales": true,
@@ -146,6 +149,7 @@ export const format = {
       ]
     },
     "q8_0": {
+      "version_minor": 0,
       "products": "integers",
       "k_multiple": 32,
       "row_scales": false,
@@ -173,6 +177,7 @@ export const format = {
       ]
     },
     "q4_0": {
+      "version_minor": 0,
       "products": "integers",
       "k_multiple": 32,
       "row_scales": false,
@@ -200,6 +205,7 @@ export const format = {
       ]
     },
     "q4_k": {
+      "version_minor": 0,
       "products": "integers",
       "k_multiple": 256,
       "row_scales": false,
@@ -239,6 +245,7 @@ export const format = {
       ]
     },
     "q6_k": {
+      "version_minor": 0,
       "products": "integers",
       "k_multiple": 256,
       "row_scales": false,
@@ -278,6 +285,7 @@ export const format = {
       ]
     },
     "i4": {
+      "version_minor": 0,
       "products": "integers",
       "k_multiple": 32,
       "row_scales": true,
@@ -311,6 +319,7 @@ export const format = {
       ]
     },
     "i3": {
+      "version_minor": 0,
       "products": "integers",
       "k_multiple": 32,
       "row_scales": true,
@@ -354,6 +363,120 @@ export const format = {
     },
     "i32": {
       "activation_bytes": 4
+    },
+    "i2": {
+      "version_minor": 1,
+      "products": "integers",
+      "k_multiple": 32,
+      "row_scales": true,
+      "factor_length": 0,
+      "minimum": false,
+      "panel": [
+        {
+          "columns": 32,
+          "bytes": 128,
+          "fields": [
+            {
+              "name": "q",
+              "rows": 8,
+              "element": "u8",
+              "element_bytes": 1
+            }
+          ]
+        },
+        {
+          "columns": 64,
+          "bytes": 16,
+          "fields": [
+            {
+              "name": "scales",
+              "rows": 1,
+              "element": "u8",
+              "element_bytes": 1
+            }
+          ]
+        }
+      ]
+    },
+    "i5": {
+      "version_minor": 1,
+      "products": "integers",
+      "k_multiple": 32,
+      "row_scales": true,
+      "factor_length": 0,
+      "minimum": false,
+      "panel": [
+        {
+          "columns": 32,
+          "bytes": 320,
+          "fields": [
+            {
+              "name": "lo",
+              "rows": 16,
+              "element": "u8",
+              "element_bytes": 1
+            },
+            {
+              "name": "hi",
+              "rows": 4,
+              "element": "u8",
+              "element_bytes": 1
+            }
+          ]
+        },
+        {
+          "columns": 64,
+          "bytes": 16,
+          "fields": [
+            {
+              "name": "scales",
+              "rows": 1,
+              "element": "u8",
+              "element_bytes": 1
+            }
+          ]
+        }
+      ]
+    },
+    "i6": {
+      "version_minor": 1,
+      "products": "integers",
+      "k_multiple": 32,
+      "row_scales": true,
+      "factor_length": 0,
+      "minimum": false,
+      "panel": [
+        {
+          "columns": 32,
+          "bytes": 384,
+          "fields": [
+            {
+              "name": "lo",
+              "rows": 16,
+              "element": "u8",
+              "element_bytes": 1
+            },
+            {
+              "name": "hi",
+              "rows": 8,
+              "element": "u8",
+              "element_bytes": 1
+            }
+          ]
+        },
+        {
+          "columns": 64,
+          "bytes": 16,
+          "fields": [
+            {
+              "name": "scales",
+              "rows": 1,
+              "element": "u8",
+              "element_bytes": 1
+            }
+          ]
+        }
+      ]
     }
   },
   "scratch_alignment": 64,

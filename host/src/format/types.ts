@@ -26,6 +26,8 @@ export interface PanelField {
 
 /** What the format says of a type of constants (kernels/src/storage/traits.zig). */
 export interface WeightTraits {
+  /** The minor version of the format that it came with. */
+  readonly version_minor: number;
   readonly products: "floats" | "integers";
   readonly k_multiple: number;
   readonly row_scales: boolean;

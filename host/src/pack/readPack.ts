@@ -14,7 +14,7 @@ import { type OperandUse, operandKeys } from "../format/ops.js";
 import { roundUp } from "../format/roundUp.js";
 import { splitSignature } from "../format/signatureBlock.js";
 import { CborError, decodeStrictCbor } from "../format/strictCbor.js";
-import { activationBytes } from "../format/types.js";
+import { activationBytes, weightTraits } from "../format/types.js";
 import { elements } from "../program/program.js";
 import { packDigest } from "./writePack.js";
 
@@ -58,7 +58,7 @@ export function readPack(file: Uint8Array, source: string): ReadPack {
       );
     if (isConstant(tensor)) {
       checkConstant(tensor, weights.has(i), blobsOffset, bytes.length, where, source);
-      if (versionMinor < 1) checkWholeBlocks(tensor, where, source);
+      checkVersion(tensor, versionMinor, where, source);
     }
     if (!isConstant(tensor)) checkActivation(tensor, header, where, source);
   });
@@ -283,18 +283,15 @@ function checkConstant(
   }
 }
 
-/** Rows that are filled up came with version 1.1. */
-function checkWholeBlocks({ name, type, shape }: ConstantHeader, where: string, source: string): void {
-  const [, k] = shape;
-  const { kMultiple } = storageTypes[type];
-  if (shape.length !== 2 || (k as number) % kMultiple === 0) return;
-  throw packError(
-    source,
-    "PACK_TENSOR",
-    where,
-    `"${name}": type ${type} with rows of ${k}`,
-    `a multiple of ${kMultiple}, or version 1.1`,
-  );
+/** What came with a later version than the file says it has. */
+function checkVersion({ name, type, shape }: ConstantHeader, versionMinor: number, where: string, source: string) {
+  const fail = (message: string, expected: string) =>
+    packError(source, "PACK_TENSOR", where, `"${name}": ${message}`, expected);
+  const { version_minor: since, k_multiple: multiple } = weightTraits(type);
+  if (since > versionMinor) throw fail(`type ${type} in a file of version 1.${versionMinor}`, `version 1.${since}`);
+  const [, k = 0] = shape;
+  if (versionMinor < 1 && shape.length === 2 && k % multiple !== 0)
+    throw fail(`type ${type} with rows of ${k}`, `a multiple of ${multiple}, or version 1.1`);
 }
 
 function checkActivation(tensor: ActivationHeader, header: PackHeader, where: string, source: string): void {

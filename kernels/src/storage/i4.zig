@@ -8,7 +8,7 @@ const weight = progressive.weight;
 /// Byte j holds k = j in its low half and k = j + 16 in its high half.
 pub const Group = extern struct { q: [16][16]u8 };
 
-pub const traits = progressive.traitsOf(Group);
+pub const traits = progressive.traitsOf(Group, .{});
 
 pub fn expand(bytes: [*]const u8, k: usize, out: Expanded) void {
     const groups = k / 32;

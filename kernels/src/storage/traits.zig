@@ -5,6 +5,8 @@
 pub const panel_width = 16;
 
 pub const Traits = struct {
+    /// The minor version of the format that it came with: older files have no constants of this type.
+    version_minor: u16 = 0,
     /// Bytes of one element of an activation, or 0 where activations may not have this type.
     activation_bytes: u32 = 0,
     /// How products with a constant of this type are summed.

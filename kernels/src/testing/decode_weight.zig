@@ -25,7 +25,10 @@ pub fn decode(weights: []const u8, kind: storage.Type, n: usize, k: usize, reduc
         },
         .q4_k => q4k(panel[k / 256 * 2304 ..], k % 256, lane),
         .q6_k => q6k(panel[k / 256 * 3360 ..], k % 256, lane),
-        .i4, .i3 => row_scales[n] * float(std.math.clamp(progressive(kind, panel, k, lane, reduction), -128, 127)),
+        .i6, .i5, .i4, .i3, .i2 => {
+            const product = progressive(kind, panel, k, lane, reduction);
+            return row_scales[n] * float(std.math.clamp(product, -128, 127));
+        },
         .f32 => @as([*]const f32, @ptrCast(@alignCast(panel.ptr)))[k * 16 + lane],
         .f16 => half(panel, 0, k * 16 + lane),
         .u8, .i32 => unreachable,
@@ -72,21 +75,48 @@ fn q6k(block: []const u8, k: usize, lane: usize) f32 {
 
 /// The int8 weight of a progressive integer, before it is clamped.
 fn progressive(kind: storage.Type, panel: []const u8, k: usize, lane: usize, reduction: u32) i32 {
-    const group_bytes: usize = if (kind == .i4) 256 else 192;
+    const group_bytes: usize = switch (kind) {
+        .i2 => 128,
+        .i3 => 192,
+        .i4 => 256,
+        .i5 => 320,
+        else => 384,
+    };
     const codes = panel[(reduction + 31) / 32 * group_bytes ..];
     const g = k / 32;
     const pair = codes[g / 2 * 16 + lane];
     const code = if (g % 2 == 0) pair & 15 else pair >> 4;
     const magnitude: i32 = (code & 7) + 1;
     const m: i32 = if (code & 8 != 0) -magnitude else magnitude;
-    const group = panel[g * group_bytes ..];
-    const j = k % 32;
-    if (kind == .i4) {
-        const byte = group[j % 16 * 16 + lane];
-        const nibble: i32 = if (j < 16) byte & 15 else byte >> 4;
-        return (nibble - 8) * m * 2;
-    }
-    const two: i32 = group[j % 8 * 16 + lane] >> @intCast(j / 8 * 2) & 3;
-    const one: i32 = group[128 + j % 4 * 16 + lane] >> @intCast(j / 4) & 1;
-    return (two + 4 * one - 4) * m * 4;
+    const group: Group = .{ .bytes = panel[g * group_bytes ..], .k = k % 32, .lane = lane };
+    return switch (kind) {
+        .i2 => (group.two(0) - 2) * m * 8,
+        .i3 => (group.two(0) + 4 * group.one(8) - 4) * m * 4,
+        .i4 => (group.four(0) - 8) * m * 2,
+        .i5 => (group.four(0) + 16 * group.one(16) - 16) * m,
+        else => (group.four(0) + 16 * group.two(16) - 32) * m,
+    };
 }
+
+/// Bits of one weight of a group, in the rows of bytes that begin at `first`.
+const Group = struct {
+    bytes: []const u8,
+    k: usize,
+    lane: usize,
+
+    fn byte(self: Group, row: usize) i32 {
+        return self.bytes[row * 16 + self.lane];
+    }
+
+    fn one(self: Group, first: usize) i32 {
+        return self.byte(first + self.k % 4) >> @intCast(self.k / 4) & 1;
+    }
+
+    fn two(self: Group, first: usize) i32 {
+        return self.byte(first + self.k % 8) >> @intCast(self.k / 8 * 2) & 3;
+    }
+
+    fn four(self: Group, first: usize) i32 {
+        return self.byte(first + self.k % 16) >> @intCast(self.k / 16 * 4) & 15;
+    }
+};

@@ -48,7 +48,7 @@ pub fn fillWeights(random: std.Random, kind: storage.Type, n: u32, k: u32) void 
         .q4_0 => setScales(random, bytes, 288, &.{0}),
         .q4_k => setScales(random, bytes, 2304, &.{ 0, 32 }),
         .q6_k => setScales(random, bytes, 3360, &.{3328}),
-        .i8, .i4, .i3 => {
+        .i8, .i6, .i5, .i4, .i3, .i2 => {
             const row_scales: [*]f32 = @ptrCast(@alignCast(bytes.ptr + panel_count * panel_bytes));
             for (row_scales[0 .. panel_count * 16]) |*value| value.* = random.float(f32) * 0.01;
         },

@@ -1,7 +1,10 @@
 import type { StorageTypeName } from "../../format/types.js";
 import { f16, f32 } from "./float.js";
+import { i2 } from "./i2.js";
 import { i3 } from "./i3.js";
 import { i4 } from "./i4.js";
+import { i5 } from "./i5.js";
+import { i6 } from "./i6.js";
 import { i8 } from "./i8.js";
 import { q4_0 } from "./q4_0.js";
 import { q4_k } from "./q4_k.js";
@@ -20,4 +23,7 @@ export const storageTypes: Readonly<Record<StorageTypeName, StorageType>> = {
   q6_k,
   i4,
   i3,
+  i2,
+  i5,
+  i6,
 };

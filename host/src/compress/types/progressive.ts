@@ -12,7 +12,22 @@ import { assertLength, type StorageType, storageType } from "./storageType.js";
 /** Weights along K that share a 4-bit scale code. */
 export const GROUP = 32;
 
-/** What differs between the 4-bit and the 3-bit kind. */
+/** Bits of the stored numbers: `bits` of each from bit `shift` on, in `rows` bytes from byte `first` of the group. */
+interface BitField {
+  readonly bits: number;
+  readonly rows: number;
+  readonly first: number;
+  readonly shift: number;
+}
+
+/** Number k in half k / 16 of byte k % 16. */
+export const nibbles = (first: number, shift: number): BitField => ({ bits: 4, rows: 16, first, shift });
+/** Number k in bit pair k / 8 of byte k % 8. */
+export const pairs = (first: number, shift: number): BitField => ({ bits: 2, rows: 8, first, shift });
+/** Number k in bit k / 4 of byte k % 4. */
+export const singles = (first: number, shift: number): BitField => ({ bits: 1, rows: 4, first, shift });
+
+/** What differs between the kinds. */
 export interface ProgressiveCodec {
   readonly name: StorageTypeName;
   /** Stored numbers are `low..high`, kept with `-low` added. */
@@ -20,9 +35,31 @@ export interface ProgressiveCodec {
   readonly high: number;
   /** w8 = clamp(q * m * factor, -128, 127). */
   readonly factor: number;
-  /** Stores 32 unsigned numbers of one output; byte j of the group belongs at `out[at + j * 16]`. */
-  write(stored: Uint8Array, out: Uint8Array, at: number): void;
-  read(bytes: Uint8Array, at: number, stored: Uint8Array): void;
+  /** The largest magnitude of a multiplier that is worth a try; 8 when absent. */
+  readonly multiplierMax?: number;
+  readonly fields: readonly BitField[];
+}
+
+/** Stores 32 unsigned numbers of one output; byte j of the group belongs at `out[at + j * 16]`. */
+function write(fields: readonly BitField[], stored: Uint8Array, out: Uint8Array, at: number): void {
+  for (const { bits, rows, first, shift } of fields) {
+    for (let k = 0; k < GROUP; k++) {
+      const to = at + (first + (k % rows)) * PANEL;
+      const value = ((stored[k] as number) >> shift) & ((1 << bits) - 1);
+      out[to] = (out[to] as number) | (value << (Math.floor(k / rows) * bits));
+    }
+  }
+}
+
+function read(fields: readonly BitField[], bytes: Uint8Array, at: number, stored: Uint8Array): void {
+  stored.fill(0);
+  for (const { bits, rows, first, shift } of fields) {
+    for (let k = 0; k < GROUP; k++) {
+      const byte = bytes[at + (first + (k % rows)) * PANEL] as number;
+      const value = (byte >> (Math.floor(k / rows) * bits)) & ((1 << bits) - 1);
+      stored[k] = (stored[k] as number) | (value << shift);
+    }
+  }
 }
 
 /** The integer that code c (0..15) stands for: 1..8, then -1..-8. */
@@ -83,6 +120,7 @@ class RowEncoder {
   /** Chooses each group's code for a row scale; returns the squared error in units of the scale squared. */
   private search(weights: Float32Array, start: number, scale: number): number {
     const { values, codec } = this;
+    const { multiplierMax = 8 } = codec;
     const inverse = 1 / scale;
     for (let i = 0; i < values.length; i++) values[i] = (weights[start + i] as number) * inverse;
     let total = 0;
@@ -92,6 +130,7 @@ class RowEncoder {
       let bestError = Number.POSITIVE_INFINITY;
       // Large steps fit most groups, so starting with them lets the others stop early.
       for (let code = 15; code >= 0; code--) {
+        if (Math.abs(codeMultiplier(code)) > multiplierMax) continue;
         const error = this.groupError(from, codeMultiplier(code) * codec.factor, bestError);
         if (error < bestError) {
           bestError = error;
@@ -173,11 +212,8 @@ export function progressiveType(codec: ProgressiveCodec): StorageType {
         scales.setFloat32(row * 4, encoder.encode(weights, row * k), true);
         const at = places(row, k);
         for (let group = 0; group < k / GROUP; group++) {
-          codec.write(
-            encoder.stored.subarray(group * GROUP, (group + 1) * GROUP),
-            out,
-            at.numbers + group * groupBytes,
-          );
+          const numbers = encoder.stored.subarray(group * GROUP, (group + 1) * GROUP);
+          write(codec.fields, numbers, out, at.numbers + group * groupBytes);
           const to = at.scales + (group >> 1) * PANEL;
           out[to] = (out[to] as number) | ((encoder.codes[group] as number) << ((group & 1) * 4));
         }
@@ -193,7 +229,7 @@ export function progressiveType(codec: ProgressiveCodec): StorageType {
         const scale = scales.getFloat32(row * 4, true);
         const at = places(row, k);
         for (let group = 0; group < k / GROUP; group++) {
-          codec.read(stored, at.numbers + group * groupBytes, numbers);
+          read(codec.fields, stored, at.numbers + group * groupBytes, numbers);
           const code = ((stored[at.scales + (group >> 1) * PANEL] as number) >> ((group & 1) * 4)) & 15;
           for (let i = 0; i < GROUP; i++)
             weights[row * k + group * GROUP + i] = scale * expand(codec, numbers[i] as number, code);

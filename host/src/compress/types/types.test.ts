@@ -31,6 +31,9 @@ const SNR_MIN: Record<StorageTypeName, number> = {
   q6_k: 34.5,
   i4: 21,
   i3: 15.2,
+  i2: 9.2,
+  i5: 26.7,
+  i6: 31.8,
 };
 
 describe.each(storageTypeNames)("%s", (name) => {
@@ -104,16 +107,33 @@ const formula: Partial<Record<StorageTypeName, (b: Uint8Array, n: number, k: num
     const w8 = Math.max(-128, Math.min(127, q * multiplier(b, panel + (K / 32) * 256, n, k) * 2));
     return w8 * view(b).getFloat32((np / 16) * ((K / 32) * 256 + (K / 64) * 16) + n * 4, true);
   },
-  i3: (b, n, k, np) => {
-    const panel = Math.floor(n / 16) * ((K / 32) * 192 + (K / 64) * 16);
-    const group = panel + Math.floor(k / 32) * 192;
-    const j = k % 32;
-    const low = ((b[group + (j % 8) * 16 + (n % 16)] as number) >> (2 * Math.floor(j / 8))) & 3;
-    const high = ((b[group + 128 + (j % 4) * 16 + (n % 16)] as number) >> Math.floor(j / 4)) & 1;
-    const w8 = Math.max(-128, Math.min(127, (low + 4 * high - 4) * multiplier(b, panel + (K / 32) * 192, n, k) * 4));
-    return w8 * view(b).getFloat32((np / 16) * ((K / 32) * 192 + (K / 64) * 16) + n * 4, true);
-  },
+  i3: (b, n, k, np) => progressive(b, n, k, np, 192, (at, j) => (pair(b, at, j) + 4 * bit(b, at + 128, j) - 4) * 4),
+  i2: (b, n, k, np) => progressive(b, n, k, np, 128, (at, j) => (pair(b, at, j) - 2) * 8),
+  i5: (b, n, k, np) => progressive(b, n, k, np, 320, (at, j) => nibble(b, at, j) + 16 * bit(b, at + 256, j) - 16),
+  i6: (b, n, k, np) => progressive(b, n, k, np, 384, (at, j) => nibble(b, at, j) + 16 * pair(b, at + 256, j) - 32),
 };
+
+/** A progressive integer's weight: `number` reads the group that begins, for output n, at a byte. */
+function progressive(
+  b: Uint8Array,
+  n: number,
+  k: number,
+  np: number,
+  groupBytes: number,
+  number: (at: number, j: number) => number,
+): number {
+  const panelSize = (K / 32) * groupBytes + (K / 64) * 16;
+  const panel = Math.floor(n / 16) * panelSize;
+  const q = number(panel + Math.floor(k / 32) * groupBytes + (n % 16), k % 32);
+  const w8 = Math.max(-128, Math.min(127, q * multiplier(b, panel + (K / 32) * groupBytes, n, k)));
+  return w8 * view(b).getFloat32((np / 16) * panelSize + n * 4, true);
+}
+
+const nibble = (b: Uint8Array, at: number, j: number) =>
+  ((b[at + (j % 16) * 16] as number) >> (4 * Math.floor(j / 16))) & 15;
+const pair = (b: Uint8Array, at: number, j: number) =>
+  ((b[at + (j % 8) * 16] as number) >> (2 * Math.floor(j / 8))) & 3;
+const bit = (b: Uint8Array, at: number, j: number) => ((b[at + (j % 4) * 16] as number) >> Math.floor(j / 4)) & 1;
 
 function multiplier(b: Uint8Array, scales: number, n: number, k: number): number {
   const group = Math.floor(k / 32);
