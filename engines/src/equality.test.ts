@@ -3,11 +3,11 @@ import { describe, expect, test } from "vitest";
 import type { Engine, PortInfo } from "./engine.js";
 import { openNativeEngine } from "./native.js";
 import { openRv32Engine } from "./rv32.js";
-import { seal } from "./testing/packBuilder.js";
+import { PackBuilder, seal } from "./testing/packBuilder.js";
 import { inputMultiple, STORAGE_TYPES } from "./testing/packWeights.js";
 import { qemuMissing } from "./testing/qemu.js";
 import { Xorshift32 } from "./testing/random.js";
-import { type SmallWidth, smallInput, smallPack } from "./testing/smallPack.js";
+import { attentionScratch, type SmallWidth, smallInput, smallPack } from "./testing/smallPack.js";
 import { openWasmEngine } from "./wasmNode.js";
 
 const withoutQemu = qemuMissing() !== undefined;
@@ -45,6 +45,35 @@ describe("outputs are equal byte for byte on all builds", { timeout: 120_000 }, 
     await engine.close();
   });
 
+  const integers = STORAGE_TYPES.filter((type) => type !== "f32" && type !== "f16");
+  test.each(integers)("%s with rows of two digits, and attention that passes rounding errors on", async (type) => {
+    const packs = [1, 3, 5].map((fineRows) => smallPack(type, { fineRows, attention: "i8_diffused", seed: 0xeb }));
+    const found = await onAllBuilds((engine, threads) => outputs(engine, packs, type, threads));
+    // Of one row, all are fine in each of the packs; of two and five, it is another number of them.
+    expect(new Set(found).size).toBe(1 + 2 + 3);
+  });
+
+  test("attention over as many keys as pass errors on, causal or not, with heads that share keys", async () => {
+    const found = await onAllBuilds(async (engine, threads) => {
+      const all: string[] = [];
+      for (const causal of [false, true]) {
+        for (const rows of causal ? [70] : [1, 13, 70]) {
+          const model = await engine.openModel(attentionPack(rows, 70, causal));
+          const session = await model.createSession({ threads });
+          const inputs = [rows, 70].map((count, i) => {
+            const random = new Xorshift32(rows + i);
+            return new Uint8Array(Float32Array.from({ length: count * 84 }, () => 3 * random.unit()).buffer);
+          });
+          const [out] = await session.run("attend", inputs, 1);
+          all.push(Buffer.from(out ?? []).toString("hex"));
+          await model.close();
+        }
+      }
+      return all;
+    });
+    expect(new Set(found).size).toBe(4);
+  });
+
   // The seeds of fuzzing hold every op, and between them every activation function but gelu,
   // which the packs above have.
   test.each(STORAGE_TYPES.filter((type) => type !== "f32" && type !== "f16"))(
@@ -56,6 +85,44 @@ describe("outputs are equal byte for byte on all builds", { timeout: 120_000 }, 
     },
   );
 });
+
+/** Four heads of 21 numbers over two of keys and values, which lie beside each other: no multiples of sixteen. */
+function attentionPack(rows: number, keys: number, causal: boolean): Uint8Array {
+  const [heads, kvHeads, dim] = [4, 2, 21];
+  const pack = new PackBuilder("attention").versionMinor(1);
+  const q = pack.activation("q", [rows, heads * dim]);
+  const kv = pack.activation("kv", [keys, 2 * kvHeads * dim]);
+  const half = (name: string, index: number) =>
+    pack.activation(name, [keys, kvHeads * dim], { view: { of: kv, elements: index * kvHeads * dim } });
+  const [k, v, out] = [half("k", 0), half("v", 1), pack.activation("out", [rows, heads * dim])];
+  // More than is needed: as if each head had keys of its own.
+  const scratch = pack.scratch(attentionScratch(Math.max(rows, keys), heads, dim));
+  pack.entry(
+    "attend",
+    1,
+    [
+      { name: "q", tensor: q, kind: "tensor" },
+      { name: "kv", tensor: kv, kind: "tensor" },
+    ],
+    [{ name: "out", tensor: out, kind: "tensor" }],
+    [
+      {
+        op: "attention",
+        q,
+        k,
+        v,
+        out,
+        heads,
+        kv_heads: kvHeads,
+        scale: 0.3,
+        causal,
+        compute: "i8_diffused",
+        ...scratch,
+      },
+    ],
+  );
+  return pack.build();
+}
 
 /** What every build answers, once they all answer the same. */
 async function onAllBuilds(answers: (engine: Engine, threads: number) => Promise<string[]>): Promise<string[]> {

@@ -56,6 +56,8 @@ function seedPack(type, act) {
   const y = pack.activation("y", [ROWS, n], dynamic);
   const memory = pack.activation("memory", [ROWS - 1, k / 2], { region: "state" });
   const scratch = pack.scratch(linearScratch(type, ROWS, k));
+  // Integer types have what came with version 1.1 too.
+  const fine = isFloat ? {} : { ...pack.versionMinor(1).scratch(linearScratch(type, ROWS, k, 2)), fine_rows: 2 };
   const mixing = isFloat ? { compute: "f32" } : { compute: "i8", ...pack.scratch(attentionScratch(ROWS, 2, k / 2)) };
   pack.entry(
     "run",
@@ -71,9 +73,9 @@ function seedPack(type, act) {
       { op: "act", x: right, out: right, act },
       attention({ q: left, k: right, v: left, out: x }, mixing),
       attention({ q: left, k: memory, v: memory, out: x }, { kv_heads: 1, causal: false }),
-      attention({ q: x, k: right, v: left, out: mixed }),
+      attention({ q: x, k: right, v: left, out: mixed }, isFloat ? {} : { ...mixing, compute: "i8_diffused" }),
       { op: "linear", x: mixed, w: weight, out: y, bias, act, gate, ...scratch },
-      { op: "linear", x, w: weight, out: y, residual: y, ...scratch },
+      { op: "linear", x, w: weight, out: y, residual: y, ...scratch, ...fine },
       { op: "layer_norm", x: heads, out: heads, eps: 0 },
     ],
   );

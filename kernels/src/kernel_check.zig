@@ -23,6 +23,8 @@ const View = @import("compute/view.zig").View;
 const rows = 5;
 const outputs = 32;
 const depth = 256;
+/// Rows of two digits, where a check has them.
+const fine_rows = 2;
 const cols = 77;
 const Attention = struct {
     const rows = 13;
@@ -43,7 +45,7 @@ const Memory = extern struct {
     y: [1024]f32 align(64),
     vector: [128]f32 align(64),
     out: [768]f32 align(64),
-    int8: [rows * depth]u8 align(64),
+    int8: [(rows + fine_rows) * depth]u8 align(64),
     scales: [128]f32 align(64),
     sums: [128]i32 align(64),
     weights: [outputs * depth * 4]u8 align(64),
@@ -56,7 +58,7 @@ const scratch_bytes = bytes: {
         attention_i8.threadBytes(Attention.keys, Attention.dim),
     );
     for (all) |named| switch (named.check) {
-        .linear => |kind| most = @max(most, Layout.of(kind, depth).end),
+        .linear, .fine_linear => |kind| most = @max(most, Layout.of(kind, depth).end),
         else => {},
     };
     break :bytes std.mem.alignForward(usize, most, 64);
@@ -64,12 +66,14 @@ const scratch_bytes = bytes: {
 
 const Check = union(enum) {
     linear: storage.Type,
+    fine_linear: storage.Type,
     quantize,
     layer_norm,
     rms_norm,
     elementwise,
     attention_f32,
     attention_i8,
+    attention_i8_diffused,
     patchify,
     sha256,
 };
@@ -90,12 +94,15 @@ const all = [_]Named{
     layer("linear q4_0", .q4_0, 0x1845_09b2_c810_3239),
     layer("linear q4_k", .q4_k, 0xc5b5_3dc4_dfda_ca96),
     layer("linear q6_k", .q6_k, 0xcde1_f7d4_a6cc_55b4),
+    fine("linear i8, fine rows", .i8, 0x32bf_bddc_eaa1_c4fd),
+    fine("linear q4_k, fine rows", .q4_k, 0xb3f1_5751_af27_8ffc),
     .{ .name = "quantize", .check = .quantize, .macs = 0, .digest = 0x670c_767a_984a_67a6 },
     .{ .name = "layer_norm", .check = .layer_norm, .macs = 0, .digest = 0xca16_948d_20fa_9fcc },
     .{ .name = "rms_norm", .check = .rms_norm, .macs = 0, .digest = 0x7a97_5702_dd7c_7fdc },
     .{ .name = "elementwise", .check = .elementwise, .macs = 0, .digest = 0x684e_d69d_29c9_6f46 },
-    .{ .name = "attention f32", .check = .attention_f32, .macs = attention_macs, .digest = 0x977e_cd79_0ca0_b7e2 },
-    .{ .name = "attention i8", .check = .attention_i8, .macs = attention_macs, .digest = 0xb4e8_5989_bc58_0d6b },
+    attends("attention f32", .attention_f32, 0x977e_cd79_0ca0_b7e2),
+    attends("attention i8", .attention_i8, 0xb4e8_5989_bc58_0d6b),
+    attends("attention i8_diffused", .attention_i8_diffused, 0x24f7_2d3b_ba19_4dfb),
     .{ .name = "patchify", .check = .patchify, .macs = 0, .digest = 0x1cf1_6a9c_4429_44ca },
     .{ .name = "sha256", .check = .sha256, .macs = 0, .digest = 0xb9aa_7b31_3630_ce94 },
 };
@@ -104,6 +111,15 @@ const attention_macs = 2 * Attention.rows * Attention.keys * Attention.heads * A
 
 fn layer(name: [:0]const u8, kind: storage.Type, digest: u64) Named {
     return .{ .name = name, .check = .{ .linear = kind }, .macs = rows * outputs * depth, .digest = digest };
+}
+
+fn fine(name: [:0]const u8, kind: storage.Type, digest: u64) Named {
+    const check: Check = .{ .fine_linear = kind };
+    return .{ .name = name, .check = check, .macs = (rows + fine_rows) * outputs * depth, .digest = digest };
+}
+
+fn attends(name: [:0]const u8, check: Check, digest: u64) Named {
+    return .{ .name = name, .check = check, .macs = attention_macs, .digest = digest };
 }
 
 const Outcome = struct { digest: u64, ticks: u64 };
@@ -141,12 +157,13 @@ fn outcomeOf(table: *const Table, check: Check, memory: *Memory, ticks: ?Ticks, 
     fill(&state, &memory.vector);
     var under: Run = .{ .table = table, .memory = memory, .ticks = ticks, .user = user };
     switch (check) {
-        .linear => |kind| runLinear(&under, kind, &state),
-        .quantize => runQuantize(&under, depth, false),
+        .linear => |kind| runLinear(&under, kind, 0, &state),
+        .fine_linear => |kind| runLinear(&under, kind, fine_rows, &state),
+        .quantize => runQuantize(&under, depth, false, 0),
         .layer_norm, .rms_norm => runNorm(&under, check == .layer_norm),
         .elementwise => runElementwise(&under),
         .attention_f32 => runAttentionF32(&under),
-        .attention_i8 => runAttentionI8(&under),
+        .attention_i8, .attention_i8_diffused => runAttentionI8(&under, check == .attention_i8_diffused),
         .patchify => runPatchify(&under, &state),
         .sha256 => runSha256(&under),
     }
@@ -172,7 +189,7 @@ fn view(data: [*]f32, row_count: u32, col_count: u32) View {
     return .{ .data = data, .rows = row_count, .cols = col_count, .stride = col_count };
 }
 
-fn runQuantize(under: *Run, k: u32, sums: bool) void {
+fn runQuantize(under: *Run, k: u32, sums: bool, fine_count: u32) void {
     const memory = under.memory;
     const args: quantize.Args = .{
         .x = &memory.x,
@@ -182,16 +199,19 @@ fn runQuantize(under: *Run, k: u32, sums: bool) void {
         .out = &memory.int8,
         .scales = &memory.scales,
         .sums = if (sums) &memory.sums else null,
+        .fine_rows = fine_count,
+        .low = memory.int8[rows * depth ..],
+        .low_sums = if (sums) memory.sums[rows * depth / storage.sum_length ..] else null,
     };
     under.call(under.table.quantize_rows, &args, rows);
     // How the int8 numbers are stored is the machine's own; linear layers show whether they are right.
     under.take(memory.scales[0..rows]);
 }
 
-fn runLinear(under: *Run, kind: storage.Type, state: *u32) void {
+fn runLinear(under: *Run, kind: storage.Type, fine_count: u32, state: *u32) void {
     const memory = under.memory;
     fillWeights(state, kind, &memory.weights);
-    runQuantize(under, depth, storage.hasMinimum(kind));
+    runQuantize(under, depth, storage.hasMinimum(kind), fine_count);
     const panels = outputs / 16;
     const panel_bytes: usize = @intCast(storage.panelBytes(kind, depth));
     const out = view(&memory.out, rows, outputs);
@@ -208,6 +228,9 @@ fn runLinear(under: *Run, kind: storage.Type, state: *u32) void {
         .x_int8 = &memory.int8,
         .x_scales = &memory.scales,
         .x_sums = &memory.sums,
+        .fine_rows = fine_count,
+        .x_low = memory.int8[rows * depth ..],
+        .x_low_sums = memory.sums[rows * depth / storage.sum_length ..],
         .out = out,
         .bias = &memory.vector,
         .gate = .{ .data = &memory.y, .stride = outputs },
@@ -318,7 +341,7 @@ fn runAttentionF32(under: *Run) void {
     under.take(memory.out[0 .. Attention.rows * width]);
 }
 
-fn runAttentionI8(under: *Run) void {
+fn runAttentionI8(under: *Run, diffused: bool) void {
     const memory = under.memory;
     const keys = keysOf(memory);
     const args: attention_i8.Args = .{
@@ -333,6 +356,7 @@ fn runAttentionI8(under: *Run) void {
         .keys_padded = storage.roundUp(Attention.keys, 16),
         .scale = 0.3,
         .causal = false,
+        .diffused = diffused,
         .q_int8 = &memory.int8,
         .q_scales = &memory.scales,
         .k_panels = @ptrCast(&memory.weights),
@@ -428,7 +452,8 @@ comptime {
     // The least that boards give to the body of a request.
     std.debug.assert(@sizeOf(Memory) <= 65_536);
     std.debug.assert(Picture.patches * Picture.values <= 768 and Attention.rows * width <= 768);
-    std.debug.assert(Attention.keys * 2 * Attention.dim <= 1024 and rows * depth / storage.sum_length <= 128);
+    std.debug.assert(Attention.keys * 2 * Attention.dim <= 1024);
+    std.debug.assert((rows + fine_rows) * depth / storage.sum_length <= 128);
 }
 
 test "every machine computes in each check what the generic kernels do, which is what is promised" {

@@ -112,7 +112,9 @@ pub const Model = struct {
         try decoder.entries(entries, ports, ops);
         try decoder.goldens(exact, entries, goldens);
         var thread_bytes: usize = 64;
-        for (entries) |*entry| thread_bytes = @max(thread_bytes, try validateEntry(entry, tensors, report));
+        for (entries) |*entry| {
+            thread_bytes = @max(thread_bytes, try validateEntry(entry, tensors, prefix.version_minor, report));
+        }
         model.* = .{
             .file = file,
             .name = name,
@@ -131,10 +133,16 @@ pub const Model = struct {
     }
 
     /// Checks every op and port of an entry and returns the scratch a thread needs for it.
-    fn validateEntry(entry: *const header.Entry, tensors: []const Tensor, report: *Report) Error!usize {
+    fn validateEntry(
+        entry: *const header.Entry,
+        tensors: []const Tensor,
+        version_minor: u16,
+        report: *Report,
+    ) Error!usize {
         var validator: Validator = .{
             .tensors = tensors,
             .rows_max = entry.rows_max,
+            .version_minor = version_minor,
             .at = 0,
             .op = "",
             .report = report,

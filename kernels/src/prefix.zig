@@ -8,7 +8,8 @@ const dispatch = @import("dispatch.zig");
 
 pub const magic = "\x89SYN\r\n\x1a\n";
 pub const version_major = 1;
-/// 1: files of version 0 have no linear weight whose K is no multiple of its type's block.
+/// 1: files of version 0 have no linear weight whose K is no multiple of its type's block, no `fine_rows` of a linear
+/// op, and no attention that computes as `i8_diffused`.
 pub const version_minor = 1;
 pub const bytes = 64;
 pub const sha256_offset = 32;

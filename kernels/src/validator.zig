@@ -15,6 +15,8 @@ pub const Weight = struct { type: storage.Type, n: u32, k: u32 };
 pub const Validator = struct {
     tensors: []const Tensor,
     rows_max: u32,
+    /// Of the file.
+    version_minor: u16,
     /// Where the op's description begins in the file, for errors.
     at: u32,
     op: []const u8,
@@ -22,6 +24,14 @@ pub const Validator = struct {
 
     pub fn fail(self: *const Validator, comptime format: []const u8, args: anytype) Error {
         return self.report.fail(.op, self.at, "byte {d}: {s}: " ++ format, .{ self.at, self.op } ++ args);
+    }
+
+    /// What came with a later minor version is no part of a file of an earlier one.
+    pub fn since(self: *const Validator, minor: u16, what: []const u8) Error!void {
+        if (self.version_minor < minor) return self.fail(
+            "{s} in a file of version 1.{d}, expected at least 1.{d}",
+            .{ what, self.version_minor, minor },
+        );
     }
 
     pub fn tensor(self: *const Validator, what: []const u8, index: u32) Error!*const Tensor {

@@ -43,10 +43,14 @@ fn weight(kind: storage.Type, n: u32, k: u32) Tensor {
     return tensor;
 }
 
+fn validatorOf(tensors: []const Tensor, report: *Report) Validator {
+    return .{ .tensors = tensors, .rows_max = 1, .version_minor = 1, .at = 64, .op = "test", .report = report };
+}
+
 /// Whether an op is accepted; what is refused is refused as an op, in words.
 fn accepts(comptime implementation: type, params: implementation.Params, tensors: []const Tensor) !bool {
     var report: Report = .{};
-    const validator: Validator = .{ .tensors = tensors, .rows_max = 1, .at = 64, .op = "test", .report = &report };
+    const validator = validatorOf(tensors, &report);
     implementation.validate(&params, &validator) catch {
         try testing.expectEqual(.op, report.code);
         try testing.expect(std.mem.find(u8, &report.message, "which it writes") != null);
@@ -224,7 +228,7 @@ test "a weight sums over at most 2^17 numbers, whose products int32 holds" {
     for ([_]u32{ limits.reduction_max, limits.reduction_max + 1 }) |k| {
         const tensors = [_]Tensor{weight(.i8, 1, k)};
         var report: Report = .{};
-        const validator: Validator = .{ .tensors = &tensors, .rows_max = 1, .at = 64, .op = "test", .report = &report };
+        const validator = validatorOf(&tensors, &report);
         if (validator.weight("w", 0)) |found| {
             try testing.expectEqual(limits.reduction_max, k);
             try testing.expectEqual(k, found.k);
@@ -232,5 +236,31 @@ test "a weight sums over at most 2^17 numbers, whose products int32 holds" {
             try testing.expectEqual(limits.reduction_max + 1, k);
             try testing.expect(std.mem.find(u8, &report.message, "sums over 131073, at most 131072") != null);
         }
+    }
+}
+
+test "fine rows are of x, of integer weights, and of files that may have them" {
+    const tensors = [_]Tensor{
+        activation(&.{ 4, 16 }, 0, null),
+        weight(.i8, 16, 16),
+        weight(.f32, 16, 16),
+        activation(&.{ 4, 16 }, 1024, null),
+        activationOf(.u8, &.{256}, 2048, null),
+    };
+    for ([_]struct { u32, u32, u16, ?[]const u8 }{
+        .{ 1, 1, 1, null },
+        .{ 0, 1, 1, "0 fine rows of 4, expected 1 to 4" },
+        .{ 5, 1, 1, "5 fine rows of 4, expected 1 to 4" },
+        .{ 1, 2, 1, "weights of type f32" },
+        .{ 1, 1, 0, "fine_rows in a file of version 1.0, expected at least 1.1" },
+    }) |case| {
+        const fine, const w, const minor, const message = case;
+        var report: Report = .{};
+        var validator = validatorOf(&tensors, &report);
+        validator.version_minor = minor;
+        const params: linear.Params = .{ .x = 0, .w = w, .out = 3, .scratch = 4, .fine_rows = fine };
+        if (linear.validate(&params, &validator)) {
+            try testing.expectEqual(null, message);
+        } else |_| try testing.expect(std.mem.find(u8, &report.message, message orelse "nothing is wrong") != null);
     }
 }

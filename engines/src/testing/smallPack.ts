@@ -13,7 +13,9 @@ export interface SmallPackOptions {
   readonly width?: SmallWidth;
   readonly seed?: number;
   /** How attention computes; `f32` keeps linear layers as the only quantised part. */
-  readonly attention?: "f32" | "i8";
+  readonly attention?: "f32" | "i8" | "i8_diffused";
+  /** Rows of two digits in every layer, which takes version 1.1. */
+  readonly fineRows?: number;
   readonly goldens?: readonly {
     readonly entry: string;
     readonly rows: number;
@@ -39,11 +41,12 @@ export function smallWidth(type: StorageType): number {
 }
 
 /** Bytes of scratch that a linear layer of a type needs for `rows` rows and `k` inputs (docs/format.md, "Op"). */
-export function linearScratch(type: StorageType, rows: number, k: number): number {
+export function linearScratch(type: StorageType, rows: number, k: number, fineRows = 0): number {
   if (type === "f32" || type === "f16") return 0;
   const padded = roundUp(roundUp(k, inputMultiple(type)), 16);
-  const sums = type === "q4_k" ? roundUp(4 * rows * (padded / 32), 64) : 0;
-  return roundUp(rows * padded, 64) + roundUp(4 * rows, 64) + sums;
+  const sums = (count: number) => (type === "q4_k" ? roundUp(4 * count * (padded / 32), 64) : 0);
+  const low = roundUp(fineRows * padded, 64) + sums(fineRows);
+  return roundUp(rows * padded, 64) + roundUp(4 * rows, 64) + sums(rows) + low;
 }
 
 export function attentionScratch(rows: number, heads: number, dim: number): number {
@@ -67,8 +70,9 @@ export function smallPack(type: StorageType, options: SmallPackOptions = {}): Ui
   const width = heads * dim;
   const outputs = Math.floor(width / 2) + 3;
   const rows = SMALL_ROWS_MAX;
-  const versionMinor = width % inputMultiple(type) === 0 ? typeVersion(type) : 1;
-  const pack = new PackBuilder(`small-${type}`).versionMinor(versionMinor);
+  const { fineRows } = options;
+  const isNew = width % inputMultiple(type) > 0 || fineRows !== undefined || options.attention === "i8_diffused";
+  const pack = new PackBuilder(`small-${type}`).versionMinor(isNew ? 1 : typeVersion(type));
   const values = (count: number, scale: number, offset = 0) =>
     Float32Array.from({ length: count }, () => random.unit() * scale + offset);
   const weight = (name: string, n: number, k: number) =>
@@ -93,9 +97,10 @@ export function smallPack(type: StorageType, options: SmallPackOptions = {}): Ui
   const mixed = pack.activation("mixed", [rows, width], dynamic);
   const y = pack.activation("y", [rows, width], dynamic);
   const z = pack.activation("z", [rows, outputs], dynamic);
-  const linear = pack.scratch(linearScratch(type, rows, width));
+  const fine = fineRows === undefined ? {} : { fine_rows: fineRows };
+  const linear = { ...pack.scratch(linearScratch(type, rows, width, fineRows)), ...fine };
   const compute = options.attention ?? (type === "f32" || type === "f16" ? "f32" : "i8");
-  const attention = pack.scratch(compute === "i8" ? attentionScratch(rows, heads, dim) : 0);
+  const attention = pack.scratch(compute !== "f32" ? attentionScratch(rows, heads, dim) : 0);
 
   const addToState = stateEntry(pack);
 

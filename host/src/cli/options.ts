@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { EngineName } from "synapse-engine";
+import { attentionComputes } from "../format/ops.js";
+import { activationChoices } from "../lower/activations.js";
 import type { SimilarityBars } from "../report/compareReport.js";
 
 export const ENGINE_NAMES: readonly EngineName[] = ["native", "wasm", "wasm-baseline", "rv32"];
@@ -88,4 +90,22 @@ export function numberOption(min: number, max: number): (text: string) => number
 /** Gathers an option that may be given several times. */
 export function collect(text: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, text];
+}
+
+/** `--attention` of commands that pack. */
+export function attentionOption(): Option {
+  return new Option(
+    "--attention <how>",
+    "how attention multiplies and sums: in f32, in int8 with 127 levels of probability, or in int8 with 255 levels " +
+      "whose rounding errors are passed on (default: i8_diffused where the weights are integers, else f32)",
+  ).choices(attentionComputes);
+}
+
+/** `--activations` of commands that pack. */
+export function activationsOption(): Option {
+  return new Option(
+    "--activations <how>",
+    "inputs of integer layers: all rows in 8 bits (int8), or those that most depends on, such as the class token's, " +
+      "in 14 (default: mixed)",
+  ).choices(activationChoices);
 }

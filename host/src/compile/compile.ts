@@ -10,8 +10,10 @@ import { VERSION } from "../files/version.js";
 import { checkHeader } from "../format/header.js";
 import { ALIGNMENT } from "../format/layout.js";
 import { limits } from "../format/limits.js";
+import type { AttentionCompute } from "../format/ops.js";
 import { roundUp } from "../format/roundUp.js";
 import type { StorageTypeName } from "../format/types.js";
+import type { Activations } from "../lower/activations.js";
 import { lower } from "../lower/lower.js";
 import type { WeightFile } from "../lower/weightSource.js";
 import { type ConstantPlace, emitHeader } from "../pack/emit.js";
@@ -42,7 +44,8 @@ export interface CompileOptions {
   readonly statistics?: Readonly<Record<string, Statistics>>;
   /** Replaces the config's units and bounds of actions. */
   readonly actions?: ActionSpace;
-  readonly attentionCompute?: "i8" | "f32";
+  readonly attentionCompute?: AttentionCompute | undefined;
+  readonly activations?: Activations | undefined;
   readonly numeric?: "exact" | "reference";
   /** Added to the pack's `meta`. */
   readonly meta?: Readonly<Record<string, unknown>>;
@@ -200,11 +203,15 @@ function packMeta(
     ...(config.licence === undefined ? {} : { licence: config.licence }),
     ...(Object.keys(known).length === 0 ? {} : { statistics: known }),
     ...(actions === undefined ? {} : { actions }),
-    attention: program.entries.some(({ ops }) => ops.some((op) => op.op === "attention" && op.compute === "i8"))
-      ? "i8"
-      : "f32",
+    attention: attentionOf(program),
     ...extra,
   };
+}
+
+/** How the attention of a program computes: that of its first entry that computes in integers, or f32. */
+function attentionOf({ entries }: Program): AttentionCompute {
+  const computes = entries.flatMap(({ ops }) => ops.flatMap((op) => (op.op === "attention" ? [op.compute] : [])));
+  return computes.find((compute) => compute !== "f32") ?? "f32";
 }
 
 /** What a failed allocation means to whoever packs; any other error as it is. */

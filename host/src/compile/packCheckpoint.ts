@@ -12,6 +12,8 @@ import { atomicWrite, isOpenStream } from "../files/atomicWrite.js";
 import { readJsonInput } from "../files/readInput.js";
 import { requireOtherFile } from "../files/requireOtherFile.js";
 import { schemaError } from "../files/schemaError.js";
+import type { AttentionCompute } from "../format/ops.js";
+import type { Activations } from "../lower/activations.js";
 import { fitCheckpoint, type WeightChoice, type WeightsReport, weightNotes } from "../lower/fitCheckpoint.js";
 import { unscaledNote } from "../lower/weightScales.js";
 import { openEngine } from "../open/openEngine.js";
@@ -23,7 +25,7 @@ import { metadataWarnings } from "../report/metadataReport.js";
 import type { PackReport } from "../report/packReport.js";
 import { summarisePack } from "../report/packSummary.js";
 import type { BoardFit } from "../report/slotFit.js";
-import { compile } from "./compile.js";
+import { type CompileProgress, compile } from "./compile.js";
 import { openWeights } from "./openWeights.js";
 import { checkMetadata } from "./packMetadata.js";
 
@@ -41,6 +43,10 @@ export interface PackRequest extends WeightChoice {
   readonly config: string;
   /** As of `--type`; i8 when absent. */
   readonly types?: string | undefined;
+  /** By default as `i8_diffused` where the weights are integers. */
+  readonly attention?: AttentionCompute | undefined;
+  /** `mixed` when absent. */
+  readonly activations?: Activations | undefined;
   /** A board's file or name. */
   readonly board?: string | undefined;
   /** Path of a JSON file with `mean` and `std`, and perhaps `bounds` and `units`. */
@@ -77,14 +83,13 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
       config,
       configSource,
       types,
+      attentionCompute: request.attention,
+      activations: request.activations,
       fastBytes: (board?.sram.freeBytes ?? SRAM_FREE_BYTES) - SRAM_RESERVED_BYTES,
       ...(given ? { statistics: { [ACTION_STATISTICS]: given.statistics }, actions: given.actions } : {}),
       ...(request.name === undefined ? {} : { name: request.name }),
       meta: { types, config, ...weightsMeta(weights), ...(untrained ? { untrained: true } : {}) },
-      onProgress: ({ done, total, name }) => {
-        request.signal?.throwIfAborted();
-        request.onProgress?.(done, total, name);
-      },
+      onProgress: progressOf(request),
     });
     if (bytes.length > PACK_BYTES_MAX) {
       throw new InputError({
@@ -128,6 +133,13 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
   } finally {
     if (typeof request.checkpoint === "string") await opened.close();
   }
+}
+
+function progressOf({ signal, onProgress }: PackRequest): (progress: CompileProgress) => void {
+  return ({ done, total, name }) => {
+    signal?.throwIfAborted();
+    onProgress?.(done, total, name);
+  };
 }
 
 function notesOf(weights: WeightsReport, checkpoint: Checkpoint): string[] {

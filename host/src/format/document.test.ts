@@ -60,7 +60,7 @@ interface Piece {
   readonly factors: readonly { readonly of: string; readonly multiple: number; readonly divisor: number }[];
 }
 
-const SYMBOLS: Readonly<Record<string, string>> = { rows: "M", k_padded: "Kp", keys: "T", dim: "D" };
+const SYMBOLS: Readonly<Record<string, string>> = { rows: "M", fine_rows: "F", k_padded: "Kp", keys: "T", dim: "D" };
 
 function term({ element_bytes, factors }: Piece): string {
   const parts = factors.map(({ of, multiple, divisor }) => {

@@ -65,9 +65,11 @@ describe("sizes, by hand from docs/format.md", () => {
   });
 
   it("scratch", () => {
-    const linear = { rows: 3, k_padded: 288, integers: true, minima: false };
+    const linear = { rows: 3, fine_rows: 0, k_padded: 288, integers: true, minima: false };
     expect(scratchBytes("linear", linear)).toBe(896 + 64);
     expect(scratchBytes("linear", { ...linear, minima: true })).toBe(896 + 64 + 128);
+    expect(scratchBytes("linear", { ...linear, fine_rows: 2 })).toBe(896 + 64 + 576);
+    expect(scratchBytes("linear", { ...linear, fine_rows: 2, minima: true })).toBe(896 + 64 + 128 + 576 + 128);
     expect(scratchBytes("linear", { ...linear, integers: false })).toBe(0);
     const attention = { rows: 5, keys: 7, heads: 4, kv_heads: 2, dim: 20, int8: true };
     expect(scratchBytes("attention", attention)).toBe(640 + 128 + 1024 + 128 + 1024 + 256);

@@ -2,6 +2,9 @@ import { format } from "./table.js";
 
 export const activationFunctions = format.activation_functions;
 export type ActivationFunction = (typeof activationFunctions)[number];
+/** How attention multiplies and sums. */
+export const attentionComputes = format.ops.attention.keys.compute.one_of;
+export type AttentionCompute = (typeof attentionComputes)[number];
 export const portKinds = format.port_kinds;
 export type PortKind = (typeof portKinds)[number];
 export const { regions } = format;

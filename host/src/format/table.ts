@@ -542,6 +542,10 @@ export const format = {
         "scratch": {
           "is": "scratch",
           "optional": true
+        },
+        "fine_rows": {
+          "is": "count",
+          "optional": true
         }
       },
       "in_place": "residual",
@@ -582,6 +586,40 @@ export const format = {
           "factors": [
             {
               "of": "rows",
+              "multiple": 1,
+              "divisor": 1
+            },
+            {
+              "of": "k_padded",
+              "multiple": 1,
+              "divisor": 32
+            }
+          ]
+        },
+        {
+          "name": "x_low",
+          "when": "integers",
+          "element_bytes": 1,
+          "factors": [
+            {
+              "of": "fine_rows",
+              "multiple": 1,
+              "divisor": 1
+            },
+            {
+              "of": "k_padded",
+              "multiple": 1,
+              "divisor": 1
+            }
+          ]
+        },
+        {
+          "name": "x_low_sums",
+          "when": "minima",
+          "element_bytes": 4,
+          "factors": [
+            {
+              "of": "fine_rows",
               "multiple": 1,
               "divisor": 1
             },
@@ -751,7 +789,8 @@ export const format = {
           "is": "name",
           "one_of": [
             "f32",
-            "i8"
+            "i8",
+            "i8_diffused"
           ]
         },
         "scratch": {

@@ -1,7 +1,7 @@
 import { chooseType, type TypePolicy } from "../compress/policy.js";
 import { storageTypes } from "../compress/types/index.js";
 import { limits } from "../format/limits.js";
-import type { ActivationFunction } from "../format/ops.js";
+import type { ActivationFunction, AttentionCompute } from "../format/ops.js";
 import { activationBytes, type StorageTypeName } from "../format/types.js";
 import {
   type Activation,
@@ -13,6 +13,7 @@ import {
   type Tensor,
 } from "../program/program.js";
 import { attentionScratchBytes, linearScratchBytes } from "../program/scratch.js";
+import type { Activations } from "./activations.js";
 
 export interface WeightSpec {
   readonly name: string;
@@ -31,12 +32,15 @@ export interface LinearOptions {
   readonly gate?: Tensor | undefined;
   readonly residual?: Tensor | undefined;
   readonly out?: Activation;
+  /** The first of many rows counts most: it is the class token. */
+  readonly firstRowFine?: boolean;
 }
 
 /** What decides how weights are stored and attention computes; one for all entries of a model. */
 export interface LoweringContext {
   readonly policy: TypePolicy;
-  readonly attentionCompute: "i8" | "f32" | undefined;
+  readonly attentionCompute: AttentionCompute | undefined;
+  readonly activations: Activations;
   /** Linear weights by name, so that entries that share a part share its weights. */
   readonly weights: Map<string, Constant>;
   readonly vectors: Map<string, Constant>;
@@ -135,7 +139,8 @@ export class EntryBuilder {
     const [m, k] = x.shape as [number, number];
     const n = w.shape[0] as number;
     const out = options.out ?? this.activation(name, m, n, x.dynamic);
-    const scratch = this.scratch(name, linearScratchBytes(w.type, m, k));
+    const fineRows = this.fineRows(x, w, options.firstRowFine ?? false);
+    const scratch = this.scratch(name, linearScratchBytes(w.type, m, k, fineRows));
     this.ops.push({
       op: "linear",
       x,
@@ -146,8 +151,14 @@ export class EntryBuilder {
       ...(options.gate === undefined ? {} : { gate: options.gate }),
       ...(options.residual === undefined ? {} : { residual: options.residual }),
       ...(scratch === undefined ? {} : { scratch }),
+      ...(fineRows === 0 ? {} : { fine_rows: fineRows }),
     });
     return out;
+  }
+
+  private fineRows(x: Activation, w: Constant, firstRowFine: boolean): number {
+    if (this.context.activations === "int8" || !storageTypes[w.type].integer) return 0;
+    return firstRowFine || (x.shape[0] === 1 && !x.dynamic) ? 1 : 0;
   }
 
   norm(

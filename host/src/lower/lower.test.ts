@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import { parseTypePolicy } from "../compress/policy.js";
 import { parseConfig } from "../config/parseConfig.js";
 import { dinov2Shapes } from "../parity/dinov2Shapes.js";
-import { LEWM_TRUE, lewmShapes } from "../parity/lewmShapes.js";
+import { LEWM_SMALL, LEWM_TRUE, lewmShapes } from "../parity/lewmShapes.js";
 import { seededCheckpoint } from "../parity/seededCheckpoint.js";
 import type { Op } from "../program/program.js";
 import { errorOf, type Json, lowerWith, read, type Shapes } from "../testing/lowerWith.js";
+import type { Activations } from "./activations.js";
 import { lower } from "./lower.js";
 
 /** A part without positions, nor weights for them. */
@@ -71,6 +72,24 @@ describe("the program of LeWM", () => {
     expect(
       gated.slice(0, 2).map(({ gate }) => (gate?.kind === "activation" ? gate.byteOffset / 4 : "constant")),
     ).toEqual([64, 160]);
+  });
+
+  it("gives the class token and rows that are alone 14 bits, where that is asked for", () => {
+    const lowered = (activations: Activations, type = "i8") => {
+      const config = parseConfig(read("lewm-test"), "lewm-test.json");
+      const checkpoint = seededCheckpoint(LEWM_SMALL, 1);
+      const policy = parseTypePolicy(type);
+      const { program } = lower({ config, configSource: "lewm-test.json", checkpoint, policy, activations });
+      return program.entries.map(({ ops }) => ops.flatMap((op) => (op.op === "linear" ? [op] : [])));
+    };
+    const [encoder, predictor] = lowered("mixed");
+    // The patches come before there is a class token.
+    const [patches, ...others] = encoder ?? [];
+    expect(patches?.fine_rows).toBeUndefined();
+    expect(others.map(({ fine_rows }) => fine_rows)).toEqual(others.map(() => 1));
+    expect(predictor?.every(({ fine_rows }) => fine_rows === undefined)).toBe(true);
+    for (const each of [lowered("int8"), lowered("mixed", "f16")])
+      expect(each.flat().every(({ fine_rows }) => fine_rows === undefined)).toBe(true);
   });
 
   it("uses the epsilons of the reference, which differ by place", () => {

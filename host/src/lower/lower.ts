@@ -4,7 +4,9 @@ import { configError } from "../config/configError.js";
 import { type ConfigReads, unusedKey } from "../config/configReads.js";
 import type { EntryConfig, ModelConfig, PartConfig, Statistics } from "../config/configSchema.js";
 import { limits } from "../format/limits.js";
+import type { AttentionCompute } from "../format/ops.js";
 import type { Activation, Entry, Port, Program } from "../program/program.js";
+import type { Activations } from "./activations.js";
 import { EntryBuilder, type LoweringContext } from "./builder.js";
 import type { Lowering } from "./lowering.js";
 import { lowerMlp } from "./lowerMlp.js";
@@ -27,7 +29,9 @@ export interface LowerOptions {
   /** Statistics that replace those of the config, by name. */
   readonly statistics?: Readonly<Record<string, Statistics>>;
   /** How attention computes; by default in int8 where its projections are of an integer type. */
-  readonly attentionCompute?: "i8" | "f32";
+  readonly attentionCompute?: AttentionCompute | undefined;
+  /** How integer layers quantise their inputs; by default `int8`. */
+  readonly activations?: Activations | undefined;
   /** By default `reference` when every linear layer is f32, else `exact`. */
   readonly numeric?: "exact" | "reference";
   /** False leaves the nearest names out of errors, which takes long where many checkpoints are tried. */
@@ -51,6 +55,7 @@ export function lower(options: LowerOptions): Lowered {
   const context: LoweringContext = {
     policy,
     attentionCompute: options.attentionCompute,
+    activations: options.activations ?? "int8",
     weights: new Map(),
     vectors: new Map(),
   };

@@ -235,5 +235,6 @@ function linearWithWeight(
   const biases = projections.flatMap(({ bias }) => (bias === undefined ? [] : [bias]));
   const weight = builder.weight(stackedWeight(`${name}.weight`, slices, x.shape[1] as number, checkpointSource));
   const bias = biases.length === 0 ? undefined : stackedVector(lowering, `${name}.bias`, biases);
-  return [builder.linear(name, x, weight, { ...fused, bias }), weight];
+  const { firstRowFine = false } = lowering;
+  return [builder.linear(name, x, weight, { ...fused, bias, firstRowFine }), weight];
 }

@@ -41,7 +41,7 @@ export function lowerTransformer(
       i,
     );
     h = lowerBlock(
-      lowering,
+      { ...lowering, firstRowFine: config.select === "class_token" },
       `${name}.layers.${i}`,
       config,
       layer,

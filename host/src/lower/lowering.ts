@@ -15,6 +15,8 @@ export interface Lowering {
   readonly statistics: ReadonlyMap<string, Statistics | null>;
   /** Gathers the names of the statistics that layers take. */
   readonly standardized: Set<string>;
+  /** The part's first row is its class token, which alone leaves it: errors there are errors of the result. */
+  readonly firstRowFine?: boolean;
 }
 
 /** Throws `CONFIG_WIDTH` when rows of the wrong width reach a part. */

@@ -86,6 +86,28 @@ describe("a written pack", () => {
     expect(() => readPack(before, "before.syn")).toThrow(/type i4 with rows of 147.*multiple of 32, or version 1\.1/);
   });
 
+  it("says version 1.1 when it has fine rows or attention that diffuses errors, which 1.0 has not", async () => {
+    const checkpoint = seededCheckpoint(LEWM_SMALL, 3);
+    for (const [choice, where] of [
+      [{ activations: "mixed", attentionCompute: "i8" }, "fine_rows"],
+      [{ activations: "int8", attentionCompute: "i8_diffused" }, "compute"],
+    ] as const) {
+      const packed = (await compile({ checkpoint, config, types: "i8", fastBytes: 4096, ...choice })).bytes;
+      expect(new DataView(packed.buffer).getUint16(10, true)).toBe(1);
+      packed[10] = 0;
+      packed.set(packDigest(packed), 32);
+      expect(() => readPack(packed, "before.syn")).toThrow(
+        expect.objectContaining({
+          code: "PACK_OP",
+          where: expect.stringMatching(new RegExp(`ops\\[\\d+\\]\\.${where}$`)),
+        }),
+      );
+    }
+    const old = { activations: "int8", attentionCompute: "i8" } as const;
+    const { bytes: before } = await compile({ checkpoint, config, types: "i8", fastBytes: 4096, ...old });
+    expect(new DataView(before.buffer).getUint16(10, true)).toBe(0);
+  });
+
   it("is plain CBOR that any decoder reads, without tags or records", () => {
     const { headerBytes, blobsOffset, header } = readPack(bytes, "test.syn");
     const decoded = new Decoder({ useRecords: false }).decode(bytes.subarray(64, 64 + headerBytes));

@@ -10,6 +10,7 @@ import {
 } from "../format/header.js";
 import { ALIGNMENT, MAGIC, PREFIX_BYTES, SHA256_OFFSET, VERSION_MAJOR, VERSION_MINOR } from "../format/layout.js";
 import { limits } from "../format/limits.js";
+import { newInOp } from "../format/minorVersion.js";
 import { type OperandUse, operandKeys } from "../format/ops.js";
 import { roundUp } from "../format/roundUp.js";
 import { splitSignature } from "../format/signatureBlock.js";
@@ -45,7 +46,7 @@ export function readPack(file: Uint8Array, source: string): ReadPack {
   const { pack: bytes, signature } = splitSignature(file);
   const { versionMinor, headerBytes, blobsOffset } = checkPrefix(bytes, source);
   const header = decodeHeader(bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + headerBytes), source);
-  const weights = checkOps(header, source);
+  const weights = checkOps(header, versionMinor, source);
   header.tensors.forEach((tensor, i) => {
     const where = `tensors[${i}]`;
     if (elements(tensor.shape) > limits.elements_max)
@@ -185,12 +186,15 @@ function decodeHeader(bytes: Uint8Array, source: string): PackHeader {
  * Checks that operands and ports exist and are of the right kind; answers the tensors that are weights of linear
  * layers.
  */
-function checkOps(header: PackHeader, source: string): Set<number> {
+function checkOps(header: PackHeader, versionMinor: number, source: string): Set<number> {
   const weights = new Set<number>();
   const others = new Set<number>();
   header.entries.forEach((entry, e) => {
     entry.ops.forEach((op, o) => {
       const where = `entries[${e}].ops[${o}]`;
+      const later = versionMinor < 1 ? newInOp(op) : undefined;
+      if (later !== undefined)
+        throw packError(source, "PACK_OP", `${where}.${later}`, "came with version 1.1", "a file of that version");
       for (const [key, i, use] of operandNumbers(op)) {
         const tensor = header.tensors[i];
         if (tensor === undefined)

@@ -1,21 +1,27 @@
+import type { AttentionCompute } from "../format/ops.js";
 import { scratchBytes } from "../format/scratch.js";
 import { paddedLength, type StorageTypeName, weightTraits } from "../format/types.js";
 
-/** Bytes of scratch of a linear op of `m` rows and `k` inputs. */
-export function linearScratchBytes(type: StorageTypeName, m: number, k: number): number {
+/** Bytes of scratch of a linear op of `m` rows, the first `fineRows` of them in two digits, and `k` inputs. */
+export function linearScratchBytes(type: StorageTypeName, m: number, k: number, fineRows = 0): number {
   const { products, minimum } = weightTraits(type);
-  const k_padded = paddedLength(type, k);
-  return scratchBytes("linear", { rows: m, k_padded, integers: products === "integers", minima: minimum });
+  return scratchBytes("linear", {
+    rows: m,
+    fine_rows: fineRows,
+    k_padded: paddedLength(type, k),
+    integers: products === "integers",
+    minima: minimum,
+  });
 }
 
 /** Bytes of scratch of attention with m queries and t keys. */
 export function attentionScratchBytes(
-  compute: "f32" | "i8",
+  compute: AttentionCompute,
   m: number,
   t: number,
   heads: number,
   kvHeads: number,
   dim: number,
 ): number {
-  return scratchBytes("attention", { rows: m, keys: t, heads, kv_heads: kvHeads, dim, int8: compute === "i8" });
+  return scratchBytes("attention", { rows: m, keys: t, heads, kv_heads: kvHeads, dim, int8: compute !== "f32" });
 }

@@ -123,13 +123,15 @@ function linearWork(
   const depth = paddedLength(w.type, k);
   const panels = lanes(n) / LANES;
   const outputs = rows * panels * LANES;
-  const { paired, single } = tiles(rows);
+  // The two digits of a fine row are a pair of rows that share the weights.
+  const fine = Math.min(op.fine_rows ?? 0, rows);
+  const { paired, single } = tiles(rows - fine);
   const extra = [op.bias, op.gate, op.residual].filter((index) => index !== undefined).length;
   const act = op.act !== undefined && op.act !== "none" ? ([[`act.${op.act}`, outputs]] as const) : [];
   const terms = [
     [`${kind}.panel`, panels],
     [`${kind}.weight`, panels * LANES * depth],
-    [`${kind}.paired_mac`, paired * panels * LANES * depth],
+    [`${kind}.paired_mac`, (paired + 2 * fine) * panels * LANES * depth],
     [`${kind}.single_mac`, single * panels * LANES * depth],
     [`${integer ? "linear" : "float"}.output`, outputs],
     ["linear.operand", extra * outputs],
@@ -143,7 +145,7 @@ function linearWork(
           chunks: chunksOf(rows, 16),
           terms: [
             ["quantize.row", rows],
-            [`quantize.${minimum ? "value_and_sum" : "value"}`, rows * depth],
+            [`quantize.${minimum ? "value_and_sum" : "value"}`, (rows + fine) * depth],
           ],
         },
       ]
@@ -171,7 +173,7 @@ function attentionWork(
   const [keys] = k;
   const { heads, kv_heads: kvHeads } = op;
   const dim = width / heads;
-  const int8 = op.compute === "i8";
+  const int8 = op.compute !== "f32";
   const kind = `attention_${op.compute}${!int8 && fused ? ".fused" : ""}`;
   const depth = int8 ? lanes(dim) : dim;
   const count = { score: 0, exponential: 0, paired: 0, single: 0 };

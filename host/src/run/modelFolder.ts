@@ -4,6 +4,8 @@ import { basename, extname, join, resolve } from "node:path";
 import { InputError } from "synapse-engine/errors";
 import { packCheckpoint } from "../compile/packCheckpoint.js";
 import { fileError } from "../files/readInput.js";
+import type { AttentionCompute } from "../format/ops.js";
+import type { Activations } from "../lower/activations.js";
 import type { CompareReport } from "../report/compareReport.js";
 import { type ComparePackOptions, comparePack } from "./comparePack.js";
 
@@ -24,6 +26,9 @@ export interface CompareFolderOptions extends Omit<ComparePackOptions, "images">
   readonly checkpoint?: string;
   /** Storage types to pack with, as of `--type`. */
   readonly types?: string | undefined;
+  /** How attention computes and how inputs of layers are quantised, where a pack is made. */
+  readonly attention?: AttentionCompute | undefined;
+  readonly activations?: Activations | undefined;
 }
 
 /**
@@ -33,7 +38,7 @@ export interface CompareFolderOptions extends Omit<ComparePackOptions, "images">
  */
 export async function compareFolder(
   folder: string,
-  { model, checkpoint, types, ...options }: CompareFolderOptions,
+  { model, checkpoint, types, attention, activations, ...options }: CompareFolderOptions,
 ): Promise<CompareReport> {
   const names = await namesIn(folder);
   const images = join(folder, named(folder, names, EVALUATION_SETS, "has no evaluation set"));
@@ -45,13 +50,14 @@ export async function compareFolder(
     );
   const packed = model ?? packIn(folder, names);
   if (packed !== undefined) {
-    if (types === undefined) return comparePack(packed, weights, { ...options, images });
+    if (types === undefined && attention === undefined && activations === undefined)
+      return comparePack(packed, weights, { ...options, images });
     const message = `${basename(packed)} is packed already`;
     throw new InputError({
       code: "MODEL_FOLDER",
       source: packed,
       message,
-      expected: "no --type, or a folder without a pack",
+      expected: "no --type, --attention or --activations, or a folder without a pack",
     });
   }
   const config =
@@ -65,6 +71,8 @@ export async function compareFolder(
       checkpoint: weights,
       config,
       types,
+      attention,
+      activations,
       stateDict,
       prefix,
       golden: false,

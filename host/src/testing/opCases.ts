@@ -1,4 +1,4 @@
-import { activationFunctions } from "../format/ops.js";
+import { activationFunctions, attentionComputes } from "../format/ops.js";
 import { type StorageTypeName, storageTypeNames, weightTraits } from "../format/types.js";
 import type { OpCase } from "./opPack.js";
 
@@ -27,9 +27,19 @@ const NARROW: readonly Shape[] = [
   [3, 96, 200],
 ];
 
+/** With a row of two digits. */
+const FINE: readonly Shape[] = [
+  [1, 192, 256],
+  [17, 32, 512],
+];
+
 const linear =
   (type: StorageTypeName) =>
   ([m, n, k]: Shape): OpCase => ({ op: "linear", type, m, n, k });
+
+const fineLinear =
+  (type: StorageTypeName) =>
+  ([m, n, k]: Shape): OpCase => ({ op: "linear", type, m, n, k, fineRows: 1 });
 
 const ATTENTION = [
   { m: 1, heads: 3, dim: 64, causal: false },
@@ -65,9 +75,10 @@ export const EXACT_CASES: readonly OpCase[] = [
   { op: "linear", type: "i8", m: 16, n: 64, k: 32, bias: true },
   { op: "linear", type: "i8", m: 16, n: 64, k: 32, bias: true, residual: true },
   { op: "linear", type: "f32", m: 16, n: 64, k: 32, bias: true },
-  ...(["i8", "f32"] as const).flatMap((compute) =>
-    ATTENTION.map((shape): OpCase => ({ op: "attention", compute, ...shape })),
-  ),
+  ...storageTypeNames
+    .filter((type) => weightTraits(type).products === "integers")
+    .flatMap((type) => FINE.map(fineLinear(type))),
+  ...attentionComputes.flatMap((compute) => ATTENTION.map((shape): OpCase => ({ op: "attention", compute, ...shape }))),
   ...ROWS.flatMap(([m, n]): OpCase[] => [
     { op: "layer_norm", m, n },
     { op: "layer_norm", m, n, gamma: true, beta: true },
@@ -110,6 +121,10 @@ export const HELD_OUT_CASES: readonly OpCase[] = [
   { op: "attention", compute: "i8", m: 257, heads: 1, dim: 64, causal: false },
   { op: "attention", compute: "f32", m: 50, heads: 3, dim: 32, causal: false },
   { op: "attention", compute: "i8", m: 3, heads: 16, dim: 64, causal: true },
+  { op: "attention", compute: "i8_diffused", m: 257, heads: 1, dim: 64, causal: false },
+  { op: "attention", compute: "i8_diffused", m: 3, heads: 16, dim: 64, causal: true },
+  { op: "linear", type: "i8", m: 257, n: 192, k: 192, bias: true, residual: true, fineRows: 1 },
+  { op: "linear", type: "i4", m: 1, n: 192, k: 768, bias: true, fineRows: 1 },
   { op: "layer_norm", m: 257, n: 192, gamma: true, beta: true },
   { op: "modulate", m: 3, n: 192 },
   { op: "patchify", side: 224, patch: 14 },

@@ -1,5 +1,6 @@
 import { storageTypes } from "../compress/types/index.js";
 import type { OpHeader, PackHeader, TensorHeader } from "../format/header.js";
+import type { AttentionCompute } from "../format/ops.js";
 import { roundUp } from "../format/roundUp.js";
 import type { StorageTypeName } from "../format/types.js";
 import { type Blob, writePack } from "../pack/writePack.js";
@@ -19,10 +20,11 @@ export type OpCase =
       readonly act?: Op<"linear">["act"];
       readonly bias?: boolean;
       readonly residual?: boolean;
+      readonly fineRows?: number;
     }
   | {
       readonly op: "attention";
-      readonly compute: "i8" | "f32";
+      readonly compute: AttentionCompute;
       readonly m: number;
       readonly heads: number;
       readonly dim: number;
@@ -134,7 +136,8 @@ function opOf(each: OpCase, at: OpTensors): OpHeader {
         ...(each.bias ? { bias: at.vector(n) } : {}),
         ...(each.act === undefined ? {} : { act: each.act }),
         ...(each.residual ? { residual: at.rows(m, n) } : {}),
-        ...at.scratch(linearScratchBytes(type, m, k)),
+        ...at.scratch(linearScratchBytes(type, m, k, each.fineRows)),
+        ...(each.fineRows === undefined ? {} : { fine_rows: each.fineRows }),
       };
     }
     default: {

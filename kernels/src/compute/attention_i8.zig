@@ -1,5 +1,10 @@
 //! Attention in int8: rows of q and k, columns of v and the probabilities are quantised, products are summed in int32.
 //! The exponentials are quantised before they are summed, so the probabilities add up to one exactly.
+//!
+//! `diffused`: probabilities have 255 levels instead of 127, and what rounding takes from a key or gives to it is
+//! passed on to the key 16 further, so that many keys of small probability are not lost. They are stored less 128, as
+//! int8 and with the machine's offset like all activations; 128 times the sums of the values come back at the end. A
+//! sum is at most 255 * 127 * 4096 in magnitude, below 2^27, and 128 times a sum of values below 2^27: exact in int32.
 
 const vector = @import("../vector.zig");
 const machine = @import("../isa/machine.zig");
@@ -29,6 +34,7 @@ pub const Args = extern struct {
     keys_padded: u32,
     scale: f32,
     causal: bool,
+    diffused: bool,
     /// [heads][rows][dim_padded], with the machine's offset.
     q_int8: [*]u8,
     q_scales: [*]f32,
@@ -46,9 +52,10 @@ pub fn threadBytes(keys: usize, dim: usize) usize {
     const dim_padded = storage.roundUp(dim, 16);
     const keys_padded = storage.roundUp(keys, 16);
     const rows = machine.tile_rows_max;
-    // Scores, probabilities, and both widened inputs; corrections of the key panels.
+    // Scores, probabilities, and both widened inputs; corrections of the key panels, and sums of the values.
     return storage.roundUp(
-        rows * keys_padded * 5 + rows * (dim_padded + keys_padded) * machine.widened_bytes_max + keys_padded * 4,
+        rows * keys_padded * 5 + rows * (dim_padded + keys_padded) * machine.widened_bytes_max + keys_padded * 4 +
+            dim_padded * 4,
         64,
     ) + 256;
 }
@@ -133,6 +140,8 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
 const Scratch = struct {
     scores: [*]f32,
     corrections: [*]align(16) [16]i32,
+    /// What `diffused` probabilities, stored less than they are, leave out of the sum for each column of v.
+    left_out: [*]align(16) [16]i32,
     probabilities: [*]u8,
     widened_q: [*]align(16) u8,
     widened_p: [*]align(16) u8,
@@ -143,20 +152,51 @@ fn block(args: *const Args, head: usize, first: usize, last: usize, scratch: [*]
     const dim: usize = args.dim_padded;
     const scores_end = tile_rows * keys * 4;
     const corrections_end = scores_end + keys * 4;
-    const probabilities_end = storage.roundUp(corrections_end + tile_rows * keys, 16);
+    const left_out_end = corrections_end + dim * 4;
+    const probabilities_end = storage.roundUp(left_out_end + tile_rows * keys, 16);
     const widened_end = storage.roundUp(probabilities_end + tile_rows * dim * machine.integer.widened_bytes, 16);
     const s: Scratch = .{
         .scores = @ptrCast(scratch),
         .corrections = @ptrCast(@alignCast(scratch + scores_end)),
-        .probabilities = scratch + corrections_end,
+        .left_out = @ptrCast(@alignCast(scratch + corrections_end)),
+        .probabilities = scratch + left_out_end,
         .widened_q = @alignCast(scratch + probabilities_end),
         .widened_p = @alignCast(scratch + widened_end),
     };
     const key_panels = args.k_panels + head / (args.heads / args.kv_heads) * keys * dim;
     for (0..keys / 16) |p| s.corrections[p] = machine.integer.correction(@alignCast(key_panels + p * 16 * dim), dim);
+    for (0..dim / 16) |d| s.left_out[d] = @splat(0);
+    var summed: usize = 0;
     var r = first;
-    while (r + tile_rows <= last) : (r += tile_rows) rowsTile(tile_rows, args, head, r, s);
-    while (r < last) : (r += 1) rowsTile(1, args, head, r, s);
+    while (r + tile_rows <= last) : (r += tile_rows) {
+        summed = leaveOut(args, head, summed, keysUsed(args, r + tile_rows), s);
+        rowsTile(tile_rows, args, head, r, s);
+    }
+    while (r < last) : (r += 1) {
+        summed = leaveOut(args, head, summed, keysUsed(args, r + 1), s);
+        rowsTile(1, args, head, r, s);
+    }
+}
+
+/// Keys that rows before `end` multiply with values: all, or what causal rows see, in whole vectors.
+fn keysUsed(args: *const Args, end: usize) usize {
+    return storage.roundUp(if (args.causal) end else args.k.rows, 16);
+}
+
+/// What a stored probability is less than its own value; the machine's offset is in it already.
+const stored_less = 128 - @as(i32, machine.integer.activation_offset);
+
+/// Adds keys `begin` to `end` to what is left out, and returns `end`.
+fn leaveOut(args: *const Args, head: usize, begin: usize, end: usize, s: Scratch) usize {
+    if (stored_less == 0 or !args.diffused or begin == end) return end;
+    const less: @Vector(16, i32) = @splat(stored_less);
+    const kv = head / (args.heads / args.kv_heads);
+    for (0..args.dim_padded / 16) |d| {
+        const panel = args.v_panels + (kv * args.dim_padded + d * 16) * args.keys_padded;
+        const values = machine.integer.weightSums(@alignCast(panel + begin * 16), end - begin);
+        s.left_out[d] = @as(@Vector(16, i32), s.left_out[d]) +% less *% values;
+    }
+    return end;
 }
 
 inline fn rowsTile(comptime rows: usize, args: *const Args, head: usize, first: usize, s: Scratch) void {
@@ -164,7 +204,7 @@ inline fn rowsTile(comptime rows: usize, args: *const Args, head: usize, first: 
     const padded: usize = args.keys_padded;
     const kv = head / (args.heads / args.kv_heads);
     const keys: usize = if (args.causal) first + rows else args.k.rows;
-    const keys_used: usize = @intCast(storage.roundUp(keys, 16));
+    const keys_used = keysUsed(args, first + rows);
     const q: machine.Tile = .{
         .x = args.q_int8 + (head * args.q.rows + first) * dim,
         .x_stride = dim,
@@ -186,7 +226,12 @@ inline fn rowsTile(comptime rows: usize, args: *const Args, head: usize, first: 
     var sums: [rows]f32 = undefined;
     inline for (0..rows) |r| {
         const seen = if (args.causal) first + r + 1 else keys;
-        sums[r] = @floatFromInt(probabilities(s.scores + r * padded, seen, keys_used, s.probabilities + r * padded));
+        const scores = s.scores + r * padded;
+        const target = s.probabilities + r * padded;
+        sums[r] = @floatFromInt(if (args.diffused)
+            probabilities(true, scores, seen, keys_used, target)
+        else
+            probabilities(false, scores, seen, keys_used, target));
     }
     const p: machine.Tile = .{
         .x = s.probabilities,
@@ -200,8 +245,9 @@ inline fn rowsTile(comptime rows: usize, args: *const Args, head: usize, first: 
         const n = @min(args.dim - d, 16);
         const acc = machine.integer.dotTile(rows, p, 0, @alignCast(args.v_panels + (kv * dim + d) * padded), keys_used);
         const v_scale = vector.load(args.v_scales + kv * dim + d);
+        const left_out: @Vector(16, i32) = s.left_out[d / 16];
         inline for (0..rows) |r| {
-            const exact: V = @floatFromInt(acc[r]);
+            const exact: V = @floatFromInt(acc[r] +% left_out);
             norm.storeLanes(
                 args.out.row(first + r) + head * args.dim + d,
                 exact * v_scale / @as(V, @splat(sums[r])),
@@ -212,19 +258,28 @@ inline fn rowsTile(comptime rows: usize, args: *const Args, head: usize, first: 
 }
 
 /// round(127 exp(score - maximum)) of the first `seen` scores, zero up to `keys`; no offset, they are not negative.
+/// `diffused`: of 255 levels, each lane's rounding error added to its next score, stored less `stored_less`.
 /// Returns their sum.
-inline fn probabilities(scores: [*]const f32, seen: usize, keys: usize, out: [*]u8) i32 {
+noinline fn probabilities(
+    comptime diffused: bool,
+    scores: [*]const f32,
+    seen: usize,
+    keys: usize,
+    out: [*]u8,
+) i32 {
+    const levels: f32 = if (diffused) 255 else 127;
+    const stored_zero: u8 = if (diffused) @truncate(@as(u32, @bitCast(-stored_less))) else 0;
     const shift: V = @splat(softmax.maximum(scores, seen));
     var total: @Vector(16, i32) = @splat(0);
+    var carry: V = @splat(0);
     var i: usize = 0;
     while (i < keys) : (i += 16) {
         var value: @Vector(16, i32) = @splat(0);
         if (i < seen) {
-            value = vector.roundToInt(vector.clamp(
-                math.exp(vector.load(scores + i) - shift) * @as(V, @splat(127)),
-                0,
-                127,
-            ));
+            var wanted = math.exp(vector.load(scores + i) - shift) * @as(V, @splat(levels));
+            if (diffused) wanted += carry;
+            value = vector.roundToInt(vector.clamp(wanted, 0, levels));
+            if (diffused) carry = wanted - @as(V, @floatFromInt(value));
             if (i + 16 > seen) {
                 var lanes: [16]i32 = value;
                 for (seen - i..16) |lane| lanes[lane] = 0;
@@ -232,7 +287,8 @@ inline fn probabilities(scores: [*]const f32, seen: usize, keys: usize, out: [*]
             }
         }
         total +%= value;
-        out[i..][0..16].* = @as(@Vector(16, u8), @truncate(@as(@Vector(16, u32), @bitCast(value))));
+        const narrow: @Vector(16, u8) = @truncate(@as(@Vector(16, u32), @bitCast(value)));
+        out[i..][0..16].* = narrow +% @as(@Vector(16, u8), @splat(stored_zero));
     }
     return @reduce(.Add, total);
 }

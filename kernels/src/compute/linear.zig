@@ -6,6 +6,7 @@ const math = @import("../math.zig");
 const machine = @import("../isa/machine.zig");
 const panels = @import("panel.zig");
 const norm = @import("norm.zig");
+const quantize = @import("quantize.zig");
 const View = @import("view.zig").View;
 const OptionalView = @import("view.zig").OptionalView;
 const floatTile = @import("float_tile.zig").floatTile;
@@ -27,6 +28,10 @@ pub const Args = extern struct {
     x_int8: [*]const u8,
     x_scales: [*]const f32,
     x_sums: [*]const i32,
+    /// The first rows have a second digit (quantize.zig), which stands behind `x_int8` in memory.
+    fine_rows: u32 = 0,
+    x_low: [*]const u8 = undefined,
+    x_low_sums: [*]const i32 = undefined,
     out: View,
     bias: ?[*]const f32,
     gate: OptionalView,
@@ -59,9 +64,9 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
     }
 }
 
-/// Runs `body(rows, first_row)` over all rows in tiles of `best`, then of 4, then one by one.
-inline fn forTiles(comptime best: usize, rows: usize, context: anytype, comptime body: anytype) void {
-    var r: usize = 0;
+/// Runs `body(rows, first_row)` over rows `first` to `rows` in tiles of `best`, then of 4, then one by one.
+inline fn forTiles(comptime best: usize, first: usize, rows: usize, context: anytype, comptime body: anytype) void {
+    var r = first;
     while (r + best <= rows) : (r += best) body(best, r, context);
     if (best > 4) {
         while (r + 4 <= rows) : (r += 4) body(4, r, context);
@@ -73,7 +78,7 @@ inline fn forTiles(comptime best: usize, rows: usize, context: anytype, comptime
 
 fn floatPanel(comptime fused: bool, args: *const Args, p: usize, weights: [*]const f32) void {
     const context = .{ args, p, weights };
-    forTiles(machine.tile_rows_f32, args.x.rows, context, struct {
+    forTiles(machine.tile_rows_f32, 0, args.x.rows, context, struct {
         inline fn body(comptime rows: usize, first: usize, c: @TypeOf(context)) void {
             var tile = floatTile(rows, fused, c[0].x.row(first), c[0].x.stride, c[2], 16, c[0].k);
             finish(c[0], c[1], first, &tile);
@@ -89,9 +94,10 @@ fn integerPanel(
     p: usize,
     panel: *const panels.IntegerPanel,
 ) void {
+    for (0..args.fine_rows) |r| fineRow(block, minimum, args, p, r, panel);
     const context = .{ args, p, panel };
     const best = if (block == 0) machine.integer.tile_rows else machine.integer.tile_rows_blocked;
-    forTiles(best, args.x.rows, context, struct {
+    forTiles(best, args.fine_rows, args.x.rows, context, struct {
         inline fn body(comptime rows: usize, first: usize, c: @TypeOf(context)) void {
             const a = c[0];
             const length: usize = a.k_padded;
@@ -101,34 +107,85 @@ fn integerPanel(
                 .widened = c[2].widened,
                 .widened_stride = length,
             };
-            machine.integer.widen(rows, tile, length);
-            var y: [rows]V = @splat(@splat(0));
+            const sums_stride = length / storage.sum_length;
+            const sums = if (minimum) a.x_sums + first * sums_stride else undefined;
+            var y: [rows]V = undefined;
+            tileSums(block, minimum, rows, tile, length, c[2], sums, sums_stride, &y);
+            inline for (0..rows) |r| y[r] *= @as(V, @splat(a.x_scales[first + r]));
             if (block == 0) {
-                const acc = machine.integer.dotTile(rows, tile, 0, c[2].weights, length);
                 const scale = vector.load(a.w_scales + c[1] * 16);
-                inline for (0..rows) |r| {
-                    const exact: V = @floatFromInt(acc[r] -% c[2].corrections[0]);
-                    y[r] = exact * @as(V, @splat(a.x_scales[first + r])) * scale;
-                }
-            } else {
-                for (0..length / block) |b| {
-                    const weights = c[2].weights + b * block * 16;
-                    const acc = machine.integer.dotTile(rows, tile, b * block, @alignCast(weights), block);
-                    const scale: V = c[2].scales[b];
-                    inline for (0..rows) |r| {
-                        const exact: V = @floatFromInt(acc[r] -% c[2].corrections[b]);
-                        y[r] = y[r] + exact * scale;
-                        if (minimum) {
-                            const sum: f32 = @floatFromInt(a.x_sums[(first + r) * (length / storage.sum_length) + b]);
-                            y[r] = y[r] - @as(V, @splat(sum)) * @as(V, c[2].minima[b]);
-                        }
-                    }
-                }
-                inline for (0..rows) |r| y[r] *= @as(V, @splat(a.x_scales[first + r]));
+                inline for (0..rows) |r| y[r] *= scale;
             }
             finish(a, c[1], first, &y);
         }
     }.body);
+}
+
+/// One row of two digits, which are two rows of a tile.
+fn fineRow(
+    comptime block: u32,
+    comptime minimum: bool,
+    args: *const Args,
+    p: usize,
+    r: usize,
+    panel: *const panels.IntegerPanel,
+) void {
+    const length: usize = args.k_padded;
+    const high = args.x_int8 + r * length;
+    const tile: machine.Tile = .{
+        .x = high,
+        .x_stride = @intFromPtr(args.x_low + r * length) - @intFromPtr(high),
+        .widened = panel.widened,
+        .widened_stride = length,
+    };
+    const sums_stride = length / storage.sum_length;
+    const sums = if (minimum) args.x_sums + r * sums_stride else undefined;
+    const apart = if (minimum)
+        (@intFromPtr(args.x_low_sums + r * sums_stride) - @intFromPtr(sums)) / @sizeOf(i32)
+    else
+        0;
+    var digits: [2]V = undefined;
+    tileSums(block, minimum, 2, tile, length, panel, sums, apart, &digits);
+    var y = digits[0] * @as(V, @splat(quantize.digit)) + digits[1];
+    y *= @as(V, @splat(args.x_scales[r]));
+    if (block == 0) y *= vector.load(args.w_scales + p * 16);
+    var products = [_]V{y};
+    finish(args, p, r, &products);
+}
+
+/// The products of a tile of int8 rows with a panel, in units of the rows' scales and, where there are no blocks, of
+/// the weights' row scales. `sums` are those of the first row over each `sum_length` columns, for types with minima.
+inline fn tileSums(
+    comptime block: u32,
+    comptime minimum: bool,
+    comptime rows: usize,
+    tile: machine.Tile,
+    length: usize,
+    panel: *const panels.IntegerPanel,
+    sums: [*]const i32,
+    sums_stride: usize,
+    out: *[rows]V,
+) void {
+    machine.integer.widen(rows, tile, length);
+    if (block == 0) {
+        const acc = machine.integer.dotTile(rows, tile, 0, panel.weights, length);
+        inline for (0..rows) |r| out[r] = @floatFromInt(acc[r] -% panel.corrections[0]);
+        return;
+    }
+    out.* = @splat(@splat(0));
+    for (0..length / block) |b| {
+        const weights = panel.weights + b * block * 16;
+        const acc = machine.integer.dotTile(rows, tile, b * block, @alignCast(weights), block);
+        const scale: V = panel.scales[b];
+        inline for (0..rows) |r| {
+            const exact: V = @floatFromInt(acc[r] -% panel.corrections[b]);
+            out[r] = out[r] + exact * scale;
+            if (minimum) {
+                const sum: f32 = @floatFromInt(sums[r * sums_stride + b]);
+                out[r] = out[r] - @as(V, @splat(sum)) * @as(V, panel.minima[b]);
+            }
+        }
+    }
 }
 
 /// bias, activation, gate, residual, store: sixteen outputs of a few rows. Out of line,

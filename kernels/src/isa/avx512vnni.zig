@@ -46,6 +46,14 @@ pub inline fn correction(panel: [*]align(16) const i8, k: usize) Acc {
     return total;
 }
 
+pub inline fn weightSums(panel: [*]align(16) const i8, k: usize) Acc {
+    const words: [*]align(16) const [16]u32 = @ptrCast(panel);
+    const ones: Word = @splat(0x0101_0101);
+    var total: Acc = @splat(0);
+    for (0..k / 4) |i| total = dot(total, ones, words[i]);
+    return total;
+}
+
 pub inline fn widen(comptime rows: usize, tile: Tile, k: usize) void {
     _ = .{ rows, tile, k };
 }

@@ -27,6 +27,15 @@ pub inline fn correction(panel: [*]align(16) const i8, k: usize) @Vector(16, i32
     return @splat(0);
 }
 
+/// Sums of the weights of each output.
+pub inline fn weightSums(panel: [*]align(16) const i8, k: usize) @Vector(16, i32) {
+    var total: [16]i32 = @splat(0);
+    for (0..k) |i| {
+        for (&total, panel[i * 16 ..][0..16]) |*sum, weight| sum.* +%= weight;
+    }
+    return total;
+}
+
 pub inline fn widen(comptime rows: usize, tile: Tile, k: usize) void {
     _ = .{ rows, tile, k };
 }

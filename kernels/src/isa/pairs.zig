@@ -36,6 +36,20 @@ pub fn Pairs(comptime lanes: usize, comptime rows_best: usize, comptime madd: an
             return @splat(0);
         }
 
+        pub inline fn weightSums(panel: [*]align(16) const i8, k: usize) @Vector(16, i32) {
+            const ones: Half = @splat(1);
+            var acc: [groups]Acc = @splat(@splat(0));
+            for (0..k / 2) |i| {
+                inline for (0..groups) |g| {
+                    const narrow: @Vector(2 * lanes, i8) = panel[i * 32 + g * 2 * lanes ..][0 .. 2 * lanes].*;
+                    acc[g] +%= madd(narrow, ones);
+                }
+            }
+            var joined: [16]i32 = undefined;
+            inline for (0..groups) |g| joined[g * lanes ..][0..lanes].* = acc[g];
+            return joined;
+        }
+
         pub inline fn widen(comptime rows: usize, tile: Tile, k: usize) void {
             const out: [*]align(16) [16]i16 = @ptrCast(tile.widened);
             for (0..rows) |r| {

@@ -10,7 +10,7 @@ const Factor = @import("../scratch.zig").Factor;
 const Piece = @import("../scratch.zig").Piece;
 const ScratchLayout = @import("../scratch.zig").Layout;
 
-pub const Compute = enum(u8) { f32, i8 };
+pub const Compute = enum(u8) { f32, i8, i8_diffused };
 
 pub const Params = struct {
     q: u32,
@@ -84,6 +84,7 @@ pub fn validate(p: *const Params, v: *const Validator) Error!void {
         "causal with {d} rows and {d} keys, expected the same",
         .{ q.rows, k.rows },
     );
+    if (p.compute == .i8_diffused) try v.since(1, "compute i8_diffused");
     try v.scratch(p.scratch, scratchOf(p, q.rows, k.rows, dim).end);
     try v.apart(p.out, &.{ p.q, p.k, p.v });
     if (p.scratch) |scratch| try v.apart(scratch, &.{ p.q, p.k, p.v, p.out });
@@ -96,7 +97,7 @@ fn scratchOf(p: *const Params, rows: u64, key_rows: u64, dim: u64) Scratch {
         .heads = p.heads,
         .kv_heads = p.kv_heads,
         .dim = dim,
-        .int8 = p.compute == .i8,
+        .int8 = p.compute != .f32,
     });
 }
 
@@ -105,7 +106,7 @@ pub fn threadBytes(p: *const Params, v: *const Validator) usize {
     const dim: usize = v.tensors[p.q].cols() / p.heads;
     return switch (p.compute) {
         .f32 => f32_compute.threadBytes(key_rows, dim),
-        .i8 => i8_compute.threadBytes(key_rows, dim),
+        .i8, .i8_diffused => i8_compute.threadBytes(key_rows, dim),
     };
 }
 
@@ -146,7 +147,7 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
             const blocks = (q.rows + f32_compute.rows_per_part - 1) / f32_compute.rows_per_part;
             r.parallel.run(r.kernels.attention_f32, &args, p.heads * blocks, 1);
         },
-        .i8 => {
+        .i8, .i8_diffused => {
             const scratch = r.pointer(p.scratch.?);
             const layout = scratchOf(p, q.rows, k.rows, dim);
             const args: i8_compute.Args = .{
@@ -161,6 +162,7 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
                 .keys_padded = storage.roundUp(k.rows, 16),
                 .scale = p.scale,
                 .causal = p.causal,
+                .diffused = p.compute == .i8_diffused,
                 .q_int8 = layout.at([*]u8, scratch, "q_int8"),
                 .q_scales = layout.at([*]f32, scratch, "q_scales"),
                 .k_panels = layout.at([*]align(64) i8, scratch, "k_panels"),

@@ -20,6 +20,8 @@ pub const Params = struct {
     gate: ?u32 = null,
     residual: ?u32 = null,
     scratch: ?u32 = null,
+    /// The first rows of x are quantised in two digits: 14 bits instead of 8.
+    fine_rows: ?u32 = null,
 };
 
 pub const keys = .{
@@ -30,29 +32,39 @@ pub const keys = .{
     .gate = .operand,
     .residual = .operand,
     .scratch = .scratch,
+    .fine_rows = .count,
 };
 pub const in_place = "residual";
 
 /// `k_padded` is K filled up to whole blocks of the type, and to sixteen.
-const Sizes = struct { rows: u64, k_padded: u64, integers: bool, minima: bool };
+const Sizes = struct { rows: u64, fine_rows: u64, k_padded: u64, integers: bool, minima: bool };
 
-/// The quantised input.
+/// The quantised input, and the low digits of its fine rows.
 pub const scratch_pieces = [_]Piece{
     .{ .name = "x_int8", .when = "integers", .factors = &.{ rows_factor, .{ .of = "k_padded" } } },
     .{ .name = "x_scales", .when = "integers", .element_bytes = 4, .factors = &.{rows_factor} },
     .{ .name = "x_sums", .when = "minima", .element_bytes = 4, .factors = &.{ rows_factor, sums_factor } },
+    .{ .name = "x_low", .when = "integers", .factors = &.{ fine_factor, .{ .of = "k_padded" } } },
+    .{ .name = "x_low_sums", .when = "minima", .element_bytes = 4, .factors = &.{ fine_factor, sums_factor } },
 };
+const fine_factor: Factor = .{ .of = "fine_rows" };
 const rows_factor: Factor = .{ .of = "rows" };
 const sums_factor: Factor = .{ .of = "k_padded", .divisor = storage.sum_length };
 const Scratch = ScratchLayout(Sizes, &scratch_pieces);
 
-fn scratchOf(kind: storage.Type, rows: u64, k: u32) Scratch {
+fn scratchOf(kind: storage.Type, rows: u64, fine_rows: u64, k: u32) Scratch {
     return .of(.{
         .rows = rows,
+        .fine_rows = fine_rows,
         .k_padded = storage.kPadded(kind, k),
         .integers = storage.products(kind) == .integers,
         .minima = storage.hasMinimum(kind),
     });
+}
+
+/// Fine rows of `rows`: a run of a dynamic x may have fewer.
+fn fineRows(p: *const Params, rows: u32) u32 {
+    return @min(p.fine_rows orelse 0, rows);
 }
 
 pub fn validate(p: *const Params, v: *const Validator) Error!void {
@@ -64,7 +76,18 @@ pub fn validate(p: *const Params, v: *const Validator) Error!void {
     try v.vector("bias", p.bias, w.n);
     if (p.gate) |gate| try v.broadcast("gate", gate, out);
     if (p.residual) |residual| try v.broadcast("residual", residual, out);
-    try v.scratch(p.scratch, scratchOf(w.type, x.rows, w.k).end);
+    if (p.fine_rows) |fine| {
+        try v.since(1, "fine_rows");
+        if (fine == 0 or fine > x.rows) return v.fail(
+            "{d} fine rows of {d}, expected 1 to {d}",
+            .{ fine, x.rows, x.rows },
+        );
+        if (storage.products(w.type) != .integers) return v.fail(
+            "fine_rows with weights of type {t}, which multiply x as it is",
+            .{w.type},
+        );
+    }
+    try v.scratch(p.scratch, scratchOf(w.type, x.rows, fineRows(p, x.rows), w.k).end);
     try v.apart(p.out, &.{ p.x, p.gate });
     try v.inPlace(p.out, p.residual);
     if (p.scratch) |scratch| try v.apart(scratch, &.{ p.x, p.gate, p.residual, p.out });
@@ -78,7 +101,8 @@ pub fn threadBytes(p: *const Params, v: *const Validator) usize {
 /// In multiply-accumulates, for a run of `rows` dynamic rows. Saturates.
 pub fn work(p: *const Params, tensors: []const Tensor, rows: u32) u64 {
     const w = &tensors[p.w];
-    return runtime.product(tensors[p.x].rowsIn(rows), w.shape[0], storage.kWhole(w.type, w.shape[1]));
+    const x_rows = tensors[p.x].rowsIn(rows);
+    return runtime.product(x_rows + fineRows(p, x_rows), w.shape[0], storage.kWhole(w.type, w.shape[1]));
 }
 
 pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
@@ -110,9 +134,12 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
     if (storage.products(w.type) == .integers) {
         if (storage.hasRowScales(w.type)) args.w_scales = @ptrCast(@alignCast(weights + panels * panel_bytes));
         const scratch = r.pointer(p.scratch.?);
-        const layout = scratchOf(w.type, x.rows, k);
+        const fine = fineRows(p, x.rows);
+        const layout = scratchOf(w.type, x.rows, fine, k);
         const scales = layout.at([*]f32, scratch, "x_scales");
         const sums = layout.at([*]i32, scratch, "x_sums");
+        const low = layout.at([*]u8, scratch, "x_low");
+        const low_sums = layout.at([*]i32, scratch, "x_low_sums");
         const rows: quantize.Args = .{
             .x = x.data,
             .x_stride = x.stride,
@@ -121,11 +148,17 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
             .out = scratch,
             .scales = scales,
             .sums = if (storage.hasMinimum(w.type)) sums else null,
+            .fine_rows = fine,
+            .low = low,
+            .low_sums = if (storage.hasMinimum(w.type)) low_sums else null,
         };
         r.parallel.run(r.kernels.quantize_rows, &rows, x.rows, 16);
         args.x_int8 = scratch;
         args.x_scales = scales;
         args.x_sums = sums;
+        args.fine_rows = fine;
+        args.x_low = low;
+        args.x_low_sums = low_sums;
     }
     // A hand-over to another thread costs about as much as some ten thousand multiply-adds.
     const macs_of_panel = @as(u64, x.rows) * k * 16;

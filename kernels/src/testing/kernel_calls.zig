@@ -80,7 +80,7 @@ pub const kinds: []const storage.Type = blk: {
     break :blk all;
 };
 
-pub const Case = struct { kind: storage.Type, m: u32, n: u32, k: u32, act: Activation, rich: bool };
+pub const Case = struct { kind: storage.Type, m: u32, n: u32, k: u32, act: Activation, rich: bool, fine: u32 = 0 };
 
 pub fn runLinear(table: *const Table, case: Case, out: [*]f32) void {
     const k_padded = storage.kPadded(case.kind, case.k);
@@ -95,6 +95,9 @@ pub fn runLinear(table: *const Table, case: Case, out: [*]f32) void {
         .out = &Buffers.int8,
         .scales = &Buffers.scales,
         .sums = if (needs_sums) &Buffers.sums else null,
+        .fine_rows = case.fine,
+        .low = Buffers.int8[case.m * k_padded ..].ptr,
+        .low_sums = if (needs_sums) Buffers.sums[case.m * (k_padded / 32) ..].ptr else null,
     };
     table.quantize_rows(&quantize_args, 0, case.m, &Buffers.scratch);
     const args: linear.Args = .{
@@ -110,6 +113,9 @@ pub fn runLinear(table: *const Table, case: Case, out: [*]f32) void {
         .x_int8 = &Buffers.int8,
         .x_scales = &Buffers.scales,
         .x_sums = &Buffers.sums,
+        .fine_rows = case.fine,
+        .x_low = quantize_args.low,
+        .x_low_sums = Buffers.sums[case.m * (k_padded / 32) ..].ptr,
         .out = .{ .data = out, .rows = case.m, .cols = case.n, .stride = case.n },
         .bias = if (case.rich) &Buffers.bias else null,
         .gate = if (case.rich) .{ .data = &Buffers.gate, .stride = case.n } else .{},
@@ -120,7 +126,7 @@ pub fn runLinear(table: *const Table, case: Case, out: [*]f32) void {
 
 pub fn runAttention(
     table: *const Table,
-    comptime compute: enum { f32, i8 },
+    comptime compute: enum { f32, i8, i8_diffused },
     rows: u32,
     keys: u32,
     heads: u32,
@@ -161,6 +167,7 @@ pub fn runAttention(
         .keys_padded = storage.roundUp(keys, 16),
         .scale = 0.3,
         .causal = causal,
+        .diffused = compute == .i8_diffused,
         .q_int8 = &Buffers.int8,
         .q_scales = &Buffers.scales,
         .k_panels = @ptrCast(&Buffers.weights),

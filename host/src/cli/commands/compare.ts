@@ -1,9 +1,13 @@
 import { Command, Option } from "commander";
+import type { AttentionCompute } from "../../format/ops.js";
+import type { Activations } from "../../lower/activations.js";
 import type { CliContext } from "../context.js";
 import {
+  activationsOption,
   addBarOptions,
   addCommonOptions,
   addEngineOptions,
+  attentionOption,
   type BarOptions,
   barsOf,
   collect,
@@ -15,6 +19,8 @@ import { createProgress } from "../progress.js";
 interface CompareOptions extends EngineOptions, BarOptions {
   readonly eval?: string;
   readonly type?: readonly string[];
+  readonly attention?: AttentionCompute;
+  readonly activations?: Activations;
   readonly images?: string;
   readonly imagesMax: number;
   readonly actions?: string;
@@ -59,6 +65,8 @@ export function compareCommand(context: CliContext): Command {
       ).conflicts("images"),
     )
     .option("--type <types>", "storage types to pack with where --eval finds no pack (default: i8)", collect)
+    .addOption(attentionOption())
+    .addOption(activationsOption())
     .option("--images-max <n>", "pictures to use at most, evenly spread over all", integerOption(1, 1_000_000), 64)
     .option("--actions <file>", "JSON rows of actions for the rollouts (default: seeded random)")
     .option("--config <file>", "configuration: a file, or its name in configs/ (default: the one in the pack)")
@@ -72,9 +80,14 @@ export function compareCommand(context: CliContext): Command {
     async (
       model: string | undefined,
       checkpoint: string | undefined,
-      { eval: folder, type, ...given }: CompareOptions,
+      { eval: folder, type, attention, activations, ...given }: CompareOptions,
     ) => {
-      if (folder === undefined) requireNamed(command, model, checkpoint, type);
+      if (folder === undefined)
+        requireNamed(command, model, checkpoint, {
+          "--type <types>": type,
+          "--attention <how>": attention,
+          "--activations <how>": activations,
+        });
       const [{ comparePack }, { compareFolder }, { showComparison }] = await Promise.all([
         import("../../run/comparePack.js"),
         import("../../run/modelFolder.js"),
@@ -91,7 +104,7 @@ export function compareCommand(context: CliContext): Command {
       const comparing =
         folder === undefined
           ? comparePack(model as string, checkpoint as string, options)
-          : compareFolder(folder, { ...options, ...files, types: type?.join(",") });
+          : compareFolder(folder, { ...options, ...files, types: type?.join(","), attention, activations });
       showComparison(context, await comparing.finally(progress.stop), given.json);
     },
   );
@@ -102,10 +115,11 @@ function requireNamed(
   command: Command,
   model: string | undefined,
   checkpoint: string | undefined,
-  type: unknown,
+  packing: Readonly<Record<string, unknown>>,
 ): void {
   const missing = model === undefined ? "model" : checkpoint === undefined ? "checkpoint" : undefined;
   if (missing !== undefined)
     command.error(`error: missing required argument '${missing}'`, { code: "commander.missingArgument", exitCode: 1 });
-  if (type !== undefined) command.error("error: option '--type <types>' needs '--eval <folder>'", { exitCode: 1 });
+  for (const [name, value] of Object.entries(packing))
+    if (value !== undefined) command.error(`error: option '${name}' needs '--eval <folder>'`, { exitCode: 1 });
 }

@@ -1,14 +1,25 @@
 import { Command } from "commander";
+import type { AttentionCompute } from "../../format/ops.js";
 import { storageTypeNames } from "../../format/types.js";
+import type { Activations } from "../../lower/activations.js";
 import { printable } from "../../report/text/printable.js";
 import { type CliContext, note, print, printJson } from "../context.js";
-import { addCommonOptions, type CommonOptions, collect, reasonOption } from "../options.js";
+import {
+  activationsOption,
+  addCommonOptions,
+  attentionOption,
+  type CommonOptions,
+  collect,
+  reasonOption,
+} from "../options.js";
 import { createProgress } from "../progress.js";
 import { outputPlace } from "../standardOutput.js";
 
 interface PackOptions extends CommonOptions {
   readonly config: string;
   readonly type?: readonly string[];
+  readonly attention?: AttentionCompute;
+  readonly activations?: Activations;
   readonly board?: string;
   readonly actionStats?: string;
   readonly stateDict?: string;
@@ -42,6 +53,8 @@ export function packCommand(context: CliContext): Command {
     .argument("<checkpoint>", "file or folder of the weights")
     .requiredOption("--config <file>", "architecture and weight map: a file, or its name in configs/")
     .option("--type <types>", "storage type, or pattern=type; may be repeated (default: i8)", collect)
+    .addOption(attentionOption())
+    .addOption(activationsOption())
     .option("--board <file>", "plan memory for this board, and refuse a model that does not fit it")
     .option(
       "--action-stats <file>",
@@ -72,6 +85,8 @@ export function packCommand(context: CliContext): Command {
       checkpoint,
       config: options.config,
       types: options.type?.join(","),
+      attention: options.attention,
+      activations: options.activations,
       board: options.board,
       actionStats: options.actionStats,
       stateDict: options.stateDict,
