@@ -320,7 +320,7 @@ describe("compare", () => {
       );
       expect(await said("--eval", join(files.folder, "nowhere"))).toMatch(/^2 .*no such file.*\[FILE_ENOENT\]/);
       expect(await said("--eval", model, "--images", CAT)).toMatch(
-        /^2 .*'--eval <folder>' cannot be used with option '--images <folder>'/,
+        /^2 .*'--eval \[folder\]' cannot be used with option '--images <folder>'/,
       );
       expect(await said()).toBe("2 error: missing required argument 'model'");
       expect(await said("small.syn")).toBe("2 error: missing required argument 'checkpoint'");

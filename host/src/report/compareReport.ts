@@ -55,7 +55,10 @@ export function isMeasurable(row: SimilaritySummary, { minCentredCosine, maxRela
 }
 
 /** A row passes when its worst figures reach the bars; what is undefined or NaN never does. */
-export function passes(row: SimilaritySummary, { minCentredCosine, maxRelativeError }: SimilarityBars): boolean {
+export function passes(
+  row: Pick<SimilaritySummary, "centredCosineWorst" | "relativeErrorWorst">,
+  { minCentredCosine, maxRelativeError }: SimilarityBars,
+): boolean {
   const { centredCosineWorst, relativeErrorWorst } = row;
   const near =
     minCentredCosine === undefined || (centredCosineWorst !== null && centredCosineWorst >= minCentredCosine);

@@ -90,6 +90,20 @@ export function summarise(samples: readonly SamplePair[]): SimilaritySummary {
   };
 }
 
+/** The figures of each sample: those that `summarise` takes mean and worst of, and null where it has none. */
+export function sampleFigures(samples: readonly SamplePair[]): {
+  readonly cosines: readonly number[];
+  readonly centred: readonly number[] | null;
+  readonly relativeErrors: readonly number[] | null;
+} {
+  const centred = centredFigures(samples);
+  return {
+    cosines: samples.map(({ actual, expected }) => similarity(actual, expected).cosine).filter(isDefined),
+    centred: centred?.cosines ?? null,
+    relativeErrors: centred?.relativeErrors ?? null,
+  };
+}
+
 function centredFigures(samples: readonly SamplePair[]): { cosines: number[]; relativeErrors: number[] } | null {
   const { centres, variances, variance, meanSquare } = spread(samples);
   if (variance === null) return null;

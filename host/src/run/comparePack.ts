@@ -135,11 +135,12 @@ async function compareOn(
   return withSessions(opened, file, reference, checkpoint, options.threads, (a, b) => compareModels(a, b, inputs));
 }
 
-async function openReference(
+/** The checkpoint of the pack at `file`, packed as f32 in memory with the pack's own configuration, and opened. */
+export async function openReference(
   opened: OpenedModel,
   file: string,
   checkpointPath: string,
-  options: ComparePackOptions,
+  options: WeightChoice & Pick<ComparePackOptions, "signal" | "onProgress"> & { readonly config?: string | undefined },
 ): Promise<OpenedModel> {
   const given = options.config === undefined ? undefined : findConfig(options.config);
   const config = given
@@ -176,11 +177,7 @@ async function openReference(
 }
 
 /** The weights that the pack was made of, unless others are asked for. */
-function choiceOf(
-  opened: OpenedModel,
-  checkpoint: Checkpoint,
-  { stateDict, prefix }: ComparePackOptions,
-): WeightChoice {
+function choiceOf(opened: OpenedModel, checkpoint: Checkpoint, { stateDict, prefix }: WeightChoice): WeightChoice {
   if (stateDict !== undefined || prefix !== undefined) return { stateDict, prefix };
   const { data } = packWeights.safeParse(opened.model.info.meta.weights);
   if (data === undefined) return {};

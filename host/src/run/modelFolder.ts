@@ -6,6 +6,7 @@ import { packCheckpoint } from "../compile/packCheckpoint.js";
 import { fileError } from "../files/readInput.js";
 import type { AttentionCompute } from "../format/ops.js";
 import type { Activations } from "../lower/activations.js";
+import type { WeightChoice } from "../lower/fitCheckpoint.js";
 import type { CompareReport } from "../report/compareReport.js";
 import { type ComparePackOptions, comparePack } from "./comparePack.js";
 
@@ -36,10 +37,27 @@ export interface CompareFolderOptions extends Omit<ComparePackOptions, "images">
  * `eval.zip` (or a folder `eval`), and perhaps a pack. Rejects with an InputError `MODEL_FOLDER` when something is
  * missing that nothing else names.
  */
-export async function compareFolder(
+export async function compareFolder(folder: string, options: CompareFolderOptions): Promise<CompareReport> {
+  return onModelFolder(folder, options, (packed, weights, images) =>
+    comparePack(packed, weights, { ...options, images }),
+  );
+}
+
+type FolderFiles = Pick<
+  CompareFolderOptions,
+  "model" | "checkpoint" | "types" | "attention" | "activations" | "signal" | "onProgress"
+> &
+  WeightChoice & { readonly config?: string | undefined };
+
+/**
+ * Finds pack, checkpoint and evaluation set of a model's folder, as `compareFolder` says, and answers what `use` makes
+ * of them. A pack that was made for this alone is gone afterwards.
+ */
+export async function onModelFolder<Answer>(
   folder: string,
-  { model, checkpoint, types, attention, activations, ...options }: CompareFolderOptions,
-): Promise<CompareReport> {
+  { model, checkpoint, types, attention, activations, ...options }: FolderFiles,
+  use: (packed: string, weights: string, evaluation: string) => Promise<Answer>,
+): Promise<Answer> {
   const names = await namesIn(folder);
   const images = join(folder, named(folder, names, EVALUATION_SETS, "has no evaluation set"));
   const weights =
@@ -51,7 +69,7 @@ export async function compareFolder(
   const packed = model ?? packIn(folder, names);
   if (packed !== undefined) {
     if (types === undefined && attention === undefined && activations === undefined)
-      return comparePack(packed, weights, { ...options, images });
+      return use(packed, weights, images);
     const message = `${basename(packed)} is packed already`;
     throw new InputError({
       code: "MODEL_FOLDER",
@@ -79,7 +97,7 @@ export async function compareFolder(
       output,
       ...callbacks,
     });
-    return await comparePack(output, weights, { ...options, images });
+    return await use(output, weights, images);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

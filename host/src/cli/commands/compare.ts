@@ -17,7 +17,9 @@ import {
 import { createProgress } from "../progress.js";
 
 interface CompareOptions extends EngineOptions, BarOptions {
-  readonly eval?: string;
+  readonly eval?: string | true;
+  readonly trajectories?: number;
+  readonly report?: string;
   readonly type?: readonly string[];
   readonly attention?: AttentionCompute;
   readonly activations?: Activations;
@@ -36,6 +38,7 @@ Examples:
   synapse-host compare lewm.syn lewm.safetensors --images frames/
   synapse-host compare lewm.syn --eval models/lewm-tworoom
   synapse-host compare --eval models/lewm-tworoom --type i4
+  synapse-host compare lewm.syn models/lewm-tworoom --eval --trajectories 500 --report lewm.html
 
 The checkpoint is packed as f32 in memory and run by the native engine: that is the reference.
 \`predict\` starts from the reference's latents and shows the error of one step; \`rollout n\` starts
@@ -44,6 +47,10 @@ from each model's own encoding and shows what has accumulated after n steps.
 Latents of a model share a large mean, which flatters the cosine. \`centred\` is the cosine after
 the mean of the reference's outputs is taken from both, \`rel. error\` the mean squared error over
 their variance; bars apply to the worst of these.
+
+--trajectories judges a world model in full, on the held-out episodes of the evaluation set: rollouts
+of 1 to 50 steps, what a probe reads from latents, surprise, and beside each figure that of the f32
+model on pictures moved by half a pixel. A bar applies to the worst of every row there, too.
 
 The reference has the pack's own configuration, so a wrong one does not show here:
 \`synapse-host verify-model\` and --expected compare with outputs of your own PyTorch.`;
@@ -60,10 +67,16 @@ export function compareCommand(context: CliContext): Command {
     .option("--images <folder>", "pictures to encode: a folder with its subfolders, a zip archive, or one file")
     .addOption(
       new Option(
-        "--eval <folder>",
-        "a model's folder with its eval.zip, and whatever of model and checkpoint is not named",
+        "--eval [folder]",
+        "a model's folder with its eval.zip, and whatever of model and checkpoint is not named (or as last argument)",
       ).conflicts("images"),
     )
+    .addOption(
+      new Option("--trajectories <n>", "judge on so many held-out trajectories of --eval (500 say something)")
+        .argParser(integerOption(2, 1_000_000))
+        .conflicts(["images", "actions", "expected"]),
+    )
+    .option("--report <file>", "write what --trajectories finds as one HTML file, with plots")
     .option("--type <types>", "storage types to pack with where --eval finds no pack (default: i8)", collect)
     .addOption(attentionOption())
     .addOption(activationsOption())
@@ -77,37 +90,85 @@ export function compareCommand(context: CliContext): Command {
   addBarOptions(command).addHelpText("after", NOTES);
   addCommonOptions(addEngineOptions(command));
   return command.action(
-    async (
-      model: string | undefined,
-      checkpoint: string | undefined,
-      { eval: folder, type, attention, activations, ...given }: CompareOptions,
-    ) => {
+    async (first: string | undefined, second: string | undefined, { eval: given, ...options }: CompareOptions) => {
+      const { folder, model, checkpoint } = namedFiles(command, first, second, given);
       if (folder === undefined)
         requireNamed(command, model, checkpoint, {
-          "--type <types>": type,
-          "--attention <how>": attention,
-          "--activations <how>": activations,
+          "--type <types>": options.type,
+          "--attention <how>": options.attention,
+          "--activations <how>": options.activations,
+          "--trajectories <n>": options.trajectories,
         });
-      const [{ comparePack }, { compareFolder }, { showComparison }] = await Promise.all([
-        import("../../run/comparePack.js"),
-        import("../../run/modelFolder.js"),
-        import("../comparison.js"),
-      ]);
-      const progress = await createProgress(context, "compare");
-      const options = {
-        ...given,
-        bars: barsOf(given),
-        signal: context.signal,
-        onProgress: (done: number, total: number, label: string) => progress.update(done, total, label),
-      };
       const files = { ...(model === undefined ? {} : { model }), ...(checkpoint === undefined ? {} : { checkpoint }) };
-      const comparing =
-        folder === undefined
-          ? comparePack(model as string, checkpoint as string, options)
-          : compareFolder(folder, { ...options, ...files, types: type?.join(","), attention, activations });
-      showComparison(context, await comparing.finally(progress.stop), given.json);
+      if (options.trajectories !== undefined) await judgeFolder(context, folder as string, files, options);
+      else if (options.report !== undefined)
+        command.error("error: option '--report <file>' needs '--trajectories <n>'");
+      else await compareFiles(context, folder, files, options);
     },
   );
+}
+
+interface NamedFiles {
+  readonly model?: string;
+  readonly checkpoint?: string;
+}
+
+/** What the arguments are: with `--eval` alone, the last one is the model's folder. */
+function namedFiles(
+  command: Command,
+  first: string | undefined,
+  second: string | undefined,
+  given: string | true | undefined,
+): { folder: string | undefined; model: string | undefined; checkpoint: string | undefined } {
+  if (given !== true) return { folder: given, model: first, checkpoint: second };
+  const folder = second ?? first;
+  if (folder === undefined) command.error("error: option '--eval' needs a folder, its own or the last argument");
+  return { folder, model: second === undefined ? undefined : first, checkpoint: undefined };
+}
+
+async function compareFiles(
+  context: CliContext,
+  folder: string | undefined,
+  files: NamedFiles,
+  { type, attention, activations, ...given }: Omit<CompareOptions, "eval">,
+): Promise<void> {
+  const [{ comparePack }, { compareFolder }, { showComparison }] = await Promise.all([
+    import("../../run/comparePack.js"),
+    import("../../run/modelFolder.js"),
+    import("../comparison.js"),
+  ]);
+  const progress = await createProgress(context, "compare");
+  const options = { ...given, bars: barsOf(given), signal: context.signal, onProgress: progress.update };
+  const comparing =
+    folder === undefined
+      ? comparePack(files.model as string, files.checkpoint as string, options)
+      : compareFolder(folder, { ...options, ...files, types: type?.join(","), attention, activations });
+  showComparison(context, await comparing.finally(progress.stop), given.json);
+}
+
+async function judgeFolder(
+  context: CliContext,
+  folder: string,
+  files: NamedFiles,
+  { type, attention, activations, report, ...given }: Omit<CompareOptions, "eval">,
+): Promise<void> {
+  const [{ judge }, { onModelFolder }, { showJudgement }, { requireWritable }] = await Promise.all([
+    import("../../judge/judge.js"),
+    import("../../run/modelFolder.js"),
+    import("../judgement.js"),
+    import("../../files/requireWritable.js"),
+  ]);
+  // Known before the minutes of a judgement, not after.
+  if (report !== undefined) await requireWritable(report);
+  const progress = await createProgress(context, "judge");
+  const trajectories = given.trajectories as number;
+  const options = { ...given, trajectories, bars: barsOf(given), signal: context.signal, onProgress: progress.update };
+  const judging = onModelFolder(
+    folder,
+    { ...options, ...files, types: type?.join(","), attention, activations },
+    (pack, weights, evaluation) => judge(pack, weights, { ...options, evaluation }),
+  );
+  await showJudgement(context, await judging.finally(progress.stop), given.json, report);
 }
 
 /** What commander says of a command line that lacks what --eval would find. */
