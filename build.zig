@@ -20,6 +20,7 @@ pub fn build(b: *std.Build) void {
     @import("firmware/test_host/build.zig").add(b, runtime, native);
     @import("firmware/main/setup/build.zig").add(b, native, optimize);
     @import("sim/cable/build.zig").add(b);
+    @import("host/linalg/build.zig").add(b);
     @import("kernels/fuzz/build.zig").add(b, runtime, native);
 }
 

@@ -208,6 +208,7 @@ export function setup() {
     "engines/guests.zig",
     "firmware/main/setup",
     "sim/cable",
+    "host/linalg",
     "sim/native",
     "sim/device",
     ...PAGE_BUILT,

@@ -51,7 +51,9 @@ export const PACKAGES = [
   },
   {
     folder: "host",
+    modules: ["dist/compress/linalg/linalgWorker.js"],
     copies: [
+      [join("zig-out", "synapse-linalg.wasm"), join("builds", "synapse-linalg.wasm")],
       ...["boards", "configs"].map((name) => [name, name]),
       [join("host", "dist", "flashPage", "files"), join("dist", "flashPage", "files")],
     ],

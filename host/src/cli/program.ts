@@ -3,6 +3,7 @@ import { VERSION } from "../files/version.js";
 import { benchCommand } from "./commands/bench.js";
 import { claimCommand } from "./commands/claim.js";
 import { compareCommand } from "./commands/compare.js";
+import { compressCommand } from "./commands/compress.js";
 import { discoverCommand } from "./commands/discover.js";
 import { enginesCommand } from "./commands/engines.js";
 import { flashCommand } from "./commands/flash.js";
@@ -73,6 +74,7 @@ export function createProgram(context: CliContext): Command {
     .exitOverride();
   for (const create of [
     packCommand,
+    compressCommand,
     inspectCommand,
     runCommand,
     compareCommand,

@@ -51,6 +51,8 @@ export interface CompileOptions {
   readonly meta?: Readonly<Record<string, unknown>>;
   /** Name of the pack; the config's when absent. */
   readonly name?: string;
+  /** Makes the program that is packed of the one that the config stands for: other constants, entries or outputs. */
+  readonly rewrite?: (program: Program) => Program | Promise<Program>;
   /** Program and version that write the file. */
   readonly generator?: string;
   readonly onProgress?: (progress: CompileProgress) => void;
@@ -107,7 +109,9 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   const reads = new ConfigReads(options.config, parseConfig(options.config, configSource), configSource);
   const { config } = reads;
   const policy = typeof types === "string" ? parseTypePolicy(types) : types;
-  const { program, statistics } = lower({ ...options, config, reads, configSource, checkpoint, policy });
+  const lowered = lower({ ...options, config, reads, configSource, checkpoint, policy });
+  const { statistics } = lowered;
+  const program = (await options.rewrite?.(lowered.program)) ?? lowered.program;
   const actions = packActions(config, configSource, options.actions, statistics[ACTION_STATISTICS]);
   const plan = planMemory(program, options.fastBytes);
 
@@ -283,9 +287,11 @@ async function store(constant: Constant, source: string): Promise<{ bytes: Uint8
   }
   const [n, k] = constant.shape as [number, number];
   const type = storageTypes[constant.type];
-  const blocks = await constant.loadBlocks?.();
+  const stored = await constant.stored?.();
+  const blocks = stored === undefined ? await constant.loadBlocks?.() : undefined;
   const bytes =
-    blocks !== undefined && type.repack !== undefined ? type.repack(blocks, n, k) : type.encode(values, n, k);
+    stored ??
+    (blocks !== undefined && type.repack !== undefined ? type.repack(blocks, n, k) : type.encode(values, n, k));
   const kept = fidelity(values, type.decode(bytes, n, k));
   if (!(kept.snrDb > LOST_DB)) throw outOfRange(constant, values, source);
   return { bytes, report: { ...known, linear: true, bytes: bytes.length, ...kept, repacked: blocks !== undefined } };

@@ -20,6 +20,7 @@ import { openEngine } from "../open/openEngine.js";
 import { isUntrained, openModelBytes, openModelFile, PACK_BYTES_MAX } from "../open/openModelFile.js";
 import { addGolden } from "../pack/golden.js";
 import { readPack } from "../pack/readPack.js";
+import type { Program } from "../program/program.js";
 import { bytesInFull } from "../report/format.js";
 import { metadataWarnings } from "../report/metadataReport.js";
 import type { PackReport } from "../report/packReport.js";
@@ -56,6 +57,10 @@ export interface PackRequest extends WeightChoice {
   readonly ignoreMetadata?: string | undefined;
   readonly golden: boolean;
   readonly output?: string | undefined;
+  /** As of `compile`. */
+  readonly rewrite?: (program: Program) => Program | Promise<Program>;
+  /** How the pack was made, beyond its types. */
+  readonly recipe?: Readonly<Record<string, unknown>>;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, label: string) => void;
 }
@@ -88,17 +93,11 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
       fastBytes: (board?.sram.freeBytes ?? SRAM_FREE_BYTES) - SRAM_RESERVED_BYTES,
       ...(given ? { statistics: { [ACTION_STATISTICS]: given.statistics }, actions: given.actions } : {}),
       ...(request.name === undefined ? {} : { name: request.name }),
-      meta: { types, config, ...weightsMeta(weights), ...(untrained ? { untrained: true } : {}) },
+      ...(request.rewrite === undefined ? {} : { rewrite: request.rewrite }),
+      meta: packMetaOf(request, types, config, weights, untrained),
       onProgress: progressOf(request),
     });
-    if (bytes.length > PACK_BYTES_MAX) {
-      throw new InputError({
-        code: "PACK_TOO_LARGE",
-        source: checkpoint.path,
-        message: `the packed model would have ${bytes.length} bytes`,
-        expected: `at most ${PACK_BYTES_MAX} bytes: smaller storage types (--type i4)`,
-      });
-    }
+    requireSize(bytes.length, checkpoint.path);
     const packed = request.golden ? await withGolden(bytes) : bytes;
     request.signal?.throwIfAborted();
     const source = typeof request.checkpoint === "string" ? request.checkpoint : checkpoint.path;
@@ -146,12 +145,39 @@ function notesOf(weights: WeightsReport, checkpoint: Checkpoint): string[] {
   return [...weightNotes(weights), ...unscaledNote(checkpoint.tensors)];
 }
 
+function requireSize(bytes: number, source: string): void {
+  if (bytes <= PACK_BYTES_MAX) return;
+  throw new InputError({
+    code: "PACK_TOO_LARGE",
+    source,
+    message: `the packed model would have ${bytes} bytes`,
+    expected: `at most ${PACK_BYTES_MAX} bytes: smaller storage types (--type i4)`,
+  });
+}
+
+function packMetaOf(
+  { recipe }: PackRequest,
+  types: string,
+  config: unknown,
+  weights: WeightsReport,
+  untrained: boolean,
+): Record<string, unknown> {
+  return {
+    types,
+    config,
+    ...weightsMeta(weights),
+    ...(untrained ? { untrained: true } : {}),
+    ...(recipe === undefined ? {} : { recipe }),
+  };
+}
+
 /** What `compare` needs to find the same weights again; nothing where it would find them by itself. */
 function weightsMeta({ stateDict, left }: WeightsReport): { weights?: { state_dict: string } } {
   return stateDict === null || left.length === 0 ? {} : { weights: { state_dict: stateDict } };
 }
 
-async function readStatistics(file: string): Promise<{ statistics: Statistics; actions: ActionSpace }> {
+/** Of a file of `--action-stats`. Rejects with an InputError `STATISTICS_SCHEMA`. */
+export async function readStatistics(file: string): Promise<{ statistics: Statistics; actions: ActionSpace }> {
   const json = await readJsonInput(file, 'JSON of the form {"mean": [..], "std": [..]}', CONFIG_BYTES_MAX);
   const result = actionStatsSchema.safeParse(json, { reportInput: true });
   if (result.success) {

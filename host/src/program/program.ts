@@ -16,6 +16,8 @@ export interface Constant {
   /** Why the type is not the default that was asked for. */
   readonly fallback?: string;
   load(): Promise<Float32Array>;
+  /** The bytes of its type, where something else than the type's own rounding chose them. */
+  stored?(): Promise<Uint8Array>;
   /** The GGUF row blocks, where the checkpoint holds the very same type. */
   loadBlocks?(): Promise<Uint8Array | undefined>;
 }

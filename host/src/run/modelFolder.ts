@@ -103,6 +103,25 @@ export async function onModelFolder<Answer>(
   }
 }
 
+export interface ModelFolder {
+  readonly checkpoint: string;
+  readonly config: string;
+  /** Undefined where the folder has none. */
+  readonly evaluation: string | undefined;
+}
+
+/** What is in a model's folder. Rejects with an InputError `MODEL_FOLDER` without checkpoint or configuration. */
+export async function openModelFolder(folder: string): Promise<ModelFolder> {
+  const names = await namesIn(folder);
+  const fits = (name: string) => CHECKPOINTS.has(extname(name));
+  const evaluation = EVALUATION_SETS.find((name) => names.includes(name));
+  return {
+    checkpoint: join(folder, only(folder, names, fits, "a checkpoint", CHECKPOINT)),
+    config: join(folder, named(folder, names, [CONFIG], "has no configuration")),
+    evaluation: evaluation && join(folder, evaluation),
+  };
+}
+
 async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return (await readdir(folder)).sort();

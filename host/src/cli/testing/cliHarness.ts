@@ -12,6 +12,7 @@ import { main } from "../main.js";
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 export const COMMANDS = [
   "pack",
+  "compress",
   "inspect",
   "run",
   "compare",

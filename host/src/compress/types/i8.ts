@@ -6,7 +6,7 @@ import { assertLength, storageType } from "./storageType.js";
 /** Fractions of the full range that are tried as a row's range: giving up the largest weight may serve all others. */
 const RANGES = [1, 0.99, 0.98, 0.96, 0.94, 0.92, 0.9, 0.87, 0.84, 0.8];
 
-function rowScale(weights: Float32Array, start: number, end: number): number {
+function rowScale(weights: Float32Array, start: number, end: number, importance?: Float64Array): number {
   const max = maxMagnitude(weights, start, end);
   if (max === 0) return 0;
   let best = 0;
@@ -18,7 +18,7 @@ function rowScale(weights: Float32Array, start: number, end: number): number {
     for (let i = start; i < end && error < bestError; i++) {
       const weight = weights[i] as number;
       const difference = weight - scale * Math.min(127, Math.max(-127, Math.round(weight * inverse)));
-      error += difference * difference;
+      error += difference * difference * (importance?.[i - start] ?? 1);
     }
     if (error < bestError) {
       bestError = error;
@@ -45,6 +45,25 @@ export const i8 = storageType("i8", {
       }
     }
     return out;
+  },
+  rowScaled: {
+    grid(weights, n, k, importance) {
+      assertLength(weights.length, n * k, "weights");
+      const scales = Float32Array.from({ length: n }, (_, row) => rowScale(weights, row * k, row * k + k, importance));
+      return { low: -127, high: 127, group: k, scales, steps: new Int16Array(n).fill(1) };
+    },
+    write(numbers, { scales }, n, k) {
+      assertLength(numbers.length, n * k, "numbers");
+      const out = new Uint8Array(weightBytes("i8", n, k));
+      const kept = rowScales(out, n);
+      const kPadded = roundUp(k, PANEL);
+      for (let row = 0; row < n; row++) {
+        kept.setFloat32(row * 4, scales[row] as number, true);
+        let at = (row - (row % PANEL)) * kPadded + (row % PANEL);
+        for (let column = 0; column < k; column++, at += PANEL) out[at] = numbers[row * k + column] as number;
+      }
+      return out;
+    },
   },
   decode(stored, n, k) {
     assertLength(stored.length, weightBytes("i8", n, k), "stored weights");

@@ -1,3 +1,4 @@
+import { roundUp } from "../../format/roundUp.js";
 import {
   PANEL,
   type PanelPiece,
@@ -6,7 +7,7 @@ import {
   weightBytes,
   weightTraits,
 } from "../../format/types.js";
-import { maxMagnitude, rowScales } from "./rowScaled.js";
+import { maxMagnitude, type RowGrid, rowScales } from "./rowScaled.js";
 import { assertLength, type StorageType, storageType } from "./storageType.js";
 
 /** Weights along K that share a 4-bit scale code. */
@@ -68,6 +69,11 @@ export function codeMultiplier(code: number): number {
   return code & 8 ? -magnitude : magnitude;
 }
 
+/** The code of an integer of `codeMultiplier`. */
+function multiplierCode(multiplier: number): number {
+  return multiplier > 0 ? multiplier - 1 : 7 - multiplier;
+}
+
 /**
  * Row ranges that are tried, as fractions of the largest magnitude: a smaller range gives finer group scales and clips
  * a few weights.
@@ -79,9 +85,12 @@ class RowEncoder {
   readonly stored: Uint8Array;
   private readonly values: Float64Array;
   private readonly codec: ProgressiveCodec;
+  private readonly importance: Float64Array;
 
-  constructor(codec: ProgressiveCodec, k: number) {
+  /** Squared errors of column i count `importance[i]` times, by default once. */
+  constructor(codec: ProgressiveCodec, k: number, importance = new Float64Array(k).fill(1)) {
     this.codec = codec;
+    this.importance = importance;
     this.codes = new Uint8Array(k / GROUP);
     this.stored = new Uint8Array(k);
     this.values = new Float64Array(k);
@@ -145,7 +154,7 @@ class RowEncoder {
   }
 
   private groupError(from: number, step: number, limit: number): number {
-    const { values } = this;
+    const { values, importance } = this;
     const { low, high } = this.codec;
     const inverse = 1 / step;
     let error = 0;
@@ -156,7 +165,7 @@ class RowEncoder {
         const q = Math.floor(value * inverse + 0.5);
         const w8 = (q < low ? low : Math.min(q, high)) * step;
         const difference = value - Math.min(w8, 127);
-        error += difference * difference;
+        error += difference * difference * (importance[i] as number);
       }
       if (error >= limit) return error;
     }
@@ -177,8 +186,9 @@ class RowEncoder {
     let square = 0;
     for (let i = 0; i < this.stored.length; i++) {
       const w8 = expand(this.codec, this.stored[i] as number, this.codes[Math.floor(i / GROUP)] as number);
-      product += (weights[start + i] as number) * w8;
-      square += w8 * w8;
+      const importance = this.importance[i] as number;
+      product += (weights[start + i] as number) * w8 * importance;
+      square += w8 * w8 * importance;
     }
     const scale = square > 0 ? Math.fround(product / square) : 0;
     return scale > 0 ? scale : fallback;
@@ -187,6 +197,63 @@ class RowEncoder {
 
 function expand(codec: ProgressiveCodec, stored: number, code: number): number {
   return Math.max(-128, Math.min(127, (stored + codec.low) * codeMultiplier(code) * codec.factor));
+}
+
+/** Scales and steps as `RowEncoder` finds them; rows are filled up with zeros to whole groups. */
+function progressiveGrid(
+  codec: ProgressiveCodec,
+  weights: Float32Array,
+  n: number,
+  k: number,
+  importance: Float64Array | undefined,
+): RowGrid {
+  assertLength(weights.length, n * k, "weights");
+  const whole = roundUp(k, GROUP);
+  const groups = whole / GROUP;
+  const counts = new Float64Array(whole);
+  counts.set(importance ?? new Float64Array(k).fill(1));
+  const encoder = new RowEncoder(codec, whole, counts);
+  const row = new Float32Array(whole);
+  const scales = new Float32Array(n);
+  const steps = new Int16Array(n * groups);
+  for (let i = 0; i < n; i++) {
+    row.set(weights.subarray(i * k, (i + 1) * k));
+    scales[i] = encoder.encode(row, 0);
+    encoder.codes.forEach((code, group) => {
+      steps[i * groups + group] = codeMultiplier(code) * codec.factor;
+    });
+  }
+  return { low: codec.low, high: codec.high, group: GROUP, scales, steps };
+}
+
+/** Stores whole numbers of a grid by `putRow`, which takes unsigned numbers and group codes. */
+function writeNumbers(
+  codec: ProgressiveCodec,
+  numbers: Int8Array,
+  grid: RowGrid,
+  n: number,
+  k: number,
+  putRow: (out: Uint8Array, row: number, k: number, stored: Uint8Array, codes: Uint8Array) => void,
+): Uint8Array {
+  assertLength(numbers.length, n * k, "numbers");
+  const out = new Uint8Array(weightBytes(codec.name, n, k));
+  const scales = rowScales(out, n);
+  const whole = roundUp(k, GROUP);
+  const groups = whole / GROUP;
+  const stored = new Uint8Array(whole).fill(-codec.low);
+  for (let row = 0; row < n; row++) {
+    scales.setFloat32(row * 4, grid.scales[row] as number, true);
+    for (let i = 0; i < k; i++) stored[i] = (numbers[row * k + i] as number) - codec.low;
+    const steps = grid.steps.subarray(row * groups, (row + 1) * groups);
+    putRow(
+      out,
+      row,
+      whole,
+      stored,
+      Uint8Array.from(steps, (step) => multiplierCode(step / codec.factor)),
+    );
+  }
+  return out;
 }
 
 /**
@@ -202,6 +269,15 @@ export function progressiveType(codec: ProgressiveCodec): StorageType {
     const panel = Math.floor(row / PANEL) * panelBytes(name, k) + (row % PANEL);
     return { numbers: panel, scales: panel + (k / GROUP) * groupBytes };
   };
+  /** Puts one row's unsigned numbers and group codes where they belong. */
+  const putRow = (out: Uint8Array, row: number, k: number, stored: Uint8Array, codes: Uint8Array) => {
+    const at = places(row, k);
+    for (let group = 0; group < k / GROUP; group++) {
+      write(codec.fields, stored.subarray(group * GROUP, (group + 1) * GROUP), out, at.numbers + group * groupBytes);
+      const to = at.scales + (group >> 1) * PANEL;
+      out[to] = (out[to] as number) | ((codes[group] as number) << ((group & 1) * 4));
+    }
+  };
   return storageType(name, {
     encode(weights, n, k) {
       assertLength(weights.length, n * k, "weights");
@@ -210,15 +286,13 @@ export function progressiveType(codec: ProgressiveCodec): StorageType {
       const encoder = new RowEncoder(codec, k);
       for (let row = 0; row < n; row++) {
         scales.setFloat32(row * 4, encoder.encode(weights, row * k), true);
-        const at = places(row, k);
-        for (let group = 0; group < k / GROUP; group++) {
-          const numbers = encoder.stored.subarray(group * GROUP, (group + 1) * GROUP);
-          write(codec.fields, numbers, out, at.numbers + group * groupBytes);
-          const to = at.scales + (group >> 1) * PANEL;
-          out[to] = (out[to] as number) | ((encoder.codes[group] as number) << ((group & 1) * 4));
-        }
+        putRow(out, row, k, encoder.stored, encoder.codes);
       }
       return out;
+    },
+    rowScaled: {
+      grid: (weights, n, k, importance) => progressiveGrid(codec, weights, n, k, importance),
+      write: (numbers, grid, n, k) => writeNumbers(codec, numbers, grid, n, k, putRow),
     },
     decode(stored, n, k) {
       assertLength(stored.length, weightBytes(name, n, k), "stored weights");

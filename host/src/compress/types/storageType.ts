@@ -7,6 +7,7 @@ import {
   weightTraits,
   wholeBlocks,
 } from "../../format/types.js";
+import type { RowScaledCodec } from "./rowScaled.js";
 
 /**
  * How numbers become the bytes of a weight `[n, k]` = `[out, in]` of a linear layer, and back (docs/format.md, "Storage
@@ -19,6 +20,8 @@ export interface Codec {
   decode(bytes: Uint8Array, n: number, k: number): Float32Array;
   /** Rearranges GGUF row blocks of the same type, without loss. */
   repack?(blocks: Uint8Array, n: number, k: number): Uint8Array;
+  /** Of types of whole numbers and one scale a row. */
+  readonly rowScaled?: RowScaledCodec;
 }
 
 export interface StorageType extends Codec {

@@ -13,14 +13,17 @@ export function compareText(style: TextStyle, compared: CompareReport): string {
   const undefinedRows = report.rows.some(({ centredCosineWorst }) => centredCosineWorst === null);
   return joinSections([
     headline(style, [report.model, `against ${against.join(" and ")}`, report.engine], report.untrained),
-    rowsTable(style, report),
+    comparisonTable(style, report),
     undefinedRows ? `  ${style.paint.dim(`${UNDEFINED}: ${NEEDED}`)}` : undefined,
     hasBars(report.bars) ? barsText(style, report) : undefined,
     report.notSeen === null ? undefined : style.paint.dim(`not seen: ${report.notSeen}`),
   ]);
 }
 
-function rowsTable({ paint }: TextStyle, { rows, bars, reference, expected }: CompareReport): string {
+export function comparisonTable(
+  { paint }: TextStyle,
+  { rows, bars, reference, expected }: Pick<CompareReport, "rows" | "bars" | "reference" | "expected">,
+): string {
   const barred = hasBars(bars);
   const both = reference !== null && expected !== null;
   const right = (title: string) => ({ title, align: "right" as const });
