@@ -97,7 +97,7 @@ export function attentionOption(): Option {
   return new Option(
     "--attention <how>",
     "how attention multiplies and sums: in f32, in int8 with 127 levels of probability, or in int8 with 255 levels " +
-      "whose rounding errors are passed on (default: i8_diffused where the weights are integers, else f32)",
+      "whose rounding errors are passed on (default: i8 where the weights are integers, else f32)",
   ).choices(attentionComputes);
 }
 
@@ -106,6 +106,6 @@ export function activationsOption(): Option {
   return new Option(
     "--activations <how>",
     "inputs of integer layers: all rows in 8 bits (int8), or those that most depends on, such as the class token's, " +
-      "in 14 (default: mixed)",
+      "in 14 (mixed; default: int8)",
   ).choices(activationChoices);
 }

@@ -44,9 +44,9 @@ export interface PackRequest extends WeightChoice {
   readonly config: string;
   /** As of `--type`; i8 when absent. */
   readonly types?: string | undefined;
-  /** By default as `i8_diffused` where the weights are integers. */
+  /** By default `i8` where the weights are integers. */
   readonly attention?: AttentionCompute | undefined;
-  /** `mixed` when absent. */
+  /** `int8` when absent. */
   readonly activations?: Activations | undefined;
   /** A board's file or name. */
   readonly board?: string | undefined;
