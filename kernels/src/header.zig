@@ -6,6 +6,7 @@ const decode = @import("decode.zig");
 const limits = @import("limits.zig");
 const storage = @import("storage.zig");
 const Prefix = @import("prefix.zig");
+const Scales = @import("tensor.zig").Scales;
 const Tensor = @import("tensor.zig").Tensor;
 const Place = @import("tensor.zig").Place;
 const Op = @import("op.zig").Op;
@@ -71,6 +72,7 @@ const TensorKeys = struct {
     shape: Shape,
     offset: u32,
     bytes: ?u32 = null,
+    scales: ?Scales = null,
     region: ?Region = null,
     stride: ?decode.Count(limits.dimension_max) = null,
     dynamic: ?bool = null,
@@ -219,6 +221,7 @@ pub const Decoder = struct {
         var tensor: Tensor = .{
             .name = keys.name.bytes,
             .type = keys.type,
+            .scales = keys.scales orelse .f32,
             .place = .constant,
             .dynamic = keys.dynamic orelse false,
             .rank = keys.shape.rank,
@@ -252,9 +255,16 @@ pub const Decoder = struct {
                 "byte {d}: constant {d} needs bytes, and neither stride nor dynamic",
                 .{ at, index },
             );
-            try self.checkConstant(&tensor, elements, at, index);
+            try self.checkScales(&tensor, keys.scales != null, at, index);
+            try self.checkConstant(&tensor, at, index);
             return tensor;
         };
+        if (keys.scales != null) return report.fail(
+            .header,
+            at,
+            "byte {d}: activation {d} has a key \"scales\"",
+            .{ at, index },
+        );
         if (keys.bytes != null) return report.fail(
             .header,
             at,
@@ -270,7 +280,17 @@ pub const Decoder = struct {
         return tensor;
     }
 
-    fn checkConstant(self: *const Decoder, tensor: *const Tensor, elements: u64, at: usize, index: usize) Error!void {
+    fn checkScales(self: *const Decoder, tensor: *const Tensor, has_scales: bool, at: usize, index: usize) Error!void {
+        if (!has_scales or (self.version_minor >= 1 and storage.hasRowScales(tensor.type))) return;
+        return self.report.fail(
+            .header,
+            at,
+            "byte {d}: constant {d} of type {t} has a key \"scales\", as types with a scale a row may from 1.1 on",
+            .{ at, index, tensor.type },
+        );
+    }
+
+    fn checkConstant(self: *const Decoder, tensor: *const Tensor, at: usize, index: usize) Error!void {
         const report = self.report;
         if (storage.products(tensor.type) == .none) return report.fail(
             .tensor,
@@ -300,7 +320,7 @@ pub const Decoder = struct {
                 .{ at, index, @as(u64, tensor.offset) + tensor.bytes, self.file.len },
             );
         }
-        const dense: u64 = if (tensor.type == .f32) elements * 4 else 0;
+        const dense = if (tensor.type == .f32 or self.version_minor >= 1) tensor.plainBytes() else 0;
         var panels: u64 = 0;
         if (tensor.rank == 2) {
             if (self.version_minor < 1 and tensor.shape[1] % storage.kMultiple(tensor.type) != 0) {
@@ -311,7 +331,7 @@ pub const Decoder = struct {
                     .{ at, index, tensor.type, tensor.shape[1], storage.kMultiple(tensor.type) },
                 );
             }
-            panels = storage.linearBytes(tensor.type, tensor.shape[0], tensor.shape[1]);
+            panels = tensor.panelsBytes();
         }
         if (tensor.bytes == 0 or (tensor.bytes != dense and tensor.bytes != panels)) {
             return report.fail(

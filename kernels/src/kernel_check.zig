@@ -223,7 +223,7 @@ fn runLinear(under: *Run, kind: storage.Type, fine_count: u32, state: *u32) void
         .k_padded = depth,
         .w = &memory.weights,
         .panel_bytes = panel_bytes,
-        .w_scales = @ptrCast(@alignCast(memory.weights[@min(panels * panel_bytes, memory.weights.len - 64)..].ptr)),
+        .w_scales = .{ .data = memory.weights[@min(panels * panel_bytes, memory.weights.len - 64)..].ptr },
         .x = view(&memory.x, rows, depth),
         .x_int8 = &memory.int8,
         .x_scales = &memory.scales,
@@ -232,9 +232,9 @@ fn runLinear(under: *Run, kind: storage.Type, fine_count: u32, state: *u32) void
         .x_low = memory.int8[rows * depth ..],
         .x_low_sums = memory.sums[rows * depth / storage.sum_length ..],
         .out = out,
-        .bias = &memory.vector,
-        .gate = .{ .data = &memory.y, .stride = outputs },
-        .residual = .{ .data = &memory.vector, .stride = 0 },
+        .bias = .floats(&memory.vector, 0),
+        .gate = .floats(&memory.y, outputs),
+        .residual = .floats(&memory.vector, 0),
     };
     under.call(under.table.linear, &args, panels);
     under.take(memory.out[0 .. rows * outputs]);
@@ -288,8 +288,8 @@ fn runNorm(under: *Run, layer_norm: bool) void {
     const args: norm.Args = .{
         .x = view(&memory.x, rows, cols),
         .out = view(&memory.out, rows, cols),
-        .gamma = &memory.vector,
-        .beta = if (layer_norm) &memory.y else null,
+        .gamma = .floats(&memory.vector, 0),
+        .beta = if (layer_norm) .floats(&memory.y, 0) else .{},
         .eps = 1e-6,
     };
     under.call(if (layer_norm) under.table.layer_norm else under.table.rms_norm, &args, rows);
@@ -303,10 +303,10 @@ fn runElementwise(under: *Run) void {
         const args: elementwise.Args = .{
             .kind = @fromBackingInt(@intCast(@min(i, 3))),
             .act = @fromBackingInt(@intCast(i -| 4)),
-            .x = view(&memory.x, rows, cols),
+            .x = .floats(&memory.x, cols),
             .out = view(&memory.out, rows, cols),
-            .b = .{ .data = &memory.y, .stride = cols },
-            .c = .{ .data = &memory.vector, .stride = 0 },
+            .b = .floats(&memory.y, cols),
+            .c = .floats(&memory.vector, 0),
         };
         under.call(under.table.elementwise, &args, rows);
         under.take(memory.out[0 .. rows * cols]);

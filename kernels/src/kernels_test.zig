@@ -299,8 +299,8 @@ fn normalise(table: *const Table, m: u32, cols: u32, out: [*]f32) void {
     var normed: norm.Args = .{
         .x = x,
         .out = .{ .data = out, .rows = m, .cols = cols, .stride = cols },
-        .gamma = &Buffers.bias,
-        .beta = null,
+        .gamma = .floats(&Buffers.bias, 0),
+        .beta = .{},
         .eps = 1e-12,
     };
     table.layer_norm(&normed, 0, m, &Buffers.scratch);
@@ -310,10 +310,10 @@ fn normalise(table: *const Table, m: u32, cols: u32, out: [*]f32) void {
         const args: elementwise.Args = .{
             .kind = @fromBackingInt(@intCast(@min(i, 3))),
             .act = @fromBackingInt(@intCast(i -| 5)),
-            .x = x,
+            .x = .floats(&Buffers.x, cols),
             .out = .{ .data = out + (2 + i) * m * cols, .rows = m, .cols = cols, .stride = cols },
-            .b = .{ .data = &Buffers.gate, .stride = cols },
-            .c = .{ .data = &Buffers.bias, .stride = 0 },
+            .b = .floats(&Buffers.gate, cols),
+            .c = .floats(&Buffers.bias, 0),
         };
         table.elementwise(&args, 0, m, &Buffers.scratch);
     }

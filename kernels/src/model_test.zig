@@ -149,7 +149,7 @@ test "a constant lies in the file, at a multiple of 64 behind the header, with t
     }
     inline for (.{ "i8", "i4", "i3", "q4_0", "q8_0", "q4_k", "q6_k", "f16", "f32" }) |name| {
         const kind = @field(storage.Type, name);
-        const bytes: u32 = @intCast(storage.linearBytes(kind, 3, 256));
+        const bytes: u32 = @intCast(storage.linearBytes(kind, 4, 3, 256));
         try opens(withConstant(.{ .shape = &.{ 3, 256 }, .type = name, .bytes = bytes }, bytes));
         for ([_]u32{ bytes - 1, bytes + 1 }) |wrong| {
             try refused(
@@ -164,11 +164,8 @@ test "a constant lies in the file, at a multiple of 64 behind the header, with t
         .tensor,
         "expected a multiple of 256 before version 1.1",
     );
-    const padded: u32 = @intCast(storage.linearBytes(.q4_k, 3, 255));
-    const file = withConstant(.{ .shape = &.{ 3, 255 }, .type = "q4_k", .bytes = padded }, padded);
-    Space.file[10] = 1;
-    pack.seal(Space.file[0..file.len]);
-    try opens(file);
+    const padded: u32 = @intCast(storage.linearBytes(.q4_k, 4, 3, 255));
+    try opens(inVersion11(withConstant(.{ .shape = &.{ 3, 255 }, .type = "q4_k", .bytes = padded }, padded)));
     try refused(withConstant(.{ .shape = &.{4}, .type = "u8", .bytes = 4 }, 64), .tensor, "has type u8");
     try refused(
         withConstant(.{ .shape = &.{4}, .bytes = 16, .dynamic = false }, 64),
@@ -177,6 +174,32 @@ test "a constant lies in the file, at a multiple of 64 behind the header, with t
     );
     try refused(withConstant(.{ .shape = &.{4}, .bytes = 16, .stride = 4 }, 64), .header, "neither stride nor dynamic");
     try refused(withConstant(.{ .shape = &.{4}, .bytes = 16, .region = "fast" }, 64), .header, "which its shape gives");
+}
+
+/// The same file, said to be of version 1.1.
+fn inVersion11(file: []align(64) const u8) []align(64) const u8 {
+    Space.file[10] = 1;
+    pack.seal(Space.file[0..file.len]);
+    return file;
+}
+
+test "from version 1.1 on constants in rows are f16, or int8 with a scale a row, and scales are f16 where it says so" {
+    inline for (.{
+        .{ "f16", &[_]u32{5}, 10, null },
+        .{ "i8", &[_]u32{ 2, 3 }, 8 + 8, null },
+        .{ "i8", &[_]u32{ 2, 3 }, 8 + 4, "f16" },
+        .{ "i4", &[_]u32{ 3, 40 }, 2 * 256 + 16 + 32, "f16" },
+    }) |row| {
+        var tensor: pack.Tensor = .{ .type = row[0], .shape = row[1], .bytes = row[2], .scales = row[3] };
+        try opens(inVersion11(withConstant(tensor, row[2])));
+        try refused(withConstant(tensor, row[2]), if (tensor.scales == null) .tensor else .header, "byte ");
+        tensor.bytes = row[2] + 1;
+        try refused(inVersion11(withConstant(tensor, row[2] + 1)), .tensor, "expected");
+    }
+    const blocks: pack.Tensor = .{ .type = "q8_0", .shape = &.{ 3, 32 }, .bytes = 544, .scales = "f16" };
+    try refused(inVersion11(withConstant(blocks, 544)), .header, "as types with a scale a row may");
+    const activation: pack.Tensor = .{ .shape = &.{3}, .region = "fast", .scales = "f16" };
+    try refused(inVersion11(withActivation(activation, 64)), .header, "has a key \"scales\"");
 }
 
 test "a file has all the bytes that its prefix says, and none after them" {
@@ -442,7 +465,7 @@ test "a constant covers fewer rows only when it is one" {
 /// One linear layer of `k` inputs over two rows. Its scratch, as docs/format.md says: int8 rows padded to 16, then a
 /// scale a row, each rounded up to 64 bytes.
 fn withLinear(k: u32, scratch: pack.Tensor) []align(64) const u8 {
-    const bytes: u32 = @intCast(storage.linearBytes(.i8, 1, k));
+    const bytes: u32 = @intCast(storage.linearBytes(.i8, 4, 1, k));
     const tensors = [_]pack.Tensor{
         .{ .shape = &.{ 2, k }, .region = "slow" },
         .{ .shape = &.{ 1, k }, .type = "i8", .bytes = bytes },

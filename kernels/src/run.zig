@@ -3,8 +3,8 @@
 const Tensor = @import("tensor.zig").Tensor;
 const Table = @import("kernel_table.zig").Table;
 const Parallel = @import("parallel.zig").Parallel;
+const Operand = @import("compute/operand.zig").Operand;
 const View = @import("compute/view.zig").View;
-const OptionalView = @import("compute/view.zig").OptionalView;
 
 pub const Bases = struct {
     constant: [*]const u8,
@@ -33,29 +33,43 @@ pub const Run = struct {
         };
     }
 
-    pub fn rowsOf(self: *const Run, tensor: *const Tensor) u32 {
-        return tensor.rowsIn(self.rows);
-    }
-
     pub fn matrix(self: *const Run, index: u32) View {
         const tensor = &self.tensors[index];
         return .{
             .data = @ptrCast(@alignCast(self.pointer(index))),
-            .rows = self.rowsOf(tensor),
+            .rows = tensor.rowsIn(self.rows),
             .cols = tensor.cols(),
             .stride = tensor.stride,
         };
     }
 
     /// An operand combined with every row: one row repeats.
-    pub fn broadcast(self: *const Run, index: ?u32) OptionalView {
-        const tensor = &self.tensors[index orelse return .{}];
-        const one = tensor.rows() == 1 and !tensor.dynamic;
-        return .{ .data = @ptrCast(@alignCast(self.pointer(index.?))), .stride = if (one) 0 else tensor.stride };
+    pub fn broadcast(self: *const Run, index: ?u32) Operand {
+        var operand = self.rowsOf(index orelse return .{});
+        const tensor = &self.tensors[index.?];
+        if (tensor.rows() == 1 and !tensor.dynamic) operand.stride = 0;
+        return operand;
     }
 
-    pub fn vector(self: *const Run, index: ?u32) ?[*]const f32 {
-        return @ptrCast(@alignCast(self.pointer(index orelse return null)));
+    pub fn vector(self: *const Run, index: ?u32) Operand {
+        return self.broadcast(index);
+    }
+
+    /// An operand row by row.
+    pub fn rowsOf(self: *const Run, index: u32) Operand {
+        const tensor = &self.tensors[index];
+        const data = self.pointer(index);
+        return .{
+            .data = data,
+            .scales = data + tensor.scalesOffset(),
+            .stride = tensor.stride,
+            .element = switch (tensor.type) {
+                .f16 => .f16,
+                .i8 => .i8,
+                else => .f32,
+            },
+            .scale_element = tensor.scales.element(),
+        };
     }
 };
 

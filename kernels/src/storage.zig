@@ -81,7 +81,7 @@ pub fn kPadded(kind: Type, k: u32) u32 {
     return if (products(kind) == .integers) roundUp(kWhole(kind, k), 16) else k;
 }
 
-/// Whether one f32 scale for each output follows the panels.
+/// Whether one scale for each output follows the panels.
 pub fn hasRowScales(kind: Type) bool {
     return switch (kind) {
         inline else => |each| traits(each).row_scales,
@@ -126,10 +126,10 @@ pub fn panelBytes(kind: Type, k: u64) u64 {
     }
 }
 
-/// Bytes of a linear weight `[n, k]` in panels.
-pub fn linearBytes(kind: Type, n: u64, k: u64) u64 {
+/// Bytes of a linear weight `[n, k]` in panels, and of the scales behind them where the type has them.
+pub fn linearBytes(kind: Type, scale_bytes: u32, n: u64, k: u64) u64 {
     const panels = roundUp(n, panel_width) / panel_width;
-    return panels * panelBytes(kind, k) + if (hasRowScales(kind)) panels * panel_width * 4 else 0;
+    return panels * panelBytes(kind, k) + if (hasRowScales(kind)) panels * panel_width * scale_bytes else 0;
 }
 
 test "bits a weight are as documented" {

@@ -2,12 +2,35 @@
 
 const limits = @import("limits.zig");
 const storage = @import("storage.zig");
+const Element = @import("compute/operand.zig").Element;
+
+/// How scales of rows are stored.
+pub const Scales = enum(u8) {
+    f32,
+    f16,
+
+    pub fn element(self: Scales) Element {
+        return switch (self) {
+            .f32 => .f32,
+            .f16 => .f16,
+        };
+    }
+
+    pub fn bytes(self: Scales) u32 {
+        return switch (self) {
+            .f32 => 4,
+            .f16 => 2,
+        };
+    }
+};
 
 pub const Place = enum(u8) { constant, fast, slow, state };
 
 pub const Tensor = struct {
     name: []const u8,
     type: storage.Type,
+    /// Constants that have a scale for each row only.
+    scales: Scales = .f32,
     place: Place,
     /// The first dimension is a maximum; a run has its own.
     dynamic: bool,
@@ -40,6 +63,27 @@ pub const Tensor = struct {
     /// Rows in a run of `rows` dynamic rows.
     pub fn rowsIn(self: *const Tensor, dynamic_rows: u32) u32 {
         return if (self.dynamic) dynamic_rows * self.rowsPerDynamicRow() else self.rows();
+    }
+
+    /// Bytes of a constant in rows, as elementwise operands are, or 0 where there are none of its type.
+    pub fn plainBytes(self: *const Tensor) u64 {
+        const elements = @as(u64, self.rows()) * self.cols();
+        return switch (self.type) {
+            .f32 => elements * 4,
+            .f16 => elements * 2,
+            .i8 => if (self.rank == 2) self.scalesOffset() + @as(u64, self.rows()) * self.scales.bytes() else 0,
+            else => 0,
+        };
+    }
+
+    /// Where the scales of an int8 table begin: behind the numbers, at a multiple of four.
+    pub fn scalesOffset(self: *const Tensor) u32 {
+        return if (self.type == .i8) storage.roundUp(self.rows() * self.cols(), 4) else 0;
+    }
+
+    /// Bytes of a constant of two dimensions as the weight of a linear layer, in panels.
+    pub fn panelsBytes(self: *const Tensor) u64 {
+        return storage.linearBytes(self.type, self.scales.bytes(), self.shape[0], self.shape[1]);
     }
 
     pub fn isDense(self: *const Tensor) bool {

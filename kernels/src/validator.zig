@@ -62,11 +62,11 @@ pub const Validator = struct {
         return matrixOf(found);
     }
 
-    /// An f32 activation or an f32 constant in rows.
+    /// An f32 activation or a constant in rows.
     pub fn matrixOrConstant(self: *const Validator, what: []const u8, index: u32) Error!Matrix {
         const found = try self.tensor(what, index);
-        if (found.type != .f32) return self.fail("{s} must be f32", .{what});
-        try self.rowMajor(what, found);
+        if (found.place != .constant and found.type != .f32) return self.fail("{s} must be f32", .{what});
+        if (found.place == .constant) try self.rowMajor(what, found);
         return matrixOf(found);
     }
 
@@ -101,17 +101,23 @@ pub const Validator = struct {
 
     /// A constant of two dimensions may be a weight in panels, which is no matrix to read row by row.
     fn rowMajor(self: *const Validator, what: []const u8, found: *const Tensor) Error!void {
-        const dense = @as(u64, found.rows()) * found.cols() * 4;
-        if (found.place == .constant and found.bytes != dense) return self.fail(
+        const dense = found.plainBytes();
+        if (dense == 0 or (found.type != .f32 and self.version_minor < 1)) return self.fail(
+            "{s} must be f32, or from version 1.1 on f16 or an i8 table, and is {t}",
+            .{ what, found.type },
+        );
+        if (found.bytes != dense) return self.fail(
             "{s} is stored in panels of {d} bytes, expected {d} bytes in rows",
             .{ what, found.bytes, dense },
         );
     }
 
-    /// A dense f32 constant of `length` elements.
+    /// A constant of `length` elements in one row, f32 or f16.
     pub fn vector(self: *const Validator, what: []const u8, index: ?u32, length: u32) Error!void {
         const found = try self.tensor(what, index orelse return);
-        if (found.place != .constant or found.type != .f32) return self.fail("{s} must be an f32 constant", .{what});
+        if (found.place != .constant or (found.type != .f32 and found.type != .f16)) {
+            return self.fail("{s} must be a constant of f32 or f16", .{what});
+        }
         try self.rowMajor(what, found);
         if (found.rows() != 1 or found.cols() != length) return self.fail(
             "{s} has {d} x {d} elements, expected {d}",
@@ -128,10 +134,10 @@ pub const Validator = struct {
         );
         const n = found.shape[0];
         const k = found.shape[1];
-        if (found.bytes != storage.linearBytes(found.type, n, k)) {
+        if (found.bytes != found.panelsBytes()) {
             return self.fail(
                 "{s} has {d} bytes, a linear weight {d} x {d} of {t} has {d}",
-                .{ what, found.bytes, n, k, found.type, storage.linearBytes(found.type, n, k) },
+                .{ what, found.bytes, n, k, found.type, found.panelsBytes() },
             );
         }
         if (k > limits.reduction_max) return self.fail(

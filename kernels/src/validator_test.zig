@@ -39,7 +39,7 @@ fn activationOf(kind: storage.Type, shape: []const u32, offset: u32, stride: ?u3
 fn weight(kind: storage.Type, n: u32, k: u32) Tensor {
     var tensor = activationOf(kind, &.{ n, k }, 0, null);
     tensor.place = .constant;
-    tensor.bytes = @intCast(storage.linearBytes(kind, n, k));
+    tensor.bytes = @intCast(storage.linearBytes(kind, 4, n, k));
     return tensor;
 }
 

@@ -30,6 +30,15 @@ pub noinline fn storePart(target: [*]f32, value: V, count: usize) void {
     for (0..count) |i| target[i] = buffer[i];
 }
 
+/// Sixteen lanes from memory, or the first `count` and zeros.
+pub inline fn loadLanes(source: [*]const f32, count: usize) V {
+    return if (count == lanes) load(source) else loadPart(source, count);
+}
+
+pub inline fn storeLanes(target: [*]f32, value: V, count: usize) void {
+    if (count == lanes) store(target, value) else storePart(target, value, count);
+}
+
 /// lane i += lane i+8, i+4, i+2, i+1.
 pub inline fn sum(value: V) f32 {
     const a: [lanes]f32 = value;

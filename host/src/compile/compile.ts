@@ -1,4 +1,5 @@
 import { InputError } from "synapse-engine/errors";
+import { decodePlain, encodePlain, type PlainType, plainBytes, type SlimStorage } from "../compress/plain.js";
 import { parseTypePolicy, type TypePolicy } from "../compress/policy.js";
 import { storageTypes } from "../compress/types/index.js";
 import { oneOf, typesOfAnyRange } from "../compress/types/storageType.js";
@@ -38,6 +39,8 @@ export interface CompileOptions {
   readonly configSource?: string;
   /** As of `--type`, e.g. `i8,encoder.*=q8_0`; default `i8`. */
   readonly types?: string | TypePolicy;
+  /** How vectors, tables and scales of rows are stored; f32 where absent. */
+  readonly slim?: Partial<SlimStorage>;
   /** Bytes of region `fast` (SRAM) that one session may use. */
   readonly fastBytes: number;
   /** Replaces the config's statistics of these names. */
@@ -166,7 +169,12 @@ function placeConstants(constants: readonly Constant[], source: string): Map<Con
   for (const constant of constants) {
     const { name, shape, type, layout } = constant;
     const [n, k] = shape as [number, number];
-    const bytes = layout === "plain" ? elements(shape) * 4 : storageTypes[type].bytes(n, k);
+    const scales = constant.scales ?? "f32";
+    const columns = shape.at(-1) as number;
+    const bytes =
+      layout === "plain"
+        ? plainBytes(type as PlainType, elements(shape) / columns, columns, scales)
+        : storageTypes[type].bytes(n, k, scales);
     const offset = roundUp(end, ALIGNMENT);
     end = offset + bytes;
     if (elements(shape) > limits.elements_max || end > limits.file_bytes_max) {
@@ -267,44 +275,52 @@ async function store(constant: Constant, source: string): Promise<{ bytes: Uint8
     sources: constant.sources,
     ...(constant.fallback === undefined ? {} : { fallback: constant.fallback }),
   };
+  const { bytes, stored, repacked } = await encoded(constant, values);
+  const kept = fidelity(values, stored);
+  if (!(kept.snrDb > LOST_DB)) throw outOfRange(constant, values, source);
+  const linear = constant.layout === "panels";
+  return { bytes, report: { ...known, linear, bytes: bytes.length, ...kept, repacked } };
+}
+
+interface Encoded {
+  readonly bytes: Uint8Array;
+  /** The values that the bytes stand for. */
+  readonly stored: Float32Array;
+  readonly repacked: boolean;
+}
+
+async function encoded(constant: Constant, values: Float32Array): Promise<Encoded> {
+  const { shape, scales = "f32" } = constant;
   if (constant.layout === "plain") {
-    const bytes = new Uint8Array(values.length * 4);
-    const view = new DataView(bytes.buffer);
-    values.forEach((value, i) => {
-      view.setFloat32(i * 4, value, true);
-    });
-    return {
-      bytes,
-      report: {
-        ...known,
-        linear: false,
-        bytes: bytes.length,
-        snrDb: Number.POSITIVE_INFINITY,
-        cosine: 1,
-        repacked: false,
-      },
-    };
+    const type = constant.type as PlainType;
+    const columns = shape.at(-1) as number;
+    const bytes = encodePlain(type, values, values.length / columns, columns, scales);
+    return { bytes, stored: decodePlain(type, bytes, values.length / columns, columns, scales), repacked: false };
   }
-  const [n, k] = constant.shape as [number, number];
+  const [n, k] = shape as [number, number];
   const type = storageTypes[constant.type];
   const stored = await constant.stored?.();
   const blocks = stored === undefined ? await constant.loadBlocks?.() : undefined;
   const bytes =
     stored ??
-    (blocks !== undefined && type.repack !== undefined ? type.repack(blocks, n, k) : type.encode(values, n, k));
-  const kept = fidelity(values, type.decode(bytes, n, k));
-  if (!(kept.snrDb > LOST_DB)) throw outOfRange(constant, values, source);
-  return { bytes, report: { ...known, linear: true, bytes: bytes.length, ...kept, repacked: blocks !== undefined } };
+    (blocks !== undefined && type.repack !== undefined ? type.repack(blocks, n, k) : type.encode(values, n, k, scales));
+  return { bytes, stored: type.decode(bytes, n, k, scales), repacked: blocks !== undefined };
 }
 
-function outOfRange({ name, type }: Constant, values: Float32Array, source: string): InputError {
+function outOfRange({ name, type, layout, scales }: Constant, values: Float32Array, source: string): InputError {
   const peak = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  const what = layout === "panels" ? "weights" : "numbers";
+  const scaled = scales === undefined ? "" : ` with scales of ${scales}`;
+  const others =
+    layout === "panels"
+      ? [`${oneOf(typesOfAnyRange())} for this tensor: --type '${name}=f32'`]
+      : ["--vectors f32 and --tables f32"];
   return new InputError({
     code: "TYPE_RANGE",
     source,
     where: `"${name}"`,
-    message: `type ${type} cannot hold its weights, of which the largest is ${peak.toPrecision(3)}`,
-    expected: `${oneOf(typesOfAnyRange())} for this tensor: --type '${name}=f32'`,
+    message: `type ${type}${scaled} cannot hold its ${what}, of which the largest is ${peak.toPrecision(3)}`,
+    expected: [...others, ...(scales === undefined ? [] : ["--scales f32"])].join(", or "),
   });
 }
 

@@ -4,6 +4,7 @@ import type { Board } from "synapse-sim/boards";
 import { boardFit, sessionNeeds } from "../boards/boardFit.js";
 import { findBoard, knownBoards } from "../boards/boards.js";
 import type { Checkpoint } from "../checkpoint/index.js";
+import type { SlimStorage } from "../compress/plain.js";
 import { ACTION_STATISTICS } from "../config/actionSpace.js";
 import { type ActionSpace, actionStatsSchema, type Statistics } from "../config/configSchema.js";
 import { findConfig } from "../config/findConfig.js";
@@ -48,6 +49,8 @@ export interface PackRequest extends WeightChoice {
   readonly attention?: AttentionCompute | undefined;
   /** `int8` when absent. */
   readonly activations?: Activations | undefined;
+  /** How vectors, tables and scales of rows are stored; f32 where absent. */
+  readonly slim?: Partial<SlimStorage> | undefined;
   /** A board's file or name. */
   readonly board?: string | undefined;
   /** Path of a JSON file with `mean` and `std`, and perhaps `bounds` and `units`. */
@@ -90,6 +93,7 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
       types,
       attentionCompute: request.attention,
       activations: request.activations,
+      ...(request.slim === undefined ? {} : { slim: request.slim }),
       fastBytes: (board?.sram.freeBytes ?? SRAM_FREE_BYTES) - SRAM_RESERVED_BYTES,
       ...(given ? { statistics: { [ACTION_STATISTICS]: given.statistics }, actions: given.actions } : {}),
       ...(request.name === undefined ? {} : { name: request.name }),
@@ -134,6 +138,7 @@ export async function packCheckpoint(request: PackRequest): Promise<PackReport> 
   }
 }
 
+/** Tells how far it is, and stops where that was asked for. */
 function progressOf({ signal, onProgress }: PackRequest): (progress: CompileProgress) => void {
   return ({ done, total, name }) => {
     signal?.throwIfAborted();

@@ -30,6 +30,12 @@ function roundShift(value: number, shift: number): number {
   return rest > half || (rest === half && (kept & 1) === 1) ? kept + 1 : kept;
 }
 
+/** The bits of the smallest half that is at least `value`, a number from 0 on: infinity above 65,504. */
+export function f16Upward(value: number): number {
+  const bits = f16Bits(value);
+  return f16Value(bits) < value ? bits + 1 : bits;
+}
+
 /** The value of a half, exact. */
 export function f16Value(bits: number): number {
   return f16Values()[bits] as number;

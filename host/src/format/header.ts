@@ -2,7 +2,7 @@ import { z } from "zod";
 import { schemaError } from "../files/schemaError.js";
 import { limits } from "./limits.js";
 import { type KeyMeaning, type OpName, type OpWith, opKeys, opNames, portKinds, regions } from "./ops.js";
-import { activationTypeNames, storageTypeNames } from "./types.js";
+import { activationTypeNames, scaleTypes, storageTypeNames } from "./types.js";
 
 const u32 = z.int().min(0).max(0xffffffff);
 const regionBytes = z.int().min(0).max(limits.region_bytes_max);
@@ -18,7 +18,14 @@ const name = text(1, limits.port_name_bytes_max);
 const shape = z.array(z.int().min(1).max(limits.dimension_max)).min(1).max(limits.rank_max);
 const tensorName = text(0, limits.tensor_name_bytes_max);
 
-const constant = z.strictObject({ name: tensorName, type: z.enum(storageTypeNames), shape, offset: u32, bytes: u32 });
+const constant = z.strictObject({
+  name: tensorName,
+  type: z.enum(storageTypeNames),
+  shape,
+  offset: u32,
+  bytes: u32,
+  scales: z.enum(scaleTypes).optional(),
+});
 const activation = z.strictObject({
   name: tensorName,
   type: z.enum(activationTypeNames),

@@ -1,9 +1,13 @@
 import { type ConstantHeader, isConstant, type OpHeader, type PackHeader } from "./header.js";
 import { weightTraits } from "./types.js";
 
-/** Whether the constant is a weight whose rows are filled up to whole blocks of its type. */
-function isPadded({ type, shape }: ConstantHeader): boolean {
-  return shape.length === 2 && (shape[1] as number) % weightTraits(type).k_multiple !== 0;
+/** What a constant has that came after version 1.0, and with which minor version. Nothing: 0. */
+export function constantVersion({ type, shape, scales }: ConstantHeader, panels: boolean): number {
+  const { version_minor, k_multiple } = weightTraits(type);
+  if (scales !== undefined) return 1;
+  if (!panels) return type === "f32" ? 0 : 1;
+  // Rows that are filled up to whole blocks.
+  return (shape[1] as number) % k_multiple === 0 ? version_minor : 1;
 }
 
 /** What an op has that came with version 1.1: a key, or a value of one. */
@@ -13,15 +17,14 @@ export function newInOp(op: OpHeader): "fine_rows" | "compute" | undefined {
 }
 
 /**
- * The smallest minor version that has what a header uses (docs/format.md, "Versions"): files that use nothing new stay
+ * The smallest minor version that has what a header uses (docs/format.md, "Prefix"): files that use nothing new stay
  * readable by runtimes that know no more.
  */
 export function minorVersion({ tensors, entries }: PackHeader): number {
+  const weights = new Set(entries.flatMap(({ ops }) => ops.flatMap((op) => (op.op === "linear" ? [op.w] : []))));
   const isNewOp = entries.some(({ ops }) => ops.some((op) => newInOp(op) !== undefined));
-  return tensors
-    .filter(isConstant)
-    .reduce(
-      (minor, tensor) => Math.max(minor, weightTraits(tensor.type).version_minor, isPadded(tensor) ? 1 : 0),
-      isNewOp ? 1 : 0,
-    );
+  return tensors.reduce(
+    (minor, tensor, i) => (isConstant(tensor) ? Math.max(minor, constantVersion(tensor, weights.has(i))) : minor),
+    isNewOp ? 1 : 0,
+  );
 }

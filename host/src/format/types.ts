@@ -69,12 +69,21 @@ export function panelBytes(name: StorageTypeName, k: number): number {
   return weightTraits(name).panel.reduce((sum, { columns, bytes }) => sum + Math.ceil(k / columns) * bytes, 0);
 }
 
-/** Bytes of the scales, one f32 an output, that follow the panels of some types. */
-export function rowScaleBytes(n: number): number {
-  return roundUp(n, PANEL) * 4;
+/** How the scales of rows are stored, in the types that have them. */
+export const scaleTypes = ["f32", "f16"] as const;
+export type ScaleType = (typeof scaleTypes)[number];
+
+export function scaleBytes(scales: ScaleType): number {
+  return scales === "f16" ? 2 : 4;
+}
+
+/** Bytes of the scales, one an output, that follow the panels of some types. */
+export function rowScaleBytes(n: number, scales: ScaleType = "f32"): number {
+  return roundUp(n, PANEL) * scaleBytes(scales);
 }
 
 /** Bytes of a linear weight `[n, k]`. */
-export function weightBytes(name: StorageTypeName, n: number, k: number): number {
-  return (roundUp(n, PANEL) / PANEL) * panelBytes(name, k) + (weightTraits(name).row_scales ? rowScaleBytes(n) : 0);
+export function weightBytes(name: StorageTypeName, n: number, k: number, scales: ScaleType = "f32"): number {
+  const panels = (roundUp(n, PANEL) / PANEL) * panelBytes(name, k);
+  return panels + (weightTraits(name).row_scales ? rowScaleBytes(n, scales) : 0);
 }

@@ -1,8 +1,9 @@
+import type { SlimStorage } from "../compress/plain.js";
 import { chooseType, type TypePolicy } from "../compress/policy.js";
 import { storageTypes } from "../compress/types/index.js";
 import { limits } from "../format/limits.js";
 import type { ActivationFunction, AttentionCompute } from "../format/ops.js";
-import { activationBytes, type StorageTypeName } from "../format/types.js";
+import { activationBytes, type ScaleType, type StorageTypeName, weightTraits } from "../format/types.js";
 import {
   type Activation,
   type Allocation,
@@ -39,6 +40,7 @@ export interface LinearOptions {
 /** What decides how weights are stored and attention computes; one for all entries of a model. */
 export interface LoweringContext {
   readonly policy: TypePolicy;
+  readonly slim: SlimStorage;
   readonly attentionCompute: AttentionCompute | undefined;
   readonly activations: Activations;
   /** Linear weights by name, so that entries that share a part share its weights. */
@@ -92,7 +94,7 @@ export class EntryBuilder {
     };
   }
 
-  /** A plain f32 constant; the same name gives the same constant. */
+  /** A constant in rows; the same name gives the same constant. */
   vector(
     name: string,
     shape: readonly number[],
@@ -101,12 +103,15 @@ export class EntryBuilder {
   ): Constant {
     const known = this.context.vectors.get(name);
     if (known !== undefined) return known;
+    const { vectors, tables } = this.context.slim;
+    const type = shape.length === 2 && (shape[0] as number) > 1 ? tables : vectors;
     const constant: Constant = {
       kind: "constant",
       name: clip(name),
-      type: "f32",
+      type,
       shape,
       layout: "plain",
+      ...this.scalesOf(type),
       sources,
       load,
     };
@@ -126,6 +131,7 @@ export class EntryBuilder {
       type: choice.type,
       shape: [spec.n, spec.k],
       layout: "panels",
+      ...this.scalesOf(choice.type),
       sources: spec.sources,
       load: () => spec.load(),
       ...(loadBlocks === undefined ? {} : { loadBlocks: () => loadBlocks(choice.type) }),
@@ -227,6 +233,12 @@ export class EntryBuilder {
     const scratch = this.scratch(name, attentionScratchBytes(compute, m, k.shape[0] as number, heads, kv_heads, dim));
     this.ops.push({ op: "attention", ...operands, out, compute, ...(scratch === undefined ? {} : { scratch }) });
     return out;
+  }
+
+  /** The key that says how scales of rows are stored, where there are any and they are not f32. */
+  private scalesOf(type: StorageTypeName): { readonly scales?: ScaleType } {
+    const { scales } = this.context.slim;
+    return scales === "f32" || !weightTraits(type).row_scales ? {} : { scales };
   }
 
   private like(name: string, x: Activation): Activation {

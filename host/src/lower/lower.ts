@@ -1,4 +1,5 @@
 import { InputError } from "synapse-engine/errors";
+import { type SlimStorage, UNSLIMMED } from "../compress/plain.js";
 import { type TypePolicy, unusedRules } from "../compress/policy.js";
 import { configError } from "../config/configError.js";
 import { type ConfigReads, unusedKey } from "../config/configReads.js";
@@ -26,6 +27,8 @@ export interface LowerOptions {
   readonly policy: TypePolicy;
   /** What the policy came from, for messages. */
   readonly policySource?: string;
+  /** How vectors, tables and scales are stored; f32 where absent. */
+  readonly slim?: Partial<SlimStorage>;
   /** Statistics that replace those of the config, by name. */
   readonly statistics?: Readonly<Record<string, Statistics>>;
   /** How attention computes; by default in int8 where its projections are of an integer type. */
@@ -54,6 +57,7 @@ export function lower(options: LowerOptions): Lowered {
   const statistics = mergeStatistics(options);
   const context: LoweringContext = {
     policy,
+    slim: { ...UNSLIMMED, ...options.slim },
     attentionCompute: options.attentionCompute,
     activations: options.activations ?? "int8",
     weights: new Map(),

@@ -65,7 +65,15 @@ class Numbering {
     const known = this.constants.get(tensor);
     if (known !== undefined) return known;
     const { offset, bytes } = this.places.get(tensor) as ConstantPlace;
-    const header: ConstantHeader = { name: tensor.name, type: tensor.type, shape: [...tensor.shape], offset, bytes };
+    const { name, type, shape, scales } = tensor;
+    const header: ConstantHeader = {
+      name,
+      type,
+      shape: [...shape],
+      offset,
+      bytes,
+      ...(scales === undefined ? {} : { scales }),
+    };
     this.constants.set(tensor, this.headers.length);
     return this.headers.push(header) - 1;
   }

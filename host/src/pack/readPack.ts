@@ -1,4 +1,5 @@
 import { InputError } from "synapse-engine/errors";
+import { decodePlain, type PlainType, plainBytes } from "../compress/plain.js";
 import { storageTypes } from "../compress/types/index.js";
 import {
   type ActivationHeader,
@@ -10,7 +11,7 @@ import {
 } from "../format/header.js";
 import { ALIGNMENT, MAGIC, PREFIX_BYTES, SHA256_OFFSET, VERSION_MAJOR, VERSION_MINOR } from "../format/layout.js";
 import { limits } from "../format/limits.js";
-import { newInOp } from "../format/minorVersion.js";
+import { constantVersion, newInOp } from "../format/minorVersion.js";
 import { type OperandUse, operandKeys } from "../format/ops.js";
 import { roundUp } from "../format/roundUp.js";
 import { splitSignature } from "../format/signatureBlock.js";
@@ -59,7 +60,7 @@ export function readPack(file: Uint8Array, source: string): ReadPack {
       );
     if (isConstant(tensor)) {
       checkConstant(tensor, weights.has(i), blobsOffset, bytes.length, where, source);
-      checkVersion(tensor, versionMinor, where, source);
+      checkVersion(tensor, weights.has(i), versionMinor, where, source);
     }
     if (!isConstant(tensor)) checkActivation(tensor, header, where, source);
   });
@@ -79,10 +80,10 @@ export function readPack(file: Uint8Array, source: string): ReadPack {
     isPanels: (i) => weights.has(i),
     stored,
     decode(i) {
-      const { type, shape } = constant(i);
-      if (weights.has(i)) return storageTypes[type].decode(stored(i), shape[0] as number, shape[1] as number);
-      const copy = stored(i).slice();
-      return new Float32Array(copy.buffer);
+      const { type, shape, scales = "f32" } = constant(i);
+      if (weights.has(i)) return storageTypes[type].decode(stored(i), shape[0] as number, shape[1] as number, scales);
+      const columns = shape.at(-1) as number;
+      return decodePlain(type as PlainType, stored(i), elements(shape) / columns, columns, scales);
     },
   };
 }
@@ -268,34 +269,45 @@ function checkConstant(
   where: string,
   source: string,
 ): void {
-  const { type, shape, offset, bytes } = tensor;
+  const { type, shape, offset, bytes, scales } = tensor;
   const fail = (message: string, expected?: string) =>
     packError(source, "PACK_TENSOR", where, `"${tensor.name}": ${message}`, expected);
   if (offset < blobsOffset || offset % ALIGNMENT !== 0)
     throw fail(`offset ${offset}`, `a multiple of ${ALIGNMENT} from ${blobsOffset}`);
   if (offset + bytes > fileBytes)
     throw fail(`${bytes} bytes at ${offset} reach beyond the file`, `an end at ${fileBytes} or before`);
+  if (scales !== undefined && !weightTraits(type).row_scales)
+    throw fail(`type ${type} has no scales of rows`, "no key scales");
   if (panels) {
     const [n, k] = shape;
     if (shape.length !== 2 || n === undefined || k === undefined)
       throw fail(`a linear weight of shape [${shape.join(", ")}]`, "two dimensions");
     if (k > limits.reduction_max) throw fail(`a linear weight that sums over ${k}`, `at most ${limits.reduction_max}`);
-    if (bytes !== storageTypes[type].bytes(n, k)) throw fail(`${bytes} bytes`, `${storageTypes[type].bytes(n, k)}`);
+    const needed = storageTypes[type].bytes(n, k, scales);
+    if (bytes !== needed) throw fail(`${bytes} bytes`, `${needed}`);
   } else {
-    if (type !== "f32") throw fail(`type ${type}, but it is no linear weight`, "f32");
-    if (bytes !== elements(shape) * 4) throw fail(`${bytes} bytes`, `${elements(shape) * 4}`);
+    if (type !== "f32" && type !== "f16" && (type !== "i8" || shape.length !== 2))
+      throw fail(`type ${type}, but it is no linear weight`, "f32, f16 or, of two dimensions, i8");
+    const columns = shape.at(-1) as number;
+    const needed = plainBytes(type, elements(shape) / columns, columns, scales ?? "f32");
+    if (bytes !== needed) throw fail(`${bytes} bytes`, `${needed}`);
   }
 }
 
 /** What came with a later version than the file says it has. */
-function checkVersion({ name, type, shape }: ConstantHeader, versionMinor: number, where: string, source: string) {
-  const fail = (message: string, expected: string) =>
-    packError(source, "PACK_TENSOR", where, `"${name}": ${message}`, expected);
-  const { version_minor: since, k_multiple: multiple } = weightTraits(type);
-  if (since > versionMinor) throw fail(`type ${type} in a file of version 1.${versionMinor}`, `version 1.${since}`);
-  const [, k = 0] = shape;
-  if (versionMinor < 1 && shape.length === 2 && k % multiple !== 0)
-    throw fail(`type ${type} with rows of ${k}`, `a multiple of ${multiple}, or version 1.1`);
+function checkVersion(tensor: ConstantHeader, panels: boolean, versionMinor: number, where: string, source: string) {
+  const since = constantVersion(tensor, panels);
+  if (since <= versionMinor) return;
+  const { name, type, shape, scales } = tensor;
+  const rows = panels ? `rows of ${shape[1]}` : "numbers in rows";
+  const what = `type ${type} with ${scales === undefined ? rows : `scales of ${scales}`}`;
+  throw packError(
+    source,
+    "PACK_TENSOR",
+    where,
+    `"${name}": ${what} in version 1.${versionMinor}`,
+    `version 1.${since}`,
+  );
 }
 
 function checkActivation(tensor: ActivationHeader, header: PackHeader, where: string, source: string): void {

@@ -1,9 +1,9 @@
 import { type OpName, type OpWith, operandKeys, type PortKind } from "../format/ops.js";
-import type { ActivationTypeName, StorageTypeName } from "../format/types.js";
+import type { ActivationTypeName, ScaleType, StorageTypeName } from "../format/types.js";
 
 /**
- * Bytes of the file: a linear layer's weight in panels, or plain f32. Values are read from the checkpoint only when
- * they are packed.
+ * Bytes of the file: a linear layer's weight in panels, or numbers in rows. Values are read from the checkpoint only
+ * when they are packed.
  */
 export interface Constant {
   readonly kind: "constant";
@@ -11,6 +11,8 @@ export interface Constant {
   readonly type: StorageTypeName;
   readonly shape: readonly number[];
   readonly layout: "panels" | "plain";
+  /** How the scales of rows are stored where that is not f32. */
+  readonly scales?: ScaleType;
   /** The checkpoint tensors it is made of. */
   readonly sources: readonly string[];
   /** Why the type is not the default that was asked for. */

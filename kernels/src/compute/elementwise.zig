@@ -1,11 +1,10 @@
 //! Ops that treat every element alone: add, mul, modulate, activation, copy.
 
 const vector = @import("../vector.zig");
-const norm = @import("norm.zig");
 const math = @import("../math.zig");
 const machine = @import("../isa/machine.zig");
+const Operand = @import("operand.zig").Operand;
 const View = @import("view.zig").View;
-const OptionalView = @import("view.zig").OptionalView;
 const V = vector.V;
 
 pub const Kind = enum(u8) { add, mul, modulate, act, copy };
@@ -13,12 +12,12 @@ pub const Kind = enum(u8) { add, mul, modulate, act, copy };
 pub const Args = extern struct {
     kind: Kind,
     act: math.Activation,
-    x: View,
+    x: Operand,
     out: View,
     /// add, mul: the second operand. modulate: the shift.
-    b: OptionalView,
+    b: Operand,
     /// modulate: the scale.
-    c: OptionalView,
+    c: Operand,
 };
 
 /// One part is one row.
@@ -32,25 +31,24 @@ pub fn part(context: *const anyopaque, begin: u32, end: u32, scratch: [*]align(6
 }
 
 inline fn rows(kind: Kind, args: *const Args, begin: u32, end: u32) void {
-    const cols: usize = args.x.cols;
+    const cols: usize = args.out.cols;
     for (begin..end) |r| {
-        const x = args.x.row(r);
         const out = args.out.row(r);
         var i: usize = 0;
         while (i < cols) : (i += vector.lanes) {
             const n = @min(cols - i, vector.lanes);
-            const value = norm.loadLanes(x + i, n);
+            const value = args.x.load(r, i, n);
             const result: V = switch (kind) {
-                .add => value + norm.loadLanes(args.b.row(r).? + i, n),
-                .mul => value * norm.loadLanes(args.b.row(r).? + i, n),
+                .add => value + args.b.load(r, i, n),
+                .mul => value * args.b.load(r, i, n),
                 .modulate => modulated: {
-                    const scale = @as(V, @splat(1)) + norm.loadLanes(args.c.row(r).? + i, n);
-                    break :modulated value * scale + norm.loadLanes(args.b.row(r).? + i, n);
+                    const scale = @as(V, @splat(1)) + args.c.load(r, i, n);
+                    break :modulated value * scale + args.b.load(r, i, n);
                 },
                 .act => args.act.apply(value),
                 .copy => value,
             };
-            norm.storeLanes(out + i, result, n);
+            vector.storeLanes(out + i, result, n);
         }
     }
 }

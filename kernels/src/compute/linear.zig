@@ -5,10 +5,9 @@ const storage = @import("../storage.zig");
 const math = @import("../math.zig");
 const machine = @import("../isa/machine.zig");
 const panels = @import("panel.zig");
-const norm = @import("norm.zig");
+const Operand = @import("operand.zig").Operand;
 const quantize = @import("quantize.zig");
 const View = @import("view.zig").View;
-const OptionalView = @import("view.zig").OptionalView;
 const floatTile = @import("float_tile.zig").floatTile;
 const V = vector.V;
 
@@ -22,7 +21,7 @@ pub const Args = extern struct {
     w: [*]align(16) const u8,
     panel_bytes: usize,
     /// One for each output, types with a row scale only.
-    w_scales: [*]const f32,
+    w_scales: Operand,
     /// f32 weights read x; integer weights read the quantised rows.
     x: View,
     x_int8: [*]const u8,
@@ -33,9 +32,9 @@ pub const Args = extern struct {
     x_low: [*]const u8 = undefined,
     x_low_sums: [*]const i32 = undefined,
     out: View,
-    bias: ?[*]const f32,
-    gate: OptionalView,
-    residual: OptionalView,
+    bias: Operand,
+    gate: Operand,
+    residual: Operand,
 };
 
 /// One part is one panel.
@@ -113,7 +112,7 @@ fn integerPanel(
             tileSums(block, minimum, rows, tile, length, c[2], sums, sums_stride, &y);
             inline for (0..rows) |r| y[r] *= @as(V, @splat(a.x_scales[first + r]));
             if (block == 0) {
-                const scale = vector.load(a.w_scales + c[1] * 16);
+                const scale = a.w_scales.load(0, c[1] * 16, 16);
                 inline for (0..rows) |r| y[r] *= scale;
             }
             finish(a, c[1], first, &y);
@@ -148,7 +147,7 @@ fn fineRow(
     tileSums(block, minimum, 2, tile, length, panel, sums, apart, &digits);
     var y = digits[0] * @as(V, @splat(quantize.digit)) + digits[1];
     y *= @as(V, @splat(args.x_scales[r]));
-    if (block == 0) y *= vector.load(args.w_scales + p * 16);
+    if (block == 0) y *= args.w_scales.load(0, p * 16, 16);
     var products = [_]V{y};
     finish(args, p, r, &products);
 }
@@ -195,10 +194,10 @@ noinline fn finish(args: *const Args, p: usize, first_row: usize, products: []V)
     const n = @min(args.out.cols - first, 16);
     for (products, first_row..) |product, r| {
         var y = product;
-        if (args.bias) |bias| y += norm.loadLanes(bias + first, n);
+        if (args.bias.present()) y += args.bias.load(0, first, n);
         if (args.act != .none) y = args.act.apply(y);
-        if (args.gate.row(r)) |gate| y *= norm.loadLanes(gate + first, n);
-        if (args.residual.row(r)) |residual| y += norm.loadLanes(residual + first, n);
-        norm.storeLanes(args.out.row(r) + first, y, n);
+        if (args.gate.present()) y *= args.gate.load(r, first, n);
+        if (args.residual.present()) y += args.residual.load(r, first, n);
+        vector.storeLanes(args.out.row(r) + first, y, n);
     }
 }

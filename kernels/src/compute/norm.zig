@@ -1,14 +1,18 @@
 //! LayerNorm and RMSNorm over rows.
 
 const vector = @import("../vector.zig");
+const Operand = @import("operand.zig").Operand;
 const View = @import("view.zig").View;
 const V = vector.V;
+
+pub const loadLanes = vector.loadLanes;
+pub const storeLanes = vector.storeLanes;
 
 pub const Args = extern struct {
     x: View,
     out: View,
-    gamma: ?[*]const f32,
-    beta: ?[*]const f32,
+    gamma: Operand,
+    beta: Operand,
     eps: f32,
 };
 
@@ -17,15 +21,6 @@ inline fn forLanes(cols: usize, context: anytype, comptime body: anytype) void {
     var i: usize = 0;
     while (i + vector.lanes <= cols) : (i += vector.lanes) body(context, i, vector.lanes);
     if (i < cols) body(context, i, cols - i);
-}
-
-/// Sixteen lanes from memory, or the first `count` and zeros.
-pub inline fn loadLanes(source: [*]const f32, count: usize) V {
-    return if (count == vector.lanes) vector.load(source) else vector.loadPart(source, count);
-}
-
-pub inline fn storeLanes(target: [*]f32, value: V, count: usize) void {
-    if (count == vector.lanes) vector.store(target, value) else vector.storePart(target, value, count);
 }
 
 /// Lanes below `count` of `value`, zero above: absent columns must not enter a sum.
@@ -92,7 +87,7 @@ pub fn rmsNormPart(context: *const anyopaque, begin: u32, end: u32, scratch: [*]
 
 inline fn scaleAndShift(normal: V, args: *const Args, i: usize, n: usize) V {
     var value = normal;
-    if (args.gamma) |gamma| value *= loadLanes(gamma + i, n);
-    if (args.beta) |beta| value += loadLanes(beta + i, n);
+    if (args.gamma.present()) value *= args.gamma.load(0, i, n);
+    if (args.beta.present()) value += args.beta.load(0, i, n);
     return value;
 }

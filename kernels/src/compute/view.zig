@@ -10,13 +10,3 @@ pub const View = extern struct {
         return self.data + index * self.stride;
     }
 };
-
-/// An operand that may be absent (`data` null).
-pub const OptionalView = extern struct {
-    data: ?[*]const f32 = null,
-    stride: u32 = 0,
-
-    pub inline fn row(self: *const OptionalView, index: usize) ?[*]const f32 {
-        return (self.data orelse return null) + index * self.stride;
-    }
-};

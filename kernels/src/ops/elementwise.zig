@@ -33,7 +33,7 @@ fn Binary(comptime kind: compute.Kind) type {
                 .{
                     .kind = kind,
                     .act = .none,
-                    .x = r.matrix(p.a),
+                    .x = r.rowsOf(p.a),
                     .out = r.matrix(p.out),
                     .b = r.broadcast(p.b),
                     .c = .{},
@@ -66,7 +66,7 @@ pub const Modulate = struct {
             .{
                 .kind = .modulate,
                 .act = .none,
-                .x = r.matrix(p.x),
+                .x = r.rowsOf(p.x),
                 .out = r.matrix(p.out),
                 .b = r.broadcast(p.shift),
                 .c = r.broadcast(p.scale),
@@ -92,7 +92,7 @@ pub const Act = struct {
     pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
         return elementwise(
             r,
-            .{ .kind = .act, .act = p.act, .x = r.matrix(p.x), .out = r.matrix(p.out), .b = .{}, .c = .{} },
+            .{ .kind = .act, .act = p.act, .x = r.rowsOf(p.x), .out = r.matrix(p.out), .b = .{}, .c = .{} },
         );
     }
 };
@@ -125,10 +125,10 @@ pub const Copy = struct {
     pub const work = outWork(Params);
 
     pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
-        const out = r.matrix(p.out);
-        var x = r.matrix(p.x);
-        x.rows = out.rows;
-        return elementwise(r, .{ .kind = .copy, .act = .none, .x = x, .out = out, .b = .{}, .c = .{} });
+        return elementwise(
+            r,
+            .{ .kind = .copy, .act = .none, .x = r.rowsOf(p.x), .out = r.matrix(p.out), .b = .{}, .c = .{} },
+        );
     }
 };
 
@@ -150,7 +150,7 @@ fn outWork(comptime Params: type) fn (*const Params, []const Tensor, u32) u64 {
 }
 
 fn elementwise(r: *const runtime.Run, args: compute.Args) runtime.Cost {
-    r.parallel.run(r.kernels.elementwise, &args, args.x.rows, 64);
-    const operands: u64 = 2 + @as(u64, @intFromBool(args.b.data != null)) + @intFromBool(args.c.data != null);
-    return .{ .activation_bytes = operands * runtime.matrixBytes(args.x) };
+    r.parallel.run(r.kernels.elementwise, &args, args.out.rows, 64);
+    const operands: u64 = 2 + @as(u64, @intFromBool(args.b.present())) + @intFromBool(args.c.present());
+    return .{ .activation_bytes = operands * runtime.matrixBytes(args.out) };
 }

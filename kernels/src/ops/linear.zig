@@ -121,7 +121,7 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
         .k_padded = k_padded,
         .w = @alignCast(weights),
         .panel_bytes = panel_bytes,
-        .w_scales = @ptrCast(@alignCast(weights)),
+        .w_scales = .{ .data = weights + panels * panel_bytes, .element = w.scales.element() },
         .x = x,
         .x_int8 = undefined,
         .x_scales = undefined,
@@ -132,7 +132,6 @@ pub fn run(p: *const Params, r: *const runtime.Run) runtime.Cost {
         .residual = r.broadcast(p.residual),
     };
     if (storage.products(w.type) == .integers) {
-        if (storage.hasRowScales(w.type)) args.w_scales = @ptrCast(@alignCast(weights + panels * panel_bytes));
         const scratch = r.pointer(p.scratch.?);
         const fine = fineRows(p, x.rows);
         const layout = scratchOf(w.type, x.rows, fine, k);

@@ -53,7 +53,7 @@ fn Norm(comptime kind: enum { layer_norm, rms_norm }) type {
                 .x = r.matrix(p.x),
                 .out = r.matrix(p.out),
                 .gamma = r.vector(p.gamma),
-                .beta = if (kind == .layer_norm) r.vector(p.beta) else null,
+                .beta = if (kind == .layer_norm) r.vector(p.beta) else .{},
                 .eps = p.eps,
             };
             r.parallel.run(

@@ -34,7 +34,7 @@ pub fn fill(random: std.Random, values: []f32) void {
 pub fn fillWeights(random: std.Random, kind: storage.Type, n: u32, k: u32) void {
     const panel_count = storage.roundUp(n, 16) / 16;
     const panel_bytes: usize = @intCast(storage.panelBytes(kind, k));
-    const all: usize = @intCast(storage.linearBytes(kind, n, k));
+    const all: usize = @intCast(storage.linearBytes(kind, 4, n, k));
     const bytes = Buffers.weights[0..all];
     random.bytes(bytes);
     switch (kind) {
@@ -108,7 +108,7 @@ pub fn runLinear(table: *const Table, case: Case, out: [*]f32) void {
         .k_padded = k_padded,
         .w = &Buffers.weights,
         .panel_bytes = panel_bytes,
-        .w_scales = @ptrCast(@alignCast(Buffers.weights[panel_count * panel_bytes ..].ptr)),
+        .w_scales = .{ .data = Buffers.weights[panel_count * panel_bytes ..].ptr },
         .x = .{ .data = &Buffers.x, .rows = case.m, .cols = case.k, .stride = case.k },
         .x_int8 = &Buffers.int8,
         .x_scales = &Buffers.scales,
@@ -117,9 +117,9 @@ pub fn runLinear(table: *const Table, case: Case, out: [*]f32) void {
         .x_low = quantize_args.low,
         .x_low_sums = Buffers.sums[case.m * (k_padded / 32) ..].ptr,
         .out = .{ .data = out, .rows = case.m, .cols = case.n, .stride = case.n },
-        .bias = if (case.rich) &Buffers.bias else null,
-        .gate = if (case.rich) .{ .data = &Buffers.gate, .stride = case.n } else .{},
-        .residual = if (case.rich) .{ .data = &Buffers.gate, .stride = 0 } else .{},
+        .bias = if (case.rich) .floats(&Buffers.bias, 0) else .{},
+        .gate = if (case.rich) .floats(&Buffers.gate, case.n) else .{},
+        .residual = if (case.rich) .floats(&Buffers.gate, 0) else .{},
     };
     table.linear(&args, 0, panel_count, &Buffers.scratch);
 }

@@ -13,6 +13,7 @@ pub const Tensor = struct {
     offset: u32 = 0,
     /// Constants only.
     bytes: ?u32 = null,
+    scales: ?[]const u8 = null,
     /// Activations only.
     region: ?[]const u8 = null,
     stride: ?u32 = null,

@@ -1,4 +1,5 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import type { SlimStorage } from "../../compress/plain.js";
 import type { AttentionCompute } from "../../format/ops.js";
 import { storageTypeNames } from "../../format/types.js";
 import type { Activations } from "../../lower/activations.js";
@@ -20,6 +21,9 @@ interface PackOptions extends CommonOptions {
   readonly type?: readonly string[];
   readonly attention?: AttentionCompute;
   readonly activations?: Activations;
+  readonly vectors: SlimStorage["vectors"];
+  readonly tables: SlimStorage["tables"];
+  readonly scales: SlimStorage["scales"];
   readonly board?: string;
   readonly actionStats?: string;
   readonly stateDict?: string;
@@ -39,6 +43,7 @@ Examples:
   synapse-host pack lewm.safetensors --config lewm --type i8 -o lewm.syn
   synapse-host pack weights.pt --config lewm --type i8,encoder.layers.*=i4
   synapse-host pack folder/ --config lewm --action-stats stats.json
+  synapse-host pack lewm.safetensors --config lewm --type i4 --vectors f16 --tables i8 --scales f16
 
 stats.json is {"mean": [..], "std": [..]} of the environment's actions over the training set, and perhaps
 "bounds": {"min": [..], "max": [..]} and "units": "..", which travel in the pack: plans keep to the bounds.`;
@@ -74,7 +79,7 @@ export function packCommand(context: CliContext): Command {
     .option("--no-golden", "leave out the self-test vectors")
     .option("-o, --output <file>", "where to write; - is stdout (default: <name>.syn)")
     .addHelpText("after", NOTES);
-  return addCommonOptions(command).action(async (checkpoint: string, options: PackOptions) => {
+  return addCommonOptions(addSlimOptions(command)).action(async (checkpoint: string, options: PackOptions) => {
     const { output, report: reported } = outputPlace(context, options.output, options.json);
     const [{ packCheckpoint }, { packReportText }] = await Promise.all([
       import("../../compile/packCheckpoint.js"),
@@ -87,6 +92,7 @@ export function packCommand(context: CliContext): Command {
       types: options.type?.join(","),
       attention: options.attention,
       activations: options.activations,
+      slim: { vectors: options.vectors, tables: options.tables, scales: options.scales },
       board: options.board,
       actionStats: options.actionStats,
       stateDict: options.stateDict,
@@ -103,4 +109,13 @@ export function packCommand(context: CliContext): Command {
     for (const warning of report.warnings)
       note(context, `${context.paintError.yellow("warning:")} ${printable(warning)}`);
   });
+}
+
+function addSlimOptions(command: Command): Command {
+  const option = (flags: string, text: string, types: string[]) =>
+    command.addOption(new Option(flags, text).choices(types).default("f32"));
+  option("--vectors <type>", "how biases, norms and other single rows are stored", ["f32", "f16"]);
+  option("--tables <type>", "how tables of several rows, such as positions, are stored", ["f32", "f16", "i8"]);
+  option("--scales <type>", "how the scales of rows are stored, where a type has them", ["f32", "f16"]);
+  return command;
 }

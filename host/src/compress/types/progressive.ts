@@ -3,11 +3,14 @@ import {
   PANEL,
   type PanelPiece,
   panelBytes,
+  type ScaleType,
   type StorageTypeName,
   weightBytes,
   weightTraits,
 } from "../../format/types.js";
-import { maxMagnitude, type RowGrid, rowScales } from "./rowScaled.js";
+
+import { maxMagnitude, type RowGrid, RowScales, roundScale } from "./rowScaled.js";
+
 import { assertLength, type StorageType, storageType } from "./storageType.js";
 
 /** Weights along K that share a 4-bit scale code. */
@@ -86,11 +89,13 @@ class RowEncoder {
   private readonly values: Float64Array;
   private readonly codec: ProgressiveCodec;
   private readonly importance: Float64Array;
+  private readonly scaleType: ScaleType;
 
   /** Squared errors of column i count `importance[i]` times, by default once. */
-  constructor(codec: ProgressiveCodec, k: number, importance = new Float64Array(k).fill(1)) {
+  constructor(codec: ProgressiveCodec, k: number, scaleType: ScaleType, importance = new Float64Array(k).fill(1)) {
     this.codec = codec;
     this.importance = importance;
+    this.scaleType = scaleType;
     this.codes = new Uint8Array(k / GROUP);
     this.stored = new Uint8Array(k);
     this.values = new Float64Array(k);
@@ -104,7 +109,7 @@ class RowEncoder {
     let bestError = Number.POSITIVE_INFINITY;
     if (max > 0) {
       for (const range of RANGES) {
-        const scale = Math.fround((max * range) / 128);
+        const scale = roundScale((max * range) / 128, this.scaleType);
         if (scale === 0) continue;
         const error = this.search(weights, start, scale) * scale * scale;
         if (error < bestError) {
@@ -116,7 +121,8 @@ class RowEncoder {
     if (best === 0) {
       this.codes.fill(0);
       this.stored.fill(-this.codec.low);
-      return 0;
+      // Where no scale reaches the largest weight it is infinite: zeros would hide that the row cannot be stored.
+      return roundScale(max / 128, this.scaleType);
     }
     this.search(weights, start, best);
     const refined = this.refine(weights, start, best);
@@ -190,8 +196,8 @@ class RowEncoder {
       product += (weights[start + i] as number) * w8 * importance;
       square += w8 * w8 * importance;
     }
-    const scale = square > 0 ? Math.fround(product / square) : 0;
-    return scale > 0 ? scale : fallback;
+    const scale = square > 0 ? roundScale(Math.max(product / square, 0), this.scaleType) : 0;
+    return scale > 0 && Number.isFinite(scale) ? scale : fallback;
   }
 }
 
@@ -212,7 +218,7 @@ function progressiveGrid(
   const groups = whole / GROUP;
   const counts = new Float64Array(whole);
   counts.set(importance ?? new Float64Array(k).fill(1));
-  const encoder = new RowEncoder(codec, whole, counts);
+  const encoder = new RowEncoder(codec, whole, "f32", counts);
   const row = new Float32Array(whole);
   const scales = new Float32Array(n);
   const steps = new Int16Array(n * groups);
@@ -237,12 +243,12 @@ function writeNumbers(
 ): Uint8Array {
   assertLength(numbers.length, n * k, "numbers");
   const out = new Uint8Array(weightBytes(codec.name, n, k));
-  const scales = rowScales(out, n);
+  const scales = new RowScales(out, n, "f32");
   const whole = roundUp(k, GROUP);
   const groups = whole / GROUP;
   const stored = new Uint8Array(whole).fill(-codec.low);
   for (let row = 0; row < n; row++) {
-    scales.setFloat32(row * 4, grid.scales[row] as number, true);
+    scales.set(row, grid.scales[row] as number);
     for (let i = 0; i < k; i++) stored[i] = (numbers[row * k + i] as number) - codec.low;
     const steps = grid.steps.subarray(row * groups, (row + 1) * groups);
     putRow(
@@ -257,7 +263,7 @@ function writeNumbers(
 }
 
 /**
- * A type of one f32 scale a row, one 4-bit code a group of 32, and numbers that expand to int8 in integers (after
+ * A type of one scale a row, one 4-bit code a group of 32, and numbers that expand to int8 in integers (after
  * QServe's W4A8).
  */
 export function progressiveType(codec: ProgressiveCodec): StorageType {
@@ -279,13 +285,13 @@ export function progressiveType(codec: ProgressiveCodec): StorageType {
     }
   };
   return storageType(name, {
-    encode(weights, n, k) {
+    encode(weights, n, k, scaleType) {
       assertLength(weights.length, n * k, "weights");
-      const out = new Uint8Array(weightBytes(name, n, k));
-      const scales = rowScales(out, n);
-      const encoder = new RowEncoder(codec, k);
+      const out = new Uint8Array(weightBytes(name, n, k, scaleType));
+      const scales = new RowScales(out, n, scaleType);
+      const encoder = new RowEncoder(codec, k, scaleType);
       for (let row = 0; row < n; row++) {
-        scales.setFloat32(row * 4, encoder.encode(weights, row * k), true);
+        scales.set(row, encoder.encode(weights, row * k));
         putRow(out, row, k, encoder.stored, encoder.codes);
       }
       return out;
@@ -294,13 +300,13 @@ export function progressiveType(codec: ProgressiveCodec): StorageType {
       grid: (weights, n, k, importance) => progressiveGrid(codec, weights, n, k, importance),
       write: (numbers, grid, n, k) => writeNumbers(codec, numbers, grid, n, k, putRow),
     },
-    decode(stored, n, k) {
-      assertLength(stored.length, weightBytes(name, n, k), "stored weights");
-      const scales = rowScales(stored, n);
+    decode(stored, n, k, scaleType) {
+      assertLength(stored.length, weightBytes(name, n, k, scaleType), "stored weights");
+      const scales = new RowScales(stored, n, scaleType);
       const weights = new Float32Array(n * k);
       const numbers = new Uint8Array(GROUP);
       for (let row = 0; row < n; row++) {
-        const scale = scales.getFloat32(row * 4, true);
+        const scale = scales.get(row);
         const at = places(row, k);
         for (let group = 0; group < k / GROUP; group++) {
           read(codec.fields, stored, at.numbers + group * groupBytes, numbers);

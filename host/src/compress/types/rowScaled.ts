@@ -1,4 +1,5 @@
-import { rowScaleBytes } from "../../format/types.js";
+import { f16Upward, f16Value } from "../../format/float16.js";
+import { rowScaleBytes, type ScaleType } from "../../format/types.js";
 
 /**
  * The numbers that the rows of a weight `[n, k]` can hold, chosen before weights are rounded to them: a weight is
@@ -23,10 +24,35 @@ export interface RowScaledCodec {
   write(numbers: Int8Array, grid: RowGrid, n: number, k: number): Uint8Array;
 }
 
-/** A view of the scales, one f32 an output, at the end of a stored tensor. */
-export function rowScales(stored: Uint8Array, n: number): DataView {
-  const bytes = rowScaleBytes(n);
-  return new DataView(stored.buffer, stored.byteOffset + stored.byteLength - bytes, bytes);
+/** The scales at the end of a stored tensor, one an output. */
+export class RowScales {
+  readonly #view: DataView;
+  readonly #type: ScaleType;
+
+  constructor(stored: Uint8Array, n: number, type: ScaleType) {
+    const bytes = rowScaleBytes(n, type);
+    this.#view = new DataView(stored.buffer, stored.byteOffset + stored.byteLength - bytes, bytes);
+    this.#type = type;
+  }
+
+  get(row: number): number {
+    if (this.#type === "f32") return this.#view.getFloat32(row * 4, true);
+    return f16Value(this.#view.getUint16(row * 2, true));
+  }
+
+  /** A scale as `roundScale` gave it. */
+  set(row: number, scale: number): void {
+    if (this.#type === "f32") this.#view.setFloat32(row * 4, scale, true);
+    else this.#view.setUint16(row * 2, f16Upward(scale), true);
+  }
+}
+
+/**
+ * A scale as it can be stored, before anything is divided by it, so that nothing is lost. Halves are rounded up: the
+ * largest weight stays within reach, and a scale that is not 0 does not become 0.
+ */
+export function roundScale(scale: number, type: ScaleType): number {
+  return type === "f32" ? Math.fround(scale) : f16Value(f16Upward(scale));
 }
 
 /** The largest magnitude in `values[start..end)`. */

@@ -1,6 +1,7 @@
 import {
   PANEL,
   panelBytes,
+  type ScaleType,
   type StorageTypeName,
   storageTypeNames,
   weightBytes,
@@ -15,9 +16,9 @@ import type { RowScaledCodec } from "./rowScaled.js";
  */
 export interface Codec {
   /** Rounds row-major `[n][k]` f32 to this type; the result is the panel layout. */
-  encode(weights: Float32Array, n: number, k: number): Uint8Array;
+  encode(weights: Float32Array, n: number, k: number, scales: ScaleType): Uint8Array;
   /** The stored values, row-major `[n][k]`. */
-  decode(bytes: Uint8Array, n: number, k: number): Float32Array;
+  decode(bytes: Uint8Array, n: number, k: number, scales: ScaleType): Float32Array;
   /** Rearranges GGUF row blocks of the same type, without loss. */
   repack?(blocks: Uint8Array, n: number, k: number): Uint8Array;
   /** Of types of whole numbers and one scale a row. */
@@ -25,6 +26,9 @@ export interface Codec {
 }
 
 export interface StorageType extends Codec {
+  /** `scales`: how the scales of rows are stored, f32 when absent; of other types nothing. */
+  encode(weights: Float32Array, n: number, k: number, scales?: ScaleType): Uint8Array;
+  decode(bytes: Uint8Array, n: number, k: number, scales?: ScaleType): Float32Array;
   readonly name: StorageTypeName;
   /** Bits a weight, without padding. */
   readonly bits: number;
@@ -33,7 +37,7 @@ export interface StorageType extends Codec {
   /** The inner loop multiplies int8 activations by integers. */
   readonly integer: boolean;
   /** Bytes of the stored tensor. */
-  bytes(n: number, k: number): number;
+  bytes(n: number, k: number, scales?: ScaleType): number;
 }
 
 /** Of so many weights along K every type holds whole blocks. */
@@ -48,15 +52,15 @@ export function storageType(name: StorageTypeName, codec: Codec): StorageType {
     kMultiple: traits.k_multiple,
     integer: traits.products === "integers",
     ...codec,
-    bytes: (n, k) => weightBytes(name, n, k),
-    encode(weights, n, k) {
+    bytes: (n, k, scales) => weightBytes(name, n, k, scales),
+    encode(weights, n, k, scales = "f32") {
       assertLength(weights.length, n * k, "weights");
       const whole = wholeBlocks(name, k);
-      return codec.encode(whole === k ? weights : withRowsOf(weights, n, k, whole), n, whole);
+      return codec.encode(whole === k ? weights : withRowsOf(weights, n, k, whole), n, whole, scales);
     },
-    decode(bytes, n, k) {
+    decode(bytes, n, k, scales = "f32") {
       const whole = wholeBlocks(name, k);
-      const weights = codec.decode(bytes, n, whole);
+      const weights = codec.decode(bytes, n, whole, scales);
       return whole === k ? weights : withRowsOf(weights, n, whole, k);
     },
   };
