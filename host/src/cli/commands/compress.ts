@@ -27,7 +27,7 @@ interface CompressOptions extends CommonOptions {
 const NOTES = `
 The model runs in f32 on the calibration pictures, and on rollouts from them with seeded actions.
 Each linear layer is then rounded so that its outputs on those inputs change least (GPTQ), and its
-bias takes what is left of the mean. This is for the types of one scale a row (i2 to i6, i8);
+bias takes what is left of the mean. This is for the types of one integer scale a row;
 weights of others are rounded as by \`pack\`. docs/compression.md says how, and what it gives.
 
 Of a model's folder (models/lewm-tworoom) the calibration episodes of its eval.zip calibrate and the
