@@ -58,3 +58,7 @@ export { signPack, updateKeyId, updateKeyPoint, verifyPack } from "./sign/signPa
 export { type SignedFile, signPackFile, verifyPackFile } from "./sign/signPackFile.js";
 export { type CreatedKey, createUpdateKey, readSigningKey, readUpdateKey } from "./sign/updateKeys.js";
 export { startBoard, startTab } from "./startLater.js";
+export { applyCuts, type Cut } from "./surgery/cut.js";
+export { cutUnit, type FittedCut } from "./surgery/cutUnit.js";
+export type { InputMoments } from "./surgery/refit.js";
+export { findUnits, type Unit } from "./surgery/units.js";
