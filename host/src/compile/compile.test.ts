@@ -112,9 +112,8 @@ describe("compile", () => {
     expect(report.fileBytes).toBe(bytes.length);
     expect(report.constantBytes).toBe(report.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0));
     const patch = report.tensors.find(({ name }) => name === "encoder.patch.weight");
-    expect(patch).toMatchObject({ type: "i4", linear: true, shape: [32, 147] });
-    expect(patch?.fallback).toBeUndefined();
-    expect(patch?.snrDb).toBeGreaterThan(15);
+    expect(patch).toMatchObject({ type: "i8", linear: true, shape: [32, 147] });
+    expect(patch?.fallback).toContain("no multiple of 32");
     const actionWeight = report.tensors.find(({ name }) => name === "action_encoder.1.weight");
     expect(actionWeight).toMatchObject({ type: "f32", snrDb: Number.POSITIVE_INFINITY });
     const qkv = report.tensors.find(({ name }) => name === "encoder.layers.0.attention.qkv.weight");

@@ -37,9 +37,19 @@ describe("--type", () => {
   });
 
   it("fills rows up to whole blocks where that is still smaller than i8", () => {
-    expect(chooseType(parseTypePolicy("i4"), ["patch"], 588)).toEqual({ type: "i4" });
+    expect(chooseType(parseTypePolicy("i4"), ["middle"], 588)).toEqual({ type: "i4" });
     expect(chooseType(parseTypePolicy("i3"), ["patch"], 33)).toEqual({ type: "i3" });
     expect(chooseType(parseTypePolicy("q4_k"), ["qkv"], 192)).toEqual({ type: "q4_k" });
+  });
+
+  it("does not fill up what reads pixels in fewer bits than i8, unless a rule says so", () => {
+    expect(chooseType(parseTypePolicy("i4"), ["patch"], 588, "pixels")).toEqual({
+      type: "i8",
+      fallback: "rows of 588 weights for pixels, no multiple of 32",
+    });
+    expect(chooseType(parseTypePolicy("i4"), ["patch"], 768, "pixels")).toEqual({ type: "i4" });
+    expect(chooseType(parseTypePolicy("i4,patch=i4"), ["patch"], 588, "pixels")).toEqual({ type: "i4" });
+    expect(chooseType(parseTypePolicy("f16"), ["patch"], 588, "pixels")).toEqual({ type: "f16" });
   });
 
   it("obeys a rule for tiny rows, and for rows that are filled up", () => {

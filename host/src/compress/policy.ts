@@ -21,6 +21,9 @@ export interface TypePolicy {
   readonly rules: readonly TypeRule[];
 }
 
+/** What a linear layer reads: what other layers computed, an image's values, or inputs that it standardises itself. */
+export type LayerInputs = "activations" | "pixels" | "raw";
+
 export interface TypeChoice {
   readonly type: StorageTypeName;
   /** Why it is not the type asked for, when it is not. */
@@ -94,22 +97,30 @@ export function globMatches(pattern: string, name: string): boolean {
 
 /**
  * The storage type of a linear weight `[n, k]`. `names` are its name in the pack and the checkpoint tensors it is made
- * of. A rule's type is obeyed. The default falls back to i8 where filling rows up to whole blocks would take more, and
- * to f32 for tiny rows and where `rawInputs` are standardised in the layer itself: their means may be many deviations,
- * of which int8 would leave nothing.
+ * of. A rule's type is obeyed. The default falls back to i8 where filling rows up to whole blocks would take more, or
+ * would put what reads pixels into fewer bits: of all layers it bears that least, and it is small. It falls back to f32
+ * for tiny rows and where raw inputs are standardised in the layer itself: their means may be many deviations, of which
+ * int8 would leave nothing.
  */
-export function chooseType(policy: TypePolicy, names: readonly string[], k: number, rawInputs = false): TypeChoice {
+export function chooseType(
+  policy: TypePolicy,
+  names: readonly string[],
+  k: number,
+  inputs: LayerInputs = "activations",
+): TypeChoice {
   const rule = policy.rules.find(({ pattern }) => names.some((name) => globMatches(pattern, name)));
   if (rule !== undefined) return { type: rule.type };
   const type = storageTypes[policy.default];
   if (k < TINY_K && type.integer) return { type: "f32", fallback: `rows of ${k} weights, fewer than ${TINY_K}` };
-  if (rawInputs && type.integer)
+  if (inputs === "raw" && type.integer)
     return { type: "f32", fallback: "inputs as they come, which are standardised in the layer" };
   if (k % type.kMultiple !== 0 && type.bytes(PANEL, k) >= storageTypes.i8.bytes(PANEL, k))
     return {
       type: "i8",
       fallback: `rows of ${k} weights, which filled up to a multiple of ${type.kMultiple} take more`,
     };
+  if (k % type.kMultiple !== 0 && inputs === "pixels" && type.bits < storageTypes.i8.bits)
+    return { type: "i8", fallback: `rows of ${k} weights for pixels, no multiple of ${type.kMultiple}` };
   return { type: policy.default };
 }
 

@@ -1,5 +1,5 @@
 import type { SlimStorage } from "../compress/plain.js";
-import { chooseType, type TypePolicy } from "../compress/policy.js";
+import { chooseType, type LayerInputs, type TypePolicy } from "../compress/policy.js";
 import { storageTypes } from "../compress/types/index.js";
 import { limits } from "../format/limits.js";
 import type { ActivationFunction, AttentionCompute } from "../format/ops.js";
@@ -21,8 +21,7 @@ export interface WeightSpec {
   readonly n: number;
   readonly k: number;
   readonly sources: readonly string[];
-  /** Its inputs are standardised by what is folded into it. */
-  readonly rawInputs?: boolean;
+  readonly inputs?: LayerInputs;
   load(): Promise<Float32Array>;
   loadBlocks?(type: StorageTypeName): Promise<Uint8Array | undefined>;
 }
@@ -123,7 +122,7 @@ export class EntryBuilder {
   weight(spec: WeightSpec): Constant {
     const known = this.context.weights.get(spec.name);
     if (known !== undefined) return known;
-    const choice = chooseType(this.context.policy, [spec.name, ...spec.sources], spec.k, spec.rawInputs);
+    const choice = chooseType(this.context.policy, [spec.name, ...spec.sources], spec.k, spec.inputs);
     const { loadBlocks } = spec;
     const constant: Constant = {
       kind: "constant",

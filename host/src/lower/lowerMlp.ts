@@ -143,7 +143,7 @@ function foldLinear(
       n: rows,
       k,
       sources: plain.sources,
-      rawInputs: statistics !== undefined,
+      inputs: statistics === undefined ? "activations" : "raw",
       load: async () => (await fold()).weight,
     }),
     bias: builder.vector(`${name}.bias`, [n], sources, async () => (await fold()).bias),

@@ -62,9 +62,10 @@ export function lowerPatches(
     std.map((deviation) => 1 / (255 * deviation)),
     mean.map((value, channel) => -value / (std[channel] as number)),
   );
-  const weight = builder.weight(
-    stackedWeight(`${name}.patch.weight`, [wholeTensor(projection)], CHANNELS * patch * patch, checkpointSource),
-  );
+  const weight = builder.weight({
+    ...stackedWeight(`${name}.patch.weight`, [wholeTensor(projection)], CHANNELS * patch * patch, checkpointSource),
+    inputs: "pixels",
+  });
   const residual =
     position === undefined
       ? undefined

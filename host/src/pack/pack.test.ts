@@ -77,7 +77,7 @@ describe("a written pack", () => {
   it("says version 1.1 when rows are filled up to whole blocks, and 1.0 otherwise", async () => {
     expect(new DataView(bytes.buffer).getUint16(10, true)).toBe(0);
     const checkpoint = seededCheckpoint(LEWM_SMALL, 3);
-    const padded = (await compile({ checkpoint, config, types: "i4", fastBytes: 4096 })).bytes;
+    const padded = (await compile({ checkpoint, config, types: "i4,encoder.patch*=i4", fastBytes: 4096 })).bytes;
     expect(new DataView(padded.buffer).getUint16(10, true)).toBe(1);
     expect(() => readPack(padded, "padded.syn")).not.toThrow();
     const before = padded.slice();
